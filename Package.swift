@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+
+let package = Package(
+  name: "mqtt-fs-worker",
+  products: [
+    .executable(name: "mqtt-fs-worker", targets: ["mqtt-fs-worker"]),
+    .library(name: "FileTree", targets: ["FileTree"]),
+    .library(name: "MQTT", targets: ["MQTT"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    // Without its Foundation trait: the worker starts faster and the binary is a fraction of the size.
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+    .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
+    .target(name: "FileTree", dependencies: [system, crypto], swiftSettings: strict),
+    .target(
+      name: "JobWorker", dependencies: ["FileTree", system, subprocess, logging, crypto],
+      swiftSettings: strict),
+    .target(
+      name: "Signaling", dependencies: ["MQTT", "JobWorker", system, logging],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "mqtt-fs-worker",
+      dependencies: [
+        "MQTT", "JobWorker", "Signaling", system, logging,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strict),
+    .testTarget(name: "MQTTTests", dependencies: ["MQTT"], swiftSettings: strict),
+    .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system], swiftSettings: strict),
+    .testTarget(
+      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, subprocess],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SignalingTests", dependencies: ["Signaling", "JobWorker"], swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "MQTT", system],
+      swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,37 @@
+/// A path below the root of a tree, as the bytes the file system holds.
+///
+/// Linux file names are bytes, not text (path_resolution(7)): a Latin-1 name has no `String`, but it has a
+/// `RelativePath`. Components are joined by `/`; there is no leading or trailing `/`, and no `.` or `..`.
+public struct RelativePath: Hashable, Sendable {
+  /// The path as it is on disk, without a terminating NUL.
+  public let bytes: [UInt8]
+
+  /// A path from the bytes of its components, already joined by `/`.
+  public init(bytes: [UInt8]) {
+    self.bytes = bytes
+  }
+
+  /// A path from text; its UTF-8 bytes are what the file system sees.
+  public init(_ text: String) {
+    self.bytes = Array(text.utf8)
+  }
+
+  /// The path as text, or `nil` when its bytes are not UTF-8.
+  public var text: String? {
+    String(validating: bytes, as: UTF8.self)
+  }
+}
+
+extension RelativePath: Comparable {
+  /// Byte order, which is also what `LC_ALL=C sort` gives.
+  public static func < (a: RelativePath, b: RelativePath) -> Bool {
+    a.bytes.lexicographicallyPrecedes(b.bytes)
+  }
+}
+
+extension RelativePath: CustomStringConvertible {
+  /// The path for a person to read: bytes that are not UTF-8 are shown as U+FFFD.
+  public var description: String {
+    String(decoding: bytes, as: UTF8.self)
+  }
+}
