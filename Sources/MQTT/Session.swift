@@ -1,0 +1,124 @@
+private import Dispatch
+public import Logging
+private import Synchronization
+
+/// A session with an MQTT broker over libmosquitto, on a thread of its own, that connects again by itself.
+///
+/// Messages arrive as ``Delivery`` values in ``events``; their PUBACK is withheld until the receiver says so. Requests
+/// made while there is no connection wait for the next one. A refusal that another try cannot change ends the session.
+/// One reader may iterate ``events``.
+public final class Session: Sendable {
+  /// What happens, in order; ends when the session is closed.
+  public let events: AsyncStream<SessionEvent>
+  /// The client id, as the broker knows it.
+  public let clientID: String
+  private let mailbox: Mailbox
+
+  /// Starts the thread and the first try to connect; ``connected()`` waits for it.
+  ///
+  /// `giveUpAfter` bounds how long the session may be without a connection before it fails with
+  /// ``MQTTError/unreachable(_:)``; without it, it tries for ever, after 1 to 30 s each time.
+  public init(_ options: SessionOptions, giveUpAfter: Duration? = nil, logger: Logger) throws(MQTTError) {
+    let (events, continuation) = AsyncStream.makeStream(of: SessionEvent.self)
+    let mailbox = try Mailbox()
+    self.events = events
+    self.clientID = options.clientID
+    self.mailbox = mailbox
+    // A queue that holds one long block is a thread.
+    DispatchQueue(label: "mqtt \(options.clientID)").async {
+      do throws(MQTTError) {
+        try SessionLoop(options, mailbox, continuation, giveUpAfter: giveUpAfter, logger: logger).run()
+      } catch {
+        continuation.yield(.failed(error))
+        continuation.finish()
+        mailbox.close(with: error)
+      }
+    }
+  }
+
+  /// Opens a session, hands it to `body`, and ends it with DISCONNECT, or without when `body` throws.
+  public static func withSession<T: Sendable>(
+    _ options: SessionOptions, giveUpAfter: Duration? = nil, logger: Logger,
+    _ body: (Session) async throws -> T
+  ) async throws -> T {
+    let session = try Session(options, giveUpAfter: giveUpAfter, logger: logger)
+    do {
+      try await session.connected()
+      let result = try await body(session)
+      await session.disconnect()
+      return result
+    } catch {
+      session.drop()
+      throw error
+    }
+  }
+
+  /// Waits until there is a connection; throws what ended the session if there will be none.
+  public func connected() async throws(MQTTError) {
+    try await ask { (loop, answer: SessionLoop.Answer<Void>) in loop.open(answer) }
+  }
+
+  /// Publishes, and with QoS 1 returns the PUBACK's reason code (0 always on 3.1.1). Waits for a connection if there
+  /// is none, and is sent again by the library if the connection ends before the PUBACK.
+  public func publish(_ message: Message) async throws(MQTTError) -> ReasonCode {
+    try await ask { (loop, answer: SessionLoop.Answer<ReasonCode>) in loop.publish(message, answer) }
+  }
+
+  /// Subscribes with QoS 1 and waits for the SUBACK; throws ``MQTTError/refused(_:)`` with the topic when it says no.
+  public func subscribe(_ filter: TopicFilter) async throws(MQTTError) {
+    try await ask { (loop, answer: SessionLoop.Answer<Void>) in loop.subscribe(filter, answer) }
+  }
+
+  /// Unsubscribes and waits for the UNSUBACK; what was queued for this session before it still arrives.
+  public func unsubscribe(_ filter: TopicFilter) async throws(MQTTError) {
+    try await ask { (loop, answer: SessionLoop.Answer<Void>) in loop.unsubscribe(filter, answer) }
+  }
+
+  /// Ends the session with DISCONNECT, after what is queued; with `sessionExpiry` (MQTT 5, seconds) the broker keeps
+  /// its state that long instead of the time agreed at connect. With an undecided delivery it is ``drop()``.
+  public func disconnect(sessionExpiry: UInt32? = nil) async {
+    await withCheckedContinuation { done in
+      mailbox.post { loop in
+        if let loop { loop.disconnect(sessionExpiry: sessionExpiry, done) } else { done.resume() }
+      }
+    }
+  }
+
+  /// Ends the connection without sending anything more: undecided deliveries stay with the broker, and the will is
+  /// published.
+  public func drop() {
+    mailbox.post { $0?.drop() }
+  }
+
+  private func ask<T: Sendable>(
+    _ question: @escaping @Sendable (SessionLoop, SessionLoop.Answer<T>) -> Void
+  ) async throws(MQTTError) -> T {
+    let mailbox = mailbox
+    let result = await withCheckedContinuation { (answer: SessionLoop.Answer<T>) in
+      mailbox.post { loop in
+        if let loop { question(loop, answer) } else { answer.resume(returning: .failure(mailbox.reason)) }
+      }
+    }
+    return try result.get()
+  }
+}
+
+/// Something that happens in a session.
+public enum SessionEvent: Sendable {
+  /// The broker accepted the connection.
+  case connected(SessionState)
+  /// A message arrived; decide about its acknowledgement soon, the session stands still until then.
+  case delivery(Delivery)
+  /// The connection was lost, or could not be had; the session tries again by itself.
+  case connectionLost(MQTTError)
+  /// The session gave up; nothing follows.
+  case failed(MQTTError)
+}
+
+/// What the broker knew of the client id at connect.
+public enum SessionState: Sendable {
+  /// Subscriptions and queued messages of an earlier connection are there.
+  case resumed
+  /// There was nothing: subscribe.
+  case new
+}

@@ -1,0 +1,336 @@
+private import Glibc
+internal import Logging
+
+/// The session's thread: it alone touches the library, and decides when bytes move.
+///
+/// While a delivery is undecided nothing is read and nothing is written, so a queued PUBACK cannot leave.
+final class SessionLoop {
+  typealias Command = @Sendable (SessionLoop) -> Void
+  typealias Answer<T> = CheckedContinuation<Result<T, MQTTError>, Never>
+
+  private enum State {
+    case waiting(until: ContinuousClock.Instant)
+    case connecting
+    case connected(since: ContinuousClock.Instant)
+    case closed
+  }
+
+  private let options: SessionOptions
+  private let client: Mosquitto
+  private let mailbox: Mailbox
+  private let events: AsyncStream<SessionEvent>.Continuation
+  private let logger: Logger
+  private let giveUpAfter: Duration?
+  private let clock = ContinuousClock()
+
+  private var state: State
+  private var giveUpAt: ContinuousClock.Instant?
+  private var backoff = Backoff()
+  private var shortLives = 0
+  private var undecided = 0
+  private var refusal: MQTTError?
+  private var opening: [Answer<Void>] = []
+  private var closing: [CheckedContinuation<Void, Never>] = []
+  private var deferred: [Command] = []
+  private var requests: [Int32: Request] = [:]
+  private var publications: [Int32: Answer<ReasonCode>] = [:]
+
+  private struct Request {
+    let repeating: Command
+    let answer: Answer<Void>
+    let doing: String
+  }
+
+  init(
+    _ options: SessionOptions, _ mailbox: Mailbox, _ events: AsyncStream<SessionEvent>.Continuation,
+    giveUpAfter: Duration?, logger: Logger
+  ) throws(MQTTError) {
+    self.options = options
+    self.mailbox = mailbox
+    self.events = events
+    self.logger = logger
+    self.giveUpAfter = giveUpAfter
+    client = try Mosquitto(options)
+    let now = clock.now
+    state = .waiting(until: now)
+    giveUpAt = giveUpAfter.map { now + $0 }
+  }
+
+  // MARK: The loop
+
+  func run() {
+    while true {
+      if case .closed = state { return }
+      if case .waiting(let instant) = state, clock.now >= instant { connect() }
+      wait()
+      for command in mailbox.take() { command(self) }
+      move()
+    }
+  }
+
+  private func wait() {
+    var descriptors = [pollfd(fd: mailbox.wakeDescriptor, events: Int16(POLLIN), revents: 0)]
+    if isOpen, undecided == 0 {
+      var wanted = Int16(POLLIN)
+      if client.wantsToWrite, !isShakingHands { wanted |= Int16(POLLOUT) }
+      descriptors.append(pollfd(fd: client.socket, events: wanted, revents: 0))
+    }
+    poll(&descriptors, nfds_t(descriptors.count), timeout)
+  }
+
+  /// Milliseconds until something must be done without anybody asking.
+  private var timeout: Int32 {
+    switch state {
+    case .waiting(let instant):
+      let left = (instant - clock.now).components
+      return max(0, Int32(left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000) + 1)
+    case .connecting where options.tls != nil: return 20
+    // The library counts keep-alive in whole seconds.
+    case .connecting, .connected: return Int32(options.keepAlive) * 1000 / 3
+    case .closed: return 0
+    }
+  }
+
+  private var isOpen: Bool {
+    switch state {
+    case .connecting, .connected: true
+    case .waiting, .closed: false
+    }
+  }
+
+  /// During a TLS handshake the library says that it wants to write, and writes nothing: do not spin on it.
+  private var isShakingHands: Bool {
+    if case .connecting = state, options.tls != nil { true } else { false }
+  }
+
+  private func move() {
+    guard isOpen, undecided == 0 else { return }
+    step(client.read())
+    // A read may have brought a message: its PUBACK is queued now, and stays there.
+    guard isOpen, undecided == 0 else { return }
+    if client.wantsToWrite { step(client.write()) }
+    guard isOpen else { return }
+    step(client.maintain())
+  }
+
+  private func step(_ code: Int32) {
+    let number = errno
+    let inbox = client.inbox
+    client.inbox = []
+    for event in inbox { take(event) }
+    if code != 0, isOpen { connectionEnded(client.error(code, errno: number)) }
+  }
+
+  // MARK: What the library says
+
+  private func take(_ event: Mosquitto.Event) {
+    switch event {
+    case .connected(let code, let sessionPresent):
+      code.rawValue == 0 ? accepted(sessionPresent) : refused(code)
+    case .disconnected(let code):
+      guard isOpen else { return }
+      if !closing.isEmpty && code == 0 { return close(with: .closed) }
+      connectionEnded(disconnection(code))
+    case .published(let id, let code):
+      publications.removeValue(forKey: id)?.resume(returning: .success(code))
+    case .subscribed(let id, let code):
+      guard let request = requests.removeValue(forKey: id) else { return }
+      let error = MQTTError.refused("\(request.doing): the broker answers \(code); check the account's rights (ACL)")
+      request.answer.resume(returning: code.isFailure ? .failure(error) : .success(()))
+    case .unsubscribed(let id):
+      requests.removeValue(forKey: id)?.answer.resume(returning: .success(()))
+    case .message(let message, let packetID, let isRedelivery):
+      undecided += 1
+      let mailbox = mailbox
+      let delivery = Delivery(message: message, packetID: packetID, isRedelivery: isRedelivery) { mailbox.post($0) }
+      events.yield(.delivery(delivery))
+    }
+  }
+
+  private func accepted(_ sessionPresent: Bool) {
+    state = .connected(since: clock.now)
+    giveUpAt = nil
+    logger.debug("connected", metadata: ["client": "\(options.clientID)", "session": "\(sessionPresent)"])
+    opening.forEach { $0.resume(returning: .success(())) }
+    opening = []
+    events.yield(.connected(sessionPresent ? .resumed : .new))
+    let commands = deferred
+    deferred = []
+    for command in commands { command(self) }
+  }
+
+  private func refused(_ code: ReasonCode) {
+    let broker = "broker \(options.host):\(options.port)"
+    switch code.rawValue {
+    case 4, 5, 0x86, 0x87, 0x8A, 0x8C:
+      refusal = .refused("\(broker) refuses the connection: \(connackText(code)); check user name, password and ACL")
+    case 1, 0x84:
+      refusal = .unsupported("\(broker) does not speak MQTT \(options.version); try --protocol-version 4")
+    case 2, 0x85:
+      refusal = .unsupported("\(broker) does not take the client id '\(options.clientID)'")
+    default:
+      refusal = .unreachable("\(broker) answers: \(connackText(code))")
+    }
+  }
+
+  private func connackText(_ code: ReasonCode) -> String {
+    switch code.rawValue {
+    case 4: "bad user name or password"
+    case 5: "not authorized"
+    default: "\(code)"
+    }
+  }
+
+  private func disconnection(_ code: Int32) -> MQTTError {
+    if code == Int32(ReasonCode.sessionTakenOver.rawValue) {
+      return .clientIDInUse("the broker gave the session of client id '\(options.clientID)' to another connection")
+    }
+    guard code >= 0x80 else { return client.error(code, errno: errno) }
+    let reason = ReasonCode(rawValue: UInt8(clamping: code))
+    let text = "broker \(options.host):\(options.port) ended the connection: \(reason)"
+    return reason == .notAuthorized ? .refused(text) : .unreachable(text)
+  }
+
+  // MARK: Connecting and losing the connection
+
+  private func connect() {
+    refusal = nil
+    undecided = 0
+    do {
+      state = .connecting
+      try client.connect()
+      step(client.write())
+    } catch {
+      connectionEnded(error)
+    }
+  }
+
+  private func connectionEnded(_ cause: MQTTError) {
+    let error = refusal ?? cause
+    refusal = nil
+    undecided = 0
+    if case .connected(let since) = state {
+      shortLives = clock.now - since < .seconds(5) ? shortLives + 1 : 0
+      if clock.now - since >= .seconds(5) { backoff.reset() }
+      giveUpAt = giveUpAfter.map { clock.now + $0 }
+    }
+    // What was asked of the lost connection is asked again of the next; publications the library repeats itself.
+    deferred = requests.values.map(\.repeating) + deferred
+    requests = [:]
+    if !closing.isEmpty { return close(with: .closed) }
+    guard error.isTransient else { return fail(error) }
+    if shortLives >= 3 {
+      return fail(
+        .clientIDInUse(
+          "the connection of client id '\(options.clientID)' was cut within 5 s three times running: \(error)"))
+    }
+    if let giveUpAt, clock.now >= giveUpAt { return fail(error) }
+    var delay = backoff.next()
+    if let giveUpAt { delay = min(delay, giveUpAt - clock.now) }
+    logger.warning("\(error); next try in \(delay.formattedSeconds)", metadata: ["client": "\(options.clientID)"])
+    state = .waiting(until: clock.now + delay)
+    events.yield(.connectionLost(error))
+  }
+
+  private func fail(_ error: MQTTError) {
+    events.yield(.failed(error))
+    close(with: error)
+  }
+
+  private func close(with error: MQTTError) {
+    state = .closed
+    opening.forEach { $0.resume(returning: .failure(error)) }
+    opening = []
+    let lost = deferred
+    deferred = []
+    // Deferred requests answer their callers themselves: they find the session closed.
+    for command in lost { command(self) }
+    requests.values.forEach { $0.answer.resume(returning: .failure(error)) }
+    requests = [:]
+    publications.values.forEach { $0.resume(returning: .failure(error)) }
+    publications = [:]
+    events.finish()
+    mailbox.close(with: error)
+    closing.forEach { $0.resume() }
+    closing = []
+  }
+}
+
+// MARK: - What callers ask for
+
+extension SessionLoop {
+  func open(_ answer: Answer<Void>) {
+    switch state {
+    case .connected: answer.resume(returning: .success(()))
+    case .closed: answer.resume(returning: .failure(.closed))
+    case .connecting, .waiting: opening.append(answer)
+    }
+  }
+
+  func publish(_ message: Message, _ answer: Answer<ReasonCode>) {
+    whenConnected({ $0.publish(message, answer) }, orFail: answer) { () throws(MQTTError) in
+      publications[try client.publish(message)] = answer
+    }
+  }
+
+  func subscribe(_ filter: TopicFilter, _ answer: Answer<Void>) {
+    let again: Command = { $0.subscribe(filter, answer) }
+    whenConnected(again, orFail: answer) { () throws(MQTTError) in
+      let id = try client.subscribe(filter)
+      requests[id] = Request(repeating: again, answer: answer, doing: "subscribing to '\(filter.text)'")
+    }
+  }
+
+  func unsubscribe(_ filter: TopicFilter, _ answer: Answer<Void>) {
+    let again: Command = { $0.unsubscribe(filter, answer) }
+    whenConnected(again, orFail: answer) { () throws(MQTTError) in
+      let id = try client.unsubscribe(filter)
+      requests[id] = Request(repeating: again, answer: answer, doing: "unsubscribing from '\(filter.text)'")
+    }
+  }
+
+  func deliveryAcknowledged() {
+    undecided = max(0, undecided - 1)
+  }
+
+  /// Sends DISCONNECT and what is queued before it; an undecided delivery forbids that, its PUBACK would go along.
+  func disconnect(sessionExpiry: UInt32?, _ done: CheckedContinuation<Void, Never>) {
+    closing.append(done)
+    guard case .connected = state, undecided == 0 else { return drop() }
+    do {
+      try client.queueDisconnect(sessionExpiry: sessionExpiry)
+      step(client.write())
+    } catch {
+      drop()
+    }
+  }
+
+  func drop() {
+    close(with: .closed)
+  }
+
+  private func whenConnected<T>(
+    _ again: @escaping Command, orFail answer: Answer<T>, _ body: () throws(MQTTError) -> Void
+  ) {
+    switch state {
+    case .closed: answer.resume(returning: .failure(.closed))
+    case .waiting, .connecting: deferred.append(again)
+    case .connected:
+      do {
+        try body()
+      } catch MQTTError.unreachable {
+        deferred.append(again)
+      } catch {
+        answer.resume(returning: .failure(error))
+      }
+    }
+  }
+}
+
+extension Duration {
+  /// Seconds with one decimal, as in `1.5 s`.
+  fileprivate var formattedSeconds: String {
+    let tenths = Int((self / .milliseconds(100)).rounded())
+    return "\(tenths / 10).\(tenths % 10) s"
+  }
+}
