@@ -1,0 +1,41 @@
+/// Where jobs come from, and where their results go. MQTT is one; a payload file is another.
+public protocol JobSource: Sendable {
+  /// What the worker can look at next; waits for it. `nil` when nothing will come: the worker is asked to stop, or was
+  /// idle for too long.
+  func next() async throws -> Offer?
+
+  /// Called once, when the worker has a job: nothing that still arrives may be lost or kept waiting behind it.
+  func workerIsBusy() async
+
+  /// Tells whoever listens what happens to a job. Best effort.
+  func publish(_ event: JobEvent) async
+
+  /// Publishes the result of a job, and returns when it is certain that it arrived.
+  func publish(_ result: ResultMessage, answering envelope: Envelope) async throws
+}
+
+/// Something for a worker that has no job.
+public enum Offer: Sendable {
+  /// A request arrived.
+  case request(JobOffer)
+  /// Look at the volume: somebody may have died, or put a request down there.
+  case look
+}
+
+/// A request that waits for a decision.
+public struct JobOffer: Sendable {
+  /// What is asked for.
+  public let request: JobRequest
+  /// How it arrived.
+  public let envelope: Envelope
+  /// Tells the source that the request is safe, and that it must not come again. Until then it would, if this worker
+  /// died. Returns when that is said.
+  public let acknowledge: @Sendable () async -> Void
+
+  /// A request, and how to acknowledge it.
+  public init(request: JobRequest, envelope: Envelope, acknowledge: @escaping @Sendable () async -> Void) {
+    self.request = request
+    self.envelope = envelope
+    self.acknowledge = acknowledge
+  }
+}

@@ -1,0 +1,78 @@
+private import Dispatch
+private import FoundationEssentials
+private import Glibc
+private import Synchronization
+public import SystemPackage
+
+/// What a claim file says: who works on which request.
+public struct ClaimRecord: Codable, Sendable {
+  /// The job.
+  public var id: JobID
+  /// Counts from 1.
+  public var attempt: Int
+  /// The worker's id.
+  public var worker: String
+  /// The process that holds it.
+  public var process: ProcessIdentity
+  /// The topic filter of the worker; only workers of the same one take over. `nil` in a dry run, which nobody does.
+  public var filter: String?
+  /// The request.
+  public var envelope: Envelope
+}
+
+/// A claim file as it lies on the volume, perhaps somebody else's.
+struct ClaimFile: Sendable {
+  let path: FilePath
+  let id: JobID
+  let attempt: Int
+  /// `nil` when its writer died before it was whole; then its request was not acknowledged, and comes again.
+  let record: ClaimRecord?
+}
+
+/// A job that this worker holds, as long as no higher attempt exists.
+public final class Claim: Sendable {
+  /// What its file says.
+  public let record: ClaimRecord
+  let path: FilePath
+  private let file: FileDescriptor
+  private let keeper = Mutex<LeaseKeeper?>(nil)
+
+  init(_ record: ClaimRecord, path: FilePath, file: FileDescriptor) {
+    self.record = record
+    self.path = path
+    self.file = file
+  }
+
+  /// Touches the file every third of `lease`, and calls `body` after each time.
+  func keep(_ lease: Lease, _ body: @escaping @Sendable () -> Void) {
+    keeper.withLock { $0 = lease.keeping(file, body) }
+  }
+
+  /// Whether the claim's file is still in its folder.
+  var isLinked: Bool {
+    var status = stat()
+    return fstat(file.rawValue, &status) == 0 && status.st_nlink > 0
+  }
+
+  deinit {
+    keeper.withLock { $0?.cancel() }
+    try? file.close()
+  }
+}
+
+extension ClaimRecord {
+  func encoded() throws(VolumeError) -> [UInt8] {
+    do {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      return try Array(encoder.encode(self)) + [UInt8(ascii: "\n")]
+    } catch {
+      throw VolumeError("encoding the claim of", FilePath(id.text), .invalidArgument)
+    }
+  }
+
+  init?(json: [UInt8]) {
+    guard let record = try? JSONDecoder().decode(ClaimRecord.self, from: Data(json)) else { return nil }
+    self = record
+  }
+}

@@ -1,0 +1,174 @@
+private import Glibc
+import SystemPackage
+
+/// Small files that must survive a crash of the machine.
+enum DurableFile {
+  /// Creates `path` exclusively with `bytes` in it; file and folder are on disk when this returns. `nil` if there is
+  /// one already.
+  static func create(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) -> FileDescriptor? {
+    let file: FileDescriptor
+    do {
+      file = try FileDescriptor.open(
+        path, .readWrite, options: [.exclusiveCreate, .create, .closeOnExec], permissions: .init(rawValue: 0o644))
+    } catch Errno.fileExists {
+      return nil
+    } catch {
+      throw VolumeError("creating", path, errno(error))
+    }
+    do {
+      try onVolume("writing", path) { () throws(Errno) in
+        try write(bytes, to: file)
+        try sync(file)
+      }
+      try syncFolder(path.removingLastComponent())
+      return file
+    } catch {
+      // A file that is there but not whole would hold the name for ever.
+      try? file.close()
+      unlink(path.string)
+      throw error
+    }
+  }
+
+  /// Puts `bytes` at `path` by rename; readers see the old or the new content, whole.
+  static func replace(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) {
+    let name = ".\(path.lastComponent?.string ?? "").\(getpid())"
+    let temporary = path.removingLastComponent().appending(name)
+    try onVolume("writing", temporary) { () throws(Errno) in
+      let file: FileDescriptor
+      do {
+        file = try FileDescriptor.open(
+          temporary, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .init(rawValue: 0o644))
+      } catch {
+        throw errno(error)
+      }
+      defer { try? file.close() }
+      try write(bytes, to: file)
+      try sync(file)
+    }
+    guard rename(temporary.string, path.string) == 0 else {
+      let cause = Errno(rawValue: Glibc.errno)
+      unlink(temporary.string)
+      throw VolumeError("renaming", temporary, cause)
+    }
+    try syncFolder(path.removingLastComponent())
+  }
+
+  /// The content of a regular file of at most `limit` bytes; never follows a link and never waits on a FIFO.
+  /// `nil` if there is none.
+  static func read(_ path: FilePath, limit: Int = 1 << 24) throws(VolumeError) -> [UInt8]? {
+    do {
+      let file = try FileDescriptor.open(path, .readOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
+      defer { try? file.close() }
+      return try contents(of: file, limit: limit)
+    } catch Errno.noSuchFileOrDirectory {
+      return nil
+    } catch {
+      throw VolumeError("reading", path, errno(error))
+    }
+  }
+
+  /// What an open regular file holds; `EFBIG` over `limit`, `EISDIR` for a folder and `EINVAL` for anything else.
+  static func contents(of file: FileDescriptor, limit: Int) throws(Errno) -> [UInt8] {
+    var status = stat()
+    guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: Glibc.errno) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw .isDirectory
+    default: throw .invalidArgument
+    }
+    guard status.st_size <= limit else { throw .fileTooLarge }
+    var bytes: [UInt8] = []
+    do {
+      while bytes.count <= limit {
+        let chunk = try [UInt8](unsafeUninitializedCapacity: max(4096, Int(status.st_size) + 1)) { buffer, count in
+          count = try file.read(into: UnsafeMutableRawBufferPointer(buffer))
+        }
+        guard !chunk.isEmpty else { return bytes }
+        bytes += chunk
+      }
+    } catch {
+      throw errno(error)
+    }
+    throw .fileTooLarge
+  }
+
+  /// Removes `path`; `false` if there was nothing.
+  @discardableResult
+  static func remove(_ path: FilePath) throws(VolumeError) -> Bool {
+    guard unlink(path.string) != 0 else { return true }
+    let cause = Errno(rawValue: Glibc.errno)
+    guard cause == .noSuchFileOrDirectory else { throw VolumeError("removing", path, cause) }
+    return false
+  }
+
+  /// The names in a folder; none if there is no folder.
+  static func names(in folder: FilePath) throws(VolumeError) -> [String] {
+    guard let stream = opendir(folder.string) else {
+      let cause = Errno(rawValue: Glibc.errno)
+      if cause == .noSuchFileOrDirectory { return [] }
+      throw VolumeError("listing", folder, cause)
+    }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
+        String(validating: raw.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if let name, !name.hasPrefix(".") { names.append(name) }
+    }
+    return names
+  }
+
+  /// Makes `path` and what is missing above it.
+  static func makeFolder(_ path: FilePath, mode: mode_t = 0o755) throws(VolumeError) {
+    if mkdir(path.string, mode) == 0 { return }
+    let cause = Errno(rawValue: Glibc.errno)
+    if cause == .fileExists { return }
+    let parent = path.removingLastComponent()
+    guard cause == .noSuchFileOrDirectory, !parent.isEmpty, parent != path else {
+      throw VolumeError("creating", path, cause)
+    }
+    try makeFolder(parent, mode: mode)
+    guard mkdir(path.string, mode) == 0 || Glibc.errno == EEXIST else {
+      throw VolumeError("creating", path, Errno(rawValue: Glibc.errno))
+    }
+  }
+
+  /// Makes what was renamed, created or removed in `folder` durable.
+  static func syncFolder(_ folder: FilePath) throws(VolumeError) {
+    let path: FilePath = folder.isEmpty ? "." : folder
+    try onVolume("syncing", path) { () throws(Errno) in
+      do {
+        let descriptor = try FileDescriptor.open(path, .readOnly, options: [.directory, .closeOnExec])
+        defer { try? descriptor.close() }
+        try sync(descriptor)
+      } catch {
+        throw errno(error)
+      }
+    }
+  }
+
+  static func write(_ bytes: [UInt8], to file: FileDescriptor) throws(Errno) {
+    do {
+      _ = try file.writeAll(bytes)
+    } catch {
+      throw errno(error)
+    }
+  }
+
+  /// fsync(2); file systems that have none (some FUSE ones) say EINVAL, and there is nothing more to be had there.
+  static func sync(_ file: FileDescriptor) throws(Errno) {
+    while fsync(file.rawValue) != 0 {
+      let cause = Errno(rawValue: Glibc.errno)
+      if cause == .interrupted { continue }
+      if cause == .invalidArgument || cause == .notSupported { return }
+      throw cause
+    }
+  }
+}
+
+/// swift-system throws `Errno` from untyped functions.
+func errno(_ error: any Error) -> Errno {
+  error as? Errno ?? .ioError
+}

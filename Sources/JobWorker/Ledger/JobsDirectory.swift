@@ -1,0 +1,66 @@
+public import SystemPackage
+
+/// The shared volume. Every name that a worker uses on it is spelled here, once.
+public struct JobsDirectory: Sendable {
+  /// The `--jobs-dir`.
+  public let path: FilePath
+
+  /// The volume at `path`; nothing is looked up or made.
+  public init(_ path: FilePath) {
+    self.path = path
+  }
+
+  /// The names at the top of a job folder that are never staged.
+  public static let reserved: Set<String> = [results, previousResults]
+  static let results = "results"
+  static let previousResults = "results.previous"
+  static let definition = "job.json"
+  static let result = "result.json"
+
+  /// Where a job's definition and sources lie.
+  public func folder(of id: JobID) -> FilePath { path.appending(id.text) }
+
+  /// While this file exists no new job is taken.
+  public var killSwitch: FilePath { path.appending("KILLSWITCH") }
+
+  /// What workers tell each other.
+  public var state: FilePath { path.appending(".worker") }
+
+  var claims: FilePath { state.appending("claims") }
+  var members: FilePath { state.appending("members") }
+  /// A file a worker, touched to read the volume's clock.
+  var clocks: FilePath { state.appending("clocks") }
+
+  /// The tickets of one kind of workers: those that listen to `filter`.
+  func waitingRoom(of filter: String) -> FilePath {
+    state.appending("waiting").appending(percentEncoded(filter))
+  }
+
+  static func claimName(_ id: JobID, _ attempt: Int) -> String { "\(id).\(attempt).json" }
+
+  /// The job and the attempt in a claim's file name; ids may hold dots, attempts are digits.
+  static func parseClaimName(_ name: String) -> (id: JobID, attempt: Int)? {
+    guard name.hasSuffix(".json") else { return nil }
+    let stem = name.dropLast(5)
+    guard let dot = stem.lastIndex(of: "."), let attempt = Int(stem[stem.index(after: dot)...]), attempt > 0,
+      let id = try? JobID(String(stem[..<dot]))
+    else { return nil }
+    return (id, attempt)
+  }
+}
+
+/// Text as one path component: every byte but letters, digits, `-` and `_` becomes `%XX`.
+private func percentEncoded(_ text: String) -> String {
+  var encoded = ""
+  for byte in text.utf8 {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+      encoded.unicodeScalars.append(Unicode.Scalar(byte))
+    default:
+      let digits = String(byte, radix: 16, uppercase: true)
+      encoded += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+    }
+  }
+  return encoded
+}

@@ -1,0 +1,112 @@
+private import Glibc
+public import SystemPackage
+
+/// Who holds which job, on the volume.
+///
+/// The holder of a job is the claim with its highest attempt. Creation is exclusive, so that one of many wins; removal
+/// goes from the lowest attempt up, so that who finds the claim gone that it superseded knows that the job is done.
+public struct Ledger: Sendable {
+  /// The volume.
+  public let directory: JobsDirectory
+  /// This worker.
+  public let worker: WorkerIdentity
+  /// The topic filter that makes this worker's kind; `nil` in a dry run.
+  public let filter: String?
+  let lease: Lease
+
+  /// Makes the folders that workers share; throws when the volume is missing or not writable.
+  public init(
+    _ directory: JobsDirectory, worker: WorkerIdentity, filter: String?, lease: Duration
+  ) throws(VolumeError) {
+    self.directory = directory
+    self.worker = worker
+    self.filter = filter
+    var status = stat()
+    guard stat(directory.path.string, &status) == 0 else {
+      throw VolumeError("opening the jobs folder", directory.path, Errno(rawValue: errno))
+    }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      throw VolumeError("opening the jobs folder", directory.path, .notDirectory)
+    }
+    for folder in [directory.claims, directory.clocks] {
+      try DurableFile.makeFolder(folder)
+      guard access(folder.string, W_OK | X_OK) == 0 else {
+        throw VolumeError("writing to", folder, Errno(rawValue: errno))
+      }
+    }
+    self.lease = Lease(lease, clock: VolumeClock(probe: directory.clocks.appending(worker.id.text)))
+    _ = try self.lease.clock.now()
+  }
+
+  // MARK: Claims
+
+  /// Claims a job that nobody holds; the claim is on disk when this returns. `nil` when somebody holds it.
+  public func claim(_ envelope: Envelope, _ id: JobID) throws(VolumeError) -> Claim? {
+    guard try claimFiles(of: id).isEmpty else { return nil }
+    return try create(id, attempt: 1, envelope)
+  }
+
+  /// Takes a stale claim over as the next attempt; `nil` when another was faster, or the job is done after all.
+  func takeOver(_ stale: ClaimFile, _ envelope: Envelope) throws(VolumeError) -> Claim? {
+    guard let claim = try create(stale.id, attempt: stale.attempt + 1, envelope) else { return nil }
+    guard try lease.clock.touched(stale.path) != nil else {
+      try DurableFile.remove(claim.path)
+      return nil
+    }
+    return claim
+  }
+
+  private func create(_ id: JobID, attempt: Int, _ envelope: Envelope) throws(VolumeError) -> Claim? {
+    let record = ClaimRecord(
+      id: id, attempt: attempt, worker: worker.id.text, process: worker.process, filter: filter, envelope: envelope)
+    let path = directory.claims.appending(JobsDirectory.claimName(id, attempt))
+    guard let file = try DurableFile.create(path, try record.encoded()) else { return nil }
+    return Claim(record, path: path, file: file)
+  }
+
+  /// Whether another attempt holds the job of `claim` now, or ended it.
+  public func isSuperseded(_ claim: Claim) throws(VolumeError) -> Bool {
+    guard claim.isLinked else { return true }
+    return try claimFiles(of: claim.record.id).contains { $0.attempt > claim.record.attempt }
+  }
+
+  /// Removes the claims of a job that is done, from the lowest attempt up to this one.
+  public func release(_ claim: Claim) throws(VolumeError) {
+    for file in try claimFiles(of: claim.record.id) where file.attempt <= claim.record.attempt {
+      try DurableFile.remove(file.path)
+    }
+  }
+
+  /// Whether somebody who may be alive holds the job.
+  public func isHeld(_ id: JobID) throws(VolumeError) -> Bool {
+    guard let holder = try claimFiles(of: id).last else { return false }
+    return try !isAbandoned(holder)
+  }
+
+  /// The newest claim of each job of this worker's kind whose holder is dead.
+  func abandonedClaims() throws(VolumeError) -> [ClaimFile] {
+    var newest: [JobID: ClaimFile] = [:]
+    for file in try claimFiles() where file.attempt > newest[file.id]?.attempt ?? 0 { newest[file.id] = file }
+    return try newest.values.sorted { $0.path.string < $1.path.string }.filter { file throws(VolumeError) in
+      if let record = file.record, record.filter != filter { return false }
+      return try isAbandoned(file)
+    }
+  }
+
+  private func isAbandoned(_ file: ClaimFile) throws(VolumeError) -> Bool {
+    if let record = file.record, record.worker == worker.id.text, record.process.hasEnded { return true }
+    return try lease.hasExpired(file.path)
+  }
+
+  /// All claims of `id`, or of every job, lowest attempt first.
+  func claimFiles(of id: JobID? = nil) throws(VolumeError) -> [ClaimFile] {
+    var files: [ClaimFile] = []
+    for name in try DurableFile.names(in: directory.claims) {
+      guard let (job, attempt) = JobsDirectory.parseClaimName(name), id == nil || job == id else { continue }
+      let path = directory.claims.appending(name)
+      guard let bytes = try DurableFile.read(path) else { continue }
+      files.append(ClaimFile(path: path, id: job, attempt: attempt, record: ClaimRecord(json: bytes)))
+    }
+    return files.sorted { $0.attempt < $1.attempt }
+  }
+}

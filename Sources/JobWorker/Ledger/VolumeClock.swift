@@ -1,0 +1,48 @@
+private import Glibc
+import SystemPackage
+
+/// The volume's own clock, read by touching a file on it: hosts' clocks differ, and a server stamps what is touched with
+/// its own (utimensat(2), `UTIME_NOW`).
+struct VolumeClock: Sendable {
+  let probe: FilePath
+
+  /// Nanoseconds since 1970 on the volume.
+  func now() throws(VolumeError) -> Int64 {
+    try onVolume("touching", probe) { () throws(Errno) in
+      do {
+        let file = try FileDescriptor.open(
+          probe, .writeOnly, options: [.create, .closeOnExec], permissions: .init(rawValue: 0o644))
+        defer { try? file.close() }
+        try touch(file)
+        return try modificationTime(of: file)
+      } catch {
+        throw errno(error)
+      }
+    }
+  }
+
+  /// When `path` was touched last, in the same nanoseconds; `nil` if it is gone. Opening it makes a network file system
+  /// ask its server instead of its cache (nfs(5), close-to-open).
+  func touched(_ path: FilePath) throws(VolumeError) -> Int64? {
+    do {
+      let file = try FileDescriptor.open(path, .readOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
+      defer { try? file.close() }
+      return try modificationTime(of: file)
+    } catch Errno.noSuchFileOrDirectory {
+      return nil
+    } catch {
+      throw VolumeError("reading", path, errno(error))
+    }
+  }
+}
+
+/// Sets the time of `file` to the volume's now.
+func touch(_ file: FileDescriptor) throws(Errno) {
+  guard futimens(file.rawValue, nil) == 0 else { throw Errno(rawValue: Glibc.errno) }
+}
+
+private func modificationTime(of file: FileDescriptor) throws(Errno) -> Int64 {
+  var status = stat()
+  guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: Glibc.errno) }
+  return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+}

@@ -1,0 +1,40 @@
+public import SystemPackage
+
+/// The shared volume, or the local disk, refused something that the worker cannot do without.
+public struct VolumeError: Error, Sendable, CustomStringConvertible {
+  /// What was done, as in `creating`.
+  public let operation: String
+  /// With what.
+  public let path: FilePath
+  /// Why it failed.
+  public let cause: Errno
+
+  /// An error of `operation` on `path`.
+  public init(_ operation: String, _ path: FilePath, _ cause: Errno) {
+    self.operation = operation
+    self.path = path
+    self.cause = cause
+  }
+
+  /// A sentence for the user.
+  public var description: String {
+    let advice =
+      switch cause {
+      case .noSpace, .diskQuotaExceeded: "; free some space"
+      case .permissionDenied, .notPermitted, .readOnlyFileSystem:
+        "; the worker's user must be able to write there"
+      case .noSuchFileOrDirectory: "; is the volume mounted?"
+      default: ""
+      }
+    return "\(operation) \(path): \(cause)\(advice)"
+  }
+}
+
+/// Runs `body` and turns the `Errno` that it throws into a ``VolumeError``.
+func onVolume<T>(_ operation: String, _ path: FilePath, _ body: () throws(Errno) -> T) throws(VolumeError) -> T {
+  do {
+    return try body()
+  } catch {
+    throw VolumeError(operation, path, error)
+  }
+}

@@ -1,0 +1,111 @@
+private import Glibc
+import SystemPackage
+
+/// A job's folder on the shared volume, held open.
+public final class JobFolder: Sendable {
+  /// Where it lies, for messages to people; everything is opened below ``descriptor``.
+  let path: FilePath
+  let descriptor: FileDescriptor
+  private let id: JobID
+
+  private init(_ id: JobID, _ path: FilePath, _ descriptor: FileDescriptor) {
+    self.id = id
+    self.path = path
+    self.descriptor = descriptor
+  }
+
+  deinit {
+    try? descriptor.close()
+  }
+
+  /// Opens the folder of `id`. It may be a symbolic link, but only to another place in the jobs folder.
+  ///
+  /// Throws ``InvalidJob`` when there is none or when it leads out. A caller that waits for a network volume to show a
+  /// new folder tries again.
+  static func open(_ id: JobID, in directory: JobsDirectory) throws(InvalidJob) -> JobFolder {
+    let path = directory.folder(of: id)
+    guard let root = realPath(directory.path), let target = realPath(path) else {
+      throw InvalidJob(
+        id: id, description: "job-not-found: \(path) does not exist; put the job's folder there before sending its id")
+    }
+    guard target.starts(with: root), target != root else {
+      throw InvalidJob(
+        id: id,
+        description: "\(path) is a symbolic link to \(target), outside of the jobs folder; put the job's files into \(path)")
+    }
+    do {
+      let descriptor = try FileDescriptor.open(
+        target, .readOnly, options: [.directory, .noFollow, .closeOnExec])
+      return JobFolder(id, path, descriptor)
+    } catch {
+      throw InvalidJob(id: id, description: "\(path) cannot be opened as a folder: \(error)")
+    }
+  }
+
+  /// Makes the folder for a request that brings its steps itself; one that is there is taken as it is.
+  static func make(_ id: JobID, in directory: JobsDirectory) throws(VolumeError) {
+    let path = directory.folder(of: id)
+    guard mkdir(path.string, 0o755) == 0 || errno == EEXIST else {
+      throw VolumeError("creating", path, Errno(rawValue: errno))
+    }
+  }
+
+  /// What job.json says. Throws ``InvalidJob`` when it is missing, not a regular file, not readable, or not valid.
+  func definition() throws(InvalidJob) -> JobDefinition {
+    let name = JobsDirectory.definition
+    let file = path.appending(name)
+    let bytes: [UInt8]
+    do {
+      bytes = try read(name)
+    } catch {
+      let reason =
+        switch error {
+        case .noSuchFileOrDirectory: "does not exist; a job needs its steps in it, or in the request"
+        case .isDirectory: "is a directory; it must be a file"
+        case .invalidArgument: "is a FIFO, socket or device; it must be a regular file"
+        case .tooManySymbolicLinkLevels: "is a symbolic link; it must be a regular file"
+        case .fileTooLarge: "is larger than 16 MiB"
+        case .permissionDenied: "cannot be read: permission denied; make it readable for the worker's user"
+        default: "cannot be read: \(error)"
+        }
+      throw InvalidJob(id: id, description: "\(file) \(reason)")
+    }
+    do {
+      return try JobDefinition(json: bytes)
+    } catch {
+      throw InvalidJob(id: id, description: "\(file): \(error)")
+    }
+  }
+
+  /// What the last run left in results/result.json; `nil` if nothing that can be read.
+  func storedResult() -> JobResult? {
+    guard let results = try? open(JobsDirectory.results, .directory) else { return nil }
+    defer { try? results.close() }
+    guard let file = try? open(JobsDirectory.result, in: results) else { return nil }
+    defer { try? file.close() }
+    guard let bytes = try? DurableFile.contents(of: file, limit: 1 << 28) else { return nil }
+    return try? JobResult(json: bytes)
+  }
+
+  private func read(_ name: String) throws(Errno) -> [UInt8] {
+    let file = try open(name)
+    defer { try? file.close() }
+    return try DurableFile.contents(of: file, limit: 1 << 24)
+  }
+
+  private func open(
+    _ name: String, _ options: FileDescriptor.OpenOptions = [], in folder: FileDescriptor? = nil
+  ) throws(Errno) -> FileDescriptor {
+    let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | options.rawValue
+    let file = openat((folder ?? descriptor).rawValue, name, flags)
+    guard file >= 0 else { throw Errno(rawValue: errno) }
+    return FileDescriptor(rawValue: file)
+  }
+}
+
+/// The path without links, or `nil` if it leads nowhere.
+func realPath(_ path: FilePath) -> FilePath? {
+  guard let resolved = realpath(path.string, nil) else { return nil }
+  defer { free(resolved) }
+  return FilePath(platformString: resolved)
+}

@@ -1,0 +1,48 @@
+import FileTree
+import SystemPackage
+
+/// A job's files on the local disk, where its steps run.
+///
+/// A lock file beside it says that a worker made it, and is locked while that worker lives: what a dead one left is
+/// purged by the next on the host, and a folder without a lock file is never touched.
+final class Workspace: Sendable {
+  let path: FilePath
+  let descriptor: FileDescriptor
+  private let root: WorkspacesDirectory
+  private let lock: WorkspaceLock
+
+  init(_ path: FilePath, _ descriptor: FileDescriptor, _ root: WorkspacesDirectory, _ lock: WorkspaceLock) {
+    self.path = path
+    self.descriptor = descriptor
+    self.root = root
+    self.lock = lock
+  }
+
+  deinit {
+    try? descriptor.close()
+  }
+
+  /// Copies the job's folder, less what is reserved.
+  func stage(_ folder: JobFolder) async throws(JobFailure) -> Snapshot {
+    do {
+      return try await onThread {
+        try FileTree.copy(folder.descriptor, to: self.descriptor, excluding: JobsDirectory.reserved)
+      }
+    } catch {
+      throw JobFailure(.stage, "staging \(folder.path) to \(path): \(error)")
+    }
+  }
+
+  /// What the steps changed since `snapshot`.
+  func changes(since snapshot: Snapshot, _ folder: JobFolder) async throws -> Changes {
+    try await onThread {
+      try FileTree.changes(in: self.descriptor, since: snapshot, original: folder.descriptor)
+    }
+  }
+
+  /// Removes the folder, and then its lock file.
+  func purge() async throws(VolumeError) {
+    let result = await onThread { Result { () throws(VolumeError) in try self.root.purge(self.path, self.lock) } }
+    try result.get()
+  }
+}
