@@ -1,0 +1,68 @@
+/// Why an input is refused.
+///
+/// One sentence for its sender: what is wrong, where (line and column, or the step's index and the key), and
+/// what would be right. Foreign text in it is clipped and escaped, so it may go to a terminal as it is.
+public struct InvalidJob: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The job that was meant, when the id itself was readable and valid: its results topic is the place to answer.
+  public let id: JobID?
+
+  /// The sentence.
+  public let description: String
+
+  /// A refusal of `id`, or of an input whose id cannot be known.
+  public init(id: JobID? = nil, description: String) {
+    self.id = id
+    self.description = description
+  }
+}
+
+extension String {
+  /// Foreign text in quotes, for a sentence: at most 64 characters of it, with everything that does not print escaped.
+  var quoted: String {
+    var result = "\""
+    for (count, scalar) in unicodeScalars.enumerated() {
+      if count == 64 {
+        return result + "…\""
+      }
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\n": result += "\\n"
+      case "\t": result += "\\t"
+      case _ where scalar.prints: result.unicodeScalars.append(scalar)
+      default: result += "\\u{\(scalar.hexadecimal)}"
+      }
+    }
+    return result + "\""
+  }
+}
+
+extension Unicode.Scalar {
+  /// Whether a terminal shows it as a character: direction overrides, escapes and other line breaks do not.
+  var prints: Bool {
+    if isASCII {
+      return value >= 0x20 && value < 0x7F
+    }
+    switch properties.generalCategory {
+    case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: return false
+    default: return true
+    }
+  }
+
+  /// The number in U+ notation's digits: at least four, upper case.
+  var hexadecimal: String {
+    let digits = String(value, radix: 16, uppercase: true)
+    return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+  }
+
+  /// The scalar named so that look-alikes and invisible ones are told apart.
+  var named: String {
+    if self == " " {
+      return "a space"
+    }
+    if isASCII && prints {
+      return "\"\(self)\""
+    }
+    return prints ? "\"\(self)\" (U+\(hexadecimal))" : "U+\(hexadecimal)"
+  }
+}

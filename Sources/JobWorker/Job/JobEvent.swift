@@ -1,0 +1,78 @@
+/// The payload on `jobs/events/<id>`: one thing that happened to a job.
+public struct JobEvent: Encodable, Sendable, Equatable {
+  /// What happened.
+  public enum Kind: String, Codable, Sendable {
+    /// A worker claimed the job.
+    case accepted
+    /// Its files are staged, and its steps begin.
+    case started
+    /// A step ended.
+    case step
+    /// Its result is in place.
+    case completed
+    /// It was refused.
+    case rejected
+    /// It was asked for again while a worker is on it.
+    case duplicate
+  }
+
+  /// What happened.
+  public var event: Kind
+  /// The job.
+  public var id: JobID
+  /// The worker that tells it.
+  public var workerId: String
+  /// Which attempt of the job, from 1.
+  public var attempt: Int?
+  /// When, as ``Timestamp`` writes it.
+  public var time: String
+  /// The step's place in the job, from 0; of ``Kind/step`` only.
+  public var step: Int?
+  /// What people call the step.
+  public var name: String?
+  /// A ``StepStatus`` or a ``JobStatus``, as the event is about one or the other.
+  public var status: String?
+  /// The exit code of the step or the job.
+  public var exitCode: Int?
+  /// Milliseconds that the step or the job took.
+  public var durationMs: Int?
+  /// What went wrong, as a sentence.
+  public var error: String?
+
+  /// An event of a job.
+  public init(
+    event: Kind, id: JobID, workerId: String, attempt: Int? = nil, time: String = Timestamp.now.description,
+    status: JobStatus? = nil, exitCode: Int? = nil, durationMs: Int? = nil, error: String? = nil
+  ) {
+    self.event = event
+    self.id = id
+    self.workerId = workerId
+    self.attempt = attempt
+    self.time = time
+    self.status = status?.rawValue
+    self.exitCode = exitCode
+    self.durationMs = durationMs
+    self.error = error
+  }
+
+  /// The end of a step.
+  public init(
+    step: StepResult, id: JobID, workerId: String, attempt: Int, time: String = Timestamp.now.description
+  ) {
+    self.event = .step
+    self.id = id
+    self.workerId = workerId
+    self.attempt = attempt
+    self.time = time
+    self.step = step.index
+    self.name = step.name
+    self.status = step.status.rawValue
+    self.exitCode = step.exitCode
+    self.durationMs = step.durationMs
+  }
+
+  /// The payload: compact JSON, keys sorted.
+  public func encoded() throws -> [UInt8] {
+    try compactJSON(self)
+  }
+}

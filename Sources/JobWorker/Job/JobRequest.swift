@@ -1,0 +1,86 @@
+/// What one message on the jobs topic asks for.
+public struct JobRequest: Sendable, Equatable {
+  /// The largest payload: 256 KiB.
+  public static let largestPayload = 256 << 10
+
+  /// The job, and the folder that holds it.
+  public let id: JobID
+  /// Steps to run instead of those in job.json.
+  public var steps: [Step]?
+  /// The sender's idempotency key.
+  public var requestID: String?
+  /// Variables laid over those of job.json.
+  public var environment: [String: String]
+  /// Used instead of job.json's.
+  public var timeout: Duration?
+  /// Keys that mean nothing here (`foo`, `steps[2].foo`), in the order of the payload: worth a warning.
+  public let unknownKeys: [String]
+
+  /// A request of the given parts.
+  public init(
+    id: JobID, steps: [Step]? = nil, requestID: String? = nil, environment: [String: String] = [:],
+    timeout: Duration? = nil, unknownKeys: [String] = []
+  ) {
+    self.id = id
+    self.steps = steps
+    self.requestID = requestID
+    self.environment = environment
+    self.timeout = timeout
+    self.unknownKeys = unknownKeys
+  }
+
+  /// Reads a payload: a JSON object (RFC 8259) of at most ``largestPayload`` bytes, nested at most 64 deep.
+  ///
+  /// Throws with ``InvalidJob/id`` when something else than the id is wrong, so that the answer finds its way.
+  public init(payload: [UInt8]) throws(InvalidJob) {
+    let example = "{\"id\": \"job_2026_01\"}"
+    var fields = try JobFields(payload, subject: "the payload", largest: JobRequest.largestPayload)
+    let members = try fields.members(of: "the payload", like: example)
+    let ids = members.filter { $0.key == "id" }
+    guard let first = ids.first else {
+      throw fields.missing("\"id\" is missing; it names the job, like \(example)")
+    }
+    if ids.count == 1 {
+      fields.id = try fields.jobID(first.value)
+    }
+    try fields.refuseDuplicates()
+    guard let id = fields.id else {
+      throw fields.missing("\"id\" is there twice; keep one")
+    }
+
+    var request = JobRequest(id: id)
+    for member in members {
+      let value = member.value
+      switch member.key {
+      case "id": break
+      case "steps": request.steps = try fields.steps(value)
+      case "requestId": request.requestID = try fields.requestID(value)
+      case "env": request.environment = try fields.environment(value, "\"env\"")
+      case "timeout": request.timeout = try fields.duration(value, "\"timeout\"")
+      default: fields.noteUnknown(member.key)
+      }
+    }
+    self.init(
+      id: id, steps: request.steps, requestID: request.requestID, environment: request.environment,
+      timeout: request.timeout, unknownKeys: fields.unknownKeys)
+  }
+}
+
+extension JobFields {
+  fileprivate func jobID(_ value: JSONValue) throws(InvalidJob) -> JobID {
+    let text = try string(value, "\"id\"", like: "\"job_2026_01\"")
+    do {
+      return try JobID(text)
+    } catch {
+      throw invalid("\"id\": \(error)", at: value)
+    }
+  }
+
+  fileprivate func requestID(_ value: JSONValue) throws(InvalidJob) -> String {
+    let text = try string(value, "\"requestId\"", like: "\"order-4711\"")
+    if text.isEmpty {
+      throw invalid("\"requestId\" is empty; write a key that no other request has, or leave it out", at: value)
+    }
+    return text
+  }
+}

@@ -1,0 +1,83 @@
+internal import FoundationEssentials
+
+/// The payload on `jobs/results/<id>`: a result in a few lines, and where the whole of it lies.
+public struct ResultMessage: Encodable, Sendable, Equatable {
+  /// Where result.json lies, below the job's folder.
+  public static let manifest = "results/result.json"
+
+  /// The job; none when a rejected request names no valid one.
+  public var id: JobID?
+  /// How it ended.
+  public var status: JobStatus
+  /// The exit code of the step that decided the job.
+  public var exitCode: Int?
+  /// ``manifest``; none for a job that was never begun and so has no result.json.
+  public var manifestFile: String?
+  /// What went wrong, as a sentence.
+  public var error: String?
+  /// The worker that speaks.
+  public var workerId: String?
+  /// Which attempt this is, from 1.
+  public var attempt: Int?
+  /// Milliseconds that the job took.
+  public var durationMs: Int?
+  /// The end of the failed step's log.
+  public var tail: String?
+
+  /// What a stored result comes to.
+  public init(result: JobResult, tail: String?) {
+    id = result.jobId
+    status = result.status
+    exitCode = result.exitCode
+    manifestFile = ResultMessage.manifest
+    error = result.error
+    workerId = result.workerId
+    attempt = result.attempt
+    durationMs = result.timing.durationMs
+    self.tail = tail
+  }
+
+  private init(rejected id: JobID?, error: String, workerID: String) {
+    self.id = id
+    status = .rejected
+    self.error = error
+    workerId = workerID
+  }
+
+  /// The answer to a request that is refused; it goes to `jobs/rejected` when there is no id.
+  public static func rejected(id: JobID?, error: String, workerID: String) -> ResultMessage {
+    ResultMessage(rejected: id, error: error, workerID: workerID)
+  }
+
+  /// The payload: compact JSON, keys sorted.
+  public func encoded() throws -> [UInt8] {
+    try compactJSON(self)
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case id, status, exitCode, manifestFile, error, workerId, attempt, durationMs, tail
+  }
+
+  /// Writes an object; with a result.json `exitCode` is there even when `null`, other keys only when they say something.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encodeIfPresent(id, forKey: .id)
+    try container.encode(status, forKey: .status)
+    if manifestFile != nil {
+      try container.encode(exitCode, forKey: .exitCode)
+    }
+    try container.encodeIfPresent(manifestFile, forKey: .manifestFile)
+    try container.encodeIfPresent(error, forKey: .error)
+    try container.encodeIfPresent(workerId, forKey: .workerId)
+    try container.encodeIfPresent(attempt, forKey: .attempt)
+    try container.encodeIfPresent(durationMs, forKey: .durationMs)
+    try container.encodeIfPresent(tail, forKey: .tail)
+  }
+}
+
+/// A message as the bytes of a payload.
+func compactJSON(_ message: some Encodable) throws -> [UInt8] {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  return Array(try encoder.encode(message))
+}
