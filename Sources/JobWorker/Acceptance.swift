@@ -15,7 +15,7 @@ struct AcceptedJob: Sendable {
   let work: Work
 
   func event(_ name: JobEvent.Kind, _ worker: WorkerIdentity) -> JobEvent {
-    JobEvent(name, id: claim.record.id, workerID: worker.id.text, attempt: claim.record.attempt)
+    JobEvent(event: name, id: claim.record.id, workerId: worker.id.text, attempt: claim.record.attempt)
   }
 }
 
@@ -50,7 +50,9 @@ extension Worker {
     do {
       (definition, folder) = try await look(up: offer.request)
     } catch let invalid as InvalidJob {
-      return try await reject(offer, invalid)
+      try await reject(id, offer.envelope, invalid)
+      await offer.acknowledge()
+      return nil
     }
     guard let claim = try ledger.claim(offer.envelope, id) else { return try await alreadyHeld(offer) }
     Checkpoint.claimed.reached()
@@ -59,13 +61,12 @@ extension Worker {
     return AcceptedJob(claim: claim, work: .run(definition, folder))
   }
 
-  private func reject(_ offer: JobOffer, _ reason: InvalidJob) async throws -> AcceptedJob? {
-    logger.warning("rejected: \(reason)", metadata: ["job": "\(offer.request.id)"])
-    let message = ResultMessage.rejected(
-      id: offer.request.id, error: reason.description, workerID: ledger.worker.id.text)
-    try await source.publish(message, answering: offer.envelope)
-    await offer.acknowledge()
-    return nil
+  private func reject(_ id: JobID, _ envelope: Envelope, _ reason: InvalidJob) async throws {
+    logger.warning("rejected: \(reason)", metadata: ["job": "\(id)"])
+    let worker = ledger.worker.id.text
+    try await source.publish(
+      ResultMessage.rejected(id: id, error: reason.description, workerID: worker), answering: envelope)
+    await source.publish(JobEvent(event: .rejected, id: id, workerId: worker, error: reason.description))
   }
 
   /// Somebody holds the job: it is being worked on, or its worker died and the job is taken over here and now.
@@ -75,7 +76,7 @@ extension Worker {
     let job = if let holder { try await takeOver(holder) } else { nil as AcceptedJob? }
     if holder?.record.map({ offer.envelope.requestId.isSame(as: $0.envelope.requestId.text) }) != true {
       logger.notice("the job is being worked on already", metadata: ["job": "\(id)"])
-      await source.publish(JobEvent(.duplicate, id: id, workerID: ledger.worker.id.text))
+      await source.publish(JobEvent(event: .duplicate, id: id, workerId: ledger.worker.id.text))
     }
     await offer.acknowledge()
     return job
@@ -86,7 +87,44 @@ extension Worker {
     for stale in try ledger.abandonedClaims() {
       if let job = try await takeOver(stale) { return job }
     }
+    for ticket in try ledger.waitingRoom.tickets() {
+      if let job = try await take(ticket) { return job }
+    }
     return nil
+  }
+
+  /// Takes a request up that a busy worker put down. The claim decides; the ticket is removed after it.
+  private func take(_ ticket: Ticket) async throws -> AcceptedJob? {
+    let room = ledger.waitingRoom
+    guard try !isAnswered(ticket) else {
+      _ = try room.remove(ticket)
+      return nil
+    }
+    guard try !ledger.isHeld(ticket.id) else { return nil }
+    let definition: JobDefinition
+    let folder: JobFolder
+    do {
+      (definition, folder) = try await look(up: try JobRequest(payload: Array(ticket.envelope.payload.utf8)))
+    } catch let invalid as InvalidJob {
+      if try room.remove(ticket) { try await reject(ticket.id, ticket.envelope, invalid) }
+      return nil
+    }
+    guard let claim = try ledger.claim(ticket.envelope, ticket.id) else { return nil }
+    Checkpoint.ticketClaimed.reached()
+    guard try room.remove(ticket) else {
+      // Another worker had claimed it before, and its job is done by now.
+      try ledger.release(claim)
+      return nil
+    }
+    return AcceptedJob(claim: claim, work: .run(definition, folder))
+  }
+
+  /// Whether a claim or a result bears the ticket's request already.
+  private func isAnswered(_ ticket: Ticket) throws -> Bool {
+    let claims = try ledger.claimFiles(of: ticket.id)
+    let requestId = ticket.envelope.requestId
+    if claims.contains(where: { requestId.isSame(as: $0.record?.envelope.requestId.text) }) { return true }
+    return try requestId.isSame(as: storedResult(of: ticket.id)?.requestId)
   }
 
   private func takeOver(_ stale: ClaimFile) async throws -> AcceptedJob? {
@@ -99,6 +137,10 @@ extension Worker {
     logger.notice(
       "worker \(record.worker) died over the job; taking it over",
       metadata: ["job": "\(record.id)", "attempt": "\(claim.record.attempt)"])
+    // It may have died between its claim and the removal of the ticket.
+    for ticket in try ledger.waitingRoom.tickets() where record.envelope.requestId.isSame(as: ticket.envelope.requestId.text) {
+      _ = try ledger.waitingRoom.remove(ticket)
+    }
     let stored = try storedResult(of: record.id)
     if let stored, stored.attempt == record.attempt, record.envelope.requestId.text == stored.requestId {
       return AcceptedJob(claim: claim, work: .publish(stored))
@@ -111,9 +153,7 @@ extension Worker {
         claim: claim, work: claim.record.attempt > attempts ? .giveUp(folder) : .run(definition, folder))
     } catch let invalid as InvalidJob {
       // The folder was taken away, or job.json changed, while nobody held the job.
-      let message = ResultMessage.rejected(
-        id: record.id, error: invalid.description, workerID: ledger.worker.id.text)
-      try await source.publish(message, answering: record.envelope)
+      try await reject(record.id, record.envelope, invalid)
       try ledger.release(claim)
       return nil
     }

@@ -12,6 +12,9 @@ public protocol JobSource: Sendable {
 
   /// Publishes the result of a job, and returns when it is certain that it arrived.
   func publish(_ result: ResultMessage, answering envelope: Envelope) async throws
+
+  /// Ends the source; what still waits in `publish` fails.
+  func close() async
 }
 
 /// Something for a worker that has no job.

@@ -53,12 +53,14 @@ public struct Worker: Sendable {
     case .run(let definition, let folder):
       return try await carryOut(job, definition, folder)
     case .publish(let result):
-      try await deliver(result, of: job)
+      try await deliver(result, of: job, .written(tail: nil))
       return result
     case .giveUp(let folder):
-      let result = lost(job)
+      var report = JobReport(job.claim.record, worker: ledger.worker)
+      report.giveUp(after: job.claim.record.attempt - 1)
+      let result = report.close()
       try ResultsFolder.prepare(in: folder).write(result)
-      try await deliver(result, of: job)
+      try await deliver(result, of: job, .written(tail: nil))
       return result
     }
   }
@@ -66,41 +68,82 @@ public struct Worker: Sendable {
   private func carryOut(
     _ job: AcceptedJob, _ definition: JobDefinition, _ folder: JobFolder
   ) async throws -> JobResult {
-    var report = JobReport(job, worker: ledger.worker)
+    var report = JobReport(job.claim.record, worker: ledger.worker)
     let results: ResultsFolder
     do {
       results = try ResultsFolder.prepare(in: folder)
     } catch {
       report.fail(error)
-      try await deliver(report.result, of: job)
-      return report.result
+      let result = report.finish(stoppedBy: nil)
+      try await deliver(result, of: job, .unwritten)
+      return result
     }
-    let workspace = try workspaces.make(job.claim.record.id)
-    var tail: String?
-    do {
-      let snapshot = try await report.timing(\.stage) { try await workspace.stage(folder) }
-      report.skipped += snapshot.skipped.map { SkippedPath(path: $0.path, reason: $0.reason) }
-      await source.publish(job.event("started", ledger.worker))
-      Checkpoint.started.reached()
-      let steps = StepSequence(definition, job, workspace, results, folder, self)
-      try await report.timing(\.run) { try await steps.run(into: &report) }
-      tail = steps.failedLogTail(report)
-      try await report.timing(\.sync) { try await sync(workspace, snapshot, folder, results, &report) }
-    } catch let failure as JobFailure {
-      report.fail(failure)
-    }
-    let result = report.finish(stop)
+    let carried = await carryOut(job, definition, folder, results, &report)
+    let result = report.finish(stoppedBy: stop.reason)
     do {
       try fence(job.claim)
       try results.write(result)
       Checkpoint.resultWritten.reached()
-      try await deliver(result, of: job, tail: tail)
+      try await deliver(result, of: job, .written(tail: carried.tail))
     } catch {
-      try? await workspace.purge()
+      await purge(carried.workspace)
       throw error
     }
-    try await workspace.purge()
+    await purge(carried.workspace)
     return result
+  }
+
+  /// Stages, runs and syncs; what goes wrong on the way is in the report.
+  private func carryOut(
+    _ job: AcceptedJob, _ definition: JobDefinition, _ folder: JobFolder, _ results: ResultsFolder,
+    _ report: inout JobReport
+  ) async -> (workspace: Workspace?, tail: String?) {
+    var workspace: Workspace?
+    var tail: String?
+    do {
+      let made = try makeWorkspace(job.claim.record.id)
+      workspace = made
+      let snapshot = try await report.timing(\.stageMs) { _ in try await made.stage(folder) }
+      report.skipped += snapshot.skipped.map { SkippedPath(path: $0.path, reason: $0.reason) }
+      await source.publish(job.event(.started, ledger.worker))
+      Checkpoint.started.reached()
+      let steps = StepSequence(
+        definition: definition, claim: job.claim.record, workspace: made, results: results, settings: settings,
+        stop: stop
+      ) { [source] step in
+        let claim = job.claim.record
+        await source.publish(JobEvent(step: step, id: claim.id, workerId: claim.worker, attempt: claim.attempt))
+      }
+      do {
+        try await report.timing(\.runMs) { report in try await steps.run(into: &report) }
+      } catch let failure as JobFailure {
+        report.fail(failure)
+      }
+      tail = results.tail(of: report.decisive)
+      try await report.timing(\.syncMs) { report in try await sync(made, snapshot, folder, results, &report) }
+    } catch let failure as JobFailure {
+      report.fail(failure)
+    } catch {
+      report.fail(JobFailure(.run, "\(error)"))
+    }
+    return (workspace, tail)
+  }
+
+  private func makeWorkspace(_ id: JobID) throws(JobFailure) -> Workspace {
+    do {
+      return try workspaces.make(id)
+    } catch {
+      throw JobFailure(.stage, "\(error)")
+    }
+  }
+
+  /// What cannot be removed now is removed by the next worker on this host.
+  private func purge(_ workspace: Workspace?) async {
+    do {
+      try await workspace?.purge()
+    } catch {
+      logger.warning("the workspace is left behind: \(error)")
+    }
   }
 
   private func sync(
@@ -116,14 +159,40 @@ public struct Worker: Sendable {
     }
   }
 
+  /// Whether a result stands in the job's results/, and what the message tells of its failed step.
+  private enum Record {
+    case written(tail: String?)
+    case unwritten
+  }
+
   /// Publishes, and only then lets go of the job.
-  private func deliver(_ result: JobResult, of job: AcceptedJob, tail: String? = nil) async throws {
+  private func deliver(_ result: JobResult, of job: AcceptedJob, _ record: Record) async throws {
     try fence(job.claim)
-    try await source.publish(ResultMessage(result: result, tail: tail), answering: job.claim.record.envelope)
+    var message = ResultMessage(result: result, tail: nil)
+    switch record {
+    case .written(let tail): message.tail = tail
+    case .unwritten: message.manifestFile = nil
+    }
+    try await publish(message, answering: job.claim.record.envelope)
     Checkpoint.published.reached()
-    await source.publish(job.event("completed", ledger.worker))
+    await source.publish(job.event(.completed, ledger.worker))
     try ledger.release(job.claim)
     Checkpoint.released.reached()
+  }
+
+  /// Waits for the result to arrive as long as it takes, but only for the grace once the worker is asked to stop.
+  private func publish(_ message: ResultMessage, answering envelope: Envelope) async throws {
+    let patience = Task { [stop, source, grace = settings.grace] in
+      await stop.raised()
+      try await Task.sleep(for: grace)
+      await source.close()
+    }
+    defer { patience.cancel() }
+    do {
+      try await source.publish(message, answering: envelope)
+    } catch {
+      throw Unpublished(cause: error)
+    }
   }
 
   /// Whoever holds a higher attempt answers for the job now.
@@ -135,3 +204,14 @@ public struct Worker: Sendable {
 
 /// Another worker holds the job by now, because this one did not touch its claim for a whole lease.
 struct Superseded: Error {}
+
+/// A job's result stands on the volume and could not be published; the next worker does it.
+public struct Unpublished: Error, CustomStringConvertible {
+  /// What the source said.
+  public let cause: any Error
+
+  /// A sentence for the user.
+  public var description: String {
+    "the result is kept on the volume but could not be published: \(cause); the next worker publishes it"
+  }
+}

@@ -10,10 +10,16 @@ public struct Delivery: Sendable {
   /// The DUP flag: the broker sent this before and saw no PUBACK.
   public let isRedelivery: Bool
 
-  let post: @Sendable (@escaping Mailbox.Item) -> Void
+  let connection: Int
+  let mailbox: Mailbox
 
-  /// Lets the PUBACK leave. What the message asks for must be safe by now.
-  public func acknowledge() {
-    post { $0?.deliveryAcknowledged() }
+  /// Lets the PUBACK leave, and returns when it has been handed to the kernel, or when there is no connection any more to
+  /// send it on. What the message asks for must be safe by now.
+  public func acknowledge() async {
+    await withCheckedContinuation { done in
+      mailbox.post { loop in
+        if let loop { loop.acknowledged(self, done) } else { done.resume() }
+      }
+    }
   }
 }

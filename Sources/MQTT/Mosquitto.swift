@@ -105,8 +105,10 @@ final class Mosquitto {
 
   func subscribe(_ filter: TopicFilter) throws(MQTTError) -> Int32 {
     var id: Int32 = 0
+    // With Retain As Published a retained message is known as one even when it arrives live (MQTT 5, section 3.8.3.1).
+    let options = options.version == .v5 ? Int32(MQTT_SUB_OPT_RETAIN_AS_PUBLISHED.rawValue) : 0
     try check(
-      mosquitto_subscribe_v5(handle, &id, filter.text, QoS.atLeastOnce.rawValue, 0, nil),
+      mosquitto_subscribe_v5(handle, &id, filter.text, QoS.atLeastOnce.rawValue, options, nil),
       "subscribing to '\(filter.text)'")
     return id
   }

@@ -64,6 +64,11 @@ public final class Session: Sendable {
     try await ask { (loop, answer: SessionLoop.Answer<ReasonCode>) in loop.publish(message, answer) }
   }
 
+  /// Publishes without waiting for anything, in order with other publications.
+  public func send(_ message: Message) {
+    mailbox.post { $0?.publish(message, nil) }
+  }
+
   /// Subscribes with QoS 1 and waits for the SUBACK; throws ``MQTTError/refused(_:)`` with the topic when it says no.
   public func subscribe(_ filter: TopicFilter) async throws(MQTTError) {
     try await ask { (loop, answer: SessionLoop.Answer<Void>) in loop.subscribe(filter, answer) }

@@ -28,6 +28,8 @@ final class SessionLoop {
   private var backoff = Backoff()
   private var shortLives = 0
   private var undecided = 0
+  private var connection = 0
+  private var acknowledging: [CheckedContinuation<Void, Never>] = []
   private var refusal: MQTTError?
   private var opening: [Answer<Void>] = []
   private var closing: [CheckedContinuation<Void, Never>] = []
@@ -108,7 +110,7 @@ final class SessionLoop {
     step(client.read())
     // A read may have brought a message: its PUBACK is queued now, and stays there.
     guard isOpen, undecided == 0 else { return }
-    if client.wantsToWrite { step(client.write()) }
+    flush()
     guard isOpen else { return }
     step(client.maintain())
   }
@@ -141,8 +143,8 @@ final class SessionLoop {
       requests.removeValue(forKey: id)?.answer.resume(returning: .success(()))
     case .message(let message, let packetID, let isRedelivery):
       undecided += 1
-      let mailbox = mailbox
-      let delivery = Delivery(message: message, packetID: packetID, isRedelivery: isRedelivery) { mailbox.post($0) }
+      let delivery = Delivery(
+        message: message, packetID: packetID, isRedelivery: isRedelivery, connection: connection, mailbox: mailbox)
       events.yield(.delivery(delivery))
     }
   }
@@ -195,9 +197,9 @@ final class SessionLoop {
 
   private func connect() {
     refusal = nil
-    undecided = 0
     do {
       state = .connecting
+      connection += 1
       try client.connect()
       step(client.write())
     } catch {
@@ -208,7 +210,7 @@ final class SessionLoop {
   private func connectionEnded(_ cause: MQTTError) {
     let error = refusal ?? cause
     refusal = nil
-    undecided = 0
+    forgetDeliveries()
     if case .connected(let since) = state {
       shortLives = clock.now - since < .seconds(5) ? shortLives + 1 : 0
       if clock.now - since >= .seconds(5) { backoff.reset() }
@@ -232,6 +234,13 @@ final class SessionLoop {
     events.yield(.connectionLost(error))
   }
 
+  /// What the lost connection brought comes again on the next.
+  private func forgetDeliveries() {
+    undecided = 0
+    acknowledging.forEach { $0.resume() }
+    acknowledging = []
+  }
+
   private func fail(_ error: MQTTError) {
     events.yield(.failed(error))
     close(with: error)
@@ -239,6 +248,7 @@ final class SessionLoop {
 
   private func close(with error: MQTTError) {
     state = .closed
+    forgetDeliveries()
     opening.forEach { $0.resume(returning: .failure(error)) }
     opening = []
     let lost = deferred
@@ -267,7 +277,7 @@ extension SessionLoop {
     }
   }
 
-  func publish(_ message: Message, _ answer: Answer<ReasonCode>) {
+  func publish(_ message: Message, _ answer: Answer<ReasonCode>?) {
     whenConnected({ $0.publish(message, answer) }, orFail: answer) { () throws(MQTTError) in
       publications[try client.publish(message)] = answer
     }
@@ -289,8 +299,22 @@ extension SessionLoop {
     }
   }
 
-  func deliveryAcknowledged() {
+  /// Of several deliveries that came in one read no PUBACK leaves before all are acknowledged: the library writes all
+  /// that is queued.
+  func acknowledged(_ delivery: Delivery, _ done: CheckedContinuation<Void, Never>) {
+    // The acknowledgement of a lost connection says nothing about what the present one brought.
+    guard delivery.connection == connection, isOpen else { return done.resume() }
+    acknowledging.append(done)
     undecided = max(0, undecided - 1)
+    flush()
+  }
+
+  private func flush() {
+    guard undecided == 0 else { return }
+    if isOpen, client.wantsToWrite { step(client.write()) }
+    guard !isOpen || !client.wantsToWrite else { return }
+    acknowledging.forEach { $0.resume() }
+    acknowledging = []
   }
 
   /// Sends DISCONNECT and what is queued before it; an undecided delivery forbids that, its PUBACK would go along.
@@ -310,10 +334,10 @@ extension SessionLoop {
   }
 
   private func whenConnected<T>(
-    _ again: @escaping Command, orFail answer: Answer<T>, _ body: () throws(MQTTError) -> Void
+    _ again: @escaping Command, orFail answer: Answer<T>?, _ body: () throws(MQTTError) -> Void
   ) {
     switch state {
-    case .closed: answer.resume(returning: .failure(.closed))
+    case .closed: answer?.resume(returning: .failure(.closed))
     case .waiting, .connecting: deferred.append(again)
     case .connected:
       do {
@@ -321,7 +345,7 @@ extension SessionLoop {
       } catch MQTTError.unreachable {
         deferred.append(again)
       } catch {
-        answer.resume(returning: .failure(error))
+        answer?.resume(returning: .failure(error))
       }
     }
   }

@@ -28,26 +28,22 @@ public struct Envelope: Codable, Sendable, Equatable {
 /// The sender's, from `requestId` or Correlation Data, is the same request wherever it turns up again. Without one,
 /// the key is made of the session and packet identifier of the delivery and the time: the same message, sent again by
 /// the broker with DUP set, has the same session and packet identifier (MQTT 5, section 4.4), but a later message may have
-/// them too, so only a redelivery is compared that way.
+/// them too, so only the key of a redelivery is compared without its time.
 public struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
   /// The key.
   public let text: String
-  private let redelivered: String?
 
-  /// The key that the sender gave.
+  /// A key that the sender gave, or one that was stored.
   public init(_ text: String) {
     self.text = text
-    redelivered = nil
   }
 
   /// A key for a message that has none. `instant` is any number that is not used twice.
   public init(session: String, packetID: UInt16, instant: Int64, isRedelivery: Bool) {
-    let delivery = "delivery:\(session)/\(packetID)@"
-    text = delivery + "\(instant)"
-    redelivered = isRedelivery ? delivery : nil
+    text = "\(RequestID.made)\(session)/\(packetID)@\(instant)\(isRedelivery ? RequestID.again : "")"
   }
 
-  /// The stored form of a key.
+  /// The stored form is the text alone.
   public init(from decoder: any Decoder) throws {
     self.init(try decoder.singleValueContainer().decode(String.self))
   }
@@ -61,9 +57,15 @@ public struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
   /// Whether `stored`, from a claim, a ticket or a result, is the key of this same request.
   public func isSame(as stored: String?) -> Bool {
     guard let stored else { return false }
-    return stored == text || redelivered.map(stored.hasPrefix) ?? false
+    guard text.hasPrefix(RequestID.made), text.hasSuffix(RequestID.again), let end = text.lastIndex(of: "@") else {
+      return stored == text
+    }
+    return stored.hasPrefix(text[...end])
   }
 
   /// The key.
   public var description: String { text }
+
+  private static let made = "delivery:"
+  private static let again = "+dup"
 }

@@ -1,3 +1,4 @@
+private import Glibc
 public import SystemPackage
 
 /// The shared volume. Every name that a worker uses on it is spelled here, once.
@@ -22,6 +23,15 @@ public struct JobsDirectory: Sendable {
 
   /// While this file exists no new job is taken.
   public var killSwitch: FilePath { path.appending("KILLSWITCH") }
+
+  /// Whether the kill switch is there.
+  public var isHalted: Bool { access(killSwitch.string, F_OK) == 0 }
+
+  /// Whether there is anything where the folder of `id` should be.
+  func exists(_ id: JobID) -> Bool {
+    var status = stat()
+    return lstat(folder(of: id).string, &status) == 0
+  }
 
   /// What workers tell each other.
   public var state: FilePath { path.appending(".worker") }

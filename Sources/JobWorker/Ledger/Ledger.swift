@@ -13,6 +13,8 @@ public struct Ledger: Sendable {
   /// The topic filter that makes this worker's kind; `nil` in a dry run.
   public let filter: String?
   let lease: Lease
+  /// After how long untouched a claim, or a member, counts as dead.
+  public var leaseDuration: Duration { lease.duration }
 
   /// Makes the folders that workers share; throws when the volume is missing or not writable.
   public init(

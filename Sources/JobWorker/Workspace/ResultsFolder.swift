@@ -73,6 +73,21 @@ final class ResultsFolder: Sendable {
     }
   }
 
+  /// The last 4 KiB of a step's log, as text.
+  func tail(of step: StepResult?) -> String? {
+    guard let step, let name = step.log?.split(separator: "/").last else { return nil }
+    let file = openat(descriptor.rawValue, String(name), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    let size = lseek(file, 0, SEEK_END)
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = pread(file, &bytes, bytes.count, max(0, size - 4096))
+    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+  }
+
+  /// Where it lies, for a step's environment.
+  var path: FilePath { folder.path.appending(JobsDirectory.results) }
+
   /// Copies what changed in the workspace into results/, durably.
   func export(_ changes: Changes, from workspace: FileDescriptor) throws(FileTreeError) -> Export {
     try FileTree.export(changes, from: workspace, to: descriptor, storedAs: ResultsFolder.storedName, owner: owner)

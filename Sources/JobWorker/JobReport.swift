@@ -1,0 +1,113 @@
+import FileTree
+private import SystemPackage
+
+/// What is known of a job so far, until it becomes its result.
+struct JobReport: Sendable {
+  private(set) var result: JobResult
+  var steps: [StepResult] {
+    get { result.steps }
+    set { result.steps = newValue }
+  }
+  var skipped: [SkippedPath] {
+    get { result.skipped }
+    set { result.skipped = newValue }
+  }
+  /// The step whose failure decides the job's status; a step that may fail does not.
+  var decisive: StepResult?
+  /// The job as a whole took longer than it may.
+  var isTimedOut = false
+  private let started = ContinuousClock.now
+
+  init(_ claim: ClaimRecord, worker: WorkerIdentity) {
+    let now = Timestamp.now.description
+    result = JobResult(
+      jobId: claim.id, status: .success, exitCode: 0, timing: JobTiming(start: now, end: now, durationMs: 0), steps: [],
+      attempt: claim.attempt, workerId: worker.id.text, workerVersion: worker.version, host: worker.process.host,
+      requestId: claim.envelope.requestId.text)
+  }
+
+  /// Runs `body` and notes how long it took, on the monotonic clock.
+  mutating func timing<T>(
+    _ part: WritableKeyPath<JobTiming, Int?> & Sendable, _ body: (inout JobReport) async throws -> T
+  ) async throws -> T {
+    let start = ContinuousClock.now
+    defer { result.timing[keyPath: part] = (ContinuousClock.now - start).milliseconds }
+    return try await body(&self)
+  }
+
+  mutating func add(_ changes: Changes) {
+    result.deleted = changes.deleted
+    result.skipped += changes.skipped.map { SkippedPath(path: $0.path, reason: $0.reason) }
+  }
+
+  mutating func add(_ export: Export) {
+    result.artifacts = export.files.map { file in
+      Artifact(
+        path: file.path, size: Int(file.size), mode: Artifact.octal(UInt32(file.mode)), sha256: file.sha256,
+        change: file.change == .new ? .new : .modified, storedAs: file.storedAs)
+    }
+    result.skipped += export.skipped.map { SkippedPath(path: $0.path, reason: $0.reason) }
+    if let first = export.failures.first {
+      let others = export.failures.count > 1 ? " (and \(export.failures.count - 1) more)" : ""
+      fail(JobFailure(.sync, "copying a changed file to results: \(first)\(others)"))
+    }
+  }
+
+  /// The worker itself failed; the first failure is the one that is told.
+  mutating func fail(_ failure: JobFailure) {
+    guard result.phase == nil else { return }
+    result.phase = failure.phase.rawValue
+    result.error = failure.description
+  }
+
+  /// The job was given up: `attempt` counts the one that only says so.
+  mutating func giveUp(after deaths: Int) {
+    result.status = .lost
+    result.exitCode = nil
+    result.error = "its worker died \(deaths) time\(deaths == 1 ? "" : "s") over the job, and no attempt is left"
+  }
+
+  /// Decides the status: what the worker could not do comes before what stopped it, and that before a step's failure.
+  mutating func finish(stoppedBy reason: StopReason?) -> JobResult {
+    if result.phase != nil {
+      result.status = .error
+      result.exitCode = 125
+    } else if let reason {
+      result.status = .canceled
+      result.reason = reason.rawValue
+      result.exitCode = decisive?.exitCode ?? 143
+      result.error = reason == .shutdown ? "the worker was asked to stop" : "the job was canceled"
+    } else if isTimedOut {
+      result.status = .timeout
+      result.exitCode = 124
+      result.error = "the job took longer than its timeout"
+    } else if let decisive {
+      result.status = decisive.status == .timeout ? .timeout : .failed
+      result.exitCode = decisive.exitCode
+      result.error = decisive.failureSentence
+    }
+    return close()
+  }
+
+  /// Stamps the end.
+  mutating func close() -> JobResult {
+    result.timing.end = Timestamp.now.description
+    result.timing.durationMs = (ContinuousClock.now - started).milliseconds
+    return result
+  }
+}
+
+extension StepResult {
+  /// What went wrong, for the job's result.
+  fileprivate var failureSentence: String {
+    let title = name.map { "step \(index) (\($0))" } ?? "step \(index)"
+    if timedOut { return "\(title) took longer than its timeout" }
+    if let signal { return "\(title) was ended by \(signal)" }
+    return "\(title) failed with exit code \(exitCode ?? -1)"
+  }
+}
+
+extension Duration {
+  /// Whole milliseconds.
+  var milliseconds: Int { Int(self / .milliseconds(1)) }
+}

@@ -1,0 +1,201 @@
+private import FoundationEssentials
+public import SystemPackage
+
+/// A worker that has a session with the broker, and so a share of its group's messages.
+public struct Member: Codable, Sendable {
+  /// Whether the worker comes back for what its session holds.
+  public enum State: String, Codable, Sendable {
+    /// It listens.
+    case present
+    /// Its process ended after a job, and the next one is expected.
+    case away
+    /// It was told to stop: somebody else must empty its session.
+    case left
+  }
+
+  /// The worker's id.
+  public var worker: String
+  /// The MQTT client id of its durable session.
+  public var clientId: String
+  /// The topic filter that the session is subscribed to.
+  public var filter: String
+  /// The broker, as `host:port`.
+  public var broker: String
+  /// Its process.
+  public var process: ProcessIdentity
+  /// Whether it comes back.
+  public var state: State
+
+  /// A member that is present.
+  public init(worker: String, clientId: String, filter: String, broker: String, process: ProcessIdentity = .current) {
+    self.worker = worker
+    self.clientId = clientId
+    self.filter = filter
+    self.broker = broker
+    self.process = process
+    state = .present
+  }
+}
+
+/// Who has a session with the broker: a file for each worker, leased like a claim.
+public struct Members: Sendable {
+  let folder: FilePath
+  let lease: Lease
+
+  /// Writes this worker's file and touches it every third of the lease until the membership ends.
+  public func join(_ member: Member) throws(VolumeError) -> Membership {
+    try DurableFile.makeFolder(folder)
+    let path = file(of: member.worker)
+    try write(member, path)
+    return Membership(member, self, path)
+  }
+
+  /// What the file of `worker` says; `nil` if there is none.
+  public func member(_ worker: WorkerID) throws(VolumeError) -> Member? {
+    try read(file(of: worker.text))
+  }
+
+  /// Whether another live process bears the id `worker`: it is watched for a lease, unless it has certainly ended.
+  public func isInUse(_ worker: WorkerID) async throws -> Bool {
+    let path = file(of: worker.text)
+    guard let member = try read(path), member.state == .present, member.process != .current,
+      !member.process.hasEnded
+    else { return false }
+    let before = try lease.clock.touched(path)
+    let deadline = ContinuousClock.now + lease.duration
+    while ContinuousClock.now < deadline {
+      try await Task.sleep(for: min(lease.duration / 10, .seconds(1)))
+      guard let now = try lease.clock.touched(path) else { return false }
+      if now != before { return try read(path)?.state == .present }
+    }
+    return false
+  }
+
+  /// The members of `filter` at `broker`, other than `worker`, that are dead or have left.
+  public func departed(filter: String, broker: String, except worker: WorkerID) throws(VolumeError) -> [Member] {
+    var departed: [Member] = []
+    for name in try DurableFile.names(in: folder) where name.hasSuffix(".json") {
+      let path = folder.appending(name)
+      guard let member = try read(path), member.worker != worker.text, member.filter == filter, member.broker == broker
+      else { continue }
+      if try member.state == .left || lease.hasExpired(path) { departed.append(member) }
+    }
+    return departed
+  }
+
+  /// The right to empty the session of a departed member; exclusive, `nil` when another worker has it.
+  public func adopt(_ member: Member) throws(VolumeError) -> Adoption? {
+    let path = folder.appending("\(member.worker).adoption")
+    if try lease.hasExpired(path) { try DurableFile.remove(path) }
+    guard let file = try DurableFile.create(path, []) else { return nil }
+    let adoption = Adoption(member, self, path, file)
+    // It may have come back, or have been adopted by another, since it was found.
+    guard let now = try read(self.file(of: member.worker)), now.process == member.process,
+      try now.state == .left || lease.hasExpired(self.file(of: member.worker))
+    else {
+      try DurableFile.remove(path)
+      return nil
+    }
+    return adoption
+  }
+
+  fileprivate func write(_ member: Member, _ path: FilePath) throws(VolumeError) {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let bytes = try? encoder.encode(member) else { throw VolumeError("encoding", path, .invalidArgument) }
+    try DurableFile.replace(path, Array(bytes))
+  }
+
+  fileprivate func read(_ path: FilePath) throws(VolumeError) -> Member? {
+    guard let bytes = try DurableFile.read(path) else { return nil }
+    return try? JSONDecoder().decode(Member.self, from: Data(bytes))
+  }
+
+  fileprivate func file(of worker: String) -> FilePath { folder.appending("\(worker).json") }
+}
+
+/// This worker's place among the members, kept by a lease.
+public final class Membership: Sendable {
+  private let member: Member
+  private let members: Members
+  private let path: FilePath
+  private let file: FileDescriptor
+  private let keeper: LeaseKeeper
+
+  fileprivate init(_ member: Member, _ members: Members, _ path: FilePath) throws(VolumeError) {
+    self.member = member
+    self.members = members
+    self.path = path
+    file = try onVolume("opening", path) { () throws(Errno) in
+      do { return try FileDescriptor.open(path, .readWrite, options: .closeOnExec) } catch { throw errno(error) }
+    }
+    keeper = members.lease.keeping(file) {}
+  }
+
+  deinit {
+    keeper.cancel()
+    try? file.close()
+  }
+
+  /// Says how this process ended: whether the worker comes back. The lease runs from now.
+  public func end(_ state: Member.State) throws(VolumeError) {
+    keeper.cancel()
+    var member = member
+    member.state = state
+    try members.write(member, path)
+  }
+
+  /// Removes the file: there is no session any more.
+  public func resign() throws(VolumeError) {
+    keeper.cancel()
+    try DurableFile.remove(path)
+  }
+}
+
+/// The exclusive right to empty the session of a member that is gone.
+public final class Adoption: Sendable {
+  /// Whose session it is.
+  public let member: Member
+  private let members: Members
+  private let path: FilePath
+  private let file: FileDescriptor
+  private let keeper: LeaseKeeper
+
+  fileprivate init(_ member: Member, _ members: Members, _ path: FilePath, _ file: FileDescriptor) {
+    self.member = member
+    self.members = members
+    self.path = path
+    self.file = file
+    keeper = members.lease.keeping(file) {}
+  }
+
+  deinit {
+    keeper.cancel()
+    try? file.close()
+  }
+
+  /// The session is empty and gone: removes the member, unless its owner came back meanwhile.
+  public func complete() throws(VolumeError) {
+    let file = members.file(of: member.worker)
+    if try members.read(file)?.process == member.process { try DurableFile.remove(file) }
+    try abandon()
+  }
+
+  /// Leaves the member to the next.
+  public func abandon() throws(VolumeError) {
+    keeper.cancel()
+    try DurableFile.remove(path)
+  }
+}
+
+extension Ledger {
+  /// Where workers of this kind put requests down.
+  public var waitingRoom: WaitingRoom {
+    WaitingRoom(folder: directory.waitingRoom(of: filter ?? ""), lease: lease)
+  }
+
+  /// Who has a session with the broker.
+  public var members: Members {
+    Members(folder: directory.members, lease: lease)
+  }
+}

@@ -1,0 +1,40 @@
+private import Glibc
+private import Synchronization
+
+/// One request, and its result on stdout: a dry run.
+public final class PayloadSource: JobSource {
+  private let offer: Mutex<JobOffer?>
+
+  /// The request that `payload` holds.
+  public init(_ request: JobRequest, _ payload: [UInt8]) {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    let key = request.requestID ?? "dry-run:\(getpid())@\(time.tv_sec).\(time.tv_nsec)"
+    let envelope = Envelope(
+      payload: String(decoding: payload, as: UTF8.self), topic: "", requestId: RequestID(key))
+    offer = Mutex(JobOffer(request: request, envelope: envelope) {})
+  }
+
+  /// The request, and then nothing more.
+  public func next() async throws -> Offer? {
+    offer.withLock { offer in
+      defer { offer = nil }
+      return offer.map { .request($0) }
+    }
+  }
+
+  /// Nothing else can arrive.
+  public func workerIsBusy() async {}
+
+  /// Nobody listens to events.
+  public func publish(_ event: JobEvent) async {}
+
+  /// Prints the message that a broker would get.
+  public func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
+    let line = try result.encoded() + [UInt8(ascii: "\n")]
+    _ = write(STDOUT_FILENO, line, line.count)
+  }
+
+  /// Nothing is open.
+  public func close() async {}
+}

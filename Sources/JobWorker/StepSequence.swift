@@ -1,0 +1,105 @@
+import Logging
+import SystemPackage
+
+/// A job's steps, one after the other.
+///
+/// The first that fails ends the job, except that steps which are to run `always` still do, and that a step with
+/// `continueOnError` does not count.
+struct StepSequence {
+  let definition: JobDefinition
+  let claim: ClaimRecord
+  let workspace: Workspace
+  let results: ResultsFolder
+  let settings: WorkerSettings
+  let stop: StopRequest
+  let tell: @Sendable (StepResult) async -> Void
+
+  func run(into report: inout JobReport) async throws {
+    let guardian = try startGuardian()
+    defer { guardian?.dismiss() }
+    let runner = StepRunner(guardian: guardian)
+    let deadline = (definition.timeout ?? settings.timeout).map { ContinuousClock.now + $0 }
+    for (index, step) in definition.steps.enumerated() {
+      if deadline.map({ ContinuousClock.now >= $0 }) ?? false { report.isTimedOut = true }
+      let isEnding = report.decisive != nil || report.isTimedOut || stop.level > .none
+      guard !isEnding || step.always, stop.level < .kill else {
+        report.steps.append(StepResult(skipped: step, index))
+        continue
+      }
+      let result = try await run(step, index, with: runner, isEnding ? nil : deadline, &report)
+      report.steps.append(result)
+      if result.status != .success, !step.continueOnError, report.decisive == nil { report.decisive = result }
+      await tell(result)
+    }
+  }
+
+  private func startGuardian() throws(JobFailure) -> Guardian? {
+    guard let program = settings.guardian else { return nil }
+    do {
+      return try Guardian.start(
+        executable: program, arguments: ["guardian"], marker: "JOB_WORKSPACE=\(workspace.path)")
+    } catch {
+      throw JobFailure(.run, "the guardian of the steps cannot be started from \(program): \(error)")
+    }
+  }
+
+  /// Runs one step; a step that runs `always`, when the job is ending, is not bound by what ended it.
+  private func run(
+    _ step: Step, _ index: Int, with runner: StepRunner, _ deadline: ContinuousClock.Instant?, _ report: inout JobReport
+  ) async throws -> StepResult {
+    let log = try results.log(index, limit: settings.maxLogBytes)
+    let left = deadline.map { $0 - .now }
+    let isJobTimeout = left.map { $0 < step.timeout ?? .seconds(Int64.max / 2) } ?? false
+    let command = StepCommand(
+      shell: step.shell, script: step.run, workingDirectory: try directory(of: step, index),
+      environment: environment(of: step, index),
+      timeout: isJobTimeout ? left : step.timeout, grace: settings.grace)
+    let outcome: StepOutcome
+    do {
+      outcome = try await runner.run(command, into: log, until: stop.level > .none ? stop.forCleanup() : stop)
+    } catch {
+      throw JobFailure(.run, "step \(index) cannot be started: \(error)")
+    }
+    if outcome.timedOut, isJobTimeout { report.isTimedOut = true }
+    return StepResult(step, index, outcome)
+  }
+
+  private func directory(of step: Step, _ index: Int) throws(JobFailure) -> FilePath {
+    guard let relative = step.workingDirectory else { return workspace.path }
+    let path = workspace.path.pushing(FilePath(relative).removingRoot())
+    guard let real = realPath(path), real.starts(with: workspace.path) else {
+      throw JobFailure(
+        .run, "steps[\(index)]: workingDirectory \"\(relative)\" is not a folder inside the job's workspace")
+    }
+    return real
+  }
+
+  private func environment(of step: Step, _ index: Int) -> [String: String] {
+    StepEnvironment.make(
+      base: settings.environment,
+      variables: [
+        "CI": "true", "JOB_ID": claim.id.text, "JOB_ATTEMPT": "\(claim.attempt)", "JOB_WORKSPACE": workspace.path.string,
+        "JOB_RESULTS_DIR": results.path.string, "STEP_INDEX": "\(index)", "WORKER_ID": claim.worker,
+      ], job: definition.environment, step: step.environment)
+  }
+}
+
+extension StepResult {
+  fileprivate init(_ step: Step, _ index: Int, _ outcome: StepOutcome) {
+    let status: StepStatus =
+      if outcome.timedOut { .timeout } else if outcome.stopped != nil { .canceled } else if outcome.end == .exited(0) {
+        .success
+      } else { .failed }
+    self.init(
+      index: index, command: step.run, status: status, exitCode: outcome.timedOut ? 124 : Int(outcome.end.exitCode),
+      durationMs: outcome.duration.milliseconds, log: "results/step_\(index).log", name: step.name,
+      signal: outcome.end.signalName, logBytes: Int(outcome.logBytes), logDropped: Int(outcome.logDropped),
+      timedOut: outcome.timedOut, endedProcesses: outcome.endedProcesses, killed: outcome.killed,
+      logError: outcome.logError)
+  }
+
+  fileprivate init(skipped step: Step, _ index: Int) {
+    self.init(
+      index: index, command: step.run, status: .skipped, exitCode: nil, durationMs: 0, log: nil, name: step.name)
+  }
+}

@@ -1,0 +1,133 @@
+public import JobWorker
+public import Logging
+public import MQTT
+
+/// The session that publishes results and events and hears nudges, so that they flow while intake stands still.
+public final class Control: Sendable {
+  /// Whether the broker keeps a result for those who come late.
+  public enum ResultRetention: Sendable {
+    /// For this long. 3.1.1 has no expiry, so nothing is retained there.
+    case expiring(seconds: UInt32)
+    /// Not at all.
+    case none
+  }
+
+  let topics: Topics
+  private let session: Session
+  private let retention: ResultRetention
+  private let workerID: String
+  private let logger: Logger
+  private let nudges: AsyncStream<Void>.Continuation
+  /// A nudge from another worker: something waits on the volume.
+  let nudged: AsyncStream<Void>
+
+  /// Publishes over `session`, which must be used by nobody else.
+  public init(_ session: Session, topics: Topics, retention: ResultRetention, workerID: String, logger: Logger) {
+    self.session = session
+    self.topics = topics
+    self.retention = retention
+    self.workerID = workerID
+    self.logger = logger
+    (nudged, nudges) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+  }
+
+  /// Waits for the connection.
+  func open() async throws(MQTTError) {
+    try await session.connected()
+  }
+
+  /// Hears nudges from now on. A broker that does not allow it costs a worker no more than the wait for its next look.
+  func listen() {
+    Task { [session, nudges, logger] in
+      for await case .delivery(let delivery) in session.events {
+        if delivery.message.topic == Topics.waiting { nudges.yield() }
+        await delivery.acknowledge()
+      }
+      nudges.finish()
+      logger.debug("control has ended")
+    }
+    Task { [session, logger] in
+      do {
+        try await session.subscribe(try TopicFilter(Topics.waiting))
+      } catch {
+        logger.info("nudges from other workers cannot be heard: \(error)")
+      }
+    }
+  }
+
+  func close() async {
+    await session.disconnect()
+  }
+
+  // MARK: Results
+
+  /// Publishes a result where everybody looks, and where the sender waits; throws when the broker refuses it.
+  func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
+    let payload = try result.encoded()
+    let topic = result.id.map { topics.result(of: $0) } ?? topics.rejected
+    var message = Message(topic: topic, payload: payload)
+    message.properties.contentType = "application/json"
+    if case .expiring(let seconds) = retention, result.status != .rejected {
+      message.retention = .retained
+      message.properties.messageExpiry = seconds
+    }
+    message.properties.correlationData = envelope.correlationData
+    if let responseTopic = envelope.responseTopic, responseTopic != topic {
+      var answer = message
+      answer.topic = responseTopic
+      answer.retention = .notRetained
+      answer.properties.messageExpiry = nil
+      await answerSender(answer)
+    }
+    try check(try await session.publish(message), topic)
+  }
+
+  /// The sender named the topic: that it cannot be reached is its own loss, and must not hold the result back.
+  private func answerSender(_ answer: Message) async {
+    do {
+      try check(try await session.publish(answer), answer.topic)
+    } catch {
+      logger.warning("the sender's response topic cannot be answered: \(error)")
+    }
+  }
+
+  private func check(_ code: ReasonCode, _ topic: String) throws(MQTTError) {
+    guard code.isFailure else { return }
+    let text = "publishing to '\(topic)': the broker answers \(code)"
+    throw code == .notAuthorized ? .refused("\(text); check the account's rights (ACL)") : .unreachable(text)
+  }
+
+  /// Answers a request that is not run.
+  func reject(_ reason: InvalidJob, answering envelope: Envelope) async throws {
+    let message = ResultMessage.rejected(id: reason.id, error: reason.description, workerID: workerID)
+    try await publish(message, answering: envelope)
+    if let id = reason.id {
+      publish(JobEvent(event: .rejected, id: id, workerId: workerID, error: reason.description))
+    }
+  }
+
+  // MARK: Events
+
+  /// Publishes an event without waiting for it to arrive.
+  func publish(_ event: JobEvent) {
+    guard let payload = try? event.encoded() else { return }
+    var message = Message(topic: topics.events(of: event.id), payload: payload)
+    message.properties.contentType = "application/json"
+    session.send(message)
+  }
+
+  /// Tells idle workers that something waits for them on the volume.
+  func nudge() {
+    session.send(Message(topic: Topics.waiting, payload: [], qos: .atMostOnce))
+  }
+
+  /// Clears the retained message of a topic, so that it does not come again (MQTT 5, section 3.3.1.3).
+  func clearRetained(_ topic: String) async {
+    do {
+      let code = try await session.publish(Message(topic: topic, payload: [], retention: .retained))
+      try check(code, topic)
+    } catch {
+      logger.warning("the retained request on '\(topic)' cannot be cleared, and will come again: \(error)")
+    }
+  }
+}

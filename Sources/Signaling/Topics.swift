@@ -1,0 +1,25 @@
+public import JobWorker
+
+/// The topics that a worker publishes to, spelled once.
+public struct Topics: Sendable {
+  private let results: String
+  private let base: String
+
+  /// Topics beside the results topic: with `jobs/results`, events go to `jobs/events/<id>`.
+  public init(results: String) {
+    self.results = results
+    base = results.lastIndex(of: "/").map { String(results[...$0]) } ?? ""
+  }
+
+  /// Where the result of a job goes.
+  public func result(of id: JobID) -> String { "\(results)/\(id)" }
+
+  /// Where the answer to a request without a valid id goes.
+  public var rejected: String { "\(base)rejected" }
+
+  /// Where what happens to a job is told.
+  public func events(of id: JobID) -> String { "\(base)events/\(id)" }
+
+  /// Where a busy worker tells idle ones that it put a request down.
+  public static let waiting = "workers/waiting"
+}

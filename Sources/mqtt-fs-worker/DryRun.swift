@@ -1,0 +1,28 @@
+import FoundationEssentials
+import Glibc
+import JobWorker
+import SystemPackage
+
+/// A job without MQTT: the request comes from a file, and its result message goes to stdout.
+struct DryRun {
+  let payload: FilePath
+  let setup: WorkerSetup
+
+  func run() async throws {
+    guard let bytes = FileManager.default.contents(atPath: payload.string) else {
+      throw InvalidJob(
+        description: "\(payload) cannot be read; a dry run needs a request there, like {\"id\": \"try\", \"steps\": [\"make\"]}")
+    }
+    let request = try JobRequest(payload: Array(bytes))
+    try FileManager.default.createDirectory(atPath: setup.jobs.string, withIntermediateDirectories: true)
+    let ledger = try Ledger(JobsDirectory(setup.jobs), worker: setup.identity, filter: nil, lease: setup.lease)
+    let stop = StopRequest()
+    await stop.raiseOnSignals(setup.logger)
+    let worker = Worker(
+      ledger: ledger, workspaces: try setup.openWorkspaces(), source: PayloadSource(request, Array(bytes)),
+      settings: setup.settings, stop: stop, logger: setup.logger)
+    let result = try await worker.run()
+    guard let result else { throw ExitStatus.rejected }
+    throw ExitStatus(rawValue: Int32(result.exitCode ?? 70))
+  }
+}

@@ -1,0 +1,65 @@
+import JobWorker
+import MQTT
+import Signaling
+import SystemPackage
+
+/// One job over MQTT.
+struct MQTTRun {
+  private let setup: WorkerSetup
+  private let filter: TopicFilter
+  private let intake: SessionOptions
+  private let control: SessionOptions
+  private let topics: Topics
+  private let retention: Control.ResultRetention
+  private let giveUpAfter: Duration?
+  private let idleTimeout: Duration?
+
+  init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
+    self.setup = setup
+    filter = try work.filter(environment)
+    topics = Topics(results: try work.resultsTopic(environment))
+    giveUpAfter = try broker.giveUpAfter(environment)
+    idleTimeout = try (work.idleTimeout ?? environment.value("WORKER_IDLE_TIMEOUT"))?.duration
+    let expiry = try (work.sessionExpiry ?? environment.value("MQTT_SESSION_EXPIRY"))?.duration ?? .seconds(7 * 86400)
+    let keepsResults = try !(work.noRetain || environment.flag("MQTT_NO_RETAIN"))
+
+    var intake = try broker.session(setup.identity.id.text, environment)
+    intake.receiveMaximum = 1
+    if try work.clean || environment.flag("MQTT_CLEAN") {
+      intake.start = .clean
+    } else {
+      intake.sessionExpiry = UInt32(clamping: expiry.components.seconds)
+    }
+    self.intake = intake
+
+    var control = try broker.session("\(setup.identity.id.text)-control", environment)
+    control.sessionExpiry = 300
+    self.control = control
+    retention = keepsResults && control.version == .v5 ? .expiring(seconds: 7 * 86400) : .none
+  }
+
+  func run() async throws {
+    let ledger = try Ledger(
+      JobsDirectory(setup.jobs), worker: setup.identity, filter: filter.text, lease: setup.lease)
+    let workspaces = try setup.openWorkspaces()
+    let stop = StopRequest()
+    await stop.raiseOnSignals(setup.logger)
+    let control = Control(
+      try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger), topics: topics, retention: retention,
+      workerID: setup.identity.id.text, logger: setup.logger)
+    let source = MQTTJobSource(
+      intake, filter: filter, ledger: ledger, control: control, stop: stop, giveUpAfter: giveUpAfter,
+      idleTimeout: idleTimeout, logger: setup.logger)
+    let worker = Worker(
+      ledger: ledger, workspaces: workspaces, source: source, settings: setup.settings, stop: stop,
+      logger: setup.logger)
+    do {
+      try await source.open()
+      _ = try await worker.run()
+      await source.close()
+    } catch {
+      await source.close()
+      throw error
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Glibc
+import JobWorker
+
+/// The program: a guardian of steps when it is started as one, else the command line.
+@main
+struct Main {
+  static func main() async {
+    if CommandLine.arguments.dropFirst().first == "guardian" {
+      exit(Guardian.main(arguments: Array(CommandLine.arguments.dropFirst(2))))
+    }
+    do {
+      var command = try await RootCommand.parseAsRootAsync()
+      if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+    } catch where RootCommand.exitCode(for: error) == .validationFailure || error is CleanExit {
+      RootCommand.exit(withError: error)
+    } catch {
+      let status = ExitStatus(error)
+      if !(error is ExitStatus) { complain("mqtt-fs-worker: \(error)") }
+      exit(status.rawValue)
+    }
+  }
+
+  private static func complain(_ text: String) {
+    let bytes = Array("\(text)\n".utf8)
+    _ = write(STDERR_FILENO, bytes, bytes.count)
+  }
+}
+
+/// The commands.
+struct RootCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "mqtt-fs-worker",
+    abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
+    subcommands: [Work.self],
+    defaultSubcommand: Work.self)
+}

@@ -1,0 +1,61 @@
+import FoundationEssentials
+import Glibc
+import JobWorker
+import Logging
+
+/// Writes each event as one line on stderr, in one write(2), so that lines of several processes do not mix.
+struct StderrLog: LogHandler {
+  let format: LogLine.Format
+  var logLevel: Logger.Level
+  var metadata: Logger.Metadata = [:]
+
+  init(format: LogLine.Format, level: Logger.Level) {
+    self.format = format
+    logLevel = level
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    let all = metadata.merging(event.metadata ?? [:]) { $1 }
+    let line = LogLine(
+      time: Timestamp.now.description, level: event.level.rawValue, message: event.message.description,
+      fields: all.mapValues(\.description))
+    let bytes = Array("\(line.text(format))\n".utf8)
+    _ = write(STDERR_FILENO, bytes, bytes.count)
+  }
+}
+
+/// One line of the log.
+struct LogLine {
+  enum Format: String {
+    case text, json
+  }
+
+  let time: String
+  let level: String
+  let message: String
+  let fields: [String: String]
+
+  func text(_ format: Format) -> String {
+    switch format {
+    case .text:
+      let pairs = fields.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+      return "\(time) \(level) \(oneLine(message))\(oneLine(pairs))"
+    case .json:
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      let own = ["time": time, "level": level, "message": message]
+      let bytes = (try? encoder.encode(fields.merging(own) { $1 })) ?? Data()
+      return String(decoding: bytes, as: UTF8.self)
+    }
+  }
+
+  /// What came from outside must not forge a line of its own.
+  private func oneLine(_ text: String) -> String {
+    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+  }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import FoundationEssentials
+import JobWorker
+import Logging
+import MQTT
+import Signaling
+import SystemPackage
+
+/// `mqtt-fs-worker [work]`: takes one job and exits.
+struct Work: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Take one job, run it, and exit (the default).",
+    discussion: """
+      Every option can be set in the environment, too: the name stands in parentheses. A flag comes before the \
+      environment, and that before the default. Durations are written 90s, 10m, 1h30m, 7d, or as a number of seconds.
+      """)
+
+  @OptionGroup(title: "Broker") var broker: BrokerOptions
+  @OptionGroup(title: "Jobs") var work: WorkOptions
+  @OptionGroup(title: "Log") var log: LogOptions
+
+  @Flag(help: ArgumentHelp("Without MQTT: run the request in --payload, print its result message."))
+  var dryRun = false
+
+  @Option(help: ArgumentHelp("The request of a dry run. (default: ./test-payload.json)", valueName: "file"))
+  var payload: String?
+
+  @Flag(name: [.customShort("V"), .long], help: "Show the version.")
+  var version = false
+
+  func run() async throws {
+    guard !version else { return print("mqtt-fs-worker \(workerVersion)") }
+    let environment = Environment.current
+    let setup = try WorkerSetup(work, log, environment)
+    if dryRun {
+      try await DryRun(payload: FilePath(payload ?? "./test-payload.json"), setup: setup).run()
+    } else {
+      guard payload == nil else { throw ValidationError("--payload is for --dry-run only") }
+      try await MQTTRun(broker, work, setup, environment).run()
+    }
+  }
+}
+
+/// The program's version, as `-V`, result.json and the log show it.
+let workerVersion = "0.1.0"

@@ -1,0 +1,147 @@
+import ArgumentParser
+import JobWorker
+import MQTT
+import SystemPackage
+
+/// Where jobs come from and how they are run.
+struct WorkOptions: ParsableArguments {
+  @Option(
+    name: .shortAndLong,
+    help: "This worker's id, and the client id of its session; %h becomes the host name. (WORKER_ID; default: worker-01)")
+  var id: String?
+
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"))
+  var jobsDir: String?
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Where steps run, on a local disk. (MQTT_WORKSPACES_DIR; default: ./workspaces)", valueName: "folder"))
+  var workspacesDir: String?
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Where requests arrive; '$share/<group>/<filter>' to share them. (MQTT_TOPIC; default: jobs/pending)",
+      valueName: "filter"))
+  var topic: String?
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Results go to <topic>/<id>. (MQTT_RESULTS_TOPIC; default: jobs/results)", valueName: "topic"))
+  var resultsTopic: String?
+
+  @Flag(help: "Keep no session between lives. The default loses nothing, this may. (MQTT_CLEAN)")
+  var clean = false
+
+  @Option(
+    help: ArgumentHelp(
+      "How long the broker keeps the session of a worker that is away. (MQTT_SESSION_EXPIRY; default: 7d)",
+      valueName: "duration"))
+  var sessionExpiry: Timespan?
+
+  @Flag(help: "Do not have the broker keep results for those who come late. (MQTT_NO_RETAIN)")
+  var noRetain = false
+
+  @Option(
+    name: [.customShort("o"), .long],
+    help: ArgumentHelp("Ends a job that takes longer. (JOB_TIMEOUT; default: none)", valueName: "duration"))
+  var timeout: Timespan?
+
+  @Option(help: ArgumentHelp("From TERM to KILL. (JOB_GRACE; default: 10s)", valueName: "duration"))
+  var grace: Timespan?
+
+  @Option(
+    help: ArgumentHelp(
+      "A worker that does not touch its claim for this long counts as dead. (JOB_LEASE; default: 30s)",
+      valueName: "duration"))
+  var lease: Timespan?
+
+  @Option(
+    help: ArgumentHelp(
+      "How many workers may die over a job until it is given up. (JOB_MAX_ATTEMPTS; default: 3)", valueName: "n"))
+  var maxAttempts: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "How much of a step's output is kept: the first and the last half. (JOB_MAX_LOG_BYTES; default: 104857600)",
+      valueName: "bytes"))
+  var maxLogBytes: Int64?
+
+  @Option(
+    help: ArgumentHelp(
+      "Exit after this long without a job. (WORKER_IDLE_TIMEOUT; default: never)", valueName: "duration"))
+  var idleTimeout: Timespan?
+
+  @Option(
+    help: ArgumentHelp(
+      "Start again in place after a job, this many jobs in all; 0 for ever. (WORKER_JOBS; default: 1)", valueName: "n"))
+  var jobs: Int?
+}
+
+extension WorkOptions {
+  /// What the worker does with a job.
+  func settings(_ environment: Environment) throws -> WorkerSettings {
+    var settings = WorkerSettings()
+    settings.timeout = try (timeout ?? environment.value("JOB_TIMEOUT"))?.duration
+    settings.grace = try (grace ?? environment.value("JOB_GRACE"))?.duration ?? settings.grace
+    settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
+    settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
+    settings.environment = environment.variables
+    settings.guardian = "/proc/self/exe"
+    return settings
+  }
+
+  func workerID(_ environment: Environment) throws -> WorkerID {
+    let text = id ?? environment["WORKER_ID"] ?? "worker-01"
+    guard let id = WorkerID(text, host: hostName()) else {
+      throw ValidationError(
+        "worker id '\(text)' must be letters, digits, '.', '_' and '-', start with a letter or digit, and have at most "
+          + "128 characters; %h stands for the host name")
+    }
+    return id
+  }
+
+  func folders(_ environment: Environment) throws -> (jobs: FilePath, workspaces: FilePath) {
+    let jobs = FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs")
+    let workspaces = FilePath(workspacesDir ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
+    return (jobs, workspaces)
+  }
+
+  func filter(_ environment: Environment) throws -> TopicFilter {
+    do {
+      return try TopicFilter(topic ?? environment["MQTT_TOPIC"] ?? "jobs/pending")
+    } catch {
+      throw ValidationError(error.description)
+    }
+  }
+
+  func resultsTopic(_ environment: Environment) throws -> String {
+    let topic = resultsTopic ?? environment["MQTT_RESULTS_TOPIC"] ?? "jobs/results"
+    guard !topic.isEmpty, !topic.contains(where: { "+#\0".contains($0) }), !topic.hasSuffix("/") else {
+      throw ValidationError("results topic '\(topic)' cannot be published to: it has no '+' or '#', as in 'jobs/results'")
+    }
+    return topic
+  }
+
+  func leaseDuration(_ environment: Environment) throws -> Duration {
+    let lease = try (lease ?? environment.value("JOB_LEASE"))?.duration ?? .seconds(30)
+    guard lease >= .seconds(1) else { throw ValidationError("a lease of less than 1s cannot be kept over a network") }
+    return lease
+  }
+
+  func jobCount(_ environment: Environment) throws -> Int {
+    let count = try jobs ?? environment.value("WORKER_JOBS") ?? 1
+    guard count >= 0 else { throw ValidationError("--jobs \(count): give how many jobs in all, or 0 for no end") }
+    return count
+  }
+
+  private func positive<T: BinaryInteger & ExpressibleByArgument>(
+    _ flag: T?, _ name: String, _ environment: Environment
+  ) throws -> T? {
+    guard let value = try flag ?? environment.value(name) else { return nil }
+    guard value > 0 else { throw ValidationError("\(name)=\(value) must be more than 0") }
+    return value
+  }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import JobWorker
+import Logging
+import SystemPackage
+
+/// What every way to run a job needs, checked before anything is touched.
+struct WorkerSetup {
+  let identity: WorkerIdentity
+  let jobs: FilePath
+  let workspaces: FilePath
+  let settings: WorkerSettings
+  let lease: Duration
+  let logger: Logger
+
+  init(_ options: WorkOptions, _ log: LogOptions, _ environment: Environment) throws {
+    identity = WorkerIdentity(id: try options.workerID(environment), version: workerVersion)
+    (jobs, workspaces) = try options.folders(environment)
+    settings = try options.settings(environment)
+    lease = try options.leaseDuration(environment)
+    logger = try log.logger(environment, worker: identity.id)
+    try checkFoldersAreApart()
+  }
+
+  /// A workspace inside the volume, or the volume inside a workspace, would be staged or purged with a job.
+  private func checkFoldersAreApart() throws {
+    let (jobs, workspaces) = (absolute(jobs), absolute(workspaces))
+    for (name, path) in [("jobs", jobs), ("workspaces", workspaces)] where path == "/" {
+      throw Misconfiguration("the \(name) folder cannot be /")
+    }
+    guard !jobs.starts(with: workspaces), !workspaces.starts(with: jobs) else {
+      throw Misconfiguration(
+        "the jobs folder \(jobs) and the workspaces folder \(workspaces) must not be the same or lie in one another; "
+          + "give another --workspaces-dir")
+    }
+  }
+
+  /// The local folder of the workspaces, cleared of what dead workers left.
+  func openWorkspaces() throws -> WorkspacesDirectory {
+    do {
+      let directory = try WorkspacesDirectory(workspaces)
+      try directory.purgeAbandoned()
+      return directory
+    } catch {
+      throw NoWorkspace(cause: error)
+    }
+  }
+}
+
+/// Settings that contradict each other, or what is there.
+struct Misconfiguration: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) {
+    self.description = description
+  }
+}
+
+/// The workspaces folder cannot be used.
+struct NoWorkspace: Error, CustomStringConvertible {
+  let cause: VolumeError
+
+  var description: String { "no workspace: \(cause)" }
+}
