@@ -35,8 +35,9 @@ let package = Package(
       name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
     .target(name: "FileTree", dependencies: [system, crypto], swiftSettings: strict),
+    .systemLibrary(name: "CLinux"),
     .target(
-      name: "JobWorker", dependencies: ["FileTree", system, subprocess, logging, crypto],
+      name: "JobWorker", dependencies: ["CLinux", "FileTree", system, subprocess, logging, crypto],
       swiftSettings: strict),
     .target(
       name: "Signaling", dependencies: ["MQTT", "JobWorker", system, logging],

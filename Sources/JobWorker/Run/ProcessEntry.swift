@@ -1,0 +1,109 @@
+import Glibc
+
+/// A process as /proc/<pid>/stat tells it. proc(5).
+struct ProcessEntry: Sendable, Hashable {
+  let pid: pid_t
+  let parent: pid_t
+  let group: pid_t
+  let session: pid_t
+  /// When it started, in clock ticks since boot: with the pid, what tells it from a later process of the same pid.
+  let start: UInt64
+  /// It runs, sleeps or is stopped. A zombie is not alive: it only waits to be reaped.
+  let isAlive: Bool
+  let isStopped: Bool
+
+  /// What tells a process from every other since boot.
+  struct Identity: Hashable, Sendable {
+    let pid: pid_t
+    let start: UInt64
+  }
+
+  var identity: Identity { Identity(pid: pid, start: start) }
+
+  init?(_ pid: pid_t) {
+    guard let stat = Self.contents(of: "/proc/\(pid)/stat", atMost: 1024) else { return nil }
+    self.init(pid, stat: stat)
+  }
+
+  /// The name of the program, in parentheses, may hold anything: the fields are counted from the last parenthesis.
+  init?(_ pid: pid_t, stat: [UInt8]) {
+    guard let parenthesis = stat.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+    let fields = stat[(parenthesis + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
+    guard fields.count > 19, let state = fields[0].first else { return nil }
+    self.pid = pid
+    parent = pid_t(Self.number(fields[1]))
+    group = pid_t(Self.number(fields[2]))
+    session = pid_t(Self.number(fields[3]))
+    start = UInt64(Self.number(fields[19]))
+    isAlive = state != UInt8(ascii: "Z") && state != UInt8(ascii: "X")
+    isStopped = state == UInt8(ascii: "T") || state == UInt8(ascii: "t")
+  }
+
+  /// Every process that this one may see.
+  static func all() -> [ProcessEntry] { numbers(in: "/proc").compactMap { ProcessEntry($0) } }
+
+  /// Children of this process, zombies among them; nil where the kernel has no such list (CONFIG_PROC_CHILDREN).
+  static func childrenOfThisProcess() -> [pid_t]? {
+    var children: [pid_t] = []
+    for thread in numbers(in: "/proc/self/task") {
+      // A thread that ended in between leaves its children to the others.
+      guard let list = contents(of: "/proc/self/task/\(thread)/children", atMost: 1 << 22) else {
+        guard access("/proc/self/task/\(getpid())/children", R_OK) == 0 else { return nil }
+        continue
+      }
+      children += list.split(separator: UInt8(ascii: " ")).map { pid_t(number($0)) }
+    }
+    return children
+  }
+
+  static func descriptorsOfThisProcess() -> [Int32] { numbers(in: "/proc/self/fd") }
+
+  /// Whether its environment, as it was at exec, has the entry `marker` ("NAME=value").
+  func carries(_ marker: String) -> Bool {
+    guard let environment = Self.contents(of: "/proc/\(pid)/environ", atMost: 1 << 22) else { return false }
+    return environment.split(separator: 0).contains { $0.elementsEqual(marker.utf8) }
+  }
+
+  /// Whether its stdout or stderr is the pipe with this inode number.
+  func writes(toPipe inode: UInt64) -> Bool {
+    var status = stat()
+    return [1, 2].contains { descriptor in
+      stat("/proc/\(pid)/fd/\(descriptor)", &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+        && UInt64(status.st_ino) == inode
+    }
+  }
+
+  private static func number(_ digits: ArraySlice<UInt8>) -> Int {
+    digits.reduce(into: 0) { value, digit in
+      if digit >= 0x30, digit <= 0x39 { value = value &* 10 &+ Int(digit - 0x30) }
+    }
+  }
+
+  private static func numbers(in directory: String) -> [pid_t] {
+    guard let stream = opendir(directory) else { return [] }
+    defer { closedir(stream) }
+    var found: [pid_t] = []
+    while let entry = readdir(stream) {
+      let number = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { $0.pointee >= 0x30 && $0.pointee <= 0x39 ? atoi($0) : 0 }
+      }
+      if number > 0 { found.append(number) }
+    }
+    return found
+  }
+
+  private static func contents(of path: String, atMost limit: Int) -> [UInt8]? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    while bytes.count < limit {
+      let block = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, filled in
+        filled = max(0, read(descriptor, buffer.baseAddress, buffer.count))
+      }
+      if block.isEmpty { break }
+      bytes = bytes.isEmpty ? block : bytes + block
+    }
+    return bytes
+  }
+}

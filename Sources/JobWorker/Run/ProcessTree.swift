@@ -1,0 +1,89 @@
+import CLinux
+import Glibc
+import Synchronization
+public import SystemPackage
+
+/// The processes that this one has started or has taken over, and how they are ended and reaped.
+///
+/// Once `adoptOrphans` was called, whatever a step starts stays a descendant of this process however it detaches
+/// itself, so nothing escapes. Without it a step's processes are still found by their session, by the log pipe that
+/// they hold and by the `JOB_WORKSPACE` in their environment, at the price of a look at every process at each step's end.
+public enum ProcessTree {
+  private static let adopting = Mutex(false)
+  /// Children that are not orphans of a step: never ended and never reaped here.
+  private static let exempt = Mutex(Set<pid_t>())
+
+  /// Makes this process the one to which orphaned descendants fall (prctl(2), PR_SET_CHILD_SUBREAPER; PID 1 is it
+  /// anyhow). From then on children in other sessions that nobody here knows are taken for orphans of a step: the
+  /// executable calls it once, at its start; a program that has children of its own in sessions of their own must not.
+  public static func adoptOrphans() throws(Errno) {
+    // A parent that ignored SIGCHLD hands that on: children would then be gone before their exit status is read.
+    signal(SIGCHLD, SIG_DFL)
+    guard linux_become_subreaper() == 0 else { throw Errno(rawValue: errno) }
+    adopting.withLock { $0 = true }
+  }
+
+  static var adoptsOrphans: Bool { adopting.withLock { $0 } }
+
+  static func spare(_ pid: pid_t) { exempt.withLock { _ = $0.insert(pid) } }
+  static func unspare(_ pid: pid_t) { exempt.withLock { _ = $0.remove(pid) } }
+  static func isSpared(_ pid: pid_t) -> Bool { exempt.withLock { $0.contains(pid) } }
+
+  /// Reaps orphans that have ended; never a child whose status somebody here waits for. Costs one system call if there
+  /// is none. PID 1 should call it at SIGCHLD also while no step runs.
+  public static func reapOrphans() {
+    guard adoptsOrphans else { return }
+    while true {
+      var status = siginfo_t()
+      guard waitid(P_ALL, 0, &status, WEXITED | WNOHANG | WNOWAIT) == 0 else { return }
+      let pid = status._sifields._sigchld.si_pid
+      guard pid > 0 else { return }
+      guard isOrphan(pid) else {
+        // The first zombie is one that others wait for, and would be shown again for ever: look at each child instead.
+        for child in ProcessEntry.childrenOfThisProcess() ?? [] where isOrphan(child) { reap(child) }
+        return
+      }
+      reap(pid)
+    }
+  }
+
+  /// A child that came to this process, rather than from it: those that it starts share its session, or are spared.
+  private static func isOrphan(_ pid: pid_t) -> Bool {
+    guard !isSpared(pid), let entry = ProcessEntry(pid) else { return false }
+    return entry.session != getsid(0)
+  }
+
+  /// Takes the status of a child that has ended. Nothing happens if it is alive, or no child.
+  static func reap(_ pid: pid_t) {
+    var status = siginfo_t()
+    _ = waitid(P_PID, id_t(pid), &status, WEXITED | WNOHANG)
+  }
+
+  /// Every process among `table` that descends from one of `roots`, these included.
+  static func descendants(of roots: Set<pid_t>, in table: [ProcessEntry]) -> [ProcessEntry] {
+    let children = Dictionary(grouping: table, by: \.parent)
+    let entries = Dictionary(table.map { ($0.pid, $0) }, uniquingKeysWith: { first, _ in first })
+    var found = roots.compactMap { entries[$0] }
+    var seen = roots
+    var next = 0
+    while next < found.count {
+      for child in children[found[next].pid] ?? [] where seen.insert(child.pid).inserted { found.append(child) }
+      next += 1
+    }
+    return found
+  }
+
+  /// Sends KILL to a process and, if it leads or shares a group that is not ours, to that group: a group is signalled
+  /// as a whole, so that one that forks cannot outrun it.
+  static func kill(_ entry: ProcessEntry) -> Delivery {
+    if entry.group > 1, entry.group != getpgrp(), entry.session != getsid(0) { Glibc.kill(-entry.group, SIGKILL) }
+    return send(SIGKILL, to: entry)
+  }
+
+  static func send(_ signal: Int32, to entry: ProcessEntry) -> Delivery {
+    guard Glibc.kill(entry.pid, signal) != 0 else { return .delivered }
+    return errno == EPERM ? .refused : .gone
+  }
+
+  enum Delivery { case delivered, gone, refused }
+}

@@ -1,0 +1,117 @@
+import Glibc
+import Synchronization
+public import SystemPackage
+
+/// The growing file of one step: its output, byte for byte, within a limit.
+///
+/// It can be read, and followed with `tail -f`, while it grows. Over the limit the first half and the last half are kept
+/// around one line that says how many bytes were dropped; the last half reads in order only when the step has ended.
+/// A volume that takes no bytes never holds up the step: what is lost is counted.
+public final class StepLog: Sendable {
+  /// Its name in the directory.
+  public let name: String
+  /// The open file, for reading and writing; open as long as this object lives.
+  public let descriptor: FileDescriptor
+  private let file: Mutex<LogFile>
+
+  /// Creates the file `name` anew in `directory`: what bears the name, a link or a FIFO for instance, is removed first
+  /// and never written through. `limit` is in bytes. Throws what openat(2) answers, EISDIR if a directory bears the name.
+  public init(creating name: String, in directory: FileDescriptor, limit: Int64) throws(Errno) {
+    self.name = name
+    descriptor = try Self.create(name, in: directory)
+    file = Mutex(LogFile(descriptor.rawValue, limit: limit))
+  }
+
+  deinit { close(descriptor.rawValue) }
+
+  private static func create(_ name: String, in directory: FileDescriptor) throws(Errno) -> FileDescriptor {
+    let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
+    var opened = openat(directory.rawValue, name, flags, 0o644)
+    if opened < 0, errno == EEXIST {
+      guard unlinkat(directory.rawValue, name, 0) == 0 else { throw Errno(rawValue: errno) }
+      opened = openat(directory.rawValue, name, flags, 0o644)
+    }
+    guard opened >= 0 else { throw Errno(rawValue: errno) }
+    return FileDescriptor(rawValue: opened)
+  }
+
+  /// Takes output of the step. Never fails; see `error`.
+  func append(_ bytes: UnsafeRawBufferPointer) { file.withLock { $0.append(bytes) } }
+
+  /// Starts to write back toward the volume what a reader can make sense of.
+  func push() {
+    file.withLock { if !$0.isTurning { $0.push() } }
+  }
+
+  /// Puts a log that went over its limit in order. Nothing may be appended after it.
+  func finish() { file.withLock { $0.finish() } }
+
+  /// Length of the file. Final when the step has ended.
+  public var length: Int64 { file.withLock { $0.length } }
+
+  /// Bytes of output that are not in it.
+  public var dropped: Int64 { file.withLock { $0.dropped } }
+
+  /// Why bytes are missing other than for the limit, as a sentence.
+  public var error: String? {
+    file.withLock { file in
+      file.firstError.map { "\(name): \(file.dropped) bytes of output could not be kept: \($0)" }
+    }
+  }
+
+  /// The last `count` bytes, fewer if there are not so many or they cannot be read.
+  public func tail(_ count: Int) -> [UInt8] {
+    let length = length
+    let size = Int(min(Int64(count), length))
+    return [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+      filled = max(0, pread(descriptor.rawValue, buffer.baseAddress, size, off_t(length) - size))
+    }
+  }
+
+  /// What `reappear` found.
+  public enum Presence: Sendable { case undisturbed, restored }
+
+  /// Puts the log back into `directory` under its name if it is not there any more: the step removed it or the folder
+  /// around it, or put something else in its place. Costs two stats if it is there. The copy appears by rename; throws
+  /// what openat(2), copying or renameat(2) answer, and leaves no temporary name then.
+  public func reappear(in directory: FileDescriptor) throws(Errno) -> Presence {
+    var own = stat()
+    var named = stat()
+    guard fstat(descriptor.rawValue, &own) == 0 else { throw Errno(rawValue: errno) }
+    if fstatat(directory.rawValue, name, &named, AT_SYMLINK_NOFOLLOW) == 0, named.st_ino == own.st_ino,
+      named.st_dev == own.st_dev
+    {
+      return .undisturbed
+    }
+    let temporary = ".\(name).restored"
+    let copy = try Self.create(temporary, in: directory)
+    defer { close(copy.rawValue) }
+    do throws(Errno) {
+      try fill(copy)
+      guard renameat(directory.rawValue, temporary, directory.rawValue, name) == 0 else { throw Errno(rawValue: errno) }
+    } catch {
+      unlinkat(directory.rawValue, temporary, 0)
+      throw error
+    }
+    return .restored
+  }
+
+  private func fill(_ copy: FileDescriptor) throws(Errno) {
+    let blockSize = 256 * 1024
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: blockSize, alignment: 16)
+    defer { block.deallocate() }
+    var offset: Int64 = 0
+    while true {
+      let count = pread(descriptor.rawValue, block.baseAddress, blockSize, off_t(offset))
+      guard count >= 0 else { throw Errno(rawValue: errno) }
+      guard count > 0 else { return }
+      var done = 0
+      while done < count {
+        let written = pwrite(copy.rawValue, block.baseAddress! + done, count - done, off_t(offset) + done)
+        guard written > 0 else { throw Errno(rawValue: written < 0 ? errno : EIO) }
+        done += written
+      }
+      offset += Int64(count)
+    }
+  }
+}

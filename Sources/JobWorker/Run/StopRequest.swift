@@ -1,0 +1,55 @@
+import Synchronization
+
+/// How urgently a running step is asked to end.
+public enum StopLevel: Int, Comparable, Sendable {
+  case none, terminate, kill
+
+  public static func < (lhs: StopLevel, rhs: StopLevel) -> Bool { lhs.rawValue < rhs.rawValue }
+}
+
+/// Why a step is asked to end.
+public enum StopReason: String, Sendable { case shutdown, canceled, timeout, superseded }
+
+/// A latch that any thread may raise, and that never lowers. The reason is that of the first raise:
+/// a second signal makes the end more urgent, but does not change why.
+public final class StopRequest: Sendable {
+  private struct State {
+    var level = StopLevel.none
+    var reason: StopReason?
+    var listeners: [ObjectIdentifier: Wakeup] = [:]
+  }
+
+  private let state = Mutex(State())
+
+  public init() {}
+
+  /// Asks for an end at least this urgent. Raising to `.none`, or to less than before, does nothing.
+  public func raise(_ level: StopLevel, reason: StopReason) {
+    let listeners: [Wakeup] = state.withLock { state in
+      guard level > state.level else { return [] }
+      state.level = level
+      if state.reason == nil { state.reason = reason }
+      return Array(state.listeners.values)
+    }
+    for listener in listeners { listener.signal() }
+  }
+
+  /// The most urgent level asked for so far.
+  public var level: StopLevel { state.withLock { $0.level } }
+
+  /// The reason of the first raise; nil while nobody has raised it.
+  public var reason: StopReason? { state.withLock { $0.reason } }
+
+  /// Signals `wakeup` at each raise from now on, and at once if it is raised already.
+  func add(_ wakeup: Wakeup) {
+    let level = state.withLock { state in
+      state.listeners[ObjectIdentifier(wakeup)] = wakeup
+      return state.level
+    }
+    if level > .none { wakeup.signal() }
+  }
+
+  func remove(_ wakeup: Wakeup) {
+    state.withLock { _ = $0.listeners.removeValue(forKey: ObjectIdentifier(wakeup)) }
+  }
+}
