@@ -1,4 +1,4 @@
-import SystemPackage
+import Logging
 
 /// A job that this worker holds, and what is to be done about it.
 struct AcceptedJob: Sendable {
@@ -138,7 +138,8 @@ extension Worker {
       "worker \(record.worker) died over the job; taking it over",
       metadata: ["job": "\(record.id)", "attempt": "\(claim.record.attempt)"])
     // It may have died between its claim and the removal of the ticket.
-    for ticket in try ledger.waitingRoom.tickets() where record.envelope.requestId.isSame(as: ticket.envelope.requestId.text) {
+    for ticket in try ledger.waitingRoom.tickets()
+    where record.envelope.requestId.isSame(as: ticket.envelope.requestId.text) {
       _ = try ledger.waitingRoom.remove(ticket)
     }
     let stored = try storedResult(of: record.id)
@@ -172,13 +173,10 @@ extension Worker {
       return (stored?.overlaid(with: request) ?? definition, folder)
     }
     let deadline = ContinuousClock.now + settings.folderPatience
-    while true {
-      do {
-        let folder = try JobFolder.open(request.id, in: ledger.directory)
-        return (try folder.definition().overlaid(with: request), folder)
-      } catch  where ContinuousClock.now < deadline && !ledger.directory.exists(request.id) && stop.level == .none {
-        try await Task.sleep(for: .milliseconds(100))
-      }
+    while !ledger.directory.exists(request.id), ContinuousClock.now < deadline, stop.level == .none {
+      try await Task.sleep(for: .milliseconds(100))
     }
+    let folder = try JobFolder.open(request.id, in: ledger.directory)
+    return (try folder.definition().overlaid(with: request), folder)
   }
 }

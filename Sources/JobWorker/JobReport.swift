@@ -14,6 +14,8 @@ struct JobReport: Sendable {
   }
   /// The step whose failure decides the job's status; a step that may fail does not.
   var decisive: StepResult?
+  /// The end of that step's log.
+  var tail: String?
   /// The job as a whole took longer than it may.
   var isTimedOut = false
   private let started = ContinuousClock.now
@@ -28,7 +30,7 @@ struct JobReport: Sendable {
 
   /// Runs `body` and notes how long it took, on the monotonic clock.
   mutating func timing<T>(
-    _ part: WritableKeyPath<JobTiming, Int?> & Sendable, _ body: (inout JobReport) async throws -> T
+    _ part: any WritableKeyPath<JobTiming, Int?> & Sendable, _ body: (inout JobReport) async throws -> T
   ) async throws -> T {
     let start = ContinuousClock.now
     defer { result.timing[keyPath: part] = (ContinuousClock.now - start).milliseconds }
@@ -37,7 +39,7 @@ struct JobReport: Sendable {
 
   mutating func add(_ changes: Changes) {
     result.deleted = changes.deleted
-    result.skipped += changes.skipped.map { SkippedPath(path: $0.path, reason: $0.reason) }
+    result.skipped += changes.skipped.map { SkippedPath($0) }
   }
 
   mutating func add(_ export: Export) {
@@ -46,7 +48,7 @@ struct JobReport: Sendable {
         path: file.path, size: Int(file.size), mode: Artifact.octal(UInt32(file.mode)), sha256: file.sha256,
         change: file.change == .new ? .new : .modified, storedAs: file.storedAs)
     }
-    result.skipped += export.skipped.map { SkippedPath(path: $0.path, reason: $0.reason) }
+    result.skipped += export.skipped.map { SkippedPath($0) }
     if let first = export.failures.first {
       let others = export.failures.count > 1 ? " (and \(export.failures.count - 1) more)" : ""
       fail(JobFailure(.sync, "copying a changed file to results: \(first)\(others)"))

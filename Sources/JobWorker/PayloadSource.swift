@@ -7,9 +7,7 @@ public final class PayloadSource: JobSource {
 
   /// The request that `payload` holds.
   public init(_ request: JobRequest, _ payload: [UInt8]) {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    let key = request.requestID ?? "dry-run:\(getpid())@\(time.tv_sec).\(time.tv_nsec)"
+    let key = request.requestID ?? "dry-run:\(UInt64.random(in: 0 ... .max))"
     let envelope = Envelope(
       payload: String(decoding: payload, as: UTF8.self), topic: "", requestId: RequestID(key))
     offer = Mutex(JobOffer(request: request, envelope: envelope) {})

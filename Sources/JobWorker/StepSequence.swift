@@ -13,12 +13,15 @@ struct StepSequence {
   let settings: WorkerSettings
   let stop: StopRequest
   let tell: @Sendable (StepResult) async -> Void
+  /// Logs that a job which removes results/ cannot take away: those of the last steps.
+  private static let keptLogs = 64
 
   func run(into report: inout JobReport) async throws {
     let guardian = try startGuardian()
     defer { guardian?.dismiss() }
     let runner = StepRunner(guardian: guardian)
     let deadline = (definition.timeout ?? settings.timeout).map { ContinuousClock.now + $0 }
+    var logs: [StepLog] = []
     for (index, step) in definition.steps.enumerated() {
       if deadline.map({ ContinuousClock.now >= $0 }) ?? false { report.isTimedOut = true }
       let isEnding = report.decisive != nil || report.isTimedOut || stop.level > .none
@@ -26,9 +29,15 @@ struct StepSequence {
         report.steps.append(StepResult(skipped: step, index))
         continue
       }
-      let result = try await run(step, index, with: runner, isEnding ? nil : deadline, &report)
+      let log = try results.log(index, limit: settings.maxLogBytes)
+      let result = try await run(step, index, log, with: runner, isEnding ? nil : deadline, &report)
       report.steps.append(result)
-      if result.status != .success, !step.continueOnError, report.decisive == nil { report.decisive = result }
+      if result.status != .success, !step.continueOnError, report.decisive == nil {
+        report.decisive = result
+        report.tail = String(decoding: log.tail(4096), as: UTF8.self)
+      }
+      logs = (logs + [log]).suffix(StepSequence.keptLogs)
+      try results.restore(logs, &report)
       await tell(result)
     }
   }
@@ -45,9 +54,9 @@ struct StepSequence {
 
   /// Runs one step; a step that runs `always`, when the job is ending, is not bound by what ended it.
   private func run(
-    _ step: Step, _ index: Int, with runner: StepRunner, _ deadline: ContinuousClock.Instant?, _ report: inout JobReport
+    _ step: Step, _ index: Int, _ log: StepLog, with runner: StepRunner, _ deadline: ContinuousClock.Instant?,
+    _ report: inout JobReport
   ) async throws -> StepResult {
-    let log = try results.log(index, limit: settings.maxLogBytes)
     let left = deadline.map { $0 - .now }
     let isJobTimeout = left.map { $0 < step.timeout ?? .seconds(Int64.max / 2) } ?? false
     let command = StepCommand(
@@ -75,12 +84,11 @@ struct StepSequence {
   }
 
   private func environment(of step: Step, _ index: Int) -> [String: String] {
-    StepEnvironment.make(
-      base: settings.environment,
-      variables: [
-        "CI": "true", "JOB_ID": claim.id.text, "JOB_ATTEMPT": "\(claim.attempt)", "JOB_WORKSPACE": workspace.path.string,
-        "JOB_RESULTS_DIR": results.path.string, "STEP_INDEX": "\(index)", "WORKER_ID": claim.worker,
-      ], job: definition.environment, step: step.environment)
+    let facts = StepEnvironment.Facts(
+      jobID: claim.id.text, attempt: claim.attempt, workspace: workspace.path, results: results.path,
+      workerID: claim.worker)
+    return settings.environment.variables(
+      facts, stepIndex: index, job: definition.environment, step: step.environment)
   }
 }
 

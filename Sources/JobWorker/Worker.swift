@@ -1,3 +1,4 @@
+import FileTree
 public import Logging
 import SystemPackage
 
@@ -78,18 +79,18 @@ public struct Worker: Sendable {
       try await deliver(result, of: job, .unwritten)
       return result
     }
-    let carried = await carryOut(job, definition, folder, results, &report)
+    let workspace = await carryOut(job, definition, folder, results, &report)
     let result = report.finish(stoppedBy: stop.reason)
     do {
       try fence(job.claim)
       try results.write(result)
       Checkpoint.resultWritten.reached()
-      try await deliver(result, of: job, .written(tail: carried.tail))
+      try await deliver(result, of: job, .written(tail: report.tail))
     } catch {
-      await purge(carried.workspace)
+      await purge(workspace)
       throw error
     }
-    await purge(carried.workspace)
+    await purge(workspace)
     return result
   }
 
@@ -97,14 +98,13 @@ public struct Worker: Sendable {
   private func carryOut(
     _ job: AcceptedJob, _ definition: JobDefinition, _ folder: JobFolder, _ results: ResultsFolder,
     _ report: inout JobReport
-  ) async -> (workspace: Workspace?, tail: String?) {
+  ) async -> Workspace? {
     var workspace: Workspace?
-    var tail: String?
     do {
       let made = try makeWorkspace(job.claim.record.id)
       workspace = made
       let snapshot = try await report.timing(\.stageMs) { _ in try await made.stage(folder) }
-      report.skipped += snapshot.skipped.map { SkippedPath(path: $0.path, reason: $0.reason) }
+      report.skipped += snapshot.skipped.map(SkippedPath.init)
       await source.publish(job.event(.started, ledger.worker))
       Checkpoint.started.reached()
       let steps = StepSequence(
@@ -119,14 +119,13 @@ public struct Worker: Sendable {
       } catch let failure as JobFailure {
         report.fail(failure)
       }
-      tail = results.tail(of: report.decisive)
       try await report.timing(\.syncMs) { report in try await sync(made, snapshot, folder, results, &report) }
     } catch let failure as JobFailure {
       report.fail(failure)
     } catch {
       report.fail(JobFailure(.run, "\(error)"))
     }
-    return (workspace, tail)
+    return workspace
   }
 
   private func makeWorkspace(_ id: JobID) throws(JobFailure) -> Workspace {
@@ -154,8 +153,8 @@ public struct Worker: Sendable {
       let changes = try await workspace.changes(since: snapshot, folder)
       report.add(changes)
       report.add(try await results.export(changes, from: workspace))
-    } catch let error as FileTreeError {
-      throw JobFailure(.sync, "copying changed files to \(folder.path)/results: \(error)")
+    } catch {
+      throw JobFailure(.sync, "copying changed files to \(results.path): \(error)")
     }
   }
 

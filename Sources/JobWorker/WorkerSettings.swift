@@ -1,3 +1,5 @@
+public import SystemPackage
+
 /// What a user can set about how jobs are run.
 public struct WorkerSettings: Sendable {
   /// Ends a job that takes longer and says nothing of its own about it.
@@ -11,12 +13,10 @@ public struct WorkerSettings: Sendable {
   /// How long a job folder that is not there is waited for; a network volume may show it late.
   public var folderPatience: Duration = .seconds(5)
   /// The worker's own environment, which steps inherit less its secrets.
-  public var environment: [String: String] = [:]
+  public var environment = StepEnvironment()
   /// The program to start as guardian of the steps; none in tests of the worker itself.
   public var guardian: FilePath?
 
   /// The defaults.
   public init() {}
 }
-
-public import SystemPackage

@@ -1,4 +1,3 @@
-import Glibc
 import JobWorker
 import MQTT
 
@@ -10,6 +9,7 @@ struct Arrival: Sendable {
 
   /// Throws ``InvalidJob`` with the sentence for the sender.
   init(_ delivery: Delivery, session: String) throws(InvalidJob) {
+    self.delivery = delivery
     let message = delivery.message
     request = try JobRequest(payload: message.payload)
     let properties = message.properties
@@ -17,19 +17,16 @@ struct Arrival: Sendable {
       payload: String(decoding: message.payload, as: UTF8.self), topic: message.topic,
       requestId: (request.requestID ?? properties.correlationData.map(text)).map { RequestID($0) }
         ?? RequestID(
-          session: session, packetID: delivery.packetID, instant: nanoseconds(), isRedelivery: delivery.isRedelivery),
+          session: session, packetID: delivery.packetID, instant: .random(in: 0 ... .max),
+          isRedelivery: delivery.isRedelivery),
       responseTopic: properties.responseTopic, correlationData: properties.correlationData)
   }
 }
 
 /// Correlation Data as the text of a key: what is readable stays so.
 private func text(_ data: [UInt8]) -> String {
-  if let text = String(validating: data, as: UTF8.self), text.allSatisfy({ !$0.isNewline && $0 != "\0" }) { return text }
+  if let text = String(validating: data, as: UTF8.self), text.allSatisfy({ !$0.isNewline && $0 != "\0" }) {
+    return text
+  }
   return "0x" + data.map { $0 < 16 ? "0\(String($0, radix: 16))" : String($0, radix: 16) }.joined()
-}
-
-private func nanoseconds() -> Int64 {
-  var time = timespec()
-  clock_gettime(CLOCK_REALTIME, &time)
-  return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }

@@ -1,4 +1,4 @@
-public import JobWorker
+import JobWorker
 public import Logging
 public import MQTT
 

@@ -48,12 +48,10 @@ actor Intake {
     self.session = session
     Task { await hear(session) }
     Task { [filter, offers] in
-      do {
+      do throws(MQTTError) {
         try await session.subscribe(filter)
-      } catch MQTTError.closed {
-        return
       } catch {
-        offers.yield(.failed(error))
+        if error != .closed { offers.yield(.failed(error)) }
       }
     }
   }

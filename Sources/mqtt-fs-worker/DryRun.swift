@@ -11,7 +11,8 @@ struct DryRun {
   func run() async throws {
     guard let bytes = FileManager.default.contents(atPath: payload.string) else {
       throw InvalidJob(
-        description: "\(payload) cannot be read; a dry run needs a request there, like {\"id\": \"try\", \"steps\": [\"make\"]}")
+        description:
+          "\(payload) cannot be read; a dry run needs a request there, like {\"id\": \"try\", \"steps\": [\"make\"]}")
     }
     let request = try JobRequest(payload: Array(bytes))
     try FileManager.default.createDirectory(atPath: setup.jobs.string, withIntermediateDirectories: true)

@@ -6,13 +6,13 @@ import JobWorker
 @main
 struct Main {
   static func main() async {
-    if CommandLine.arguments.dropFirst().first == "guardian" {
-      exit(Guardian.main(arguments: Array(CommandLine.arguments.dropFirst(2))))
+    if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "guardian" {
+      Guardian.main(marker: CommandLine.arguments[2])
     }
     do {
       var command = try await RootCommand.parseAsRootAsync()
       if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
-    } catch where RootCommand.exitCode(for: error) == .validationFailure || error is CleanExit {
+    } catch  where RootCommand.exitCode(for: error) == .validationFailure || error is CleanExit {
       RootCommand.exit(withError: error)
     } catch {
       let status = ExitStatus(error)

@@ -7,7 +7,8 @@ import SystemPackage
 struct WorkOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
-    help: "This worker's id, and the client id of its session; %h becomes the host name. (WORKER_ID; default: worker-01)")
+    help:
+      "This worker's id, and the client id of its session; %h becomes the host name. (WORKER_ID; default: worker-01)")
   var id: String?
 
   @Option(
@@ -88,7 +89,6 @@ extension WorkOptions {
     settings.grace = try (grace ?? environment.value("JOB_GRACE"))?.duration ?? settings.grace
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
-    settings.environment = environment.variables
     settings.guardian = "/proc/self/exe"
     return settings
   }
@@ -120,7 +120,8 @@ extension WorkOptions {
   func resultsTopic(_ environment: Environment) throws -> String {
     let topic = resultsTopic ?? environment["MQTT_RESULTS_TOPIC"] ?? "jobs/results"
     guard !topic.isEmpty, !topic.contains(where: { "+#\0".contains($0) }), !topic.hasSuffix("/") else {
-      throw ValidationError("results topic '\(topic)' cannot be published to: it has no '+' or '#', as in 'jobs/results'")
+      throw ValidationError(
+        "results topic '\(topic)' cannot be published to: it has no '+' or '#', as in 'jobs/results'")
     }
     return topic
   }

@@ -157,3 +157,10 @@ extension KeyedDecodingContainer {
     return RelativePath(bytes: Array(bytes))
   }
 }
+
+extension SkippedPath {
+  /// What a walk over a tree left out.
+  init(_ entry: SkippedEntry) {
+    self.init(path: entry.path, reason: entry.reason.rawValue)
+  }
+}

@@ -2,7 +2,7 @@ private import Dispatch
 private import FoundationEssentials
 private import Glibc
 private import Synchronization
-public import SystemPackage
+import SystemPackage
 
 /// What a claim file says: who works on which request.
 public struct ClaimRecord: Codable, Sendable {

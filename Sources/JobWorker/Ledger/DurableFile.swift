@@ -121,7 +121,7 @@ enum DurableFile {
   }
 
   /// Makes `path` and what is missing above it.
-  static func makeFolder(_ path: FilePath, mode: mode_t = 0o755) throws(VolumeError) {
+  static func makeFolder(_ path: FilePath, mode: UInt32 = 0o755) throws(VolumeError) {
     if mkdir(path.string, mode) == 0 { return }
     let cause = Errno(rawValue: Glibc.errno)
     if cause == .fileExists { return }

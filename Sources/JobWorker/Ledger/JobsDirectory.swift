@@ -27,8 +27,10 @@ public struct JobsDirectory: Sendable {
   /// Whether the kill switch is there.
   public var isHalted: Bool { access(killSwitch.string, F_OK) == 0 }
 
-  /// Whether there is anything where the folder of `id` should be.
+  /// Whether there is anything where the folder of `id` should be. Opening the folder above makes a network file system
+  /// forget that a moment ago there was nothing (nfs(5), close-to-open).
   func exists(_ id: JobID) -> Bool {
+    close(open(path.string, O_RDONLY | O_CLOEXEC))
     var status = stat()
     return lstat(folder(of: id).string, &status) == 0
   }

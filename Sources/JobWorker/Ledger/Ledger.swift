@@ -1,5 +1,5 @@
 private import Glibc
-public import SystemPackage
+import SystemPackage
 
 /// Who holds which job, on the volume.
 ///
@@ -69,7 +69,7 @@ public struct Ledger: Sendable {
   /// Whether another attempt holds the job of `claim` now, or ended it.
   public func isSuperseded(_ claim: Claim) throws(VolumeError) -> Bool {
     guard claim.isLinked else { return true }
-    return try claimFiles(of: claim.record.id).contains { $0.attempt > claim.record.attempt }
+    return try claimFiles(of: claim.record.id).last.map { $0.attempt > claim.record.attempt } ?? false
   }
 
   /// Removes the claims of a job that is done, from the lowest attempt up to this one.
@@ -89,10 +89,11 @@ public struct Ledger: Sendable {
   func abandonedClaims() throws(VolumeError) -> [ClaimFile] {
     var newest: [JobID: ClaimFile] = [:]
     for file in try claimFiles() where file.attempt > newest[file.id]?.attempt ?? 0 { newest[file.id] = file }
-    return try newest.values.sorted { $0.path.string < $1.path.string }.filter { file throws(VolumeError) in
-      if let record = file.record, record.filter != filter { return false }
-      return try isAbandoned(file)
+    var abandoned: [ClaimFile] = []
+    for file in newest.values where file.record.map({ $0.filter == filter }) ?? true {
+      if try isAbandoned(file) { abandoned.append(file) }
     }
+    return abandoned
   }
 
   private func isAbandoned(_ file: ClaimFile) throws(VolumeError) -> Bool {

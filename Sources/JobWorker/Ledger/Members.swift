@@ -1,5 +1,5 @@
 private import FoundationEssentials
-public import SystemPackage
+import SystemPackage
 
 /// A worker that has a session with the broker, and so a share of its group's messages.
 public struct Member: Codable, Sendable {
@@ -47,7 +47,7 @@ public struct Members: Sendable {
     try DurableFile.makeFolder(folder)
     let path = file(of: member.worker)
     try write(member, path)
-    return Membership(member, self, path)
+    return try Membership(member, self, path)
   }
 
   /// What the file of `worker` says; `nil` if there is none.
@@ -78,7 +78,7 @@ public struct Members: Sendable {
       let path = folder.appending(name)
       guard let member = try read(path), member.worker != worker.text, member.filter == filter, member.broker == broker
       else { continue }
-      if try member.state == .left || lease.hasExpired(path) { departed.append(member) }
+      if try isGone(member, path) { departed.append(member) }
     }
     return departed
   }
@@ -90,13 +90,17 @@ public struct Members: Sendable {
     guard let file = try DurableFile.create(path, []) else { return nil }
     let adoption = Adoption(member, self, path, file)
     // It may have come back, or have been adopted by another, since it was found.
-    guard let now = try read(self.file(of: member.worker)), now.process == member.process,
-      try now.state == .left || lease.hasExpired(self.file(of: member.worker))
-    else {
+    let place = self.file(of: member.worker)
+    guard let now = try read(place), now.process == member.process, try isGone(now, place) else {
       try DurableFile.remove(path)
       return nil
     }
     return adoption
+  }
+
+  private func isGone(_ member: Member, _ path: FilePath) throws(VolumeError) -> Bool {
+    if member.state == .left { return true }
+    return try lease.hasExpired(path)
   }
 
   fileprivate func write(_ member: Member, _ path: FilePath) throws(VolumeError) {
@@ -126,10 +130,12 @@ public final class Membership: Sendable {
     self.member = member
     self.members = members
     self.path = path
-    file = try onVolume("opening", path) { () throws(Errno) in
-      do { return try FileDescriptor.open(path, .readWrite, options: .closeOnExec) } catch { throw errno(error) }
+    do {
+      file = try FileDescriptor.open(path, .readWrite, options: .closeOnExec)
+    } catch {
+      throw VolumeError("opening", path, errno(error))
     }
-    keeper = members.lease.keeping(file) {}
+    keeper = members.lease.keeping(file, {})
   }
 
   deinit {
@@ -166,7 +172,7 @@ public final class Adoption: Sendable {
     self.members = members
     self.path = path
     self.file = file
-    keeper = members.lease.keeping(file) {}
+    keeper = members.lease.keeping(file, {})
   }
 
   deinit {

@@ -1,6 +1,6 @@
 private import FoundationEssentials
 private import Glibc
-public import SystemPackage
+import SystemPackage
 
 /// A request that a busy worker put down for an idle one.
 struct Ticket: Sendable {
@@ -23,7 +23,8 @@ public struct WaitingRoom: Sendable {
   /// Puts a request down, durably. One that lies there already, because the broker sent it again, is not put down twice.
   public func put(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
     try DurableFile.makeFolder(folder)
-    guard try !tickets().contains(where: { envelope.requestId.isSame(as: $0.envelope.requestId.text) }) else { return }
+    let waiting = try tickets()
+    guard !waiting.contains(where: { envelope.requestId.isSame(as: $0.envelope.requestId.text) }) else { return }
     var instant = try lease.clock.now()
     let bytes: [UInt8]
     do {

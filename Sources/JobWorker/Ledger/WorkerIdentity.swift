@@ -1,5 +1,5 @@
 private import Glibc
-public import SystemPackage
+import SystemPackage
 
 /// The name of a worker: a client id, a path component and a topic level at once.
 public struct WorkerID: Hashable, Sendable, CustomStringConvertible {
@@ -76,7 +76,7 @@ public struct ProcessIdentity: Codable, Sendable, Equatable {
 /// The name of this host, as gethostname(2) has it.
 public func hostName() -> String {
   var buffer = [UInt8](repeating: 0, count: 256)
-  let code = buffer.withUnsafeMutableBytes { gethostname($0.baseAddress, $0.count - 1) }
+  let code = buffer.withUnsafeMutableBytes { gethostname($0.baseAddress!, $0.count - 1) }
   guard code == 0 else { return "localhost" }
   return String(decoding: buffer.prefix { $0 != 0 }, as: UTF8.self)
 }

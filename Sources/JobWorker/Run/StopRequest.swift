@@ -17,6 +17,8 @@ public final class StopRequest: Sendable {
     var level = StopLevel.none
     var reason: StopReason?
     var listeners: [ObjectIdentifier: Wakeup] = [:]
+    var waiting: [CheckedContinuation<Void, Never>] = []
+    var cleanups: [StopRequest] = []
   }
 
   private let state = Mutex(State())
@@ -25,13 +27,40 @@ public final class StopRequest: Sendable {
 
   /// Asks for an end at least this urgent. Raising to `.none`, or to less than before, does nothing.
   public func raise(_ level: StopLevel, reason: StopReason) {
-    let listeners: [Wakeup] = state.withLock { state in
-      guard level > state.level else { return [] }
+    let told = state.withLock { state -> State? in
+      guard level > state.level else { return nil }
       state.level = level
       if state.reason == nil { state.reason = reason }
-      return Array(state.listeners.values)
+      defer { state.waiting = [] }
+      return state
     }
-    for listener in listeners { listener.signal() }
+    guard let told else { return }
+    for listener in told.listeners.values { listener.signal() }
+    for continuation in told.waiting { continuation.resume() }
+    if level == .kill { for cleanup in told.cleanups { cleanup.raise(level, reason: reason) } }
+  }
+
+  /// Waits for the first raise.
+  public func raised() async {
+    await withCheckedContinuation { continuation in
+      let isRaised = state.withLock { state in
+        if state.level == .none { state.waiting.append(continuation) }
+        return state.level > .none
+      }
+      if isRaised { continuation.resume() }
+    }
+  }
+
+  /// A request for what must still run when this one is raised, such as a step that cleans up: only an end at once
+  /// reaches it.
+  func forCleanup() -> StopRequest {
+    let cleanup = StopRequest()
+    let reason = state.withLock { state in
+      state.cleanups.append(cleanup)
+      return state.level == .kill ? state.reason : nil
+    }
+    if let reason { cleanup.raise(.kill, reason: reason) }
+    return cleanup
   }
 
   /// The most urgent level asked for so far.

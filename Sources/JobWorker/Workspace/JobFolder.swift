@@ -31,7 +31,8 @@ public final class JobFolder: Sendable {
     guard target.starts(with: root), target != root else {
       throw InvalidJob(
         id: id,
-        description: "\(path) is a symbolic link to \(target), outside of the jobs folder; put the job's files into \(path)")
+        description:
+          "\(path) is a symbolic link to \(target), outside of the jobs folder; put the job's files into \(path)")
     }
     do {
       let descriptor = try FileDescriptor.open(

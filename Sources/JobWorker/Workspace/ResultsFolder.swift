@@ -39,7 +39,8 @@ final class ResultsFolder: Sendable {
       return results
     } catch {
       throw JobFailure(
-        .stage, "\(path) cannot be used for results: \(error); it must be a folder that the worker can write, or not exist")
+        .stage,
+        "\(path) cannot be used for results: \(error); it must be a folder that the worker can write, or not exist")
     }
   }
 
@@ -73,24 +74,59 @@ final class ResultsFolder: Sendable {
     }
   }
 
-  /// The last 4 KiB of a step's log, as text.
-  func tail(of step: StepResult?) -> String? {
-    guard let step, let name = step.log?.split(separator: "/").last else { return nil }
-    let file = openat(descriptor.rawValue, String(name), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    let size = lseek(file, 0, SEEK_END)
-    var bytes = [UInt8](repeating: 0, count: 4096)
-    let count = pread(file, &bytes, bytes.count, max(0, size - 4096))
-    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+  /// Puts logs back that a step removed, and the folder itself; what was done is flagged in the report.
+  func restore(_ logs: [StepLog], _ report: inout JobReport) throws(JobFailure) {
+    do throws(Errno) {
+      var isRestored = false
+      if isRemoved {
+        try remake()
+        isRestored = true
+      }
+      for log in logs where try log.reappear(in: descriptor) == .restored { isRestored = true }
+      guard isRestored else { return }
+      let notice = SkippedPath(
+        path: RelativePath(JobsDirectory.results), reason: "logs were removed while the job ran, and are restored")
+      if !report.skipped.contains(notice) { report.skipped.append(notice) }
+    } catch {
+      throw JobFailure(.run, "\(path) was removed while the job ran, and cannot be made again: \(error)")
+    }
+  }
+
+  /// A folder that a later attempt moved aside still has a name; one that was removed has none.
+  private var isRemoved: Bool {
+    var status = stat()
+    return fstat(descriptor.rawValue, &status) == 0 && status.st_nlink == 0
+  }
+
+  private func remake() throws(Errno) {
+    let job = folder.descriptor.rawValue
+    let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+    var file = mkdirat(job, JobsDirectory.results, 0o755) == 0 ? openat(job, JobsDirectory.results, flags) : -1
+    if file < 0 {
+      // Something stands in its place: a folder is used, anything else gives way.
+      file = openat(job, JobsDirectory.results, flags)
+      if file < 0, unlinkat(job, JobsDirectory.results, 0) == 0, mkdirat(job, JobsDirectory.results, 0o755) == 0 {
+        file = openat(job, JobsDirectory.results, flags)
+      }
+    }
+    guard file >= 0 else { throw Errno(rawValue: errno) }
+    // The number stays: whoever holds it goes on in the new folder.
+    guard dup2(file, descriptor.rawValue) >= 0 else { throw Errno(rawValue: errno) }
+    _ = fcntl(descriptor.rawValue, F_SETFD, FD_CLOEXEC)
+    close(file)
+    own(descriptor)
+    try reserveSpace()
   }
 
   /// Where it lies, for a step's environment.
   var path: FilePath { folder.path.appending(JobsDirectory.results) }
 
   /// Copies what changed in the workspace into results/, durably.
-  func export(_ changes: Changes, from workspace: FileDescriptor) throws(FileTreeError) -> Export {
-    try FileTree.export(changes, from: workspace, to: descriptor, storedAs: ResultsFolder.storedName, owner: owner)
+  func export(_ changes: Changes, from workspace: Workspace) async throws -> Export {
+    try await onThread {
+      try FileTree.export(
+        changes, from: workspace.descriptor, to: self.descriptor, storedAs: ResultsFolder.storedName, owner: self.owner)
+    }
   }
 
   /// Where an artifact goes whose own name at the top of results/ is the worker's.

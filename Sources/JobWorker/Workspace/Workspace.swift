@@ -41,8 +41,7 @@ final class Workspace: Sendable {
   }
 
   /// Removes the folder, and then its lock file.
-  func purge() async throws(VolumeError) {
-    let result = await onThread { Result { () throws(VolumeError) in try self.root.purge(self.path, self.lock) } }
-    try result.get()
+  func purge() async throws {
+    try await onThread { try self.root.purge(self.path, self.lock) }
   }
 }

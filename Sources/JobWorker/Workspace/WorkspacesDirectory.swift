@@ -26,7 +26,8 @@ public struct WorkspacesDirectory: Sendable {
       let workspace = path.appending(name)
       let isOurs = access(lockPath(name).string, F_OK) == 0
       if !isOurs, access(workspace.string, F_OK) == 0 {
-        throw VolumeError("using \(workspace), which no worker made, as a workspace: move it away;", workspace, .fileExists)
+        throw VolumeError(
+          "using \(workspace), which no worker made, as a workspace: move it away;", workspace, .fileExists)
       }
       guard let lock = try WorkspaceLock.acquire(lockPath(name), .create) else { continue }
       try removeTree(name)
@@ -91,7 +92,8 @@ final class WorkspaceLock: Sendable {
     let file: FileDescriptor
     do {
       file = try FileDescriptor.open(
-        path, .readWrite, options: creation == .create ? [.create, .noFollow, .closeOnExec] : [.noFollow, .closeOnExec],
+        path, .readWrite,
+        options: creation == .create ? [.create, .noFollow, .closeOnExec] : [.noFollow, .closeOnExec],
         permissions: .init(rawValue: 0o600))
     } catch Errno.noSuchFileOrDirectory {
       return nil
