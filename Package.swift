@@ -34,7 +34,8 @@ let package = Package(
     .systemLibrary(
       name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
-    .target(name: "FileTree", dependencies: [system, crypto], swiftSettings: strict),
+    .systemLibrary(name: "CLinuxFiles"),
+    .target(name: "FileTree", dependencies: ["CLinuxFiles", system, crypto], swiftSettings: strict),
     .target(
       name: "JobWorker", dependencies: ["FileTree", system, subprocess, logging, crypto],
       swiftSettings: strict),
