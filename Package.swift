@@ -34,8 +34,9 @@ let package = Package(
     .systemLibrary(
       name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
-    .target(name: "FileTree", dependencies: [system, crypto], swiftSettings: strict),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CLinuxFiles"),
+    .target(name: "FileTree", dependencies: ["CLinuxFiles", system, crypto], swiftSettings: strict),
     .target(
       name: "JobWorker", dependencies: ["CLinux", "FileTree", system, subprocess, logging, crypto],
       swiftSettings: strict),

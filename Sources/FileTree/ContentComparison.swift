@@ -1,0 +1,42 @@
+import Glibc
+
+/// Whether a file or symlink has the same content in two folders.
+struct ContentComparison {
+  let name: FileName
+  let folder: Int32
+  let otherFolder: Int32
+  /// Half for each file.
+  let buffer: UnsafeMutableRawBufferPointer
+
+  /// What came of it.
+  enum Result {
+    case same
+    /// `isOriginal` tells whether the other one still has the mtime with which it was copied.
+    case different(isOriginal: Bool)
+    /// One of them could not be read.
+    case unknown
+  }
+
+  func compareSymlinks(since modified: Int64) throws(CallFailure) -> Result {
+    if try symlinkTarget(name, in: folder) == symlinkTarget(name, in: otherFolder) { return .same }
+    return .different(isOriginal: try status(of: name, in: otherFolder).modified == modified)
+  }
+
+  func compareFiles(since modified: Int64) throws(CallFailure) -> Result {
+    let one = try openFile(in: folder, name, O_RDONLY)
+    defer { close(one) }
+    let other = try openFile(in: otherFolder, name, O_RDONLY)
+    defer { close(other) }
+    let otherStatus = try status(of: other)
+    guard try status(of: one).kind == .file, otherStatus.kind == .file else { return .different(isOriginal: false) }
+    let half = buffer.count / 2
+    let first = UnsafeMutableRawBufferPointer(rebasing: buffer[..<half])
+    let second = UnsafeMutableRawBufferPointer(rebasing: buffer[half...])
+    while true {
+      let count = try readFull(one, into: first)
+      guard try readFull(other, into: second) == count, memcmp(first.baseAddress!, second.baseAddress!, count) == 0
+      else { return .different(isOriginal: otherStatus.modified == modified) }
+      if count < half { return .same }
+    }
+  }
+}

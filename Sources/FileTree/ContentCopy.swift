@@ -1,0 +1,88 @@
+import CLinuxFiles
+import Glibc
+
+/// Copies the content of one open file into another that is empty, holes as holes.
+struct ContentCopy {
+  /// Up to here a read and a write are faster than to ask for anything better.
+  static let smallFile: Int64 = 64 * 1024
+
+  /// What one call moves at most: progress is told between calls.
+  private static let mostAtOnce: Int64 = 16 << 20
+
+  let source: Int32
+  let destination: Int32
+  let methods: CopyMethods
+  let buffer: UnsafeMutableRawBufferPointer
+  let moved: ((Int64) -> Void)?
+
+  /// Copies what the source held when `status` was taken; what is appended meanwhile may be missed.
+  func run(_ status: stat) throws(CallFailure) {
+    let size = Int64(status.st_size)
+    if size > 0, try methods.clone(from: source, to: destination) {
+      moved?(size)
+      return
+    }
+    let isSparse = Int64(status.st_blocks) * 512 < size
+    if size <= Self.smallFile && !isSparse {
+      return try copySmall(size)
+    }
+    guard isSparse else {
+      return try copy(0..<size)
+    }
+    var offset: Int64 = 0
+    while offset < size, let data = try nextData(from: offset, size: size) {
+      try copy(data)
+      offset = data.upperBound
+    }
+    // The hole at the end.
+    _ = try retrying(.setSize) { ftruncate(destination, off_t(size)) }
+  }
+
+  private func copySmall(_ size: Int64) throws(CallFailure) {
+    var copied: Int64 = 0
+    // Beyond its size it has grown: a writer that is faster than this must not hold it here.
+    while copied <= size {
+      let count = try retrying(.read) { read(source, buffer.baseAddress!, buffer.count) }
+      if count == 0 { return }
+      try writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: destination)
+      copied += Int64(count)
+      moved?(Int64(count))
+      if count < buffer.count { return }
+    }
+  }
+
+  private func copy(_ range: Range<Int64>) throws(CallFailure) {
+    var offset = range.lowerBound
+    while offset < range.upperBound {
+      let length = min(Self.mostAtOnce, range.upperBound - offset)
+      var count = try methods.copyRange(from: source, to: destination, at: offset, length: length)
+      if count == nil { count = try copyByReading(at: offset, length: length) }
+      guard let count, count > 0 else { return }
+      offset += count
+      moved?(count)
+    }
+  }
+
+  private func copyByReading(at offset: Int64, length: Int64) throws(CallFailure) -> Int64 {
+    let most = min(buffer.count, Int(length))
+    let count = try retrying(.read) { pread(source, buffer.baseAddress!, most, off_t(offset)) }
+    try writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: destination, at: offset)
+    return Int64(count)
+  }
+
+  /// The next range that is not a hole (lseek(2), SEEK_DATA); `nil` when only a hole is left.
+  private func nextData(from offset: Int64, size: Int64) throws(CallFailure) -> Range<Int64>? {
+    do throws(CallFailure) {
+      let begin = Int64(try retrying(.seekData) { lseek(source, off_t(offset), linuxSeekData) })
+      let end = Int64(try retrying(.seekHole) { lseek(source, off_t(begin), linuxSeekHole) })
+      return begin < size ? begin..<min(end, size) : nil
+    } catch {
+      switch error.code {
+      case ENXIO: return nil
+      // The file system does not tell holes.
+      case EINVAL, ENOTSUP, EOPNOTSUPP: return offset..<size
+      default: throw error
+      }
+    }
+  }
+}

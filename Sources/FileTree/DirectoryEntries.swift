@@ -1,0 +1,55 @@
+import CLinuxFiles
+import Glibc
+
+/// A piece of a folder's listing, as getdents64(2) wrote it: records of inode (8 bytes), offset (8), length (2),
+/// type (1) and the NUL-terminated name.
+struct DirectoryEntries {
+  /// Room for some hundreds of names, so that a folder costs two calls and a piece of a large one is worth sharing.
+  static let bufferSize = 32 * 1024
+
+  private static let lengthOffset = 16
+  private static let typeOffset = 18
+  private static let nameOffset = 19
+
+  var rest: UnsafeRawBufferPointer
+
+  /// Reads on in the listing of an open folder. Empty at its end.
+  init(of folder: Int32, buffer: UnsafeMutableRawBufferPointer) throws(CallFailure) {
+    let count = try retrying(.list) { getdents64(folder, buffer.baseAddress!, buffer.count) }
+    rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+  }
+
+  init(_ records: UnsafeRawBufferPointer) {
+    rest = records
+  }
+
+  var isEmpty: Bool { rest.isEmpty }
+
+  /// The next entry but `.` and `..`. Its name is valid as long as the buffer is.
+  @inline(__always)
+  mutating func next() -> (name: FileName, kind: FileKind)? {
+    while let record = rest.baseAddress, !rest.isEmpty {
+      let length = Int(record.loadUnaligned(fromByteOffset: Self.lengthOffset, as: UInt16.self))
+      let type = record.load(fromByteOffset: Self.typeOffset, as: UInt8.self)
+      let name = (record + Self.nameOffset).assumingMemoryBound(to: CChar.self)
+      rest = UnsafeRawBufferPointer(rebasing: rest[length...])
+      if name[0] == 0x2E, name[1] == 0 || (name[1] == 0x2E && name[2] == 0) { continue }
+      return (name, FileKind(directoryEntryType: type))
+    }
+    return nil
+  }
+
+  /// Cuts off the second half, for another thread; `nil` when there is too little left to be worth it.
+  mutating func split() -> [UInt8]? {
+    let fewest = 2048
+    guard rest.count >= fewest else { return nil }
+    var middle = 0
+    while middle < rest.count / 2 {
+      middle += Int(rest.loadUnaligned(fromByteOffset: middle + Self.lengthOffset, as: UInt16.self))
+    }
+    guard middle < rest.count else { return nil }
+    let half = [UInt8](rest[middle...])
+    rest = UnsafeRawBufferPointer(rebasing: rest[..<middle])
+    return half
+  }
+}

@@ -1,0 +1,30 @@
+import Glibc
+
+/// What one thread of an export has for its own.
+final class ExportLane {
+  let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
+  let source: FolderWay
+  let destination: FolderWay
+
+  private(set) var files: [ExportedFile] = []
+  var skipped: [SkippedEntry] = []
+  var failures: [FileTreeError] = []
+
+  init(tree: Int32, results: Int32, owner: Owner?) {
+    source = FolderWay(root: tree)
+    destination = FolderWay(root: results, missing: .make(owner))
+  }
+
+  deinit {
+    content.deallocate()
+  }
+
+  func add(_ written: FileExport.Written, _ entry: ChangedEntry, _ storedAs: RelativePath?) {
+    let digits: [UInt8] = Array("0123456789abcdef".utf8)
+    let hexadecimal = written.digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    files.append(
+      ExportedFile(
+        path: entry.path, size: written.size, mode: written.mode, sha256: String(decoding: hexadecimal, as: UTF8.self),
+        change: entry.change, storedAs: storedAs))
+  }
+}

@@ -1,0 +1,120 @@
+import CLinuxFiles
+import Crypto
+import Glibc
+
+/// Copies one file or symlink into a folder where nobody sees it before it is complete: under a temporary name, then
+/// by rename.
+struct FileExport {
+  /// When the content has to be on the disk.
+  enum Durability {
+    /// Before the rename.
+    case eachFile
+    /// Later, all at once.
+    case together
+  }
+
+  /// What was written.
+  struct Written {
+    let size: Int64
+    let mode: UInt32
+    let digest: SHA256Digest
+  }
+
+  let source: Int32
+  let destination: Int32
+  let owner: Owner?
+  let durability: Durability
+  let buffer: UnsafeMutableRawBufferPointer
+
+  /// Exports a regular file. `nil` when it changed twice while it was copied.
+  func exportFile(_ name: [CChar], as newName: [CChar]) throws(CallFailure) -> Written? {
+    let file = try openFile(in: source, name, O_RDONLY)
+    defer { close(file) }
+    var before = try status(of: file)
+    guard before.kind == .file else { return nil }
+    return try withTemporaryName(newName) { (temporary) throws(CallFailure) in
+      let copy = try retrying(.create) {
+        openat(destination, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+      }
+      defer { close(copy) }
+      var digest = try copyContent(of: file, before, to: copy)
+      var after = try status(of: file)
+      if !after.isSameVersion(as: before) {
+        before = after
+        _ = try retrying(.setSize) { ftruncate(copy, 0) }
+        digest = try copyContent(of: file, before, to: copy)
+        after = try status(of: file)
+        guard after.isSameVersion(as: before) else { return nil }
+      }
+      if let owner { _ = try retrying(.setOwner) { fchown(copy, owner.user, owner.group) } }
+      let mode = after.st_mode & FileCopy.permissions
+      _ = try retrying(.setMode) { fchmod(copy, mode) }
+      try setTimes(of: copy, from: after)
+      if durability == .eachFile { _ = try retrying(.sync) { fsync(copy) } }
+      return Written(size: Int64(after.st_size), mode: UInt32(mode), digest: digest)
+    }
+  }
+
+  /// Exports a symlink whose target was read and judged before.
+  func exportSymlink(_ target: [UInt8], as newName: [CChar]) throws(CallFailure) -> Written {
+    let text = target.map { CChar(bitPattern: $0) } + [0]
+    let written = try withTemporaryName(newName) { (temporary) throws(CallFailure) -> Written? in
+      _ = try retrying(.create) { symlinkat(text, destination, temporary) }
+      if let owner {
+        _ = try retrying(.setOwner) {
+          fchownat(destination, temporary, owner.user, owner.group, AT_SYMLINK_NOFOLLOW)
+        }
+      }
+      return Written(size: Int64(target.count), mode: 0o777, digest: SHA256.hash(data: target))
+    }
+    guard let written else { throw CallFailure(call: .create, code: ECANCELED) }
+    return written
+  }
+
+  /// Renames what `body` makes to its name, or leaves nothing of it.
+  private func withTemporaryName(
+    _ name: [CChar], _ body: (FileName) throws(CallFailure) -> Written?
+  ) throws(CallFailure) -> Written? {
+    let random = String(UInt64.random(in: .min ... .max), radix: 36)
+    let temporary = ".\(random).partial".utf8CString.map { $0 }
+    do throws(CallFailure) {
+      if let written = try body(temporary) {
+        _ = try retrying(.rename) { renameat(destination, temporary, destination, name) }
+        return written
+      }
+    } catch {
+      unlinkat(destination, temporary, 0)
+      throw error
+    }
+    unlinkat(destination, temporary, 0)
+    return nil
+  }
+
+  private func copyContent(of file: Int32, _ status: stat, to copy: Int32) throws(CallFailure) -> SHA256Digest {
+    var hasher = SHA256()
+    var offset: Int64 = 0
+    var isSparse = Int64(status.st_blocks) * 512 < Int64(status.st_size)
+    while true {
+      if isSparse, offset < status.st_size {
+        // Zeros of a hole are in the digest, but are not written.
+        let data = lseek(file, off_t(offset), linuxSeekData)
+        if data < 0 && errno != ENXIO { isSparse = false }
+        let end = data < 0 ? (isSparse ? Int64(status.st_size) : offset) : Int64(data)
+        while offset < end {
+          let count = min(Int64(buffer.count), end - offset)
+          memset(buffer.baseAddress!, 0, Int(count))
+          hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<Int(count)]))
+          offset += count
+        }
+      }
+      let count = try retrying(.read) { pread(file, buffer.baseAddress!, buffer.count, off_t(offset)) }
+      if count == 0 { break }
+      let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+      hasher.update(bufferPointer: bytes)
+      try writeAll(bytes, to: copy, at: offset)
+      offset += Int64(count)
+    }
+    if isSparse { _ = try retrying(.setSize) { ftruncate(copy, off_t(offset)) } }
+    return hasher.finalize()
+  }
+}

@@ -1,0 +1,97 @@
+import Glibc
+
+/// What a staged tree was when its copy ended, in as little memory as tells a change: about 40 bytes and the name for each entry.
+///
+/// It tells the files' metadata, not their content; `FileTree.changes` reads the original for that.
+public struct Snapshot: Sendable {
+  /// What the source held that was not copied, by path.
+  public let skipped: [SkippedEntry]
+
+  /// How many files and symlinks were copied.
+  public let files: Int
+
+  /// How many bytes the files have, holes counted.
+  public let bytes: Int64
+
+  /// Of one folder, some entries. A folder has as many pieces as its listing was read in.
+  private let pieces: [SnapshotPiece]
+
+  /// Where the pieces of each folder begin, in order of the folders' numbers; one more at the end.
+  private let firstPiece: [Int32]
+
+  /// The last change of any entry. A later edit within the same tick of the kernel's clock could leave a file with
+  /// this very time, so it proves nothing.
+  let latestChange: Int64
+
+  static let root: Int32 = 0
+
+  init(
+    pieces numbered: [(folder: Int32, piece: SnapshotPiece)], folders: Int, skipped: [SkippedEntry], files: Int,
+    bytes: Int64
+  ) {
+    self.skipped = skipped.sorted { $0.path < $1.path }
+    self.files = files
+    self.bytes = bytes
+    var counts = [Int32](repeating: 0, count: folders + 1)
+    for entry in numbered { counts[Int(entry.folder) + 1] += 1 }
+    for folder in 0..<folders { counts[folder + 1] += counts[folder] }
+    firstPiece = counts
+    pieces = numbered.sorted { $0.folder < $1.folder }.map(\.piece)
+    latestChange = pieces.lazy.map(\.latestChange).max() ?? 0
+  }
+
+  func pieces(of folder: Int32) -> ArraySlice<SnapshotPiece> {
+    pieces[Int(firstPiece[Int(folder)])..<Int(firstPiece[Int(folder) + 1])]
+  }
+}
+
+/// Some entries of one folder.
+struct SnapshotPiece: Sendable {
+  let entries: [SnapshotEntry]
+  /// Their names, one after the other, each ended by NUL.
+  let names: [UInt8]
+
+  var latestChange: Int64 { entries.lazy.map(\.changed).max() ?? 0 }
+}
+
+/// What tells whether an entry is as it was.
+struct SnapshotEntry: Sendable {
+  /// The inode of a file or symlink; the snapshot's number of a folder.
+  let identity: UInt64
+  let size: Int64
+  let modified: Int64
+  let changed: Int64
+  /// Where its name begins in the piece's names.
+  let name: UInt32
+  /// Kind and permissions: the 16 bits that Linux uses.
+  private let shortMode: UInt16
+
+  var mode: mode_t { mode_t(shortMode) }
+  var kind: FileKind { FileKind(mode: mode) }
+
+  /// The entry of a file or symlink.
+  init(_ status: stat, name: UInt32) {
+    identity = UInt64(status.st_ino)
+    size = Int64(status.st_size)
+    modified = status.modified
+    changed = status.changed
+    self.name = name
+    shortMode = UInt16(truncatingIfNeeded: status.st_mode)
+  }
+
+  /// The entry of a folder, of which only its own entries can change.
+  init(folder: Int32, name: UInt32) {
+    identity = UInt64(folder)
+    size = 0
+    modified = 0
+    changed = 0
+    self.name = name
+    shortMode = UInt16(S_IFDIR)
+  }
+
+  /// Whether the metadata say that nothing happened to it.
+  func isUntouched(_ status: stat) -> Bool {
+    changed == status.changed && modified == status.modified && identity == UInt64(status.st_ino)
+      && size == Int64(status.st_size) && shortMode == UInt16(truncatingIfNeeded: status.st_mode)
+  }
+}

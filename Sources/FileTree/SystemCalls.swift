@@ -1,0 +1,116 @@
+import CLinuxFiles
+import Glibc
+
+/// A system call that failed: which one, and its errno.
+struct CallFailure: Error {
+  let call: Call
+  let code: Int32
+}
+
+/// A NUL-terminated file name, as the kernel takes it.
+typealias FileName = UnsafePointer<CChar>
+
+/// An own copy of a name, with its NUL.
+func terminated(_ name: FileName) -> [CChar] {
+  Array(UnsafeBufferPointer(start: name, count: strlen(name) + 1))
+}
+
+/// The bytes of a name, without its NUL.
+func bytes(of name: FileName) -> [UInt8] {
+  Array(UnsafeRawBufferPointer(start: name, count: strlen(name)))
+}
+
+/// Runs a call again while a signal interrupts it, and throws what else goes wrong.
+@inline(__always)
+func retrying<Result: SignedInteger>(
+  _ call: Call, _ body: () -> Result
+) throws(CallFailure) -> Result {
+  while true {
+    let result = body()
+    if result >= 0 { return result }
+    let code = errno
+    if code != EINTR { throw CallFailure(call: call, code: code) }
+  }
+}
+
+/// Opens without ever following a symlink in the last component, and without waiting for the other end of a FIFO.
+@inline(__always)
+func openFile(in folder: Int32, _ name: FileName, _ flags: Int32, mode: mode_t = 0) throws(CallFailure) -> Int32 {
+  try retrying(.open) { openat(folder, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode) }
+}
+
+/// Opens a folder to list it; a symlink in its place is ENOTDIR (open(2), O_DIRECTORY with O_NOFOLLOW).
+@inline(__always)
+func openFolder(in folder: Int32, _ name: FileName) throws(CallFailure) -> Int32 {
+  try retrying(.openFolder) { openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0) }
+}
+
+@inline(__always)
+func status(of descriptor: Int32) throws(CallFailure) -> stat {
+  var result = stat()
+  _ = try retrying(.stat) { fstat(descriptor, &result) }
+  return result
+}
+
+@inline(__always)
+func status(of name: FileName, in folder: Int32) throws(CallFailure) -> stat {
+  var result = stat()
+  _ = try retrying(.stat) { fstatat(folder, name, &result, AT_SYMLINK_NOFOLLOW) }
+  return result
+}
+
+/// Writes the whole buffer at the descriptor's position.
+func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) throws(CallFailure) {
+  var rest = bytes
+  while let base = rest.baseAddress, !rest.isEmpty {
+    let written = try retrying(.write) { write(descriptor, base, rest.count) }
+    rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+  }
+}
+
+/// Writes the whole buffer at an offset.
+func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int64) throws(CallFailure) {
+  var written = 0
+  while written < bytes.count {
+    written += try retrying(.write) {
+      pwrite(descriptor, bytes.baseAddress! + written, bytes.count - written, off_t(offset) + off_t(written))
+    }
+  }
+}
+
+/// Reads until the buffer is full or the file ends; returns how much came.
+func readFull(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) throws(CallFailure) -> Int {
+  var filled = 0
+  while let base = buffer.baseAddress, filled < buffer.count {
+    let count = try retrying(.read) { read(descriptor, base + filled, buffer.count - filled) }
+    if count == 0 { break }
+    filled += count
+  }
+  return filled
+}
+
+/// The target of a symlink, with a terminating NUL. Linux limits it to PATH_MAX bytes.
+func symlinkTarget(_ name: FileName, in folder: Int32) throws(CallFailure) -> [CChar] {
+  var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+  let count = try retrying(.readlink) { readlinkat(folder, name, &target, Int(PATH_MAX)) }
+  return Array(target[..<count]) + [0]
+}
+
+extension stat {
+  var kind: FileKind { FileKind(mode: st_mode) }
+
+  /// The last change of the content, in nanoseconds since 1970.
+  var modified: Int64 { st_mtim.nanoseconds }
+
+  /// The last change of the inode, in nanoseconds since 1970.
+  var changed: Int64 { st_ctim.nanoseconds }
+
+  /// Whether content that was read between two looks at a file is one version of it.
+  func isSameVersion(as other: stat) -> Bool {
+    st_size == other.st_size && modified == other.modified && changed == other.changed
+  }
+}
+
+extension timespec {
+  var nanoseconds: Int64 { Int64(tv_sec) &* 1_000_000_000 &+ Int64(tv_nsec) }
+}

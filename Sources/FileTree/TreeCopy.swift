@@ -1,0 +1,217 @@
+import Glibc
+import Synchronization
+public import SystemPackage
+
+extension FileTree {
+  /// Copies the tree below `source` into the folder `destination`, which exists and holds none of the names.
+  ///
+  /// Copied are files, folders and symlinks (never followed), with modes less setuid and setgid, and times; holes stay
+  /// holes, names are bytes, hard links become files of their own. FIFOs, sockets and devices are left out and listed
+  /// in the snapshot, and so, unlisted, are the names in `excluding` at the top. The modes and times of the two roots
+  /// themselves are left alone. The depth of the tree is not limited by PATH_MAX.
+  ///
+  /// Blocks the calling thread, and works in threads of its own besides. `progress` is called from any of them, one
+  /// at a time, some times a second.
+  ///
+  /// - Throws: `FileTreeError` naming the first path that could not be copied; the destination then holds a part.
+  ///   `isSourceChanged` when a file changed while it was copied and once more when it was copied again.
+  public static func copy(
+    _ source: FileDescriptor, to destination: FileDescriptor, excluding: Set<String> = [],
+    progress: (@Sendable (CopyProgress) -> Void)? = nil
+  ) throws(FileTreeError) -> Snapshot {
+    try TreeCopy(excluding: excluding, progress: progress).run(from: source.rawValue, to: destination.rawValue)
+  }
+}
+
+/// One copy of a tree, while it goes on.
+final class TreeCopy: Sendable {
+  enum Item {
+    /// A folder to make, and to copy what is in it.
+    case folder(parent: CopyFolder, name: [CChar], number: Int32)
+    /// A piece of the listing of a folder that is open.
+    case entries(CopyFolder, [UInt8])
+  }
+
+  typealias Queue = WorkQueue<Item, CopyLane>
+
+  private let excluded: ExcludedNames
+  private let threads: ThreadPolicy
+  private let meter: ProgressMeter
+  private let methods = CopyMethods()
+  private let open = OpenFolders()
+  private let folders = Atomic<Int32>(Snapshot.root + 1)
+  private let failure = FirstFailure()
+
+  init(
+    excluding: Set<String>, threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil
+  ) {
+    excluded = ExcludedNames(excluding)
+    self.threads = threads
+    meter = ProgressMeter(progress)
+  }
+
+  func run(from source: Int32, to destination: Int32) throws(FileTreeError) -> Snapshot {
+    let root: CopyFolder
+    do throws(CallFailure) {
+      root = CopyFolder(
+        descriptors: try openPair(".", in: FolderDescriptors(first: source, second: destination)), open: open)
+    } catch {
+      throw FileTreeError("copy", error, at: RelativePath(bytes: []))
+    }
+    let queue = Queue(
+      threads: threads, makeLane: { CopyLane() },
+      perform: { item, lane, queue in self.perform(item, lane, queue) })
+    let lanes = queue.run([.entries(root, [])])
+    if let failure = failure.value { throw failure }
+    return Snapshot(
+      pieces: lanes.flatMap(\.pieces), folders: Int(folders.load(ordering: .relaxed)),
+      skipped: lanes.flatMap(\.skipped), files: lanes.reduce(0) { $0 + $1.files },
+      bytes: lanes.reduce(0) { $0 + $1.bytes })
+  }
+
+  private func perform(_ item: Item, _ lane: CopyLane, _ queue: Queue) {
+    switch item {
+    case .folder(let parent, let name, let number): copyFolder(parent, name, number, lane, queue)
+    case .entries(let folder, let records) where records.isEmpty: copyListing(of: folder, lane, queue)
+    case .entries(let folder, let records):
+      records.withUnsafeBytes { copyEntries(DirectoryEntries($0), of: folder, lane, queue) }
+      readerEnded(folder, lane)
+    }
+  }
+
+  private func copyFolder(_ parent: CopyFolder, _ name: [CChar], _ number: Int32, _ lane: CopyLane, _ queue: Queue) {
+    do throws(CallFailure) {
+      let (descriptors, original) = try parent.withDescriptors { (pair) throws(CallFailure) in
+        try makeFolder(name, in: pair)
+      }
+      let folder = CopyFolder(
+        parent: parent, name: name, number: number, original: original, descriptors: descriptors, open: open)
+      if parent.subfolderEnded() { complete(parent) }
+      copyListing(of: folder, lane, queue)
+    } catch {
+      let path = parent.path(of: name)
+      let isGone = error.call == .openFolder && [ENOENT, ENOTDIR, ELOOP].contains(error.code)
+      fail(
+        isGone
+          ? FileTreeError(operation: "copy", path: path, reason: .sourceChanged)
+          : FileTreeError("copy", error, at: path), queue)
+    }
+  }
+
+  /// Opens the folder in the source and makes it in the destination, for now with all rights for its owner.
+  private func makeFolder(
+    _ name: [CChar], in parents: FolderDescriptors
+  ) throws(CallFailure) -> (FolderDescriptors, stat) {
+    let source = try openFolder(in: parents.first, name)
+    do throws(CallFailure) {
+      let original = try status(of: source)
+      _ = try retrying(.makeFolder) { mkdirat(parents.second, name, 0o700) }
+      return (FolderDescriptors(first: source, second: try openFolder(in: parents.second, name)), original)
+    } catch {
+      close(source)
+      throw error
+    }
+  }
+
+  private func copyListing(of folder: CopyFolder, _ lane: CopyLane, _ queue: Queue) {
+    let descriptors = folder.descriptors
+    while !queue.isStopped {
+      let entries: DirectoryEntries
+      do throws(CallFailure) {
+        entries = try DirectoryEntries(of: descriptors.first, buffer: lane.listing)
+      } catch {
+        fail(FileTreeError("copy", error, at: folder.path), queue)
+        break
+      }
+      if entries.isEmpty { break }
+      copyEntries(entries, of: folder, lane, queue)
+    }
+    readerEnded(folder, lane)
+  }
+
+  private func copyEntries(_ all: DirectoryEntries, of folder: CopyFolder, _ lane: CopyLane, _ queue: Queue) {
+    var entries = all
+    let copy = FileCopy(
+      folders: folder.descriptors, methods: methods, buffer: lane.content,
+      moved: meter.isOn ? { [meter] in meter.add(bytes: $0) } : nil)
+    while !queue.isStopped {
+      if queue.isHungry, let half = entries.split() {
+        folder.addReader()
+        queue.push(.entries(folder, half))
+      }
+      guard let (name, kind) = entries.next() else { break }
+      if folder.parent == nil && excluded.contains(name) { continue }
+      if kind == .folder {
+        addSubfolder(name, of: folder, lane, queue)
+        continue
+      }
+      do throws(CallFailure) {
+        switch try copy.run(name, kind) {
+        case .copied(let status): lane.add(name, status)
+        case .skipped(let reason): lane.skipped.append(SkippedEntry(path: folder.path(of: name), reason: reason))
+        case .isFolder: addSubfolder(name, of: folder, lane, queue)
+        case .sourceChanged:
+          fail(FileTreeError(operation: "copy", path: folder.path(of: name), reason: .sourceChanged), queue)
+        }
+      } catch {
+        fail(FileTreeError("copy", error, at: folder.path(of: name)), queue)
+      }
+      if meter.isOn { meter.add(files: 1, bytes: 0) }
+      queue.grow()
+    }
+    lane.endPiece(of: folder.number)
+  }
+
+  private func addSubfolder(_ name: FileName, of folder: CopyFolder, _ lane: CopyLane, _ queue: Queue) {
+    let number = folders.add(1, ordering: .relaxed).oldValue
+    lane.add(folder: number, name)
+    folder.addSubfolder()
+    queue.push(.folder(parent: folder, name: terminated(name), number: number))
+  }
+
+  private func readerEnded(_ folder: CopyFolder, _ lane: CopyLane) {
+    if folder.readerEnded().complete { complete(folder) }
+  }
+
+  /// Everything is in the folder that will ever be, so its mode and times can be set: now they last.
+  private func complete(_ folder: CopyFolder) {
+    defer { folder.closeForGood() }
+    guard let original = folder.original, failure.value == nil else { return }
+    do throws(CallFailure) {
+      try folder.withDescriptors { (pair) throws(CallFailure) in
+        _ = try retrying(.setMode) { fchmod(pair.second, original.st_mode & FileCopy.permissions) }
+        try setTimes(of: pair.second, from: original)
+      }
+    } catch {
+      failure.set(FileTreeError("copy", error, at: folder.path))
+    }
+  }
+
+  private func fail(_ error: FileTreeError, _ queue: Queue) {
+    failure.set(error)
+    queue.stop()
+  }
+}
+
+/// A folder in both trees.
+// Sendable: as its base, and immutable besides.
+final class CopyFolder: FolderNode, @unchecked Sendable {
+  let number: Int32
+  /// What the source folder was; `nil` for the root, which is left alone.
+  let original: stat?
+
+  init(descriptors: FolderDescriptors, open: OpenFolders) {
+    number = Snapshot.root
+    original = nil
+    super.init(parent: nil, name: [0], descriptors: descriptors, open: open)
+  }
+
+  init(
+    parent: CopyFolder, name: [CChar], number: Int32, original: stat, descriptors: FolderDescriptors,
+    open: OpenFolders
+  ) {
+    self.number = number
+    self.original = original
+    super.init(parent: parent, name: name, descriptors: descriptors, open: open)
+  }
+}

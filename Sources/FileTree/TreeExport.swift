@@ -1,0 +1,142 @@
+import Crypto
+import Glibc
+import Synchronization
+public import SystemPackage
+
+extension FileTree {
+  /// Copies what has changed in `tree` into `results`, each file complete or not at all.
+  ///
+  /// A file is written under a temporary name (`.<random>.partial`, in the folder where it goes), then renamed over
+  /// what is there. Modes (less setuid and setgid), mtimes and holes are kept. Missing folders are made. `storedAs`
+  /// gives the path in `results` where that is not the path in the tree. Symlinks that are absolute or lead out by
+  /// `..` are skipped. No symlink in `results` is followed. Everything is durable at the return: by fsync(2) for a few files, by one
+  /// syncfs(2) for many, where the file system has a true one.
+  ///
+  /// Blocks the calling thread, and works in threads of its own besides.
+  ///
+  /// - Parameter owner: Whom files and folders that are made belong to; `nil`: the user that runs this.
+  /// - Returns: What is complete, what was skipped, and what failed: one file that cannot be exported does not keep
+  ///   the others back.
+  /// - Throws: `FileTreeError` when what was written cannot be made durable, so that nothing is certain.
+  public static func export(
+    _ changes: Changes, from tree: FileDescriptor, to results: FileDescriptor,
+    storedAs: (RelativePath) -> RelativePath? = { _ in nil }, owner: Owner? = nil
+  ) throws(FileTreeError) -> Export {
+    let export = TreeExport(
+      changes.changed.map { ($0, storedAs($0.path)) }, from: tree.rawValue, to: results.rawValue, owner: owner)
+    return try export.run()
+  }
+}
+
+/// One export, while it goes on.
+// Sendable: immutable.
+final class TreeExport: @unchecked Sendable {
+  typealias Queue = WorkQueue<Range<Int>, ExportLane>
+
+  /// Up to so many files, fsync for each is cheaper than to flush what else the file system has to write.
+  private static let few = 16
+
+  /// Neighbours are in the same folder, mostly: a thread that takes some of them opens it once.
+  private static let run = 16
+
+  private let entries: [(entry: ChangedEntry, storedAs: RelativePath?)]
+  private let tree: Int32
+  private let results: Int32
+  private let owner: Owner?
+  private let durability: FileExport.Durability
+  private let threads: ThreadPolicy
+
+  init(
+    _ entries: [(ChangedEntry, RelativePath?)], from tree: Int32, to results: Int32, owner: Owner?,
+    threads: ThreadPolicy = .adaptive
+  ) {
+    self.entries = entries
+    self.tree = tree
+    self.results = results
+    self.owner = owner
+    self.threads = threads
+    durability = entries.count <= Self.few || !hasTrueSyncfs(results) ? .eachFile : .together
+  }
+
+  func run() throws(FileTreeError) -> Export {
+    if entries.isEmpty { return Export(files: [], skipped: [], failures: []) }
+    let queue = Queue(
+      threads: threads, makeLane: { ExportLane(tree: self.tree, results: self.results, owner: self.owner) },
+      perform: { range, lane, queue in
+        for number in range {
+          self.export(self.entries[number].entry, self.entries[number].storedAs, lane)
+          queue.grow()
+        }
+      })
+    let starts = stride(from: 0, to: entries.count, by: Self.run)
+    let lanes = queue.run(starts.reversed().map { $0..<min($0 + Self.run, entries.count) })
+    let files = lanes.flatMap(\.files).sorted { $0.path < $1.path }
+    try makeDurable(files)
+    return Export(
+      files: files, skipped: lanes.flatMap(\.skipped).sorted { $0.path < $1.path },
+      failures: lanes.flatMap(\.failures).sorted { $0.path < $1.path })
+  }
+
+  private func export(_ entry: ChangedEntry, _ storedAs: RelativePath?, _ lane: ExportLane) {
+    do throws(CallFailure) {
+      let name = try fileName(entry.path.name)
+      let source = try lane.source.folder(entry.path.folder)
+      let target: [UInt8]?
+      if entry.kind == .symlink {
+        target = try symlinkTarget(name, in: source).dropLast().map { UInt8(bitPattern: $0) }
+      } else {
+        target = nil
+      }
+      if let target, SymlinkEscape(tree: tree, path: entry.path).leadsOut(target) {
+        lane.skipped.append(SkippedEntry(path: entry.path, reason: .escapingSymlink))
+        return
+      }
+      let place = storedAs ?? entry.path
+      let newName = try fileName(place.name)
+      let file = FileExport(
+        source: source, destination: try lane.destination.folder(place.folder), owner: owner, durability: durability,
+        buffer: lane.content)
+      let written: FileExport.Written?
+      if let target {
+        written = try file.exportSymlink(target, as: newName)
+      } else {
+        written = try file.exportFile(name, as: newName)
+      }
+      if let written {
+        lane.add(written, entry, storedAs)
+      } else {
+        lane.failures.append(FileTreeError(operation: "export", path: entry.path, reason: .sourceChanged))
+      }
+    } catch {
+      lane.failures.append(FileTreeError("export", error, at: entry.path))
+    }
+  }
+
+  private func makeDurable(_ files: [ExportedFile]) throws(FileTreeError) {
+    do throws(CallFailure) {
+      switch durability {
+      case .together: try syncFileSystem(of: results)
+      case .eachFile: try syncFolders(of: files)
+      }
+    } catch {
+      throw FileTreeError("export", error, at: RelativePath(bytes: []))
+    }
+  }
+
+  /// The names are content of the folders (fsync(2)), those of new folders too.
+  private func syncFolders(of files: [ExportedFile]) throws(CallFailure) {
+    var folders: Set<ArraySlice<UInt8>> = []
+    for file in files {
+      var folder = (file.storedAs ?? file.path).folder
+      while folders.insert(folder).inserted, !folder.isEmpty {
+        folder = RelativePath(bytes: Array(folder)).folder
+      }
+    }
+    let way = FolderWay(root: results)
+    for folder in folders {
+      let descriptor = folder.isEmpty ? try openFolder(in: results, ".") : try way.folder(folder)
+      defer { if folder.isEmpty { close(descriptor) } }
+      _ = try retrying(.sync) { fsync(descriptor) }
+    }
+  }
+}

@@ -1,0 +1,179 @@
+import CLinuxFiles
+import Glibc
+import Synchronization
+public import SystemPackage
+
+extension FileTree {
+  /// Removes `name` in the folder `parent`, with everything below it if it is a folder. A missing name is no error.
+  ///
+  /// Never follows a symlink; one is removed itself. Folders that their owner may not read or write are given the
+  /// right first. What cannot be removed does not keep the rest from being removed.
+  ///
+  /// Blocks the calling thread, and works in threads of its own besides.
+  ///
+  /// - Throws: `FileTreeError` naming the first path that could not be removed. EINVAL for a `name` with a `/`.
+  public static func remove(_ name: String, in parent: FileDescriptor) throws(FileTreeError) {
+    try TreeRemoval().run(RelativePath(name), in: parent.rawValue)
+  }
+}
+
+/// One removal of a tree, while it goes on.
+final class TreeRemoval: Sendable {
+  enum Item {
+    /// A folder to empty and remove. `top` is the folder of the whole removal, once there is one.
+    case folder(parent: FolderNode, name: [CChar], top: FolderNode?)
+    /// A folder that is open, to be listed from its beginning.
+    case listing(FolderNode, top: FolderNode)
+    /// A piece of such a listing.
+    case entries(FolderNode, [UInt8], top: FolderNode)
+  }
+
+  typealias Queue = WorkQueue<Item, RemovalLane>
+
+  /// How often a folder is listed again that was not empty after all: names may be missed in a listing while others
+  /// are removed.
+  private static let listings = 8
+
+  private let threads: ThreadPolicy
+  private let open = OpenFolders(most: .max)
+  private let crowd = OpenFolders.most
+  private let moves = Atomic<Int>(0)
+  private let failure = FirstFailure()
+
+  init(threads: ThreadPolicy = .adaptive) {
+    self.threads = threads
+  }
+
+  func run(_ path: RelativePath, in parent: Int32) throws(FileTreeError) {
+    do throws(CallFailure) {
+      if path.bytes.contains(0x2F) { throw CallFailure(call: .unlink, code: EINVAL) }
+      let name = try fileName(path.bytes[...])
+      if try unlinkUnlessFolder(name, in: parent) { return }
+      let descriptors = FolderDescriptors(first: try openFolder(in: parent, "."), second: -1)
+      let root = FolderNode(parent: nil, name: [0], descriptors: descriptors, open: open)
+      root.addSubfolder()
+      let queue = Queue(
+        threads: threads, makeLane: { RemovalLane() },
+        perform: { item, lane, queue in self.perform(item, lane, queue) })
+      _ = queue.run([.folder(parent: root, name: name, top: nil)])
+    } catch {
+      throw FileTreeError("remove", error, at: path)
+    }
+    if let failure = failure.value { throw failure }
+  }
+
+  private func perform(_ item: Item, _ lane: RemovalLane, _ queue: Queue) {
+    switch item {
+    case .folder(let parent, let name, let top): enter(parent, name, top, lane, queue)
+    case .listing(let folder, let top): empty(folder, top, lane, queue)
+    case .entries(let folder, let records, let top):
+      records.withUnsafeBytes { removeEntries(DirectoryEntries($0), of: folder, top, lane, queue) }
+      ended(folder, folder.readerEnded().complete, top, queue)
+    }
+  }
+
+  private func enter(
+    _ parent: FolderNode, _ name: [CChar], _ top: FolderNode?, _ lane: RemovalLane, _ queue: Queue
+  ) {
+    do throws(CallFailure) {
+      let descriptor = try openForRemoval(name, in: parent.descriptors.first)
+      let folder = FolderNode(
+        parent: parent, name: name, descriptors: FolderDescriptors(first: descriptor, second: -1), open: open)
+      empty(folder, top ?? folder, lane, queue)
+    } catch {
+      // Without the right to look into it, it may still be empty.
+      if unlinkat(parent.descriptors.first, name, AT_REMOVEDIR) != 0, errno != ENOENT {
+        fail(error, parent.path(of: name))
+      }
+      if let top { ended(parent, parent.subfolderEnded(), top, queue) }
+    }
+  }
+
+  private func empty(_ folder: FolderNode, _ top: FolderNode, _ lane: RemovalLane, _ queue: Queue) {
+    let descriptor = folder.descriptors.first
+    do throws(CallFailure) {
+      while true {
+        let entries = try DirectoryEntries(of: descriptor, buffer: lane.listing)
+        if entries.isEmpty { break }
+        removeEntries(entries, of: folder, top, lane, queue)
+      }
+    } catch {
+      if error.code != ENOENT { fail(error, folder.path) }
+    }
+    ended(folder, folder.readerEnded().complete, top, queue)
+  }
+
+  private func removeEntries(
+    _ all: DirectoryEntries, of folder: FolderNode, _ top: FolderNode, _ lane: RemovalLane, _ queue: Queue
+  ) {
+    var entries = all
+    let descriptor = folder.descriptors.first
+    while true {
+      if queue.isHungry, let half = entries.split() {
+        folder.addReader()
+        queue.push(.entries(folder, half, top: top))
+      }
+      guard let (name, kind) = entries.next() else { return }
+      do throws(CallFailure) {
+        if kind == .folder {
+          addSubfolder(name, of: folder, top, queue)
+        } else if try !unlinkUnlessFolder(name, in: descriptor) {
+          addSubfolder(name, of: folder, top, queue)
+        }
+      } catch {
+        fail(error, folder.path(of: name))
+      }
+      queue.grow()
+    }
+  }
+
+  /// A folder stays open until all below it is gone. In a tree deeper than the limit of open files allows, the lower
+  /// part is moved up to the top, so that the folders above it can go first.
+  private func addSubfolder(_ name: FileName, of folder: FolderNode, _ top: FolderNode, _ queue: Queue) {
+    if open.count.load(ordering: .relaxed) > crowd, folder !== top {
+      let number = moves.add(1, ordering: .relaxed).newValue
+      let moved = ".removed-\(number)-\(UInt32.random(in: .min ... .max))".utf8CString.map { $0 }
+      if renameat(folder.descriptors.first, name, top.descriptors.first, moved) == 0 {
+        top.addSubfolder()
+        queue.push(.folder(parent: top, name: moved, top: top))
+        return
+      }
+    }
+    folder.addSubfolder()
+    queue.push(.folder(parent: folder, name: terminated(name), top: top))
+  }
+
+  /// Removes a folder when nothing is left in it, and so those above it.
+  private func ended(_ first: FolderNode, _ isComplete: Bool, _ top: FolderNode, _ queue: Queue) {
+    var folder = first
+    var isComplete = isComplete
+    while isComplete, let parent = folder.parent {
+      if unlinkat(parent.descriptors.first, folder.name, AT_REMOVEDIR) != 0 {
+        let code = errno
+        if code == ENOTEMPTY || code == EEXIST, folder.listings.add(1, ordering: .relaxed).newValue < Self.listings,
+          failure.value == nil
+        {
+          folder.addReader()
+          lseek(folder.descriptors.first, 0, SEEK_SET)
+          queue.push(.listing(folder, top: top))
+          return
+        }
+        if code != ENOENT { fail(CallFailure(call: .removeFolder, code: code), folder.path) }
+      }
+      folder.closeForGood()
+      isComplete = parent.subfolderEnded()
+      folder = parent
+    }
+  }
+
+  private func fail(_ error: CallFailure, _ path: RelativePath) {
+    failure.set(FileTreeError("remove", error, at: path))
+  }
+}
+
+/// What one thread of a removal has for its own.
+final class RemovalLane {
+  let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
+
+  deinit { listing.deallocate() }
+}

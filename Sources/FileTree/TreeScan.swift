@@ -1,0 +1,204 @@
+import Glibc
+public import SystemPackage
+
+extension FileTree {
+  /// What differs in `tree` from what it was when `snapshot` was taken.
+  ///
+  /// A file has changed if its inode, size, mode, mtime or ctime differ from the snapshot and its content differs
+  /// from the same path below `original`, from which it was copied; that is read only where the size is the same. So
+  /// unchanged files cost one fstatat(2), `touch` and `chmod` alone are no change, and an edit of the same size within
+  /// the same second is one. If the original cannot be read any more, the file counts as modified.
+  ///
+  /// Blocks the calling thread, and works in threads of its own besides.
+  ///
+  /// - Throws: `FileTreeError` when the root cannot be listed. What cannot be looked at further down is in `failures`.
+  public static func changes(
+    in tree: FileDescriptor, since snapshot: Snapshot, original: FileDescriptor, excluding: Set<String> = []
+  ) throws(FileTreeError) -> Changes {
+    try TreeScan(snapshot, original: original.rawValue, excluding: excluding).run(tree.rawValue)
+  }
+}
+
+/// One search for changes, while it goes on.
+final class TreeScan: Sendable {
+  enum Item {
+    /// A folder to look through; `number` is what the snapshot knows it as, if it does.
+    case folder(parent: ScanFolder, name: [CChar], number: Int32?)
+    /// A piece of the listing of a folder that is open; empty: all of it.
+    case entries(ScanFolder, [UInt8])
+  }
+
+  typealias Queue = WorkQueue<Item, ScanLane>
+
+  private let snapshot: Snapshot
+  private let original: Int32
+  private let excluded: ExcludedNames
+  private let threads: ThreadPolicy
+  private let open = OpenFolders()
+
+  init(_ snapshot: Snapshot, original: Int32, excluding: Set<String> = [], threads: ThreadPolicy = .adaptive) {
+    self.snapshot = snapshot
+    self.original = original
+    excluded = ExcludedNames(excluding)
+    self.threads = threads
+  }
+
+  func run(_ tree: Int32) throws(FileTreeError) -> Changes {
+    let root: ScanFolder
+    do throws(CallFailure) {
+      let descriptors = FolderDescriptors(first: try openFolder(in: tree, "."), second: -1)
+      root = ScanFolder(
+        parent: nil, name: [0], index: FolderIndex(snapshot, folder: Snapshot.root), descriptors: descriptors,
+        open: open)
+    } catch {
+      throw FileTreeError("compare", error, at: RelativePath(bytes: []))
+    }
+    let queue = Queue(
+      threads: threads, makeLane: { [original] in ScanLane(original: original) },
+      perform: { item, lane, queue in self.perform(item, lane, queue) })
+    let lanes = queue.run([.entries(root, [])])
+    let failures = lanes.flatMap(\.failures)
+    if let failure = failures.first(where: { $0.path.bytes.isEmpty }) { throw failure }
+    return Changes(
+      changed: lanes.flatMap(\.changed), deleted: lanes.flatMap(\.deleted), skipped: lanes.flatMap(\.skipped),
+      failures: failures)
+  }
+
+  private func perform(_ item: Item, _ lane: ScanLane, _ queue: Queue) {
+    switch item {
+    case .folder(let parent, let name, let number): scanFolder(parent, name, number, lane, queue)
+    case .entries(let folder, let records) where records.isEmpty: scanListing(of: folder, lane, queue)
+    case .entries(let folder, let records):
+      records.withUnsafeBytes { scanEntries(DirectoryEntries($0), of: folder, lane, queue) }
+      readerEnded(folder, lane)
+    }
+  }
+
+  private func scanFolder(
+    _ parent: ScanFolder, _ name: [CChar], _ number: Int32?, _ lane: ScanLane, _ queue: Queue
+  ) {
+    do throws(CallFailure) {
+      let descriptor = try parent.withDescriptors { (pair) throws(CallFailure) in
+        try openFolder(in: pair.first, name)
+      }
+      let folder = ScanFolder(
+        parent: parent, name: name, index: number.map { FolderIndex(snapshot, folder: $0) },
+        descriptors: FolderDescriptors(first: descriptor, second: -1), open: open)
+      scanListing(of: folder, lane, queue)
+    } catch {
+      lane.failures.append(FileTreeError("compare", error, at: parent.path(of: name)))
+    }
+    if parent.subfolderEnded() { parent.closeForGood() }
+  }
+
+  private func scanListing(of folder: ScanFolder, _ lane: ScanLane, _ queue: Queue) {
+    let descriptor = folder.descriptors.first
+    do throws(CallFailure) {
+      while true {
+        let entries = try DirectoryEntries(of: descriptor, buffer: lane.listing)
+        if entries.isEmpty { break }
+        scanEntries(entries, of: folder, lane, queue)
+      }
+    } catch {
+      lane.failures.append(FileTreeError("compare", error, at: folder.path))
+      folder.markIncomplete()
+    }
+    readerEnded(folder, lane)
+  }
+
+  private func scanEntries(_ all: DirectoryEntries, of folder: ScanFolder, _ lane: ScanLane, _ queue: Queue) {
+    var entries = all
+    let descriptor = folder.descriptors.first
+    while true {
+      if queue.isHungry, let half = entries.split() {
+        folder.addReader()
+        queue.push(.entries(folder, half))
+      }
+      guard let (name, listedKind) = entries.next() else { return }
+      if folder.parent == nil && excluded.contains(name) { continue }
+      let known = folder.index?.find(name)
+      do throws(CallFailure) {
+        if listedKind == .folder {
+          addSubfolder(name, known, of: folder, queue)
+        } else {
+          let now = try status(of: name, in: descriptor)
+          try look(at: name, now, known, in: folder, descriptor, lane, queue)
+        }
+      } catch {
+        // Gone since it was listed: then it is not seen, and so deleted.
+        if error.code != ENOENT {
+          lane.failures.append(FileTreeError("compare", error, at: folder.path(of: name)))
+          if let known { folder.index?.markSeen(known.number) }
+        }
+      }
+      queue.grow()
+    }
+  }
+
+  private func look(
+    at name: FileName, _ now: stat, _ known: (entry: SnapshotEntry, number: Int)?, in folder: ScanFolder,
+    _ descriptor: Int32, _ lane: ScanLane, _ queue: Queue
+  ) throws(CallFailure) {
+    let kind: ChangedEntry.Kind
+    switch now.kind {
+    case .file: kind = .file
+    case .symlink: kind = .symlink
+    case .folder: return addSubfolder(name, known, of: folder, queue)
+    case let other:
+      lane.skipped.append(SkippedEntry(path: folder.path(of: name), reason: other.skipReason ?? .unknownKind))
+      return
+    }
+    guard let known, known.entry.kind != .folder else {
+      return lane.add(folder.path(of: name), kind, .new, now)
+    }
+    folder.index?.markSeen(known.number)
+    let isUntouched = known.entry.isUntouched(now)
+    if isUntouched && known.entry.changed < snapshot.latestChange { return }
+    if known.entry.kind == now.kind && known.entry.size == Int64(now.st_size) {
+      let path = folder.path(of: name)
+      switch compare(name, kind, known.entry, descriptor, path, lane) {
+      case .same: return
+      case .different(let isOriginal): if isUntouched && !isOriginal { return }
+      // If it is this one that cannot be read, its export fails and says so.
+      case .unknown: if isUntouched { return }
+      }
+    }
+    lane.add(folder.path(of: name), kind, .modified, now)
+  }
+
+  private func compare(
+    _ name: FileName, _ kind: ChangedEntry.Kind, _ entry: SnapshotEntry, _ descriptor: Int32, _ path: RelativePath,
+    _ lane: ScanLane
+  ) -> ContentComparison.Result {
+    do throws(CallFailure) {
+      let comparison = ContentComparison(
+        name: name, folder: descriptor, otherFolder: try lane.original.folder(path.folder), buffer: lane.content)
+      return try kind == .file
+        ? comparison.compareFiles(since: entry.modified) : comparison.compareSymlinks(since: entry.modified)
+    } catch {
+      return .unknown
+    }
+  }
+
+  private func addSubfolder(
+    _ name: FileName, _ known: (entry: SnapshotEntry, number: Int)?, of folder: ScanFolder, _ queue: Queue
+  ) {
+    var number: Int32?
+    if let known, known.entry.kind == .folder {
+      folder.index?.markSeen(known.number)
+      number = Int32(known.entry.identity)
+    }
+    folder.addSubfolder()
+    queue.push(.folder(parent: folder, name: terminated(name), number: number))
+  }
+
+  private func readerEnded(_ folder: ScanFolder, _ lane: ScanLane) {
+    let (listed, complete) = folder.readerEnded()
+    if listed, !folder.isIncomplete {
+      folder.index?.forEachUnseen { entry, name in
+        lane.addDeleted(folder.path(of: name).bytes, entry, snapshot)
+      }
+    }
+    if complete { folder.closeForGood() }
+  }
+}

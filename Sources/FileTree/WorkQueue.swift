@@ -1,0 +1,137 @@
+import Glibc
+import Synchronization
+
+/// Work that makes more work, done by the calling thread and as many more as pay.
+///
+/// The last item pushed is the first taken: a tree is walked in depth, so the queue stays short however wide it is.
+/// Threads are started one by one as work is left lying. There are as many as cores while these are busy; when they
+/// are not, because the volume lets its callers wait, more are let in (see `grow`).
+///
+/// `Lane` is what a thread has for its own: buffers, counters, what it found. `run` returns all of them.
+// Sendable: every stored `var` is only touched under `mutex`, or is a lane that one thread alone uses until `run` has
+// joined that thread.
+final class WorkQueue<Item, Lane>: @unchecked Sendable {
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let arrival: UnsafeMutablePointer<pthread_cond_t>
+  private let makeLane: () -> Lane
+  private let perform: (Item, Lane, WorkQueue) -> Void
+
+  private var items: [Item] = []
+  private var lanes: [Lane] = []
+  private var threads: [pthread_t] = []
+  private var workers = 1
+  private var waiting = 0
+  private var ended = false
+
+  private let hungry = Atomic<Bool>(true)
+  private let stopped = Atomic<Bool>(false)
+  private let admission: ThreadAdmission
+
+  init(
+    threads policy: ThreadPolicy = .adaptive, makeLane: @escaping () -> Lane,
+    perform: @escaping (Item, Lane, WorkQueue) -> Void
+  ) {
+    mutex = .allocate(capacity: 1)
+    mutex.initialize(to: pthread_mutex_t())
+    pthread_mutex_init(mutex, nil)
+    arrival = .allocate(capacity: 1)
+    arrival.initialize(to: pthread_cond_t())
+    pthread_cond_init(arrival, nil)
+    self.makeLane = makeLane
+    self.perform = perform
+    admission = ThreadAdmission(policy)
+  }
+
+  deinit {
+    pthread_cond_destroy(arrival)
+    arrival.deallocate()
+    pthread_mutex_destroy(mutex)
+    mutex.deallocate()
+  }
+
+  /// Whether a thread waits for work or could be started for it: then it pays to share what one has.
+  var isHungry: Bool { hungry.load(ordering: .relaxed) }
+
+  /// Whether `stop` was called: then what is under way should end soon.
+  var isStopped: Bool { stopped.load(ordering: .relaxed) }
+
+  /// Drops what is not begun.
+  func stop() {
+    stopped.store(true, ordering: .relaxed)
+  }
+
+  func push(_ item: Item) {
+    locked {
+      items.append(item)
+      admit()
+    }
+  }
+
+  /// Looks whether the threads wait more than they work, and lets more in. Cheap: call it after each file.
+  @inline(__always)
+  func grow() {
+    if admission.isDue, admission.raise() { locked { admit() } }
+  }
+
+  /// Performs the items and all that they push; returns when nothing is left.
+  func run(_ first: [Item]) -> [Lane] {
+    locked { items = first }
+    work()
+    for thread in locked({ threads }) { pthread_join(thread, nil) }
+    return lanes
+  }
+
+  /// Wakes or starts a thread for work that lies there. The mutex is held.
+  private func admit() {
+    if waiting > 0 {
+      pthread_cond_signal(arrival)
+    } else if !items.isEmpty, workers < admission.limit, !ended {
+      if let thread = startThread({ [self] in work() }) {
+        threads.append(thread)
+        workers += 1
+      }
+    }
+    updateHunger()
+  }
+
+  private func updateHunger() {
+    hungry.store(waiting > items.count || workers < admission.limit, ordering: .relaxed)
+  }
+
+  private func work() {
+    let lane = makeLane()
+    while let item = take() {
+      perform(item, lane, self)
+      grow()
+    }
+    locked { lanes.append(lane) }
+  }
+
+  private func take() -> Item? {
+    locked {
+      if isStopped { items.removeAll() }
+      waiting += 1
+      while items.isEmpty, !ended {
+        if waiting == workers {
+          ended = true
+          pthread_cond_broadcast(arrival)
+        } else {
+          updateHunger()
+          pthread_cond_wait(arrival, mutex)
+        }
+        if isStopped { items.removeAll() }
+      }
+      waiting -= 1
+      guard let item = items.popLast() else { return nil }
+      admit()
+      return item
+    }
+  }
+
+  @inline(__always)
+  private func locked<Result>(_ body: () -> Result) -> Result {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return body()
+  }
+}

@@ -1,0 +1,151 @@
+import FileTree
+import Foundation
+import SystemPackage
+import Testing
+
+@Suite struct TreeCopyTests {
+  @Test func copyEqualsTheSource() throws {
+    let scratch = try Scratch()
+    try scratch.shell(
+      """
+      mkdir -p source/a/b source/empty 'source/odd name' && cd source
+      printf hello > a/hello; printf '' > a/b/nothing; head -c 300000 /dev/urandom > a/b/large
+      ln -s hello a/link; ln -s nowhere dangling; ln -s loop loop; ln -s /etc absolute
+      printf x > "$(printf 'new\\nline')"; printf y > 'odd name/*'
+      chmod 640 a/hello; chmod 755 a/b/large; chmod 444 a/b/nothing; chmod 555 a/b; chmod 700 empty
+      touch -d '2001-02-03 04:05:06.789' a/hello a/b a; touch -h -d '2002-02-03' a/link
+      """)
+    let snapshot = try scratch.stage()
+    #expect(try scratch.listing("stage") == scratch.listing("source"))
+    #expect(snapshot.files == 9)
+    #expect(snapshot.bytes == 300_007)
+    #expect(snapshot.skipped.isEmpty)
+  }
+
+  @Test func excludedNamesAreLeftOutAtTheTopOnly() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir -p source/results source/src/results && touch source/results/a source/src/results/b")
+    try scratch.stage(excluding: ["results"])
+    #expect(try scratch.shell("cd stage && find . -type f") == "./src/results/b\n")
+  }
+
+  @Test func manyFilesInOneFolderAreCopied() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir source && cd source && seq 5000 | split -l 1 -a 4 - file-number-")
+    try scratch.stage()
+    #expect(try scratch.listing("stage") == scratch.listing("source"))
+  }
+
+  @Test func manyFoldersAreCopied() throws {
+    let scratch = try Scratch()
+    try scratch.shell(
+      """
+      mkdir source && cd source
+      for a in 1 2 3 4 5 6 7 8 9 10; do for b in 1 2 3 4 5 6 7 8 9 10; do
+        mkdir -p $a/$b/c/d; echo $a$b > $a/$b/file; echo $a > $a/$b/c/d/e; done; done
+      """)
+    try scratch.stage()
+    #expect(try scratch.listing("stage") == scratch.listing("source"))
+  }
+
+  @Test func setuidAndSetgidAreDropped() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir -p source/folder && cd source && touch file && chmod 6755 file && chmod 2755 folder")
+    try scratch.stage()
+    #expect(try scratch.shell("stat -c %a stage/file stage/folder") == "755\n755\n")
+  }
+
+  @Test func holesStayHoles() throws {
+    let scratch = try Scratch()
+    try scratch.shell(
+      """
+      mkdir source && truncate -s 10G source/sparse
+      head -c 1M /dev/urandom | dd of=source/sparse bs=1M seek=5000 conv=notrunc status=none
+      truncate -s 1M source/all-hole
+      """)
+    try scratch.stage()
+    try scratch.shell(
+      """
+      test "$(stat -c %s stage/sparse)" = 10737418240
+      test "$(du -k stage/sparse | cut -f1)" -lt 2048
+      test "$(du -k stage/all-hole | cut -f1)" -lt 64
+      cmp -i 5242880000 -n 1048576 source/sparse stage/sparse
+      """)
+  }
+
+  @Test func specialFilesAreSkippedAndListed() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir -p source/sub && mkfifo source/sub/pipe && touch source/file")
+    let snapshot = try scratch.stage()
+    #expect(snapshot.skipped == [SkippedEntry(path: RelativePath("sub/pipe"), reason: .fifo)])
+    #expect(try scratch.shell("cd stage && find . | sort") == ".\n./file\n./sub\n")
+  }
+
+  @Test func namesAreBytes() throws {
+    let scratch = try Scratch()
+    try scratch.shell(#"mkdir source && cd source && printf x > "$(printf 'caf\351')""#)
+    let snapshot = try scratch.stage()
+    #expect(try scratch.shell(#"cat "stage/$(printf 'caf\351')""#) == "x")
+    try scratch.shell(#"printf yy > "stage/$(printf 'caf\351')""#)
+    let changes = try scratch.changes(since: snapshot)
+    #expect(changes.changed.map(\.path.bytes) == [[0x63, 0x61, 0x66, 0xE9]])
+    #expect(changes.changed[0].path.text == nil)
+  }
+
+  @Test func aPathOfFiveThousandCharactersIsCopied() throws {
+    let scratch = try Scratch()
+    // 500 folders of 10 characters, each beside another, so that folders have to be opened again on the way.
+    try scratch.shell(
+      """
+      mkdir source && cd -P source
+      i=0; while [ $i -lt 500 ]; do
+        mkdir folder_xyz folder_abc; echo $i > folder_abc/file; touch -d 2010-01-01 folder_abc; chmod 555 folder_abc
+        cd -P folder_xyz; i=$((i+1)); done
+      echo deep > deep
+      """)
+    let snapshot = try scratch.stage()
+    #expect(snapshot.files == 501)
+    #expect(try scratch.shell("cd stage && find . -name deep -execdir cat {} +") == "deep\n")
+    #expect(try scratch.shell("cd stage && find . -name folder_abc -newermt 2010-01-02 | wc -l") == "0\n")
+    #expect(try scratch.changes(since: snapshot).isEmpty)
+    try scratch.remove("stage")
+    #expect(try scratch.shell("ls -d sta* || true") == "")
+  }
+
+  @Test func anUnreadableFileIsReadByRootOrNamed() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir -p source/sub && printf secret > source/sub/file && chmod 000 source/sub/file")
+    if geteuid() == 0 {
+      try scratch.stage()
+      #expect(try scratch.shell("cat stage/sub/file; stat -c %a stage/sub/file") == "secret0\n")
+    } else {
+      let error = #expect(throws: FileTreeError.self) { try scratch.stage() }
+      #expect(error?.path == RelativePath("sub/file"))
+      #expect(error?.errno == .permissionDenied)
+    }
+  }
+
+  @Test func anExistingNameInTheDestinationIsAnErrorThatNamesIt() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir source stage && touch source/file stage/file")
+    let error = #expect(throws: FileTreeError.self) {
+      try scratch.open("source") { source in
+        try scratch.open("stage") { _ = try FileTree.copy(source, to: $0) }
+      }
+    }
+    #expect(error?.path == RelativePath("file"))
+    #expect(error?.errno == .fileExists)
+    #expect(error?.description == "cannot copy (create) 'file': File exists")
+  }
+
+  @Test func progressEndsWithEverything() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir source stage && head -c 1000 /dev/zero > source/file")
+    try scratch.open("source") { source in
+      try scratch.open("stage") {
+        let snapshot = try FileTree.copy(source, to: $0, progress: { #expect($0.bytes <= 1000) })
+        #expect(snapshot.bytes == 1000)
+      }
+    }
+  }
+}
