@@ -23,7 +23,7 @@ struct DryRun {
       ledger: ledger, workspaces: try setup.openWorkspaces(), source: PayloadSource(request, Array(bytes)),
       settings: setup.settings, stop: stop, logger: setup.logger)
     let result = try await worker.run()
-    guard let result else { throw ExitStatus.rejected }
+    guard let result else { throw ExitStatus.badPayload }
     throw ExitStatus(rawValue: Int32(result.exitCode ?? 70))
   }
 }

@@ -10,7 +10,7 @@ struct Main {
       Guardian.main(marker: CommandLine.arguments[2])
     }
     do {
-      var command = try await RootCommand.parseAsRootAsync()
+      var command = try RootCommand.parseAsRoot()
       if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
     } catch  where RootCommand.exitCode(for: error) == .validationFailure || error is CleanExit {
       RootCommand.exit(withError: error)

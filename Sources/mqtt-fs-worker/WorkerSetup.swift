@@ -1,4 +1,6 @@
 import ArgumentParser
+import FoundationEssentials
+import Glibc
 import JobWorker
 import Logging
 import SystemPackage
@@ -43,6 +45,21 @@ struct WorkerSetup {
     } catch {
       throw NoWorkspace(cause: error)
     }
+  }
+}
+
+/// `path` from the root, without links as far as it exists.
+private func absolute(_ path: FilePath) -> FilePath {
+  var existing = FilePath(FileManager.default.currentDirectoryPath).pushing(path).lexicallyNormalized()
+  var missing: [FilePath.Component] = []
+  while true {
+    if let resolved = realpath(existing.string, nil) {
+      defer { free(resolved) }
+      return FilePath(platformString: resolved).appending(missing.reversed())
+    }
+    guard let last = existing.lastComponent else { return existing.appending(missing.reversed()) }
+    missing.append(last)
+    existing.removeLastComponent()
   }
 }
 
