@@ -9,15 +9,33 @@ struct Main {
     if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "guardian" {
       Guardian.main(marker: CommandLine.arguments[2])
     }
+    let command = parse()
     do {
-      var command = try RootCommand.parseAsRoot()
-      if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
-    } catch  where RootCommand.exitCode(for: error) == .validationFailure || error is CleanExit {
+      try await run(command)
+    } catch let error as ValidationError {
       RootCommand.exit(withError: error)
     } catch {
       let status = ExitStatus(error)
       if !(error is ExitStatus) { complain("mqtt-fs-worker: \(error)") }
       exit(status.rawValue)
+    }
+  }
+
+  /// The command that the arguments ask for; help and usage errors end the program here.
+  private static func parse() -> any ParsableCommand {
+    do {
+      return try RootCommand.parseAsRoot()
+    } catch {
+      RootCommand.exit(withError: error)
+    }
+  }
+
+  private static func run(_ command: any ParsableCommand) async throws {
+    if var command = command as? any AsyncParsableCommand {
+      try await command.run()
+    } else {
+      var command = command
+      try command.run()
     }
   }
 

@@ -16,7 +16,8 @@ struct WorkerSetup {
 
   init(_ options: WorkOptions, _ log: LogOptions, _ environment: Environment) throws {
     identity = WorkerIdentity(id: try options.workerID(environment), version: workerVersion)
-    (jobs, workspaces) = try options.folders(environment)
+    let folders = try options.folders(environment)
+    (jobs, workspaces) = (absolute(folders.jobs), absolute(folders.workspaces))
     settings = try options.settings(environment)
     lease = try options.leaseDuration(environment)
     logger = try log.logger(environment, worker: identity.id)
@@ -25,7 +26,6 @@ struct WorkerSetup {
 
   /// A workspace inside the volume, or the volume inside a workspace, would be staged or purged with a job.
   private func checkFoldersAreApart() throws {
-    let (jobs, workspaces) = (absolute(jobs), absolute(workspaces))
     for (name, path) in [("jobs", jobs), ("workspaces", workspaces)] where path == "/" {
       throw Misconfiguration("the \(name) folder cannot be /")
     }
