@@ -12,7 +12,8 @@ struct Main {
     let command = parse()
     do {
       try await run(command)
-    } catch let error as ValidationError {
+    } catch where RootCommand.exitCode(for: error) != .failure {
+      // Help, and settings that the parser itself could not judge.
       RootCommand.exit(withError: error)
     } catch {
       let status = ExitStatus(error)
