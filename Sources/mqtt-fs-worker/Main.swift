@@ -25,6 +25,10 @@ struct Main {
   /// The command that the arguments ask for; help and usage errors end the program here.
   private static func parse() -> any ParsableCommand {
     do {
+      // Asked for help in general, the program shows what it does when nothing else is said.
+      if ["-h", "--help", "help"].contains(CommandLine.arguments.dropFirst().joined(separator: " ")) {
+        throw CleanExit.helpRequest(Work.self)
+      }
       return try RootCommand.parseAsRoot()
     } catch {
       RootCommand.exit(withError: error)

@@ -9,7 +9,8 @@ import SystemPackage
 /// `mqtt-fs-worker [work]`: takes one job and exits.
 struct Work: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Take one job, run it, and exit (the default).",
+    abstract: "Takes one job id from MQTT, runs the job's steps, publishes the result, and exits.",
+    usage: "mqtt-fs-worker [work] [<options>]",
     discussion: """
       Every option can be set in the environment, too: the name stands in parentheses. A flag comes before the \
       environment, and that before the default. Durations are written 90s, 10m, 1h30m, 7d, or as a number of seconds.
