@@ -35,6 +35,10 @@ public struct Worker: Sendable {
   /// result cannot be published; the claim then stays for the next worker.
   public func run() async throws -> WorkerOutcome {
     guard let job = try await accept() else { return .noJob }
+    job.claim.keep(ledger.lease) { [ledger, stop, claim = job.claim] in
+      guard (try? ledger.isSuperseded(claim)) == true else { return }
+      stop.raise(.kill, reason: .superseded)
+    }
     await source.workerIsBusy()
     do {
       return .finished(try await perform(job))
@@ -45,10 +49,6 @@ public struct Worker: Sendable {
   }
 
   private func perform(_ job: AcceptedJob) async throws -> JobResult {
-    job.claim.keep(ledger.lease) { [ledger, stop, claim = job.claim] in
-      guard (try? ledger.isSuperseded(claim)) == true else { return }
-      stop.raise(.kill, reason: .superseded)
-    }
     switch job.work {
     case .run(let definition, let folder):
       return try await carryOut(job, definition, folder)

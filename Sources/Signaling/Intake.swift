@@ -23,6 +23,7 @@ actor Intake {
   private let logger: Logger
   private var mode = Mode.offering
   private var session: Session?
+  private var leaving: Task<Void, Never>?
   private var isOffering = false
   private var lastNudge: ContinuousClock.Instant?
 
@@ -60,7 +61,10 @@ actor Intake {
       switch event {
       case .delivery(let delivery): await receive(delivery)
       case .failed(let error): signals.yield(.failed(error))
-      case .connectionLost: isOffering = false
+      case .connectionLost:
+        isOffering = false
+        // A clean session is lost with its connection: there is nothing to come back for.
+        if options.start == .clean, mode == .puttingDown { session.drop() }
       case .connected: break
       }
     }
@@ -127,7 +131,8 @@ actor Intake {
   func workerIsBusy() async {
     guard mode == .offering else { return }
     if options.start == .clean {
-      await leaveGroup()
+      mode = .puttingDown
+      leaving = Task { await leaveGroup() }
     } else if filter.shareName != nil {
       mode = .puttingDown
     } else {
@@ -197,7 +202,8 @@ actor Intake {
 
   /// Ends the session: what is not acknowledged stays with the broker.
   func close() async {
-    if options.start == .clean, mode == .offering { await leaveGroup() }
+    if options.start == .clean, mode == .offering { leaving = Task { await leaveGroup() } }
+    await leaving?.value
     mode = .closed
     await session?.disconnect()
     session = nil

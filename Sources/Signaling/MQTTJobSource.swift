@@ -53,14 +53,30 @@ public final class MQTTJobSource: JobSource {
       sender.yield(.stopped)
       return
     }
+    guard try await reachBroker() else { return }
     // What lies on the volume is older than what the broker holds.
     sender.yield(.offer(.look))
-    try await control.open()
-    control.listen()
     if let former = try membership.formerSelf { try await adopter.adoptFormerSelf(former) }
     try membership.begin()
     try await intake.open()
     watch()
+  }
+
+  /// Waits for control's connection. `false` when the worker is asked to stop before there is one.
+  private func reachBroker() async throws -> Bool {
+    let abort = Task { [stop, control] in
+      await stop.raised()
+      if !Task.isCancelled { await control.close() }
+    }
+    defer { abort.cancel() }
+    do {
+      try await control.open()
+      control.listen { [sender] in sender.yield(.failed($0)) }
+      return true
+    } catch where stop.level > .none {
+      sender.yield(.stopped)
+      return false
+    }
   }
 
   /// What may wait on the volume is looked at when another worker says so, and every third of a lease.
