@@ -57,12 +57,13 @@ extension Unicode.Scalar {
 
   /// The scalar named so that look-alikes and invisible ones are told apart.
   var named: String {
-    if self == " " {
-      return "a space"
+    switch self {
+    case " ": return "a space"
+    case "\"": return "a double quote"
+    case _ where isASCII && prints: return "\"\(self)\""
+    // An accent would attach itself to the quote before it.
+    case _ where prints && !properties.isGraphemeExtend: return "\"\(self)\" (U+\(hexadecimal))"
+    default: return "U+\(hexadecimal)"
     }
-    if isASCII && prints {
-      return "\"\(self)\""
-    }
-    return prints ? "\"\(self)\" (U+\(hexadecimal))" : "U+\(hexadecimal)"
   }
 }

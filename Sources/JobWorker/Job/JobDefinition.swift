@@ -29,8 +29,9 @@ public struct JobDefinition: Sendable, Equatable {
   /// Reads a job.json: a JSON object (RFC 8259) of at most ``largestFile`` bytes, nested at most 64 deep.
   public init(json: [UInt8]) throws(InvalidJob) {
     let example = "{\"steps\": [\"make\"]}"
-    var fields = try JobFields(json, subject: "job.json", largest: JobDefinition.largestFile)
-    let members = try fields.members(of: "job.json", like: example)
+    var fields = try JobFields(
+      json, subject: "job.json", prefix: "job.json: ", largest: JobDefinition.largestFile)
+    let members = try fields.members(like: example)
     try fields.refuseDuplicates()
 
     var definition = JobDefinition(steps: [])
