@@ -17,14 +17,15 @@ public struct InvalidJob: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 extension String {
-  /// Foreign text in quotes, for a sentence: at most 64 characters of it, with everything that does not print escaped.
-  var quoted: String {
-    var result = "\""
+  /// Foreign text in quotes, for a sentence; see ``escaped``.
+  var quoted: String { "\"\(escaped)\"" }
+
+  /// Foreign text that may go to a terminal: at most 64 characters of it, with everything that does not print escaped.
+  var escaped: String {
+    var result = ""
     for (count, scalar) in unicodeScalars.enumerated() {
-      if count == 64 {
-        return result + "…\""
-      }
       switch scalar {
+      case _ where count == 64: return result + "…"
       case "\"": result += "\\\""
       case "\\": result += "\\\\"
       case "\n": result += "\\n"
@@ -33,7 +34,7 @@ extension String {
       default: result += "\\u{\(scalar.hexadecimal)}"
       }
     }
-    return result + "\""
+    return result
   }
 }
 

@@ -11,7 +11,8 @@ public struct JobDefinition: Sendable, Equatable {
   public var timeout: Duration?
   /// How often the job may be begun, when its workers die.
   public var maxAttempts: Int?
-  /// Keys that mean nothing here (`foo`, `steps[2].foo`), in the order of the file: worth a warning.
+  /// Keys that mean nothing here (`foo`, `steps[2].foo`), worth a warning: the first hundred in the order of the
+  /// file, clipped and escaped.
   public let unknownKeys: [String]
 
   /// A definition of the given parts.

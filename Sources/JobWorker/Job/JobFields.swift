@@ -53,8 +53,11 @@ struct JobFields {
       description: "\(prefix)the key \(duplicate.key.quoted) is there twice, at \(first) and at \(second); keep one")
   }
 
-  mutating func noteUnknown(_ key: String, in place: String = "") {
-    unknownKeys.append(place + key)
+  /// Keeps a key for the warning; a hundred are enough for one.
+  mutating func noteUnknown(_ key: String, in place: @autoclosure () -> String = "") {
+    if unknownKeys.count < 100 {
+      unknownKeys.append(place() + key.escaped)
+    }
   }
 
   /// A refusal of what is wrong at `value`.

@@ -13,7 +13,8 @@ public struct JobRequest: Sendable, Equatable {
   public var environment: [String: String]
   /// Used instead of job.json's.
   public var timeout: Duration?
-  /// Keys that mean nothing here (`foo`, `steps[2].foo`), in the order of the payload: worth a warning.
+  /// Keys that mean nothing here (`foo`, `steps[2].foo`), worth a warning: the first hundred in the order of the
+  /// payload, clipped and escaped.
   public let unknownKeys: [String]
 
   /// A request of the given parts.

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import FoundationEssentials
 
 /// A moment of the wall clock, to the millisecond, as JSON writes it: `2026-01-31T09:30:00.125Z`.
 ///
@@ -15,9 +15,7 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
 
   /// The moment that the wall clock shows.
   public static var now: Timestamp {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Timestamp(millisecondsSince1970: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    Timestamp(millisecondsSince1970: Int64((Date.now.timeIntervalSince1970 * 1000).rounded(.down)))
   }
 
   /// The moment as JSON writes it.

@@ -28,6 +28,12 @@ struct JobRequestTests {
     #expect(request.unknownKeys == ["foo", "steps[2].foo", "maxAttempts"])
   }
 
+  @Test func unknownKeysCannotFloodALogOrActOnATerminal() throws {
+    let many = (0..<1000).map { ", \"\\u001b[2J\($0)\": 0" }.joined()
+    let request = try JobRequest(payload: Array("{\"id\": \"a\"\(many)}".utf8))
+    #expect(request.unknownKeys == (0..<100).map { "\\u{001B}[2J\($0)" })
+  }
+
   @Test func largestPayloadIsTaken() throws {
     let core = Array(#"{"id": "a"}"#.utf8)
     let padding = [UInt8](repeating: 0x20, count: JobRequest.largestPayload - core.count)
