@@ -1,0 +1,12 @@
+#!/bin/sh
+# Builds the tests and runs them; arguments go to `swift test`, as in: Tests/run.sh --filter EndToEndTests
+set -eu
+
+cd "$(dirname "$0")/.."
+# mosquitto lies in /usr/sbin, which is not in everybody's PATH.
+PATH=$PATH:/usr/sbin:/sbin
+export PATH
+
+.ci/install-packages pkg-config libmosquitto-dev mosquitto mosquitto-clients strace
+swift build --build-tests
+exec swift test --skip-build --parallel "$@"
