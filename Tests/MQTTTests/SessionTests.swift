@@ -63,6 +63,21 @@ import TestSupport
     }
   }
 
+  @Test func subscriptionThatTheBrokerRefusesNamesItsTopic() async throws {
+    try await Broker.running(.refusingSubscriptions(to: "forbidden")) { broker in
+      try await Session.withSession(broker.sessionOptions("client"), logger: silent) { session in
+        do {
+          try await session.subscribe(try TopicFilter("forbidden"))
+          Issue.record("the subscription was taken")
+        } catch MQTTError.refused(let text) {
+          #expect(text.contains("'forbidden'"))
+        }
+        // The session goes on.
+        try await session.subscribe(try TopicFilter("allowed"))
+      }
+    }
+  }
+
   @Test func wrongPasswordEndsTheSessionAtOnce() async throws {
     var options = Broker.Options()
     options.anonymous = .refused(users: ["worker": "secret"])

@@ -41,6 +41,32 @@ public final class Broker: Sendable {
       options.files["acl"] = "\(rules)\n\nuser test\ntopic readwrite #\ntopic read $SYS/#\n"
       return options
     }
+
+    /// A broker that refuses these subscriptions; an ACL file cannot, mosquitto looks at it only when it delivers. Such
+    /// a broker takes clients without a user name only.
+    public static func refusingSubscriptions(to filters: String...) -> Options {
+      var options = Options(
+        "plugin \(dynamicSecurityPlugin)", "plugin_opt_config_file %d/dynamic-security.json")
+      let rules = filters.map { filter -> JSON in
+        ["acltype": "subscribeLiteral", "topic": .string(filter), "priority": 1, "allow": false]
+      }
+      let rights = ["publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"].map { ($0, JSON.bool(true)) }
+      let configuration: JSON = [
+        "defaultACLAccess": .object(Dictionary(uniqueKeysWithValues: rights)), "anonymousGroup": "everybody",
+        "clients": [], "groups": [["groupname": "everybody", "roles": [["rolename": "limited"]], "clients": []]],
+        "roles": [["rolename": "limited", "acls": .array(rules)]],
+      ]
+      options.files["dynamic-security.json"] = configuration.text
+      options.clients = .withoutUserName
+      return options
+    }
+
+    var clients = Clients.test
+  }
+
+  /// How the test's own clients connect.
+  enum Clients {
+    case test, withoutUserName
   }
 
   /// Whether a client needs a password.
@@ -56,7 +82,7 @@ public final class Broker: Sendable {
   public let port: UInt16
   /// Its folder: configuration, persistence, log.
   public let folder: FilePath
-  private let options: Options
+  let options: Options
   private let marker: [String: String]
   private let process = Mutex<ChildProcess?>(nil)
 
@@ -214,4 +240,11 @@ private func freePort() throws -> UInt16 {
     if code == 0 { return port }
   }
   throw WaitedInVain("no port between 20000 and 32000 is free")
+}
+
+/// Where Debian, Ubuntu and others put it.
+private var dynamicSecurityPlugin: String {
+  let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
+  let files = folders.map { "\($0)/mosquitto_dynamic_security.so" }
+  return files.first { access($0, R_OK) == 0 } ?? files[0]
 }

@@ -3,7 +3,7 @@ import SystemPackage
 
 /// A session that the broker keeps: what it will do for a client that comes back.
 public struct BrokerSession: Equatable, Sendable {
-  /// Its subscriptions.
+  /// Its subscriptions; shared ones are not among them, mosquitto 2.0 does not keep them.
   public var filters: Set<String> = []
   /// How many messages wait for the client, those that it did not acknowledge yet counted in.
   public var queued = 0

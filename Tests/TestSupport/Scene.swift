@@ -12,8 +12,10 @@ public import Testing
 public final class Scene: Sendable {
   /// What a test may leave behind, because that is its point.
   public struct Leftovers: OptionSet, Sendable {
+    /// The set's bits.
     public let rawValue: Int
 
+    /// A set of bits.
     public init(rawValue: Int) { self.rawValue = rawValue }
 
     /// Claims on the volume.
