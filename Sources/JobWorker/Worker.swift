@@ -29,27 +29,26 @@ public struct Worker: Sendable {
     self.logger = logger
   }
 
-  /// Takes one job and sees it through. Returns its result, or `nil` when none was taken, or when another worker holds
-  /// it by now.
+  /// Takes one job and sees it through.
   ///
   /// A step that fails is a result. Throws ``VolumeError`` when the volume fails, and what `source` throws when the
   /// result cannot be published; the claim then stays for the next worker.
-  public func run() async throws -> JobResult? {
-    guard let job = try await accept() else { return nil }
-    await source.workerIsBusy()
-    do {
-      return try await perform(job)
-    } catch is Superseded {
-      logger.notice("another worker has taken the job over; leaving it", metadata: ["job": "\(job.claim.record.id)"])
-      return nil
-    }
-  }
-
-  private func perform(_ job: AcceptedJob) async throws -> JobResult {
+  public func run() async throws -> WorkerOutcome {
+    guard let job = try await accept() else { return .noJob }
     job.claim.keep(ledger.lease) { [ledger, stop, claim = job.claim] in
       guard (try? ledger.isSuperseded(claim)) == true else { return }
       stop.raise(.kill, reason: .superseded)
     }
+    await source.workerIsBusy()
+    do {
+      return .finished(try await perform(job))
+    } catch is Superseded {
+      logger.notice("another worker has taken the job over; leaving it", metadata: ["job": "\(job.claim.record.id)"])
+      return .superseded
+    }
+  }
+
+  private func perform(_ job: AcceptedJob) async throws -> JobResult {
     switch job.work {
     case .run(let definition, let folder):
       return try await carryOut(job, definition, folder)
@@ -199,6 +198,16 @@ public struct Worker: Sendable {
     if stop.reason == .superseded { throw Superseded() }
     if try ledger.isSuperseded(claim) { throw Superseded() }
   }
+}
+
+/// How the life of a worker ended.
+public enum WorkerOutcome: Sendable {
+  /// It saw a job through.
+  case finished(JobResult)
+  /// It was asked to stop, or there was nothing to do for too long.
+  case noJob
+  /// It had a job that another worker holds by now.
+  case superseded
 }
 
 /// Another worker holds the job by now, because this one did not touch its claim for a whole lease.

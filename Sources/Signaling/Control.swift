@@ -36,15 +36,20 @@ public final class Control: Sendable {
     try await session.connected()
   }
 
-  /// Hears nudges from now on. A broker that does not allow it costs a worker no more than the wait for its next look.
-  func listen() {
-    Task { [session, nudges, logger] in
-      for await case .delivery(let delivery) in session.events {
-        if delivery.message.topic == Topics.waiting { nudges.yield() }
-        await delivery.acknowledge()
+  /// Hears nudges from now on, and tells what ends the session. A broker that does not allow nudges costs a worker no
+  /// more than the wait for its next look.
+  func listen(onFailure report: @escaping @Sendable (MQTTError) -> Void) {
+    Task { [session, nudges] in
+      for await event in session.events {
+        switch event {
+        case .delivery(let delivery):
+          if delivery.message.topic == Topics.waiting { nudges.yield() }
+          await delivery.acknowledge()
+        case .failed(let error): report(error)
+        case .connected, .connectionLost: break
+        }
       }
       nudges.finish()
-      logger.debug("control has ended")
     }
     Task { [session, logger] in
       do {

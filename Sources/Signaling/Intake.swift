@@ -1,7 +1,6 @@
 import JobWorker
 import Logging
 import MQTT
-import SystemPackage
 
 /// The session on which requests arrive, and nothing else: it can stand still for as long as a request is undecided.
 ///
@@ -9,7 +8,7 @@ import SystemPackage
 /// listening and puts what still arrives into the waiting room; any other closes the connection, and the session with the
 /// broker is the queue.
 actor Intake {
-  /// What the worker does with requests.
+  /// What is done with requests.
   private enum Mode {
     case offering, puttingDown, closed
   }
@@ -18,27 +17,28 @@ actor Intake {
   private let filter: TopicFilter
   private let ledger: Ledger
   private let control: Control
-  private let offers: AsyncStream<MQTTJobSource.Signal>.Continuation
+  private let handover: Handover
+  private let signals: AsyncStream<MQTTJobSource.Signal>.Continuation
   private let giveUpAfter: Duration?
   private let logger: Logger
   private var mode = Mode.offering
   private var session: Session?
+  private var leaving: Task<Void, Never>?
   private var isOffering = false
   private var lastNudge: ContinuousClock.Instant?
-  /// The request that this worker works on: the broker may send it again when the connection is lost.
-  private var current: RequestID?
 
   init(
     _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control,
-    offers: AsyncStream<MQTTJobSource.Signal>.Continuation, giveUpAfter: Duration?, logger: Logger
+    signals: AsyncStream<MQTTJobSource.Signal>.Continuation, giveUpAfter: Duration?, logger: Logger
   ) {
     self.options = options
     self.filter = filter
     self.ledger = ledger
     self.control = control
-    self.offers = offers
+    self.signals = signals
     self.giveUpAfter = giveUpAfter
     self.logger = logger
+    handover = Handover(ledger: ledger, room: ledger.waitingRoom, control: control, logger: logger)
   }
 
   /// Connects, takes what the session already holds, and subscribes.
@@ -47,11 +47,11 @@ actor Intake {
     let session = try Session(options, giveUpAfter: giveUpAfter, logger: logger)
     self.session = session
     Task { await hear(session) }
-    Task { [filter, offers] in
+    Task { [filter, signals] in
       do throws(MQTTError) {
         try await session.subscribe(filter)
       } catch {
-        if error != .closed { offers.yield(.failed(error)) }
+        if error != .closed { signals.yield(.failed(error)) }
       }
     }
   }
@@ -60,60 +60,64 @@ actor Intake {
     for await event in session.events {
       switch event {
       case .delivery(let delivery): await receive(delivery)
-      case .failed(let error): offers.yield(.failed(error))
-      case .connected, .connectionLost: break
+      case .failed(let error): signals.yield(.failed(error))
+      case .connectionLost:
+        isOffering = false
+        // A clean session is lost with its connection: there is nothing to come back for.
+        if options.start == .clean, mode == .puttingDown { session.drop() }
+      case .connected: break
       }
     }
   }
 
-  // MARK: Requests
+  // MARK: Idle
 
   private func receive(_ delivery: Delivery) async {
-    guard mode != .closed else { return }
-    guard !delivery.message.payload.isEmpty else { return await delivery.acknowledge() }
-    if mode == .offering, ledger.directory.isHalted { return await halt() }
-    let arrival: Arrival
-    do {
-      arrival = try Arrival(delivery, session: options.clientID)
-    } catch {
-      return await reject(delivery, error)
-    }
-    warn(about: arrival)
     switch mode {
-    case .offering where !isOffering:
-      isOffering = true
-      offers.yield(
-        .offer(
-          .request(
-            JobOffer(request: arrival.request, envelope: arrival.envelope) { await self.decided(arrival) })))
-    case .offering, .puttingDown:
-      // One read can bring two messages, from a broker that ignores Receive Maximum or over TLS. Their PUBACKs leave
-      // together, so the second must be safe before the first is acknowledged.
-      await putDown(arrival)
+    case .offering where !delivery.message.payload.isEmpty && ledger.directory.isHalted: await halt()
+    case .offering where !isOffering: await offer(delivery)
+    // One read can bring two messages, from a broker that ignores Receive Maximum or over TLS. Their PUBACKs leave
+    // together, so the second must be safe before the first is acknowledged.
+    case .offering, .puttingDown: await putDown(delivery)
     case .closed: break
     }
   }
 
+  private func offer(_ delivery: Delivery) async {
+    guard !delivery.message.payload.isEmpty else { return await delivery.acknowledge() }
+    let arrival: Arrival
+    do {
+      arrival = try Arrival(delivery, session: options.clientID)
+    } catch {
+      await handover.reject(delivery, error)
+      return await acknowledge(delivery)
+    }
+    warn(about: arrival)
+    isOffering = true
+    signals.yield(
+      .offer(
+        .request(
+          JobOffer(request: arrival.request, envelope: arrival.envelope) { await self.decided(arrival.delivery) })))
+  }
+
   private func warn(about arrival: Arrival) {
     let metadata: Logger.Metadata = ["job": "\(arrival.request.id)"]
+    let message = arrival.delivery.message
     if !arrival.request.unknownKeys.isEmpty {
       let keys = arrival.request.unknownKeys.joined(separator: ", ")
       logger.warning("the request has keys that mean nothing here: \(keys)", metadata: metadata)
     }
-    if arrival.delivery.message.qos == .atMostOnce {
+    if message.qos == .atMostOnce {
       logger.warning("the request came with QoS 0 and could have been lost; publish with QoS 1", metadata: metadata)
     }
-    if !filter.matches(arrival.delivery.message.topic) {
-      logger.warning(
-        "the request came on '\(arrival.delivery.message.topic)', from a subscription that this client id had before",
-        metadata: metadata)
+    if !filter.matches(message.topic) {
+      logger.warning("the request came on '\(message.topic)', which '\(filter.text)' does not match", metadata: metadata)
     }
   }
 
-  private func decided(_ arrival: Arrival) async {
+  private func decided(_ delivery: Delivery) async {
     isOffering = false
-    current = arrival.envelope.requestId
-    await acknowledge(arrival.delivery)
+    await acknowledge(delivery)
   }
 
   private func acknowledge(_ delivery: Delivery) async {
@@ -121,28 +125,16 @@ actor Intake {
     if delivery.message.retention == .retained { await control.clearRetained(delivery.message.topic) }
   }
 
-  private func reject(_ delivery: Delivery, _ reason: InvalidJob) async {
-    logger.warning("rejected a request on '\(delivery.message.topic)': \(reason)")
-    let properties = delivery.message.properties
-    let envelope = Envelope(
-      payload: "", topic: delivery.message.topic, requestId: RequestID(""), responseTopic: properties.responseTopic,
-      correlationData: properties.correlationData)
-    do {
-      try await control.reject(reason, answering: envelope)
-    } catch {
-      logger.warning("the rejection cannot be published: \(error)")
-    }
-    await acknowledge(delivery)
-  }
-
   // MARK: Busy
 
   /// The worker has a job now.
   func workerIsBusy() async {
     guard mode == .offering else { return }
-    if filter.shareName != nil || options.start == .clean {
+    if options.start == .clean {
       mode = .puttingDown
-      if options.start == .clean { try? await session?.unsubscribe(filter) }
+      leaving = Task { await leaveGroup() }
+    } else if filter.shareName != nil {
+      mode = .puttingDown
     } else {
       mode = .closed
       session?.drop()
@@ -151,26 +143,17 @@ actor Intake {
   }
 
   /// Puts a request down where any worker of this kind can take it up, so that it does not wait behind this one's job.
-  private func putDown(_ arrival: Arrival) async {
-    let id = arrival.request.id
+  private func putDown(_ delivery: Delivery) async {
     do {
-      if let current, arrival.envelope.requestId.isSame(as: current.text) {
-        return await acknowledge(arrival.delivery)
-      }
-      if try ledger.isHeld(id) {
-        control.publish(JobEvent(event: .duplicate, id: id, workerId: ledger.worker.id.text))
-        return await acknowledge(arrival.delivery)
-      }
-      try await waitForSeat()
-      guard mode != .closed else { return }
-      try ledger.waitingRoom.put(arrival.envelope, id)
-      Checkpoint.ticketWritten.reached()
-      await acknowledge(arrival.delivery)
+      let outcome = try await handover.settle(delivery, session: options.clientID) { try await self.seat() }
+      guard case .settled(let ticket) = outcome else { return }
+      await acknowledge(delivery)
+      guard ticket != nil else { return }
       nudge()
-      if mode == .offering { offers.yield(.offer(.look)) }
+      if mode == .offering { signals.yield(.offer(.look)) }
     } catch {
       // Not acknowledged, it stays with the broker.
-      logger.error("a request cannot be put down: \(error)", metadata: ["job": "\(id)"])
+      logger.error("a request cannot be put down, and stays with the broker: \(error)")
       session?.drop()
       session = nil
     }
@@ -178,11 +161,11 @@ actor Intake {
 
   /// A full waiting room is enough work for everybody: the broker keeps the rest. A clean session is lost with its
   /// connection, so there everything is put down.
-  private func waitForSeat() async throws {
-    guard options.start == .resume else { return }
-    while mode == .puttingDown, try ledger.waitingRoom.count() >= WaitingRoom.seats {
+  private func seat() async throws -> Seat {
+    while mode == .puttingDown, options.start == .resume, try ledger.waitingRoom.count() >= WaitingRoom.seats {
       try await Task.sleep(for: .milliseconds(200))
     }
+    return mode == .closed ? .none : .free
   }
 
   private func nudge() {
@@ -198,23 +181,29 @@ actor Intake {
   private func halt() async {
     session?.drop()
     session = nil
-    logger.notice("\(ledger.directory.killSwitch) is there: no job is taken until it is removed")
-    await waitUntilNotHalted()
+    await ledger.waitWhileHalted(logger) { await self.mode == .offering }
     do {
       try open()
     } catch {
-      offers.yield(.failed(error))
+      signals.yield(.failed(error))
     }
   }
 
-  private func waitUntilNotHalted() async {
-    while mode == .offering, ledger.directory.isHalted {
-      try? await Task.sleep(for: .milliseconds(250))
-    }
+  /// A clean session takes what it holds with it: nothing more may be sent to it, and what was is put down.
+  private func leaveGroup() async {
+    mode = .puttingDown
+    guard let session else { return }
+    // The broker answers after all that it sent before, and each message before that is put down by then.
+    try? await session.unsubscribe(filter)
+    await session.disconnect()
+    self.session = nil
+    mode = .closed
   }
 
   /// Ends the session: what is not acknowledged stays with the broker.
   func close() async {
+    if options.start == .clean, mode == .offering { leaving = Task { await leaveGroup() } }
+    await leaving?.value
     mode = .closed
     await session?.disconnect()
     session = nil

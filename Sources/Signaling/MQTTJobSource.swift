@@ -11,13 +11,18 @@ public final class MQTTJobSource: JobSource {
     case stopped
   }
 
+  private let options: SessionOptions
+  private let filter: TopicFilter
   private let intake: Intake
   private let control: Control
+  private let adopter: Adopter
+  private let membership: Attendance
   private let stop: StopRequest
   private let ledger: Ledger
   private let signals: AsyncStream<Signal>
   private let sender: AsyncStream<Signal>.Continuation
   private let idleTimeout: Duration?
+  private let logger: Logger
 
   /// Requests that match `filter`, over a session opened with `options`.
   public init(
@@ -26,22 +31,52 @@ public final class MQTTJobSource: JobSource {
   ) {
     (signals, sender) = AsyncStream.makeStream()
     intake = Intake(
-      options, filter: filter, ledger: ledger, control: control, offers: sender, giveUpAfter: giveUpAfter,
+      options, filter: filter, ledger: ledger, control: control, signals: sender, giveUpAfter: giveUpAfter,
       logger: logger)
+    adopter = Adopter(options: options, ledger: ledger, control: control, logger: logger)
+    membership = Attendance(options, filter: filter, ledger: ledger)
+    self.options = options
+    self.filter = filter
     self.control = control
     self.stop = stop
     self.ledger = ledger
     self.idleTimeout = idleTimeout
+    self.logger = logger
   }
 
-  /// Connects; from now on there is something to look at.
+  /// Connects, once no other process bears this worker's id and no KILLSWITCH is there; from now on there is something to
+  /// look at. Throws ``MQTTError/clientIDInUse(_:)`` when the id is taken.
   public func open() async throws {
+    try await membership.checkIDIsFree()
+    await ledger.waitWhileHalted(logger) { [stop] in stop.level == .none }
+    guard stop.level == .none else {
+      sender.yield(.stopped)
+      return
+    }
+    guard try await reachBroker() else { return }
     // What lies on the volume is older than what the broker holds.
     sender.yield(.offer(.look))
-    try await control.open()
-    control.listen()
+    if let former = try membership.formerSelf { try await adopter.adoptFormerSelf(former) }
+    try membership.begin()
     try await intake.open()
     watch()
+  }
+
+  /// Waits for control's connection. `false` when the worker is asked to stop before there is one.
+  private func reachBroker() async throws -> Bool {
+    let abort = Task { [stop, control] in
+      await stop.raised()
+      if !Task.isCancelled { await control.close() }
+    }
+    defer { abort.cancel() }
+    do {
+      try await control.open()
+      control.listen { [sender] in sender.yield(.failed($0)) }
+      return true
+    } catch where stop.level > .none {
+      sender.yield(.stopped)
+      return false
+    }
   }
 
   /// What may wait on the volume is looked at when another worker says so, and every third of a lease.
@@ -73,7 +108,10 @@ public final class MQTTJobSource: JobSource {
     for await signal in signals {
       if stop.level > .none { return nil }
       switch signal {
-      case .offer(.look) where ledger.directory.isHalted: continue
+      case .offer(.look):
+        guard !ledger.directory.isHalted else { continue }
+        try await adopter.adoptDeparted(broker: membership.broker)
+        return .look
       case .offer(let offer): return offer
       case .failed(let error): throw error
       case .idleForTooLong, .stopped: return nil
@@ -97,9 +135,14 @@ public final class MQTTJobSource: JobSource {
     try await control.publish(result, answering: envelope)
   }
 
-  /// Ends both sessions.
+  /// Ends both sessions. A worker that was asked to stop says that it does not come back.
   public func close() async {
     await intake.close()
+    do {
+      try membership.end(stop.level == .none ? .away : .left)
+    } catch {
+      logger.warning("\(error)")
+    }
     await control.close()
   }
 }

@@ -22,8 +22,7 @@ struct DryRun {
     let worker = Worker(
       ledger: ledger, workspaces: try setup.openWorkspaces(), source: PayloadSource(request, Array(bytes)),
       settings: setup.settings, stop: stop, logger: setup.logger)
-    let result = try await worker.run()
-    guard let result else { throw ExitStatus.badPayload }
+    guard case .finished(let result) = try await worker.run() else { throw ExitStatus.badPayload }
     throw ExitStatus(rawValue: Int32(result.exitCode ?? 70))
   }
 }

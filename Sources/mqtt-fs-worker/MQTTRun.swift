@@ -13,11 +13,13 @@ struct MQTTRun {
   private let retention: Control.ResultRetention
   private let giveUpAfter: Duration?
   private let idleTimeout: Duration?
+  private let lives: Lives
 
   init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
     self.setup = setup
     filter = try work.filter(environment)
     topics = Topics(results: try work.resultsTopic(environment))
+    lives = Lives(wanted: try work.jobCount(environment), environment)
     giveUpAfter = try broker.giveUpAfter(environment)
     idleTimeout = try (work.idleTimeout ?? environment.value("WORKER_IDLE_TIMEOUT"))?.duration
     let expiry = try (work.sessionExpiry ?? environment.value("MQTT_SESSION_EXPIRY"))?.duration ?? .seconds(7 * 86400)
@@ -55,8 +57,10 @@ struct MQTTRun {
       logger: setup.logger)
     do {
       try await source.open()
-      _ = try await worker.run()
+      let outcome = try await worker.run()
       await source.close()
+      if case .noJob = outcome { return }
+      if stop.level == .none { try lives.startNext() }
     } catch {
       await source.close()
       throw error

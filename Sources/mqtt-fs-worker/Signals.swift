@@ -1,6 +1,19 @@
+import Glibc
 import JobWorker
 import Logging
 import UnixSignals
+
+/// What asks a worker to stop.
+private let stopSignals = [SIGTERM, SIGINT]
+
+/// Holds TERM and INT back until somebody listens for them: a worker that is told to stop while it starts stops in order,
+/// too. Steps start with nothing blocked.
+func blockStopSignals() {
+  var signals = sigset_t()
+  sigemptyset(&signals)
+  for signal in stopSignals { sigaddset(&signals, signal) }
+  pthread_sigmask(SIG_BLOCK, &signals, nil)
+}
 
 extension StopRequest {
   /// The first TERM or INT asks the worker to stop in order, the second at once.

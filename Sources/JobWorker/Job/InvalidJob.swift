@@ -17,14 +17,15 @@ public struct InvalidJob: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 extension String {
-  /// Foreign text in quotes, for a sentence: at most 64 characters of it, with everything that does not print escaped.
-  var quoted: String {
-    var result = "\""
+  /// Foreign text in quotes, for a sentence; see ``escaped``.
+  var quoted: String { "\"\(escaped)\"" }
+
+  /// Foreign text that may go to a terminal: at most 64 characters of it, with everything that does not print escaped.
+  var escaped: String {
+    var result = ""
     for (count, scalar) in unicodeScalars.enumerated() {
-      if count == 64 {
-        return result + "…\""
-      }
       switch scalar {
+      case _ where count == 64: return result + "…"
       case "\"": result += "\\\""
       case "\\": result += "\\\\"
       case "\n": result += "\\n"
@@ -33,7 +34,7 @@ extension String {
       default: result += "\\u{\(scalar.hexadecimal)}"
       }
     }
-    return result + "\""
+    return result
   }
 }
 
@@ -57,12 +58,13 @@ extension Unicode.Scalar {
 
   /// The scalar named so that look-alikes and invisible ones are told apart.
   var named: String {
-    if self == " " {
-      return "a space"
+    switch self {
+    case " ": return "a space"
+    case "\"": return "a double quote"
+    case _ where isASCII && prints: return "\"\(self)\""
+    // An accent would attach itself to the quote before it.
+    case _ where prints && !properties.isGraphemeExtend: return "\"\(self)\" (U+\(hexadecimal))"
+    default: return "U+\(hexadecimal)"
     }
-    if isASCII && prints {
-      return "\"\(self)\""
-    }
-    return prints ? "\"\(self)\" (U+\(hexadecimal))" : "U+\(hexadecimal)"
   }
 }

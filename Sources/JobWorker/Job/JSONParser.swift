@@ -181,7 +181,8 @@ extension JSONParser {
         start = index
       case 0..<0x20:
         let name = Unicode.Scalar(bytes[index]).hexadecimal
-        throw notJSON("a string may not hold a raw U+\(name); write \\u\(name)")
+        let escape = bytes[index] == 0x0A ? "n" : bytes[index] == 0x09 ? "t" : "u\(name)"
+        throw notJSON("a string may not hold a raw U+\(name); write \\\(escape)")
       default:
         index += 1
       }

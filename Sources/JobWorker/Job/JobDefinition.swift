@@ -11,7 +11,8 @@ public struct JobDefinition: Sendable, Equatable {
   public var timeout: Duration?
   /// How often the job may be begun, when its workers die.
   public var maxAttempts: Int?
-  /// Keys that mean nothing here (`foo`, `steps[2].foo`), in the order of the file: worth a warning.
+  /// Keys that mean nothing here (`foo`, `steps[2].foo`), worth a warning: the first hundred in the order of the
+  /// file, clipped and escaped.
   public let unknownKeys: [String]
 
   /// A definition of the given parts.
@@ -29,8 +30,9 @@ public struct JobDefinition: Sendable, Equatable {
   /// Reads a job.json: a JSON object (RFC 8259) of at most ``largestFile`` bytes, nested at most 64 deep.
   public init(json: [UInt8]) throws(InvalidJob) {
     let example = "{\"steps\": [\"make\"]}"
-    var fields = try JobFields(json, subject: "job.json", largest: JobDefinition.largestFile)
-    let members = try fields.members(of: "job.json", like: example)
+    var fields = try JobFields(
+      json, subject: "job.json", prefix: "job.json: ", largest: JobDefinition.largestFile)
+    let members = try fields.members(like: example)
     try fields.refuseDuplicates()
 
     var definition = JobDefinition(steps: [])

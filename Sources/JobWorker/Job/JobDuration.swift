@@ -10,12 +10,12 @@ extension Duration {
 
   /// A duration as jobs and options write it: `90s`, `10m`, `1h30m`, `7d`, `500ms`, or a number of seconds (`1.5`).
   ///
-  /// Units go from large to small, each at most once; whatever is below a nanosecond is rounded. Throws
+  /// Units go from large to small, each at most once; whatever is below a millisecond is rounded. Throws
   /// ``InvalidDuration`` for anything else, for less than 1 ms, and for more than ``longestForJobs``.
   public init(jobText text: String) throws(InvalidDuration) {
     guard let seconds = secondsInJobText(text[...]) else {
       let isNegative = text.hasPrefix("-") && secondsInJobText(text.dropFirst()) != nil
-      let fault = isNegative ? "is less than 0" : "is not a duration"
+      let fault = isNegative ? "is not more than 0" : "is not a duration"
       throw InvalidDuration(description: "\(text.quoted) \(fault); \(howToWrite)")
     }
     try self.init(jobSeconds: seconds, written: text.quoted)
@@ -29,18 +29,19 @@ extension Duration {
     guard seconds >= 0.001 else {
       throw InvalidDuration(description: "\(written) is too short; at least 1ms is expected")
     }
-    guard seconds <= 3650 * 86400 else {
-      throw InvalidDuration(description: "\(written) is too long; at most 3650d is expected")
+    guard seconds <= Duration.longestForJobs / .seconds(1) else {
+      throw InvalidDuration(
+        description: "\(written) is too long; at most \(Duration.longestForJobs.jobText) is expected")
     }
-    self = .nanoseconds(Int64((seconds * 1e9).rounded()))
+    self = .milliseconds(Int64((seconds * 1000).rounded()))
   }
 
-  /// The duration as ``init(jobText:)`` reads it: `1h30m`, `1.5s`, `500ms`; exact to the nanosecond.
+  /// The duration as ``init(jobText:)`` reads it: `1h30m`, `1s500ms`. What is below a millisecond is left off.
   public var jobText: String {
     let (seconds, attoseconds) = components
-    let nanoseconds = attoseconds / 1_000_000_000
-    if seconds == 0, nanoseconds > 0, nanoseconds % 1_000_000 == 0 {
-      return "\(nanoseconds / 1_000_000)ms"
+    let milliseconds = attoseconds / 1_000_000_000_000_000
+    if seconds == 0 {
+      return milliseconds == 0 ? "0s" : "\(milliseconds)ms"
     }
     var result = ""
     var rest = seconds
@@ -48,20 +49,14 @@ extension Duration {
       result += "\(rest / size)\(unit)"
       rest %= size
     }
-    if rest > 0 || nanoseconds > 0 || result.isEmpty {
-      result += "\(rest)"
-      if nanoseconds > 0 {
-        var fraction = String(String(1_000_000_000 + nanoseconds).dropFirst())
-        while fraction.last == "0" { fraction.removeLast() }
-        result += ".\(fraction)"
-      }
-      result += "s"
+    if rest > 0 {
+      result += "\(rest)s"
     }
-    return result
+    return milliseconds > 0 ? result + "\(milliseconds)ms" : result
   }
 }
 
-private let howToWrite = "write a duration like 90s, 10m, 1h30m or 7d, or a number of seconds"
+private let howToWrite = "write it like 90s, 10m, 1h30m or 7d, or as a number of seconds"
 
 /// The seconds that a text names, or `nil` when it is not of the form that ``Duration/init(jobText:)`` takes.
 private func secondsInJobText(_ text: Substring) -> Double? {

@@ -4,16 +4,21 @@
 /// the line and column.
 struct JobFields {
   private let text: JSONText
+  private let subject: String
+  private let prefix: String
   /// The job that is meant, once it is known.
   var id: JobID?
   /// Keys that mean nothing here, with the path to them.
   private(set) var unknownKeys: [String] = []
 
-  /// Reads a text that `subject` names in sentences (`the payload`, `job.json`), of at most `largest` bytes.
-  init(_ bytes: [UInt8], subject: String, largest: Int) throws(InvalidJob) {
+  /// Reads a text of at most `largest` bytes. Sentences about the whole text name it as `subject` (`job.json`), those
+  /// about a value in it begin with `prefix` (`job.json: `).
+  init(_ bytes: [UInt8], subject: String, prefix: String, largest: Int) throws(InvalidJob) {
+    self.subject = subject
+    self.prefix = prefix
     guard bytes.count <= largest else {
-      throw InvalidJob(
-        description: "\(subject) is \(bytes.count) bytes; at most \(largest) (\(largest >> 10) KiB) are taken")
+      let most = largest < 1 << 20 ? "\(largest >> 10) KiB" : "\(largest >> 20) MiB"
+      throw InvalidJob(description: "\(subject) is \(bytes.count) bytes; at most \(largest) (\(most)) are taken")
     }
     do {
       text = try JSONText(bytes)
@@ -29,9 +34,11 @@ struct JobFields {
   }
 
   /// The members of the outermost object.
-  func members(of subject: String, like example: String) throws(InvalidJob) -> [JSONMember] {
+  func members(like example: String) throws(InvalidJob) -> [JSONMember] {
     guard case .object(let members) = text.root.content else {
-      throw invalid("\(subject) is \(text.kind(of: text.root)); an object is expected, like \(example)", at: text.root)
+      let position = JSONPosition(of: text.root.offset, in: text.bytes)
+      throw InvalidJob(
+        description: "\(subject) is \(kind(of: text.root)); an object is expected, like \(example) (\(position))")
     }
     return members
   }
@@ -42,16 +49,24 @@ struct JobFields {
     let first = JSONPosition(of: duplicate.first, in: text.bytes)
     let second = JSONPosition(of: duplicate.second, in: text.bytes)
     throw InvalidJob(
-      id: id, description: "the key \(duplicate.key.quoted) is there twice, at \(first) and at \(second); keep one")
+      id: id,
+      description: "\(prefix)the key \(duplicate.key.quoted) is there twice, at \(first) and at \(second); keep one")
   }
 
-  mutating func noteUnknown(_ key: String, in place: String = "") {
-    unknownKeys.append(place + key)
+  /// Keeps a key for the warning; a hundred are enough for one.
+  mutating func noteUnknown(_ key: String, in place: @autoclosure () -> String = "") {
+    if unknownKeys.count < 100 {
+      unknownKeys.append(place() + key.escaped)
+    }
   }
 
   /// A refusal of what is wrong at `value`.
   func invalid(_ sentence: String, at value: JSONValue) -> InvalidJob {
-    InvalidJob(id: id, description: "\(sentence) (\(JSONPosition(of: value.offset, in: text.bytes)))")
+    invalid(sentence, atOffset: value.offset)
+  }
+
+  private func invalid(_ sentence: String, atOffset offset: Int) -> InvalidJob {
+    InvalidJob(id: id, description: "\(prefix)\(sentence) (\(JSONPosition(of: offset, in: text.bytes)))")
   }
 
   /// A refusal of something that the outermost object lacks.
@@ -64,14 +79,14 @@ struct JobFields {
 extension JobFields {
   func string(_ value: JSONValue, _ key: @autoclosure () -> String, like example: String) throws(InvalidJob) -> String {
     guard case .string(let string) = value.content else {
-      throw invalid("\(key()) is \(text.kind(of: value)); a string is expected, like \(example)", at: value)
+      throw invalid("\(key()) is \(kind(of: value)); a string is expected, like \(example)", at: value)
     }
     return string
   }
 
   func flag(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidJob) -> Bool {
     guard case .bool(let flag) = value.content else {
-      throw invalid("\(key()) is \(text.kind(of: value)); true or false is expected", at: value)
+      throw invalid("\(key()) is \(kind(of: value)); true or false is expected", at: value)
     }
     return flag
   }
@@ -84,7 +99,7 @@ extension JobFields {
       return count
     }
     throw invalid(
-      "\(key()) is \(text.kind(of: value)); a whole number from \(range.lowerBound) to \(range.upperBound) is expected",
+      "\(key()) is \(kind(of: value)); a whole number from \(range.lowerBound) to \(range.upperBound) is expected",
       at: value)
   }
 
@@ -95,10 +110,10 @@ extension JobFields {
         return try Duration(jobText: string)
       case .number(let end):
         let written = text.number(value, end: end)
-        return try Duration(jobSeconds: Double(written) ?? .infinity, written: text.kind(of: value))
+        return try Duration(jobSeconds: Double(written) ?? .infinity, written: kind(of: value))
       default:
         throw InvalidDuration(
-          description: "\(text.kind(of: value)) is not a duration; write a string like \"10m\", or a number of seconds")
+          description: "\(kind(of: value)) is not a duration; write a string like \"10m\", or a number of seconds")
       }
     } catch {
       throw invalid("\(key()): \(error)", at: value)
@@ -108,7 +123,7 @@ extension JobFields {
   func environment(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidJob) -> [String: String] {
     guard case .object(let members) = value.content else {
       throw invalid(
-        "\(key()) is \(text.kind(of: value)); an object of strings is expected, like {\"MODE\": \"release\"}", at: value
+        "\(key()) is \(kind(of: value)); an object of strings is expected, like {\"MODE\": \"release\"}", at: value
       )
     }
     var environment: [String: String] = [:]
@@ -117,8 +132,8 @@ extension JobFields {
       let name = member.key
       if let fault = faultOfVariable(name) {
         throw invalid(
-          "\(key()): \(name.quoted) is not a name of a variable: it \(fault)",
-          at: JSONValue(offset: member.keyOffset, content: .null))
+          "\(key()): \(name.quoted) cannot name a variable: it \(fault); a name like \"MODE\" is expected",
+          atOffset: member.keyOffset)
       }
       let content = try string(member.value, "\(key()): the value of \(name.quoted)", like: "\"1\"")
       if content.utf8.contains(0) {

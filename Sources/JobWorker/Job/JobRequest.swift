@@ -13,7 +13,8 @@ public struct JobRequest: Sendable, Equatable {
   public var environment: [String: String]
   /// Used instead of job.json's.
   public var timeout: Duration?
-  /// Keys that mean nothing here (`foo`, `steps[2].foo`), in the order of the payload: worth a warning.
+  /// Keys that mean nothing here (`foo`, `steps[2].foo`), worth a warning: the first hundred in the order of the
+  /// payload, clipped and escaped.
   public let unknownKeys: [String]
 
   /// A request of the given parts.
@@ -34,8 +35,9 @@ public struct JobRequest: Sendable, Equatable {
   /// Throws with ``InvalidJob/id`` when something else than the id is wrong, so that the answer finds its way.
   public init(payload: [UInt8]) throws(InvalidJob) {
     let example = "{\"id\": \"job_2026_01\"}"
-    var fields = try JobFields(payload, subject: "the payload", largest: JobRequest.largestPayload)
-    let members = try fields.members(of: "the payload", like: example)
+    var fields = try JobFields(
+      payload, subject: "the payload", prefix: "", largest: JobRequest.largestPayload)
+    let members = try fields.members(like: example)
     let ids = members.filter { $0.key == "id" }
     guard let first = ids.first else {
       throw fields.missing("\"id\" is missing; it names the job, like \(example)")

@@ -103,6 +103,8 @@ private func fault(_ error: any Error, in json: [UInt8]) -> String {
   }
   let context: DecodingError.Context
   switch error {
+  case let refusal as InvalidJob:
+    return "has a wrong \"jobId\": \(refusal)"
   case DecodingError.keyNotFound(let key, let context):
     return "has no \((context.codingPath + [key]).written)"
   case DecodingError.typeMismatch(_, let found), DecodingError.valueNotFound(_, let found),

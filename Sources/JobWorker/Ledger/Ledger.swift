@@ -1,4 +1,5 @@
 private import Glibc
+public import Logging
 import SystemPackage
 
 /// Who holds which job, on the volume.
@@ -38,6 +39,23 @@ public struct Ledger: Sendable {
     }
     self.lease = Lease(lease, clock: VolumeClock(probe: directory.clocks.appending(worker.id.text)))
     _ = try self.lease.clock.now()
+  }
+
+  /// Where workers of this kind put requests down.
+  public var waitingRoom: WaitingRoom { waitingRoom(of: filter ?? "") }
+
+  /// Where workers that listen to `filter` put requests down.
+  public func waitingRoom(of filter: String) -> WaitingRoom {
+    WaitingRoom(folder: directory.waitingRoom(of: filter), lease: lease)
+  }
+
+  /// Returns when no KILLSWITCH is there, or when `isWaiting` says no.
+  public func waitWhileHalted(_ logger: Logger, _ isWaiting: @Sendable () async -> Bool) async {
+    guard directory.isHalted else { return }
+    logger.notice("\(directory.killSwitch) is there: no job is taken until it is removed")
+    while directory.isHalted, await isWaiting() {
+      try? await Task.sleep(for: .milliseconds(250))
+    }
   }
 
   // MARK: Claims
@@ -83,6 +101,12 @@ public struct Ledger: Sendable {
   public func isHeld(_ id: JobID) throws(VolumeError) -> Bool {
     guard let holder = try claimFiles(of: id).last else { return false }
     return try !isAbandoned(holder)
+  }
+
+  /// Whether the job is held for this very request.
+  public func isHeld(_ id: JobID, for request: RequestID) throws(VolumeError) -> Bool {
+    let holder = try claimFiles(of: id).last?.record
+    return holder.map { request.isSame(as: $0.envelope.requestId.text) } ?? false
   }
 
   /// The newest claim of each job of this worker's kind whose holder is dead.

@@ -71,16 +71,19 @@ public struct Members: Sendable {
     return false
   }
 
-  /// The members of `filter` at `broker`, other than `worker`, that are dead or have left.
-  public func departed(filter: String, broker: String, except worker: WorkerID) throws(VolumeError) -> [Member] {
+  /// The members of `filter` at `broker`, other than `worker`, that are dead or have left, and whether any are not.
+  func departed(
+    filter: String, broker: String, except worker: WorkerID
+  ) throws(VolumeError) -> (departed: [Member], hasOthers: Bool) {
     var departed: [Member] = []
+    var hasOthers = false
     for name in try DurableFile.names(in: folder) where name.hasSuffix(".json") {
       let path = folder.appending(name)
       guard let member = try read(path), member.worker != worker.text, member.filter == filter, member.broker == broker
       else { continue }
-      if try isGone(member, path) { departed.append(member) }
+      if try isGone(member, path) { departed.append(member) } else { hasOthers = true }
     }
-    return departed
+    return (departed, hasOthers)
   }
 
   /// The right to empty the session of a departed member; exclusive, `nil` when another worker has it.
@@ -195,9 +198,12 @@ public final class Adoption: Sendable {
 }
 
 extension Ledger {
-  /// Where workers of this kind put requests down.
-  public var waitingRoom: WaitingRoom {
-    WaitingRoom(folder: directory.waitingRoom(of: filter ?? ""), lease: lease)
+  /// The members of this worker's kind whose sessions somebody must empty. Without `$share` every member has its own copy
+  /// of each message, so that only a worker which is alone takes over what another left.
+  public func departedMembers(at broker: String) throws(VolumeError) -> [Member] {
+    guard let filter else { return [] }
+    let (departed, hasOthers) = try members.departed(filter: filter, broker: broker, except: worker.id)
+    return hasOthers && !filter.hasPrefix("$share/") ? [] : departed
   }
 
   /// Who has a session with the broker.

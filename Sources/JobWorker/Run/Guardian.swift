@@ -11,12 +11,12 @@ public import SystemPackage
 /// nothing else of this process: no descriptor, no directory, no secret in its environment.
 public final class Guardian: Sendable {
   private let pid: pid_t
-  private let socket: Int32
-  private let isDismissed = Mutex(false)
+  /// Our end of its stdin; nil once it is dismissed.
+  private let socket: Mutex<Int32?>
 
   private init(pid: pid_t, socket: Int32) {
     self.pid = pid
-    self.socket = socket
+    self.socket = Mutex(socket)
   }
 
   /// Starts `executable` with `arguments` and, as one more, `marker`. Returns as soon as it is spawned (under a
@@ -47,11 +47,7 @@ public final class Guardian: Sendable {
   /// Ends it, because nothing is left to guard, and reaps it. Call it before a process replaces itself with execve(2),
   /// too. Calling it twice is calling it once.
   public func dismiss() {
-    let isFirst = isDismissed.withLock { dismissed in
-      defer { dismissed = true }
-      return !dismissed
-    }
-    guard isFirst else { return }
+    guard let socket = socket.withLock({ $0.take() }) else { return }
     // The surest all-clear: one that is dead does nothing at the end of file.
     kill(pid, SIGKILL)
     var status: Int32 = 0
@@ -65,8 +61,11 @@ public final class Guardian: Sendable {
 
   /// A guardian that somebody has killed is no reason to fail, or to die of SIGPIPE.
   private func send(_ message: GuardianMessage) {
-    _ = message.words.withUnsafeBytes {
-      Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+    socket.withLock { socket in
+      guard let socket else { return }
+      _ = message.words.withUnsafeBytes {
+        Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+      }
     }
   }
 

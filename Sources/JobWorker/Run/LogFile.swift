@@ -33,8 +33,8 @@ struct LogFile {
     ring = self.limit - head + Self.noteLength
   }
 
-  /// Bytes in the file, once it is finished.
-  var length: Int64 { min(accepted, isFinished && accepted > limit ? head + ring : accepted) }
+  /// Bytes in the file.
+  var length: Int64 { isFinished && accepted > limit ? head + ring : min(accepted, head + ring) }
   var dropped: Int64 { max(0, accepted - limit) + lost }
   /// Whether the newest bytes are overwriting older ones: what lies in the file is then of no use to a reader.
   var isTurning: Bool { accepted > head + ring }

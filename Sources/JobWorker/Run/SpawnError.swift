@@ -9,11 +9,13 @@ public struct SpawnError: Error, Sendable, CustomStringConvertible {
   /// What the system said, where it was asked.
   public let errno: Errno?
 
+  /// What could not be started, and why.
   public init(program: String, problem: String, errno: Errno? = nil) {
     self.program = program
     self.problem = problem
     self.errno = errno
   }
 
+  /// The whole sentence.
   public var description: String { "cannot start '\(program)': \(problem)" }
 }

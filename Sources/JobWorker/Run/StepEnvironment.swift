@@ -34,12 +34,18 @@ public struct StepEnvironment: Sendable {
   /// The facts about a job that its steps may count on. A job cannot set these names itself: controllers read them in
   /// logs, and the worker recognises the job's processes by one of them.
   public struct Facts: Sendable {
+    /// `JOB_ID`.
     public var jobID: String
+    /// `JOB_ATTEMPT`, from 1.
     public var attempt: Int
+    /// `JOB_WORKSPACE`, absolute.
     public var workspace: FilePath
+    /// `JOB_RESULTS_DIR`, absolute.
     public var results: FilePath
+    /// `WORKER_ID`.
     public var workerID: String
 
+    /// The facts, each as its variable takes it.
     public init(jobID: String, attempt: Int, workspace: FilePath, results: FilePath, workerID: String) {
       self.jobID = jobID
       self.attempt = attempt

@@ -11,9 +11,11 @@ struct StepLineage: Sendable {
   /// The entry of its environment that only processes of this job have.
   let marker: String?
 
-  /// What of the step is alive, its leader included.
+  /// What of the step is alive, its leader included and first: a shell that is asked to end before its children has
+  /// no time to say what became of them, or to go on.
   func processes() -> [ProcessEntry] {
-    ProcessTree.adoptsOrphans ? descendants() : recognized()
+    let found = ProcessTree.adoptsOrphans ? descendants() : recognized()
+    return found.filter { $0.pid == leader } + found.filter { $0.pid != leader }
   }
 
   /// What the step has left behind, when its leader has ended and is not reaped yet. Reaps what has ended of it.
@@ -65,7 +67,7 @@ struct StepLineage: Sendable {
       if !entry.isAlive, entry.parent == own, entry.pid != leader, ProcessTree.adoptsOrphans {
         ProcessTree.reap(entry.pid)
       }
-      return entry.isAlive && entry.pid != own && !ProcessTree.isSpared(entry.pid)
+      return entry.isAlive && entry.pid != own && (entry.pid == leader || !ProcessTree.isSpared(entry.pid))
     }
   }
 }

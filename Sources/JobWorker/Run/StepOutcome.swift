@@ -30,6 +30,7 @@ public enum StepEnd: Sendable, Equatable {
 
 /// What came of a step that was started.
 public struct StepOutcome: Sendable {
+  /// How its first process ended.
   public var end: StepEnd
   /// Its own timeout is what ended it. Whether that becomes exit code 124 is for the caller to say.
   public var timedOut: Bool

@@ -4,6 +4,7 @@ import Synchronization
 public enum StopLevel: Int, Comparable, Sendable {
   case none, terminate, kill
 
+  /// Less urgent than.
   public static func < (lhs: StopLevel, rhs: StopLevel) -> Bool { lhs.rawValue < rhs.rawValue }
 }
 
@@ -23,6 +24,7 @@ public final class StopRequest: Sendable {
 
   private let state = Mutex(State())
 
+  /// Nobody has asked for an end yet.
   public init() {}
 
   /// Asks for an end at least this urgent. Raising to `.none`, or to less than before, does nothing.

@@ -1,0 +1,70 @@
+import JobWorker
+import Logging
+import MQTT
+
+/// Empties the sessions of members that are gone: their share of the group's messages would wait there until the
+/// session expires, and then be lost.
+struct Adopter: Sendable {
+  let options: SessionOptions
+  let ledger: Ledger
+  let control: Control
+  let logger: Logger
+
+  /// Adopts every departed member of this worker's kind.
+  func adoptDeparted(broker: String) async throws {
+    for member in try ledger.departedMembers(at: broker) {
+      guard let adoption = try ledger.members.adopt(member) else { continue }
+      await adopt(adoption)
+    }
+  }
+
+  /// Takes over what this worker's own session still holds of another filter, which it was started with before.
+  func adoptFormerSelf(_ member: Member) async throws {
+    try await empty(member)
+  }
+
+  private func adopt(_ adoption: Adoption) async {
+    let member = adoption.member
+    do {
+      try await empty(member)
+      try adoption.complete()
+      logger.notice("took over what was queued for worker \(member.worker), which is gone")
+    } catch {
+      logger.notice("the session of worker \(member.worker) is left as it is: \(error)")
+      try? adoption.abandon()
+    }
+  }
+
+  /// Connects with the member's client id, leaves its group, and puts all that is queued into the waiting room, until a
+  /// round trip to the broker brings nothing more. Then the session is ended for good.
+  private func empty(_ member: Member) async throws {
+    var options = options
+    options.clientID = member.clientId
+    options.start = .resume
+    options.sessionExpiry = 300
+    options.receiveMaximum = 20
+    let filter = try TopicFilter(member.filter)
+    let handover = Handover(
+      ledger: ledger, room: ledger.waitingRoom(of: member.filter), control: control, logger: logger)
+    let session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
+    let drain = Drain(session, handover)
+    do {
+      try await session.connected()
+      repeat {
+        drain.mark()
+        try await session.unsubscribe(filter)
+        try drain.check()
+      } while drain.hasMovedSinceMark
+    } catch {
+      session.drop()
+      throw error
+    }
+    await session.disconnect(sessionExpiry: 0)
+    if options.version == .v311 {
+      // 3.1.1 has no expiry; a clean connection ends the session.
+      options.start = .clean
+      try await Session.withSession(options, giveUpAfter: .seconds(10), logger: logger) { _ in }
+    }
+    control.nudge()
+  }
+}

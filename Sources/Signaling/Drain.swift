@@ -1,0 +1,56 @@
+import MQTT
+import Synchronization
+
+/// Hands over everything that arrives on a session.
+final class Drain: Sendable {
+  private struct State {
+    var handled = 0
+    var mark = 0
+    var failure: (any Error)?
+  }
+
+  private let state = Mutex(State())
+
+  init(_ session: Session, _ handover: Handover) {
+    Task { [self] in
+      for await event in session.events {
+        switch event {
+        case .delivery(let delivery): await handle(delivery, session, handover)
+        // The owner came back: the session is its again, and must not be taken a second time.
+        case .connectionLost(let error), .failed(let error): stop(session, error)
+        case .connected: break
+        }
+      }
+    }
+  }
+
+  private func handle(_ delivery: Delivery, _ session: Session, _ handover: Handover) async {
+    state.withLock { $0.handled += 1 }
+    do {
+      _ = try await handover.settle(delivery, session: session.clientID) { .free }
+      await delivery.acknowledge()
+    } catch {
+      stop(session, error)
+    }
+  }
+
+  private func stop(_ session: Session, _ error: any Error) {
+    state.withLock { $0.failure = $0.failure ?? error }
+    session.drop()
+  }
+
+  /// Remembers how much has arrived.
+  func mark() {
+    state.withLock { $0.mark = $0.handled }
+  }
+
+  /// Whether something arrived since.
+  var hasMovedSinceMark: Bool {
+    state.withLock { $0.handled != $0.mark }
+  }
+
+  /// Throws what ended the drain.
+  func check() throws {
+    if let failure = state.withLock({ $0.failure }) { throw failure }
+  }
+}

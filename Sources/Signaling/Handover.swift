@@ -1,0 +1,65 @@
+import JobWorker
+import Logging
+import MQTT
+
+/// Puts requests that this worker will not run itself where any worker of its kind can take them up, and only then lets
+/// them be acknowledged.
+struct Handover: Sendable {
+  let ledger: Ledger
+  /// The waiting room of those who listen to the filter that the requests were sent to.
+  let room: WaitingRoom
+  let control: Control
+  let logger: Logger
+
+  /// What became of a delivery.
+  enum Outcome: Sendable {
+    /// It may be acknowledged: it lies in the waiting room, or needs no run.
+    case settled(JobID?)
+    /// It must stay with the broker.
+    case kept
+  }
+
+  /// Decides about `delivery`, which arrived for the client id `session`. `seat` is awaited before a ticket is written.
+  func settle(
+    _ delivery: Delivery, session: String, seat: @Sendable () async throws -> Seat
+  ) async throws -> Outcome {
+    guard !delivery.message.payload.isEmpty else { return .settled(nil) }
+    let arrival: Arrival
+    do {
+      arrival = try Arrival(delivery, session: session)
+    } catch {
+      await reject(delivery, error)
+      return .settled(nil)
+    }
+    let id = arrival.request.id
+    if try ledger.isHeld(id) {
+      if try !ledger.isHeld(id, for: arrival.envelope.requestId) {
+        control.publish(JobEvent(event: .duplicate, id: id, workerId: ledger.worker.id.text))
+      }
+      return .settled(nil)
+    }
+    guard try await seat() == .free else { return .kept }
+    try room.put(arrival.envelope, id)
+    Checkpoint.ticketWritten.reached()
+    return .settled(id)
+  }
+
+  /// Tells the sender why its request is not run.
+  func reject(_ delivery: Delivery, _ reason: InvalidJob) async {
+    logger.warning("rejected a request on '\(delivery.message.topic)': \(reason)")
+    let properties = delivery.message.properties
+    let envelope = Envelope(
+      payload: "", topic: delivery.message.topic, requestId: RequestID(""), responseTopic: properties.responseTopic,
+      correlationData: properties.correlationData)
+    do {
+      try await control.reject(reason, answering: envelope)
+    } catch {
+      logger.warning("the rejection cannot be published: \(error)")
+    }
+  }
+}
+
+/// Whether there is room for one more ticket.
+enum Seat: Sendable {
+  case free, none
+}

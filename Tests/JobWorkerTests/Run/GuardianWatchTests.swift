@@ -1,0 +1,76 @@
+import Foundation
+import SystemPackage
+import Testing
+
+@testable import JobWorker
+
+struct GuardianWatchTests {
+  /// Runs a guardian's watch in this process, beside a step that it does or does not learn of, and ends it.
+  private func guardedStep(_ script: String, learns: Bool, marker: String? = nil) async throws -> [pid_t] {
+    let fixture = try StepFixture()
+    var ends: [Int32] = [-1, -1]
+    try #require(socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0)
+    let (worker, own) = (ends[0], ends[1])
+    let entry = marker ?? "JOB_WORKSPACE=\(fixture.directory)"
+    let watch = ThreadResult("guardian") {
+      var watch = GuardianWatch(socket: own, marker: entry)
+      watch.awaitEndOfFile()
+      watch.killAll()
+      close(own)
+    }
+    let stop = StopRequest()
+    async let result = fixture.run("echo $$ > leader; \(script)", stop: stop)
+    let leader = try await fixture.pids(in: "leader")[0]
+    let pids = try await fixture.pids(in: "pids")
+    if learns {
+      let step = StepLineage(leader: leader, start: ProcessEntry(leader)?.start ?? 0, pipe: 0, marker: nil)
+      _ = GuardianMessage(.watch, step).words.withUnsafeBytes { send(worker, $0.baseAddress, $0.count, 0) }
+    }
+    close(worker)
+    await watch.value()
+    let alive = ([leader] + pids).filter(isAlive)
+    stop.raise(.kill, reason: .canceled)
+    _ = try await result
+    return alive
+  }
+
+  @Test func atTheEndOfFileTheProcessesOfASessionAreKilled() async throws {
+    let alive = try await guardedStep("env -i sleep 999 & echo $! > pids; wait", learns: true, marker: "NONE=1")
+    #expect(alive == [])
+  }
+
+  @Test func oneThatWentItsOwnWayIsKnownByItsMarker() async throws {
+    let alive = try await guardedStep(
+      "(setsid sh -c 'echo $$ > pids; exec sleep 999' > /dev/null 2>&1 &); sleep 999", learns: false)
+    #expect(alive == [])
+  }
+
+  @Test func theProcessesOfOthersAreLeftAlone() async throws {
+    let alive = try await guardedStep("echo $$ > pids; sleep 999", learns: false, marker: "JOB_WORKSPACE=/other")
+    #expect(alive.count == 2)
+  }
+
+  @Test func aMessageThatIsNoneIsRefused() {
+    #expect(GuardianMessage(words: [3, 1, 1, 1]) == nil)
+    #expect(GuardianMessage(words: []) == nil)
+  }
+}
+
+struct GuardianTests {
+  @Test func aDismissedGuardianIsGoneAndReaped() throws {
+    // Stands in for the executable: it waits for the end of its stdin, as a guardian does.
+    let guardian = try Guardian.start(executable: "/bin/sh", arguments: ["-c", "cat"], marker: "JOB_WORKSPACE=/x")
+    guardian.dismiss()
+    guardian.dismiss()
+    let step = StepLineage(leader: 1, start: 0, pipe: 0, marker: nil)
+    guardian.watch(step)
+    guardian.forget(step)
+  }
+
+  @Test func aGuardianThatCannotBeStartedIsAnErrorThatNamesTheProgram() {
+    let error = #expect(throws: SpawnError.self) {
+      try Guardian.start(executable: "/no/such/program", arguments: [], marker: "A=b")
+    }
+    #expect(error?.description.contains("/no/such/program") == true)
+  }
+}

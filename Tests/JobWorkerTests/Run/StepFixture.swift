@@ -1,0 +1,68 @@
+import Foundation
+import SystemPackage
+import Testing
+
+@testable import JobWorker
+
+/// A directory of its own in which a test runs one step at a time; gone when the test is.
+final class StepFixture: Sendable {
+  let directory: FilePath
+  let descriptor: FileDescriptor
+
+  init() throws {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("run-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: path, withIntermediateDirectories: false)
+    directory = FilePath(path.path)
+    descriptor = try .open(directory, .readOnly, options: [.directory, .closeOnExec])
+  }
+
+  deinit {
+    try? descriptor.close()
+    try? FileManager.default.removeItem(atPath: directory.string)
+  }
+
+  var environment: [String: String] { ["PATH": "/usr/bin:/bin", "JOB_WORKSPACE": directory.string] }
+
+  func log(limit: Int64 = 1 << 20, name: String = "step_0.log") throws -> StepLog {
+    try StepLog(creating: name, in: descriptor, limit: limit)
+  }
+
+  func command(_ script: String, timeout: Duration? = nil, grace: Duration = .seconds(10)) -> StepCommand {
+    StepCommand(
+      shell: ["/bin/sh", "-c"], script: script, workingDirectory: directory, environment: environment,
+      timeout: timeout, grace: grace)
+  }
+
+  /// Runs a script, and returns what came of it and what its log says.
+  func run(
+    _ script: String, timeout: Duration? = nil, grace: Duration = .seconds(10), limit: Int64 = 1 << 20,
+    stop: StopRequest = StopRequest()
+  ) async throws -> (outcome: StepOutcome, text: String) {
+    try await run(command(script, timeout: timeout, grace: grace), limit: limit, stop: stop)
+  }
+
+  func run(
+    _ command: StepCommand, limit: Int64 = 1 << 20, stop: StopRequest = StopRequest()
+  ) async throws -> (outcome: StepOutcome, text: String) {
+    let log = try log(limit: limit)
+    let outcome = try await StepRunner(guardian: nil).run(command, into: log, until: stop)
+    return (outcome, String(decoding: try contents("step_0.log"), as: UTF8.self))
+  }
+
+  func contents(_ name: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: directory.appending(name).string))
+  }
+
+  /// Waits until a step has written the file, and returns the numbers in it.
+  func pids(in name: String, count: Int = 1) async throws -> [pid_t] {
+    while true {
+      let pids = (try? contents(name)).map { String(decoding: $0, as: UTF8.self) }?
+        .split(whereSeparator: \.isNewline).compactMap { pid_t($0) }
+      if let pids, pids.count >= count { return pids }
+      try await Task.sleep(for: .milliseconds(2))
+    }
+  }
+}
+
+/// Whether the process is there and not a zombie.
+func isAlive(_ pid: pid_t) -> Bool { ProcessEntry(pid)?.isAlive ?? false }

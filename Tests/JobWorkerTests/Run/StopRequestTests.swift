@@ -1,0 +1,45 @@
+import Testing
+
+@testable import JobWorker
+
+struct StopRequestTests {
+  @Test func nobodyHasAskedAtFirst() {
+    let stop = StopRequest()
+    #expect(stop.level == .none)
+    #expect(stop.reason == nil)
+  }
+
+  @Test func theLevelRisesAndTheFirstReasonStays() {
+    let stop = StopRequest()
+    stop.raise(.terminate, reason: .canceled)
+    stop.raise(.kill, reason: .shutdown)
+    #expect(stop.level == .kill)
+    #expect(stop.reason == .canceled)
+  }
+
+  @Test func itNeverLowers() {
+    let stop = StopRequest()
+    stop.raise(.kill, reason: .superseded)
+    stop.raise(.terminate, reason: .shutdown)
+    stop.raise(.none, reason: .timeout)
+    #expect(stop.level == .kill)
+    #expect(stop.reason == .superseded)
+  }
+
+  @Test func aListenerThatComesLateIsToldAtOnce() throws {
+    let stop = StopRequest()
+    stop.raise(.terminate, reason: .shutdown)
+    let wakeup = try Wakeup()
+    stop.add(wakeup)
+    #expect(wakeup.wait(atMost: .zero) == .ready)
+  }
+
+  @Test func aListenerThatLeftIsNotTold() throws {
+    let stop = StopRequest()
+    let wakeup = try Wakeup()
+    stop.add(wakeup)
+    stop.remove(wakeup)
+    stop.raise(.kill, reason: .shutdown)
+    #expect(wakeup.wait(atMost: .zero) == .timedOut)
+  }
+}
