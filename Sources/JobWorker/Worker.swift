@@ -100,6 +100,7 @@ public struct Worker: Sendable {
   ) async -> Workspace? {
     var workspace: Workspace?
     do {
+      if job.claim.record.attempt > 1 { try await endRemains(in: results) }
       let made = try makeWorkspace(job.claim.record.id)
       workspace = made
       let snapshot = try await report.timing(\.stageMs) { _ in try await made.stage(folder) }
@@ -125,6 +126,11 @@ public struct Worker: Sendable {
       report.fail(JobFailure(.run, "\(error)"))
     }
     return workspace
+  }
+
+  /// No two attempts of a job are at work at once: what an earlier one left running on this host ends before this starts.
+  private func endRemains(in results: ResultsFolder) async throws {
+    try await onThread { ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)") }
   }
 
   private func makeWorkspace(_ id: JobID) throws(JobFailure) -> Workspace {

@@ -23,7 +23,8 @@ struct Handover: Sendable {
   func settle(
     _ delivery: Delivery, session: String, seat: @Sendable () async throws -> Seat
   ) async throws -> Outcome {
-    guard !delivery.message.payload.isEmpty else { return .settled(nil) }
+    let message = delivery.message
+    guard !message.payload.isEmpty, !control.topics.areOfWorkers(message.topic) else { return .settled(nil) }
     let arrival: Arrival
     do {
       arrival = try Arrival(delivery, session: session)

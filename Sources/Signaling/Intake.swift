@@ -73,8 +73,12 @@ actor Intake {
   // MARK: Idle
 
   private func receive(_ delivery: Delivery) async {
+    // An empty message clears a retained one.
+    if delivery.message.payload.isEmpty || control.topics.areOfWorkers(delivery.message.topic) {
+      return await delivery.acknowledge()
+    }
     switch mode {
-    case .offering where !delivery.message.payload.isEmpty && ledger.directory.isHalted: await halt()
+    case .offering where ledger.directory.isHalted: await halt()
     case .offering where !isOffering: await offer(delivery)
     // One read can bring two messages, from a broker that ignores Receive Maximum or over TLS. Their PUBACKs leave
     // together, so the second must be safe before the first is acknowledged.
@@ -84,7 +88,6 @@ actor Intake {
   }
 
   private func offer(_ delivery: Delivery) async {
-    guard !delivery.message.payload.isEmpty else { return await delivery.acknowledge() }
     let arrival: Arrival
     do {
       arrival = try Arrival(delivery, session: options.clientID)
@@ -111,7 +114,8 @@ actor Intake {
       logger.warning("the request came with QoS 0 and could have been lost; publish with QoS 1", metadata: metadata)
     }
     if !filter.matches(message.topic) {
-      logger.warning("the request came on '\(message.topic)', which '\(filter.text)' does not match", metadata: metadata)
+      logger.warning(
+        "the request came on '\(message.topic)', which '\(filter.text)' does not match", metadata: metadata)
     }
   }
 

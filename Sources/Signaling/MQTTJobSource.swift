@@ -73,7 +73,7 @@ public final class MQTTJobSource: JobSource {
       try await control.open()
       control.listen { [sender] in sender.yield(.failed($0)) }
       return true
-    } catch where stop.level > .none {
+    } catch  where stop.level > .none {
       sender.yield(.stopped)
       return false
     }

@@ -20,6 +20,11 @@ public struct Topics: Sendable {
   /// Where what happens to a job is told.
   public func events(of id: JobID) -> String { "\(base)events/\(id)" }
 
+  /// Whether workers publish to `topic`: what comes back from there, under a filter like `jobs/#`, is no request.
+  func areOfWorkers(_ topic: String) -> Bool {
+    topic == rejected || ["\(results)/", "\(base)events/", "workers/"].contains { topic.hasPrefix($0) }
+  }
+
   /// Where a busy worker tells idle ones that it put a request down.
   public static let waiting = "workers/waiting"
 }

@@ -12,7 +12,7 @@ struct Main {
     let command = parse()
     do {
       try await run(command)
-    } catch where RootCommand.exitCode(for: error) != .failure {
+    } catch  where RootCommand.exitCode(for: error) != .failure {
       // Help, and settings that the parser itself could not judge.
       RootCommand.exit(withError: error)
     } catch {

@@ -32,9 +32,8 @@ public final class Guardian: Sendable {
     let type = Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     do throws(Errno) {
       guard socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw Errno(rawValue: errno) }
-      let pid = try spawn(executable, [executable.string] + arguments + [marker], stdin: ends[1])
+      let pid = try spawn(executable, [programName(executable)] + arguments + [marker], stdin: ends[1])
       close(ends[1])
-      ProcessTree.spare(pid)
       return Guardian(pid: pid, socket: ends[0])
     } catch {
       for end in ends where end >= 0 { close(end) }
@@ -56,8 +55,14 @@ public final class Guardian: Sendable {
     close(socket)
   }
 
-  func watch(_ step: StepLineage) { send(GuardianMessage(.watch, step)) }
-  func forget(_ step: StepLineage) { send(GuardianMessage(.forget, step)) }
+  /// Tells it of a session that a step has, or in which an orphan of a step is: what is in it and not older than
+  /// `start` (ticks since boot) is the step's, and so is what writes to the pipe with that inode number.
+  func watch(session: pid_t, since start: UInt64, pipe: UInt64) {
+    send(GuardianMessage(session: session, start: start, pipe: pipe))
+  }
+
+  /// Nothing is left of the step: the numbers may come to mean others.
+  func forgetAll() { send(.forgetAll) }
 
   /// A guardian that somebody has killed is no reason to fail, or to die of SIGPIPE.
   private func send(_ message: GuardianMessage) {
@@ -91,9 +96,19 @@ public final class Guardian: Sendable {
     let environment: [UnsafeMutablePointer<CChar>?] = [libraries].compactMap(\.self).map { strdup($0) }
     defer { for text in argv + environment { free(text) } }
     var pid: pid_t = 0
+    ProcessTree.willSpawn()
     let result = posix_spawn(&pid, executable.string, &actions, &attributes, argv + [nil], environment + [nil])
+    ProcessTree.didSpawn(result == 0 ? pid : nil)
     guard result == 0 else { throw Errno(rawValue: result) }
     return pid
+  }
+
+  /// What ps(1) is to show where `/proc/self/exe` was given.
+  private static func programName(_ executable: FilePath) -> String {
+    let target = [CChar](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, count in
+      count = max(0, readlink(executable.string, buffer.baseAddress!, buffer.count))
+    }
+    return target.isEmpty ? executable.string : String(decoding: target.map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 
   /// What the program does in its guardian mode, as the first thing: it never returns.
@@ -106,25 +121,21 @@ public final class Guardian: Sendable {
   }
 }
 
-/// A step comes or goes.
+/// A session to watch, or that there is none any more.
 struct GuardianMessage {
-  enum Kind: Int64 { case watch = 1, forget }
+  static let forgetAll = GuardianMessage(session: 0, start: 0, pipe: 0)
+  static let size = 24
 
   let words: [Int64]
 
-  init(_ kind: Kind, _ step: StepLineage) {
-    words = [kind.rawValue, Int64(step.leader), Int64(bitPattern: step.start), Int64(bitPattern: step.pipe)]
+  init(session: pid_t, start: UInt64, pipe: UInt64) {
+    words = [Int64(session), Int64(bitPattern: start), Int64(bitPattern: pipe)]
   }
 
-  init?(words: [Int64]) {
-    guard words.count == 4, Kind(rawValue: words[0]) != nil else { return nil }
-    self.words = words
-  }
+  init(words: [Int64]) { self.words = words }
 
-  var kind: Kind? { Kind(rawValue: words[0]) }
-
-  func step(marker: String) -> StepLineage {
-    StepLineage(
-      leader: pid_t(words[1]), start: UInt64(bitPattern: words[2]), pipe: UInt64(bitPattern: words[3]), marker: marker)
-  }
+  /// 0 in `forgetAll`.
+  var session: pid_t { pid_t(truncatingIfNeeded: words[0]) }
+  var start: UInt64 { UInt64(bitPattern: words[1]) }
+  var pipe: UInt64 { UInt64(bitPattern: words[2]) }
 }

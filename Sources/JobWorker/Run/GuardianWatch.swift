@@ -6,7 +6,7 @@ struct GuardianWatch {
 
   private let socket: Int32
   private let marker: String
-  private var steps: [pid_t: StepLineage] = [:]
+  private var sessions: [pid_t: GuardianMessage] = [:]
 
   init(socket: Int32, marker: String) {
     self.socket = socket
@@ -28,13 +28,13 @@ struct GuardianWatch {
 
   /// Returns when the other end is closed, whoever closed it.
   mutating func awaitEndOfFile() {
-    var words = [Int64](repeating: 0, count: 4)
+    var words = [Int64](repeating: 0, count: GuardianMessage.size / 8)
     while true {
       let count = words.withUnsafeMutableBytes { recv(socket, $0.baseAddress, $0.count, 0) }
       if count < 0, errno == EINTR { continue }
-      guard count == 32, let message = GuardianMessage(words: words) else { return }
-      let step = message.step(marker: marker)
-      steps[step.leader] = message.kind == .watch ? step : nil
+      guard count == GuardianMessage.size else { return }
+      let message = GuardianMessage(words: words)
+      if message.session > 0 { sessions[message.session] = message } else { sessions = [:] }
     }
   }
 
@@ -45,24 +45,27 @@ struct GuardianWatch {
   func killAll() {
     let end = Self.ticksNow()
     var refused: Set<ProcessEntry.Identity> = []
-    var pause: UInt32 = 500
-    while true {
+    var looks = 0
+    // A step that was being spawned as the worker died shows only once it has begun to be another program.
+    var emptyLooks = 0
+    while emptyLooks < 3 {
       let left = processes(notAfter: end).filter { !refused.contains($0.identity) }
-      if left.isEmpty { return }
       for entry in left where ProcessTree.kill(entry) == .refused { refused.insert(entry.identity) }
-      usleep(pause)
-      pause = min(pause * 2, 100_000)
+      emptyLooks = left.isEmpty ? emptyLooks + 1 : 0
+      looks += 1
+      usleep(UInt32(min(1000 << min(looks, 7), 100_000)))
     }
   }
 
   private func processes(notAfter end: UInt64) -> [ProcessEntry] {
     let table = ProcessEntry.all()
     let own = getpid()
+    let pipes = Set(sessions.values.map(\.pipe))
     let roots = table.filter { entry in
       guard entry.isAlive, entry.pid != own else { return false }
-      if let step = steps[entry.session], entry.start >= step.start { return true }
+      if let session = sessions[entry.session], entry.start >= session.start { return true }
       guard entry.start <= end else { return false }
-      return entry.carries(marker) || steps.values.contains { entry.start >= $0.start && entry.writes(toPipe: $0.pipe) }
+      return entry.carries(marker) || pipes.contains { entry.writes(toPipe: $0) }
     }
     return ProcessTree.descendants(of: Set(roots.map(\.pid)), in: table).filter { $0.isAlive && $0.pid != own }
   }

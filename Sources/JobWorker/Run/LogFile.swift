@@ -19,7 +19,7 @@ struct LogFile {
   /// Bytes taken into the file, dropped ones of the middle included.
   private var accepted: Int64 = 0
   /// Bytes that could not be written.
-  private var lost: Int64 = 0
+  private(set) var lost: Int64 = 0
   /// Those of them that no line in the log tells of yet.
   private var untold: Int64 = 0
   private(set) var firstError: Errno?

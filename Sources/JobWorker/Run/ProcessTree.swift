@@ -9,9 +9,15 @@ public import SystemPackage
 /// itself, so nothing escapes. Without it a step's processes are still found by their session, by the log pipe that
 /// they hold and by the `JOB_WORKSPACE` in their environment, at the price of a look at every process at each step's end.
 public enum ProcessTree {
-  private static let adopting = Mutex(false)
-  /// Children that are not orphans of a step: never ended and never reaped here.
-  private static let exempt = Mutex(Set<pid_t>())
+  private struct State {
+    var adoptsOrphans = false
+    /// Children that are not orphans of a step: never ended and never reaped here.
+    var spared: Set<pid_t> = []
+    /// Children that are being spawned, of which it is not known yet which they are.
+    var spawning = 0
+  }
+
+  private static let state = Mutex(State())
 
   /// Makes this process the one to which orphaned descendants fall (prctl(2), PR_SET_CHILD_SUBREAPER; PID 1 is it
   /// anyhow). From then on children in other sessions that nobody here knows are taken for orphans of a step: the
@@ -20,36 +26,49 @@ public enum ProcessTree {
     // A parent that ignored SIGCHLD hands that on: children would then be gone before their exit status is read.
     signal(SIGCHLD, SIG_DFL)
     guard linux_become_subreaper() == 0 else { throw Errno(rawValue: errno) }
-    adopting.withLock { $0 = true }
+    state.withLock { $0.adoptsOrphans = true }
   }
 
-  static var adoptsOrphans: Bool { adopting.withLock { $0 } }
+  static var adoptsOrphans: Bool { state.withLock { $0.adoptsOrphans } }
 
-  static func spare(_ pid: pid_t) { exempt.withLock { _ = $0.insert(pid) } }
-  static func unspare(_ pid: pid_t) { exempt.withLock { _ = $0.remove(pid) } }
-  static func isSpared(_ pid: pid_t) -> Bool { exempt.withLock { $0.contains(pid) } }
+  /// Keeps every hand off new children until `didSpawn`: one that ends at once must not be reaped as an orphan.
+  static func willSpawn() { state.withLock { $0.spawning += 1 } }
+
+  /// Spares the child that was spawned, if one was, until `unspare`.
+  static func didSpawn(_ pid: pid_t?) {
+    state.withLock { state in
+      state.spawning -= 1
+      if let pid { state.spared.insert(pid) }
+    }
+  }
+
+  static func unspare(_ pid: pid_t) { state.withLock { _ = $0.spared.remove(pid) } }
+  static func isSpared(_ pid: pid_t) -> Bool { state.withLock { $0.spared.contains(pid) } }
 
   /// Reaps orphans that have ended; never a child whose status somebody here waits for. Costs one system call if there
   /// is none. PID 1 should call it at SIGCHLD also while no step runs.
   public static func reapOrphans() {
-    guard adoptsOrphans else { return }
-    while true {
-      var status = siginfo_t()
-      guard waitid(P_ALL, 0, &status, WEXITED | WNOHANG | WNOWAIT) == 0 else { return }
-      let pid = status._sifields._sigchld.si_pid
-      guard pid > 0 else { return }
-      guard isOrphan(pid) else {
-        // The first zombie is one that others wait for, and would be shown again for ever: look at each child instead.
-        for child in ProcessEntry.childrenOfThisProcess() ?? [] where isOrphan(child) { reap(child) }
-        return
+    // Under the lock, so that no spawn can begin meanwhile.
+    state.withLock { state in
+      guard state.adoptsOrphans, state.spawning == 0 else { return }
+      while true {
+        var status = siginfo_t()
+        guard waitid(P_ALL, 0, &status, WEXITED | WNOHANG | WNOWAIT) == 0 else { return }
+        let pid = status._sifields._sigchld.si_pid
+        guard pid > 0 else { return }
+        guard isOrphan(pid, state.spared) else {
+          // The first zombie is one that others wait for, and would be shown again for ever: look at each child.
+          for child in ProcessEntry.childrenOfThisProcess() ?? [] where isOrphan(child, state.spared) { reap(child) }
+          return
+        }
+        reap(pid)
       }
-      reap(pid)
     }
   }
 
   /// A child that came to this process, rather than from it: those that it starts share its session, or are spared.
-  private static func isOrphan(_ pid: pid_t) -> Bool {
-    guard !isSpared(pid), let entry = ProcessEntry(pid) else { return false }
+  private static func isOrphan(_ pid: pid_t, _ spared: Set<pid_t>) -> Bool {
+    guard !spared.contains(pid), let entry = ProcessEntry(pid) else { return false }
     return entry.session != getsid(0)
   }
 

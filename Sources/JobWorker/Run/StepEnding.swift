@@ -19,6 +19,7 @@ final class StepEnding: Sendable {
     let lineage: StepLineage
     /// Becomes readable when the leader has ended; negative on kernels that have no such thing.
     let pidfd: Int32
+    let guardian: Guardian?
   }
 
   private enum Start { case pending, spawned(Spawned), failed }
@@ -46,12 +47,19 @@ final class StepEnding: Sendable {
     return await thread.withLock { $0 }?.value() ?? Outcome()
   }
 
-  /// There is no step.
-  func abandon() { begin(.failed) }
+  /// There is no step. False if there was one after all.
+  func abandon() -> Bool { begin(.failed) }
 
-  private func begin(_ value: Start) {
-    start.withLock { $0 = value }
+  /// The first to come decides.
+  @discardableResult
+  private func begin(_ value: Start) -> Bool {
+    let isFirst = start.withLock { start in
+      guard case .pending = start else { return false }
+      start = value
+      return true
+    }
     wakeup.signal()
+    return isFirst
   }
 
   private func awaitStart() -> Spawned? {
@@ -77,6 +85,9 @@ private struct StepWatch {
   private var killAt: ContinuousClock.Instant?
   private var pressure = StopLevel.none
   private var asked: Set<ProcessEntry.Identity> = []
+  private var told: Set<ProcessEntry.Identity> = []
+  private var killPause = Self.longWait
+  private var nextLook = ContinuousClock.now + Self.orphanInterval
   private var outcome = StepEnding.Outcome()
 
   /// Within this time a process that nothing can hold up is gone after SIGKILL. Who is not hangs in the kernel.
@@ -84,6 +95,8 @@ private struct StepWatch {
   /// Between looks at what cannot tell by itself that it has ended.
   private static let shortWait = Duration.milliseconds(1)
   private static let longWait = Duration.milliseconds(20)
+  /// Between looks at what the step has orphaned while it runs.
+  private static let orphanInterval = Duration.seconds(1)
 
   init(_ spawned: StepEnding.Spawned, timeout: Duration?, grace: Duration, stop: StopRequest, wakeup: Wakeup) {
     self.spawned = spawned
@@ -96,7 +109,7 @@ private struct StepWatch {
   mutating func run() -> StepEnding.Outcome {
     while !leaderEnded() {
       if escalate() || pressure == .kill { press(spawned.lineage.processes()) }
-      ProcessTree.reapOrphans()
+      lookAfterOrphans()
       waitForLeader()
     }
     endLeftovers()
@@ -113,9 +126,23 @@ private struct StepWatch {
     return status._sifields._sigchld.si_pid != 0
   }
 
-  private func waitForLeader() {
-    var limit = spawned.pidfd < 0 ? Self.longWait : .seconds(1)
-    if pressure == .kill { limit = Self.longWait }
+  /// Reaps those that have ended, and tells the guardian of those that live: with the worker gone it could not tell
+  /// that a daemon with nothing of the step about it is one of its orphans.
+  private mutating func lookAfterOrphans() {
+    guard ProcessTree.adoptsOrphans, nextLook <= .now else { return }
+    nextLook = .now + Self.orphanInterval
+    for orphan in spawned.lineage.orphans() ?? [] where told.insert(orphan.identity).inserted {
+      spawned.guardian?.watch(session: orphan.session, since: orphan.start, pipe: spawned.lineage.pipe)
+    }
+  }
+
+  private mutating func waitForLeader() {
+    var limit = spawned.pidfd < 0 ? Self.longWait : Self.orphanInterval
+    if pressure == .kill {
+      limit = killPause
+      // One that may not be killed, or cannot be for now, is not worth a look at every process fifty times a second.
+      killPause = min(killPause * 2, .seconds(1))
+    }
     if let due = pressure == .none ? timeoutAt : killAt { limit = min(limit, ContinuousClock.now.duration(to: due)) }
     var entries = [
       pollfd(fd: wakeup.descriptor, events: Int16(POLLIN), revents: 0),
@@ -142,7 +169,7 @@ private struct StepWatch {
 
   private mutating func raise(to level: StopLevel) {
     pressure = level
-    if level == .terminate { killAt = ContinuousClock.now.advanced(by: min(grace, .seconds(1 << 40))) }
+    killAt = level == .terminate ? ContinuousClock.now.advanced(by: min(grace, .seconds(1 << 40))) : nil
   }
 
   /// From TERM to KILL: when the grace is over, or somebody does not want to wait for that.
@@ -185,7 +212,8 @@ private struct StepWatch {
         wakeup.clear()
       }
       hasten()
-      left.removeAll(where: isGone)
+      // All must be gone: it is enough to look until the first that is not.
+      while let last = left.last, isGone(last) { left.removeLast() }
       if left.isEmpty || pressure > level { return }
       pause = min(pause * 2, Self.longWait)
     }

@@ -26,13 +26,14 @@ struct StepLineage: Sendable {
     return orphans.isEmpty ? [] : processes().filter { $0.pid != leader }
   }
 
-  /// Living children that are no one else's than this step's; nil where the kernel does not list children.
-  private func orphans() -> [pid_t]? {
+  /// Living children that are no one else's than this step's; nil where the kernel does not list children. Reaps those
+  /// that have ended.
+  func orphans() -> [ProcessEntry]? {
     while let children = ProcessEntry.childrenOfThisProcess() {
       let entries = children.filter { $0 != leader }.compactMap { ProcessEntry($0) }.filter(isOrphan)
       let dead = entries.filter { !$0.isAlive }
       // The children of one that has just ended may have come to us after the list was read: look again.
-      guard !dead.isEmpty else { return entries.map(\.pid) }
+      guard !dead.isEmpty else { return entries }
       for entry in dead { ProcessTree.reap(entry.pid) }
     }
     return nil

@@ -55,7 +55,10 @@ public final class StepLog: Sendable {
   /// Why bytes are missing other than for the limit, as a sentence.
   public var error: String? {
     file.withLock { file in
-      file.firstError.map { "\(name): \(file.dropped) bytes of output could not be kept: \($0)" }
+      file.firstError.map { error in
+        guard file.lost > 0 else { return "\(name): the volume reported \(error); the log may not be whole" }
+        return "\(name): \(file.lost) bytes of output could not be written: \(error)"
+      }
     }
   }
 
@@ -86,6 +89,9 @@ public final class StepLog: Sendable {
     let temporary = ".\(name).restored"
     let copy = try Self.create(temporary, in: directory)
     defer { close(copy.rawValue) }
+    // Its owner may have been changed since it was made; not everybody can do that again.
+    _ = fchown(copy.rawValue, own.st_uid, own.st_gid)
+    _ = fchmod(copy.rawValue, own.st_mode & 0o7777)
     do throws(Errno) {
       try fill(copy)
       guard renameat(directory.rawValue, temporary, directory.rawValue, name) == 0 else { throw Errno(rawValue: errno) }

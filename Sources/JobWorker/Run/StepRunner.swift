@@ -59,6 +59,7 @@ public struct StepRunner: Sendable {
     }
     let ending: StepEnding.Outcome
     let status: TerminationStatus
+    ProcessTree.willSpawn()
     do {
       let result = try await Subprocess.run(
         Self.configuration(program, arguments, command), input: .none,
@@ -68,8 +69,10 @@ public struct StepRunner: Sendable {
       }
       ending = result.closureResult
       status = result.terminationStatus
+      // Not before its status was taken.
+      ProcessTree.unspare(result.processIdentifier.value)
     } catch {
-      resources.ending.abandon()
+      if resources.ending.abandon() { ProcessTree.didSpawn(nil) }
       await resources.pump.finish()
       throw SpawnError(program: program, command, error)
     }
@@ -86,11 +89,11 @@ public struct StepRunner: Sendable {
     let marker = command.environment[StepEnvironment.markerName].map { "\(StepEnvironment.markerName)=\($0)" }
     let lineage = StepLineage(
       leader: process.value, start: ProcessEntry(process.value)?.start ?? 0, pipe: resources.pipeInode, marker: marker)
-    ProcessTree.spare(process.value)
-    guardian?.watch(lineage)
-    let outcome = await resources.ending.watch(.init(lineage: lineage, pidfd: process.processDescriptor))
-    guardian?.forget(lineage)
-    ProcessTree.unspare(process.value)
+    ProcessTree.didSpawn(process.value)
+    guardian?.watch(session: lineage.leader, since: lineage.start, pipe: lineage.pipe)
+    let outcome = await resources.ending.watch(
+      .init(lineage: lineage, pidfd: process.processDescriptor, guardian: guardian))
+    guardian?.forgetAll()
     return outcome
   }
 
@@ -137,7 +140,7 @@ private struct Resources: Sendable {
       }
       self.ending = ending
     } catch {
-      ending.abandon()
+      _ = ending.abandon()
       throw error
     }
   }

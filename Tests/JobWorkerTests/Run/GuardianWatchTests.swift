@@ -23,8 +23,9 @@ struct GuardianWatchTests {
     let leader = try await fixture.pids(in: "leader")[0]
     let pids = try await fixture.pids(in: "pids")
     if learns {
-      let step = StepLineage(leader: leader, start: ProcessEntry(leader)?.start ?? 0, pipe: 0, marker: nil)
-      _ = GuardianMessage(.watch, step).words.withUnsafeBytes { send(worker, $0.baseAddress, $0.count, 0) }
+      _ = GuardianMessage(session: leader, start: ProcessEntry(leader)?.start ?? 0, pipe: 0).words.withUnsafeBytes {
+        send(worker, $0.baseAddress, $0.count, 0)
+      }
     }
     close(worker)
     await watch.value()
@@ -49,11 +50,6 @@ struct GuardianWatchTests {
     let alive = try await guardedStep("echo $$ > pids; sleep 999", learns: false, marker: "JOB_WORKSPACE=/other")
     #expect(alive.count == 2)
   }
-
-  @Test func aMessageThatIsNoneIsRefused() {
-    #expect(GuardianMessage(words: [3, 1, 1, 1]) == nil)
-    #expect(GuardianMessage(words: []) == nil)
-  }
 }
 
 struct GuardianTests {
@@ -62,9 +58,8 @@ struct GuardianTests {
     let guardian = try Guardian.start(executable: "/bin/sh", arguments: ["-c", "cat"], marker: "JOB_WORKSPACE=/x")
     guardian.dismiss()
     guardian.dismiss()
-    let step = StepLineage(leader: 1, start: 0, pipe: 0, marker: nil)
-    guardian.watch(step)
-    guardian.forget(step)
+    guardian.watch(session: 1, since: 0, pipe: 0)
+    guardian.forgetAll()
   }
 
   @Test func aGuardianThatCannotBeStartedIsAnErrorThatNamesTheProgram() {
