@@ -6,8 +6,8 @@ import SystemPackage
 ///
 /// The file grows as it comes until the limit. From there its second half is a ring: the newest bytes overwrite the
 /// oldest of that half, in place, so that neither memory nor a second file is needed however much comes. `finish` turns
-/// the ring so that it reads in order, and its first bytes, one more than half the limit, become the line that says what
-/// is missing.
+/// the ring so that it reads in order. The ring is longer than half the limit by the line that says what is missing: that
+/// line then takes the place of the oldest bytes.
 struct LogFile {
   /// Length of that line: room for the largest numbers.
   static let noteLength: Int64 = 128

@@ -1,0 +1,174 @@
+import Glibc
+import SystemPackage
+
+/// What `StepEnding` does on its thread.
+struct StepWatch {
+  private let spawned: StepEnding.Spawned
+  private let grace: Duration
+  private let stop: StopRequest
+  private let wakeup: Wakeup
+  private let timeoutAt: ContinuousClock.Instant?
+  private var killAt: ContinuousClock.Instant?
+  private var pressure = StopLevel.none
+  private var asked: Set<ProcessEntry.Identity> = []
+  private var told: Set<ProcessEntry.Identity> = []
+  private var killPause = Self.longWait
+  private var nextLook = ContinuousClock.now + Self.orphanInterval
+  private var outcome = StepEnding.Outcome()
+
+  /// Within this time a process that nothing can hold up is gone after SIGKILL. Who is not hangs in the kernel.
+  private static let patience = Duration.seconds(30)
+  /// Between looks at what cannot tell by itself that it has ended.
+  private static let shortWait = Duration.milliseconds(1)
+  private static let longWait = Duration.milliseconds(20)
+  /// Between looks at what the step has orphaned while it runs.
+  private static let orphanInterval = Duration.seconds(1)
+
+  init(_ spawned: StepEnding.Spawned, timeout: Duration?, grace: Duration, stop: StopRequest, wakeup: Wakeup) {
+    self.spawned = spawned
+    self.grace = grace
+    self.stop = stop
+    self.wakeup = wakeup
+    timeoutAt = timeout.map { ContinuousClock.now.advanced(by: min($0, .seconds(1 << 40))) }
+  }
+
+  mutating func run() -> StepEnding.Outcome {
+    while !leaderEnded() {
+      if escalate() || pressure == .kill { press(spawned.lineage.processes()) }
+      lookAfterOrphans()
+      waitForLeader()
+    }
+    endLeftovers()
+    outcome.ended = asked.filter { $0.pid != spawned.lineage.leader }
+    return outcome
+  }
+
+  // MARK: While the leader runs
+
+  /// Whether the leader has ended. It stays a zombie: its status is for the one who spawned it.
+  private func leaderEnded() -> Bool {
+    var status = siginfo_t()
+    guard waitid(P_PID, id_t(spawned.lineage.leader), &status, WEXITED | WNOHANG | WNOWAIT) == 0 else { return true }
+    return status._sifields._sigchld.si_pid != 0
+  }
+
+  /// Reaps those that have ended, and tells the guardian of those that live: with the worker gone it could not tell
+  /// that a daemon with nothing of the step about it is one of its orphans.
+  private mutating func lookAfterOrphans() {
+    guard ProcessTree.adoptsOrphans, nextLook <= .now else { return }
+    nextLook = .now + Self.orphanInterval
+    for orphan in spawned.lineage.orphans() ?? [] where told.insert(orphan.identity).inserted {
+      spawned.guardian?.watch(session: orphan.session, since: orphan.start, pipe: spawned.lineage.pipe)
+    }
+  }
+
+  private mutating func waitForLeader() {
+    var limit = spawned.pidfd < 0 ? Self.longWait : Self.orphanInterval
+    if pressure == .kill {
+      limit = killPause
+      // One that may not be killed, or cannot be for now, is not worth a look at every process fifty times a second.
+      killPause = min(killPause * 2, .seconds(1))
+    }
+    if let due = pressure == .none ? timeoutAt : killAt { limit = min(limit, ContinuousClock.now.duration(to: due)) }
+    var entries = [
+      pollfd(fd: wakeup.descriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: spawned.pidfd, events: Int16(POLLIN), revents: 0),
+    ]
+    _ = poll(&entries, 2, limit.pollTimeout)
+    if entries[0].revents != 0 { wakeup.clear() }
+  }
+
+  /// Raises the pressure if there is reason to. The first reason is the one that the outcome names.
+  private mutating func escalate() -> Bool {
+    let before = pressure
+    let asked = stop.level
+    if pressure == .none, asked > .none {
+      outcome.stopped = stop.reason
+      raise(to: asked)
+    } else if pressure == .none, let timeoutAt, timeoutAt <= .now {
+      outcome.timedOut = true
+      raise(to: .terminate)
+    }
+    hasten()
+    return pressure > before
+  }
+
+  private mutating func raise(to level: StopLevel) {
+    pressure = level
+    killAt = level == .terminate ? ContinuousClock.now.advanced(by: min(grace, .seconds(1 << 40))) : nil
+  }
+
+  /// From TERM to KILL: when the grace is over, or somebody does not want to wait for that.
+  private mutating func hasten() {
+    guard pressure == .terminate else { return }
+    if stop.level == .kill || killAt.map({ $0 <= .now }) ?? false { raise(to: .kill) }
+  }
+
+  // MARK: When it has ended
+
+  private mutating func endLeftovers() {
+    var givenUpAt: ContinuousClock.Instant?
+    while true {
+      var left = spawned.lineage.leftovers()
+      if left.isEmpty { return }
+      if pressure == .none { raise(to: stop.level == .kill ? .kill : .terminate) }
+      hasten()
+      let refused = press(left)
+      if pressure == .kill {
+        givenUpAt = givenUpAt ?? .now + Self.patience
+        if refused.count == left.count || givenUpAt.map({ $0 <= .now }) ?? false {
+          outcome.survivors = left.count
+          return
+        }
+      }
+      left.removeAll(where: refused.contains)
+      awaitEnd(of: left)
+    }
+  }
+
+  /// Returns when all of them are gone, or something is to be done about them.
+  private mutating func awaitEnd(of entries: [ProcessEntry]) {
+    let level = pressure
+    // The dying may have had children meanwhile: a new look is due soon. Before KILL there is no hurry.
+    let recheck = ContinuousClock.now + (level == .kill ? .milliseconds(50) : .seconds(1))
+    var left = entries
+    var pause = Self.shortWait
+    while ContinuousClock.now < recheck {
+      if wakeup.wait(atMost: min(pause, killAt.map { ContinuousClock.now.duration(to: $0) } ?? pause)) == .ready {
+        wakeup.clear()
+      }
+      hasten()
+      // All must be gone: it is enough to look until the first that is not.
+      while let last = left.last, isGone(last) { left.removeLast() }
+      if left.isEmpty || pressure > level { return }
+      pause = min(pause * 2, Self.longWait)
+    }
+  }
+
+  private func isGone(_ entry: ProcessEntry) -> Bool {
+    guard let now = ProcessEntry(entry.pid), now.start == entry.start else { return true }
+    return !now.isAlive
+  }
+
+  /// Sends TERM to those that were not asked yet, or KILL to all. Returns those that this process may not signal.
+  @discardableResult
+  private mutating func press(_ entries: [ProcessEntry]) -> [ProcessEntry] {
+    var refused: [ProcessEntry] = []
+    for entry in entries {
+      let isNew = asked.insert(entry.identity).inserted
+      let delivery: ProcessTree.Delivery
+      if pressure == .kill {
+        outcome.killed = true
+        delivery = ProcessTree.kill(entry)
+      } else if isNew {
+        delivery = ProcessTree.send(SIGTERM, to: entry)
+        // A stopped process would see TERM only after somebody had continued it.
+        if entry.isStopped { _ = ProcessTree.send(SIGCONT, to: entry) }
+      } else {
+        continue
+      }
+      if delivery == .refused { refused.append(entry) }
+    }
+    return refused
+  }
+}
