@@ -39,6 +39,7 @@ done
 # A worker in a restart loop: the pid of its present life lies in a file.
 live() {
   while [ ! -e "$place/stop" ]; do
+    # shellcheck disable=SC2016 # $share is no variable
     "$worker" --url "mqtt://127.0.0.1:$port" --jobs-dir "$place/jobs" --workspaces-dir "$place/workspaces" \
       --id "$1" --topic '$share/soak/jobs/pending' --lease 3s --max-attempts 1000 --log-level warning \
       2>>"$place/$1.log" &

@@ -3,7 +3,9 @@
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static inline int linux_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
@@ -16,3 +18,11 @@ static inline int linux_memfd(const char *name) { return (int)syscall(SYS_memfd_
 // SYNC_FILE_RANGE_WRITE over the whole file: starts writing back what is dirty, and does not wait for it.
 static inline int linux_start_writeback(int fd) { return (int)syscall(SYS_sync_file_range, fd, (int64_t)0, (int64_t)0, 2); }
 static const short linux_spawn_setsid = 0x80; // POSIX_SPAWN_SETSID
+// Times in nanoseconds. Swift does not always see the fields of timespec: with MemberImportVisibility and whole-module
+// compilation the type may belong to a module that nobody imports.
+static inline int64_t linux_nanoseconds(struct timespec time) { return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec; }
+static inline int64_t linux_time_since_boot(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return linux_nanoseconds(now);
+}

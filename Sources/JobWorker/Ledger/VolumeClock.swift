@@ -1,3 +1,4 @@
+private import CLinux
 private import Glibc
 import SystemPackage
 
@@ -44,5 +45,5 @@ func touch(_ file: FileDescriptor) throws(Errno) {
 private func modificationTime(of file: FileDescriptor) throws(Errno) -> Int64 {
   var status = stat()
   guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: Glibc.errno) }
-  return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+  return linux_nanoseconds(status.st_mtim)
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// What the guardian's process does: learns of steps until the worker is gone, then kills what is left of them.
@@ -72,9 +73,7 @@ struct GuardianWatch {
 
   /// Now, as a process that starts now has it in its stat: ticks since boot.
   private static func ticksNow() -> UInt64 {
-    var now = timespec()
-    clock_gettime(CLOCK_BOOTTIME, &now)
-    let ticks = sysconf(Int32(_SC_CLK_TCK))
-    return UInt64(now.tv_sec * ticks + now.tv_nsec * ticks / 1_000_000_000)
+    let ticks = Int64(sysconf(Int32(_SC_CLK_TCK)))
+    return UInt64(linux_time_since_boot() / (1_000_000_000 / ticks))
   }
 }

@@ -1,0 +1,27 @@
+# The worker on a small Debian. Jobs run with the tools of this image: put yours on top of it, or give another base.
+ARG SWIFT_IMAGE=swift:6.3-bookworm
+ARG BASE_IMAGE=debian:bookworm-slim
+
+FROM ${SWIFT_IMAGE} AS build
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libmosquitto-dev pkg-config \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /source
+COPY . .
+# What was built before is kept outside the image, so that the next build compiles only what changed.
+RUN --mount=type=cache,target=/source/.build \
+    swift build -c release --static-swift-stdlib --product mqtt-fs-worker -Xlinker -s \
+ && install -D "$(swift build -c release --static-swift-stdlib --show-bin-path)/mqtt-fs-worker" /product/mqtt-fs-worker
+
+FROM ${BASE_IMAGE}
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libmosquitto1 ca-certificates \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin worker \
+ && mkdir -m 1777 /jobs /workspaces
+COPY --from=build /product/mqtt-fs-worker /usr/local/bin/mqtt-fs-worker
+# The folders may be written by any user, so that the image also runs with the uid of whoever owns the volume.
+ENV MQTT_JOBS_DIR=/jobs MQTT_WORKSPACES_DIR=/workspaces WORKER_ID=worker-%h HOME=/tmp
+USER 10001:10001
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/mqtt-fs-worker"]
