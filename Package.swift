@@ -50,6 +50,8 @@ let package = Package(
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
       swiftSettings: strict),
+    .executableTarget(
+      name: "filetree-bench", dependencies: ["FileTree", system], path: "Benchmarks/filetree-bench", swiftSettings: strict),
     .testTarget(name: "MQTTTests", dependencies: ["MQTT"], swiftSettings: strict),
     .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system], swiftSettings: strict),
     .testTarget(
