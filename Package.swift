@@ -51,9 +51,10 @@ let package = Package(
       ],
       swiftSettings: strict),
     .executableTarget(
-      name: "filetree-bench", dependencies: ["FileTree", system], path: "Benchmarks/filetree-bench", swiftSettings: strict),
+      name: "filetree-bench", dependencies: ["FileTree", system], path: "Benchmarks/filetree-bench",
+      swiftSettings: strict),
     .testTarget(name: "MQTTTests", dependencies: ["MQTT"], swiftSettings: strict),
-    .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system], swiftSettings: strict),
+    .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
     .testTarget(
       name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, subprocess],
       swiftSettings: strict),

@@ -46,19 +46,25 @@ func changes(_ source: String, _ destination: String, _ results: String) throws 
   let found = ContinuousClock.now
   let export = try FileTree.export(changes, from: tree, to: try makeAndOpen(results))
   let end = ContinuousClock.now
-  print(seconds(found - begin), seconds(end - found), changes.changed.count, changes.deleted.count, export.failures.count)
+  print(
+    seconds(found - begin), seconds(end - found), changes.changed.count, changes.deleted.count, export.failures.count)
 }
 
-switch (arguments.first, arguments.count) {
-case ("stage", 3...4):
-  _ = try stage(arguments[2], arguments[3], threads(arguments.count == 4 ? arguments[4] : nil))
-case ("purge", 2...3):
-  let folder = FilePath(arguments[2])
-  let parent = try open(folder.removingLastComponent().string)
-  try FileTree.remove(
-    folder.lastComponent?.string ?? "", in: parent, threads: threads(arguments.count == 3 ? arguments[3] : nil))
-case ("changes", 4):
-  try changes(arguments[2], arguments[3], arguments[4])
-default:
-  print("usage: filetree-bench stage SOURCE DESTINATION | purge FOLDER | changes SOURCE DESTINATION RESULTS")
+do {
+  switch (arguments.first, arguments.count) {
+  case ("stage", 3...4):
+    _ = try stage(arguments[2], arguments[3], threads(arguments.count == 4 ? arguments[4] : nil))
+  case ("purge", 2...3):
+    let folder = FilePath(arguments[2])
+    let parent = try open(folder.removingLastComponent().string)
+    try FileTree.remove(
+      folder.lastComponent?.string ?? "", in: parent, threads: threads(arguments.count == 3 ? arguments[3] : nil))
+  case ("changes", 4):
+    try changes(arguments[2], arguments[3], arguments[4])
+  default:
+    print("usage: filetree-bench stage SOURCE DESTINATION | purge FOLDER | changes SOURCE DESTINATION RESULTS")
+  }
+} catch {
+  print("filetree-bench: \(error)")
+  exit(1)
 }

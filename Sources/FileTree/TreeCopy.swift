@@ -19,7 +19,8 @@ extension FileTree {
     _ source: FileDescriptor, to destination: FileDescriptor, excluding: Set<String> = [],
     threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil
   ) throws(FileTreeError) -> Snapshot {
-    try TreeCopy(excluding: excluding, threads: threads, progress: progress).run(from: source.rawValue, to: destination.rawValue)
+    try TreeCopy(excluding: excluding, threads: threads, progress: progress).run(
+      from: source.rawValue, to: destination.rawValue)
   }
 }
 
