@@ -53,9 +53,12 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["MQTT", system, logging], path: "Tests/TestSupport", swiftSettings: strict),
+    .executableTarget(
+      name: "filetree-bench", dependencies: ["FileTree", system], path: "Benchmarks/filetree-bench",
+      swiftSettings: strict),
     .testTarget(
       name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
-    .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system], swiftSettings: strict),
+    .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
     .testTarget(
       name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, subprocess],
       swiftSettings: strict),
