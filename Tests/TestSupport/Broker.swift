@@ -50,7 +50,9 @@ public final class Broker: Sendable {
       let rules = filters.map { filter -> JSON in
         ["acltype": "subscribeLiteral", "topic": .string(filter), "priority": 1, "allow": false]
       }
-      let rights = ["publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"].map { ($0, JSON.bool(true)) }
+      let rights = ["publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"].map {
+        ($0, JSON.bool(true))
+      }
       let configuration: JSON = [
         "defaultACLAccess": .object(Dictionary(uniqueKeysWithValues: rights)), "anonymousGroup": "everybody",
         "clients": [], "groups": [["groupname": "everybody", "roles": [["rolename": "limited"]], "clients": []]],
