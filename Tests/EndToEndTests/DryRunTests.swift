@@ -31,7 +31,8 @@ import Testing
 
   @Test(arguments: [
     (#"{"id":"a","steps":["exit 7"]}"#, 7), (#"{"id":"a","steps":["kill -9 $$"]}"#, 137),
-    (#"{"id":"a","steps":["sleep 30"],"timeout":"200ms"}"#, 124), (#"{"id":"a","steps":["sleep 30"],"timeout":1}"#, 124),
+    (#"{"id":"a","steps":["sleep 30"],"timeout":"200ms"}"#, 124),
+    (#"{"id":"a","steps":["sleep 30"],"timeout":1}"#, 124),
     (#"{"id":"../a","steps":["true"]}"#, 65), ("not json", 65), ("", 65), (#"{"steps":["true"]}"#, 65),
     (#"{"id":"not-there"}"#, 65),
   ])
