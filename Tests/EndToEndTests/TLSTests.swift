@@ -45,7 +45,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [(Certificates.Server.expired, "expired"), (.elsewhere, "host")])
+  @Test(arguments: [(Certificates.Server.expired, "expired"), (.elsewhere, "host name")])
   func certificateThatIsNotGoodExitsWith78AndSaysWhy(_ server: Certificates.Server, _ word: String) async throws {
     try await Scene.play(broker: options(server, .anybody)) { scene in
       let authority = try scene.broker.certificates.authority.string
@@ -62,7 +62,7 @@ import Testing
       for arguments in [["--ca-certs", other], []] {
         let worker = try scene.worker("worker-01", on: "jobs/pending", ["-u", scene.broker.tlsURL] + arguments)
         #expect(try await worker.end() == .code(78))
-        #expect(worker.log.contains("certificate"), "\(worker.log)")
+        #expect(worker.log.contains("issuer") || worker.log.contains("self-signed"), "\(worker.log)")
       }
     }
   }
