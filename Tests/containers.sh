@@ -70,11 +70,7 @@ start() {
 }
 
 has_sessions() {
-  [ "$(count worker)" = "$1" ] || return 1
-  log=$("$engine" logs "$(containers broker)" 2>&1)
-  for container in $(containers worker); do
-    echo "$log" | grep -q "as worker-$(host_name "$container") " || return 1
-  done
+  [ "$(echo 'find /jobs/.worker/members -name "worker-*.json" | wc -l' | on_volume)" = "$1" ]
 }
 
 show_logs() {
@@ -95,7 +91,9 @@ clean_up() {
   for container in $(containers worker -a) $(containers broker -a); do
     "$engine" rm -f -v "$container" >/dev/null || true
   done
-  "$engine" volume rm -f "${project}_jobs" "${project}_broker" >/dev/null 2>&1 || true
+  for volume in $("$engine" volume ls -q --filter "name=$project"); do
+    "$engine" volume rm -f "$volume" >/dev/null 2>&1 || true
+  done
   "$engine" network rm "${project}_default" >/dev/null 2>&1 || true
   rm -rf "$scratch"
   exit "$status"
