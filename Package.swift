@@ -51,15 +51,22 @@ let package = Package(
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "MQTTTests", dependencies: ["MQTT"], swiftSettings: strict),
-    .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system], swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["MQTT", system, logging], path: "Tests/TestSupport", swiftSettings: strict),
+    .executableTarget(
+      name: "filetree-bench", dependencies: ["FileTree", system], path: "Benchmarks/filetree-bench",
+      swiftSettings: strict),
+    .testTarget(
+      name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
+    .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
     .testTarget(
       name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, subprocess],
       swiftSettings: strict),
     .testTarget(
-      name: "SignalingTests", dependencies: ["Signaling", "JobWorker"], swiftSettings: strict),
+      name: "SignalingTests", dependencies: ["Signaling", "JobWorker", "MQTT", "TestSupport", system, logging],
+      swiftSettings: strict),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "MQTT", system],
+      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "MQTT", "TestSupport", system],
       swiftSettings: strict),
   ]
 )

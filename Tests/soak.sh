@@ -54,7 +54,8 @@ done
 
 cat >"$place/step.sh" <<'STEP'
 mine=$RECORD/$JOB_ID
-if [ -e "$mine.pid" ] && kill -0 "$(cat "$mine.pid")" 2>/dev/null; then echo "$JOB_ATTEMPT" >>"$mine.overlap"; fi
+# A process that has ended and is not reaped yet has a pid, but no program.
+if [ -e "$mine.pid" ] && readlink "/proc/$(cat "$mine.pid")/exe" >/dev/null; then echo "$JOB_ATTEMPT" >>"$mine.overlap"; fi
 echo $$ >"$mine.pid"
 sleep 0.2
 echo "$JOB_ATTEMPT" >>"$mine.done"

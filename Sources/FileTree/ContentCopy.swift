@@ -3,9 +3,6 @@ import Glibc
 
 /// Copies the content of one open file into another that is empty, holes as holes.
 struct ContentCopy {
-  /// Up to here a read and a write are faster than to ask for anything better.
-  static let smallFile: Int64 = 64 * 1024
-
   /// What one call moves at most: progress is told between calls.
   private static let mostAtOnce: Int64 = 16 << 20
 
@@ -23,9 +20,6 @@ struct ContentCopy {
       return
     }
     let isSparse = Int64(status.st_blocks) * 512 < size
-    if size <= Self.smallFile && !isSparse {
-      return try copySmall(size)
-    }
     guard isSparse else {
       return try copy(0..<size)
     }
@@ -36,19 +30,6 @@ struct ContentCopy {
     }
     // The hole at the end.
     _ = try retrying(.setSize) { ftruncate(destination, off_t(size)) }
-  }
-
-  private func copySmall(_ size: Int64) throws(CallFailure) {
-    var copied: Int64 = 0
-    // Beyond its size it has grown: a writer that is faster than this must not hold it here.
-    while copied <= size {
-      let count = try retrying(.read) { read(source, buffer.baseAddress!, buffer.count) }
-      if count == 0 { return }
-      try writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: destination)
-      copied += Int64(count)
-      moved?(Int64(count))
-      if count < buffer.count { return }
-    }
   }
 
   private func copy(_ range: Range<Int64>) throws(CallFailure) {

@@ -3,9 +3,8 @@ import Glibc
 /// What one thread of a copy has for its own: its buffers, and its part of the snapshot.
 final class CopyLane {
   let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
-  /// Larger than a small file, so that one read that does not fill it has come to the end.
-  let content = UnsafeMutableRawBufferPointer.allocate(
-    byteCount: Int(ContentCopy.smallFile) * 2, alignment: 4096)
+  /// For file systems that cannot copy between files by themselves. Only what is used of it becomes memory.
+  let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
 
   private(set) var pieces: [(folder: Int32, piece: SnapshotPiece)] = []
   var skipped: [SkippedEntry] = []

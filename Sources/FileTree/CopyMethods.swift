@@ -7,8 +7,14 @@ import Synchronization
 /// Fastest first: a clone shares blocks (ioctl_ficlone(2)), copy_file_range(2) stays in the kernel or on the file
 /// server, read and write work everywhere.
 final class CopyMethods: Sendable {
-  private let clones = Atomic<Bool>(true)
-  private let copiesRanges = Atomic<Bool>(true)
+  private let clones: Atomic<Bool>
+  private let copiesRanges: Atomic<Bool>
+
+  /// All ways, or fewer to begin with.
+  init(clones: Bool = true, copiesRanges: Bool = true) {
+    self.clones = Atomic(clones)
+    self.copiesRanges = Atomic(copiesRanges)
+  }
 
   /// Makes the empty destination a clone of the source. Returns whether that was possible.
   func clone(from source: Int32, to destination: Int32) throws(CallFailure) -> Bool {

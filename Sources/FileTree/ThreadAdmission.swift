@@ -1,14 +1,6 @@
 import Glibc
 import Synchronization
 
-/// How many threads a tree is worked on with.
-enum ThreadPolicy {
-  /// As many as cores while they are busy, more when the volume keeps them waiting.
-  case adaptive
-  /// At most so many.
-  case atMost(Int)
-}
-
 /// Decides how many threads may work at once, from how busy they keep the cores.
 final class ThreadAdmission: Sendable {
   private static let most = 64

@@ -17,9 +17,10 @@ extension FileTree {
   ///   `isSourceChanged` when a file changed while it was copied and once more when it was copied again.
   public static func copy(
     _ source: FileDescriptor, to destination: FileDescriptor, excluding: Set<String> = [],
-    progress: (@Sendable (CopyProgress) -> Void)? = nil
+    threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil
   ) throws(FileTreeError) -> Snapshot {
-    try TreeCopy(excluding: excluding, progress: progress).run(from: source.rawValue, to: destination.rawValue)
+    try TreeCopy(excluding: excluding, threads: threads, progress: progress).run(
+      from: source.rawValue, to: destination.rawValue)
   }
 }
 

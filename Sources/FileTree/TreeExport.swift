@@ -20,10 +20,12 @@ extension FileTree {
   /// - Throws: `FileTreeError` when what was written cannot be made durable, so that nothing is certain.
   public static func export(
     _ changes: Changes, from tree: FileDescriptor, to results: FileDescriptor,
-    storedAs: (RelativePath) -> RelativePath? = { _ in nil }, owner: Owner? = nil
+    storedAs: (RelativePath) -> RelativePath? = { _ in nil }, owner: Owner? = nil,
+    threads: ThreadPolicy = .adaptive
   ) throws(FileTreeError) -> Export {
     let export = TreeExport(
-      changes.changed.map { ($0, storedAs($0.path)) }, from: tree.rawValue, to: results.rawValue, owner: owner)
+      changes.changed.map { ($0, storedAs($0.path)) }, from: tree.rawValue, to: results.rawValue, owner: owner,
+      threads: threads)
     return try export.run()
   }
 }

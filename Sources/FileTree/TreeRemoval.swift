@@ -12,8 +12,10 @@ extension FileTree {
   /// Blocks the calling thread, and works in threads of its own besides.
   ///
   /// - Throws: `FileTreeError` naming the first path that could not be removed. EINVAL for a `name` with a `/`.
-  public static func remove(_ name: String, in parent: FileDescriptor) throws(FileTreeError) {
-    try TreeRemoval().run(RelativePath(name), in: parent.rawValue)
+  public static func remove(
+    _ name: String, in parent: FileDescriptor, threads: ThreadPolicy = .adaptive
+  ) throws(FileTreeError) {
+    try TreeRemoval(threads: threads).run(RelativePath(name), in: parent.rawValue)
   }
 }
 

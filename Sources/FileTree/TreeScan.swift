@@ -13,9 +13,10 @@ extension FileTree {
   ///
   /// - Throws: `FileTreeError` when the root cannot be listed. What cannot be looked at further down is in `failures`.
   public static func changes(
-    in tree: FileDescriptor, since snapshot: Snapshot, original: FileDescriptor, excluding: Set<String> = []
+    in tree: FileDescriptor, since snapshot: Snapshot, original: FileDescriptor, excluding: Set<String> = [],
+    threads: ThreadPolicy = .adaptive
   ) throws(FileTreeError) -> Changes {
-    try TreeScan(snapshot, original: original.rawValue, excluding: excluding).run(tree.rawValue)
+    try TreeScan(snapshot, original: original.rawValue, excluding: excluding, threads: threads).run(tree.rawValue)
   }
 }
 

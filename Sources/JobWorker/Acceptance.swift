@@ -42,7 +42,7 @@ extension Worker {
     if let stored = try storedResult(of: id), offer.envelope.requestId.isSame(as: stored.requestId) {
       logger.info("the request was answered before; publishing its result again", metadata: ["job": "\(id)"])
       try await source.publish(ResultMessage(result: stored, tail: nil), answering: offer.envelope)
-      await offer.acknowledge()
+      await offer.acknowledge(.answered)
       return nil
     }
     let definition: JobDefinition
@@ -51,12 +51,13 @@ extension Worker {
       (definition, folder) = try await look(up: offer.request)
     } catch let invalid as InvalidJob {
       try await reject(id, offer.envelope, invalid)
-      await offer.acknowledge()
+      await offer.acknowledge(.answered)
       return nil
     }
     guard let claim = try ledger.claim(offer.envelope, id) else { return try await alreadyHeld(offer) }
+    logger.debug("claimed", metadata: ["job": "\(id)"])
     Checkpoint.claimed.reached()
-    await offer.acknowledge()
+    await offer.acknowledge(.claimed)
     Checkpoint.acknowledged.reached()
     return AcceptedJob(claim: claim, work: .run(definition, folder))
   }
@@ -78,7 +79,7 @@ extension Worker {
       logger.notice("the job is being worked on already", metadata: ["job": "\(id)"])
       await source.publish(JobEvent(event: .duplicate, id: id, workerId: ledger.worker.id.text))
     }
-    await offer.acknowledge()
+    await offer.acknowledge(job == nil ? .answered : .claimed)
     return job
   }
 
@@ -97,6 +98,7 @@ extension Worker {
   private func take(_ ticket: Ticket) async throws -> AcceptedJob? {
     let room = ledger.waitingRoom
     guard try !isAnswered(ticket) else {
+      logger.debug("its request was answered before: removing its ticket", metadata: ["job": "\(ticket.id)"])
       _ = try room.remove(ticket)
       return nil
     }
@@ -110,6 +112,7 @@ extension Worker {
       return nil
     }
     guard let claim = try ledger.claim(ticket.envelope, ticket.id) else { return nil }
+    logger.debug("taking up its ticket", metadata: ["job": "\(ticket.id)"])
     Checkpoint.ticketClaimed.reached()
     guard try room.remove(ticket) else {
       // Another worker had claimed it before, and its job is done by now.
@@ -119,12 +122,10 @@ extension Worker {
     return AcceptedJob(claim: claim, work: .run(definition, folder))
   }
 
-  /// Whether a claim or a result bears the ticket's request already.
+  /// Whether a result bears the ticket's request already. A claim that does says nothing: its holder may not have looked
+  /// at the ticket yet, and takes its absence for the job's end.
   private func isAnswered(_ ticket: Ticket) throws -> Bool {
-    let claims = try ledger.claimFiles(of: ticket.id)
-    let requestId = ticket.envelope.requestId
-    if claims.contains(where: { requestId.isSame(as: $0.record?.envelope.requestId.text) }) { return true }
-    return try requestId.isSame(as: storedResult(of: ticket.id)?.requestId)
+    try ticket.envelope.requestId.isSame(as: storedResult(of: ticket.id)?.requestId)
   }
 
   private func takeOver(_ stale: ClaimFile) async throws -> AcceptedJob? {

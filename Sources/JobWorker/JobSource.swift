@@ -31,12 +31,20 @@ public struct JobOffer: Sendable {
   public let request: JobRequest
   /// How it arrived.
   public let envelope: Envelope
-  /// Tells the source that the request is safe, and that it must not come again. Until then it would, if this worker
-  /// died. Returns when that is said.
-  public let acknowledge: @Sendable () async -> Void
+  /// Tells the source what became of the request, and that it must not come again: it is safe. Until then it would, if
+  /// this worker died. Returns when that is said.
+  public let acknowledge: @Sendable (Decision) async -> Void
+
+  /// What a worker does with a request.
+  public enum Decision: Sendable {
+    /// It has claimed the job: nothing more is to be offered to it.
+    case claimed
+    /// It has answered the request, and waits for the next.
+    case answered
+  }
 
   /// A request, and how to acknowledge it.
-  public init(request: JobRequest, envelope: Envelope, acknowledge: @escaping @Sendable () async -> Void) {
+  public init(request: JobRequest, envelope: Envelope, acknowledge: @escaping @Sendable (Decision) async -> Void) {
     self.request = request
     self.envelope = envelope
     self.acknowledge = acknowledge

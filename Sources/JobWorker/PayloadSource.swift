@@ -10,7 +10,7 @@ public final class PayloadSource: JobSource {
     let key = request.requestID ?? "dry-run:\(UInt64.random(in: 0 ... .max))"
     let envelope = Envelope(
       payload: String(decoding: payload, as: UTF8.self), topic: "", requestId: RequestID(key))
-    offer = Mutex(JobOffer(request: request, envelope: envelope) {})
+    offer = Mutex(JobOffer(request: request, envelope: envelope) { _ in })
   }
 
   /// The request, and then nothing more.

@@ -105,8 +105,10 @@ final class Mosquitto {
 
   func subscribe(_ filter: TopicFilter) throws(MQTTError) -> Int32 {
     var id: Int32 = 0
-    // With Retain As Published a retained message is known as one even when it arrives live (MQTT 5, section 3.8.3.1).
-    let options = options.version == .v5 ? Int32(MQTT_SUB_OPT_RETAIN_AS_PUBLISHED.rawValue) : 0
+    // A retained message is known as one even when it arrives live, and does not come again when what is subscribed
+    // already is subscribed once more (MQTT 5, section 3.8.3.1).
+    let flags = MQTT_SUB_OPT_RETAIN_AS_PUBLISHED.rawValue | MQTT_SUB_OPT_SEND_RETAIN_NEW.rawValue
+    let options = options.version == .v5 ? Int32(flags) : 0
     try check(
       mosquitto_subscribe_v5(handle, &id, filter.text, QoS.atLeastOnce.rawValue, options, nil),
       "subscribing to '\(filter.text)'")

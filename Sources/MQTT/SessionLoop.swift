@@ -35,12 +35,18 @@ final class SessionLoop {
   private var closing: [CheckedContinuation<Void, Never>] = []
   private var deferred: [Command] = []
   private var requests: [Int32: Request] = [:]
+  /// What is to be subscribed on every connection: brokers forget. Mosquitto 2.0 saves no shared subscription when it
+  /// restarts, and says all the same that the session is present.
+  private var subscriptions: [TopicFilter] = []
   private var publications: [Int32: Answer<ReasonCode>] = [:]
 
   private struct Request {
     let repeating: Command
-    let answer: Answer<Void>
+    /// `nil` when the session asks on its own account.
+    let answer: Answer<Void>?
     let doing: String
+    /// What a SUBSCRIBE asks for.
+    var filter: TopicFilter?
   }
 
   init(
@@ -137,10 +143,12 @@ final class SessionLoop {
       publications.removeValue(forKey: id)?.resume(returning: .success(code))
     case .subscribed(let id, let code):
       guard let request = requests.removeValue(forKey: id) else { return }
+      if !code.isFailure, let filter = request.filter, !subscriptions.contains(filter) { subscriptions.append(filter) }
       let error = MQTTError.refused("\(request.doing): the broker answers \(code); check the account's rights (ACL)")
-      request.answer.resume(returning: code.isFailure ? .failure(error) : .success(()))
+      guard let answer = request.answer else { return code.isFailure ? fail(error) : () }
+      answer.resume(returning: code.isFailure ? .failure(error) : .success(()))
     case .unsubscribed(let id):
-      requests.removeValue(forKey: id)?.answer.resume(returning: .success(()))
+      requests.removeValue(forKey: id)?.answer?.resume(returning: .success(()))
     case .message(let message, let packetID, let isRedelivery):
       undecided += 1
       let delivery = Delivery(
@@ -156,6 +164,8 @@ final class SessionLoop {
     opening.forEach { $0.resume(returning: .success(())) }
     opening = []
     events.yield(.connected(sessionPresent ? .resumed : .new))
+    // The broker knew nothing of these when the connection before this one was lost, or may have forgotten.
+    for filter in subscriptions { subscribe(filter, nil) }
     let commands = deferred
     deferred = []
     for command in commands { command(self) }
@@ -217,7 +227,7 @@ final class SessionLoop {
       giveUpAt = giveUpAfter.map { clock.now + $0 }
     }
     // What was asked of the lost connection is asked again of the next; publications the library repeats itself.
-    deferred = requests.values.map(\.repeating) + deferred
+    deferred = requests.values.filter { $0.answer != nil }.map(\.repeating) + deferred
     requests = [:]
     if !closing.isEmpty { return close(with: .closed) }
     guard error.isTransient else { return fail(error) }
@@ -255,7 +265,7 @@ final class SessionLoop {
     deferred = []
     // Deferred requests answer their callers themselves: they find the session closed.
     for command in lost { command(self) }
-    requests.values.forEach { $0.answer.resume(returning: .failure(error)) }
+    requests.values.forEach { $0.answer?.resume(returning: .failure(error)) }
     requests = [:]
     publications.values.forEach { $0.resume(returning: .failure(error)) }
     publications = [:]
@@ -283,15 +293,16 @@ extension SessionLoop {
     }
   }
 
-  func subscribe(_ filter: TopicFilter, _ answer: Answer<Void>) {
+  func subscribe(_ filter: TopicFilter, _ answer: Answer<Void>?) {
     let again: Command = { $0.subscribe(filter, answer) }
     whenConnected(again, orFail: answer) { () throws(MQTTError) in
       let id = try client.subscribe(filter)
-      requests[id] = Request(repeating: again, answer: answer, doing: "subscribing to '\(filter.text)'")
+      requests[id] = Request(repeating: again, answer: answer, doing: "subscribing to '\(filter.text)'", filter: filter)
     }
   }
 
   func unsubscribe(_ filter: TopicFilter, _ answer: Answer<Void>) {
+    subscriptions.removeAll { $0 == filter }
     let again: Command = { $0.unsubscribe(filter, answer) }
     whenConnected(again, orFail: answer) { () throws(MQTTError) in
       let id = try client.unsubscribe(filter)

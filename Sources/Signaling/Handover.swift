@@ -41,6 +41,7 @@ struct Handover: Sendable {
     }
     guard try await seat() == .free else { return .kept }
     try room.put(arrival.envelope, id)
+    logger.debug("put down for an idle worker", metadata: ["job": "\(id)"])
     Checkpoint.ticketWritten.reached()
     return .settled(id)
   }

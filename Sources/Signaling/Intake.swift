@@ -24,7 +24,8 @@ actor Intake {
   private var mode = Mode.offering
   private var session: Session?
   private var leaving: Task<Void, Never>?
-  private var isOffering = false
+  /// What the worker is asked to decide about.
+  private var offered: Delivery?
   private var lastNudge: ContinuousClock.Instant?
 
   init(
@@ -62,7 +63,7 @@ actor Intake {
       case .delivery(let delivery): await receive(delivery)
       case .failed(let error): signals.yield(.failed(error))
       case .connectionLost:
-        isOffering = false
+        offered = nil
         // A clean session is lost with its connection: there is nothing to come back for.
         if options.start == .clean, mode == .puttingDown { session.drop() }
       case .connected: break
@@ -79,7 +80,7 @@ actor Intake {
     }
     switch mode {
     case .offering where ledger.directory.isHalted: await halt()
-    case .offering where !isOffering: await offer(delivery)
+    case .offering where offered == nil: await offer(delivery)
     // One read can bring two messages, from a broker that ignores Receive Maximum or over TLS. Their PUBACKs leave
     // together, so the second must be safe before the first is acknowledged.
     case .offering, .puttingDown: await putDown(delivery)
@@ -96,11 +97,11 @@ actor Intake {
       return await acknowledge(delivery)
     }
     warn(about: arrival)
-    isOffering = true
+    offered = delivery
     signals.yield(
       .offer(
         .request(
-          JobOffer(request: arrival.request, envelope: arrival.envelope) { await self.decided(arrival.delivery) })))
+          JobOffer(request: arrival.request, envelope: arrival.envelope) { await self.decided(arrival.delivery, $0) })))
   }
 
   private func warn(about arrival: Arrival) {
@@ -119,8 +120,10 @@ actor Intake {
     }
   }
 
-  private func decided(_ delivery: Delivery) async {
-    isOffering = false
+  private func decided(_ delivery: Delivery, _ decision: JobOffer.Decision) async {
+    offered = nil
+    // Before the PUBACK leaves: what it makes the broker send must not be offered to a worker that has a job.
+    if decision == .claimed { stopOffering() }
     await acknowledge(delivery)
   }
 
@@ -133,17 +136,23 @@ actor Intake {
 
   /// The worker has a job now.
   func workerIsBusy() async {
-    guard mode == .offering else { return }
-    if options.start == .clean {
-      mode = .puttingDown
-      leaving = Task { await leaveGroup() }
-    } else if filter.shareName != nil {
-      mode = .puttingDown
-    } else {
-      mode = .closed
+    stopOffering()
+    guard mode == .puttingDown else {
       session?.drop()
       session = nil
+      return
     }
+    // The job came from the volume, and a request was offered meanwhile.
+    if let delivery = offered {
+      offered = nil
+      await putDown(delivery)
+    }
+    if options.start == .clean { leaving = Task { await leaveGroup() } }
+  }
+
+  private func stopOffering() {
+    guard mode == .offering else { return }
+    mode = options.start == .clean || filter.shareName != nil ? .puttingDown : .closed
   }
 
   /// Puts a request down where any worker of this kind can take it up, so that it does not wait behind this one's job.

@@ -1,0 +1,74 @@
+"""Runs the benchmark of file trees. See Benchmarks/run.sh."""
+
+import argparse
+import os
+import tempfile
+
+import parts
+import report
+import runs
+import trees
+
+PARTS = ["stage", "changes", "purge", "threads", "slow"]
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="Benchmarks/run.sh files", description=__doc__)
+    parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--results", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=7, help="how often each tool runs (default 7)")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"some of {','.join(PARTS)} (default: all)")
+    parser.add_argument("--trees", default="1,2,3,4", help="; ".join(f"{n}: {t}" for n, t in enumerate(trees.TREES, 1)))
+    parser.add_argument("--on", default="tmpfs,disk", help="tmpfs, disk or both")
+    parser.add_argument("--tmpfs", default="/dev/shm", help="a folder on a tmpfs (default /dev/shm)")
+    parser.add_argument("--disk", default=".build", help="a folder on the disk (default .build)")
+    return parser.parse_args()
+
+
+def main():
+    chosen = options()
+    wanted = chosen.parts.split(",")
+    names = [list(trees.TREES)[int(number) - 1] for number in chosen.trees.split(",")]
+    small = list(trees.TREES)[0]
+    sections, groups = [], []
+
+    def add(title, figures, base):
+        sections.append(report.table(title, figures, base))
+        print(sections[-1], flush=True)
+
+    for volume in chosen.on.split(","):
+        place = tempfile.mkdtemp(prefix="benchmark-", dir=chosen.tmpfs if volume == "tmpfs" else chosen.disk)
+        bench = runs.Bench(chosen.programs, f"{place}/work", volume)
+        try:
+            for name in names:
+                tree = trees.TREES[name]
+                if "stage" in wanted:
+                    figures = parts.stage(bench, tree, chosen.rounds)
+                    add(f"Copy {name}, {volume}", figures, "cp -a")
+                    groups.append((f"{name}, {volume}", figures))
+                if "changes" in wanted and tree["files"] >= 100:
+                    add(f"Find changes among {name}, {volume}", parts.changes(bench, tree, chosen.rounds),
+                        "floor: scan (C, 2 threads)")
+                if "purge" in wanted and tree["files"] >= 100:
+                    add(f"Remove {name}, {volume}", parts.purge(bench, tree, chosen.rounds), "rm -rf")
+            if "threads" in wanted:
+                add(f"Copy {small} with numbers of threads, {volume}",
+                    parts.threads(bench, trees.TREES[small], chosen.rounds), "adaptive")
+            if "slow" in wanted and volume == "tmpfs" and os.path.exists(f"{chosen.programs}/slowfs"):
+                tools, counts = parts.slow(bench, min(3, chosen.rounds))
+                add("Copy 1,000 files of 4 KiB from a volume with 1 ms added to each operation (FUSE)", tools, "cp -a")
+                add("The same with numbers of threads", counts, "adaptive")
+                groups.append(("1,000 files, slow volume", tools))
+        finally:
+            bench.close()
+            os.rmdir(place)
+
+    os.makedirs(chosen.results, exist_ok=True)
+    if groups:
+        with open(f"{chosen.results}/file-trees.svg", "w") as out:
+            out.write(report.plot(groups))
+    with open(f"{chosen.results}/file-trees.md", "w") as out:
+        out.write(report.markdown(sections, chosen.rounds, "file-trees.svg"))
+
+
+main()

@@ -1,0 +1,126 @@
+import MQTT
+import Testing
+import TestSupport
+
+/// What the worker's promise rests on, held against the installed libmosquitto and mosquitto: a PUBACK leaves when the
+/// caller says so, and not before.
+@Suite struct WithheldAcknowledgementTests {
+  private func options(_ broker: Broker, _ version: ProtocolVersion) -> SessionOptions {
+    var options = broker.sessionOptions("worker-01")
+    options.version = version
+    options.sessionExpiry = 3600
+    options.receiveMaximum = 1
+    return options
+  }
+
+  /// A session with three messages queued for it.
+  private func queueThree(_ broker: Broker, _ version: ProtocolVersion) async throws {
+    try await Session.withSession(options(broker, version), logger: silent) { session in
+      try await session.subscribe(try TopicFilter("jobs/pending"))
+    }
+    try await broker.publish([.init("jobs/pending", "1"), .init("jobs/pending", "2"), .init("jobs/pending", "3")])
+  }
+
+  @Test(arguments: [ProtocolVersion.v5, .v311])
+  func messageThatWasNotAcknowledgedComesAgain(_ version: ProtocolVersion) async throws {
+    try await Broker.running { broker in
+      try await queueThree(broker, version)
+      let first = try Session(options(broker, version), logger: silent)
+      let delivery = try await Reading(first).delivery()
+      #expect(delivery.message.text == "1")
+      #expect(!delivery.isRedelivery)
+      first.drop()
+      try await broker.logged("Client worker-01 closed its connection")
+      #expect(broker.logged("Received PUBACK from worker-01") == 0)
+      #expect(try await broker.sessions()["worker-01"]?.queued == 3)
+
+      let second = try Session(options(broker, version), logger: silent)
+      let reading = Reading(second)
+      let again = try await reading.delivery()
+      #expect(again.message.text == "1")
+      #expect(again.isRedelivery)
+      #expect(again.packetID == delivery.packetID)
+      second.drop()
+    }
+  }
+
+  @Test(arguments: [ProtocolVersion.v5, .v311])
+  func messageThatWasAcknowledgedNeverComesAgain(_ version: ProtocolVersion) async throws {
+    try await Broker.running { broker in
+      try await queueThree(broker, version)
+      for expected in ["1", "2", "3"] {
+        let session = try Session(options(broker, version), logger: silent)
+        let delivery = try await Reading(session).delivery()
+        #expect(delivery.message.text == expected)
+        await delivery.acknowledge()
+        session.drop()
+      }
+      try await broker.session(of: "worker-01") { $0?.queued == 0 }
+    }
+  }
+
+  @Test func nothingElseLeavesWhileADeliveryIsUndecided() async throws {
+    try await Broker.running { broker in
+      try await queueThree(broker, .v5)
+      let session = try Session(options(broker, .v5), logger: silent)
+      let delivery = try await Reading(session).delivery()
+      let seen = try await broker.collect("reports")
+      session.send(Message("reports", "from the held session"))
+      // Whoever comes later is served, so the held message would have been there by now.
+      try await broker.publish("reports", "from another")
+      try await seen.message { $0.text == "from another" }
+      #expect(seen.messages.count == 1)
+      #expect(broker.logged("Received PUBACK from worker-01") == 0)
+      await delivery.acknowledge()
+      try await seen.message { $0.text == "from the held session" }
+      try await broker.logged("Received PUBACK from worker-01")
+      session.drop()
+    }
+  }
+
+  @Test func furtherMessagesStayInTheSessionWhileOneIsHeld() async throws {
+    try await Broker.running { broker in
+      try await queueThree(broker, .v5)
+      let session = try Session(options(broker, .v5), logger: silent)
+      let reading = Reading(session)
+      let delivery = try await reading.delivery()
+      #expect(try await broker.sessions()["worker-01"]?.queued == 3)
+      #expect(broker.logged("Sending PUBLISH to worker-01") == 1)
+      await delivery.acknowledge()
+      #expect(try await reading.delivery().message.text == "2")
+      session.drop()
+      try await broker.session(of: "worker-01") { $0?.queued == 2 }
+    }
+  }
+
+  @Test func disconnectWithAnUndecidedDeliveryKeepsItWithTheBroker() async throws {
+    try await Broker.running { broker in
+      try await queueThree(broker, .v5)
+      let session = try Session(options(broker, .v5), logger: silent)
+      _ = try await Reading(session).delivery()
+      await session.disconnect()
+      try await broker.logged("Client worker-01 closed its connection")
+      #expect(try await broker.sessions()["worker-01"]?.queued == 3)
+    }
+  }
+
+  @Test func lateAcknowledgementOfALostConnectionSaysNothingOfTheNext() async throws {
+    try await Broker.running { broker in
+      try await queueThree(broker, .v5)
+      let session = try Session(options(broker, .v5), logger: silent)
+      let reading = Reading(session)
+      let stale = try await reading.delivery()
+      try await broker.restart()
+      // The loop reads nothing while the delivery is undecided; once it is decided it finds the connection gone.
+      await stale.acknowledge()
+      let again = try await reading.delivery()
+      #expect(again.message.text == "1")
+      #expect(again.isRedelivery)
+      await stale.acknowledge()
+      #expect(try await broker.sessions()["worker-01"]?.queued == 3)
+      await again.acknowledge()
+      #expect(try await reading.delivery().message.text == "2")
+      session.drop()
+    }
+  }
+}

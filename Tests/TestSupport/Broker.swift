@@ -1,0 +1,250 @@
+import Foundation
+import Glibc
+import Synchronization
+public import SystemPackage
+
+/// A real mosquitto of a test's own, on a free port of 127.0.0.1.
+public final class Broker: Sendable {
+  /// What it keeps when it ends.
+  public enum Persistence: Sendable {
+    /// Nothing.
+    case none
+    /// All, when it is stopped in order; ``Broker/sessions()`` reads it, too.
+    case onExit
+    /// All but what happened in its last second, so that even a killed broker comes back with it.
+    case everySecond
+  }
+
+  /// How it is configured (mosquitto.conf(5)).
+  public struct Options: Sendable {
+    /// What it keeps.
+    public var persistence = Persistence.onExit
+    /// Further lines of the configuration, as in `max_inflight_messages 1`. `%d` is the broker's folder.
+    public var lines: [String] = []
+    /// Files made in the broker's folder before it starts, for the lines to name: ACLs, passwords, certificates.
+    public var files: [String: String] = [:]
+    /// Who may connect besides the test's own clients.
+    public var anonymous = Anonymous.allowed
+
+    /// A broker that takes everybody and keeps everything when it stops.
+    public init() {}
+
+    /// The same with further lines.
+    public init(_ lines: String...) {
+      self.lines = lines
+    }
+
+    /// The same with the rights that `rules` give (acl_file in mosquitto.conf(5)); the test's own clients have the user
+    /// name `test` and all rights.
+    public static func acl(_ rules: String) -> Options {
+      var options = Options("acl_file %d/acl")
+      options.files["acl"] = "\(rules)\n\nuser test\ntopic readwrite #\ntopic read $SYS/#\n"
+      return options
+    }
+
+    /// A broker that refuses these subscriptions; an ACL file cannot, mosquitto looks at it only when it delivers. Such
+    /// a broker takes clients without a user name only.
+    public static func refusingSubscriptions(to filters: String...) -> Options {
+      var options = Options(
+        "plugin \(dynamicSecurityPlugin)", "plugin_opt_config_file %d/dynamic-security.json")
+      let rules = filters.map { filter -> JSON in
+        ["acltype": "subscribeLiteral", "topic": .string(filter), "priority": 1, "allow": false]
+      }
+      let rights = ["publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"].map { ($0, JSON.bool(true)) }
+      let configuration: JSON = [
+        "defaultACLAccess": .object(Dictionary(uniqueKeysWithValues: rights)), "anonymousGroup": "everybody",
+        "clients": [], "groups": [["groupname": "everybody", "roles": [["rolename": "limited"]], "clients": []]],
+        "roles": [["rolename": "limited", "acls": .array(rules)]],
+      ]
+      options.files["dynamic-security.json"] = configuration.text
+      options.clients = .withoutUserName
+      return options
+    }
+
+    var clients = Clients.test
+  }
+
+  /// How the test's own clients connect.
+  enum Clients {
+    case test, withoutUserName
+  }
+
+  /// Whether a client needs a password.
+  public enum Anonymous: Sendable {
+    /// It does not.
+    case allowed
+    /// It does: `test` with `test`, or one of `users`.
+    case refused(users: [String: String])
+  }
+
+  /// The port that it listens on, the same after a restart. Outside of the range from which the kernel takes ports for
+  /// outgoing connections, so that nobody takes it meanwhile.
+  public let port: UInt16
+  /// Its folder: configuration, persistence, log.
+  public let folder: FilePath
+  let options: Options
+  private let marker: [String: String]
+  private let process = Mutex<ChildProcess?>(nil)
+
+  /// A broker with its files in `folder`; ``start()`` starts it. `marker` becomes its environment.
+  public init(_ options: Options = Options(), in folder: FilePath, marker: [String: String] = [:]) throws {
+    self.options = options
+    self.folder = folder
+    self.marker = marker
+    port = try freePort()
+    try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
+    for (name, text) in options.files {
+      try text.write(toFile: folder.appending(name).string, atomically: true, encoding: .utf8)
+    }
+    try writeConfiguration()
+  }
+
+  /// Its URL.
+  public var url: String { "mqtt://127.0.0.1:\(port)" }
+
+  private var configuration: FilePath { folder.appending("mosquitto.conf") }
+  var database: FilePath { folder.appending("mosquitto.db") }
+
+  private func writeConfiguration() throws {
+    var lines = ["listener \(port) 127.0.0.1", "log_type all", "log_dest stderr"]
+    // Started by root it would become the user mosquitto, who cannot write here.
+    if let user = getpwuid(geteuid()) { lines.append("user \(String(cString: user.pointee.pw_name))") }
+    switch options.persistence {
+    case .none: lines.append("persistence false")
+    case .onExit: lines += ["persistence true", "persistence_location \(folder)/"]
+    case .everySecond:
+      lines += ["persistence true", "persistence_location \(folder)/", "autosave_interval 1"]
+    }
+    switch options.anonymous {
+    case .allowed: lines.append("allow_anonymous true")
+    case .refused(let users):
+      lines += ["allow_anonymous false", "password_file \(folder)/passwords"]
+      try writePasswords(users.merging(["test": "test"]) { $1 })
+    }
+    lines += options.lines.map { $0.replacingOccurrences(of: "%d", with: folder.string) }
+    try (lines.joined(separator: "\n") + "\n").write(toFile: configuration.string, atomically: true, encoding: .utf8)
+  }
+
+  private func writePasswords(_ users: [String: String]) throws {
+    let file = folder.appending("passwords")
+    let lines = users.map { "\($0.key):\($0.value)\n" }.joined()
+    try lines.write(toFile: file.string, atomically: true, encoding: .utf8)
+    let hashing = try ChildProcess(
+      installed("mosquitto_passwd"), ["-U", file.string], environment: [:], directory: folder,
+      files: folder.appending("passwd"))
+    while hashing.end == nil { usleep(1000) }
+  }
+
+  /// Starts it, and waits until it listens.
+  public func start() async throws {
+    try await eventually("a mosquitto on port \(port)") {
+      let before = log.utf8.count
+      let process = try ChildProcess(
+        installed("mosquitto"), ["-c", configuration.string], environment: marker, directory: folder,
+        files: folder.appending("mosquitto"))
+      self.process.withLock { $0 = process }
+      try await eventually("mosquitto to start or end") {
+        process.end != nil || log.utf8.dropFirst(before).contains(" running")
+      }
+      guard let end = process.end else { return true }
+      let said = String(log.utf8.dropFirst(before)) ?? ""
+      guard said.contains("Address already in use") else { throw WaitedInVain("mosquitto ended with \(end): \(said)") }
+      return false
+    }
+  }
+
+  /// Ends it in order: what it is to keep is on disk.
+  public func stop() async throws {
+    guard let process = process.withLock({ $0 }) else { return }
+    process.send(SIGCONT)
+    process.send(SIGTERM)
+    try await process.end()
+  }
+
+  /// Ends it at once.
+  public func kill() async throws {
+    guard let process = process.withLock({ $0 }) else { return }
+    process.send(SIGKILL)
+    try await process.end()
+  }
+
+  /// Stops it and starts it again on the same port with what it kept.
+  public func restart() async throws {
+    try await stop()
+    try await start()
+  }
+
+  /// Holds it: connections stay, nothing is answered.
+  public func freeze() async throws {
+    let process = process.withLock { $0 }
+    process?.send(SIGSTOP)
+    try await process?.stopped()
+  }
+
+  /// Lets it go on.
+  public func thaw() {
+    process.withLock { $0 }?.send(SIGCONT)
+  }
+
+  /// Its log, with every packet that comes and goes: `Received PUBACK from worker-01 (Mid: 1, RC:0)`.
+  public var log: String {
+    let data = FileManager.default.contents(atPath: folder.appending("mosquitto.err").string) ?? Data()
+    return String(decoding: data, as: UTF8.self)
+  }
+
+  /// How many lines of the log hold `text`.
+  public func logged(_ text: String) -> Int {
+    log.split(separator: "\n").count { $0.contains(text) }
+  }
+
+  /// Waits until that many lines of the log hold `text`.
+  public func logged(_ text: String, times count: Int = 1, within limit: Duration = patience) async throws {
+    try await eventually("\(count) × '\(text)' in the broker's log", within: limit) { logged(text) >= count }
+  }
+
+  /// Tells the process to write its database now, and waits until that is done.
+  func save() async throws {
+    let before = inode(database)
+    process.withLock { $0 }?.send(SIGUSR1)
+    try await eventually("the broker to write its database") { inode(database) != before }
+  }
+}
+
+extension String.UTF8View.SubSequence {
+  fileprivate func contains(_ text: String) -> Bool {
+    String(Substring(self)).contains(text)
+  }
+}
+
+/// The file's identity with its time: a file written anew may get the number of the one before.
+private func inode(_ path: FilePath) -> [Int]? {
+  var status = stat()
+  guard stat(path.string, &status) == 0 else { return nil }
+  return [Int(status.st_ino), status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
+}
+
+private func freePort() throws -> UInt16 {
+  for _ in 0..<1000 {
+    let port = UInt16.random(in: 20000..<32000)
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let code = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    if code == 0 { return port }
+  }
+  throw WaitedInVain("no port between 20000 and 32000 is free")
+}
+
+/// Where Debian, Ubuntu and others put it.
+private var dynamicSecurityPlugin: String {
+  let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
+  let files = folders.map { "\($0)/mosquitto_dynamic_security.so" }
+  return files.first { access($0, R_OK) == 0 } ?? files[0]
+}

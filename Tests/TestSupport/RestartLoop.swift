@@ -1,0 +1,69 @@
+public import Glibc
+import Synchronization
+
+/// Starts a worker again at once whenever it exits, as a container engine does with `restart: always`.
+public final class RestartLoop: Sendable {
+  /// The worker's id.
+  public let id: String
+  private let start: @Sendable () throws -> WorkerProcess
+  private let state: Mutex<State>
+
+  private struct State {
+    var current: WorkerProcess
+    var ends: [ProcessEnd] = []
+    var isStopped = false
+    var failure: (any Error)?
+  }
+
+  init(_ id: String, _ start: @escaping @Sendable () throws -> WorkerProcess) throws {
+    self.id = id
+    self.start = start
+    state = Mutex(State(current: try start()))
+    Task { await run() }
+  }
+
+  private func run() async {
+    while true {
+      let end = await current.process.ended()
+      let goesOn = state.withLock { state in
+        state.ends.append(end)
+        guard !state.isStopped else { return false }
+        do { state.current = try start() } catch {
+          state.failure = error
+          state.isStopped = true
+        }
+        return !state.isStopped
+      }
+      guard goesOn else { return }
+    }
+  }
+
+  /// The life that runs now, or the last one.
+  public var current: WorkerProcess { state.withLock { $0.current } }
+
+  /// How the lives before this one ended.
+  public var ends: [ProcessEnd] { state.withLock { $0.ends } }
+
+  /// How many lives were begun.
+  public var lives: Int { state.withLock { $0.ends.count } + (current.process.end == nil ? 1 : 0) }
+
+  /// Kills the life that runs now; the next begins at once.
+  public func kill() { current.process.send(SIGKILL) }
+
+  /// Starts no further life; the one that runs goes on.
+  public func finish() {
+    state.withLock { $0.isStopped = true }
+  }
+
+  /// Starts no further life, ends this one with `signal`, and waits for its end.
+  @discardableResult
+  public func stop(_ signal: Int32 = SIGTERM) async throws -> ProcessEnd {
+    finish()
+    current.process.send(SIGCONT)
+    current.process.send(signal)
+    return try await current.end()
+  }
+
+  /// What kept the last life from being started.
+  var failure: (any Error)? { state.withLock { $0.failure } }
+}

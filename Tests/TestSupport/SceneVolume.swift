@@ -1,0 +1,111 @@
+import Foundation
+import Glibc
+public import MQTT
+public import SystemPackage
+
+/// What a controller does in a scene, and what lies on the volume.
+extension Scene {
+  /// Puts a job folder on the volume, with its files by relative path.
+  @discardableResult
+  public func job(_ id: String, steps: [JSON], _ files: [String: String] = [:]) throws -> FilePath {
+    try job(id, ["steps": .array(steps)], files)
+  }
+
+  /// Puts a job folder with this job.json on the volume.
+  @discardableResult
+  public func job(_ id: String, _ definition: JSON, _ files: [String: String] = [:]) throws -> FilePath {
+    let folder = jobs.appending(id)
+    for (path, text) in files { try write(text, folder.pushing(FilePath(path))) }
+    try write(definition.text, folder.appending("job.json"))
+    return folder
+  }
+
+  /// Writes a file, with the folders above it.
+  public func write(_ text: String, _ path: FilePath) throws {
+    try FileManager.default.createDirectory(
+      atPath: path.removingLastComponent().string, withIntermediateDirectories: true)
+    try text.write(toFile: path.string, atomically: false, encoding: .utf8)
+  }
+
+  /// Publishes `{"id": …}`, with further keys if any, and returns the PUBACK's reason code.
+  @discardableResult
+  public func send(
+    _ id: String, _ more: [String: JSON] = [:], on topic: String = "jobs/pending",
+    properties: MessageProperties = MessageProperties()
+  ) async throws -> ReasonCode {
+    let request = JSON.object(more.merging(["id": .string(id)]) { $1 })
+    return try await broker.publish(topic, request.text, properties: properties)
+  }
+
+  /// Collects the result messages from now on.
+  public func results() async throws -> Collector { try await broker.collect("jobs/results/#") }
+
+  /// Collects the events from now on.
+  public func events() async throws -> Collector { try await broker.collect("jobs/events/#") }
+
+  /// The text of a file below the job's folder; `nil` when there is none.
+  public func text(_ id: String, _ path: String) -> String? {
+    data(jobs.appending(id).pushing(FilePath(path))).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// The log of a step so far.
+  public func log(_ id: String, step: Int = 0) -> String { text(id, "results/step_\(step).log") ?? "" }
+
+  /// The job's result.json; `null` while there is none.
+  public func result(_ id: String) -> JSON {
+    data(jobs.appending(id).appending("results/result.json")).flatMap { try? JSON($0) } ?? .null
+  }
+
+  /// Waits for the job's result.json.
+  @discardableResult
+  public func awaitResult(_ id: String, within limit: Duration = patience) async throws -> JSON {
+    try await eventually("results/result.json of \(id)", within: limit) {
+      let result = result(id)
+      return result == .null ? nil : result
+    }
+  }
+
+  /// The relative paths of all that lies below `folder`, folders with a `/` at the end.
+  public func listing(_ folder: FilePath) -> Set<String> {
+    let entries = FileManager.default.enumerator(atPath: folder.string)
+    var paths: Set<String> = []
+    while let path = entries?.nextObject() as? String {
+      let isFolder = entries?.fileAttributes?[.type] as? FileAttributeType == .typeDirectory
+      paths.insert(isFolder ? path + "/" : path)
+    }
+    return paths
+  }
+
+  /// What lies on the volume, less what workers tell each other.
+  public var volume: Set<String> { listing(jobs).filter { !$0.hasPrefix(".worker/") } }
+
+  /// The names of the claims.
+  public var claims: [String] { names(jobs.appending(".worker/claims")) }
+
+  /// The claims with their records, by name.
+  public var claimRecords: [String: JSON] {
+    let folder = jobs.appending(".worker/claims")
+    return Dictionary(
+      uniqueKeysWithValues: claims.map { ($0, data(folder.appending($0)).flatMap { try? JSON($0) } ?? .null) })
+  }
+
+  /// The waiting requests, as `<filter>/<ticket>`.
+  public var tickets: [String] {
+    let room = jobs.appending(".worker/waiting")
+    return names(room).flatMap { filter in names(room.appending(filter)).map { "\(filter)/\($0)" } }
+  }
+
+  /// The names of the members' files.
+  public var members: [String] { names(jobs.appending(".worker/members")) }
+
+  /// The workspaces, and the locks beside them.
+  public var workspacesLeft: [String] {
+    listing(workspaces).filter { $0 != ".worker/" && (!$0.hasPrefix(".worker/") || $0.hasSuffix(".lock")) }.sorted()
+  }
+
+  private func names(_ folder: FilePath) -> [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: folder.string)) ?? []).sorted()
+  }
+
+  private func data(_ path: FilePath) -> Data? { FileManager.default.contents(atPath: path.string) }
+}

@@ -1,0 +1,101 @@
+import Foundation
+public import Glibc
+public import SystemPackage
+
+/// One life of the built mqtt-fs-worker, with an environment of its own.
+public final class WorkerProcess: Sendable {
+  /// The process.
+  public let process: ChildProcess
+  /// Its worker id.
+  public let id: String
+  private let broker: Broker
+  private let subscriptionsBefore: Int
+
+  init(_ process: ChildProcess, id: String, broker: Broker, subscriptionsBefore: Int) {
+    self.process = process
+    self.id = id
+    self.broker = broker
+    self.subscriptionsBefore = subscriptionsBefore
+  }
+
+  /// The executable, beside the running test bundle.
+  public static var executable: FilePath {
+    get throws {
+      let bundle = FilePath(try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+      let file = bundle.removingLastComponent().appending("mqtt-fs-worker")
+      guard access(file.string, X_OK) == 0 else { throw WaitedInVain("\(file) is not built; run swift build") }
+      return file
+    }
+  }
+
+  /// Its process id.
+  public var pid: pid_t { process.pid }
+
+  /// Sends a signal.
+  public func send(_ signal: Int32) { process.send(signal) }
+
+  /// Kills it (SIGKILL), stopped or not, and waits for its end.
+  public func kill() async throws {
+    process.send(SIGKILL)
+    try await process.end()
+  }
+
+  /// Stops it where it is (SIGSTOP).
+  public func freeze() async throws {
+    process.send(SIGSTOP)
+    try await process.stopped()
+  }
+
+  /// Lets it go on (SIGCONT) after ``freeze()`` or a checkpoint.
+  public func thaw() { process.send(SIGCONT) }
+
+  /// Waits until it has stopped itself at the checkpoint that it was started with.
+  public func reachesCheckpoint(within limit: Duration = patience) async throws {
+    try await process.stopped(within: limit)
+  }
+
+  /// Waits until the broker has taken its subscription.
+  public func listens(within limit: Duration = patience) async throws {
+    do {
+      try await eventually("the subscription of \(id)", within: limit) {
+        if let end = process.end { throw WaitedInVain("\(id) ended with \(end) before it subscribed") }
+        return broker.subscriptions(of: id) > subscriptionsBefore
+      }
+    } catch let error as WaitedInVain {
+      throw WaitedInVain("\(error); it wrote:\n\(log.suffix(4000))")
+    }
+  }
+
+  /// Waits for its end.
+  @discardableResult
+  public func end(within limit: Duration = patience) async throws -> ProcessEnd {
+    try await process.end(within: limit)
+  }
+
+  /// Waits until its log holds `text`.
+  public func says(_ text: String, within limit: Duration = patience) async throws {
+    do {
+      try await eventually("'\(text)' in the log of \(id)", within: limit) { log.contains(text) }
+    } catch let error as WaitedInVain {
+      throw WaitedInVain("\(error); it wrote:\n\(log.suffix(4000))")
+    }
+  }
+
+  /// What it has written to stderr.
+  public var log: String { process.errors }
+
+  /// What it has written to stdout.
+  public var output: String { process.output }
+
+  /// What is in the log, line by line.
+  public var logLines: [JSON] {
+    log.split(separator: "\n").compactMap { try? JSON(Data($0.utf8)) }
+  }
+}
+
+extension Broker {
+  /// How often the client `id` has subscribed to something.
+  func subscriptions(of id: String) -> Int {
+    log.split(separator: "\n").count { $0.hasSuffix("Sending SUBACK to \(id)") }
+  }
+}
