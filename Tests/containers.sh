@@ -7,7 +7,7 @@
 #
 # Environment (defaults): ENGINE (docker), COMPOSE (docker compose), the images SWIFT_IMAGE, BASE_IMAGE and
 # MOSQUITTO_IMAGE as in compose.yaml, and BUILD_OPTIONS, further options of `$ENGINE build`. With podman:
-#   ENGINE=podman COMPOSE=podman-compose Tests/containers.sh
+#   ENGINE=podman COMPOSE="podman-compose --in-pod=false" Tests/containers.sh
 # Containers, networks and volumes are removed at the end; the worker's image stays.
 set -eu
 
@@ -67,6 +67,18 @@ on_volume() {
 start() {
   compose up -d --no-build --scale "worker=$1"
   await 60 has_sessions "$1" || fail "$1 workers should have a session with the broker"
+}
+
+# Takes workers away until $1 are left, as Docker's compose does at a smaller scale. podman-compose leaves them all: there
+# the newest are stopped and removed here.
+shrink() {
+  compose up -d --no-build --no-recreate --scale "worker=$1"
+  for container in $(containers worker); do
+    if [ "$("$engine" inspect -f '{{index .Config.Labels "com.docker.compose.container-number"}}' "$container")" -gt "$1" ]; then
+      "$engine" stop -t 30 "$container" >/dev/null
+      "$engine" rm -v "$container" >/dev/null
+    fi
+  done
 }
 
 has_sessions() {
@@ -225,7 +237,7 @@ chaos() {
 
   say "From 4 workers to 2"
   for container in $(containers worker); do echo "$container $(host_name "$container")"; done >"$scratch/names"
-  compose up -d --no-build --no-recreate --scale worker=2
+  shrink 2
   await 60 two_workers || fail "2 workers should be left"
   for n in $(seq 41 60); do signal "$n"; done
   await 300 has_results 60 || fail "60 results expected"
