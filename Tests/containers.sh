@@ -7,7 +7,7 @@
 #
 # Environment (defaults): ENGINE (docker), COMPOSE (docker compose), the images SWIFT_IMAGE, BASE_IMAGE and
 # MOSQUITTO_IMAGE as in compose.yaml, and BUILD_OPTIONS, further options of `$ENGINE build`. With podman:
-#   ENGINE=podman COMPOSE=podman-compose Tests/containers.sh
+#   ENGINE=podman COMPOSE="podman-compose --in-pod=false" Tests/containers.sh
 # Containers, networks and volumes are removed at the end; the worker's image stays.
 set -eu
 
@@ -69,12 +69,20 @@ start() {
   await 60 has_sessions "$1" || fail "$1 workers should have a session with the broker"
 }
 
-has_sessions() {
-  [ "$(count worker)" = "$1" ] || return 1
-  log=$("$engine" logs "$(containers broker)" 2>&1)
+# Takes workers away until $1 are left, as Docker's compose does at a smaller scale. podman-compose leaves them all: there
+# the newest are stopped and removed here.
+shrink() {
+  compose up -d --no-build --no-recreate --scale "worker=$1"
   for container in $(containers worker); do
-    echo "$log" | grep -q "as worker-$(host_name "$container") " || return 1
+    if [ "$("$engine" inspect -f '{{index .Config.Labels "com.docker.compose.container-number"}}' "$container")" -gt "$1" ]; then
+      "$engine" stop -t 30 "$container" >/dev/null
+      "$engine" rm -v "$container" >/dev/null
+    fi
   done
+}
+
+has_sessions() {
+  [ "$(echo 'find /jobs/.worker/members -name "worker-*.json" | wc -l' | on_volume)" = "$1" ]
 }
 
 show_logs() {
@@ -95,7 +103,9 @@ clean_up() {
   for container in $(containers worker -a) $(containers broker -a); do
     "$engine" rm -f -v "$container" >/dev/null || true
   done
-  "$engine" volume rm -f "${project}_jobs" "${project}_broker" >/dev/null 2>&1 || true
+  for volume in $("$engine" volume ls -q --filter "name=$project"); do
+    "$engine" volume rm -f "$volume" >/dev/null 2>&1 || true
+  done
   "$engine" network rm "${project}_default" >/dev/null 2>&1 || true
   rm -rf "$scratch"
   exit "$status"
@@ -227,7 +237,7 @@ chaos() {
 
   say "From 4 workers to 2"
   for container in $(containers worker); do echo "$container $(host_name "$container")"; done >"$scratch/names"
-  compose up -d --no-build --no-recreate --scale worker=2
+  shrink 2
   await 60 two_workers || fail "2 workers should be left"
   for n in $(seq 41 60); do signal "$n"; done
   await 300 has_results 60 || fail "60 results expected"
