@@ -46,7 +46,7 @@ let package = Package(
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
-        "MQTT", "JobWorker", "Signaling", system, logging,
+        "CLinux", "MQTT", "JobWorker", "Signaling", system, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],

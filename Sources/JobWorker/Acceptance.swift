@@ -23,6 +23,8 @@ extension Worker {
   /// Waits for a job and claims it: first what the volume offers, then what arrives.
   func accept() async throws -> AcceptedJob? {
     while let offer = try await source.next() {
+      // As PID 1 of a container this process inherits what others leave behind, also while no step runs.
+      ProcessTree.reapOrphans()
       let job =
         switch offer {
         case .request(let offer): try await accept(offer)

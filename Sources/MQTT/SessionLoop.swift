@@ -134,11 +134,11 @@ final class SessionLoop {
   private func take(_ event: Mosquitto.Event) {
     switch event {
     case .connected(let code, let sessionPresent):
-      code.rawValue == 0 ? accepted(sessionPresent) : refused(code)
+      if code.rawValue == 0 { accepted(sessionPresent) } else { refusal = MQTTError(refusing: options, code) }
     case .disconnected(let code):
       guard isOpen else { return }
       if !closing.isEmpty && code == 0 { return close(with: .closed) }
-      connectionEnded(disconnection(code))
+      connectionEnded(MQTTError(disconnecting: options, code) ?? client.error(code, errno: errno))
     case .published(let id, let code):
       publications.removeValue(forKey: id)?.resume(returning: .success(code))
     case .subscribed(let id, let code):
@@ -169,38 +169,6 @@ final class SessionLoop {
     let commands = deferred
     deferred = []
     for command in commands { command(self) }
-  }
-
-  private func refused(_ code: ReasonCode) {
-    let broker = "broker \(options.host):\(options.port)"
-    switch code.rawValue {
-    case 4, 5, 0x86, 0x87, 0x8A, 0x8C:
-      refusal = .refused("\(broker) refuses the connection: \(connackText(code)); check user name, password and ACL")
-    case 1, 0x84:
-      refusal = .unsupported("\(broker) does not speak MQTT \(options.version); try --protocol-version 4")
-    case 2, 0x85:
-      refusal = .unsupported("\(broker) does not take the client id '\(options.clientID)'")
-    default:
-      refusal = .unreachable("\(broker) answers: \(connackText(code))")
-    }
-  }
-
-  private func connackText(_ code: ReasonCode) -> String {
-    switch code.rawValue {
-    case 4: "bad user name or password"
-    case 5: "not authorized"
-    default: "\(code)"
-    }
-  }
-
-  private func disconnection(_ code: Int32) -> MQTTError {
-    if code == Int32(ReasonCode.sessionTakenOver.rawValue) {
-      return .clientIDInUse("the broker gave the session of client id '\(options.clientID)' to another connection")
-    }
-    guard code >= 0x80 else { return client.error(code, errno: errno) }
-    let reason = ReasonCode(rawValue: UInt8(clamping: code))
-    let text = "broker \(options.host):\(options.port) ended the connection: \(reason)"
-    return reason == .notAuthorized ? .refused(text) : .unreachable(text)
   }
 
   // MARK: Connecting and losing the connection

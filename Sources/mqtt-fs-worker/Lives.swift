@@ -8,16 +8,19 @@ struct Lives {
   /// How many jobs are to be done in all; 0 for no end.
   private let wanted: Int
   private let done: Int
+  private let environment: Environment
   private static let counter = "MQTT_FS_WORKER_JOBS_DONE"
 
   init(wanted: Int, _ environment: Environment) {
     self.wanted = wanted
+    self.environment = environment
     done = environment[Lives.counter].flatMap { Int($0) } ?? 0
   }
 
   /// Starts the next life if there is to be one; then this does not return. Throws when the program cannot be started.
   func startNext() throws {
     guard wanted == 0 || done + 1 < wanted else { return }
+    Secrets.restore(environment)
     setenv(Lives.counter, "\(done + 1)", 1)
     let arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) } + [nil]
     execv("/proc/self/exe", arguments)

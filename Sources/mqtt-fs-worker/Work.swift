@@ -41,7 +41,9 @@ struct Work: AsyncParsableCommand {
       try await DryRun(payload: FilePath(payload ?? "./test-payload.json"), setup: setup).run()
     } else {
       guard payload == nil else { throw ValidationError("--payload is for --dry-run only") }
-      try await MQTTRun(broker, work, setup, environment).run()
+      let run = try MQTTRun(broker, work, setup, environment)
+      Secrets.wipe()
+      try await run.run()
     }
   }
 }

@@ -106,95 +106,19 @@ public struct Members: Sendable {
     return try lease.hasExpired(path)
   }
 
-  fileprivate func write(_ member: Member, _ path: FilePath) throws(VolumeError) {
+  func write(_ member: Member, _ path: FilePath) throws(VolumeError) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let bytes = try? encoder.encode(member) else { throw VolumeError("encoding", path, .invalidArgument) }
     try DurableFile.replace(path, Array(bytes))
   }
 
-  fileprivate func read(_ path: FilePath) throws(VolumeError) -> Member? {
+  func read(_ path: FilePath) throws(VolumeError) -> Member? {
     guard let bytes = try DurableFile.read(path) else { return nil }
     return try? JSONDecoder().decode(Member.self, from: Data(bytes))
   }
 
-  fileprivate func file(of worker: String) -> FilePath { folder.appending("\(worker).json") }
-}
-
-/// This worker's place among the members, kept by a lease.
-public final class Membership: Sendable {
-  private let member: Member
-  private let members: Members
-  private let path: FilePath
-  private let file: FileDescriptor
-  private let keeper: LeaseKeeper
-
-  fileprivate init(_ member: Member, _ members: Members, _ path: FilePath) throws(VolumeError) {
-    self.member = member
-    self.members = members
-    self.path = path
-    do {
-      file = try FileDescriptor.open(path, .readWrite, options: .closeOnExec)
-    } catch {
-      throw VolumeError("opening", path, errno(error))
-    }
-    keeper = members.lease.keeping(file, {})
-  }
-
-  deinit {
-    keeper.cancel()
-    try? file.close()
-  }
-
-  /// Says how this process ended: whether the worker comes back. The lease runs from now.
-  public func end(_ state: Member.State) throws(VolumeError) {
-    keeper.cancel()
-    var member = member
-    member.state = state
-    try members.write(member, path)
-  }
-
-  /// Removes the file: there is no session any more.
-  public func resign() throws(VolumeError) {
-    keeper.cancel()
-    try DurableFile.remove(path)
-  }
-}
-
-/// The exclusive right to empty the session of a member that is gone.
-public final class Adoption: Sendable {
-  /// Whose session it is.
-  public let member: Member
-  private let members: Members
-  private let path: FilePath
-  private let file: FileDescriptor
-  private let keeper: LeaseKeeper
-
-  fileprivate init(_ member: Member, _ members: Members, _ path: FilePath, _ file: FileDescriptor) {
-    self.member = member
-    self.members = members
-    self.path = path
-    self.file = file
-    keeper = members.lease.keeping(file, {})
-  }
-
-  deinit {
-    keeper.cancel()
-    try? file.close()
-  }
-
-  /// The session is empty and gone: removes the member, unless its owner came back meanwhile.
-  public func complete() throws(VolumeError) {
-    let file = members.file(of: member.worker)
-    if try members.read(file)?.process == member.process { try DurableFile.remove(file) }
-    try abandon()
-  }
-
-  /// Leaves the member to the next.
-  public func abandon() throws(VolumeError) {
-    keeper.cancel()
-    try DurableFile.remove(path)
-  }
+  func file(of worker: String) -> FilePath { folder.appending("\(worker).json") }
 }
 
 extension Ledger {

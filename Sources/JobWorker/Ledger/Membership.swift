@@ -1,0 +1,41 @@
+import SystemPackage
+
+/// This worker's place among the members, kept by a lease.
+public final class Membership: Sendable {
+  private let member: Member
+  private let members: Members
+  private let path: FilePath
+  private let file: FileDescriptor
+  private let keeper: LeaseKeeper
+
+  init(_ member: Member, _ members: Members, _ path: FilePath) throws(VolumeError) {
+    self.member = member
+    self.members = members
+    self.path = path
+    do {
+      file = try FileDescriptor.open(path, .readWrite, options: .closeOnExec)
+    } catch {
+      throw VolumeError("opening", path, errno(error))
+    }
+    keeper = members.lease.keeping(file, {})
+  }
+
+  deinit {
+    keeper.cancel()
+    try? file.close()
+  }
+
+  /// Says how this process ended: whether the worker comes back. The lease runs from now.
+  public func end(_ state: Member.State) throws(VolumeError) {
+    keeper.cancel()
+    var member = member
+    member.state = state
+    try members.write(member, path)
+  }
+
+  /// Removes the file: there is no session any more.
+  public func resign() throws(VolumeError) {
+    keeper.cancel()
+    try DurableFile.remove(path)
+  }
+}
