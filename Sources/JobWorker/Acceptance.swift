@@ -43,7 +43,7 @@ extension Worker {
     Checkpoint.received.reached()
     if let stored = try storedResult(of: id), offer.envelope.requestId.isSame(as: stored.requestId) {
       logger.info("the request was answered before; publishing its result again", metadata: ["job": "\(id)"])
-      try await source.publish(ResultMessage(result: stored, tail: nil), answering: offer.envelope)
+      try await publish(ResultMessage(result: stored, tail: nil), answering: offer.envelope)
       await offer.acknowledge(.answered)
       return nil
     }
@@ -67,7 +67,7 @@ extension Worker {
   private func reject(_ id: JobID, _ envelope: Envelope, _ reason: InvalidJob) async throws {
     logger.warning("rejected: \(reason)", metadata: ["job": "\(id)"])
     let worker = ledger.worker.id.text
-    try await source.publish(
+    try await publish(
       ResultMessage.rejected(id: id, error: reason.description, workerID: worker), answering: envelope)
     await source.publish(JobEvent(event: .rejected, id: id, workerId: worker, error: reason.description))
   }

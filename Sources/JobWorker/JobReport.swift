@@ -16,6 +16,8 @@ struct JobReport: Sendable {
   var decisive: StepResult?
   /// The end of that step's log.
   var tail: String?
+  /// Why steps were ended, or not started, that would have run.
+  var stoppedBy: StopReason?
   /// The job as a whole took longer than it may.
   var isTimedOut = false
   private let started = ContinuousClock.now
@@ -28,13 +30,9 @@ struct JobReport: Sendable {
       requestId: claim.envelope.requestId.text)
   }
 
-  /// Runs `body` and notes how long it took, on the monotonic clock.
-  mutating func timing<T>(
-    _ part: any WritableKeyPath<JobTiming, Int?> & Sendable, _ body: (inout JobReport) async throws -> T
-  ) async throws -> T {
-    let start = ContinuousClock.now
-    defer { result.timing[keyPath: part] = (ContinuousClock.now - start).milliseconds }
-    return try await body(&self)
+  /// Notes how long a part took, on the monotonic clock.
+  mutating func took(_ part: any WritableKeyPath<JobTiming, Int?> & Sendable, _ duration: Duration) {
+    result.timing[keyPath: part] = duration.milliseconds
   }
 
   mutating func add(_ changes: Changes) {
@@ -62,19 +60,20 @@ struct JobReport: Sendable {
     result.error = failure.description
   }
 
-  /// The job was given up: `attempt` counts the one that only says so.
-  mutating func giveUp(after deaths: Int) {
+  /// The result of a job over which `deaths` workers died.
+  consuming func lost(after deaths: Int) -> JobResult {
     result.status = .lost
     result.exitCode = nil
     result.error = "its worker died \(deaths) time\(deaths == 1 ? "" : "s") over the job, and no attempt is left"
+    return close()
   }
 
   /// Decides the status: what the worker could not do comes before what stopped it, and that before a step's failure.
-  mutating func finish(stoppedBy reason: StopReason?) -> JobResult {
+  mutating func finish() -> JobResult {
     if result.phase != nil {
       result.status = .error
       result.exitCode = 125
-    } else if let reason {
+    } else if let reason = stoppedBy {
       result.status = .canceled
       result.reason = reason.rawValue
       result.exitCode = decisive?.exitCode ?? 143
@@ -92,7 +91,7 @@ struct JobReport: Sendable {
   }
 
   /// Stamps the end.
-  mutating func close() -> JobResult {
+  private mutating func close() -> JobResult {
     result.timing.end = Timestamp.now.description
     result.timing.durationMs = (ContinuousClock.now - started).milliseconds
     return result

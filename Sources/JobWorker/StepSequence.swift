@@ -26,12 +26,14 @@ struct StepSequence {
       if deadline.map({ ContinuousClock.now >= $0 }) ?? false { report.isTimedOut = true }
       let isEnding = report.decisive != nil || report.isTimedOut || stop.level > .none
       guard !isEnding || step.always, stop.level < .kill else {
+        if report.decisive == nil { report.stoppedBy = report.stoppedBy ?? stop.reason }
         report.steps.append(StepResult(skipped: step, index))
         continue
       }
       let log = try results.log(index, limit: settings.maxLogBytes)
       let result = try await run(step, index, log, with: runner, isEnding ? nil : deadline, &report)
       report.steps.append(result)
+      if result.status == .canceled { report.stoppedBy = report.stoppedBy ?? stop.reason }
       if result.status != .success, !step.continueOnError, report.decisive == nil {
         report.decisive = result
         report.tail = String(decoding: log.tail(4096), as: UTF8.self)

@@ -1,6 +1,4 @@
-import FileTree
 public import Logging
-import SystemPackage
 
 /// A one-shot worker: it takes one job, sees it through, and is done.
 ///
@@ -54,144 +52,60 @@ public struct Worker: Sendable {
 
   private func perform(_ job: AcceptedJob) async throws -> JobResult {
     switch job.work {
-    case .run(let definition, let folder):
-      return try await carryOut(job, definition, folder)
-    case .publish(let result):
-      try await deliver(result, of: job, .written(tail: nil))
-      return result
-    case .giveUp(let folder):
-      var report = JobReport(job.claim.record, worker: ledger.worker)
-      report.giveUp(after: job.claim.record.attempt - 1)
-      let result = report.close()
-      try ResultsFolder.prepare(in: folder).write(result)
-      try await deliver(result, of: job, .written(tail: nil))
-      return result
+    case .run(let definition, let folder): try await carryOut(job, JobRun(job, definition, folder, self))
+    case .publish(let result): try await deliver(ResultMessage(result: result, tail: nil), result, of: job)
+    case .giveUp(let folder): try await giveUp(job, folder)
     }
   }
 
-  private func carryOut(
-    _ job: AcceptedJob, _ definition: JobDefinition, _ folder: JobFolder
-  ) async throws -> JobResult {
-    var report = JobReport(job.claim.record, worker: ledger.worker)
-    let results: ResultsFolder
+  /// The job from its claim, which is acknowledged by now, to its end.
+  private func carryOut(_ job: AcceptedJob, _ run: JobRun) async throws -> JobResult {
+    var run = run
     do {
-      results = try ResultsFolder.prepare(in: folder)
-    } catch {
-      report.fail(error)
-      let result = report.finish(stoppedBy: nil)
-      try await deliver(result, of: job, .unwritten)
-      return result
-    }
-    let workspace = await carryOut(job, definition, folder, results, &report)
-    let result = report.finish(stoppedBy: stop.reason)
-    do {
+      await run.stage()
+      await run.runSteps()
+      await run.sync()
       try fence(job.claim)
-      try results.write(result)
-      Checkpoint.resultWritten.reached()
-      try await deliver(result, of: job, .written(tail: report.tail))
+      let result = try run.writeResult()
+      _ = try await deliver(run.message(result), result, of: job)
+      await run.purge()
+      return result
     } catch {
-      await purge(workspace)
+      await run.purge()
       throw error
     }
-    await purge(workspace)
-    return result
-  }
-
-  /// Stages, runs and syncs; what goes wrong on the way is in the report.
-  private func carryOut(
-    _ job: AcceptedJob, _ definition: JobDefinition, _ folder: JobFolder, _ results: ResultsFolder,
-    _ report: inout JobReport
-  ) async -> Workspace? {
-    var workspace: Workspace?
-    do {
-      if job.claim.record.attempt > 1 { try await endRemains(in: results) }
-      let made = try makeWorkspace(job.claim.record.id)
-      workspace = made
-      let snapshot = try await report.timing(\.stageMs) { _ in try await made.stage(folder) }
-      report.skipped += snapshot.skipped.map(SkippedPath.init)
-      await source.publish(job.event(.started, ledger.worker))
-      Checkpoint.started.reached()
-      let steps = StepSequence(
-        definition: definition, claim: job.claim.record, workspace: made, results: results, settings: settings,
-        stop: stop
-      ) { [source] step in
-        let claim = job.claim.record
-        await source.publish(JobEvent(step: step, id: claim.id, workerId: claim.worker, attempt: claim.attempt))
-      }
-      do {
-        try await report.timing(\.runMs) { report in try await steps.run(into: &report) }
-      } catch let failure as JobFailure {
-        report.fail(failure)
-      }
-      try await report.timing(\.syncMs) { report in try await sync(made, snapshot, folder, results, &report) }
-    } catch let failure as JobFailure {
-      report.fail(failure)
-    } catch {
-      report.fail(JobFailure(.run, "\(error)"))
-    }
-    return workspace
-  }
-
-  /// No two attempts of a job are at work at once: what an earlier one left running on this host ends before this starts.
-  private func endRemains(in results: ResultsFolder) async throws {
-    try await onThread { ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)") }
-  }
-
-  private func makeWorkspace(_ id: JobID) throws(JobFailure) -> Workspace {
-    do {
-      return try workspaces.make(id)
-    } catch {
-      throw JobFailure(.stage, "\(error)")
-    }
-  }
-
-  /// What cannot be removed now is removed by the next worker on this host.
-  private func purge(_ workspace: Workspace?) async {
-    do {
-      try await workspace?.purge()
-    } catch {
-      logger.warning("the workspace is left behind: \(error)")
-    }
-  }
-
-  private func sync(
-    _ workspace: Workspace, _ snapshot: Snapshot, _ folder: JobFolder, _ results: ResultsFolder,
-    _ report: inout JobReport
-  ) async throws {
-    do {
-      let changes = try await workspace.changes(since: snapshot, folder)
-      report.add(changes)
-      report.add(try await results.export(changes, from: workspace))
-    } catch {
-      throw JobFailure(.sync, "copying changed files to \(results.path): \(error)")
-    }
-  }
-
-  /// Whether a result stands in the job's results/, and what the message tells of its failed step.
-  private enum Record {
-    case written(tail: String?)
-    case unwritten
   }
 
   /// Publishes, and only then lets go of the job.
-  private func deliver(_ result: JobResult, of job: AcceptedJob, _ record: Record) async throws {
+  private func deliver(_ message: ResultMessage, _ result: JobResult, of job: AcceptedJob) async throws -> JobResult {
     try fence(job.claim)
-    var message = ResultMessage(result: result, tail: nil)
-    switch record {
-    case .written(let tail): message.tail = tail
-    case .unwritten: message.manifestFile = nil
-    }
     try await publish(message, answering: job.claim.record.envelope)
     Checkpoint.published.reached()
     await source.publish(job.event(.completed, ledger.worker))
     try ledger.release(job.claim)
     Checkpoint.released.reached()
+    return result
+  }
+
+  /// Answers for a job that no attempt is left of.
+  private func giveUp(_ job: AcceptedJob, _ folder: JobFolder) async throws -> JobResult {
+    let result = JobReport(job.claim.record, worker: ledger.worker).lost(after: job.claim.record.attempt - 1)
+    var message = ResultMessage(result: result, tail: nil)
+    do {
+      try ResultsFolder.prepare(in: folder).write(result)
+    } catch let failure as JobFailure {
+      logger.error("\(failure)")
+      message.manifestFile = nil
+    }
+    return try await deliver(message, result, of: job)
   }
 
   /// Waits for the result to arrive as long as it takes, but only for the grace once the worker is asked to stop.
-  private func publish(_ message: ResultMessage, answering envelope: Envelope) async throws {
+  func publish(_ message: ResultMessage, answering envelope: Envelope) async throws {
     let patience = Task { [stop, source, grace = settings.grace] in
       await stop.raised()
+      // That a job is canceled does not make its result less worth waiting for.
+      while stop.reason == .canceled, stop.level < .kill { try await Task.sleep(for: .milliseconds(200)) }
       try await Task.sleep(for: grace)
       await source.close()
     }

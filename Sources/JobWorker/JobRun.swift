@@ -1,0 +1,129 @@
+import FileTree
+import Logging
+
+/// What a job's attempt consists of between its claim and its result: a results folder, a workspace, the steps, and what
+/// they leave. What goes wrong on the way is noted in the report, and what can still be done after it is done.
+struct JobRun {
+  private let job: AcceptedJob
+  private let definition: JobDefinition
+  private let folder: JobFolder
+  private let worker: Worker
+  private var report: JobReport
+  private var results: ResultsFolder?
+  private var workspace: Workspace?
+  private var snapshot: Snapshot?
+
+  init(_ job: AcceptedJob, _ definition: JobDefinition, _ folder: JobFolder, _ worker: Worker) {
+    self.job = job
+    self.definition = definition
+    self.folder = folder
+    self.worker = worker
+    report = JobReport(job.claim.record, worker: worker.ledger.worker)
+  }
+
+  /// The end of the decisive step's log.
+  var tail: String? { report.tail }
+
+  /// Makes results/ and the workspace, and copies the job's folder into it.
+  mutating func stage() async {
+    await noting(\.stageMs) { run throws in
+      let results = try ResultsFolder.prepare(in: run.folder)
+      run.results = results
+      if run.job.claim.record.attempt > 1 { try await run.endRemains(in: results) }
+      let workspace = try run.makeWorkspace()
+      run.workspace = workspace
+      let snapshot = try await workspace.stage(run.folder)
+      run.snapshot = snapshot
+      run.report.skipped += snapshot.skipped.map(SkippedPath.init)
+    }
+  }
+
+  /// Runs the steps, unless staging failed.
+  mutating func runSteps() async {
+    guard let results, let workspace, snapshot != nil else { return }
+    let source = worker.source
+    let claim = job.claim.record
+    await source.publish(job.event(.started, worker.ledger.worker))
+    Checkpoint.started.reached()
+    let steps = StepSequence(
+      definition: definition, claim: claim, workspace: workspace, results: results, settings: worker.settings,
+      stop: worker.stop
+    ) { step in
+      await source.publish(JobEvent(step: step, id: claim.id, workerId: claim.worker, attempt: claim.attempt))
+    }
+    await noting(\.runMs) { run in try await steps.run(into: &run.report) }
+  }
+
+  /// Copies what changed into results/, whatever became of the steps.
+  mutating func sync() async {
+    guard let results, let workspace, let snapshot else { return }
+    await noting(\.syncMs) { run throws in
+      do {
+        let changes = try await workspace.changes(since: snapshot, run.folder)
+        run.report.add(changes)
+        run.report.add(try await results.export(changes, from: workspace))
+      } catch {
+        throw JobFailure(.sync, "copying changed files to \(results.path): \(error)")
+      }
+    }
+  }
+
+  /// Puts result.json in place, if there is a place.
+  mutating func writeResult() throws(VolumeError) -> JobResult {
+    var result = report.finish()
+    guard let results else { return result }
+    do {
+      try results.restore([], &report)
+      result.skipped = report.skipped
+    } catch {
+      worker.logger.warning("\(error)")
+    }
+    try results.write(result)
+    Checkpoint.resultWritten.reached()
+    return result
+  }
+
+  /// The message that tells of the result.
+  func message(_ result: JobResult) -> ResultMessage {
+    var message = ResultMessage(result: result, tail: report.tail)
+    if results == nil { message.manifestFile = nil }
+    return message
+  }
+
+  /// Removes the workspace. What cannot be removed now is removed by the next worker on this host.
+  func purge() async {
+    do {
+      try await workspace?.purge()
+    } catch {
+      worker.logger.warning("the workspace is left behind: \(error)")
+    }
+  }
+
+  /// No two attempts of a job are at work at once: what an earlier one left running on this host ends before this starts.
+  private func endRemains(in results: ResultsFolder) async throws {
+    try await onThread { ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)") }
+  }
+
+  private func makeWorkspace() throws(JobFailure) -> Workspace {
+    do {
+      return try worker.workspaces.make(job.claim.record.id)
+    } catch {
+      throw JobFailure(.stage, "\(error)")
+    }
+  }
+
+  /// Runs one part, notes how long it took and, if it failed, why.
+  private mutating func noting(
+    _ part: any WritableKeyPath<JobTiming, Int?> & Sendable, _ body: (inout JobRun) async throws -> Void
+  ) async {
+    let start = ContinuousClock.now
+    do {
+      try await body(&self)
+    } catch let failure as JobFailure {
+      report.fail(failure)
+    } catch {
+      report.fail(JobFailure(.run, "\(error)"))
+    }
+    report.took(part, ContinuousClock.now - start)
+  }
+}
