@@ -158,6 +158,27 @@ import Testing
     }
   }
 
+  @Test func resultThatIsRefusedExitsWith77AndStaysForTheNext() async throws {
+    let rules = "user limited\ntopic readwrite jobs/pending\ntopic write jobs/events/#"
+    try await Scene.play(broker: .acl(rules)) { scene in
+      try scene.job("job", steps: ["echo run >> $JOB_RESULTS_DIR/../runs"])
+      let results = try await scene.results()
+      let worker = try scene.worker(environment: ["MQTT_USERNAME": "limited"])
+      try await worker.listens()
+      try await scene.send("job")
+      #expect(try await worker.end() == .code(77))
+      #expect(worker.log.contains("'jobs/results/job'"))
+      #expect(scene.result("job")["status"] == "success")
+      #expect(results.messages.isEmpty)
+
+      // It finds the claim, publishes, and has dealt with its one job.
+      let next = try scene.worker(environment: ["MQTT_USERNAME": "test"])
+      #expect(try await next.end() == .code(0))
+      try await results.message { $0.json["status"] == "success" }
+      #expect(scene.text("job", "runs") == "run\n")
+    }
+  }
+
   @Test func helpShowsEveryOption() async throws {
     try await Scene.play(.down) { scene in
       for arguments in [["--help"], ["-h"], ["help"], ["work", "--help"]] {

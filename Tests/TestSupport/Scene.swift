@@ -107,12 +107,12 @@ public final class Scene: Sendable {
   ) throws -> WorkerProcess {
     var environment = environment.merging(extra) { $1 }
     environment["MQTT_FS_WORKER_STOP_AT"] = checkpoint
-    let before = broker.subscriptions(of: id)
+    let before = broker.logSize
     let process = try start(
       WorkerProcess.executable,
       ["-u", broker.url, "-i", id, "-t", topic, "-j", jobs.string, "-w", workspaces.string] + arguments,
       environment: environment, name: id)
-    let worker = WorkerProcess(process, id: id, broker: broker, subscriptionsBefore: before)
+    let worker = WorkerProcess(process, id: id, broker: broker, startOfLog: before)
     stage.withLock { $0.workers.append(worker) }
     return worker
   }
@@ -134,7 +134,7 @@ public final class Scene: Sendable {
   ) async throws -> (end: ProcessEnd, output: String, errors: String) {
     let process = try start(
       WorkerProcess.executable, arguments, environment: environment.merging(extra) { $1 }, in: directory, name: "run")
-    let worker = WorkerProcess(process, id: "run", broker: broker, subscriptionsBefore: 0)
+    let worker = WorkerProcess(process, id: "run", broker: broker, startOfLog: 0)
     stage.withLock { $0.workers.append(worker) }
     return (try await process.end(within: limit), process.output, process.errors)
   }
@@ -163,11 +163,12 @@ public final class Scene: Sendable {
   /// Asks everything to leave, and says what did not.
   private func leave(_ allowed: Leftovers) async -> [String] {
     var leftovers: [String] = []
-    let (workers, loops) = stage.withLock { ($0.workers, $0.loops) }
-    for loop in loops {
+    for loop in stage.withLock({ $0.loops }) {
       loop.finish()
       if let failure = loop.failure { leftovers.append("the restart loop of \(loop.id) broke: \(failure)") }
     }
+    // Only now: a loop may have begun one more life.
+    let workers = stage.withLock { $0.workers }
     for worker in workers where worker.process.end == nil {
       if ProcessEntry.state(of: worker.pid) == "T" {
         leftovers.append("worker \(worker.id) was left stopped")

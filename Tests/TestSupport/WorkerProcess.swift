@@ -9,13 +9,13 @@ public final class WorkerProcess: Sendable {
   /// Its worker id.
   public let id: String
   private let broker: Broker
-  private let subscriptionsBefore: Int
+  private let startOfLog: Int
 
-  init(_ process: ChildProcess, id: String, broker: Broker, subscriptionsBefore: Int) {
+  init(_ process: ChildProcess, id: String, broker: Broker, startOfLog: Int) {
     self.process = process
     self.id = id
     self.broker = broker
-    self.subscriptionsBefore = subscriptionsBefore
+    self.startOfLog = startOfLog
   }
 
   /// The executable, beside the running test bundle.
@@ -59,7 +59,7 @@ public final class WorkerProcess: Sendable {
     do {
       try await eventually("the subscription of \(id)", within: limit) {
         if let end = process.end { throw WaitedInVain("\(id) ended with \(end) before it subscribed") }
-        return broker.subscriptions(of: id) > subscriptionsBefore
+        return broker.logged("Sending SUBACK to \(id)\n", from: startOfLog) > 0
       }
     } catch let error as WaitedInVain {
       throw WaitedInVain("\(error); it wrote:\n\(log.suffix(4000))")
@@ -90,12 +90,5 @@ public final class WorkerProcess: Sendable {
   /// What is in the log, line by line.
   public var logLines: [JSON] {
     log.split(separator: "\n").compactMap { try? JSON(Data($0.utf8)) }
-  }
-}
-
-extension Broker {
-  /// How often the client `id` has subscribed to something.
-  func subscriptions(of id: String) -> Int {
-    log.split(separator: "\n").count { $0.hasSuffix("Sending SUBACK to \(id)") }
   }
 }

@@ -1,0 +1,90 @@
+import JobWorker
+import TestSupport
+import Testing
+
+@testable import MQTT
+@testable import Signaling
+
+@Suite struct ControlTests {
+  private func rejection(_ id: String?) throws -> ResultMessage {
+    ResultMessage.rejected(id: try id.map { try JobID($0) }, error: "no such thing", workerID: "worker-01")
+  }
+
+  private func envelope(_ responseTopic: String? = nil) -> Envelope {
+    Envelope(
+      payload: "{}", topic: "jobs/pending", requestId: RequestID("1"), responseTopic: responseTopic,
+      correlationData: [1, 2])
+  }
+
+  private func withControl(
+    _ broker: Broker, user: String? = nil, _ body: (Control) async throws -> Void
+  ) async throws {
+    var options = broker.sessionOptions("worker-01-control")
+    if let user { options.credentials = Credentials(username: user, password: nil) }
+    let control = Control(
+      try Session(options, giveUpAfter: patience, logger: silent), topics: Topics(results: "jobs/results"),
+      retention: .expiring(seconds: 60), workerID: "worker-01", logger: silent)
+    try await control.open()
+    try await body(control)
+    await control.close()
+  }
+
+  @Test func rejectionOfAnUnknownJobGoesToItsOwnTopic() async throws {
+    try await Broker.running { broker in
+      let bus = try await broker.collect("jobs/#")
+      try await withControl(broker) { try await $0.publish(try rejection(nil), answering: envelope()) }
+      let message = try await bus.message(on: "jobs/rejected")
+      #expect(message.retention == .notRetained)
+      #expect(message.properties.contentType == "application/json")
+      #expect(message.properties.correlationData == [1, 2])
+      #expect(message.json["error"] == "no such thing")
+    }
+  }
+
+  @Test func senderIsAnsweredWhereItWaits() async throws {
+    try await Broker.running { broker in
+      let bus = try await broker.collect("#")
+      try await withControl(broker) { try await $0.publish(try rejection("a"), answering: envelope("replies/1")) }
+      try await bus.message(on: "jobs/results/a")
+      let answer = try await bus.message(on: "replies/1")
+      #expect(answer.properties.correlationData == [1, 2])
+      #expect(bus.messages.count == 2)
+    }
+  }
+
+  @Test func senderThatWaitsOnTheResultsTopicIsAnsweredOnce() async throws {
+    try await Broker.running { broker in
+      let bus = try await broker.collect("#")
+      try await withControl(broker) {
+        try await $0.publish(try rejection("a"), answering: envelope("jobs/results/a"))
+      }
+      try await broker.publish("end", "")
+      try await bus.message(on: "end")
+      #expect(bus.messages(on: "jobs/results/a").count == 1)
+    }
+  }
+
+  @Test func publicationThatIsRefusedNamesItsTopic() async throws {
+    try await Broker.running(.acl("user worker\ntopic write elsewhere/#")) { broker in
+      try await withControl(broker, user: "worker") { control in
+        do {
+          try await control.publish(try rejection("a"), answering: envelope())
+          Issue.record("the broker took it")
+        } catch MQTTError.refused(let text) {
+          #expect(text.contains("'jobs/results/a'"))
+        }
+      }
+    }
+  }
+
+  @Test func retainedRequestIsCleared() async throws {
+    try await Broker.running { broker in
+      try await broker.publish("jobs/pending", "{}", .retained)
+      try await withControl(broker) { await $0.clearRetained("jobs/pending") }
+      let late = try await broker.collect("jobs/pending")
+      try await broker.publish("jobs/pending", "next")
+      try await late.message { $0.text == "next" }
+      #expect(late.messages.count == 1)
+    }
+  }
+}
