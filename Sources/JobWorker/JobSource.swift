@@ -7,6 +7,9 @@ public protocol JobSource: Sendable {
   /// Called once, when the worker has a job: nothing that still arrives may be lost or kept waiting behind it.
   func workerIsBusy() async
 
+  /// Jobs that somebody wants canceled, whoever works on them.
+  var cancellations: AsyncStream<JobID> { get }
+
   /// Tells whoever listens what happens to a job. Best effort.
   func publish(_ event: JobEvent) async
 

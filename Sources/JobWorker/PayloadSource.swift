@@ -24,6 +24,9 @@ public final class PayloadSource: JobSource {
   /// Nothing else can arrive.
   public func workerIsBusy() async {}
 
+  /// Nobody can ask for that; a signal can.
+  public var cancellations: AsyncStream<JobID> { AsyncStream { $0.finish() } }
+
   /// Nobody listens to events.
   public func publish(_ event: JobEvent) async {}
 

@@ -39,6 +39,10 @@ public struct Worker: Sendable {
       guard (try? ledger.isSuperseded(claim)) == true else { return }
       stop.raise(.kill, reason: .superseded)
     }
+    let cancellation = Task { [source, stop, id = job.claim.record.id] in
+      for await canceled in source.cancellations where canceled == id { stop.raise(.terminate, reason: .canceled) }
+    }
+    defer { cancellation.cancel() }
     await source.workerIsBusy()
     do {
       return .finished(try await perform(job))

@@ -236,8 +236,21 @@ final class Mosquitto {
         nextIsRedelivery = text[range.upperBound...].hasPrefix("1")
       }
     } else if level == MOSQ_LOG_ERR {
-      errors = errors.suffix(3) + [text]
+      errors = errors.suffix(3) + [text] + (text.contains("certificate verify failed") ? [verification] : [])
     }
+  }
+
+  /// Why OpenSSL does not accept the broker's certificate. The library knows and does not tell; it has OpenSSL loaded, so
+  /// that is asked by name and not linked (SSL_get_verify_result(3)).
+  private var verification: String {
+    typealias Result = @convention(c) (UnsafeRawPointer) -> Int
+    typealias Text = @convention(c) (Int) -> UnsafePointer<CChar>
+    guard let connection = mosquitto_ssl_get(handle), let result = dlsym(nil, "SSL_get_verify_result"),
+      let text = dlsym(nil, "X509_verify_cert_error_string")
+    else { return "the broker's certificate is not accepted" }
+    let code = unsafeBitCast(result, to: Result.self)(connection)
+    return "the broker's certificate is not accepted: "
+      + String(cString: unsafeBitCast(text, to: Text.self)(code))
   }
 }
 

@@ -1,4 +1,4 @@
-import JobWorker
+public import JobWorker
 public import Logging
 public import MQTT
 
@@ -15,19 +15,23 @@ public final class Control: Sendable {
   let topics: Topics
   private let session: Session
   private let retention: ResultRetention
-  private let workerID: String
   private let logger: Logger
+  private let worker: WorkerID
+  private let cancels: AsyncStream<JobID>.Continuation
+  /// Jobs that somebody wants canceled.
+  let cancellations: AsyncStream<JobID>
   private let nudges: AsyncStream<Void>.Continuation
   /// A nudge from another worker: something waits on the volume.
   let nudged: AsyncStream<Void>
 
   /// Publishes over `session`, which must be used by nobody else.
-  public init(_ session: Session, topics: Topics, retention: ResultRetention, workerID: String, logger: Logger) {
+  public init(_ session: Session, topics: Topics, retention: ResultRetention, worker: WorkerID, logger: Logger) {
     self.session = session
     self.topics = topics
     self.retention = retention
-    self.workerID = workerID
+    self.worker = worker
     self.logger = logger
+    (cancellations, cancels) = AsyncStream.makeStream()
     (nudged, nudges) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
@@ -36,14 +40,14 @@ public final class Control: Sendable {
     try await session.connected()
   }
 
-  /// Hears nudges from now on, and tells what ends the session. A broker that does not allow nudges costs a worker no
-  /// more than the wait for its next look.
+  /// Hears nudges and commands from now on, and tells what ends the session. A broker that does not allow nudges costs a
+  /// worker no more than the wait for its next look; one that does not allow commands, that they do not reach it.
   func listen(onFailure report: @escaping @Sendable (MQTTError) -> Void) {
     Task { [session, nudges] in
       for await event in session.events {
         switch event {
         case .delivery(let delivery):
-          if delivery.message.topic == Topics.waiting { nudges.yield() }
+          hear(delivery.message)
           await delivery.acknowledge()
         case .failed(let error): report(error)
         case .connected, .connectionLost: break
@@ -51,11 +55,31 @@ public final class Control: Sendable {
       }
       nudges.finish()
     }
-    Task { [session, logger] in
+    Task { [session, topics, worker, logger] in
+      for topic in [Topics.waiting, topics.cancel, topics.commands(for: worker)] {
+        do {
+          try await session.subscribe(try TopicFilter(topic))
+        } catch MQTTError.closed {
+          return
+        } catch {
+          logger.info("nobody can reach this worker on '\(topic)': \(error)")
+        }
+      }
+    }
+  }
+
+  private func hear(_ message: Message) {
+    if message.topic == Topics.waiting {
+      nudges.yield()
+    } else if let id = topics.canceled(by: message.topic) {
+      cancels.yield(id)
+    } else if message.topic == topics.commands(for: worker) {
       do {
-        try await session.subscribe(try TopicFilter(Topics.waiting))
+        switch try WorkerCommand(payload: message.payload) {
+        case .cancel(let id): cancels.yield(id)
+        }
       } catch {
-        logger.info("nudges from other workers cannot be heard: \(error)")
+        logger.warning("refused a command on '\(message.topic)': \(error)")
       }
     }
   }
@@ -104,10 +128,10 @@ public final class Control: Sendable {
 
   /// Answers a request that is not run.
   func reject(_ reason: InvalidJob, answering envelope: Envelope) async throws {
-    let message = ResultMessage.rejected(id: reason.id, error: reason.description, workerID: workerID)
+    let message = ResultMessage.rejected(id: reason.id, error: reason.description, workerID: worker.text)
     try await publish(message, answering: envelope)
     if let id = reason.id {
-      publish(JobEvent(event: .rejected, id: id, workerId: workerID, error: reason.description))
+      publish(JobEvent(event: .rejected, id: id, workerId: worker.text, error: reason.description))
     }
   }
 

@@ -24,6 +24,8 @@ actor Intake {
   private var mode = Mode.offering
   private var session: Session?
   private var leaving: Task<Void, Never>?
+  private var isReceiving = false
+  private var closing: CheckedContinuation<Void, Never>?
   /// What the worker is asked to decide about.
   private var offered: Delivery?
   private var lastNudge: ContinuousClock.Instant?
@@ -74,8 +76,14 @@ actor Intake {
   // MARK: Idle
 
   private func receive(_ delivery: Delivery) async {
+    isReceiving = true
+    defer {
+      isReceiving = false
+      closing?.resume()
+      closing = nil
+    }
     // An empty message clears a retained one.
-    if delivery.message.payload.isEmpty || control.topics.areOfWorkers(delivery.message.topic) {
+    if delivery.message.payload.isEmpty || control.topics.areReserved(delivery.message.topic) {
       return await delivery.acknowledge()
     }
     switch mode {
@@ -218,6 +226,8 @@ actor Intake {
     if options.start == .clean, mode == .offering { leaving = Task { await leaveGroup() } }
     await leaving?.value
     mode = .closed
+    // A request that is being put down is acknowledged first: it would come again, and its result go out twice.
+    if isReceiving { await withCheckedContinuation { closing = $0 } }
     await session?.disconnect()
     session = nil
   }

@@ -125,6 +125,9 @@ public final class MQTTJobSource: JobSource {
     await intake.workerIsBusy()
   }
 
+  /// What is asked for on the topics for that.
+  public var cancellations: AsyncStream<JobID> { control.cancellations }
+
   /// Publishes an event without waiting.
   public func publish(_ event: JobEvent) async {
     control.publish(event)

@@ -20,9 +20,22 @@ public struct Topics: Sendable {
   /// Where what happens to a job is told.
   public func events(of id: JobID) -> String { "\(base)events/\(id)" }
 
-  /// Whether workers publish to `topic`: what comes back from there, under a filter like `jobs/#`, is no request.
-  func areOfWorkers(_ topic: String) -> Bool {
-    topic == rejected || ["\(results)/", "\(base)events/", "workers/"].contains { topic.hasPrefix($0) }
+  /// Where anybody who may publish there cancels a job, whoever works on it.
+  var cancel: String { "\(base)cancel/+" }
+
+  /// Where one worker takes commands.
+  func commands(for worker: WorkerID) -> String { "workers/\(worker)/command" }
+
+  /// The job that a message on a topic of ``cancel`` means; `nil` for other topics, and for what is no id.
+  func canceled(by topic: String) -> JobID? {
+    guard topic.hasPrefix("\(base)cancel/") else { return nil }
+    return try? JobID(String(topic.dropFirst(base.count + 7)))
+  }
+
+  /// Whether `topic` has a meaning of its own: what comes from there, under a filter like `jobs/#`, is no request.
+  func areReserved(_ topic: String) -> Bool {
+    topic == rejected
+      || ["\(results)/", "\(base)events/", "\(base)cancel/", "workers/"].contains { topic.hasPrefix($0) }
   }
 
   /// Where a busy worker tells idle ones that it put a request down.

@@ -48,7 +48,7 @@ struct MQTTRun {
     await stop.raiseOnSignals(setup.logger)
     let control = Control(
       try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger), topics: topics, retention: retention,
-      workerID: setup.identity.id.text, logger: setup.logger)
+      worker: setup.identity.id, logger: setup.logger)
     let source = MQTTJobSource(
       intake, filter: filter, ledger: ledger, control: control, stop: stop, giveUpAfter: giveUpAfter,
       idleTimeout: idleTimeout, logger: setup.logger)

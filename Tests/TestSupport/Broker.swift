@@ -25,6 +25,8 @@ public final class Broker: Sendable {
     public var files: [String: String] = [:]
     /// Who may connect besides the test's own clients.
     public var anonymous = Anonymous.allowed
+    /// Whether it has a second listener with TLS, on ``Broker/tlsPort``, and of which kind.
+    public var tls: (server: Certificates.Server, client: Certificates.Client)?
 
     /// A broker that takes everybody and keeps everything when it stops.
     public init() {}
@@ -50,7 +52,9 @@ public final class Broker: Sendable {
       let rules = filters.map { filter -> JSON in
         ["acltype": "subscribeLiteral", "topic": .string(filter), "priority": 1, "allow": false]
       }
-      let rights = ["publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"].map { ($0, JSON.bool(true)) }
+      let rights = ["publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"].map {
+        ($0, JSON.bool(true))
+      }
       let configuration: JSON = [
         "defaultACLAccess": .object(Dictionary(uniqueKeysWithValues: rights)), "anonymousGroup": "everybody",
         "clients": [], "groups": [["groupname": "everybody", "roles": [["rolename": "limited"]], "clients": []]],
@@ -80,11 +84,14 @@ public final class Broker: Sendable {
   /// The port that it listens on, the same after a restart. Outside of the range from which the kernel takes ports for
   /// outgoing connections, so that nobody takes it meanwhile.
   public let port: UInt16
+  /// The port of the listener with TLS.
+  public let tlsPort: UInt16
   /// Its folder: configuration, persistence, log.
   public let folder: FilePath
   let options: Options
   private let marker: [String: String]
   private let process = Mutex<ChildProcess?>(nil)
+  private let made = Mutex<Certificates?>(nil)
 
   /// A broker with its files in `folder`; ``start()`` starts it. `marker` becomes its environment.
   public init(_ options: Options = Options(), in folder: FilePath, marker: [String: String] = [:]) throws {
@@ -92,6 +99,7 @@ public final class Broker: Sendable {
     self.folder = folder
     self.marker = marker
     port = try freePort()
+    tlsPort = try freePort()
     try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
     for (name, text) in options.files {
       try text.write(toFile: folder.appending(name).string, atomically: true, encoding: .utf8)
@@ -101,6 +109,19 @@ public final class Broker: Sendable {
 
   /// Its URL.
   public var url: String { "mqtt://127.0.0.1:\(port)" }
+
+  /// Its URL with TLS.
+  public var tlsURL: String { "mqtts://localhost:\(tlsPort)" }
+
+  /// The certificates of a broker with TLS; made when it starts first.
+  public var certificates: Certificates {
+    get throws {
+      guard let certificates = made.withLock({ $0 }) else {
+        throw WaitedInVain("the broker has no TLS, or did not start")
+      }
+      return certificates
+    }
+  }
 
   private var configuration: FilePath { folder.appending("mosquitto.conf") }
   var database: FilePath { folder.appending("mosquitto.db") }
@@ -121,6 +142,12 @@ public final class Broker: Sendable {
       lines += ["allow_anonymous false", "password_file \(folder)/passwords"]
       try writePasswords(users.merging(["test": "test"]) { $1 })
     }
+    if let tls = options.tls {
+      lines += [
+        "listener \(tlsPort) 127.0.0.1", "cafile \(folder)/ca.pem", "certfile \(folder)/server.pem",
+        "keyfile \(folder)/server.key", "require_certificate \(tls.client == .certified)",
+      ]
+    }
     lines += options.lines.map { $0.replacingOccurrences(of: "%d", with: folder.string) }
     try (lines.joined(separator: "\n") + "\n").write(toFile: configuration.string, atomically: true, encoding: .utf8)
   }
@@ -137,6 +164,10 @@ public final class Broker: Sendable {
 
   /// Starts it, and waits until it listens.
   public func start() async throws {
+    if let tls = options.tls, made.withLock({ $0 == nil }) {
+      let certificates = try await Certificates(tls.server, in: folder)
+      made.withLock { $0 = certificates }
+    }
     try await eventually("a mosquitto on port \(port)") {
       let before = log.utf8.count
       let process = try ChildProcess(

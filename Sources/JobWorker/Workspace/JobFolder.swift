@@ -88,6 +88,13 @@ public final class JobFolder: Sendable {
     return try? JobResult(json: bytes)
   }
 
+  /// Whether `relative` leads to a folder in it, over no link that leads out.
+  func hasFolder(_ relative: String) -> Bool {
+    guard let root = realPath(path), let real = realPath(root.pushing(FilePath(relative))) else { return false }
+    var status = stat()
+    return real.starts(with: root) && stat(real.string, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
   private func read(_ name: String) throws(Errno) -> [UInt8] {
     let file = try open(name)
     defer { try? file.close() }
