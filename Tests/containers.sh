@@ -186,7 +186,7 @@ EOF
 }
 
 # The retained result messages, one a line.
-result_messages() { in_broker mosquitto_sub -V 5 -q 1 -v -t 'jobs/results/#' -W 3 || true; }
+result_messages() { in_broker mosquitto_sub -V 5 -q 1 -v -t 'jobs/results/#' -W 3 2>/dev/null || true; }
 
 check_messages() {
   messages=$(result_messages)
@@ -272,7 +272,7 @@ two_workers() { [ "$(count worker)" = 2 ]; }
 # A departed worker is no member any more, and its session holds nothing.
 check_departed() {
   await 60 is_no_member "$1" || fail "$1 departed and is still a member"
-  queued=$(in_broker mosquitto_sub -V 5 -q 1 -c -x 1 -i "$1" -v -t nothing/here -W 2 || true)
+  queued=$(in_broker mosquitto_sub -V 5 -q 1 -c -x 1 -i "$1" -v -t nothing/here -W 2 2>/dev/null || true)
   [ -z "$queued" ] || fail "$1 departed, and its session still holds: $queued"
 }
 
