@@ -13,7 +13,7 @@ package enum Checkpoint: String {
   package func reached() {
     #if DEBUG
       guard ProcessInfo.processInfo.environment["MQTT_FS_WORKER_STOP_AT"] == rawValue else { return }
-      kill(getpid(), SIGSTOP)
+      raise(SIGSTOP)
     #endif
   }
 }
