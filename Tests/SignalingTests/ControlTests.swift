@@ -23,7 +23,7 @@ import Testing
     if let user { options.credentials = Credentials(username: user, password: nil) }
     let control = Control(
       try Session(options, giveUpAfter: patience, logger: silent), topics: Topics(results: "jobs/results"),
-      retention: .expiring(seconds: 60), worker: WorkerID("worker-01", host: "host")!, logger: silent)
+      retention: .expiring(seconds: 60), worker: try #require(WorkerID("worker-01", host: "")), logger: silent)
     try await control.open()
     try await body(control)
     await control.close()
