@@ -24,6 +24,7 @@ actor Intake {
   private var mode = Mode.offering
   private var session: Session?
   private var leaving: Task<Void, Never>?
+  private var settling: Task<Void, Never>?
   private var isReceiving = false
   /// How many messages have come.
   private var received = 0
@@ -153,10 +154,11 @@ actor Intake {
       session = nil
       return
     }
-    // The job came from the volume, and a request was offered meanwhile.
+    // The job came from the volume, and a request was offered meanwhile. The job does not wait for it: the waiting room
+    // may be full, and only workers that go on make room there.
     if let delivery = offered {
       offered = nil
-      await putDown(delivery)
+      settling = Task { await putDown(delivery) }
     }
     if options.start == .clean { leaving = Task { await leaveGroup() } }
   }
@@ -238,6 +240,7 @@ actor Intake {
     if options.start == .clean, mode == .offering { leaving = Task { await leaveGroup() } }
     await leaving?.value
     mode = .closed
+    await settling?.value
     // A request that is being put down is acknowledged first: it would come again, and its result go out twice.
     if isReceiving { await withCheckedContinuation { closing = $0 } }
     await session?.disconnect()
