@@ -17,10 +17,23 @@ extension Scene {
     let loops = try (1...count).map { try restartLoop("\(prefix)\($0)", on: topic, arguments) }
     for loop in loops {
       try await eventually("the subscription of \(loop.id), or its first job") {
-        !loop.ends.isEmpty || broker.logged("Sending SUBACK to \(loop.id)") > 0
+        !loop.ends.isEmpty
+          || broker.log.split(separator: "\n").contains { $0.hasSuffix("Sending SUBACK to \(loop.id)") }
       }
     }
     return loops
+  }
+
+  /// Waits until a life of the loop listens; lives before it may find work on the volume and never subscribe.
+  func listens(_ loop: RestartLoop) async throws {
+    try await eventually("the subscription of \(loop.id)", within: .seconds(60)) {
+      do {
+        try await loop.current.listens()
+        return true
+      } catch is WaitedInVain {
+        return false
+      }
+    }
   }
 
   /// Puts jobs `<prefix>1`, `<prefix>2`, … on the volume, and returns their ids. Each notes its attempts in its folder.
