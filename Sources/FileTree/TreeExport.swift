@@ -31,8 +31,7 @@ extension FileTree {
 }
 
 /// One export, while it goes on.
-// Sendable: immutable.
-final class TreeExport: @unchecked Sendable {
+final class TreeExport: Sendable {
   typealias Queue = WorkQueue<Range<Int>, ExportLane>
 
   /// Up to so many files, fsync for each is cheaper than to flush what else the file system has to write.
