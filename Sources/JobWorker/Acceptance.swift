@@ -145,8 +145,8 @@ extension Worker {
     where record.envelope.requestId.isSame(as: ticket.envelope.requestId.text) {
       _ = try ledger.waitingRoom.remove(ticket)
     }
-    let stored = try storedResult(of: record.id)
-    if let stored, stored.attempt == record.attempt, record.envelope.requestId.text == stored.requestId {
+    // Of whichever attempt: those after it only published, and died over that.
+    if let stored = try storedResult(of: record.id), stored.requestId == record.envelope.requestId.text {
       return AcceptedJob(claim: claim, work: .publish(stored))
     }
     do {
