@@ -57,7 +57,7 @@ public struct Members: Sendable {
 
   /// Whether another live process bears the id `worker`: it is watched for a lease, unless it has certainly ended.
   /// The watch ends, with no, when `isWatching` says so.
-  public func isInUse(_ worker: WorkerID, while isWatching: () -> Bool) async throws -> Bool {
+  public func isInUse(_ worker: WorkerID, while isWatching: () -> Bool = { true }) async throws -> Bool {
     let path = file(of: worker.text)
     guard let member = try read(path), member.state == .present, member.process != .current,
       !member.process.hasEnded
