@@ -41,12 +41,7 @@ extension Worker {
   private func accept(_ offer: JobOffer) async throws -> AcceptedJob? {
     let id = offer.request.id
     Checkpoint.received.reached()
-    if let stored = try storedResult(of: id), offer.envelope.requestId.isSame(as: stored.requestId) {
-      logger.info("the request was answered before; publishing its result again", metadata: ["job": "\(id)"])
-      try await publish(ResultMessage(result: stored, tail: nil), answering: offer.envelope)
-      await offer.acknowledge(.answered)
-      return nil
-    }
+    if let stored = try answer(to: offer.envelope, id) { return try await answerAgain(offer, stored) }
     let definition: JobDefinition
     let folder: JobFolder
     do {
@@ -62,6 +57,12 @@ extension Worker {
     guard let claim = try ledger.claim(offer.envelope, id) else { return try await alreadyHeld(offer) }
     logger.debug("claimed", metadata: ["job": "\(id)"])
     Checkpoint.claimed.reached()
+    // Its holder may have finished since the first look.
+    if let stored = try answer(to: offer.envelope, id) {
+      try ledger.release(claim)
+      return try await answerAgain(offer, stored)
+    }
+    try removeTickets(of: offer.envelope)
     await offer.acknowledge(.claimed)
     Checkpoint.acknowledged.reached()
     return AcceptedJob(claim: claim, work: .run(definition, folder))
@@ -69,6 +70,14 @@ extension Worker {
 
   /// A worker that is asked to stop claims nothing more: a request that it does not acknowledge stays where it came from.
   private var isLeaving: Bool { stop.level > .none }
+
+  private func answerAgain(_ offer: JobOffer, _ stored: JobResult) async throws -> AcceptedJob? {
+    logger.info(
+      "the request was answered before; publishing its result again", metadata: ["job": "\(offer.request.id)"])
+    try await publish(ResultMessage(result: stored, tail: nil), answering: offer.envelope)
+    await offer.acknowledge(.answered)
+    return nil
+  }
 
   private func reject(_ id: JobID, _ envelope: Envelope, _ reason: InvalidJob) async throws {
     logger.warning("rejected: \(reason)", metadata: ["job": "\(id)"])
@@ -105,7 +114,7 @@ extension Worker {
   /// Takes a request up that a busy worker put down. The claim decides; the ticket is removed after it.
   private func take(_ ticket: Ticket) async throws -> AcceptedJob? {
     let room = ledger.waitingRoom
-    guard try !isAnswered(ticket) else {
+    guard try answer(to: ticket.envelope, ticket.id) == nil else {
       logger.debug("its request was answered before: removing its ticket", metadata: ["job": "\(ticket.id)"])
       _ = try room.remove(ticket)
       return nil
@@ -122,18 +131,28 @@ extension Worker {
     guard let claim = try ledger.claim(ticket.envelope, ticket.id) else { return nil }
     logger.debug("taking up its ticket", metadata: ["job": "\(ticket.id)"])
     Checkpoint.ticketClaimed.reached()
-    guard try room.remove(ticket) else {
-      // Another worker had claimed it before, and its job is done by now.
+    guard try room.remove(ticket), try answer(to: ticket.envelope, ticket.id) == nil else {
+      // Another worker had claimed it before, or another ticket of the request, and its job is done by now.
       try ledger.release(claim)
       return nil
     }
     return AcceptedJob(claim: claim, work: .run(definition, folder))
   }
 
-  /// Whether a result bears the ticket's request already. A claim that does says nothing: its holder may not have looked
-  /// at the ticket yet, and takes its absence for the job's end.
-  private func isAnswered(_ ticket: Ticket) throws -> Bool {
-    try ticket.envelope.requestId.isSame(as: storedResult(of: ticket.id)?.requestId)
+  /// The result that bears the request already. A claim that does says nothing: its holder may not have looked at the
+  /// ticket yet, and takes its absence for the job's end.
+  private func answer(to envelope: Envelope, _ id: JobID) throws -> JobResult? {
+    guard let stored = try storedResult(of: id), envelope.requestId.isSame(as: stored.requestId) else { return nil }
+    return stored
+  }
+
+  /// A message that is sent again may lie in the waiting room, too. Who holds its job may take it away from there.
+  private func removeTickets(of envelope: Envelope) throws {
+    guard envelope.requestId.mayRepeat else { return }
+    for ticket in try ledger.waitingRoom.tickets()
+    where envelope.requestId.isSame(as: ticket.envelope.requestId.text) {
+      _ = try ledger.waitingRoom.remove(ticket)
+    }
   }
 
   private func takeOver(_ stale: ClaimFile) async throws -> AcceptedJob? {
@@ -147,10 +166,7 @@ extension Worker {
       "worker \(record.worker) died over the job; taking it over",
       metadata: ["job": "\(record.id)", "attempt": "\(claim.record.attempt)"])
     // It may have died between its claim and the removal of the ticket.
-    for ticket in try ledger.waitingRoom.tickets()
-    where record.envelope.requestId.isSame(as: ticket.envelope.requestId.text) {
-      _ = try ledger.waitingRoom.remove(ticket)
-    }
+    try removeTickets(of: record.envelope)
     // Of whichever attempt: those after it only published, and died over that.
     if let stored = try storedResult(of: record.id), stored.requestId == record.envelope.requestId.text {
       return AcceptedJob(claim: claim, work: .publish(stored))

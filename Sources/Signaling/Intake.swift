@@ -25,6 +25,8 @@ actor Intake {
   private var session: Session?
   private var leaving: Task<Void, Never>?
   private var isReceiving = false
+  /// How many messages have come.
+  private var received = 0
   private var closing: CheckedContinuation<Void, Never>?
   /// What the worker is asked to decide about.
   private var offered: Delivery?
@@ -77,6 +79,7 @@ actor Intake {
 
   private func receive(_ delivery: Delivery) async {
     isReceiving = true
+    received += 1
     defer {
       isReceiving = false
       closing?.resume()
@@ -214,8 +217,17 @@ actor Intake {
   private func leaveGroup() async {
     mode = .puttingDown
     guard let session else { return }
-    // The broker answers after all that it sent before, and each message before that is put down by then.
-    try? await session.unsubscribe(filter)
+    if let delivery = offered {
+      offered = nil
+      await putDown(delivery)
+    }
+    // Each acknowledgement makes the broker send what it held back behind the message. It answers after all that it sent
+    // before: when nothing came before the answer, nothing is left.
+    var before: Int
+    repeat {
+      before = received
+      do { try await session.unsubscribe(filter) } catch { break }
+    } while received != before
     await session.disconnect()
     self.session = nil
     mode = .closed

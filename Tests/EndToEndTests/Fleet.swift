@@ -1,0 +1,111 @@
+import Foundation
+import Glibc
+import MQTT
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Where a test's workers listen, all in one group.
+let group = "$share/workers/jobs/pending"
+
+/// Many workers, and many jobs that tell what became of them.
+extension Scene {
+  /// Workers `<prefix>1`, `<prefix>2`, … in restart loops; returns when all of them listen, or have found work.
+  func fleet(
+    _ count: Int, _ prefix: String = "worker-", on topic: String = group, with arguments: [String] = ["--lease", "2s"]
+  ) async throws -> [RestartLoop] {
+    let loops = try (1...count).map { try restartLoop("\(prefix)\($0)", on: topic, arguments) }
+    for loop in loops {
+      try await eventually("the subscription of \(loop.id), or its first job") {
+        !loop.ends.isEmpty || broker.logged("Sending SUBACK to \(loop.id)") > 0
+      }
+    }
+    return loops
+  }
+
+  /// Puts jobs `<prefix>1`, `<prefix>2`, … on the volume, and returns their ids. Each notes its attempts in its folder.
+  func jobs(_ count: Int, _ prefix: String = "job-", lasting seconds: Double = 0) throws -> [String] {
+    let ids = (1...count).map { "\(prefix)\($0)" }
+    for id in ids { try job(id, steps: [.string("\(note); sleep \(seconds)")]) }
+    return ids
+  }
+
+  /// A job that ends when ``open(_:)`` says so.
+  func heldJob(_ id: String) throws {
+    let gate = files.appending("gate-\(id)")
+    try job(id, steps: [.string("\(note); until [ -e \(gate) ]; do sleep 0.05; done")])
+  }
+
+  /// Lets a held job end.
+  func open(_ id: String) throws {
+    try write("", files.appending("gate-\(id)"))
+  }
+
+  /// Sends a held job, and waits until a worker runs it.
+  func hold(_ id: String, on topic: String = "jobs/pending") async throws {
+    try heldJob(id)
+    try await send(id, on: topic)
+    try await starts(id)
+  }
+
+  /// Waits until the job's step runs.
+  func starts(_ id: String, within limit: Duration = patience) async throws {
+    try await eventually("the start of \(id)", within: limit) { !runs(id).isEmpty }
+  }
+
+  /// Sends all, one after the other over one connection.
+  @discardableResult
+  func send(all ids: [String], on topic: String = "jobs/pending") async throws -> [ReasonCode] {
+    try await broker.publish(ids.map { Message(topic, #"{"id":"\#($0)"}"#) })
+  }
+
+  /// The attempts of a job that began to run.
+  func runs(_ id: String) -> [String] {
+    text(id, "runs")?.split(separator: "\n").map(String.init) ?? []
+  }
+
+  /// Waits until all jobs have their result, and nothing is left on the volume or the local disk.
+  func finish(_ ids: [String], within limit: Duration = .seconds(120)) async throws {
+    try await eventually("the results of \(ids.count) jobs", within: limit) { missing(ids).isEmpty }
+    try await settle()
+  }
+
+  /// Waits until no claim, ticket or workspace is left.
+  func settle(within limit: Duration = .seconds(30)) async throws {
+    try await eventually(
+      "the end of all claims, tickets and workspaces (\(claims), \(tickets), \(workspacesLeft))", within: limit
+    ) { claims.isEmpty && tickets.isEmpty && workspacesLeft.isEmpty }
+  }
+
+  /// Those without a result.
+  func missing(_ ids: [String]) -> [String] {
+    ids.filter { access(jobs.appending($0).appending("results/result.json").string, F_OK) != 0 }
+  }
+
+  /// Asserts that each job ran once and succeeded.
+  func expectOneRun(of ids: [String], sourceLocation: SourceLocation = #_sourceLocation) {
+    for id in ids {
+      #expect(runs(id) == ["1"], "\(id)", sourceLocation: sourceLocation)
+      #expect(result(id)["status"] == "success", "\(id)", sourceLocation: sourceLocation)
+    }
+  }
+
+  private var note: String { #"echo "$JOB_ATTEMPT" >> "$JOB_RESULTS_DIR/../runs""# }
+}
+
+/// What a publisher does for whom the broker takes a message: it sends again what is answered 0x10, nobody subscribed.
+extension Scene {
+  /// Sends all until each was taken, and returns how often it had to be sent again.
+  @discardableResult
+  func insist(on ids: [String]) async throws -> Int {
+    var open = ids
+    var repetitions = -1
+    try await eventually("subscribers for \(open)", within: .seconds(60)) {
+      let codes = try await send(all: open)
+      open = zip(open, codes).filter { $1 != .success }.map { $0.0 }
+      repetitions += 1
+      return open.isEmpty
+    }
+    return repetitions
+  }
+}
