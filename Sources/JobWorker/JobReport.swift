@@ -38,6 +38,7 @@ struct JobReport: Sendable {
   mutating func add(_ changes: Changes) {
     result.deleted = changes.deleted
     result.skipped += changes.skipped.map { SkippedPath($0) }
+    note(changes.failures, "looking for changed files")
   }
 
   mutating func add(_ export: Export) {
@@ -47,10 +48,13 @@ struct JobReport: Sendable {
         change: file.change == .new ? .new : .modified, storedAs: file.storedAs)
     }
     result.skipped += export.skipped.map { SkippedPath($0) }
-    if let first = export.failures.first {
-      let others = export.failures.count > 1 ? " (and \(export.failures.count - 1) more)" : ""
-      fail(JobFailure(.sync, "copying a changed file to results: \(first)\(others)"))
-    }
+    note(export.failures, "copying changed files to results")
+  }
+
+  private mutating func note(_ failures: [FileTreeError], _ doing: String) {
+    guard let first = failures.first else { return }
+    let others = failures.count > 1 ? " (and \(failures.count - 1) more)" : ""
+    fail(JobFailure(.sync, "\(doing): \(first)\(others)"))
   }
 
   /// The worker itself failed; the first failure is the one that is told.

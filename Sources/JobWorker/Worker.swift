@@ -33,7 +33,7 @@ public struct Worker: Sendable {
   /// result cannot be published; the claim then stays for the next worker.
   public func run() async throws -> WorkerOutcome {
     guard let job = try await accept() else { return .noJob }
-    job.claim.keep(ledger.lease) { [ledger, stop, claim = job.claim] in
+    job.claim.afterEachTouch { [ledger, stop, claim = job.claim] in
       guard (try? ledger.isSuperseded(claim)) == true else { return }
       stop.raise(.kill, reason: .superseded)
     }

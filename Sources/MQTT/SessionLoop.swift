@@ -29,6 +29,7 @@ final class SessionLoop {
   private var shortLives = 0
   private var undecided = 0
   private var connection = 0
+  private var unsubscribed: [Int32] = []
   private var acknowledging: [CheckedContinuation<Void, Never>] = []
   private var refusal: MQTTError?
   private var opening: [Answer<Void>] = []
@@ -148,13 +149,21 @@ final class SessionLoop {
       guard let answer = request.answer else { return code.isFailure ? fail(error) : () }
       answer.resume(returning: code.isFailure ? .failure(error) : .success(()))
     case .unsubscribed(let id):
-      requests.removeValue(forKey: id)?.answer?.resume(returning: .success(()))
+      // Over TLS one read brings several packets: whoever unsubscribed must have decided about all that came before.
+      unsubscribed.append(id)
+      answerUnsubscribed()
     case .message(let message, let packetID, let isRedelivery):
       undecided += 1
       let delivery = Delivery(
         message: message, packetID: packetID, isRedelivery: isRedelivery, connection: connection, mailbox: mailbox)
       events.yield(.delivery(delivery))
     }
+  }
+
+  private func answerUnsubscribed() {
+    guard undecided == 0 else { return }
+    for id in unsubscribed { requests.removeValue(forKey: id)?.answer?.resume(returning: .success(())) }
+    unsubscribed = []
   }
 
   private func accepted(_ sessionPresent: Bool) {
@@ -215,6 +224,7 @@ final class SessionLoop {
   /// What the lost connection brought comes again on the next.
   private func forgetDeliveries() {
     undecided = 0
+    unsubscribed = []
     acknowledging.forEach { $0.resume() }
     acknowledging = []
   }
@@ -294,6 +304,7 @@ extension SessionLoop {
     guard !isOpen || !client.wantsToWrite else { return }
     acknowledging.forEach { $0.resume() }
     acknowledging = []
+    answerUnsubscribed()
   }
 
   /// Sends DISCONNECT and what is queued before it; an undecided delivery forbids that, its PUBACK would go along.

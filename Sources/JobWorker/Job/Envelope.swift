@@ -63,6 +63,12 @@ public struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
     return stored.hasPrefix(text[...end])
   }
 
+  /// Whether the request may lie somewhere already: its key is the sender's, or the broker sent it again. A key that was
+  /// made for a first delivery is new.
+  public var mayRepeat: Bool {
+    !text.hasPrefix(RequestID.made) || text.hasSuffix(RequestID.again)
+  }
+
   /// The key.
   public var description: String { text }
 

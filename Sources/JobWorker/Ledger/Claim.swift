@@ -35,17 +35,26 @@ public final class Claim: Sendable {
   public let record: ClaimRecord
   let path: FilePath
   private let file: FileDescriptor
-  private let keeper = Mutex<LeaseKeeper?>(nil)
+  private let keeper: LeaseKeeper
+  private let watch: Watch
 
-  init(_ record: ClaimRecord, path: FilePath, file: FileDescriptor) {
+  /// Touches the file every third of `lease` from now on.
+  init(_ record: ClaimRecord, path: FilePath, file: FileDescriptor, lease: Lease) {
     self.record = record
     self.path = path
     self.file = file
+    let watch = Watch()
+    self.watch = watch
+    keeper = lease.keeping(file) { watch.body.withLock { $0 }?() }
   }
 
-  /// Touches the file every third of `lease`, and calls `body` after each time.
-  func keep(_ lease: Lease, _ body: @escaping @Sendable () -> Void) {
-    keeper.withLock { $0 = lease.keeping(file, body) }
+  private final class Watch: Sendable {
+    let body = Mutex<(@Sendable () -> Void)?>(nil)
+  }
+
+  /// Calls `body` after each touch.
+  func afterEachTouch(_ body: @escaping @Sendable () -> Void) {
+    watch.body.withLock { $0 = body }
   }
 
   /// Whether the claim's file is still in its folder.
@@ -55,7 +64,7 @@ public final class Claim: Sendable {
   }
 
   deinit {
-    keeper.withLock { $0?.cancel() }
+    keeper.cancel()
     try? file.close()
   }
 }

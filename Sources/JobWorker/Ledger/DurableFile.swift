@@ -32,7 +32,8 @@ enum DurableFile {
 
   /// Puts `bytes` at `path` by rename; readers see the old or the new content, whole.
   static func replace(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) {
-    let name = ".\(path.lastComponent?.string ?? "").\(getpid())"
+    // One writer a file, and one name: what a killed one left is written over by the next.
+    let name = ".\(path.lastComponent?.string ?? "").new"
     let temporary = path.removingLastComponent().appending(name)
     try onVolume("writing", temporary) { () throws(Errno) in
       let file: FileDescriptor

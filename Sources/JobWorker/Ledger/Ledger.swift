@@ -81,7 +81,7 @@ public struct Ledger: Sendable {
       id: id, attempt: attempt, worker: worker.id.text, process: worker.process, filter: filter, envelope: envelope)
     let path = directory.claims.appending(JobsDirectory.claimName(id, attempt))
     guard let file = try DurableFile.create(path, try record.encoded()) else { return nil }
-    return Claim(record, path: path, file: file)
+    return Claim(record, path: path, file: file, lease: lease)
   }
 
   /// Whether another attempt holds the job of `claim` now, or ended it.

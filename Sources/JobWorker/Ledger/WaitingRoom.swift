@@ -23,8 +23,10 @@ public struct WaitingRoom: Sendable {
   /// Puts a request down, durably. One that lies there already, because the broker sent it again, is not put down twice.
   public func put(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
     try DurableFile.makeFolder(folder)
-    let waiting = try tickets()
-    guard !waiting.contains(where: { envelope.requestId.isSame(as: $0.envelope.requestId.text) }) else { return }
+    if envelope.requestId.mayRepeat {
+      let waiting = try tickets()
+      guard !waiting.contains(where: { envelope.requestId.isSame(as: $0.envelope.requestId.text) }) else { return }
+    }
     var instant = try lease.clock.now()
     let bytes: [UInt8]
     do {

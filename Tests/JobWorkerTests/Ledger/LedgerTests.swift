@@ -180,7 +180,7 @@ struct LedgerTests {
     let claim = try #require(try ledger.claim(envelope("job", "r"), try JobID("job")))
     age(claim.path, .seconds(100))
     let (superseded, report) = AsyncStream.makeStream(of: Void.self)
-    claim.keep(ledger.lease) {
+    claim.afterEachTouch {
       if (try? ledger.isSuperseded(claim)) == true { report.finish() }
     }
     while try ledger.lease.hasExpired(claim.path) { try await Task.sleep(for: .milliseconds(5)) }
