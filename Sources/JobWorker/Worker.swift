@@ -37,8 +37,10 @@ public struct Worker: Sendable {
       guard (try? ledger.isSuperseded(claim)) == true else { return }
       stop.raise(.kill, reason: .superseded)
     }
-    let cancellation = Task { [source, stop, id = job.claim.record.id] in
-      for await canceled in source.cancellations where canceled == id { stop.raise(.terminate, reason: .canceled) }
+    let cancellation = Task { [source, stop] in
+      for await cancellation in source.cancellations where job.isMeant(by: cancellation) {
+        stop.raise(.terminate, reason: .canceled)
+      }
     }
     defer { cancellation.cancel() }
     await source.workerIsBusy()

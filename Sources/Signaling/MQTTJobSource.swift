@@ -126,7 +126,7 @@ public final class MQTTJobSource: JobSource {
   }
 
   /// What is asked for on the topics for that.
-  public var cancellations: AsyncStream<JobID> { control.cancellations }
+  public var cancellations: AsyncStream<Cancellation> { control.cancellations }
 
   /// Publishes an event without waiting.
   public func publish(_ event: JobEvent) async {
