@@ -15,7 +15,6 @@ static inline int linux_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends,
 static inline int linux_set_pipe_size(int fd, int bytes) { return fcntl(fd, 1031 /* F_SETPIPE_SZ */, bytes); }
 static inline int linux_pipe_size(int fd) { return fcntl(fd, 1032 /* F_GETPIPE_SZ */); }
 static inline int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
-static inline int linux_memfd(const char *name) { return (int)syscall(SYS_memfd_create, name, 1 /* MFD_CLOEXEC */); }
 // SYNC_FILE_RANGE_WRITE over the whole file: starts writing back what is dirty, and does not wait for it.
 static inline int linux_start_writeback(int fd) { return (int)syscall(SYS_sync_file_range, fd, (int64_t)0, (int64_t)0, 2); }
 static const short linux_spawn_setsid = 0x80; // POSIX_SPAWN_SETSID

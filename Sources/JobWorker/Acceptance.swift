@@ -13,6 +13,14 @@ struct AcceptedJob: Sendable {
 
   let claim: Claim
   let work: Work
+  /// When its request was offered; `nil` for a job that was taken over, which may have been canceled between two lives.
+  var offered: ContinuousClock.Instant?
+
+  /// A cancellation ends what is being worked on, not a request for the same job that is sent after it: an idle worker
+  /// hears those that are meant for others, too.
+  func isMeant(by cancellation: Cancellation) -> Bool {
+    cancellation.id == claim.record.id && offered.map { $0 <= cancellation.heard } ?? true
+  }
 
   func event(_ name: JobEvent.Kind, _ worker: WorkerIdentity) -> JobEvent {
     JobEvent(event: name, id: claim.record.id, workerId: worker.id.text, attempt: claim.record.attempt)
@@ -40,6 +48,7 @@ extension Worker {
 
   private func accept(_ offer: JobOffer) async throws -> AcceptedJob? {
     let id = offer.request.id
+    let now = ContinuousClock.now
     Checkpoint.received.reached()
     if let stored = try answer(to: offer.envelope, id) { return try await answerAgain(offer, stored) }
     let definition: JobDefinition
@@ -65,7 +74,7 @@ extension Worker {
     try removeTickets(of: offer.envelope)
     await offer.acknowledge(.claimed)
     Checkpoint.acknowledged.reached()
-    return AcceptedJob(claim: claim, work: .run(definition, folder))
+    return AcceptedJob(claim: claim, work: .run(definition, folder), offered: now)
   }
 
   /// A worker that is asked to stop claims nothing more: a request that it does not acknowledge stays where it came from.
@@ -136,7 +145,7 @@ extension Worker {
       try ledger.release(claim)
       return nil
     }
-    return AcceptedJob(claim: claim, work: .run(definition, folder))
+    return AcceptedJob(claim: claim, work: .run(definition, folder), offered: .now)
   }
 
   /// The result that bears the request already. A claim that does says nothing: its holder may not have looked at the

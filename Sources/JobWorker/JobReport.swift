@@ -38,7 +38,7 @@ struct JobReport: Sendable {
   mutating func add(_ changes: Changes) {
     result.deleted = changes.deleted
     result.skipped += changes.skipped.map { SkippedPath($0) }
-    note(changes.failures, "looking for changed files")
+    fail("looking for changed files in the workspace", changes.failures)
   }
 
   mutating func add(_ export: Export) {
@@ -48,18 +48,21 @@ struct JobReport: Sendable {
         change: file.change == .new ? .new : .modified, storedAs: file.storedAs)
     }
     result.skipped += export.skipped.map { SkippedPath($0) }
-    note(export.failures, "copying changed files to results")
+    fail("copying a changed file to results", export.failures)
   }
 
-  private mutating func note(_ failures: [FileTreeError], _ doing: String) {
+  private mutating func fail(_ part: String, _ failures: [FileTreeError]) {
     guard let first = failures.first else { return }
     let others = failures.count > 1 ? " (and \(failures.count - 1) more)" : ""
-    fail(JobFailure(.sync, "\(doing): \(first)\(others)"))
+    fail(JobFailure(.sync, "\(part): \(first)\(others)"))
   }
+
+  /// Whether the worker itself has failed.
+  var hasFailed: Bool { result.phase != nil }
 
   /// The worker itself failed; the first failure is the one that is told.
   mutating func fail(_ failure: JobFailure) {
-    guard result.phase == nil else { return }
+    guard !hasFailed else { return }
     result.phase = failure.phase.rawValue
     result.error = failure.description
   }
@@ -74,7 +77,7 @@ struct JobReport: Sendable {
 
   /// Decides the status: what the worker could not do comes before what stopped it, and that before a step's failure.
   mutating func finish() -> JobResult {
-    if result.phase != nil {
+    if hasFailed {
       result.status = .error
       result.exitCode = 125
     } else if let reason = stoppedBy {

@@ -62,6 +62,8 @@ struct JobRun {
         let changes = try await workspace.changes(since: snapshot, run.folder)
         run.report.add(changes)
         run.report.add(try await results.export(changes, from: workspace))
+      } catch let failure as JobFailure {
+        throw failure
       } catch {
         throw JobFailure(.sync, "copying changed files to \(results.path): \(error)")
       }

@@ -7,8 +7,8 @@ public protocol JobSource: Sendable {
   /// Called once, when the worker has a job: nothing that still arrives may be lost or kept waiting behind it.
   func workerIsBusy() async
 
-  /// Jobs that somebody wants canceled, whoever works on them.
-  var cancellations: AsyncStream<JobID> { get }
+  /// What somebody wants canceled, whoever works on it.
+  var cancellations: AsyncStream<Cancellation> { get }
 
   /// Tells whoever listens what happens to a job. Best effort.
   func publish(_ event: JobEvent) async
@@ -18,6 +18,19 @@ public protocol JobSource: Sendable {
 
   /// Ends the source; what still waits in `publish` fails.
   func close() async
+}
+
+/// That somebody wants a job canceled.
+public struct Cancellation: Sendable {
+  /// The job.
+  public let id: JobID
+  /// When this worker heard of it.
+  public let heard = ContinuousClock.now
+
+  /// What is heard now.
+  public init(_ id: JobID) {
+    self.id = id
+  }
 }
 
 /// Something for a worker that has no job.

@@ -25,7 +25,7 @@ public final class PayloadSource: JobSource {
   public func workerIsBusy() async {}
 
   /// Nobody can ask for that; a signal can.
-  public var cancellations: AsyncStream<JobID> { AsyncStream { $0.finish() } }
+  public var cancellations: AsyncStream<Cancellation> { AsyncStream { $0.finish() } }
 
   /// Nobody listens to events.
   public func publish(_ event: JobEvent) async {}

@@ -4,7 +4,7 @@ import SystemPackage
 /// A job's steps, one after the other.
 ///
 /// The first that fails ends the job, except that steps which are to run `always` still do, and that a step with
-/// `continueOnError` does not count.
+/// `continueOnError` does not count. One that cannot be started ends it, too, whatever it says: that is no step's failure.
 struct StepSequence {
   let definition: JobDefinition
   let claim: ClaimRecord
@@ -24,17 +24,23 @@ struct StepSequence {
     var logs: [StepLog] = []
     for (index, step) in definition.steps.enumerated() {
       if deadline.map({ ContinuousClock.now >= $0 }) ?? false { report.isTimedOut = true }
-      let isEnding = report.decisive != nil || report.isTimedOut || stop.level > .none
+      let isEnding = report.decisive != nil || report.hasFailed || report.isTimedOut || stop.level > .none
       guard !isEnding || step.always, stop.level < .kill else {
         if report.decisive == nil { report.stoppedBy = report.stoppedBy ?? stop.reason }
         report.steps.append(StepResult(skipped: step, index))
         continue
       }
       let log = try results.log(index, limit: settings.maxLogBytes)
-      let result = try await run(step, index, log, with: runner, isEnding ? nil : deadline, &report)
+      let result: StepResult
+      do throws(JobFailure) {
+        result = try await run(step, index, log, with: runner, isEnding ? nil : deadline, &report)
+      } catch {
+        report.fail(error)
+        result = StepResult(unstarted: step, index)
+      }
       report.steps.append(result)
       if result.status == .canceled { report.stoppedBy = report.stoppedBy ?? stop.reason }
-      if result.status != .success, !step.continueOnError, report.decisive == nil {
+      if ![.success, .error].contains(result.status), !step.continueOnError, report.decisive == nil {
         report.decisive = result
         report.tail = String(decoding: log.tail(4096), as: UTF8.self)
       }
@@ -58,7 +64,7 @@ struct StepSequence {
   private func run(
     _ step: Step, _ index: Int, _ log: StepLog, with runner: StepRunner, _ deadline: ContinuousClock.Instant?,
     _ report: inout JobReport
-  ) async throws -> StepResult {
+  ) async throws(JobFailure) -> StepResult {
     let left = deadline.map { $0 - .now }
     let isJobTimeout = left.map { $0 < step.timeout ?? .seconds(Int64.max / 2) } ?? false
     let command = StepCommand(
@@ -66,7 +72,7 @@ struct StepSequence {
       environment: environment(of: step, index),
       timeout: isJobTimeout ? left : step.timeout, grace: settings.grace)
     let outcome: StepOutcome
-    do {
+    do throws(SpawnError) {
       outcome = try await runner.run(command, into: log, until: stop.level > .none ? stop.forCleanup() : stop)
     } catch {
       throw JobFailure(.run, "step \(index) cannot be started: \(error)")
@@ -106,6 +112,12 @@ extension StepResult {
       signal: outcome.end.signalName, logBytes: Int(outcome.logBytes), logDropped: Int(outcome.logDropped),
       timedOut: outcome.timedOut, endedProcesses: outcome.endedProcesses, killed: outcome.killed,
       logError: outcome.logError)
+  }
+
+  fileprivate init(unstarted step: Step, _ index: Int) {
+    self.init(
+      index: index, command: step.run, status: .error, exitCode: nil, durationMs: 0, log: "results/step_\(index).log",
+      name: step.name)
   }
 
   fileprivate init(skipped step: Step, _ index: Int) {

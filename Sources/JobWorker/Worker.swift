@@ -37,13 +37,21 @@ public struct Worker: Sendable {
       guard (try? ledger.isSuperseded(claim)) == true else { return }
       stop.raise(.kill, reason: .superseded)
     }
-    let cancellation = Task { [source, stop, id = job.claim.record.id] in
-      for await canceled in source.cancellations where canceled == id { stop.raise(.terminate, reason: .canceled) }
+    let cancellation = Task { [source, stop] in
+      for await cancellation in source.cancellations where job.isMeant(by: cancellation) {
+        stop.raise(.terminate, reason: .canceled)
+      }
     }
     defer { cancellation.cancel() }
     await source.workerIsBusy()
+    let metadata: Logger.Metadata = [
+      "job": "\(job.claim.record.id)", "attempt": "\(job.claim.record.attempt)",
+    ]
+    logger.info("took a job", metadata: metadata)
     do {
-      return .finished(try await perform(job))
+      let result = try await perform(job)
+      logger.info("the job ended: \(result.status)", metadata: metadata)
+      return .finished(result)
     } catch is Superseded {
       logger.notice("another worker has taken the job over; leaving it", metadata: ["job": "\(job.claim.record.id)"])
       return .superseded

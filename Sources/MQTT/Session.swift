@@ -81,12 +81,19 @@ public final class Session: Sendable {
 
   /// Ends the session with DISCONNECT, after what is queued; with `sessionExpiry` (MQTT 5, seconds) the broker keeps
   /// its state that long instead of the time agreed at connect. With an undecided delivery it is ``drop()``.
+  ///
+  /// Returns after 700 ms at the latest: the session's thread may be waiting for a name server or a peer that is gone.
   public func disconnect(sessionExpiry: UInt32? = nil) async {
-    await withCheckedContinuation { done in
-      mailbox.post { loop in
-        if let loop { loop.disconnect(sessionExpiry: sessionExpiry, done) } else { done.resume() }
-      }
+    let (ends, end) = AsyncStream.makeStream(of: Void.self)
+    mailbox.post { loop in
+      if let loop { loop.disconnect(sessionExpiry: sessionExpiry) { end.yield() } } else { end.yield() }
     }
+    let limit = Task {
+      try await Task.sleep(for: .milliseconds(700))
+      end.yield()
+    }
+    for await _ in ends { break }
+    limit.cancel()
   }
 
   /// Ends the connection without sending anything more: undecided deliveries stay with the broker, and the will is

@@ -33,7 +33,7 @@ final class SessionLoop {
   private var acknowledging: [CheckedContinuation<Void, Never>] = []
   private var refusal: MQTTError?
   private var opening: [Answer<Void>] = []
-  private var closing: [CheckedContinuation<Void, Never>] = []
+  private var closing: [@Sendable () -> Void] = []
   private var deferred: [Command] = []
   private var requests: [Int32: Request] = [:]
   /// What is to be subscribed on every connection: brokers forget. Mosquitto 2.0 saves no shared subscription when it
@@ -249,7 +249,7 @@ final class SessionLoop {
     publications = [:]
     events.finish()
     mailbox.close(with: error)
-    closing.forEach { $0.resume() }
+    closing.forEach { $0() }
     closing = []
   }
 }
@@ -308,7 +308,7 @@ extension SessionLoop {
   }
 
   /// Sends DISCONNECT and what is queued before it; an undecided delivery forbids that, its PUBACK would go along.
-  func disconnect(sessionExpiry: UInt32?, _ done: CheckedContinuation<Void, Never>) {
+  func disconnect(sessionExpiry: UInt32?, _ done: @escaping @Sendable () -> Void) {
     closing.append(done)
     guard case .connected = state, undecided == 0 else { return drop() }
     do {

@@ -17,9 +17,9 @@ public final class Control: Sendable {
   private let retention: ResultRetention
   private let logger: Logger
   private let worker: WorkerID
-  private let cancels: AsyncStream<JobID>.Continuation
+  private let cancels: AsyncStream<Cancellation>.Continuation
   /// Jobs that somebody wants canceled.
-  let cancellations: AsyncStream<JobID>
+  let cancellations: AsyncStream<Cancellation>
   private let nudges: AsyncStream<Void>.Continuation
   /// A nudge from another worker: something waits on the volume.
   let nudged: AsyncStream<Void>
@@ -72,11 +72,11 @@ public final class Control: Sendable {
     if message.topic == Topics.waiting {
       nudges.yield()
     } else if let id = topics.canceled(by: message.topic) {
-      cancels.yield(id)
+      cancels.yield(Cancellation(id))
     } else if message.topic == topics.commands(for: worker) {
       do {
         switch try WorkerCommand(payload: message.payload) {
-        case .cancel(let id): cancels.yield(id)
+        case .cancel(let id): cancels.yield(Cancellation(id))
         }
       } catch {
         logger.warning("refused a command on '\(message.topic)': \(error)")

@@ -61,30 +61,29 @@ public final class MQTTJobSource: JobSource {
     watch()
   }
 
-  /// Waits for control's connection. `false` when the worker is asked to stop before there is one.
+  /// Waits for control's connection, or for a request to stop; `false` when that comes first. The connection's thread may
+  /// be waiting for a name server then, and is left to it.
   private func reachBroker() async throws -> Bool {
-    let abort = Task { [stop, control] in
-      await stop.raised()
-      if !Task.isCancelled { await control.close() }
+    let (outcomes, outcome) = AsyncStream.makeStream(of: Result<Bool, MQTTError>.self)
+    Task { [control] in
+      do throws(MQTTError) {
+        try await control.open()
+        outcome.yield(.success(true))
+      } catch {
+        outcome.yield(.failure(error))
+      }
     }
-    defer { abort.cancel() }
-    do throws(MQTTError) {
-      try await control.open()
+    Task { [stop] in
+      await stop.raised()
+      outcome.yield(.success(false))
+    }
+    for await result in outcomes {
+      guard try result.get() else { break }
       control.listen { [sender] in sender.yield(.failed($0)) }
       return true
-    } catch  where stop.level > .none {
-      sender.yield(.stopped)
-      return false
-    } catch {
-      throw naming(error)
     }
-  }
-
-  /// The sessions know client ids only; who reads the error knows the worker.
-  private func naming(_ error: MQTTError) -> MQTTError {
-    guard case .clientIDInUse(let text) = error else { return error }
-    return .clientIDInUse(
-      "worker id '\(ledger.worker.id)' is in use by another process: \(text); give each worker its own --id")
+    sender.yield(.stopped)
+    return false
   }
 
   /// What may wait on the volume is looked at when another worker says so, and every third of a lease.
@@ -134,7 +133,7 @@ public final class MQTTJobSource: JobSource {
   }
 
   /// What is asked for on the topics for that.
-  public var cancellations: AsyncStream<JobID> { control.cancellations }
+  public var cancellations: AsyncStream<Cancellation> { control.cancellations }
 
   /// Publishes an event without waiting.
   public func publish(_ event: JobEvent) async {

@@ -56,22 +56,22 @@ import Testing
     }
   }
 
-  @Test(arguments: [["--idle-timeout", "1s"], ["--idle-timeout", "1s", "--jobs", "0"]])
+  @Test(arguments: [["--idle-timeout", "4s"], ["--idle-timeout", "4s", "--jobs", "0"]])
   func workerWithoutAJobLeavesAfterTheIdleTimeout(_ arguments: [String]) async throws {
     try await Scene.play { scene in
       let start = ContinuousClock.now
       let worker = try scene.worker(arguments)
       try await worker.listens()
       #expect(try await worker.end() == .code(0))
-      #expect(ContinuousClock.now - start >= .seconds(1))
+      #expect(ContinuousClock.now - start >= .seconds(4))
       try await scene.broker.logged("Received DISCONNECT from worker-01")
     }
   }
 
   @Test func idleTimeoutDoesNotEndARunningJob() async throws {
     try await Scene.play { scene in
-      try scene.job("job", steps: ["sleep 1.5; echo done"])
-      let worker = try scene.worker(["--idle-timeout", "1s"])
+      try scene.job("job", steps: ["sleep 4.5; echo done"])
+      let worker = try scene.worker(["--idle-timeout", "4s"])
       try await worker.listens()
       try await scene.send("job")
       #expect(try await worker.end() == .code(0))

@@ -1,51 +1,50 @@
-import CLinux
 import Glibc
 import SystemPackage
 
-/// A script that is too long for an argument, in a file without a name (memfd_create(2)).
-/// The step opens it by the path of this process's descriptor, because it inherits none itself; so it must be kept
-/// open until the step has ended.
+/// A script that is too long for an argument, in a file of the job's workspace that is gone when the step has ended.
+///
+/// A memfd without a name would leave the workspace alone, but a step could reach it only through this process's
+/// `/proc/<pid>/fd`, which is closed to all but root once the worker forbids to be inspected (PR_SET_DUMPABLE).
 final class ScriptFile: Sendable {
   /// MAX_ARG_STRLEN of Linux: 32 pages of 4 KiB, with the terminating NUL.
   static let argumentLimit = 131_072
 
-  private let descriptor: Int32
+  let path: String
 
-  /// Throws what memfd_create or write answers, ENOMEM above all.
-  init(_ script: String) throws(Errno) {
-    descriptor = linux_memfd("script")
+  /// Throws what open(2) or write(2) answers.
+  init(_ script: String, in folder: FilePath) throws(Errno) {
+    path = folder.appending(".script-\(UInt64.random(in: 0 ... .max))").string
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+    defer { close(descriptor) }
     var rest = Array(script.utf8)[...]
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
       guard count > 0 else {
         if errno == EINTR { continue }
-        let error = Errno(rawValue: errno)
-        close(descriptor)
-        throw error
+        throw Errno(rawValue: errno)
       }
       rest = rest.dropFirst(count)
     }
   }
 
-  deinit { close(descriptor) }
+  deinit { unlink(path) }
 
   /// argv of a command, and the file that must live as long as the step if its script is too long for an argument.
   static func arguments(of command: StepCommand) throws(SpawnError) -> (arguments: [String], file: ScriptFile?) {
     guard let script = command.script else { return (command.arguments, nil) }
     guard script.utf8.count >= argumentLimit else { return (command.arguments + [script], nil) }
     do throws(Errno) {
-      let file = try ScriptFile(script)
+      let workspace = command.environment[StepEnvironment.markerName].map { FilePath($0) }
+      let file = try ScriptFile(script, in: workspace ?? command.workingDirectory)
       return (file.arguments(for: command.arguments), file)
     } catch {
       throw SpawnError(
         program: command.arguments.first ?? "",
-        problem: "no memory for its script of \(script.utf8.count) bytes (\(error)); put it into a file of the job",
+        problem: "no room for its script of \(script.utf8.count) bytes in the workspace (\(error))",
         errno: error)
     }
   }
-
-  var path: String { "/proc/\(getpid())/fd/\(descriptor)" }
 
   /// argv that runs the file as `shell` would have run the script: the option that takes a script is taken away.
   func arguments(for shell: [String]) -> [String] {

@@ -33,8 +33,8 @@ public struct StepCommand: Sendable {
   ///
   /// A script of 128 KiB or more cannot be an argument on Linux (MAX_ARG_STRLEN, execve(2)). The runner then runs it
   /// from a file: the last option loses its `c` or `e` (`-c`, `-ec`, `-e`) and the script's path takes its place, which
-  /// sh, bash, zsh, python3, perl, ruby and node all understand. Only `$0` differs. The file has no name anywhere: it
-  /// is a memfd of the worker, so neither the workspace nor a read-only root is touched.
+  /// sh, bash, zsh, python3, perl, ruby and node all understand. Only `$0` differs. The file lies in the folder that
+  /// `JOB_WORKSPACE` names, else in the working directory, and is removed when the step has ended.
   public init(
     shell: [String], script: String, workingDirectory: FilePath, environment: [String: String],
     timeout: Duration? = nil, grace: Duration = .seconds(10)

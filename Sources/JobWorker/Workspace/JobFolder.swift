@@ -74,7 +74,8 @@ public final class JobFolder: Sendable {
     do {
       return try JobDefinition(json: bytes)
     } catch {
-      throw InvalidJob(id: id, description: "\(file): \(error)")
+      // The sentence begins with the file's name.
+      throw InvalidJob(id: id, description: "\(path)/\(error)")
     }
   }
 

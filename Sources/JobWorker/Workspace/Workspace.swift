@@ -1,4 +1,5 @@
 import FileTree
+private import Glibc
 import SystemPackage
 
 /// A job's files on the local disk, where its steps run.
@@ -33,9 +34,13 @@ final class Workspace: Sendable {
     }
   }
 
-  /// What the steps changed since `snapshot`.
+  /// What the steps changed since `snapshot`. Throws ``JobFailure`` when they have removed the workspace.
   func changes(since snapshot: Snapshot, _ folder: JobFolder) async throws -> Changes {
-    try await onThread {
+    var status = stat()
+    if fstat(descriptor.rawValue, &status) == 0, status.st_nlink == 0 {
+      throw JobFailure(.sync, "\(path) was removed while the job ran; what it made there is lost")
+    }
+    return try await onThread {
       try FileTree.changes(in: self.descriptor, since: snapshot, original: folder.descriptor)
     }
   }

@@ -1,0 +1,94 @@
+import Foundation
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// `mqtt-fs-worker check`: what is wrong with a job, before it is sent.
+@Suite struct CheckCommandTests {
+  @Test func goodJobIsGoodAndStaysAsItIs() async throws {
+    try await Scene.play(.down) { scene in
+      let folder = try scene.job(
+        "job", steps: ["make", ["run": "make test", "workingDirectory": "src"]], ["src/a": ""])
+      let before = scene.listing(scene.root).filter { $0.hasPrefix("jobs") || $0.hasPrefix("workspaces") }
+      for (argument, directory) in [(folder.string, scene.root), ("\(folder)/", scene.root), (".", folder)] {
+        let run = try await scene.run(["check", argument], in: directory)
+        #expect(run.end == .code(0), "\(run.errors)")
+        #expect(run.output == "\(argument): 2 steps, nothing wrong\n")
+        #expect(run.errors.isEmpty)
+      }
+      #expect(scene.listing(scene.root).filter { $0.hasPrefix("jobs") || $0.hasPrefix("workspaces") } == before)
+    }
+  }
+
+  @Test func whatIsWrongIsToldWithItsPlace() async throws {
+    try await Scene.play(.down) { scene in
+      let texts = [
+        (
+          "{\n  \"steps\": [\n    \"make\"\n    \"make test\"\n]}",
+          #"/job.json is not JSON: a "," or "]" is expected, not a double quote (line 4, column 5)"#
+        ),
+        (
+          "{\"steps\": [\"make\", {\n \"run\": 5}]}",
+          #"/job.json: steps[1]: "run" is 5; a string is expected, like "make" (line 2, column 9)"#
+        ),
+        (
+          #"{"steps": ["make"], "timeout": "soon"}"#,
+          #"/job.json: "timeout": "soon" is not a duration; write it like 90s, 10m, 1h30m or 7d, or as a number of "#
+            + "seconds (line 1, column 32)"
+        ),
+      ]
+      for (text, sentence) in texts {
+        let folder = scene.jobs.appending("bad")
+        try scene.write(text, folder.appending("job.json"))
+        let run = try await scene.run(["check", folder.string])
+        #expect(run.end == .code(65))
+        #expect(run.output == "error: \(folder)\(sentence)\n")
+      }
+    }
+  }
+
+  @Test func folderThatIsNoJobIsToldSo() async throws {
+    try await Scene.play(.down) { scene in
+      try FileManager.default.createDirectory(
+        atPath: scene.jobs.appending("empty").string, withIntermediateDirectories: true)
+      try scene.job("a job", steps: ["true"])
+      try scene.write("", scene.jobs.appending("file"))
+      try scene.write("", scene.jobs.appending("pipe/x"))
+      mkfifo(scene.jobs.appending("pipe/job.json").string, 0o644)
+      for (name, words) in [
+        ("empty", ["empty/job.json does not exist"]), ("a job", ["the folder's name is the job's id", "a space"]),
+        ("file", ["file", "folder"]), ("nowhere", ["nowhere does not exist"]), ("pipe", ["pipe/job.json is a FIFO"]),
+      ] {
+        let run = try await scene.run(["check", scene.jobs.appending(name).string])
+        #expect(run.end == .code(65), "\(name)")
+        #expect(run.output.hasPrefix("error: "), "\(name)")
+        #expect(run.output.split(separator: "\n").count == 1)
+        for word in words { #expect(run.output.contains(word), "\(run.output)") }
+      }
+    }
+  }
+
+  @Test func whatMayNotBeMeantIsAWarning() async throws {
+    try await Scene.play(.down) { scene in
+      let folder = try scene.job(
+        "job", ["steps": ["make", ["run": "ls", "workingDirectory": "made", "cwd": "x"]], "tiemout": 5])
+      let run = try await scene.run(["check", folder.string])
+      #expect(run.end == .code(0))
+      let lines = run.output.split(separator: "\n").map(String.init)
+      #expect(lines.count == 4)
+      #expect(lines.dropLast().allSatisfy { $0.hasPrefix("warning: ") })
+      for word in ["tiemout", "steps[1].cwd", #"steps[1]: workingDirectory "made" is not in the folder"#] {
+        #expect(run.output.contains(word), "\(run.output)")
+      }
+    }
+  }
+
+  @Test func withoutAFolderItIsAUsageError() async throws {
+    try await Scene.play(.down) { scene in
+      let run = try await scene.run(["check"])
+      #expect(run.end == .code(64))
+      #expect(run.errors.contains("job folder"))
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import Foundation
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A volume, or a local disk, on which nothing more fits.
+@Suite(.enabled(if: geteuid() == 0, "only root can mount a small file system"))
+struct FullDiskTests {
+  @Test func stepGoesOnWhenItsLogFillsTheVolume() async throws {
+    try await Scene.play { scene in
+      try await withTmpfs(of: "3m", at: scene.jobs) {
+        try scene.job(
+          "job", steps: ["head -c 8000000 /dev/zero | tr '\\0' x; echo done > $DONE", "echo second; exit 3"])
+        let results = try await scene.results()
+        let done = scene.files.appending("done")
+        let result = try await scene.outcome(environment: ["DONE": done.string])
+        #expect(FileManager.default.fileExists(atPath: done.string))
+        #expect(result["status"] == "failed")
+        #expect(result["exitCode"] == 3)
+        let step = result["steps"][0]
+        #expect(step["status"] == "success")
+        let dropped = try #require(step["logDropped"].number)
+        let kept = try #require(step["logBytes"].number)
+        #expect(dropped + kept == 8_000_000 && dropped > 4_000_000)
+        #expect(step["logError"].text.contains("\(Int(dropped)) bytes of output could not be written: No space left"))
+        #expect(scene.log("job").utf8.count == Int(kept))
+        #expect(scene.results() == ["step_0.log", "step_1.log", "result.json"])
+        #expect(try await results.message().json["status"] == "failed")
+        #expect(scene.claims.isEmpty)
+      }
+    }
+  }
+
+  @Test func artifactThatDoesNotFitIsAnErrorAndWhatFitsIsListed() async throws {
+    try await Scene.play { scene in
+      try await withTmpfs(of: "3m", at: scene.jobs) {
+        try scene.job("job", steps: ["echo a > a.txt; echo z > z.txt; head -c 8000000 /dev/zero > big.bin"])
+        let results = try await scene.results()
+        let result = try await scene.outcome()
+        #expect(result["status"] == "error")
+        #expect(result["phase"] == "sync")
+        #expect(result["error"].text.contains("big.bin"))
+        #expect(result["error"].text.contains("No space left"))
+        #expect(result["steps"][0]["status"] == "success")
+        expectOnlyWholeArtifacts(scene, result)
+        #expect(!scene.results().contains("big.bin"))
+        #expect(try await results.message().json["status"] == "error")
+        #expect(scene.claims.isEmpty)
+      }
+    }
+  }
+
+  @Test func localDiskThatIsFullWhileStagingIsAnError() async throws {
+    try await Scene.play { scene in
+      try await withTmpfs(of: "1m", at: scene.workspaces) {
+        try scene.job(
+          "job", steps: ["echo never"], ["big.bin": String(repeating: "x", count: 4_000_000), "small": "x"])
+        let results = try await scene.results()
+        let result = try await scene.outcome()
+        #expect(result["status"] == "error")
+        #expect(result["phase"] == "stage")
+        #expect(result["error"].text.contains("big.bin"))
+        #expect(result["error"].text.contains("No space left"))
+        #expect(scene.results() == ["result.json"])
+        #expect(scene.workspacesLeft.isEmpty)
+        #expect(try await results.message().json["status"] == "error")
+      }
+    }
+  }
+
+  @Test func nextJobRunsOnTheDiskThatWasFull() async throws {
+    try await Scene.play { scene in
+      try await withTmpfs(of: "1m", at: scene.workspaces) {
+        try scene.job("large", steps: ["echo never"], ["big.bin": String(repeating: "x", count: 4_000_000)])
+        try scene.job("small", steps: ["true"])
+        #expect(try await scene.outcome(of: "large")["status"] == "error")
+        #expect(try await scene.outcome(of: "small")["status"] == "success")
+      }
+    }
+  }
+}
+
+/// F25 on a volume with room.
+@Suite struct UnsyncedArtifactTests {
+  /// The step itself has put a folder where the file is to go.
+  @Test func artifactThatCannotBeSyncedIsAnErrorThatNamesIt() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: ["mkdir -p \"$JOB_RESULTS_DIR/bad/sub\"; echo x > bad; echo y > good; echo z > last"])
+      let result = try await scene.outcome()
+      #expect(result["status"] == "error")
+      #expect(result["phase"] == "sync")
+      #expect(result["error"].text.contains("bad"))
+      #expect(Set(result["artifacts"].elements.map { $0["path"].string }) == ["good", "last"])
+      expectOnlyWholeArtifacts(scene, result)
+      #expect(scene.results() == ["bad/", "bad/sub/", "good", "last", "step_0.log", "result.json"])
+    }
+  }
+}
+
+/// What is listed lies there whole, and nothing lies there under a temporary name.
+private func expectOnlyWholeArtifacts(_ scene: Scene, _ result: JSON) {
+  for artifact in result["artifacts"].elements {
+    let text = scene.text("job", "results/\(artifact["path"].string ?? "")")
+    #expect(text?.utf8.count == artifact["size"].number.map { Int($0) }, "\(artifact)")
+  }
+  #expect(!scene.results().contains { $0.hasPrefix(".") || $0.contains("/.") })
+}

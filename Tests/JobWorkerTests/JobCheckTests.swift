@@ -1,0 +1,61 @@
+import Foundation
+import SystemPackage
+import Testing
+
+@testable import JobWorker
+
+struct JobCheckTests {
+  /// A folder `name` with this job.json in a directory of the test's own.
+  private func check(_ name: String, _ definition: String?, folders: [String] = []) throws -> (JobCheck, FilePath) {
+    let fixture = try StepFixture()
+    return try withExtendedLifetime(fixture) {
+      let folder = FilePath(try #require(realPath(fixture.directory)).string).appending(name)
+      for path in [folder] + folders.map({ folder.pushing(FilePath($0)) }) {
+        try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
+      }
+      try definition?.write(toFile: folder.appending("job.json").string, atomically: false, encoding: .utf8)
+      return (JobCheck(folder), folder)
+    }
+  }
+
+  @Test func jobWithNothingWrongHasItsSteps() throws {
+    let (check, _) = try check("job", #"{"steps": ["a", {"run": "b", "workingDirectory": "src"}]}"#, folders: ["src"])
+    #expect(check.errors.isEmpty && check.warnings.isEmpty)
+    #expect(check.steps == 2)
+  }
+
+  @Test func faultIsToldWithItsFileAndPlace() throws {
+    let (check, folder) = try check("job", "{\"steps\":\n []}")
+    #expect(
+      check.errors == [
+        #"\#(folder)/job.json: "steps" is empty; at least one step is expected, like ["make"] (line 2, column 2)"#
+      ])
+    #expect(check.steps == 0)
+  }
+
+  @Test func missingDefinitionIsToldSo() throws {
+    let (check, folder) = try check("job", nil)
+    #expect(check.errors == ["\(folder)/job.json does not exist; a job needs its steps in it, or in the request"])
+  }
+
+  @Test func nameOfTheFolderIsTheID() throws {
+    let (check, _) = try check("-job", #"{"steps": ["a"]}"#)
+    #expect(check.errors.count == 1)
+    #expect(check.errors.first?.hasPrefix(#"the folder's name is the job's id: "-job" is not a job id"#) == true)
+  }
+
+  @Test func folderThatIsNotThereIsToldSo() {
+    #expect(JobCheck("/nowhere/job").errors == ["/nowhere/job does not exist"])
+  }
+
+  @Test func unknownKeysAndFoldersThatAreNotThereAreWarnings() throws {
+    let (check, folder) = try check("job", #"{"steps": [{"run": "b", "workingDirectory": "out", "x": 1}], "y": 2}"#)
+    #expect(check.errors.isEmpty)
+    #expect(
+      check.warnings == [
+        "\(folder)/job.json: the key steps[0].x means nothing here",
+        "\(folder)/job.json: the key y means nothing here",
+        #"steps[0]: workingDirectory "out" is not in the folder; an earlier step must make it"#,
+      ])
+  }
+}
