@@ -65,12 +65,12 @@ public final class MQTTJobSource: JobSource {
   /// be waiting for a name server then, and is left to it.
   private func reachBroker() async throws -> Bool {
     let (outcomes, outcome) = AsyncStream.makeStream(of: Result<Bool, MQTTError>.self)
-    Task { [control] in
+    Task { [self] in
       do throws(MQTTError) {
         try await control.open()
         outcome.yield(.success(true))
       } catch {
-        outcome.yield(.failure(error))
+        outcome.yield(.failure(naming(error)))
       }
     }
     Task { [stop] in
@@ -84,6 +84,13 @@ public final class MQTTJobSource: JobSource {
     }
     sender.yield(.stopped)
     return false
+  }
+
+  /// The sessions know client ids only; who reads the error knows the worker.
+  private func naming(_ error: MQTTError) -> MQTTError {
+    guard case .clientIDInUse(let text) = error else { return error }
+    return .clientIDInUse(
+      "worker id '\(ledger.worker.id)' is in use by another process: \(text); give each worker its own --id")
   }
 
   /// What may wait on the volume is looked at when another worker says so, and every third of a lease.
