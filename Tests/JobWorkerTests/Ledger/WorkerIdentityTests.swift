@@ -36,7 +36,7 @@ struct WorkerIdentityTests {
     identity.pid = process.processIdentifier
     identity.startTime = try #require(startTime(process.processIdentifier))
     #expect(!identity.hasEnded)
-    process.terminate()
+    kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
     #expect(identity.hasEnded)
   }
