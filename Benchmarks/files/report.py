@@ -27,7 +27,8 @@ def table(title, figures, base):
 
 def machine():
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}, {platform.machine()}"
+    return (f"{os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}, {platform.machine()}, "
+            f"load average {os.getloadavg()[2]:.1f}")
 
 
 def markdown(sections, rounds, plot):

@@ -24,10 +24,10 @@ class Bench:
 
     def __init__(self, programs, place, volume):
         self.programs = os.path.abspath(programs)
-        self.place = place
+        self.place = os.path.abspath(place)
         self.volume = volume
         self.number = 0
-        os.makedirs(place)
+        os.makedirs(self.place)
 
     def program(self, name):
         return f"{self.programs}/{name}"

@@ -31,15 +31,15 @@ extension FileTree {
 }
 
 /// One export, while it goes on.
-// Sendable: immutable.
-final class TreeExport: @unchecked Sendable {
+final class TreeExport: Sendable {
   typealias Queue = WorkQueue<Range<Int>, ExportLane>
 
   /// Up to so many files, fsync for each is cheaper than to flush what else the file system has to write.
   private static let few = 16
 
-  /// Neighbours are in the same folder, mostly: a thread that takes some of them opens it once.
-  private static let run = 16
+  /// How many files a thread takes at once. Neighbours are in the same folder, mostly, which is opened once for all;
+  /// but a thread that waits for fsync should not have more to do while others idle.
+  private var batch: Int { durability == .eachFile ? 1 : 16 }
 
   private let entries: [(entry: ChangedEntry, storedAs: RelativePath?)]
   private let tree: Int32
@@ -70,8 +70,8 @@ final class TreeExport: @unchecked Sendable {
           queue.grow()
         }
       })
-    let starts = stride(from: 0, to: entries.count, by: Self.run)
-    let lanes = queue.run(starts.reversed().map { $0..<min($0 + Self.run, entries.count) })
+    let starts = stride(from: 0, to: entries.count, by: batch)
+    let lanes = queue.run(starts.reversed().map { $0..<min($0 + batch, entries.count) })
     let files = lanes.flatMap(\.files).sorted { $0.path < $1.path }
     try makeDurable(files)
     return Export(

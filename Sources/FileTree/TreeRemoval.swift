@@ -50,7 +50,7 @@ final class TreeRemoval: Sendable {
     do throws(CallFailure) {
       if path.bytes.contains(0x2F) { throw CallFailure(call: .unlink, code: EINVAL) }
       let name = try fileName(path.bytes[...])
-      if try unlinkUnlessFolder(name, in: parent) { return }
+      if try unlinkUnlessFolder(name, in: parent, .bystander) { return }
       let descriptors = FolderDescriptors(first: try openFolder(in: parent, "."), second: -1)
       let root = FolderNode(parent: nil, name: [0], descriptors: descriptors, open: open)
       root.addSubfolder()
@@ -78,13 +78,15 @@ final class TreeRemoval: Sendable {
     _ parent: FolderNode, _ name: [CChar], _ top: FolderNode?, _ lane: RemovalLane, _ queue: Queue
   ) {
     do throws(CallFailure) {
-      let descriptor = try openForRemoval(name, in: parent.descriptors.first)
+      let descriptor = try openForRemoval(name, in: parent.descriptors.first, rights(of: parent))
       let folder = FolderNode(
         parent: parent, name: name, descriptors: FolderDescriptors(first: descriptor, second: -1), open: open)
       empty(folder, top ?? folder, lane, queue)
     } catch {
       // Without the right to look into it, it may still be empty.
-      if unlinkat(parent.descriptors.first, name, AT_REMOVEDIR) != 0, errno != ENOENT {
+      do throws(CallFailure) {
+        try removeFolder(name, in: parent.descriptors.first, rights(of: parent))
+      } catch _ {
         fail(error, parent.path(of: name))
       }
       if let top { ended(parent, parent.subfolderEnded(), top, queue) }
@@ -119,7 +121,7 @@ final class TreeRemoval: Sendable {
       do throws(CallFailure) {
         if kind == .folder {
           addSubfolder(name, of: folder, top, queue)
-        } else if try !unlinkUnlessFolder(name, in: descriptor) {
+        } else if try !unlinkUnlessFolder(name, in: descriptor, .doomed) {
           addSubfolder(name, of: folder, top, queue)
         }
       } catch {
@@ -150,23 +152,27 @@ final class TreeRemoval: Sendable {
     var folder = first
     var isComplete = isComplete
     while isComplete, let parent = folder.parent {
-      if unlinkat(parent.descriptors.first, folder.name, AT_REMOVEDIR) != 0 {
-        let code = errno
-        if code == ENOTEMPTY || code == EEXIST, folder.listings.add(1, ordering: .relaxed).newValue < Self.listings,
-          failure.value == nil
+      do throws(CallFailure) {
+        try removeFolder(folder.name, in: parent.descriptors.first, rights(of: parent))
+      } catch {
+        if error.code == ENOTEMPTY || error.code == EEXIST, failure.value == nil,
+          folder.listings.add(1, ordering: .relaxed).newValue < Self.listings
         {
           folder.addReader()
           lseek(folder.descriptors.first, 0, SEEK_SET)
           queue.push(.listing(folder, top: top))
           return
         }
-        if code != ENOENT { fail(CallFailure(call: .removeFolder, code: code), folder.path) }
+        fail(error, folder.path)
       }
       folder.closeForGood()
       isComplete = parent.subfolderEnded()
       folder = parent
     }
   }
+
+  /// Only the folder in which the whole removal takes place stays.
+  private func rights(of folder: FolderNode) -> RightsOf { folder.parent == nil ? .bystander : .doomed }
 
   private func fail(_ error: CallFailure, _ path: RelativePath) {
     failure.set(FileTreeError("remove", error, at: path))

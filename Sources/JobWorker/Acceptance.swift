@@ -61,10 +61,13 @@ extension Worker {
     do {
       (definition, folder) = try await look(up: offer.request)
     } catch let invalid as InvalidJob {
+      // It may only have been too early to find the folder.
+      guard !isLeaving else { return nil }
       try await reject(id, offer.envelope, invalid)
       await offer.acknowledge(.answered)
       return nil
     }
+    guard !isLeaving else { return nil }
     guard let claim = try ledger.claim(offer.envelope, id) else { return try await alreadyHeld(offer) }
     logger.debug("claimed", metadata: ["job": "\(id)"])
     Checkpoint.claimed.reached()
@@ -72,6 +75,9 @@ extension Worker {
     Checkpoint.acknowledged.reached()
     return AcceptedJob(claim: claim, work: .run(definition, folder), offered: now)
   }
+
+  /// A worker that is asked to stop claims nothing more: a request that it does not acknowledge stays where it came from.
+  private var isLeaving: Bool { stop.level > .none }
 
   private func reject(_ id: JobID, _ envelope: Envelope, _ reason: InvalidJob) async throws {
     logger.warning("rejected: \(reason)", metadata: ["job": "\(id)"])
@@ -96,10 +102,10 @@ extension Worker {
 
   /// Takes over the job of a worker that died, if there is one.
   private func recover() async throws -> AcceptedJob? {
-    for stale in try ledger.abandonedClaims() {
+    for stale in try ledger.abandonedClaims() where !isLeaving {
       if let job = try await takeOver(stale) { return job }
     }
-    for ticket in try ledger.waitingRoom.tickets() {
+    for ticket in try ledger.waitingRoom.tickets() where !isLeaving {
       if let job = try await take(ticket) { return job }
     }
     return nil
@@ -119,7 +125,7 @@ extension Worker {
     do {
       (definition, folder) = try await look(up: try JobRequest(payload: Array(ticket.envelope.payload.utf8)))
     } catch let invalid as InvalidJob {
-      if try room.remove(ticket) { try await reject(ticket.id, ticket.envelope, invalid) }
+      if !isLeaving, try room.remove(ticket) { try await reject(ticket.id, ticket.envelope, invalid) }
       return nil
     }
     guard let claim = try ledger.claim(ticket.envelope, ticket.id) else { return nil }
@@ -154,8 +160,8 @@ extension Worker {
     where record.envelope.requestId.isSame(as: ticket.envelope.requestId.text) {
       _ = try ledger.waitingRoom.remove(ticket)
     }
-    let stored = try storedResult(of: record.id)
-    if let stored, stored.attempt == record.attempt, record.envelope.requestId.text == stored.requestId {
+    // Of whichever attempt: those after it only published, and died over that.
+    if let stored = try storedResult(of: record.id), stored.requestId == record.envelope.requestId.text {
       return AcceptedJob(claim: claim, work: .publish(stored))
     }
     do {

@@ -1,4 +1,4 @@
-import JobWorker
+public import JobWorker
 import MQTT
 import Synchronization
 
@@ -15,13 +15,6 @@ final class Attendance: Sendable {
     self.filter = filter
     self.ledger = ledger
     broker = "\(options.host):\(options.port)"
-  }
-
-  /// Two processes with one id would take the session from one another for ever.
-  func checkIDIsFree() async throws {
-    guard try await ledger.members.isInUse(ledger.worker.id) else { return }
-    throw MQTTError.clientIDInUse(
-      "worker id '\(ledger.worker.id)' is in use by another process; give each worker its own --id, or use %h in it")
   }
 
   /// What the session of this worker's id was subscribed to when that was something else.
@@ -48,5 +41,16 @@ final class Attendance: Sendable {
       return membership
     }
     try membership?.end(state)
+  }
+}
+
+extension Ledger {
+  /// Throws ``MQTTError/clientIDInUse(_:)`` when another live process bears this worker's id. Comes before any session is
+  /// opened with it: the broker would take the session from the other process at once. A process that is not known to have
+  /// ended is watched for a lease, unless `stop` is raised.
+  public func checkIDIsFree(until stop: StopRequest) async throws {
+    guard try await members.isInUse(worker.id, while: { stop.level == .none }) else { return }
+    throw MQTTError.clientIDInUse(
+      "worker id '\(worker.id)' is in use by another process; give each worker its own --id, or use %h in it")
   }
 }

@@ -44,10 +44,9 @@ public final class MQTTJobSource: JobSource {
     self.logger = logger
   }
 
-  /// Connects, once no other process bears this worker's id and no KILLSWITCH is there; from now on there is something to
-  /// look at. Throws ``MQTTError/clientIDInUse(_:)`` when the id is taken.
+  /// Connects, once no KILLSWITCH is there; from now on there is something to look at. Throws
+  /// ``MQTTError/clientIDInUse(_:)`` when another connection has the id.
   public func open() async throws {
-    try await membership.checkIDIsFree()
     await ledger.waitWhileHalted(logger) { [stop] in stop.level == .none }
     guard stop.level == .none else {
       sender.yield(.stopped)
@@ -69,14 +68,23 @@ public final class MQTTJobSource: JobSource {
       if !Task.isCancelled { await control.close() }
     }
     defer { abort.cancel() }
-    do {
+    do throws(MQTTError) {
       try await control.open()
       control.listen { [sender] in sender.yield(.failed($0)) }
       return true
     } catch  where stop.level > .none {
       sender.yield(.stopped)
       return false
+    } catch {
+      throw naming(error)
     }
+  }
+
+  /// The sessions know client ids only; who reads the error knows the worker.
+  private func naming(_ error: MQTTError) -> MQTTError {
+    guard case .clientIDInUse(let text) = error else { return error }
+    return .clientIDInUse(
+      "worker id '\(ledger.worker.id)' is in use by another process: \(text); give each worker its own --id")
   }
 
   /// What may wait on the volume is looked at when another worker says so, and every third of a lease.
@@ -113,7 +121,7 @@ public final class MQTTJobSource: JobSource {
         try await adopter.adoptDeparted(broker: membership.broker)
         return .look
       case .offer(let offer): return offer
-      case .failed(let error): throw error
+      case .failed(let error): throw naming(error)
       case .idleForTooLong, .stopped: return nil
       }
     }

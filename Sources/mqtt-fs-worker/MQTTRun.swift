@@ -46,6 +46,7 @@ struct MQTTRun {
     let workspaces = try setup.openWorkspaces()
     let stop = StopRequest()
     await stop.raiseOnSignals(setup.logger)
+    try await ledger.checkIDIsFree(until: stop)
     let control = Control(
       try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger), topics: topics, retention: retention,
       worker: setup.identity.id, logger: setup.logger)

@@ -67,7 +67,9 @@ struct RandomTree {
 
   mutating func makeFile(_ path: [UInt8]) {
     guard write(data(), path) else { return }
-    if chance(40) { chmod(full(path), [0o600, 0o755, 0o444, 0o000, 0o4755].randomElement(using: &numbers)!) }
+    if chance(40) {
+      chmod(full(path), [0o600, 0o755, 0o444, geteuid() == 0 ? 0o000 : 0o400, 0o4755].randomElement(using: &numbers)!)
+    }
     if chance(40) { setTime(path) }
   }
 
@@ -135,7 +137,7 @@ extension RandomTree {
       other[number(0...(content.count - 1))] ^= 1
       overwrite(other, path, keepTime: chance(50))
     case (6, .file(let content, _, _)): overwrite(content, path, keepTime: false)
-    case (7, .file), (7, .folder): chmod(full(path), mode_t(number(0o400...0o777)))
+    case (7, .file), (7, .folder): chmod(full(path), mode_t(number(0o500...0o777)) | 0o500)
     case (8, .symlink), (8, .file):
       removeAll(path)
       if chance(50) { makeSymlink(path) } else if makeFolder(path) { makeFile(path + [0x2F, 0x61]) }

@@ -1,5 +1,6 @@
 import FileTree
 import Foundation
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -147,5 +148,45 @@ import Testing
         #expect(snapshot.bytes == 1000)
       }
     }
+  }
+
+  @Test func aFullDiskIsAnErrorThatSaysSo() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir source stage && head -c 1000000 /dev/zero > source/large")
+    // Only where this may mount something.
+    guard (try? scratch.shell("mount -t tmpfs -o size=128k none stage 2>/dev/null")) != nil else { return }
+    defer { _ = try? scratch.shell("umount stage") }
+    let error = #expect(throws: FileTreeError.self) {
+      try scratch.open("source") { source in
+        try scratch.open("stage") { _ = try FileTree.copy(source, to: $0) }
+      }
+    }
+    #expect(error?.errno == .noSpace)
+    #expect(error?.path == RelativePath("large"))
+    #expect(error?.description.hasSuffix("No space left on device; free space or inodes on that file system") == true)
+  }
+
+  @Test func aCopyToAnotherFileSystemIsTheSame() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir source stage && head -c 3000000 /dev/urandom > source/large && echo small > source/small")
+    guard (try? scratch.shell("mount -t tmpfs none stage 2>/dev/null")) != nil else { return }
+    defer { _ = try? scratch.shell("umount stage") }
+    try scratch.open("source") { source in
+      try scratch.open("stage") { _ = try FileTree.copy(source, to: $0) }
+    }
+    #expect(try scratch.listing("stage") == scratch.listing("source"))
+  }
+
+  @Test func progressGrowsAndIsNotToldTooOften() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir source stage && seq 5000 | split -l 1 -a 4 - source/file-")
+    let reports = Mutex<[CopyProgress]>([])
+    try scratch.open("source") { source in
+      try scratch.open("stage") {
+        _ = try FileTree.copy(source, to: $0, progress: { report in reports.withLock { $0.append(report) } })
+      }
+    }
+    let told = reports.withLock { $0 }
+    #expect(zip(told, told.dropFirst()).allSatisfy { $1.elapsed - $0.elapsed >= .milliseconds(90) })
   }
 }

@@ -1,5 +1,6 @@
 import FileTree
 import Foundation
+import SystemPackage
 import Testing
 
 @Suite struct TreeExportTests {
@@ -107,5 +108,37 @@ import Testing
     #expect(
       try scratch.shell("cmp stage/f results/f && test $(du -k results/f | cut -f1) -lt 1024 && echo sparse")
         == "sparse\n")
+  }
+
+  @Test func aFolderThatBecameASymlinkIsNotFollowed() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir source outside && echo secret > outside/file")
+    let snapshot = try scratch.stage()
+    try scratch.shell("mkdir stage/sub && echo mine > stage/sub/file && echo ok > stage/ok")
+    let changes = try scratch.changes(since: snapshot)
+    try scratch.shell("rm -r stage/sub && ln -s ../outside stage/sub")
+    let export = try scratch.export(changes)
+    #expect(export.files.map(\.path.description) == ["ok"])
+    #expect(export.failures.map(\.path.description) == ["sub/file"])
+  }
+
+  @Test func aPathThatLeadsUpIsRefused() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir source && echo a > source/a")
+    let snapshot = try scratch.stage()
+    try scratch.shell("echo bb > stage/a")
+    let export = try scratch.export(try scratch.changes(since: snapshot)) { _ in RelativePath("../../a") }
+    #expect(export.failures.count == 1)
+    #expect(export.failures.first?.errno == .invalidArgument)
+  }
+
+  @Test func anExportReplacesWhatIsThere() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir source results && echo a > source/a && echo earlier > results/a && chmod 400 results/a")
+    let snapshot = try scratch.stage()
+    try scratch.shell("echo now > stage/a")
+    let export = try scratch.export(try scratch.changes(since: snapshot))
+    #expect(export.failures.isEmpty)
+    #expect(try scratch.shell("cat results/a; ls -A results") == "now\na\n")
   }
 }

@@ -43,4 +43,20 @@ import Testing
     }
     #expect(try scratch.shell("ls a") == "b\n")
   }
+
+  @Test func theFolderAroundIsLeftAsItIs() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir -p around/tree/sub && touch around/file && chmod 555 around")
+    defer { _ = try? scratch.shell("chmod 755 around") }
+    try scratch.open("around") { around in
+      for name in ["tree", "file"] {
+        if geteuid() == 0 {
+          try FileTree.remove(name, in: around)
+        } else {
+          #expect(throws: FileTreeError.self) { try FileTree.remove(name, in: around) }
+        }
+      }
+    }
+    #expect(try scratch.shell("stat -c %a around") == "555\n")
+  }
 }

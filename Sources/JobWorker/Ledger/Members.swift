@@ -56,15 +56,16 @@ public struct Members: Sendable {
   }
 
   /// Whether another live process bears the id `worker`: it is watched for a lease, unless it has certainly ended.
-  public func isInUse(_ worker: WorkerID) async throws -> Bool {
+  /// The watch ends, with no, when `isWatching` says so.
+  public func isInUse(_ worker: WorkerID, while isWatching: () -> Bool = { true }) async throws -> Bool {
     let path = file(of: worker.text)
     guard let member = try read(path), member.state == .present, member.process != .current,
       !member.process.hasEnded
     else { return false }
     let before = try lease.clock.touched(path)
     let deadline = ContinuousClock.now + lease.duration
-    while ContinuousClock.now < deadline {
-      try await Task.sleep(for: min(lease.duration / 10, .seconds(1)))
+    while ContinuousClock.now < deadline, isWatching() {
+      try await Task.sleep(for: min(lease.duration / 10, .milliseconds(250)))
       guard let now = try lease.clock.touched(path) else { return false }
       if now != before { return try read(path)?.state == .present }
     }

@@ -46,13 +46,25 @@ final class ResultsFolder: Sendable {
 
   private static func moveAside(in folder: JobFolder) throws {
     let job = folder.descriptor.rawValue
-    // rmdir(2) takes an empty folder only: it answers in one call whether there is anything to keep.
-    if unlinkat(job, JobsDirectory.results, AT_REMOVEDIR) == 0 || errno == ENOENT { return }
-    guard errno == ENOTEMPTY || errno == EEXIST else { throw Errno(rawValue: errno) }
+    if try isEmptyOrMissing(in: folder) { return }
     try FileTree.remove(JobsDirectory.previousResults, in: folder.descriptor)
     guard renameat(job, JobsDirectory.results, job, JobsDirectory.previousResults) == 0 else {
       throw Errno(rawValue: errno)
     }
+  }
+
+  /// An empty folder may be a mount point, or have rights that were given to it: it must stay.
+  private static func isEmptyOrMissing(in folder: JobFolder) throws(Errno) -> Bool {
+    let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+    let file = openat(folder.descriptor.rawValue, JobsDirectory.results, flags)
+    if file < 0, errno == ENOENT { return true }
+    guard file >= 0, let stream = fdopendir(file) else { throw Errno(rawValue: errno) }
+    defer { closedir(stream) }
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { $0.prefix { $0 != 0 } }
+      guard name.elementsEqual(".".utf8) || name.elementsEqual("..".utf8) else { return false }
+    }
+    return true
   }
 
   /// Room for result.json on a volume that steps may fill up.

@@ -1,0 +1,105 @@
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Workers that stand still for longer than their lease (SIGSTOP: a paused container, a swapped-out machine).
+@Suite struct FrozenWorkerTests {
+  /// Where the first worker is when it freezes. Its step goes on, and may even end meanwhile.
+  enum Moment: String, CaseIterable {
+    case inAStep, afterItsStep, beforeItPublishes
+  }
+
+  @Test(arguments: Moment.allCases, ["jobs/pending", "$share/workers/jobs/pending"])
+  func onlyTheSecondWorkerAnswers(_ moment: Moment, _ filter: String) async throws {
+    try await Scene.play { scene in
+      try scene.job(
+        "job",
+        steps: [
+          .string(
+            """
+            \(scene.noteRun); echo attempt $JOB_ATTEMPT; echo $JOB_ATTEMPT > "of-$JOB_ATTEMPT.txt"
+            if [ $JOB_ATTEMPT = 1 ]; then \(moment == .inAStep ? "sleep 1000" : scene.waitForGate); fi
+            """)
+        ])
+      let results = try await scene.results()
+      let first = try scene.worker(
+        "worker-01", on: filter, ["--lease", "1s"], stopAt: moment == .beforeItPublishes ? "resultWritten" : nil)
+      try await first.listens()
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "attempt 1\n" }
+      if moment == .beforeItPublishes {
+        try scene.openGate()
+        try await first.reachesCheckpoint()
+      } else {
+        try await first.freeze()
+        try scene.openGate()
+      }
+      let second = try scene.worker("worker-02", on: filter, ["--lease", "1s"])
+      #expect(try await second.end() == .code(0))
+      let message = try await results.message(on: "jobs/results/job")
+      #expect(message.json["workerId"] == (moment == .beforeItPublishes ? "worker-01" : "worker-02"))
+      let listing = scene.listing(scene.jobs.appending("job/results"))
+
+      first.thaw()
+      #expect(try await first.end() == .code(0))
+      #expect(results.messages.count == 1)
+      #expect(scene.listing(scene.jobs.appending("job/results")) == listing)
+      if moment == .beforeItPublishes {
+        // Its result stood already: the second only published it.
+        #expect(scene.runs("job") == 1)
+      } else {
+        #expect(scene.result("job")["attempt"] == 2)
+        #expect(scene.result("job")["workerId"] == "worker-02")
+        #expect(scene.log("job") == "attempt 2\n")
+        #expect(listing == ["step_0.log", "of-2.txt", "result.json"])
+        #expect(scene.text("job", "results.previous/step_0.log") == "attempt 1\n")
+        #expect(scene.runs("job") == 2)
+      }
+      #expect(!first.logLines.contains { $0["level"] == "error" })
+    }
+  }
+
+  /// The first one wakes up in the middle of the second's attempt.
+  @Test func workerThatThawsEndsItsStepAndDisturbsNobody() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: [.string("\(scene.noteRun); echo attempt $JOB_ATTEMPT; \(scene.waitForGate)")])
+      let results = try await scene.results()
+      let first = try scene.worker(["--lease", "1s"])
+      try await first.listens()
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "attempt 1\n" }
+      try await first.freeze()
+      let second = try scene.worker("worker-02", ["--lease", "1s"])
+      try await eventually("the second attempt") { scene.log("job") == "attempt 2\n" }
+      first.thaw()
+      #expect(try await first.end() == .code(0))
+      #expect(first.log.contains("another worker has taken the job over"))
+      #expect(scene.claims == ["job.1.json", "job.2.json"])
+      #expect(second.process.end == nil)
+      try scene.openGate()
+      #expect(try await second.end() == .code(0))
+      try await results.message { $0.json["workerId"] == "worker-02" }
+      #expect(results.messages.count == 1)
+    }
+  }
+
+  /// Nobody else is there: it goes on as if nothing had been.
+  @Test func workerThatNobodyReplacedGoesOn() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: [.string("\(scene.noteRun); echo begun; \(scene.waitForGate)")])
+      let results = try await scene.results()
+      let first = try scene.worker(["--lease", "1s"])
+      try await first.listens()
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "begun\n" }
+      try await first.freeze()
+      try await scene.untilClaimIsOlder(than: 1.2)
+      first.thaw()
+      try scene.openGate()
+      #expect(try await first.end() == .code(0))
+      #expect(try await results.message().json["status"] == "success")
+      #expect(scene.result("job")["attempt"] == 1)
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+extension Scene {
+  /// A worker with the default id and filter.
+  func worker(
+    _ arguments: [String], environment: [String: String] = [:], stopAt checkpoint: String? = nil
+  ) throws -> WorkerProcess {
+    try worker("worker-01", on: "jobs/pending", arguments, environment: environment, stopAt: checkpoint)
+  }
+
+  /// A worker with the default filter.
+  func worker(
+    _ id: String, _ arguments: [String], environment: [String: String] = [:], stopAt checkpoint: String? = nil
+  ) throws -> WorkerProcess {
+    try worker(id, on: "jobs/pending", arguments, environment: environment, stopAt: checkpoint)
+  }
+
+  /// A worker with the default id.
+  func worker(
+    on filter: String, _ arguments: [String], environment: [String: String] = [:], stopAt checkpoint: String? = nil
+  ) throws -> WorkerProcess {
+    try worker("worker-01", on: filter, arguments, environment: environment, stopAt: checkpoint)
+  }
+
+  /// Removes a file, or a folder with all that is in it.
+  func remove(_ path: FilePath) throws {
+    try FileManager.default.removeItem(atPath: path.string)
+  }
+
+  /// A step that waits for the gate to be opened.
+  var waitForGate: String { "until [ -e '\(gate)' ]; do sleep 0.02; done" }
+
+  private var gate: FilePath { files.appending("gate") }
+
+  /// Lets steps go on that wait for the gate.
+  func openGate() throws { try write("", gate) }
+
+  /// Adds a line to `runs` in the job's folder, which says how often it was run.
+  var noteRun: String { "echo run >> $JOB_RESULTS_DIR/../runs" }
+
+  /// How often a step with ``noteRun`` was run.
+  func runs(_ id: String) -> Int { (text(id, "runs") ?? "").split(separator: "\n").count }
+}
+
+extension Scene {
+  /// The claim of the job `job`.
+  var claim: FilePath { jobs.appending(".worker/claims/job.1.json") }
+
+  /// Waits until the claim of the job `job` has not been touched for so long.
+  func untilClaimIsOlder(than age: TimeInterval) async throws {
+    try await eventually("an old claim") {
+      let attributes = try FileManager.default.attributesOfItem(atPath: claim.string)
+      return Date().timeIntervalSince(try #require(attributes[.modificationDate] as? Date)) > age
+    }
+  }
+}

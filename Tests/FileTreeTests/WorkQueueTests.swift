@@ -1,0 +1,46 @@
+import Foundation
+import Testing
+
+@testable import FileTree
+
+@Suite struct WorkQueueTests {
+  private final class Sum {
+    var value = 0
+  }
+
+  /// Each number pushes the two below it: as many items as a tree has nodes.
+  @Test(arguments: [ThreadPolicy.adaptive, .atMost(1), .atMost(2), .atMost(40)])
+  func everythingThatIsPushedIsDoneOnce(threads: ThreadPolicy) {
+    let queue = WorkQueue<Int, Sum>(threads: threads, makeLane: { Sum() }) { depth, sum, queue in
+      sum.value += 1
+      if depth > 0 {
+        queue.push(depth - 1)
+        queue.push(depth - 1)
+      }
+    }
+    let lanes = queue.run([12])
+    #expect(lanes.reduce(0) { $0 + $1.value } == (1 << 13) - 1)
+  }
+
+  @Test func noMoreThreadsThanAllowedWork() {
+    let queue = WorkQueue<Int, Sum>(threads: .atMost(3), makeLane: { Sum() }) { depth, _, queue in
+      if depth > 0 { for _ in 0..<8 { queue.push(depth - 1) } }
+    }
+    #expect(queue.run([3]).count <= 3)
+  }
+
+  @Test func aStoppedQueueDropsWhatIsNotBegun() {
+    let queue = WorkQueue<Int, Sum>(threads: .atMost(1), makeLane: { Sum() }) { item, sum, queue in
+      sum.value += 1
+      if item == 1 { queue.stop() }
+    }
+    // The last is the first.
+    let lanes = queue.run(Array(repeating: 0, count: 1000) + [1])
+    #expect(lanes.reduce(0) { $0 + $1.value } == 1)
+  }
+
+  @Test func anEmptyQueueEnds() {
+    let queue = WorkQueue<Int, Sum>(makeLane: { Sum() }) { _, _, _ in }
+    #expect(queue.run([]).count == 1)
+  }
+}

@@ -1,0 +1,46 @@
+import Glibc
+import SystemPackage
+import Testing
+
+@testable import JobWorker
+
+struct ClaimTests {
+  @Test func recordIsReadBackAsItWasWritten() throws {
+    let volume = try VolumeFixture()
+    let ledger = try volume.ledger("one")
+    var request = envelope("job", "order-4711")
+    request.responseTopic = "replies/1"
+    request.correlationData = [0, 255]
+    let claim = try #require(try ledger.claim(request, try JobID("job")))
+    let file = try #require(try ledger.claimFiles().first)
+    let record = try #require(file.record)
+    #expect(file.path == claim.path)
+    #expect(record.id == claim.record.id)
+    #expect(record.attempt == 1)
+    #expect(record.worker == "one")
+    #expect(record.process == .current)
+    #expect(record.filter == VolumeFixture.filter)
+    #expect(record.envelope == request)
+  }
+
+  @Test func claimKnowsWhenItsFileIsGone() throws {
+    let volume = try VolumeFixture()
+    let claim = try #require(try volume.ledger().claim(envelope("job", "r"), try JobID("job")))
+    #expect(claim.isLinked)
+    // Another worker may have made one of the same name since.
+    unlink(claim.path.string)
+    try volume.write("", claim.path)
+    #expect(!claim.isLinked)
+  }
+
+  @Test func recordOfADryRunHasNoFilter() throws {
+    let volume = try VolumeFixture()
+    _ = try #require(try volume.ledger(filter: nil).claim(envelope("job", "r"), try JobID("job")))
+    #expect(try volume.ledger().claimFiles().first?.record?.filter == nil)
+    #expect(volume.text(volume.directory.claims.appending("job.1.json"))?.contains("filter") == false)
+  }
+
+  @Test(arguments: ["", "{}", "null", "{\"id\":\"../x\"}"]) func otherContentIsNoRecord(_ text: String) {
+    #expect(ClaimRecord(json: Array(text.utf8)) == nil)
+  }
+}

@@ -1,0 +1,46 @@
+import Foundation
+import SystemPackage
+import Testing
+
+@testable import JobWorker
+
+struct JobsDirectoryTests {
+  @Test(arguments: ["a", "job_2026_01", "a.b", "a.1", "1.2.json", "x.json"])
+  func claimNameIsReadBackAsItWasMade(_ text: String) throws {
+    let id = try JobID(text)
+    let parsed = try #require(JobsDirectory.parseClaimName(JobsDirectory.claimName(id, 12)))
+    #expect(parsed.id == id)
+    #expect(parsed.attempt == 12)
+  }
+
+  @Test(arguments: ["a.json", "a.0.json", "a.-1.json", "a.1", "a.1.json.tmp", ".a.1.json", "a.x.json", "../a.1.json"])
+  func otherNamesAreNoClaims(_ name: String) {
+    #expect(JobsDirectory.parseClaimName(name) == nil)
+  }
+
+  @Test func waitingRoomOfAFilterIsOneFolder() {
+    let directory = JobsDirectory("/v")
+    #expect(
+      directory.waitingRoom(of: "$share/g/jobs/+").string == "/v/.worker/waiting/%24share%2Fg%2Fjobs%2F%2B")
+    #expect(directory.waitingRoom(of: "a.b%\u{e9}").lastComponent?.string == "a%2Eb%25%C3%A9")
+    #expect(directory.waitingRoom(of: "..").lastComponent?.string == "%2E%2E")
+  }
+
+  @Test func killSwitchHaltsWhileItIsThere() throws {
+    let volume = try VolumeFixture()
+    #expect(!volume.directory.isHalted)
+    try volume.write("", volume.directory.killSwitch)
+    #expect(volume.directory.isHalted)
+    try FileManager.default.removeItem(atPath: volume.directory.killSwitch.string)
+    #expect(!volume.directory.isHalted)
+  }
+
+  @Test func jobExistsEvenAsALinkThatLeadsNowhere() throws {
+    let volume = try VolumeFixture()
+    let id = try JobID("job")
+    #expect(!volume.directory.exists(id))
+    try FileManager.default.createSymbolicLink(
+      atPath: volume.jobs.appending("job").string, withDestinationPath: "/nowhere")
+    #expect(volume.directory.exists(id))
+  }
+}

@@ -1,0 +1,165 @@
+import Foundation
+import Glibc
+import SystemPackage
+import Testing
+
+@testable import JobWorker
+
+@Suite(.timeLimit(.minutes(1))) struct MembersTests {
+  private let volume: VolumeFixture
+
+  init() throws {
+    volume = try VolumeFixture()
+  }
+
+  private func members(_ lease: Duration = .seconds(60)) throws -> Members {
+    try volume.ledger(lease: lease).members
+  }
+
+  private func member(
+    _ worker: String, _ process: ProcessIdentity = .elsewhere, filter: String = VolumeFixture.filter,
+    broker: String = "b:1883"
+  ) -> Member {
+    Member(worker: worker, clientId: worker, filter: filter, broker: broker, process: process)
+  }
+
+  private func file(_ worker: String) -> FilePath { volume.directory.members.appending("\(worker).json") }
+
+  @Test func memberIsThereUntilItResigns() throws {
+    let members = try members()
+    let membership = try members.join(member("one"))
+    #expect(try members.member(try volume.worker("one"))?.state == .present)
+    try membership.resign()
+    #expect(try members.member(try volume.worker("one")) == nil)
+  }
+
+  @Test func idIsInUseWhileAnotherProcessTouchesItsFile() async throws {
+    let members = try members(.milliseconds(600))
+    let membership = try members.join(member("one"))
+    #expect(try await members.isInUse(try volume.worker("one")))
+    #expect(try await !members.isInUse(try volume.worker("two")))
+    withExtendedLifetime(membership) {}
+  }
+
+  @Test func idIsFreeWhenNobodyTouchesItsFileForALease() async throws {
+    let members = try members(.milliseconds(300))
+    let membership = try members.join(member("one"))
+    try membership.end(.present)
+    #expect(try await !members.isInUse(try volume.worker("one")))
+  }
+
+  @Test(arguments: [Member.State.away, .left]) func idIsFreeOnceItsProcessHasEnded(_ state: Member.State) async throws {
+    let members = try members()
+    try members.join(member("one")).end(state)
+    #expect(try await !members.isInUse(try volume.worker("one")))
+    // At once, if it is known that the process is gone.
+    let dead = try members.join(member("two", .predecessor))
+    #expect(try await !members.isInUse(try volume.worker("two")))
+    let own = try members.join(member("three", .current))
+    #expect(try await !members.isInUse(try volume.worker("three")))
+    withExtendedLifetime([dead, own]) {}
+  }
+
+  @Test func departedAreThoseWhoLeftAndWhoseLeaseRanOut() throws {
+    let members = try members()
+    try members.join(member("left")).end(.left)
+    try members.join(member("away")).end(.away)
+    try members.join(member("dead")).end(.present)
+    try members.join(member("long-away")).end(.away)
+    age(file("dead"), .seconds(61))
+    age(file("long-away"), .seconds(61))
+    let (departed, hasOthers) = try members.departed(
+      filter: VolumeFixture.filter, broker: "b:1883", except: try volume.worker("one"))
+    #expect(departed.map(\.worker).sorted() == ["dead", "left", "long-away"])
+    #expect(hasOthers)
+  }
+
+  @Test func membersOfOtherFiltersAndBrokersAndOneselfAreLeftAlone() throws {
+    let members = try members()
+    try members.join(member("filter", filter: "gpu/pending")).end(.left)
+    try members.join(member("broker", broker: "other:1883")).end(.left)
+    try members.join(member("one")).end(.left)
+    let (departed, hasOthers) = try members.departed(
+      filter: VolumeFixture.filter, broker: "b:1883", except: try volume.worker("one"))
+    #expect(departed.isEmpty)
+    #expect(!hasOthers)
+  }
+
+  @Test func onlyTheLastWorkerOfAPlainFilterTakesOverWhatAnotherLeft() throws {
+    let ledger = try volume.ledger("one", filter: "jobs/pending")
+    try ledger.members.join(member("left", filter: "jobs/pending")).end(.left)
+    #expect(try ledger.departedMembers(at: "b:1883").map(\.worker) == ["left"])
+    try ledger.members.join(member("two", filter: "jobs/pending")).end(.away)
+    #expect(try ledger.departedMembers(at: "b:1883").isEmpty)
+  }
+
+  @Test func adoptionIsExclusive() async throws {
+    let volume = volume
+    let members = try members()
+    try members.join(member("left")).end(.left)
+    let left = try #require(try members.member(try volume.worker("left")))
+    let adoptions = try await withThrowingTaskGroup(of: Adoption?.self) { group in
+      for number in 0..<8 {
+        group.addTask { try await onThread { try volume.ledger("w\(number)").members.adopt(left) } }
+      }
+      return try await group.reduce(into: [Adoption]()) { if let adoption = $1 { $0.append(adoption) } }
+    }
+    #expect(adoptions.count == 1)
+    try adoptions.first?.complete()
+    #expect(try volume.names(members.folder).isEmpty)
+    #expect(try members.adopt(left) == nil)
+    #expect(try volume.names(members.folder).isEmpty)
+  }
+
+  @Test func adoptionThatIsAbandonedCanBeTriedAgain() throws {
+    let members = try members()
+    try members.join(member("left")).end(.left)
+    let left = try #require(try members.member(try volume.worker("left")))
+    try #require(try members.adopt(left)).abandon()
+    #expect(try volume.names(members.folder) == ["left.json"])
+    #expect(try members.adopt(left) != nil)
+  }
+
+  @Test func adoptionOfAWorkerThatDiedOverItIsTakenUp() throws {
+    let members = try members()
+    try members.join(member("left")).end(.left)
+    let left = try #require(try members.member(try volume.worker("left")))
+    let path = members.folder.appending("left.adoption")
+    try volume.write("", path)
+    #expect(try members.adopt(left) == nil)
+    age(path, .seconds(61))
+    #expect(try members.adopt(left) != nil)
+  }
+
+  @Test func ownerThatCameBackIsNotAdopted() throws {
+    let members = try members()
+    try members.join(member("one")).end(.left)
+    let before = try #require(try members.member(try volume.worker("one")))
+    let owner = try members.join(member("one", .current))
+    #expect(try members.adopt(before) == nil)
+    #expect(try volume.names(members.folder) == ["one.json"])
+    withExtendedLifetime(owner) {}
+  }
+
+  @Test func ownerThatComesBackDuringTheAdoptionStaysAMember() throws {
+    let members = try members()
+    try members.join(member("one")).end(.left)
+    let before = try #require(try members.member(try volume.worker("one")))
+    let adoption = try #require(try members.adopt(before))
+    let owner = try members.join(member("one", .current))
+    try adoption.complete()
+    #expect(try members.member(try volume.worker("one"))?.process == .current)
+    #expect(try volume.names(members.folder) == ["one.json"])
+    withExtendedLifetime(owner) {}
+  }
+
+  @Test func halfWrittenFilesAreNoMembers() throws {
+    let members = try members()
+    try DurableFile.makeFolder(members.folder)
+    try volume.write("{\"worker\":", members.folder.appending("one.json"))
+    #expect(try members.member(try volume.worker("one")) == nil)
+    #expect(
+      try members.departed(filter: VolumeFixture.filter, broker: "b:1883", except: try volume.worker("w"))
+        .departed.isEmpty)
+  }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import Glibc
+import SystemPackage
+
+@testable import JobWorker
+
+/// A shared volume of a test's own, with workers that hold jobs on it; gone when the test is.
+final class VolumeFixture: Sendable {
+  let root: FilePath
+  static let filter = "$share/workers/jobs/pending"
+
+  init() throws {
+    root = FilePath(NSTemporaryDirectory()).appending("volume-\(UUID().uuidString)")
+    try DurableFile.makeFolder(jobs)
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(atPath: root.string)
+  }
+
+  /// The jobs folder.
+  var jobs: FilePath { root.appending("jobs") }
+  var directory: JobsDirectory { JobsDirectory(jobs) }
+
+  /// What the worker `id` sees of the volume.
+  func ledger(
+    _ id: String = "worker-01", filter: String? = VolumeFixture.filter, lease: Duration = .seconds(60)
+  ) throws -> Ledger {
+    let identity = WorkerIdentity(id: try worker(id), version: "1")
+    return try Ledger(directory, worker: identity, filter: filter, lease: lease)
+  }
+
+  func worker(_ id: String) throws -> WorkerID {
+    guard let worker = WorkerID(id, host: "host") else { throw Errno.invalidArgument }
+    return worker
+  }
+
+  /// Puts a job folder there.
+  @discardableResult
+  func job(_ id: String, _ definition: String = #"{"steps": ["true"]}"#) throws -> JobFolder {
+    try DurableFile.makeFolder(jobs.appending(id))
+    try write(definition, jobs.appending(id).appending("job.json"))
+    return try JobFolder.open(JobID(id), in: directory)
+  }
+
+  func write(_ text: String, _ path: FilePath) throws {
+    try text.write(toFile: path.string, atomically: false, encoding: .utf8)
+  }
+
+  func text(_ path: FilePath) -> String? {
+    FileManager.default.contents(atPath: path.string).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  func names(_ folder: FilePath) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder.string).sorted()
+  }
+
+  /// Leaves a claim as a worker that is no more would.
+  func leaveClaim(
+    _ id: String, attempt: Int = 1, of worker: String, _ process: ProcessIdentity = .elsewhere,
+    filter: String? = VolumeFixture.filter, request: String = "r"
+  ) throws -> FilePath {
+    let record = ClaimRecord(
+      id: try JobID(id), attempt: attempt, worker: worker, process: process, filter: filter,
+      envelope: envelope(id, request))
+    let path = directory.claims.appending("\(id).\(attempt).json")
+    try DurableFile.create(path, record.encoded())?.close()
+    return path
+  }
+}
+
+/// A request for `id`.
+func envelope(_ id: String, _ request: String) -> Envelope {
+  Envelope(payload: #"{"id":"\#(id)"}"#, topic: "jobs/pending", requestId: RequestID(request))
+}
+
+/// Makes it look as if `path` had been touched so long ago; less than zero is the future.
+func age(_ path: FilePath, _ age: Duration) {
+  var times = [timespec(), timespec()]
+  clock_gettime(CLOCK_REALTIME, &times[0])
+  times[0].tv_sec -= Int(age.components.seconds)
+  times[1] = times[0]
+  utimensat(AT_FDCWD, path.string, times, 0)
+}
+
+extension ProcessIdentity {
+  /// A process of another host, of which nothing is known.
+  static let elsewhere = ProcessIdentity(
+    host: "elsewhere", bootId: "other", pid: 7, startTime: "1", pidNamespace: "pid:[1]")
+
+  /// One that had this process's id before it.
+  static var predecessor: ProcessIdentity {
+    var process = ProcessIdentity.current
+    process.startTime = "1"
+    return process
+  }
+}

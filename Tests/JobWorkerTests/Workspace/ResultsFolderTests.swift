@@ -1,0 +1,143 @@
+import FileTree
+import Foundation
+import Glibc
+import SystemPackage
+import Testing
+
+@testable import JobWorker
+
+struct ResultsFolderTests {
+  private let volume: VolumeFixture
+  private let folder: JobFolder
+  private var results: FilePath { folder.path.appending("results") }
+
+  init() throws {
+    volume = try VolumeFixture()
+    folder = try volume.job("job")
+  }
+
+  private func result(_ attempt: Int = 1) throws -> JobResult {
+    let timing = JobTiming(start: "2026-01-31T09:30:00.125Z", end: "2026-01-31T09:30:00.125Z", durationMs: 0)
+    return JobResult(
+      jobId: try JobID("job"), status: .success, exitCode: 0, timing: timing, steps: [], attempt: attempt,
+      workerId: "w", workerVersion: "1", host: "h")
+  }
+
+  @Test func emptyFolderIsUsedAsItIs() throws {
+    try DurableFile.makeFolder(results, mode: 0o700)
+    var before = stat()
+    #expect(stat(results.string, &before) == 0)
+    try ResultsFolder.prepare(in: folder).write(result())
+    var after = stat()
+    #expect(stat(results.string, &after) == 0)
+    #expect(after.st_ino == before.st_ino && after.st_mode == before.st_mode)
+    #expect(try volume.names(folder.path) == ["job.json", "results"])
+  }
+
+  @Test func earlierResultsAreMovedAsideWhole() throws {
+    for attempt in 1...3 {
+      let results = try ResultsFolder.prepare(in: folder)
+      try volume.write("\(attempt)", self.results.appending("attempt.txt"))
+      try results.write(result(attempt))
+    }
+    #expect(try volume.names(folder.path) == ["job.json", "results", "results.previous"])
+    #expect(volume.text(results.appending("attempt.txt")) == "3")
+    #expect(folder.storedResult()?.attempt == 3)
+    let previous = folder.path.appending("results.previous")
+    #expect(volume.text(previous.appending("attempt.txt")) == "2")
+    #expect(try volume.names(previous) == ["attempt.txt", "result.json"])
+  }
+
+  @Test func resultAppearsWholeUnderItsName() throws {
+    let results = try ResultsFolder.prepare(in: folder)
+    #expect(try !volume.names(self.results).contains("result.json"))
+    try results.write(result())
+    #expect(try volume.names(self.results) == ["result.json"])
+    let bytes = try #require(try DurableFile.read(self.results.appending("result.json")))
+    #expect(try bytes == result().encoded())
+  }
+
+  /// What a frozen worker writes when it thaws goes where its folder went.
+  @Test func laterAttemptIsNotDisturbedByAnEarlierOne() throws {
+    let first = try ResultsFolder.prepare(in: folder)
+    let log = try first.log(0, limit: 1 << 20)
+    let second = try ResultsFolder.prepare(in: folder)
+    try second.write(result(2))
+    try first.write(result(1))
+    #expect(folder.storedResult()?.attempt == 2)
+    #expect(try volume.names(results) == ["result.json"])
+    #expect(
+      try volume.names(folder.path.appending("results.previous")) == ["result.json", "step_0.log"])
+    withExtendedLifetime(log) {}
+  }
+
+  @Test(arguments: ["file", "link"]) func resultsThatAreNoFolderAreRefused(_ kind: String) throws {
+    try volume.write("mine", volume.root.appending("target"))
+    if kind == "file" { try volume.write("mine", results) } else { symlink("/tmp", results.string) }
+    let failure = #expect(throws: JobFailure.self) { try ResultsFolder.prepare(in: folder) }
+    #expect(failure?.phase == .stage)
+    #expect(failure?.description.contains("\(results) cannot be used for results: ") == true)
+    #expect(try volume.names(folder.path) == ["job.json", "results"])
+  }
+
+  @Test func artifactsWithNamesOfTheWorkerAreStoredBeside() async throws {
+    let results = try ResultsFolder.prepare(in: folder)
+    let workspace = try WorkspacesDirectory(volume.root.appending("workspaces")).make(try JobID("job"))
+    let snapshot = try await workspace.stage(folder)
+    try DurableFile.makeFolder(workspace.path.appending("sub"))
+    try DurableFile.makeFolder(workspace.path.appending("_artifacts"))
+    let names = ["result.json", "step_0.log", "step_12.log", "step_x.log", "sub/result.json", "_artifacts/a"]
+    for name in names { try volume.write(name, workspace.path.pushing(FilePath(name))) }
+    let changes = try await workspace.changes(since: snapshot, folder)
+    let export = try await results.export(changes, from: workspace)
+    let stored = Dictionary(uniqueKeysWithValues: export.files.map { ($0.path.text, $0.storedAs?.text) })
+    #expect(
+      stored == [
+        "result.json": "_artifacts/result.json", "step_0.log": "_artifacts/step_0.log",
+        "step_12.log": "_artifacts/step_12.log", "step_x.log": nil, "sub/result.json": nil,
+        "_artifacts/a": "_artifacts/_artifacts/a",
+      ])
+    for (path, place) in stored {
+      #expect(volume.text(self.results.pushing(FilePath(place ?? path ?? ""))) == path)
+    }
+    try await workspace.purge()
+  }
+
+  @Test func removedFolderIsMadeAgainWithItsLogs() throws {
+    let results = try ResultsFolder.prepare(in: folder)
+    let log = try results.log(0, limit: 1 << 20)
+    try FileManager.default.removeItem(atPath: self.results.string)
+    var report = try report()
+    try results.restore([log], &report)
+    #expect(report.skipped.map(\.path.text) == ["results"])
+    try results.restore([log], &report)
+    #expect(report.skipped.count == 1)
+    try results.write(result())
+    #expect(try volume.names(self.results) == ["result.json", "step_0.log"])
+    #expect(try volume.names(folder.path) == ["job.json", "results"])
+  }
+
+  @Test func whatStandsInPlaceOfARemovedFolderGivesWay() throws {
+    let results = try ResultsFolder.prepare(in: folder)
+    let log = try results.log(0, limit: 1 << 20)
+    try FileManager.default.removeItem(atPath: self.results.string)
+    try volume.write("", self.results)
+    var report = try report()
+    try results.restore([log], &report)
+    #expect(try volume.names(self.results).contains("step_0.log"))
+  }
+
+  @Test func nothingIsSaidWhenNothingIsGone() throws {
+    let results = try ResultsFolder.prepare(in: folder)
+    let log = try results.log(0, limit: 1 << 20)
+    var report = try report()
+    try results.restore([log], &report)
+    #expect(report.skipped.isEmpty)
+  }
+
+  private func report() throws -> JobReport {
+    let claim = ClaimRecord(
+      id: try JobID("job"), attempt: 1, worker: "w", process: .current, filter: nil, envelope: envelope("job", "r"))
+    return JobReport(claim, worker: WorkerIdentity(id: try volume.worker("w"), version: "1"))
+  }
+}
