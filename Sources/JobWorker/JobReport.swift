@@ -38,7 +38,7 @@ struct JobReport: Sendable {
   mutating func add(_ changes: Changes) {
     result.deleted = changes.deleted
     result.skipped += changes.skipped.map { SkippedPath($0) }
-    fail("looking for changed files in the workspace", changes.failures)
+    note(changes.failures, "looking for changed files")
   }
 
   mutating func add(_ export: Export) {
@@ -48,13 +48,13 @@ struct JobReport: Sendable {
         change: file.change == .new ? .new : .modified, storedAs: file.storedAs)
     }
     result.skipped += export.skipped.map { SkippedPath($0) }
-    fail("copying a changed file to results", export.failures)
+    note(export.failures, "copying changed files to results")
   }
 
-  private mutating func fail(_ part: String, _ failures: [FileTreeError]) {
+  private mutating func note(_ failures: [FileTreeError], _ doing: String) {
     guard let first = failures.first else { return }
     let others = failures.count > 1 ? " (and \(failures.count - 1) more)" : ""
-    fail(JobFailure(.sync, "\(part): \(first)\(others)"))
+    fail(JobFailure(.sync, "\(doing): \(first)\(others)"))
   }
 
   /// Whether the worker itself has failed.
