@@ -33,7 +33,6 @@ struct Work: AsyncParsableCommand {
 
   func run() async throws {
     guard !version else { return print("mqtt-fs-worker \(workerVersion)") }
-    blockStopSignals()
     try ProcessTree.adoptOrphans()
     let environment = Environment.current
     let setup = try WorkerSetup(work, log, environment)
