@@ -44,12 +44,12 @@ let package = Package(
       name: "Signaling", dependencies: ["MQTT", "JobWorker", system, logging],
       swiftSettings: strict),
     .target(
-      name: "Controller", dependencies: ["MQTT", "FileTree", "JobWorker", "Signaling", system, logging],
+      name: "Controller", dependencies: ["CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", system, logging],
       swiftSettings: strict),
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
-        "CLinux", "MQTT", "JobWorker", "Signaling", "Controller", system, logging,
+        "CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", "Controller", system, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],

@@ -11,6 +11,10 @@
 static inline int linux_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 static inline int linux_forbid_inspection(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 static inline int linux_is_subreaper(int *answer) { return prctl(PR_GET_CHILD_SUBREAPER, answer, 0, 0, 0); }
+// renameat2(2) with RENAME_NOREPLACE: fails with EEXIST where rename(2) would put something away.
+static inline int linux_rename_new(const char *from, const char *to) {
+  return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1);
+}
 static inline int linux_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
 static inline int linux_set_pipe_size(int fd, int bytes) { return fcntl(fd, 1031 /* F_SETPIPE_SZ */, bytes); }
 static inline int linux_pipe_size(int fd) { return fcntl(fd, 1032 /* F_GETPIPE_SZ */); }

@@ -47,11 +47,20 @@ struct JobRun {
     Checkpoint.started.reached()
     let steps = StepSequence(
       definition: definition, claim: claim, workspace: workspace, results: results, settings: worker.settings,
-      stop: worker.stop
+      stop: worker.stop,
+      relay: relay(of: claim)
     ) { step in
-      await source.publish(JobEvent(step: step, id: claim.id, workerId: claim.worker, attempt: claim.attempt))
+      await source.publish(
+        JobEvent(
+          step: step, id: claim.id, requestId: claim.envelope.requestId, workerId: claim.worker, attempt: claim.attempt)
+      )
     }
     await noting(\.runMs) { run in try await steps.run(into: &run.report) }
+  }
+
+  private func relay(of claim: ClaimRecord) -> (@Sendable (StepOutput) async -> Void)? {
+    guard worker.settings.logRelaying == .on else { return nil }
+    return { [source = worker.source] output in await source.publish(output, of: claim) }
   }
 
   /// Copies what changed into results/, whatever became of the steps.

@@ -12,6 +12,8 @@ struct StepSequence {
   let results: ResultsFolder
   let settings: WorkerSettings
   let stop: StopRequest
+  /// Takes what steps write, if anybody is to be told.
+  let relay: (@Sendable (StepOutput) async -> Void)?
   let tell: @Sendable (StepResult) async -> Void
   /// Logs that a job which removes results/ cannot take away: those of the last steps.
   private static let keptLogs = 64
@@ -73,7 +75,14 @@ struct StepSequence {
       timeout: isJobTimeout ? left : step.timeout, grace: settings.grace)
     let outcome: StepOutcome
     do throws(SpawnError) {
-      outcome = try await runner.run(command, into: log, until: stop.level > .none ? stop.forCleanup() : stop)
+      let stop = stop.level > .none ? stop.forCleanup() : stop
+      if let relay {
+        outcome = try await LogRelay(step: index, log: log, tell: relay).relaying { () async throws(SpawnError) in
+          try await runner.run(command, into: log, until: stop)
+        }
+      } else {
+        outcome = try await runner.run(command, into: log, until: stop)
+      }
     } catch {
       throw JobFailure(.run, "step \(index) cannot be started: \(error)")
     }

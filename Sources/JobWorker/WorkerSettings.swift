@@ -10,6 +10,8 @@ public struct WorkerSettings: Sendable {
   public var maxAttempts = 3
   /// How many bytes of a step's output are kept.
   public var maxLogBytes: Int64 = 100 << 20
+  /// Whether what steps write is handed on while they run, for those who cannot read the volume.
+  public var logRelaying = LogRelaying.off
   /// How long a job folder that is not there is waited for; a network volume may show it late.
   public var folderPatience: Duration = .seconds(5)
   /// The worker's own environment, which steps inherit less its secrets.
@@ -19,4 +21,12 @@ public struct WorkerSettings: Sendable {
 
   /// The defaults.
   public init() {}
+}
+
+/// Whether logs leave the volume.
+public enum LogRelaying: Sendable {
+  /// They are on the volume only.
+  case off
+  /// They are handed to the job source, too.
+  case on
 }

@@ -35,7 +35,9 @@ struct Handover: Sendable {
     let id = arrival.request.id
     if try ledger.isHeld(id) {
       if try !ledger.isHeld(id, for: arrival.envelope.requestId) {
-        control.publish(JobEvent(event: .duplicate, id: id, workerId: ledger.worker.id.text))
+        control.publish(
+          JobEvent(
+            event: .duplicate, id: id, requestId: arrival.envelope.requestId, workerId: ledger.worker.id.text))
       }
       return .settled(nil)
     }

@@ -31,7 +31,9 @@ struct Main {
       if ["-h", "--help", "help"].contains(CommandLine.arguments.dropFirst().joined(separator: " ")) {
         throw CleanExit.helpRequest(Work.self)
       }
-      return try RootCommand.parseAsRoot()
+      let command = try RootCommand.parseAsRoot()
+      if !(command is any StopsInOrder) { unblockStopSignals() }
+      return command
     } catch {
       RootCommand.exit(withError: error)
     }
@@ -57,6 +59,6 @@ struct RootCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mqtt-fs-worker",
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
-    subcommands: [Work.self, Check.self],
+    subcommands: [Work.self, Check.self, Submit.self],
     defaultSubcommand: Work.self)
 }

@@ -9,10 +9,22 @@ private let stopSignals = [SIGTERM, SIGINT]
 /// Holds TERM and INT back until somebody listens for them: a worker that is told to stop while it starts stops in order,
 /// too. Steps start with nothing blocked.
 func blockStopSignals() {
+  setMask(SIG_BLOCK)
+}
+
+/// Lets TERM and INT end a command that does not listen for them. Call it before there are other threads.
+func unblockStopSignals() {
+  setMask(SIG_UNBLOCK)
+}
+
+/// A command that listens for TERM and INT.
+protocol StopsInOrder {}
+
+private func setMask(_ how: Int32) {
   var signals = sigset_t()
   sigemptyset(&signals)
   for signal in stopSignals { sigaddset(&signals, signal) }
-  pthread_sigmask(SIG_BLOCK, &signals, nil)
+  pthread_sigmask(how, &signals, nil)
 }
 
 extension StopRequest {

@@ -7,7 +7,7 @@ import Signaling
 import SystemPackage
 
 /// `mqtt-fs-worker [work]`: takes one job and exits.
-struct Work: AsyncParsableCommand {
+struct Work: AsyncParsableCommand, StopsInOrder {
   static let configuration = CommandConfiguration(
     abstract: "Takes one job id from MQTT, runs the job's steps, publishes the result, and exits.",
     usage: "mqtt-fs-worker [work] [<options>]",

@@ -70,6 +70,10 @@ struct WorkOptions: ParsableArguments {
       valueName: "bytes"))
   var maxLogBytes: Int64?
 
+  @Flag(
+    help: "Publish what steps write on <beside the results topic>/logs/<id>/<step>, too. (WORKER_PUBLISH_LOGS)")
+  var publishLogs = false
+
   @Option(
     help: ArgumentHelp(
       "Exit after this long without a job. (WORKER_IDLE_TIMEOUT; default: never)", valueName: "duration"))
@@ -89,6 +93,7 @@ extension WorkOptions {
     settings.grace = try (grace ?? environment.value("JOB_GRACE"))?.duration ?? settings.grace
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
+    settings.logRelaying = try publishLogs || environment.flag("WORKER_PUBLISH_LOGS") ? .on : .off
     settings.guardian = "/proc/self/exe"
     return settings
   }
@@ -118,12 +123,7 @@ extension WorkOptions {
   }
 
   func resultsTopic(_ environment: Environment) throws -> String {
-    let topic = resultsTopic ?? environment["MQTT_RESULTS_TOPIC"] ?? "jobs/results"
-    guard !topic.isEmpty, !topic.contains(where: { "+#\0".contains($0) }), !topic.hasSuffix("/") else {
-      throw ValidationError(
-        "results topic '\(topic)' cannot be published to: it has no '+' or '#', as in 'jobs/results'")
-    }
-    return topic
+    try checkedResultsTopic(resultsTopic, environment)
   }
 
   func leaseDuration(_ environment: Environment) throws -> Duration {
@@ -145,4 +145,14 @@ extension WorkOptions {
     guard value > 0 else { throw ValidationError("\(name)=\(value) must be more than 0") }
     return value
   }
+}
+
+/// The topic from the flag, the environment, or the default. Throws when nothing can be published below it.
+func checkedResultsTopic(_ flag: String?, _ environment: Environment) throws -> String {
+  let topic = flag ?? environment["MQTT_RESULTS_TOPIC"] ?? "jobs/results"
+  guard !topic.isEmpty, !topic.contains(where: { "+#\0".contains($0) }), !topic.hasSuffix("/") else {
+    throw ValidationError(
+      "results topic '\(topic)' cannot be published to: it has no '+' or '#', as in 'jobs/results'")
+  }
+  return topic
 }

@@ -36,7 +36,7 @@ public final class StepLog: Sendable {
   }
 
   /// Takes output of the step. Never fails; see `error`.
-  func append(_ bytes: UnsafeRawBufferPointer) { file.withLock { $0.append(bytes) } }
+  package func append(_ bytes: UnsafeRawBufferPointer) { file.withLock { $0.append(bytes) } }
 
   /// Starts to write back toward the volume what a reader can make sense of.
   func push() {
@@ -44,13 +44,21 @@ public final class StepLog: Sendable {
   }
 
   /// Puts a log that went over its limit in order. Nothing may be appended after it.
-  func finish() { file.withLock { $0.finish() } }
+  package func finish() { file.withLock { $0.finish() } }
 
   /// Length of the file. Final when the step has ended.
   public var length: Int64 { file.withLock { $0.length } }
 
   /// Bytes of output that are not in it.
   public var dropped: Int64 { file.withLock { $0.dropped } }
+
+  /// How many bytes the step has written so far, those that are dropped from the file again counted in.
+  package var written: Int64 { file.withLock { $0.taken } }
+
+  /// At most `count` bytes of what the step wrote, from `offset` on, or from the first after it that the file still holds.
+  package func read(from offset: Int64, atMost count: Int) -> (offset: Int64, bytes: [UInt8]) {
+    file.withLock { $0.read(from: offset, atMost: count) }
+  }
 
   /// Why bytes are missing other than for the limit, as a sentence.
   public var error: String? {
