@@ -20,6 +20,7 @@ struct Lives {
   /// Starts the next life if there is to be one; then this does not return. Throws when the program cannot be started.
   func startNext() throws {
     guard wanted == 0 || done + 1 < wanted else { return }
+    leaveAtOnceOnStopSignals()
     Secrets.restore(environment)
     setenv(Lives.counter, "\(done + 1)", 1)
     let arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) } + [nil]

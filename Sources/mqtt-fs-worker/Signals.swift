@@ -3,16 +3,13 @@ import JobWorker
 import Logging
 import UnixSignals
 
-/// What asks a worker to stop.
-private let stopSignals = [SIGTERM, SIGINT]
-
-/// Holds TERM and INT back until somebody listens for them: a worker that is told to stop while it starts stops in order,
-/// too. Steps start with nothing blocked.
-func blockStopSignals() {
-  var signals = sigset_t()
-  sigemptyset(&signals)
-  for signal in stopSignals { sigaddset(&signals, signal) }
-  pthread_sigmask(SIG_BLOCK, &signals, nil)
+/// Has TERM and INT end the process at once and well, while it holds nothing: until somebody listens for them, and between
+/// two lives.
+///
+/// They cannot be held back until then: Dispatch has the first thread wait with no signal blocked (sigsuspend(2)), and
+/// there what nobody listens for kills.
+func leaveAtOnceOnStopSignals() {
+  for stop in [SIGTERM, SIGINT] { signal(stop) { _ in _exit(0) } }
 }
 
 extension StopRequest {
