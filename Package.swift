@@ -46,7 +46,7 @@ let package = Package(
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
-        "CLinux", "MQTT", "JobWorker", "Signaling", system, logging,
+        "CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", system, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
@@ -66,7 +66,7 @@ let package = Package(
       name: "SignalingTests", dependencies: ["Signaling", "JobWorker", "MQTT", "TestSupport", system, logging],
       swiftSettings: strict),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "MQTT", "TestSupport", system],
+      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "FileTree", "MQTT", "TestSupport", system],
       swiftSettings: strict),
   ]
 )

@@ -51,6 +51,12 @@ struct JobReport: Sendable {
     note(export.failures, "copying changed files to results")
   }
 
+  /// Says, once, what was found out of order in `path` and what was done about it.
+  mutating func flag(_ path: String, _ reason: String) {
+    let notice = SkippedPath(path: RelativePath(path), reason: reason)
+    if !skipped.contains(notice) { skipped.append(notice) }
+  }
+
   private mutating func note(_ failures: [FileTreeError], _ doing: String) {
     guard let first = failures.first else { return }
     let others = failures.count > 1 ? " (and \(failures.count - 1) more)" : ""

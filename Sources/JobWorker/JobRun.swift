@@ -27,12 +27,15 @@ struct JobRun {
   /// Makes results/ and the workspace, and copies the job's folder into it.
   mutating func stage() async {
     await noting(\.stageMs) { run throws in
-      let results = try ResultsFolder.prepare(in: run.folder)
+      let results = try ResultsFolder.prepare(in: run.folder) { [ledger = run.worker.ledger, claim = run.job.claim] in
+        (try? ledger.isSuperseded(claim)) == false
+      }
       run.results = results
       if run.job.claim.record.attempt > 1 { try await run.endRemains(in: results) }
       let workspace = try run.makeWorkspace()
       run.workspace = workspace
-      let snapshot = try await workspace.stage(run.folder)
+      let folder = run.folder
+      let snapshot = try await run.feed(.stage).follow { try await workspace.stage(folder, progress: $0) }
       run.snapshot = snapshot
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
     }
@@ -61,7 +64,10 @@ struct JobRun {
       do {
         let changes = try await workspace.changes(since: snapshot, run.folder)
         run.report.add(changes)
-        run.report.add(try await results.export(changes, from: workspace))
+        let export = try await run.feed(.sync).follow {
+          try await results.export(changes, from: workspace, progress: $0)
+        }
+        run.report.add(export)
       } catch let failure as JobFailure {
         throw failure
       } catch {
@@ -72,14 +78,18 @@ struct JobRun {
 
   /// Puts result.json in place, if there is a place.
   mutating func writeResult() throws(VolumeError) -> JobResult {
-    var result = report.finish()
-    guard let results else { return result }
+    if folder.isRemoved {
+      report.fail(JobFailure(.sync, "\(folder.path) was removed while the job ran; its results have no place"))
+      results = nil
+    }
+    guard let results else { return report.finish() }
     do {
       try results.restore([], &report)
-      result.skipped = report.skipped
     } catch {
       worker.logger.warning("\(error)")
     }
+    results.flagForeignResult(in: &report)
+    let result = report.finish()
     try results.write(result)
     Checkpoint.resultWritten.reached()
     return result
@@ -104,6 +114,13 @@ struct JobRun {
   /// No two attempts of a job are at work at once: what an earlier one left running on this host ends before this starts.
   private func endRemains(in results: ResultsFolder) async throws {
     try await onThread { ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)") }
+  }
+
+  private func feed(_ phase: JobProgress.Phase) -> ProgressFeed {
+    let claim = job.claim.record
+    return ProgressFeed(id: claim.id, phase: phase, show: worker.settings.onProgress) { [source = worker.source] in
+      await source.publish(JobEvent(progress: $0, workerId: claim.worker, attempt: claim.attempt))
+    }
   }
 
   private func makeWorkspace() throws(JobFailure) -> Workspace {

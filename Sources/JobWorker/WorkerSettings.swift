@@ -16,6 +16,8 @@ public struct WorkerSettings: Sendable {
   public var environment = StepEnvironment()
   /// The program to start as guardian of the steps; none in tests of the worker itself.
   public var guardian: FilePath?
+  /// Is told some times a second how far a copy is that takes longer than a second, and `nil` when it has ended.
+  public var onProgress: (@Sendable (JobProgress?) -> Void)?
 
   /// The defaults.
   public init() {}

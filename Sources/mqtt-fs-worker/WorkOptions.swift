@@ -90,7 +90,14 @@ extension WorkOptions {
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
     settings.guardian = "/proc/self/exe"
+    if ProgressLine.isWanted { settings.onProgress = showProgress }
     return settings
+  }
+
+  @Sendable private func showProgress(_ progress: JobProgress?) {
+    guard let progress else { return ProgressLine.clear() }
+    let doing = progress.phase == .stage ? "staging \(progress.id)" : "bringing back files of \(progress.id)"
+    ProgressLine.show(ProgressLine.text(doing, progress.copy))
   }
 
   func workerID(_ environment: Environment) throws -> WorkerID {

@@ -12,9 +12,10 @@ public struct JobsDirectory: Sendable {
   }
 
   /// The names at the top of a job folder that are never staged.
-  public static let reserved: Set<String> = [results, previousResults]
+  public static let reserved: Set<String> = [results, previousResults, workerState]
   static let results = "results"
   static let previousResults = "results.previous"
+  static let workerState = ".worker"
   static let definition = "job.json"
   static let result = "result.json"
 
@@ -36,7 +37,7 @@ public struct JobsDirectory: Sendable {
   }
 
   /// What workers tell each other.
-  public var state: FilePath { path.appending(".worker") }
+  public var state: FilePath { path.appending(JobsDirectory.workerState) }
 
   var claims: FilePath { state.appending("claims") }
   var members: FilePath { state.appending("members") }

@@ -14,8 +14,8 @@ public final class StepLog: Sendable {
   public let descriptor: FileDescriptor
   private let file: Mutex<LogFile>
 
-  /// Creates the file `name` anew in `directory`: what bears the name, a link or a FIFO for instance, is removed first
-  /// and never written through. `limit` is in bytes. Throws what openat(2) answers, EISDIR if a directory bears the name.
+  /// Creates the file `name` anew in `directory`: what bears the name, a link or a folder for instance, is removed first
+  /// and never written through. `limit` is in bytes. Throws what openat(2) answers.
   public init(creating name: String, in directory: FileDescriptor, limit: Int64) throws(Errno) {
     self.name = name
     descriptor = try Self.create(name, in: directory)
@@ -28,7 +28,7 @@ public final class StepLog: Sendable {
     let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
     var opened = openat(directory.rawValue, name, flags, 0o644)
     if opened < 0, errno == EEXIST {
-      guard unlinkat(directory.rawValue, name, 0) == 0 else { throw Errno(rawValue: errno) }
+      try removeTree(name, in: directory)
       opened = openat(directory.rawValue, name, flags, 0o644)
     }
     guard opened >= 0 else { throw Errno(rawValue: errno) }
@@ -55,7 +55,8 @@ public final class StepLog: Sendable {
   /// Why bytes are missing other than for the limit, as a sentence.
   public var error: String? {
     file.withLock { file in
-      file.firstError.map { error in
+      if let length = file.cutTo { return "\(name): it was cut to \(length) bytes while the step ran" }
+      return file.firstError.map { error in
         guard file.lost > 0 else { return "\(name): the volume reported \(error); the log may not be whole" }
         return "\(name): \(file.lost) bytes of output could not be written: \(error)"
       }
@@ -94,7 +95,7 @@ public final class StepLog: Sendable {
     _ = fchmod(copy.rawValue, own.st_mode & 0o7777)
     do throws(Errno) {
       try fill(copy)
-      guard renameat(directory.rawValue, temporary, directory.rawValue, name) == 0 else { throw Errno(rawValue: errno) }
+      try rename(temporary, to: name, in: directory)
     } catch {
       unlinkat(directory.rawValue, temporary, 0)
       throw error
