@@ -72,6 +72,12 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "How often the worker says how it is, on workers/<id>/status. (WORKER_HEARTBEAT; default: 15s)",
+      valueName: "duration"))
+  var heartbeat: Timespan?
+
+  @Option(
+    help: ArgumentHelp(
       "Exit after this long without a job. (WORKER_IDLE_TIMEOUT; default: never)", valueName: "duration"))
   var idleTimeout: Timespan?
 
@@ -99,6 +105,9 @@ extension WorkOptions {
       throw ValidationError(
         "worker id '\(text)' must be letters, digits, '.', '_' and '-', start with a letter or digit, and have at most "
           + "128 characters; %h stands for the host name")
+    }
+    guard id.text != "all" else {
+      throw ValidationError("worker id 'all' is taken: workers/all/command reaches every worker")
     }
     return id
   }
@@ -130,6 +139,17 @@ extension WorkOptions {
     let lease = try (lease ?? environment.value("JOB_LEASE"))?.duration ?? .seconds(30)
     guard lease >= .seconds(1) else { throw ValidationError("a lease of less than 1s cannot be kept over a network") }
     return lease
+  }
+
+  func heartbeatInterval(_ environment: Environment) throws -> Duration {
+    let heartbeat = try (heartbeat ?? environment.value("WORKER_HEARTBEAT"))?.duration ?? .seconds(15)
+    guard heartbeat >= .seconds(1) else {
+      throw ValidationError("a heartbeat of less than 1s is a load for the broker")
+    }
+    guard heartbeat <= .seconds(86400) else {
+      throw ValidationError("a heartbeat of more than 1d tells nobody anything")
+    }
+    return heartbeat
   }
 
   func jobCount(_ environment: Environment) throws -> Int {
