@@ -13,13 +13,21 @@ public final class Presence: Sendable {
   /// How long the broker keeps a status, in seconds. 3.1.1 has no expiry: there a worker that leaves clears its status.
   public enum Lifetime {
     /// Of a worker that is there: three heartbeats.
-    static func live(_ heartbeat: Duration) -> UInt32 { UInt32(clamping: (heartbeat * 3).components.seconds + 1) }
-    /// Of a worker that is `lost`: until somebody will have looked.
-    public static let lost: UInt32 = 86400
-    /// Of one that is `away`: as long as its control session waits for it.
-    static let away: UInt32 = 300
-    /// Of one that `left`: so that those who watch can see it.
-    static let left: UInt32 = 60
+    public static func live(_ heartbeat: Duration) -> UInt32 {
+      UInt32(clamping: (heartbeat * 3).components.seconds + 1)
+    }
+
+    /// Of one that is offline.
+    public static func of(_ absence: WorkerStatus.Absence) -> UInt32 {
+      switch absence {
+      // Until somebody will have looked.
+      case .lost: 86400
+      // As long as its control session waits for it.
+      case .away: 300
+      // So that those who watch see it.
+      case .left: 60
+      }
+    }
   }
 
   /// What is told of, and how often.
@@ -45,7 +53,7 @@ public final class Presence: Sendable {
     public var will: Message {
       var status = status(.offline)
       status.reason = WorkerStatus.Absence.lost.rawValue
-      return message(status, expiry: Lifetime.lost)
+      return message(status, expiry: Lifetime.of(.lost))
     }
 
     fileprivate func status(_ state: WorkerStatus.State) -> WorkerStatus {
@@ -149,6 +157,11 @@ public final class Presence: Sendable {
   /// What is told now; with the figures of the last heartbeat.
   var status: WorkerStatus { state.withLock { status(&$0) } }
 
+  /// What is told to those on this host.
+  public var health: HealthReport {
+    state.withLock { HealthReport(status: status(&$0), connected: $0.isConnected) }
+  }
+
   // MARK: The end
 
   /// Tells that the worker ends, and nothing after that.
@@ -161,7 +174,7 @@ public final class Presence: Sendable {
       status.reason = absence.rawValue
       status.since = Timestamp.now.description
       status.time = status.since
-      var message = settings.message(status, expiry: absence == .left ? Lifetime.left : Lifetime.away)
+      var message = settings.message(status, expiry: Lifetime.of(absence))
       if settings.version == .v311, absence == .left { message.payload = [] }
       session.send(message)
     }

@@ -1,4 +1,5 @@
 import JobWorker
+import Logging
 import MQTT
 import Signaling
 import SystemPackage
@@ -54,6 +55,12 @@ struct MQTTRun {
     try await ledger.checkIDIsFree(until: stop)
     let session = try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger)
     let presence = Presence(session, presence, directory: ledger.directory, workspaces: setup.workspaces)
+    let health = try HealthSocket(setup.identity.id, workspaces: setup.workspaces)
+    do {
+      try health.listen { presence.health }
+    } catch {
+      setup.logger.info("'mqtt-fs-worker health' cannot ask this worker: \(error)")
+    }
     let control = Control(
       session, topics: topics, retention: retention, presence: presence, logger: setup.logger)
     let source = MQTTJobSource(

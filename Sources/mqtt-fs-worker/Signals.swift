@@ -15,6 +15,14 @@ func blockStopSignals() {
   pthread_sigmask(SIG_BLOCK, &signals, nil)
 }
 
+/// Has TERM and INT end a command that holds nothing which needs an end in order.
+func exitOnStopSignals() async {
+  let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+  Task {
+    for await signal in signals { exit(signal == .sigint ? 128 + SIGINT : 128 + SIGTERM) }
+  }
+}
+
 extension StopRequest {
   /// The first TERM or INT asks the worker to stop in order, the second at once.
   func raiseOnSignals(_ logger: Logger) async {

@@ -99,23 +99,9 @@ extension WorkOptions {
     return settings
   }
 
-  func workerID(_ environment: Environment) throws -> WorkerID {
-    let text = id ?? environment["WORKER_ID"] ?? "worker-01"
-    guard let id = WorkerID(text, host: hostName()) else {
-      throw ValidationError(
-        "worker id '\(text)' must be letters, digits, '.', '_' and '-', start with a letter or digit, and have at most "
-          + "128 characters; %h stands for the host name")
-    }
-    guard id.text != "all" else {
-      throw ValidationError("worker id 'all' is taken: workers/all/command reaches every worker")
-    }
-    return id
-  }
-
   func folders(_ environment: Environment) throws -> (jobs: FilePath, workspaces: FilePath) {
     let jobs = FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs")
-    let workspaces = FilePath(workspacesDir ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
-    return (jobs, workspaces)
+    return (jobs, workspacesFolder(workspacesDir, environment))
   }
 
   func filter(_ environment: Environment) throws -> TopicFilter {
@@ -165,4 +151,23 @@ extension WorkOptions {
     guard value > 0 else { throw ValidationError("\(name)=\(value) must be more than 0") }
     return value
   }
+}
+
+/// The worker's id, as `--id` or the environment has it.
+func workerID(_ flag: String?, _ environment: Environment) throws -> WorkerID {
+  let text = flag ?? environment["WORKER_ID"] ?? "worker-01"
+  guard let id = WorkerID(text, host: hostName()) else {
+    throw ValidationError(
+      "worker id '\(text)' must be letters, digits, '.', '_' and '-', start with a letter or digit, and have at most "
+        + "128 characters; %h stands for the host name")
+  }
+  guard id.text != "all" else {
+    throw ValidationError("worker id 'all' is taken: workers/all/command reaches every worker")
+  }
+  return id
+}
+
+/// Where workspaces lie, as `--workspaces-dir` or the environment has it.
+func workspacesFolder(_ flag: String?, _ environment: Environment) -> FilePath {
+  FilePath(flag ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
 }
