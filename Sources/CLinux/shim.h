@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -14,6 +15,10 @@ static inline int linux_is_subreaper(int *answer) { return prctl(PR_GET_CHILD_SU
 static inline int linux_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
 static inline int linux_set_pipe_size(int fd, int bytes) { return fcntl(fd, 1031 /* F_SETPIPE_SZ */, bytes); }
 static inline int linux_pipe_size(int fd) { return fcntl(fd, 1032 /* F_GETPIPE_SZ */); }
+// Not blocking, and closed by execve(2); -1 with errno.
+static inline int linux_local_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
+static inline int linux_accept(int fd) { return (int)syscall(SYS_accept4, fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
+static inline long linux_send(int fd, const void *bytes, size_t count) { return send(fd, bytes, count, MSG_NOSIGNAL); }
 static inline int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 // SYNC_FILE_RANGE_WRITE over the whole file: starts writing back what is dirty, and does not wait for it.
 static inline int linux_start_writeback(int fd) { return (int)syscall(SYS_sync_file_range, fd, (int64_t)0, (int64_t)0, 2); }

@@ -22,6 +22,11 @@ struct AcceptedJob: Sendable {
     cancellation.id == claim.record.id && offered.map { $0 <= cancellation.heard } ?? true
   }
 
+  /// The place of a step of this attempt.
+  func place(step: Int? = nil) -> JobPlace {
+    JobPlace(claim.record.id, attempt: claim.record.attempt, step: step)
+  }
+
   func event(_ name: JobEvent.Kind, _ worker: WorkerIdentity) -> JobEvent {
     JobEvent(event: name, id: claim.record.id, workerId: worker.id.text, attempt: claim.record.attempt)
   }

@@ -50,7 +50,7 @@ struct JobRun {
     Checkpoint.started.reached()
     let steps = StepSequence(
       definition: definition, claim: claim, workspace: workspace, results: results, settings: worker.settings,
-      stop: worker.stop
+      stop: worker.stop, begins: { [job] in source.worker(isAt: job.place(step: $0)) }
     ) { step in
       await source.publish(JobEvent(step: step, id: claim.id, workerId: claim.worker, attempt: claim.attempt))
     }

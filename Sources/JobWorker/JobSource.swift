@@ -7,6 +7,9 @@ public protocol JobSource: Sendable {
   /// Called once, when the worker has a job: nothing that still arrives may be lost or kept waiting behind it.
   func workerIsBusy() async
 
+  /// Tells whoever watches over workers where in its job this one is. Best effort, and waits for nothing.
+  func worker(isAt place: JobPlace)
+
   /// What somebody wants canceled, whoever works on it.
   var cancellations: AsyncStream<Cancellation> { get }
 

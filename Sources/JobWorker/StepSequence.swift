@@ -12,6 +12,8 @@ struct StepSequence {
   let results: ResultsFolder
   let settings: WorkerSettings
   let stop: StopRequest
+  /// Is called with a step's place before it starts.
+  let begins: @Sendable (Int) -> Void
   let tell: @Sendable (StepResult) async -> Void
   /// Logs that a job which removes results/ cannot take away: those of the last steps.
   private static let keptLogs = 64
@@ -30,6 +32,7 @@ struct StepSequence {
         report.steps.append(StepResult(skipped: step, index))
         continue
       }
+      begins(index)
       let log = try results.log(index, limit: settings.maxLogBytes)
       let result: StepResult
       do throws(JobFailure) {

@@ -33,6 +33,7 @@ public struct Worker: Sendable {
   /// result cannot be published; the claim then stays for the next worker.
   public func run() async throws -> WorkerOutcome {
     guard let job = try await accept() else { return .noJob }
+    source.worker(isAt: job.place())
     job.claim.afterEachTouch { [ledger, stop, claim = job.claim] in
       guard (try? ledger.isSuperseded(claim)) == true else { return }
       stop.raise(.kill, reason: .superseded)
@@ -140,6 +141,11 @@ public enum WorkerOutcome: Sendable {
   case noJob
   /// It had a job that another worker holds by now.
   case superseded
+
+  /// Whether there was a job.
+  public var hadJob: Bool {
+    if case .noJob = self { false } else { true }
+  }
 }
 
 /// Another worker holds the job by now, because this one did not touch its claim for a whole lease.

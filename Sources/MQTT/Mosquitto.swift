@@ -160,15 +160,18 @@ final class Mosquitto {
     if let credentials = options.credentials {
       mosquitto_username_pw_set(handle, credentials.username, credentials.password)
     }
-    if let will = options.will {
-      // The library frees a will's properties itself, but only those that it was given with MQTT 5: a plain will
-      // serves both versions.
-      try check(
-        mosquitto_will_set(
-          handle, will.topic, Int32(will.payload.count), will.payload, will.qos.rawValue,
-          will.retention == .retained), "setting the will on '\(will.topic)'")
-    }
+    if let will = options.will { try configure(will) }
     if let tls = options.tls { try configure(tls) }
+  }
+
+  private func configure(_ will: Message) throws(MQTTError) {
+    let properties = try PropertyList(options.version == .v5 ? will.properties : MessageProperties())
+    try check(
+      mosquitto_will_set_v5(
+        handle, will.topic, Int32(will.payload.count), will.payload, will.qos.rawValue, will.retention == .retained,
+        properties.pointer), "setting the will on '\(will.topic)'")
+    // Freed with the will (mosquitto_will_set_v5 in mosquitto.h).
+    properties.handOver()
   }
 
   private func configure(_ tls: TLSOptions) throws(MQTTError) {

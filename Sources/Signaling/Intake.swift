@@ -207,7 +207,9 @@ actor Intake {
   private func halt() async {
     session?.drop()
     session = nil
+    control.presence.lookForKillSwitch()
     await ledger.waitWhileHalted(logger) { await self.mode == .offering }
+    control.presence.lookForKillSwitch()
     do {
       try open()
     } catch {

@@ -12,6 +12,14 @@ func leaveAtOnceOnStopSignals() {
   for stop in [SIGTERM, SIGINT] { signal(stop) { _ in _exit(0) } }
 }
 
+/// Has TERM and INT end a command that holds nothing which needs an end in order.
+func exitOnStopSignals() async {
+  let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+  Task {
+    for await signal in signals { exit(signal == .sigint ? 128 + SIGINT : 128 + SIGTERM) }
+  }
+}
+
 extension StopRequest {
   /// The first TERM or INT asks the worker to stop in order, the second at once.
   func raiseOnSignals(_ logger: Logger) async {

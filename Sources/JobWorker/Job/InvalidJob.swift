@@ -21,7 +21,7 @@ extension String {
   var quoted: String { "\"\(escaped)\"" }
 
   /// Foreign text that may go to a terminal: at most 64 characters of it, with everything that does not print escaped.
-  var escaped: String {
+  package var escaped: String {
     var result = ""
     for (count, scalar) in unicodeScalars.enumerated() {
       switch scalar {
