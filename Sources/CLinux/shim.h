@@ -17,6 +17,8 @@ static inline int linux_pipe_size(int fd) { return fcntl(fd, 1032 /* F_GETPIPE_S
 static inline int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 // SYNC_FILE_RANGE_WRITE over the whole file: starts writing back what is dirty, and does not wait for it.
 static inline int linux_start_writeback(int fd) { return (int)syscall(SYS_sync_file_range, fd, (int64_t)0, (int64_t)0, 2); }
+// FALLOC_FL_KEEP_SIZE: blocks behind the end of the file, which does not seem longer for them.
+static inline int linux_reserve(int fd, int64_t offset, int64_t bytes) { return (int)syscall(SYS_fallocate, fd, 1, offset, bytes); }
 static const short linux_spawn_setsid = 0x80; // POSIX_SPAWN_SETSID
 // Times in nanoseconds. Swift does not always see the fields of timespec: with MemberImportVisibility and whole-module
 // compilation the type may belong to a module that nobody imports.

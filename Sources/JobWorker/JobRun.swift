@@ -41,14 +41,20 @@ struct JobRun {
   /// Runs the steps, unless staging failed.
   mutating func runSteps() async {
     guard let results, let workspace, snapshot != nil else { return }
-    let source = worker.source
-    let claim = job.claim.record
-    await source.publish(job.event(.started, worker.ledger.worker))
+    let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
+    worker.note(.started, job.claim)
+    await source.publish(job.event(.started, ledger.worker))
     Checkpoint.started.reached()
     let steps = StepSequence(
-      definition: definition, claim: claim, workspace: workspace, results: results, settings: worker.settings,
+      definition: definition, claim: job.claim.record, workspace: workspace, results: results,
+      settings: worker.settings,
       stop: worker.stop
-    ) { step in
+    ) { [claim = job.claim] step in
+      var entry = claim.entry(.step)
+      (entry.step, entry.commandDigest) = (step.index, digestText(of: Array(step.command.utf8)))
+      (entry.status, entry.exitCode) = (step.status.rawValue, step.exitCode)
+      ledger.audit.note(entry, logger)
+      let claim = claim.record
       await source.publish(JobEvent(step: step, id: claim.id, workerId: claim.worker, attempt: claim.attempt))
     }
     await noting(\.runMs) { run in try await steps.run(into: &run.report) }

@@ -72,11 +72,11 @@ public final class Control: Sendable {
     if message.topic == Topics.waiting {
       nudges.yield()
     } else if let id = topics.canceled(by: message.topic) {
-      cancels.yield(Cancellation(id))
+      cancels.yield(Cancellation(id, by: message.topic))
     } else if message.topic == topics.commands(for: worker) {
       do {
         switch try WorkerCommand(payload: message.payload) {
-        case .cancel(let id): cancels.yield(Cancellation(id))
+        case .cancel(let id): cancels.yield(Cancellation(id, by: message.topic))
         }
       } catch {
         logger.warning("refused a command on '\(message.topic)': \(error)")

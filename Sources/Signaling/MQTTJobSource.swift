@@ -47,7 +47,7 @@ public final class MQTTJobSource: JobSource {
   /// Connects, once no KILLSWITCH is there; from now on there is something to look at. Throws
   /// ``MQTTError/clientIDInUse(_:)`` when another connection has the id.
   public func open() async throws {
-    await ledger.waitWhileHalted(logger) { [stop] in stop.level == .none }
+    await ledger.killSwitch.waitWhileOn(logger) { [stop] in stop.level == .none }
     guard stop.level == .none else {
       sender.yield(.stopped)
       return
@@ -123,7 +123,7 @@ public final class MQTTJobSource: JobSource {
       if stop.level > .none { return nil }
       switch signal {
       case .offer(.look):
-        guard !ledger.directory.isHalted else { continue }
+        guard !ledger.killSwitch.isOn(logger) else { continue }
         try await adopter.adoptDeparted(broker: membership.broker)
         return .look
       case .offer(let offer): return offer

@@ -60,6 +60,7 @@ struct MQTTRun {
       try await source.open()
       let outcome = try await worker.run()
       await source.close()
+      if stop.reason == .shutdown { ledger.audit.note(AuditEntry(.left), setup.logger) }
       if case .noJob = outcome { return }
       if stop.level == .none { try lives.startNext() }
     } catch {
