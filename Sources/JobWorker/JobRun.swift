@@ -8,6 +8,7 @@ struct JobRun {
   private let definition: JobDefinition
   private let folder: JobFolder
   private let worker: Worker
+  private let redaction: Redaction
   private var report: JobReport
   private var results: ResultsFolder?
   private var workspace: Workspace?
@@ -18,11 +19,21 @@ struct JobRun {
     self.definition = definition
     self.folder = folder
     self.worker = worker
-    report = JobReport(job.claim.record, worker: worker.ledger.worker)
+    redaction = worker.settings.redaction(of: definition)
+    report = JobReport(job.claim.record, worker: worker.ledger.worker, redacting: redaction)
   }
 
   /// The end of the decisive step's log.
   var tail: String? { report.tail }
+
+  /// Says which secrets are too short to be masked.
+  func warnOfShortSecrets() {
+    let names = worker.settings.shortSecrets(of: definition)
+    guard !names.isEmpty else { return }
+    worker.logger.warning(
+      "not masked, because they have fewer than \(Redaction.shortest) characters: \(names.joined(separator: ", "))",
+      metadata: ["job": "\(job.claim.record.id)"])
+  }
 
   /// Makes results/ and the workspace, and copies the job's folder into it.
   mutating func stage() async {
@@ -48,7 +59,7 @@ struct JobRun {
     let steps = StepSequence(
       definition: definition, claim: job.claim.record, workspace: workspace, results: results,
       settings: worker.settings,
-      stop: worker.stop
+      redaction: redaction, stop: worker.stop
     ) { [claim = job.claim] step in
       var entry = claim.entry(.step)
       (entry.step, entry.commandDigest) = (step.index, digestText(of: Array(step.command.utf8)))

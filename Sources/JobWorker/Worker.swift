@@ -74,6 +74,7 @@ public struct Worker: Sendable {
   private func carryOut(_ job: AcceptedJob, _ run: JobRun) async throws -> JobResult {
     var run = run
     do {
+      run.warnOfShortSecrets()
       await run.stage()
       await run.runSteps()
       await run.sync()

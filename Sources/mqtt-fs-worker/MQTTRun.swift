@@ -16,7 +16,6 @@ struct MQTTRun {
   private let lives: Lives
 
   init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
-    self.setup = setup
     filter = try work.filter(environment)
     topics = Topics(results: try work.resultsTopic(environment))
     lives = Lives(wanted: try work.jobCount(environment), environment)
@@ -33,6 +32,9 @@ struct MQTTRun {
       intake.sessionExpiry = UInt32(clamping: expiry.components.seconds)
     }
     self.intake = intake
+    var setup = setup
+    setup.settings.ownSecrets = [intake.credentials?.password].compactMap(\.self)
+    self.setup = setup
 
     var control = try broker.session("\(setup.identity.id.text)-control", environment)
     control.sessionExpiry = 300

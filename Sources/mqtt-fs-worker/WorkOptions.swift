@@ -72,6 +72,12 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "A variable whose value is masked as *** in logs and results; may be repeated. (JOB_REDACT, separated by commas)",
+      valueName: "name"))
+  var redact: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
       "Exit after this long without a job. (WORKER_IDLE_TIMEOUT; default: never)", valueName: "duration"))
   var idleTimeout: Timespan?
 
@@ -89,6 +95,7 @@ extension WorkOptions {
     settings.grace = try (grace ?? environment.value("JOB_GRACE"))?.duration ?? settings.grace
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
+    settings.secretNames = SecretNames(redact + (environment["JOB_REDACT"]?.split(separator: ",").map(trimmed) ?? []))
     settings.guardian = "/proc/self/exe"
     return settings
   }
@@ -145,4 +152,8 @@ extension WorkOptions {
     guard value > 0 else { throw ValidationError("\(name)=\(value) must be more than 0") }
     return value
   }
+}
+
+private func trimmed(_ text: Substring) -> String {
+  String(text.filter { !$0.isWhitespace })
 }
