@@ -50,7 +50,7 @@ public final class MQTTJobSource: JobSource {
   /// ``MQTTError/clientIDInUse(_:)`` when another connection has the id.
   public func open() async throws {
     guard try await reachBroker() else { return }
-    await ledger.waitWhileHalted(logger) { [self] in !isLeaving }
+    await ledger.killSwitch.waitWhileOn(logger) { [self] in !isLeaving }
     control.presence.lookForKillSwitch()
     guard !isLeaving else {
       sender.yield(.stopped)
@@ -133,7 +133,7 @@ public final class MQTTJobSource: JobSource {
       switch signal {
       case .offer(.look):
         control.presence.lookForKillSwitch()
-        guard !ledger.directory.isHalted else { continue }
+        guard !ledger.killSwitch.isOn(logger) else { continue }
         try await adopter.adoptDeparted(broker: membership.broker)
         return .look
       case .offer(let offer): return offer

@@ -78,6 +78,12 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "A variable whose value is masked as *** in logs and results; may be repeated. (JOB_REDACT, separated by commas)",
+      valueName: "name"))
+  var redact: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
       "Exit after this long without a job. (WORKER_IDLE_TIMEOUT; default: never)", valueName: "duration"))
   var idleTimeout: Timespan?
 
@@ -95,6 +101,7 @@ extension WorkOptions {
     settings.grace = try (grace ?? environment.value("JOB_GRACE"))?.duration ?? settings.grace
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
+    settings.secretNames = SecretNames(redact + (environment["JOB_REDACT"]?.split(separator: ",").map(trimmed) ?? []))
     settings.guardian = "/proc/self/exe"
     if ProgressLine.isWanted { settings.onProgress = showProgress }
     return settings
@@ -177,4 +184,8 @@ func workerID(_ flag: String?, _ environment: Environment) throws -> WorkerID {
 /// Where workspaces lie, as `--workspaces-dir` or the environment has it.
 func workspacesFolder(_ flag: String?, _ environment: Environment) -> FilePath {
   FilePath(flag ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
+}
+
+private func trimmed(_ text: Substring) -> String {
+  String(text.filter { !$0.isWhitespace })
 }
