@@ -26,7 +26,7 @@ extension StopRequest {
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
     Task {
       for await signal in signals {
-        let level: StopLevel = self.level == .none ? .terminate : .kill
+        let level: StopLevel = isShutdown ? .kill : .terminate
         logger.notice("\(signal): \(level == .kill ? "ending at once" : "stopping")")
         raise(level, reason: .shutdown)
       }
