@@ -34,7 +34,7 @@ let package = Package(
     .systemLibrary(
       name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
-    .systemLibrary(name: "CLinux"),
+    .target(name: "CLinux"),
     .systemLibrary(name: "CLinuxFiles"),
     .target(name: "FileTree", dependencies: ["CLinuxFiles", system, crypto], swiftSettings: strict),
     .target(
@@ -43,10 +43,13 @@ let package = Package(
     .target(
       name: "Signaling", dependencies: ["MQTT", "JobWorker", system, logging],
       swiftSettings: strict),
+    .target(
+      name: "Controller", dependencies: ["MQTT", "FileTree", "JobWorker", "Signaling", system, logging],
+      swiftSettings: strict),
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
-        "CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", system, logging,
+        "CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", "Controller", system, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
@@ -60,10 +63,14 @@ let package = Package(
       name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
     .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
     .testTarget(
-      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, subprocess],
+      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, subprocess, logging],
       swiftSettings: strict),
     .testTarget(
       name: "SignalingTests", dependencies: ["Signaling", "JobWorker", "MQTT", "TestSupport", system, logging],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ControllerTests",
+      dependencies: ["Controller", "Signaling", "JobWorker", "FileTree", "MQTT", "TestSupport", system, logging],
       swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "FileTree", "MQTT", "TestSupport", system],

@@ -20,9 +20,11 @@ struct JobReport: Sendable {
   var stoppedBy: StopReason?
   /// The job as a whole took longer than it may.
   var isTimedOut = false
+  private let redaction: Redaction
   private let started = ContinuousClock.now
 
-  init(_ claim: ClaimRecord, worker: WorkerIdentity) {
+  init(_ claim: ClaimRecord, worker: WorkerIdentity, redacting redaction: Redaction = .none) {
+    self.redaction = redaction
     let now = Timestamp.now.description
     result = JobResult(
       jobId: claim.id, status: .success, exitCode: 0, timing: JobTiming(start: now, end: now, durationMs: 0), steps: [],
@@ -70,7 +72,7 @@ struct JobReport: Sendable {
   mutating func fail(_ failure: JobFailure) {
     guard !hasFailed else { return }
     result.phase = failure.phase.rawValue
-    result.error = failure.description
+    result.error = redaction.masking(failure.description)
   }
 
   /// The result of a job over which `deaths` workers died.

@@ -8,6 +8,7 @@ struct JobRun {
   private let definition: JobDefinition
   private let folder: JobFolder
   private let worker: Worker
+  private let redaction: Redaction
   private var report: JobReport
   private var results: ResultsFolder?
   private var workspace: Workspace?
@@ -18,11 +19,21 @@ struct JobRun {
     self.definition = definition
     self.folder = folder
     self.worker = worker
-    report = JobReport(job.claim.record, worker: worker.ledger.worker)
+    redaction = worker.settings.redaction(of: definition)
+    report = JobReport(job.claim.record, worker: worker.ledger.worker, redacting: redaction)
   }
 
   /// The end of the decisive step's log.
   var tail: String? { report.tail }
+
+  /// Says which secrets are too short to be masked.
+  func warnOfShortSecrets() {
+    let names = worker.settings.shortSecrets(of: definition)
+    guard !names.isEmpty else { return }
+    worker.logger.warning(
+      "not masked, because they have fewer than \(Redaction.shortest) characters: \(names.joined(separator: ", "))",
+      metadata: ["job": "\(job.claim.record.id)"])
+  }
 
   /// Makes results/ and the workspace, and copies the job's folder into it.
   mutating func stage() async {
@@ -58,14 +69,20 @@ struct JobRun {
   /// Runs the steps, unless staging failed.
   mutating func runSteps() async {
     guard let results, let workspace, snapshot != nil else { return }
-    let source = worker.source
-    let claim = job.claim.record
-    await source.publish(job.event(.started, worker.ledger.worker))
+    let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
+    worker.note(.started, job.claim)
+    await source.publish(job.event(.started, ledger.worker))
     Checkpoint.started.reached()
     let steps = StepSequence(
-      definition: definition, claim: claim, workspace: workspace, results: results, settings: worker.settings,
-      stop: worker.stop
-    ) { step in
+      definition: definition, claim: job.claim.record, workspace: workspace, results: results,
+      settings: worker.settings,
+      redaction: redaction, stop: worker.stop, begins: { [job] in source.worker(isAt: job.place(step: $0)) }
+    ) { [claim = job.claim] step in
+      var entry = claim.entry(.step)
+      (entry.step, entry.commandDigest) = (step.index, digestText(of: Array(step.command.utf8)))
+      (entry.status, entry.exitCode) = (step.status.rawValue, step.exitCode)
+      ledger.audit.note(entry, logger)
+      let claim = claim.record
       await source.publish(JobEvent(step: step, id: claim.id, workerId: claim.worker, attempt: claim.attempt))
     }
     await noting(\.runMs) { run in try await steps.run(into: &run.report) }

@@ -110,9 +110,9 @@ final class ResultsFolder: Sendable {
   }
 
   /// Creates the log of a step.
-  func log(_ index: Int, limit: Int64) throws(JobFailure) -> StepLog {
+  func log(_ index: Int, limit: Int64, redacting redaction: Redaction = .none) throws(JobFailure) -> StepLog {
     do {
-      let log = try StepLog(creating: "step_\(index).log", in: descriptor, limit: limit)
+      let log = try StepLog(creating: "step_\(index).log", in: descriptor, limit: limit, redacting: redaction)
       own(log.descriptor)
       return log
     } catch {
