@@ -17,7 +17,7 @@ public final class StopRequest: Sendable {
   private struct State {
     var level = StopLevel.none
     var reason: StopReason?
-    var listeners: [ObjectIdentifier: Wakeup] = [:]
+    var listeners: [Wakeup] = []
     var waiting: [CheckedContinuation<Void, Never>] = []
     var cleanups: [StopRequest] = []
   }
@@ -37,7 +37,7 @@ public final class StopRequest: Sendable {
       return state
     }
     guard let told else { return }
-    for listener in told.listeners.values { listener.signal() }
+    for listener in told.listeners { listener.signal() }
     for continuation in told.waiting { continuation.resume() }
     if level == .kill { for cleanup in told.cleanups { cleanup.raise(level, reason: reason) } }
   }
@@ -74,13 +74,13 @@ public final class StopRequest: Sendable {
   /// Signals `wakeup` at each raise from now on, and at once if it is raised already.
   func add(_ wakeup: Wakeup) {
     let level = state.withLock { state in
-      state.listeners[ObjectIdentifier(wakeup)] = wakeup
+      state.listeners.append(wakeup)
       return state.level
     }
     if level > .none { wakeup.signal() }
   }
 
   func remove(_ wakeup: Wakeup) {
-    state.withLock { _ = $0.listeners.removeValue(forKey: ObjectIdentifier(wakeup)) }
+    state.withLock { $0.listeners.removeAll { $0 === wakeup } }
   }
 }
