@@ -1,4 +1,3 @@
-private import CLinux
 private import Glibc
 import JobWorker
 import SystemPackage

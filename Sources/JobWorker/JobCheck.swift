@@ -11,14 +11,29 @@ public struct JobCheck: Sendable {
   /// The job as its folder defines it; `nil` when there are errors.
   public let job: (id: JobID, definition: JobDefinition)?
 
-  /// Reads the folder's name, unless it is to be sent under another `id`, and its job.json; nothing is run or written.
-  public init(_ folder: FilePath, as id: JobID? = nil) {
-    do throws(InvalidJob) {
-      let (name, parent) = try JobCheck.place(of: folder)
+  /// Checks the folder as a worker would meet it; nothing is run or written.
+  public init(_ folder: FilePath) {
+    self.init(folder) { () throws(InvalidJob) in
+      let (name, above) = try JobCheck.place(of: folder)
+      return try JobFolder.open(JobCheck.id(in: name), in: JobsDirectory(above))
+    }
+  }
+
+  /// Checks the folder as what a worker is to get a copy of, under `id`, or else its name. It may be a link to anywhere.
+  public init(copying folder: FilePath, as id: JobID?) {
+    self.init(folder) { () throws(InvalidJob) in
+      let (name, _) = try JobCheck.place(of: folder)
+      guard let real = realPath(folder) else { throw InvalidJob(description: "\(folder) does not exist") }
       let id = if let id { id } else { try JobCheck.id(in: name) }
-      let opened = try JobFolder.open(parent.appending(name), as: id, in: JobsDirectory(parent))
+      return try JobFolder.open(real, as: id, in: JobsDirectory(real.removingLastComponent()))
+    }
+  }
+
+  private init(_ folder: FilePath, open: () throws(InvalidJob) -> JobFolder) {
+    do throws(InvalidJob) {
+      let opened = try open()
       let definition = try opened.definition()
-      job = (id, definition)
+      job = (opened.id, definition)
       errors = []
       steps = definition.steps.count
       warnings =
@@ -35,11 +50,16 @@ public struct JobCheck: Sendable {
     }
   }
 
-  private static func place(of folder: FilePath) throws(InvalidJob) -> (FilePath.Component, FilePath) {
-    guard let real = realPath(folder), let name = real.lastComponent else {
-      throw InvalidJob(description: "\(folder) does not exist")
+  /// The name of a folder as a worker would meet it: it may be a link, and lead out of the jobs folder. "." and ".." are none.
+  private static func place(of folder: FilePath) throws(InvalidJob) -> (name: FilePath.Component, above: FilePath) {
+    guard let real = realPath(folder) else { throw InvalidJob(description: "\(folder) does not exist") }
+    let isNamed = folder.lastComponent?.kind == .regular
+    let above = isNamed ? realPath(folder.removingLastComponent().isEmpty ? "." : folder.removingLastComponent()) : nil
+    guard let name = isNamed ? folder.lastComponent : real.lastComponent else {
+      throw InvalidJob(
+        description: "\(folder) is the root of the file system; give the job's folder below the jobs folder")
     }
-    return (name, real.removingLastComponent())
+    return (name, above ?? real.removingLastComponent())
   }
 
   private static func id(in name: FilePath.Component) throws(InvalidJob) -> JobID {

@@ -11,17 +11,19 @@ struct StepSequence {
   let workspace: Workspace
   let results: ResultsFolder
   let settings: WorkerSettings
+  let redaction: Redaction
   let stop: StopRequest
   /// Takes what steps write, if anybody is to be told.
   let relay: (@Sendable (StepOutput) async -> Void)?
+  /// Is called with a step's place before it starts.
+  let begins: @Sendable (Int) -> Void
   let tell: @Sendable (StepResult) async -> Void
   /// Logs that a job which removes results/ cannot take away: those of the last steps.
   private static let keptLogs = 64
 
   func run(into report: inout JobReport) async throws {
-    let guardian = try startGuardian()
-    defer { guardian?.dismiss() }
-    let runner = StepRunner(guardian: guardian)
+    settings.guardian?.guardProcesses(carrying: "\(StepEnvironment.markerName)=\(workspace.path)")
+    let runner = StepRunner(guardian: settings.guardian)
     let deadline = (definition.timeout ?? settings.timeout).map { ContinuousClock.now + $0 }
     var logs: [StepLog] = []
     for (index, step) in definition.steps.enumerated() {
@@ -29,16 +31,18 @@ struct StepSequence {
       let isEnding = report.decisive != nil || report.hasFailed || report.isTimedOut || stop.level > .none
       guard !isEnding || step.always, stop.level < .kill else {
         if report.decisive == nil { report.stoppedBy = report.stoppedBy ?? stop.reason }
-        report.steps.append(StepResult(skipped: step, index))
+        report.steps.append(StepResult(skipped: step, index).masked(by: redaction))
         continue
       }
-      let log = try results.log(index, limit: settings.maxLogBytes)
+      begins(index)
+      let log = try results.log(index, limit: settings.maxLogBytes, redacting: redaction)
       let result: StepResult
       do throws(JobFailure) {
         result = try await run(step, index, log, with: runner, isEnding ? nil : deadline, &report)
+          .masked(by: redaction)
       } catch {
         report.fail(error)
-        result = StepResult(unstarted: step, index)
+        result = StepResult(unstarted: step, index).masked(by: redaction)
       }
       report.steps.append(result)
       if result.status == .canceled { report.stoppedBy = report.stoppedBy ?? stop.reason }
@@ -49,16 +53,6 @@ struct StepSequence {
       logs = (logs + [log]).suffix(StepSequence.keptLogs)
       try results.restore(logs, &report)
       await tell(result)
-    }
-  }
-
-  private func startGuardian() throws(JobFailure) -> Guardian? {
-    guard let program = settings.guardian else { return nil }
-    do {
-      return try Guardian.start(
-        executable: program, arguments: ["guardian"], marker: "JOB_WORKSPACE=\(workspace.path)")
-    } catch {
-      throw JobFailure(.run, "the guardian of the steps cannot be started from \(program): \(error)")
     }
   }
 
@@ -110,6 +104,14 @@ struct StepSequence {
 }
 
 extension StepResult {
+  /// What anybody may read. Its command and its name may hold secrets that the job spells out.
+  fileprivate func masked(by redaction: Redaction) -> StepResult {
+    var result = self
+    result.command = redaction.masking(command)
+    result.name = name.map(redaction.masking)
+    return result
+  }
+
   fileprivate init(_ step: Step, _ index: Int, _ outcome: StepOutcome) {
     let status: StepStatus =
       if outcome.timedOut { .timeout } else if outcome.stopped != nil { .canceled } else if outcome.end == .exited(0) {
@@ -129,7 +131,7 @@ extension StepResult {
       name: step.name)
   }
 
-  fileprivate init(skipped step: Step, _ index: Int) {
+  init(skipped step: Step, _ index: Int) {
     self.init(
       index: index, command: step.run, status: .skipped, exitCode: nil, durationMs: 0, log: nil, name: step.name)
   }

@@ -1,39 +1,43 @@
 import ArgumentParser
+import CLinux
 import Glibc
 import JobWorker
 
-/// The program: a guardian of steps when it is started as one, else the command line.
+/// The program.
 @main
 struct Main {
   static func main() async {
-    if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "guardian" {
-      Guardian.main(marker: CommandLine.arguments[2])
-    }
-    // Here, on the first thread, before there are others: they inherit what is blocked (pthread_sigmask(3)).
-    blockStopSignals()
+    linux_allocate_sparingly()
+    // Here, on the first thread, before Dispatch has it wait with no signal blocked: see the function.
+    if Lives.isLater { leaveAtOnceOnStopSignals() }
     let command = parse()
     do {
-      try await run(command)
+      if let work = command as? Work {
+        // While there is one thread: see Guardian.
+        try await work.run(guardedBy: try Guardian.fork())
+      } else {
+        try await run(command)
+      }
+      end(0)
     } catch  where RootCommand.exitCode(for: error) != .failure {
       // Help, and settings that the parser itself could not judge.
       RootCommand.exit(withError: error)
     } catch {
       let status = ExitStatus(error)
       if !(error is ExitStatus) { complain("mqtt-fs-worker: \(error)") }
-      exit(status.rawValue)
+      end(status.rawValue)
     }
   }
 
   /// The command that the arguments ask for; help and usage errors end the program here.
   private static func parse() -> any ParsableCommand {
+    if let work = Work(plain: CommandLine.arguments.dropFirst()) { return work }
     do {
       // Asked for help in general, the program shows what it does when nothing else is said.
       if ["-h", "--help", "help"].contains(CommandLine.arguments.dropFirst().joined(separator: " ")) {
         throw CleanExit.helpRequest(Work.self)
       }
-      let command = try RootCommand.parseAsRoot()
-      if !(command is any StopsInOrder) { unblockStopSignals() }
-      return command
+      return try RootCommand.parseAsRoot()
     } catch {
       RootCommand.exit(withError: error)
     }
@@ -48,6 +52,12 @@ struct Main {
     }
   }
 
+  /// Ends the process without waiting for its threads: what must be safe is safe by now.
+  private static func end(_ status: Int32) -> Never {
+    fflush(nil)
+    _exit(status)
+  }
+
   private static func complain(_ text: String) {
     let bytes = Array("\(text)\n".utf8)
     _ = write(STDERR_FILENO, bytes, bytes.count)
@@ -59,6 +69,6 @@ struct RootCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mqtt-fs-worker",
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
-    subcommands: [Work.self, Check.self, Submit.self],
+    subcommands: [Work.self, Check.self, Submit.self, Workers.self, Health.self],
     defaultSubcommand: Work.self)
 }

@@ -8,7 +8,7 @@ import Signaling
 import SystemPackage
 
 /// `mqtt-fs-worker submit <folder>`: has a job run and watches it.
-struct Submit: AsyncParsableCommand, StopsInOrder {
+struct Submit: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Puts a job on the volume, asks for it to be run, shows its output, and exits with its exit code.",
     discussion: """
@@ -83,7 +83,7 @@ struct Submit: AsyncParsableCommand, StopsInOrder {
   private func job(_ console: Console) throws -> (id: JobID, definition: JobDefinition) {
     let path = FilePath(folder)
     let id = try id.map { try JobID($0) }
-    let check = JobCheck(path, as: id)
+    let check = JobCheck(copying: path, as: id)
     for warning in check.warnings { console.say("warning: \(warning)") }
     guard let job = check.job else {
       for error in check.errors { console.say(error) }

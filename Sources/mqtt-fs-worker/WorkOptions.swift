@@ -76,6 +76,18 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "How often the worker says how it is, on workers/<id>/status. (WORKER_HEARTBEAT; default: 15s)",
+      valueName: "duration"))
+  var heartbeat: Timespan?
+
+  @Option(
+    help: ArgumentHelp(
+      "A variable whose value is masked as *** in logs and results; may be repeated. (JOB_REDACT, separated by commas)",
+      valueName: "name"))
+  var redact: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
       "Exit after this long without a job. (WORKER_IDLE_TIMEOUT; default: never)", valueName: "duration"))
   var idleTimeout: Timespan?
 
@@ -94,24 +106,20 @@ extension WorkOptions {
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
     settings.logRelaying = try publishLogs || environment.flag("WORKER_PUBLISH_LOGS") ? .on : .off
-    settings.guardian = "/proc/self/exe"
+    settings.secretNames = SecretNames(redact + (environment["JOB_REDACT"]?.split(separator: ",").map(trimmed) ?? []))
+    if ProgressLine.isWanted { settings.onProgress = showProgress }
     return settings
   }
 
-  func workerID(_ environment: Environment) throws -> WorkerID {
-    let text = id ?? environment["WORKER_ID"] ?? "worker-01"
-    guard let id = WorkerID(text, host: hostName()) else {
-      throw ValidationError(
-        "worker id '\(text)' must be letters, digits, '.', '_' and '-', start with a letter or digit, and have at most "
-          + "128 characters; %h stands for the host name")
-    }
-    return id
+  @Sendable private func showProgress(_ progress: JobProgress?) {
+    guard let progress else { return ProgressLine.clear() }
+    let doing = progress.phase == .stage ? "staging \(progress.id)" : "bringing back files of \(progress.id)"
+    ProgressLine.show(ProgressLine.text(doing, progress.copy))
   }
 
   func folders(_ environment: Environment) throws -> (jobs: FilePath, workspaces: FilePath) {
     let jobs = FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs")
-    let workspaces = FilePath(workspacesDir ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
-    return (jobs, workspaces)
+    return (jobs, workspacesFolder(workspacesDir, environment))
   }
 
   func filter(_ environment: Environment) throws -> TopicFilter {
@@ -130,6 +138,17 @@ extension WorkOptions {
     let lease = try (lease ?? environment.value("JOB_LEASE"))?.duration ?? .seconds(30)
     guard lease >= .seconds(1) else { throw ValidationError("a lease of less than 1s cannot be kept over a network") }
     return lease
+  }
+
+  func heartbeatInterval(_ environment: Environment) throws -> Duration {
+    let heartbeat = try (heartbeat ?? environment.value("WORKER_HEARTBEAT"))?.duration ?? .seconds(15)
+    guard heartbeat >= .seconds(1) else {
+      throw ValidationError("a heartbeat of less than 1s is a load for the broker")
+    }
+    guard heartbeat <= .seconds(86400) else {
+      throw ValidationError("a heartbeat of more than 1d tells nobody anything")
+    }
+    return heartbeat
   }
 
   func jobCount(_ environment: Environment) throws -> Int {
@@ -155,4 +174,27 @@ func checkedResultsTopic(_ flag: String?, _ environment: Environment) throws -> 
       "results topic '\(topic)' cannot be published to: it has no '+' or '#', as in 'jobs/results'")
   }
   return topic
+}
+
+/// The worker's id, as `--id` or the environment has it.
+func workerID(_ flag: String?, _ environment: Environment) throws -> WorkerID {
+  let text = flag ?? environment["WORKER_ID"] ?? "worker-01"
+  guard let id = WorkerID(text, host: hostName()) else {
+    throw ValidationError(
+      "worker id '\(text)' must be letters, digits, '.', '_' and '-', start with a letter or digit, and have at most "
+        + "128 characters; %h stands for the host name")
+  }
+  guard id.text != "all" else {
+    throw ValidationError("worker id 'all' is taken: workers/all/command reaches every worker")
+  }
+  return id
+}
+
+/// Where workspaces lie, as `--workspaces-dir` or the environment has it.
+func workspacesFolder(_ flag: String?, _ environment: Environment) -> FilePath {
+  FilePath(flag ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
+}
+
+private func trimmed(_ text: Substring) -> String {
+  String(text.filter { !$0.isWhitespace })
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import Glibc
 import JobWorker
 import Logging
@@ -10,12 +9,12 @@ struct WorkerSetup {
   let identity: WorkerIdentity
   let jobs: FilePath
   let workspaces: FilePath
-  let settings: WorkerSettings
+  var settings: WorkerSettings
   let lease: Duration
   let logger: Logger
 
   init(_ options: WorkOptions, _ log: LogOptions, _ environment: Environment) throws {
-    identity = WorkerIdentity(id: try options.workerID(environment), version: workerVersion)
+    identity = WorkerIdentity(id: try workerID(options.id, environment), version: workerVersion)
     let folders = try options.folders(environment)
     (jobs, workspaces) = (absolute(folders.jobs), absolute(folders.workspaces))
     settings = try options.settings(environment)
@@ -50,7 +49,7 @@ struct WorkerSetup {
 
 /// `path` from the root, without links as far as it exists.
 private func absolute(_ path: FilePath) -> FilePath {
-  var existing = FilePath(FileManager.default.currentDirectoryPath).pushing(path).lexicallyNormalized()
+  var existing = workingDirectory().pushing(path).lexicallyNormalized()
   var missing: [FilePath.Component] = []
   while true {
     if let resolved = realpath(existing.string, nil) {
@@ -61,6 +60,12 @@ private func absolute(_ path: FilePath) -> FilePath {
     missing.append(last)
     existing.removeLastComponent()
   }
+}
+
+private func workingDirectory() -> FilePath {
+  guard let path = getcwd(nil, 0) else { return "/" }
+  defer { free(path) }
+  return FilePath(platformString: path)
 }
 
 /// Settings that contradict each other, or what is there.

@@ -1,5 +1,5 @@
 private import Glibc
-public import SystemPackage
+import SystemPackage
 
 /// What the volume tells of jobs to those who only look: nothing is made, touched or waited for.
 ///

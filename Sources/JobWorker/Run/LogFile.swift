@@ -20,7 +20,10 @@ struct LogFile {
   /// Those of them that no line in the log tells of yet.
   private var untold: Int64 = 0
   private(set) var firstError: Errno?
-  private var isFinished = false
+  /// How long the file was when it was seen to be shorter than what had been written to it: somebody has cut it. What
+  /// comes later stays at its place; the gap reads as NUL.
+  private(set) var cutTo: Int64?
+  private var lengthAtEnd: Int64?
 
   init(_ descriptor: Int32, limit: Int64) {
     self.descriptor = descriptor
@@ -31,7 +34,7 @@ struct LogFile {
   }
 
   /// Bytes in the file.
-  var length: Int64 { isFinished && accepted > limit ? head + ring : min(accepted, head + ring) }
+  var length: Int64 { lengthAtEnd ?? min(accepted, head + ring) }
   var dropped: Int64 { max(0, accepted - limit) + lost }
   /// Whether the newest bytes are overwriting older ones: what lies in the file is then of no use to a reader.
   var isTurning: Bool { accepted > head + ring }
@@ -52,7 +55,7 @@ struct LogFile {
   /// Where in the file the bytes from `offset` on lie, and how many of them in one piece.
   private func location(of offset: Int64) -> (start: Int64, place: Int64, available: Int64) {
     if offset < head { return (offset, offset, min(head, accepted) - offset) }
-    if isFinished, accepted > limit {
+    if lengthAtEnd != nil, accepted > limit {
       let start = max(offset, accepted - (limit - head))
       return (start, DroppedOutput(count: accepted - limit, limit: limit).resume(after: start), accepted - start)
     }
@@ -63,6 +66,7 @@ struct LogFile {
 
   /// Takes what a step wrote. Never fails: what cannot be written is counted, and told of in the log when it can be.
   mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    noticeCut()
     if untold > 0 {
       let reason = firstError.map(String.init(describing:)) ?? ""
       var note = "\n[\(untold) bytes of output are missing here: they could not be written (\(reason))]\n"
@@ -98,6 +102,15 @@ struct LogFile {
     return bytes.count - rest.count
   }
 
+  /// Returns how long the file is.
+  @discardableResult
+  private mutating func noticeCut() -> Int64? {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    if status.st_size < length, cutTo == nil { cutTo = Int64(status.st_size) }
+    return Int64(status.st_size)
+  }
+
   private mutating func note(_ error: Errno) {
     if firstError == nil { firstError = error }
   }
@@ -111,10 +124,14 @@ struct LogFile {
 
   /// Puts the bytes in order, and starts to write them back. Nothing may be appended after it.
   mutating func finish() {
-    guard !isFinished else { return }
+    guard lengthAtEnd == nil else { return }
     if untold > 0 { append(UnsafeRawBufferPointer(start: nil, count: 0)) }
+    noticeCut()
     if accepted > limit { turn() }
-    isFinished = true
+    let whole = accepted > limit ? head + ring : accepted
+    // What somebody else has added at the end is no output of the step.
+    if let actual = noticeCut(), actual > whole { ftruncate(descriptor, off_t(whole)) }
+    lengthAtEnd = min(whole, noticeCut() ?? whole)
     push()
   }
 

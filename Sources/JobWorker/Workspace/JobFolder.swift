@@ -6,7 +6,7 @@ public final class JobFolder: Sendable {
   /// Where it lies, for messages to people; everything is opened below ``descriptor``.
   let path: FilePath
   let descriptor: FileDescriptor
-  private let id: JobID
+  let id: JobID
 
   private init(_ id: JobID, _ path: FilePath, _ descriptor: FileDescriptor) {
     self.id = id
@@ -81,6 +81,12 @@ public final class JobFolder: Sendable {
       // The sentence begins with the file's name.
       throw InvalidJob(id: id, description: "\(path)/\(error)")
     }
+  }
+
+  /// Whether the folder that was opened has no name any more.
+  var isRemoved: Bool {
+    var status = stat()
+    return fstat(descriptor.rawValue, &status) != 0 || status.st_nlink == 0
   }
 
   /// What the last run left in results/result.json; `nil` if nothing that can be read.
