@@ -1,4 +1,3 @@
-private import Glibc
 public import JobWorker
 import SystemPackage
 

@@ -22,6 +22,12 @@ extension VolumeOptions {
     }
     return directory
   }
+
+  /// The volume that is named, or ``directory(_:)`` if it is there; `nil` when nobody speaks of any.
+  func directoryIfAny(_ environment: Environment) throws -> JobsDirectory? {
+    if jobsDir == nil, environment["MQTT_JOBS_DIR"] == nil { return try? directory(environment) }
+    return try directory(environment)
+  }
 }
 
 /// There is no jobs folder where one should be.

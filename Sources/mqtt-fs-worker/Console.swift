@@ -1,4 +1,3 @@
-import FileTree
 import Glibc
 import JobWorker
 import SystemPackage
@@ -26,18 +25,6 @@ struct Console: Sendable {
     if isTerminal { say(text()) }
   }
 
-  /// How far a copy is, in one line that is written over; nothing in the first second.
-  func show(_ progress: CopyProgress, _ doing: String) {
-    guard isTerminal, progress.elapsed > .seconds(1) else { return }
-    let rate = Double(progress.bytes) / max(progress.elapsed / .seconds(1), 0.001)
-    write("\r\(command): \(doing): \(progress.files) files, \(size(progress.bytes)), \(size(Int64(rate)))/s\u{1B}[K")
-  }
-
-  /// Ends such a line.
-  func clearProgress() {
-    if isTerminal { write("\r\u{1B}[K") }
-  }
-
   /// Asks a question and waits for a line; `nil` at the end of the input. The answer is read on a thread of its own.
   func ask(_ question: String) async -> String? {
     write("\(command): \(question) ")
@@ -58,24 +45,4 @@ func put(_ bytes: [UInt8], on descriptor: FileDescriptor) async throws {
 /// Writes a line to stdout.
 func put(line: String) async throws {
   try await put(Array("\(line)\n".utf8), on: .standardOutput)
-}
-
-/// Bytes as people write them.
-func size(_ bytes: Int64) -> String {
-  let units = ["B", "KiB", "MiB", "GiB", "TiB"]
-  var value = Double(bytes)
-  var unit = 0
-  while value >= 1024, unit < units.count - 1 {
-    value /= 1024
-    unit += 1
-  }
-  let tenths = Int((value * 10).rounded())
-  return unit == 0 || tenths >= 1000 ? "\(tenths / 10) \(units[unit])" : "\(tenths / 10).\(tenths % 10) \(units[unit])"
-}
-
-/// A length of time as people write it.
-func duration(_ milliseconds: Int) -> String {
-  if milliseconds < 1000 { return "\(milliseconds) ms" }
-  if milliseconds < 60_000 { return "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s" }
-  return Duration.seconds(milliseconds / 1000).jobText
 }

@@ -40,7 +40,7 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
     case MQTTError.unreachable: self = .unreachable
     case MQTTError.refused: self = .refused
     case MQTTError.tls, MQTTError.clientIDInUse, MQTTError.unsupported, is Misconfiguration: self = .misconfigured
-    case is VolumeError, is FileTreeError: self = .volume
+    case is VolumeError, is FileTreeError, is NoVolume: self = .volume
     case is JobExists: self = .exists
     case is JobIsBusy: self = .tryAgain
     case is NoWorkspace: self = .noWorkspace

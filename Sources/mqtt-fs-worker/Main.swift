@@ -69,6 +69,8 @@ struct RootCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mqtt-fs-worker",
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
-    subcommands: [Work.self, Check.self, Submit.self, Workers.self, Health.self],
+    subcommands: [
+      Work.self, Check.self, Submit.self, Jobs.self, Status.self, Logs.self, Cancel.self, Workers.self, Health.self,
+    ],
     defaultSubcommand: Work.self)
 }

@@ -31,19 +31,7 @@ enum ProgressLine {
     let seconds = progress.elapsed / .seconds(1)
     let rate = Int64(Double(progress.bytes) / max(seconds, 0.001))
     let files = "\(progress.files) file\(progress.files == 1 ? "" : "s")"
-    return "\(doing): \(files), \(size(progress.bytes)), \(size(rate))/s"
-  }
-
-  private static func size(_ bytes: Int64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
-    var value = Double(bytes)
-    var unit = 0
-    while value >= 1024, unit < units.count - 1 {
-      value /= 1024
-      unit += 1
-    }
-    let tenths = Int(value * 10)
-    return unit == 0 ? "\(bytes) B" : "\(tenths / 10).\(tenths % 10) \(units[unit])"
+    return "\(doing): \(files), \(bytesText(progress.bytes)), \(bytesText(rate))/s"
   }
 
   private static func put(_ text: String) {

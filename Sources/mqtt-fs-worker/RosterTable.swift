@@ -33,19 +33,7 @@ struct RosterTable {
   }
 
   /// The lines under a header, in columns; nothing when there is nobody.
-  var text: String {
-    guard !rows.isEmpty else { return "" }
-    let lines = [RosterTable.header] + rows.map(\.columns)
-    let widths = RosterTable.header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-    return lines.map { line in
-      var text = ""
-      for (cell, width) in zip(line, widths) where width > 0 {
-        text += cell + String(repeating: " ", count: width - cell.count + 2)
-      }
-      while text.last == " " { text.removeLast() }
-      return text + "\n"
-    }.joined()
-  }
+  var text: String { rows.isEmpty ? "" : TextTable([RosterTable.header] + rows.map(\.columns)).text }
 
   /// All lines as one array.
   var json: String { "[\(rows.map(\.json).joined(separator: ",\n "))]" }
@@ -132,26 +120,3 @@ extension Character {
 }
 
 /// Bytes with a binary prefix, as in `1.5 GiB`.
-private func bytesText(_ count: Int64) -> String {
-  var value = Double(count)
-  for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
-    if value < 1024 || unit == "TiB" {
-      return unit == "B" ? "\(count) B" : "\((value * 10).rounded() / 10) \(unit)"
-    }
-    value /= 1024
-  }
-  return "\(count) B"
-}
-
-extension Duration {
-  /// The largest unit that fits, as in `42s`, `7m`, `3h`, `2d`.
-  fileprivate var shortText: String {
-    let seconds = max(0, components.seconds)
-    switch seconds {
-    case ..<60: return "\(seconds)s"
-    case ..<3600: return "\(seconds / 60)m"
-    case ..<86400: return "\(seconds / 3600)h"
-    default: return "\(seconds / 86400)d"
-    }
-  }
-}

@@ -111,9 +111,12 @@ struct Submit: AsyncParsableCommand {
       try? upload.discard()
       Glibc.exit(ExitStatus.interrupted.rawValue)
     } during: {
-      try await upload.run { console.show($0, "copying") }
+      try await upload.run { progress in
+        guard ProgressLine.isWanted, progress.elapsed > .seconds(1) else { return }
+        ProgressLine.show(ProgressLine.text("copying job \(upload.id)", progress))
+      }
     }
-    console.clearProgress()
+    ProgressLine.clear()
     for entry in skipped { console.say("warning: \(entry.path) is left out: \(entry.reason.rawValue)") }
   }
 }

@@ -121,7 +121,7 @@ struct SubmitRun: Sendable {
   }
 
   private func tell(_ result: ResultMessage) {
-    let took = result.durationMs.map { " after \(duration($0))" } ?? ""
+    let took = result.durationMs.map { " after \(durationText(milliseconds: $0))" } ?? ""
     let text = "job \(request.id): \(result.status.rawValue)\(took)"
     guard result.status != .success else { return console.show(text) }
     console.say(result.error.map { "\(text): \($0)" } ?? text)

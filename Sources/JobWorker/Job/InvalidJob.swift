@@ -24,7 +24,7 @@ extension String {
   package var escaped: String { escaped(upTo: 64) }
 
   /// The same, clipped elsewhere.
-  func escaped(upTo limit: Int) -> String {
+  package func escaped(upTo limit: Int) -> String {
     var result = ""
     for (count, scalar) in unicodeScalars.enumerated() {
       switch scalar {

@@ -1,0 +1,72 @@
+import ArgumentParser
+import Controller
+import FoundationEssentials
+import JobWorker
+import SystemPackage
+
+/// `mqtt-fs-worker jobs`: what the volume tells of all jobs.
+struct Jobs: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Lists the jobs on the volume: running, queued, parked, pending, and finished.",
+    discussion: """
+      Running: a worker has it. Queued: a busy worker put its request down for the next idle one. Parked: it waits for \
+      approval. Pending: it has a folder and no result; its request is with the broker, or was never sent. Finished: it has \
+      a result; those that ended last come first.
+      """)
+
+  @Option(
+    help: ArgumentHelp("Only jobs in this state; may be repeated.", valueName: "state"), transform: Jobs.state)
+  var state: [JobState] = []
+
+  @Option(help: ArgumentHelp("At most so many finished jobs.", valueName: "n"))
+  var last: Int?
+
+  @Flag(help: "Print a JSON array.")
+  var json = false
+
+  @OptionGroup var volume: VolumeOptions
+
+  private static func state(_ text: String) throws -> JobState {
+    guard let state = JobState(rawValue: text) else {
+      throw ValidationError("give one of \(JobState.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    return state
+  }
+
+  func validate() throws {
+    if let last, last < 0 { throw ValidationError("--last \(last): give how many") }
+  }
+
+  func run() async throws {
+    let directory = try volume.directory(.current)
+    var jobs = try await onThread { try JobListing(directory).jobs() }
+    if !state.isEmpty { jobs.removeAll { !state.contains($0.state) } }
+    if let last {
+      let finished = jobs.partition { $0.state == .finished }
+      jobs = Array(jobs[..<finished] + jobs[finished...].prefix(last))
+    }
+    try await put(Array((json ? try jsonText(jobs) : table(jobs)).utf8), on: .standardOutput)
+  }
+
+  private func table(_ jobs: [JobSummary]) -> String {
+    guard !jobs.isEmpty else { return "" }
+    let header = ["JOB", "STATE", "STATUS", "EXIT", "ATTEMPT", "STEP", "WORKER", "TOOK", "SINCE"]
+    let rows = jobs.map { job in
+      let cells: [String?] = [
+        job.id.text, job.state.rawValue, job.status?.rawValue, job.exitCode.map(String.init),
+        job.attempt.map(String.init), job.step.map(String.init), job.workerId,
+        job.durationMs.map { durationText(milliseconds: $0) }, job.since ?? job.end,
+      ]
+      // What lies on the volume must not write to the terminal what it likes.
+      return cells.map { ($0 ?? "").escaped }
+    }
+    return TextTable([header] + rows).text
+  }
+}
+
+/// A value as indented JSON, keys sorted, with a newline at the end.
+func jsonText(_ value: some Encodable) throws -> String {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+}

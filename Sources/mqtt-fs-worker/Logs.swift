@@ -1,0 +1,41 @@
+import ArgumentParser
+import Controller
+import JobWorker
+import SystemPackage
+
+/// `mqtt-fs-worker logs <id>`: what a job's steps wrote.
+struct Logs: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Prints what the steps of a job wrote, byte for byte. Exit status 66 if there is no such job.")
+
+  @Argument(help: "The job.")
+  var id: String
+
+  @Flag(name: .shortAndLong, help: "Go on until the job has ended; wait for it to begin.")
+  var follow = false
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("Only this step, from 0.", valueName: "n"))
+  var step: Int?
+
+  @OptionGroup var volume: VolumeOptions
+
+  func run() async throws {
+    let directory = try volume.directory(.current)
+    let id = try JobID(id)
+    let listing = JobListing(directory)
+    guard try listing.job(id) != nil else {
+      Console("logs").say("there is no job \(id) in \(directory.path)")
+      throw ExitStatus.noSuchJob
+    }
+    var follower = LogFollower(id, in: directory)
+    while true {
+      // Asked first: when it has ended, then all that comes after this is all that there will be.
+      let isOver = try !follow || listing.job(id).map { $0.state == .finished } ?? true
+      while let piece = try step.map({ try follower.next(ofStep: $0) }) ?? follower.next() {
+        try await put(piece.bytes, on: .standardOutput)
+      }
+      if isOver { return }
+      try await Task.sleep(for: .milliseconds(50))
+    }
+  }
+}

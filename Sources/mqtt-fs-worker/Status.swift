@@ -1,0 +1,74 @@
+import ArgumentParser
+import Controller
+import JobWorker
+
+/// `mqtt-fs-worker status <id>`: what the volume tells of one job.
+struct Status: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Says how a job is: who has it, or how it ended, step by step. Exit status 66 if there is none.")
+
+  @Argument(help: "The job.")
+  var id: String
+
+  @Flag(help: "Print JSON: what 'jobs --json' has of the job, and with a result all of result.json.")
+  var json = false
+
+  @OptionGroup var volume: VolumeOptions
+
+  func run() throws {
+    let directory = try volume.directory(.current)
+    let id = try JobID(id)
+    guard let job = try JobListing(directory).job(id) else {
+      Console("status").say("there is no job \(id) in \(directory.path)")
+      throw ExitStatus.noSuchJob
+    }
+    let result = job.state == .finished ? JobRecords(directory).result(of: id) : nil
+    if json {
+      print(try jsonText(Report(job: job, result: result)), terminator: "")
+    } else {
+      print(text(job, result), terminator: "")
+    }
+  }
+
+  private struct Report: Encodable {
+    let job: JobSummary
+    let result: JobResult?
+
+    func encode(to encoder: any Encoder) throws {
+      try job.encode(to: encoder)
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encodeIfPresent(result, forKey: .result)
+    }
+
+    enum Key: CodingKey { case result }
+  }
+
+  private func text(_ job: JobSummary, _ result: JobResult?) -> String {
+    let took = job.durationMs.map { durationText(milliseconds: $0) }
+    let facts: [(String, String?)] = [
+      ("job", job.id.text), ("state", job.state.rawValue), ("status", job.status?.rawValue),
+      ("exit code", job.exitCode.map(String.init)), ("error", job.error), ("worker", job.workerId),
+      ("attempt", job.attempt.map(String.init)), ("step", job.step.map(String.init)), ("topic", job.filter),
+      ("since", job.since), ("ended", job.end), ("took", took),
+      ("artifacts", result.map { "\($0.artifacts.count)" }),
+    ]
+    let lines = facts.compactMap { name, value in
+      value.map { "\(name):".padded(to: 12) + $0.escaped(upTo: 500) + "\n" }
+    }
+    guard let steps = result?.steps, !steps.isEmpty else { return lines.joined() }
+    let rows = steps.map { step in
+      [
+        "\(step.index)", step.status.rawValue, step.exitCode.map(String.init) ?? "",
+        durationText(milliseconds: step.durationMs), (step.name ?? step.command).escaped,
+      ]
+    }
+    return lines.joined() + "\n" + TextTable([["STEP", "STATUS", "EXIT", "TOOK", "NAME"]] + rows).text
+  }
+}
+
+extension String {
+  /// With spaces behind it, so that it has `count` characters.
+  fileprivate func padded(to width: Int) -> String {
+    self + String(repeating: " ", count: max(0, width - count))
+  }
+}
