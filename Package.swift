@@ -43,10 +43,11 @@ let package = Package(
     .target(
       name: "Signaling", dependencies: ["MQTT", "JobWorker", system, logging],
       swiftSettings: strict),
+    .target(name: "Signing", dependencies: [crypto], swiftSettings: strict),
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
-        "CLinux", "MQTT", "JobWorker", "Signaling", system, logging,
+        "CLinux", "MQTT", "JobWorker", "Signaling", "Signing", system, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
@@ -65,6 +66,8 @@ let package = Package(
     .testTarget(
       name: "SignalingTests", dependencies: ["Signaling", "JobWorker", "MQTT", "TestSupport", system, logging],
       swiftSettings: strict),
+    .testTarget(
+      name: "SigningTests", dependencies: ["Signing", "JobWorker", crypto], swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "MQTT", "TestSupport", system],
       swiftSettings: strict),

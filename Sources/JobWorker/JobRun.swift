@@ -5,26 +5,29 @@ import Logging
 /// they leave. What goes wrong on the way is noted in the report, and what can still be done after it is done.
 struct JobRun {
   private let job: AcceptedJob
-  private let definition: JobDefinition
-  private let folder: JobFolder
+  private var plan: JobPlan
   private let worker: Worker
   private var report: JobReport
   private var results: ResultsFolder?
   private var workspace: Workspace?
   private var snapshot: Snapshot?
 
-  init(_ job: AcceptedJob, _ definition: JobDefinition, _ folder: JobFolder, _ worker: Worker) {
+  init(_ job: AcceptedJob, _ plan: JobPlan, _ worker: Worker) {
     self.job = job
-    self.definition = definition
-    self.folder = folder
+    self.plan = plan
     self.worker = worker
     report = JobReport(job.claim.record, worker: worker.ledger.worker)
   }
 
+  /// What was asked for.
+  var request: JobRequest { plan.request }
+
   /// The end of the decisive step's log.
   var tail: String? { report.tail }
 
-  /// Makes results/ and the workspace, and copies the job's folder into it.
+  private var folder: JobFolder { plan.folder }
+
+  /// Makes results/ and the workspace, copies the job's folder into it, and sees to it that it is what was asked for.
   mutating func stage() async {
     await noting(\.stageMs) { run throws in
       let results = try ResultsFolder.prepare(in: run.folder)
@@ -32,13 +35,14 @@ struct JobRun {
       if run.job.claim.record.attempt > 1 { try await run.endRemains(in: results) }
       let workspace = try run.makeWorkspace()
       run.workspace = workspace
-      let snapshot = try await workspace.stage(run.folder)
+      let snapshot = run.plan.staging == .nothing ? .empty : try await workspace.stage(run.folder)
+      run.plan = try await workspace.check(run.plan)
       run.snapshot = snapshot
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
     }
   }
 
-  /// Runs the steps, unless staging failed.
+  /// Runs the steps, unless staging failed or what was staged is refused.
   mutating func runSteps() async {
     guard let results, let workspace, snapshot != nil else { return }
     let source = worker.source
@@ -46,7 +50,7 @@ struct JobRun {
     await source.publish(job.event(.started, worker.ledger.worker))
     Checkpoint.started.reached()
     let steps = StepSequence(
-      definition: definition, claim: claim, workspace: workspace, results: results, settings: worker.settings,
+      definition: plan.definition, claim: claim, workspace: workspace, results: results, settings: worker.settings,
       stop: worker.stop
     ) { step in
       await source.publish(JobEvent(step: step, id: claim.id, workerId: claim.worker, attempt: claim.attempt))
@@ -123,6 +127,9 @@ struct JobRun {
       try await body(&self)
     } catch let failure as JobFailure {
       report.fail(failure)
+    } catch let invalid as InvalidJob {
+      worker.logger.warning("rejected: \(invalid)", metadata: ["job": "\(job.claim.record.id)"])
+      report.reject(invalid)
     } catch {
       report.fail(JobFailure(.run, "\(error)"))
     }

@@ -9,6 +9,7 @@ struct Handover: Sendable {
   /// The waiting room of those who listen to the filter that the requests were sent to.
   let room: WaitingRoom
   let control: Control
+  let reader: RequestReader
   let logger: Logger
 
   /// What became of a delivery.
@@ -27,7 +28,7 @@ struct Handover: Sendable {
     guard !message.payload.isEmpty, !control.topics.areReserved(message.topic) else { return .settled(nil) }
     let arrival: Arrival
     do {
-      arrival = try Arrival(delivery, session: session)
+      arrival = try Arrival(delivery, session: session, reader)
     } catch {
       await reject(delivery, error)
       return .settled(nil)

@@ -51,8 +51,8 @@ struct MQTTRun {
       try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger), topics: topics, retention: retention,
       worker: setup.identity.id, logger: setup.logger)
     let source = MQTTJobSource(
-      intake, filter: filter, ledger: ledger, control: control, stop: stop, giveUpAfter: giveUpAfter,
-      idleTimeout: idleTimeout, logger: setup.logger)
+      intake, filter: filter, ledger: ledger, control: control, reader: setup.settings.reader, stop: stop,
+      giveUpAfter: giveUpAfter, idleTimeout: idleTimeout, logger: setup.logger)
     let worker = Worker(
       ledger: ledger, workspaces: workspaces, source: source, settings: setup.settings, stop: stop,
       logger: setup.logger)

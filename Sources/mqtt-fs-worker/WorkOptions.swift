@@ -72,6 +72,12 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Take only requests that are signed with this key: PEM, a JWK or JWK set, or a secret. (JOB_VERIFY_KEY)",
+      valueName: "file"))
+  var verifyKey: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Exit after this long without a job. (WORKER_IDLE_TIMEOUT; default: never)", valueName: "duration"))
   var idleTimeout: Timespan?
 
@@ -90,6 +96,7 @@ extension WorkOptions {
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
     settings.guardian = "/proc/self/exe"
+    settings.environment = StepEnvironment(hiding: [VerifyKey.variable])
     return settings
   }
 
@@ -115,6 +122,11 @@ extension WorkOptions {
     } catch {
       throw ValidationError(error.description)
     }
+  }
+
+  /// The names by which a signed request can mean this worker: its id, and its group's.
+  func audience(of worker: WorkerID, _ environment: Environment) throws -> [String] {
+    [worker.text] + [try filter(environment).shareName].compactMap(\.self)
   }
 
   func resultsTopic(_ environment: Environment) throws -> String {

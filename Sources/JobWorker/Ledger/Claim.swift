@@ -14,6 +14,8 @@ public struct ClaimRecord: Codable, Sendable {
   public var worker: String
   /// The process that holds it.
   public var process: ProcessIdentity
+  /// What the attempts of one run have in common. `nil` in claims of version 0.1.
+  public var run: String?
   /// The topic filter of the worker; only workers of the same one take over. `nil` in a dry run, which nobody does.
   public var filter: String?
   /// The request.

@@ -39,6 +39,8 @@ public struct JobsDirectory: Sendable {
   public var state: FilePath { path.appending(".worker") }
 
   var claims: FilePath { state.appending("claims") }
+  /// Signed requests that were begun.
+  var seen: FilePath { state.appending("seen") }
   var members: FilePath { state.appending("members") }
   /// A file a worker, touched to read the volume's clock.
   var clocks: FilePath { state.appending("clocks") }

@@ -63,12 +63,13 @@ public struct Ledger: Sendable {
   /// Claims a job that nobody holds; the claim is on disk when this returns. `nil` when somebody holds it.
   public func claim(_ envelope: Envelope, _ id: JobID) throws(VolumeError) -> Claim? {
     guard try claimFiles(of: id).isEmpty else { return nil }
-    return try create(id, attempt: 1, envelope)
+    return try create(id, attempt: 1, envelope, run: String(UInt64.random(in: 0 ... .max), radix: 36))
   }
 
   /// Takes a stale claim over as the next attempt; `nil` when another was faster, or the job is done after all.
   func takeOver(_ stale: ClaimFile, _ envelope: Envelope) throws(VolumeError) -> Claim? {
-    guard let claim = try create(stale.id, attempt: stale.attempt + 1, envelope) else { return nil }
+    guard let claim = try create(stale.id, attempt: stale.attempt + 1, envelope, run: stale.record?.run)
+    else { return nil }
     guard try lease.clock.touched(stale.path) != nil else {
       try DurableFile.remove(claim.path)
       return nil
@@ -76,9 +77,12 @@ public struct Ledger: Sendable {
     return claim
   }
 
-  private func create(_ id: JobID, attempt: Int, _ envelope: Envelope) throws(VolumeError) -> Claim? {
+  private func create(
+    _ id: JobID, attempt: Int, _ envelope: Envelope, run: String?
+  ) throws(VolumeError) -> Claim? {
     let record = ClaimRecord(
-      id: id, attempt: attempt, worker: worker.id.text, process: worker.process, filter: filter, envelope: envelope)
+      id: id, attempt: attempt, worker: worker.id.text, process: worker.process, run: run, filter: filter,
+      envelope: envelope)
     let path = directory.claims.appending(JobsDirectory.claimName(id, attempt))
     guard let file = try DurableFile.create(path, try record.encoded()) else { return nil }
     return Claim(record, path: path, file: file, lease: lease)
