@@ -69,7 +69,7 @@ let package = Package(
     .testTarget(
       name: "SigningTests", dependencies: ["Signing", "JobWorker", crypto], swiftSettings: strict),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "MQTT", "TestSupport", system],
+      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "MQTT", "Signing", "TestSupport", system],
       swiftSettings: strict),
   ]
 )

@@ -73,7 +73,7 @@ public struct RequestReader: Sendable {
     do {
       verified = try verify(payload)
     } catch {
-      throw looksSigned(payload)
+      throw resemblesJWS(payload)
         ? InvalidJob(id: unverifiedID(payload), description: "the request is not signed as it must be: \(error)")
         : InvalidJob(
           id: plainID(payload),
@@ -96,9 +96,23 @@ public struct RequestReader: Sendable {
     request.signature?.audience?.contains(where: audience.contains) ?? true
   }
 
-  /// Whether a payload has the look of a JWS: three parts of base64url, the first of a JSON object. JSON has not.
+  /// Whether a payload may have been meant as a JWS: it has the letters of base64url, and dots. A JSON object has others.
+  private func resemblesJWS(_ payload: [UInt8]) -> Bool {
+    payload.contains(UInt8(ascii: "."))
+      && payload.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+          UInt8(ascii: "="), UInt8(ascii: " "), UInt8(ascii: "\r"), UInt8(ascii: "\n"):
+          true
+        default: false
+        }
+      }
+  }
+
+  /// Whether it has the three parts of one, too, the first of a JSON object.
   private func looksSigned(_ payload: [UInt8]) -> Bool {
-    payload.first == UInt8(ascii: "e") && payload.count { $0 == UInt8(ascii: ".") } == 2
+    payload.first == UInt8(ascii: "e") && payload.count { $0 == UInt8(ascii: ".") } == 2 && resemblesJWS(payload)
   }
 
   /// Where the answer to a request goes that is not believed.
