@@ -34,7 +34,7 @@ let package = Package(
     .systemLibrary(
       name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
-    .systemLibrary(name: "CLinux"),
+    .target(name: "CLinux"),
     .systemLibrary(name: "CLinuxFiles"),
     .target(name: "FileTree", dependencies: ["CLinuxFiles", system, crypto], swiftSettings: strict),
     .target(
@@ -44,10 +44,13 @@ let package = Package(
       name: "Signaling", dependencies: ["MQTT", "JobWorker", system, logging],
       swiftSettings: strict),
     .target(name: "Signing", dependencies: [crypto], swiftSettings: strict),
+    .target(
+      name: "Controller", dependencies: ["MQTT", "FileTree", "JobWorker", "Signaling", system, logging],
+      swiftSettings: strict),
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
-        "CLinux", "MQTT", "JobWorker", "Signaling", "Signing", system, logging,
+        "CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", "Controller", "Signing", system, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
@@ -61,7 +64,7 @@ let package = Package(
       name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
     .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
     .testTarget(
-      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, subprocess],
+      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, subprocess, logging],
       swiftSettings: strict),
     .testTarget(
       name: "SignalingTests", dependencies: ["Signaling", "JobWorker", "MQTT", "TestSupport", system, logging],
@@ -69,7 +72,11 @@ let package = Package(
     .testTarget(
       name: "SigningTests", dependencies: ["Signing", "JobWorker", crypto], swiftSettings: strict),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "MQTT", "Signing", "TestSupport", system],
+      name: "ControllerTests",
+      dependencies: ["Controller", "Signaling", "JobWorker", "FileTree", "MQTT", "TestSupport", system, logging],
+      swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "FileTree", "MQTT", "Signing", "TestSupport", system],
       swiftSettings: strict),
   ]
 )

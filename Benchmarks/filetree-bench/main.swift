@@ -27,7 +27,8 @@ func threads(_ argument: String?) -> ThreadPolicy {
 }
 
 func stage(_ source: String, _ destination: String, _ policy: ThreadPolicy) throws -> Snapshot {
-  try FileTree.copy(try open(source), to: try makeAndOpen(destination), threads: policy)
+  // As the worker does it, with somebody to tell how far it is.
+  try FileTree.copy(try open(source), to: try makeAndOpen(destination), threads: policy, progress: { _ in })
 }
 
 func seconds(_ duration: Duration) -> Double {

@@ -134,7 +134,7 @@ final class TreeCopy: Sendable {
     var entries = all
     let copy = FileCopy(
       folders: folder.descriptors, methods: methods, buffer: lane.content,
-      moved: meter.isOn ? { [meter] in meter.add(bytes: $0) } : nil)
+      moved: meter.moved)
     while !queue.isStopped {
       if queue.isHungry, let half = entries.split() {
         folder.addReader()
@@ -157,7 +157,7 @@ final class TreeCopy: Sendable {
       } catch {
         fail(FileTreeError("copy", error, at: folder.path(of: name)), queue)
       }
-      if meter.isOn { meter.add(files: 1, bytes: 0) }
+      meter.add(files: 1)
       queue.grow()
     }
     lane.endPiece(of: folder.number)

@@ -22,6 +22,11 @@ struct AcceptedJob: Sendable {
     cancellation.id == claim.record.id && offered.map { $0 <= cancellation.heard } ?? true
   }
 
+  /// The place of a step of this attempt.
+  func place(step: Int? = nil) -> JobPlace {
+    JobPlace(claim.record.id, attempt: claim.record.attempt, step: step)
+  }
+
   func event(_ name: JobEvent.Kind, _ worker: WorkerIdentity) -> JobEvent {
     JobEvent(event: name, id: claim.record.id, workerId: worker.id.text, attempt: claim.record.attempt)
   }
@@ -69,11 +74,14 @@ extension Worker {
       return nil
     }
     guard !isLeaving else { return nil }
-    guard let claim = try ledger.claim(offer.envelope, id) else { return try await alreadyHeld(offer) }
+    guard let claim = try ledger.claim(offer.envelope, id, signedBy: offer.request.signature?.keyID) else {
+      return try await alreadyHeld(offer)
+    }
     logger.debug("claimed", metadata: ["job": "\(id)"])
     Checkpoint.claimed.reached()
     // Its holder may have finished since the first look.
     if let stored = try answer(to: offer.envelope, id) {
+      note(.dropped, claim)
       try ledger.release(claim)
       return try await answerAgain(offer, stored)
     }
@@ -109,12 +117,18 @@ extension Worker {
     logger.info(
       "the request was answered before; publishing its result again", metadata: ["job": "\(offer.request.id)"])
     try await publish(ResultMessage(result: stored, tail: nil), answering: offer.envelope)
+    var entry = AuditEntry(.answered, id: offer.request.id, of: offer.envelope)
+    (entry.status, entry.attempt) = (stored.status.rawValue, stored.attempt)
+    ledger.audit.note(entry, logger)
     await offer.acknowledge(.answered)
     return nil
   }
 
   private func reject(_ id: JobID, _ envelope: Envelope, _ reason: InvalidJob) async throws {
     logger.warning("rejected: \(reason)", metadata: ["job": "\(id)"])
+    var entry = AuditEntry(.rejected, id: id, of: envelope)
+    entry.error = reason.description
+    ledger.audit.note(entry, logger)
     let worker = ledger.worker.id.text
     try await publish(
       ResultMessage.rejected(id: id, error: reason.description, workerID: worker), answering: envelope)
@@ -128,6 +142,7 @@ extension Worker {
     let job = if let holder { try await takeOver(holder) } else { nil as AcceptedJob? }
     if holder?.record.map({ offer.envelope.requestId.isSame(as: $0.envelope.requestId.text) }) != true {
       logger.notice("the job is being worked on already", metadata: ["job": "\(id)"])
+      ledger.audit.note(AuditEntry(.duplicate, id: id, of: offer.envelope), logger)
       await source.publish(JobEvent(event: .duplicate, id: id, workerId: ledger.worker.id.text))
     }
     await offer.acknowledge(job == nil ? .answered : .claimed)
@@ -165,11 +180,14 @@ extension Worker {
       if !isLeaving, try room.remove(ticket) { try await reject(ticket.id, ticket.envelope, invalid) }
       return nil
     }
-    guard let claim = try ledger.claim(ticket.envelope, ticket.id) else { return nil }
+    guard let claim = try ledger.claim(ticket.envelope, ticket.id, signedBy: request.signature?.keyID) else {
+      return nil
+    }
     logger.debug("taking up its ticket", metadata: ["job": "\(ticket.id)"])
     Checkpoint.ticketClaimed.reached()
     guard try room.remove(ticket), try answer(to: ticket.envelope, ticket.id) == nil else {
       // Another worker had claimed it before, or another ticket of the request, and its job is done by now.
+      note(.dropped, claim)
       try ledger.release(claim)
       return nil
     }
@@ -213,7 +231,9 @@ extension Worker {
     if let request = try? reading.get(), !settings.reader.isMeantForThisWorker(request), fault(of: request) == nil {
       return nil
     }
-    guard let claim = try ledger.takeOver(stale, record.envelope) else { return nil }
+    guard let claim = try ledger.takeOver(stale, record.envelope, signedBy: try? reading.get().signature?.keyID) else {
+      return nil
+    }
     logger.notice(
       "worker \(record.worker) died over the job; taking it over",
       metadata: ["job": "\(record.id)", "attempt": "\(claim.record.attempt)"])

@@ -7,6 +7,7 @@ struct JobRun {
   private let job: AcceptedJob
   private var plan: JobPlan
   private let worker: Worker
+  private var redaction: Redaction
   private var report: JobReport
   private var results: ResultsFolder?
   private var workspace: Workspace?
@@ -16,7 +17,8 @@ struct JobRun {
     self.job = job
     self.plan = plan
     self.worker = worker
-    report = JobReport(job.claim.record, worker: worker.ledger.worker)
+    redaction = worker.settings.redaction(of: plan.definition)
+    report = JobReport(job.claim.record, worker: worker.ledger.worker, redacting: redaction)
   }
 
   /// What was asked for.
@@ -27,16 +29,31 @@ struct JobRun {
 
   private var folder: JobFolder { plan.folder }
 
+  /// Says which secrets are too short to be masked.
+  func warnOfShortSecrets() {
+    let names = worker.settings.shortSecrets(of: plan.definition)
+    guard !names.isEmpty else { return }
+    worker.logger.warning(
+      "not masked, because they have fewer than \(Redaction.shortest) characters: \(names.joined(separator: ", "))",
+      metadata: ["job": "\(job.claim.record.id)"])
+  }
+
   /// Makes results/ and the workspace, copies the job's folder into it, and sees to it that it is what was asked for.
   mutating func stage() async {
     await noting(\.stageMs) { run throws in
-      let results = try ResultsFolder.prepare(in: run.folder)
+      let results = try ResultsFolder.prepare(in: run.folder) { [ledger = run.worker.ledger, claim = run.job.claim] in
+        (try? ledger.isSuperseded(claim)) == false
+      }
       run.results = results
       if run.job.claim.record.attempt > 1 { try await run.endRemains(in: results) }
       let workspace = try run.makeWorkspace()
       run.workspace = workspace
-      let snapshot = run.plan.staging == .nothing ? .empty : try await workspace.stage(run.folder)
+      let folder = run.folder
+      let snapshot =
+        run.plan.staging == .nothing
+        ? .empty : try await run.feed(.stage).follow { try await workspace.stage(folder, progress: $0) }
       run.plan = try await workspace.check(run.plan)
+      run.redaction = run.worker.settings.redaction(of: run.plan.definition)
       run.snapshot = snapshot
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
     }
@@ -45,14 +62,20 @@ struct JobRun {
   /// Runs the steps, unless staging failed or what was staged is refused.
   mutating func runSteps() async {
     guard let results, let workspace, snapshot != nil else { return }
-    let source = worker.source
-    let claim = job.claim.record
-    await source.publish(job.event(.started, worker.ledger.worker))
+    let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
+    worker.note(.started, job.claim)
+    await source.publish(job.event(.started, ledger.worker))
     Checkpoint.started.reached()
     let steps = StepSequence(
-      definition: plan.definition, claim: claim, workspace: workspace, results: results, settings: worker.settings,
-      stop: worker.stop
-    ) { step in
+      definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
+      settings: worker.settings,
+      redaction: redaction, stop: worker.stop, begins: { [job] in source.worker(isAt: job.place(step: $0)) }
+    ) { [claim = job.claim] step in
+      var entry = claim.entry(.step)
+      (entry.step, entry.commandDigest) = (step.index, digestText(of: Array(step.command.utf8)))
+      (entry.status, entry.exitCode) = (step.status.rawValue, step.exitCode)
+      ledger.audit.note(entry, logger)
+      let claim = claim.record
       await source.publish(JobEvent(step: step, id: claim.id, workerId: claim.worker, attempt: claim.attempt))
     }
     await noting(\.runMs) { run in try await steps.run(into: &run.report) }
@@ -65,7 +88,10 @@ struct JobRun {
       do {
         let changes = try await workspace.changes(since: snapshot, run.folder)
         run.report.add(changes)
-        run.report.add(try await results.export(changes, from: workspace))
+        let export = try await run.feed(.sync).follow {
+          try await results.export(changes, from: workspace, progress: $0)
+        }
+        run.report.add(export)
       } catch let failure as JobFailure {
         throw failure
       } catch {
@@ -76,14 +102,18 @@ struct JobRun {
 
   /// Puts result.json in place, if there is a place.
   mutating func writeResult() throws(VolumeError) -> JobResult {
-    var result = report.finish()
-    guard let results else { return result }
+    if folder.isRemoved {
+      report.fail(JobFailure(.sync, "\(folder.path) was removed while the job ran; its results have no place"))
+      results = nil
+    }
+    guard let results else { return report.finish() }
     do {
       try results.restore([], &report)
-      result.skipped = report.skipped
     } catch {
       worker.logger.warning("\(error)")
     }
+    results.flagForeignResult(in: &report)
+    let result = report.finish()
     try results.write(result)
     Checkpoint.resultWritten.reached()
     return result
@@ -108,6 +138,13 @@ struct JobRun {
   /// No two attempts of a job are at work at once: what an earlier one left running on this host ends before this starts.
   private func endRemains(in results: ResultsFolder) async throws {
     try await onThread { ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)") }
+  }
+
+  private func feed(_ phase: JobProgress.Phase) -> ProgressFeed {
+    let claim = job.claim.record
+    return ProgressFeed(id: claim.id, phase: phase, show: worker.settings.onProgress) { [source = worker.source] in
+      await source.publish(JobEvent(progress: $0, workerId: claim.worker, attempt: claim.attempt))
+    }
   }
 
   private func makeWorkspace() throws(JobFailure) -> Workspace {

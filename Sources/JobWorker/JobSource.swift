@@ -7,6 +7,9 @@ public protocol JobSource: Sendable {
   /// Called once, when the worker has a job: nothing that still arrives may be lost or kept waiting behind it.
   func workerIsBusy() async
 
+  /// Tells whoever watches over workers where in its job this one is. Best effort, and waits for nothing.
+  func worker(isAt place: JobPlace)
+
   /// What somebody wants canceled, whoever works on it.
   var cancellations: AsyncStream<Cancellation> { get }
 
@@ -24,12 +27,15 @@ public protocol JobSource: Sendable {
 public struct Cancellation: Sendable {
   /// The job.
   public let id: JobID
+  /// Where it was asked for.
+  public let by: String
   /// When this worker heard of it.
   public let heard = ContinuousClock.now
 
   /// What is heard now.
-  public init(_ id: JobID) {
+  public init(_ id: JobID, by: String) {
     self.id = id
+    self.by = by
   }
 }
 

@@ -24,6 +24,9 @@ public final class PayloadSource: JobSource {
   /// Nothing else can arrive.
   public func workerIsBusy() async {}
 
+  /// Nobody watches.
+  public func worker(isAt place: JobPlace) {}
+
   /// Nobody can ask for that; a signal can.
   public var cancellations: AsyncStream<Cancellation> { AsyncStream { $0.finish() } }
 

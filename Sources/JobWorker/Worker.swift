@@ -33,12 +33,16 @@ public struct Worker: Sendable {
   /// result cannot be published; the claim then stays for the next worker.
   public func run() async throws -> WorkerOutcome {
     guard let job = try await accept() else { return .noJob }
+    source.worker(isAt: job.place())
     job.claim.afterEachTouch { [ledger, stop, claim = job.claim] in
       guard (try? ledger.isSuperseded(claim)) == true else { return }
       stop.raise(.kill, reason: .superseded)
     }
-    let cancellation = Task { [source, stop] in
+    let cancellation = Task { [source, stop, ledger, logger] in
       for await cancellation in source.cancellations where job.isMeant(by: cancellation) {
+        var entry = job.claim.entry(.canceled)
+        entry.by = cancellation.by
+        ledger.audit.note(entry, logger)
         stop.raise(.terminate, reason: .canceled)
       }
     }
@@ -53,6 +57,7 @@ public struct Worker: Sendable {
       logger.info("the job ended: \(result.status)", metadata: metadata)
       return .finished(result)
     } catch is Superseded {
+      note(.superseded, job.claim)
       logger.notice("another worker has taken the job over; leaving it", metadata: ["job": "\(job.claim.record.id)"])
       return .superseded
     }
@@ -70,6 +75,7 @@ public struct Worker: Sendable {
   private func carryOut(_ job: AcceptedJob, _ run: JobRun) async throws -> JobResult {
     var run = run
     do {
+      run.warnOfShortSecrets()
       await run.stage()
       await run.runSteps()
       await run.sync()
@@ -88,7 +94,9 @@ public struct Worker: Sendable {
   /// Publishes, and only then lets go of the job.
   private func deliver(_ message: ResultMessage, _ result: JobResult, of job: AcceptedJob) async throws -> JobResult {
     try fence(job.claim)
+    note(.completed, job.claim, result)
     try await publish(message, answering: job.claim.record.envelope)
+    note(.published, job.claim, result)
     Checkpoint.published.reached()
     await source.publish(job.ending(result, ledger.worker))
     try ledger.release(job.claim)
@@ -127,6 +135,19 @@ public struct Worker: Sendable {
     }
   }
 
+  /// Writes what happens to a job into the audit log.
+  func note(_ event: AuditEntry.Event, _ claim: Claim, _ result: JobResult? = nil) {
+    var entry = claim.entry(event)
+    if let result {
+      // A result that another worker left is of its attempt.
+      if result.workerId != ledger.worker.id.text { entry.from = result.workerId }
+      entry.attempt = result.attempt
+      (entry.status, entry.exitCode) = (result.status.rawValue, result.exitCode)
+      (entry.error, entry.reason) = (result.error, result.reason)
+    }
+    ledger.audit.note(entry, logger)
+  }
+
   /// Whoever holds a higher attempt answers for the job now.
   private func fence(_ claim: Claim) throws {
     if stop.reason == .superseded { throw Superseded() }
@@ -142,6 +163,11 @@ public enum WorkerOutcome: Sendable {
   case noJob
   /// It had a job that another worker holds by now.
   case superseded
+
+  /// Whether there was a job.
+  public var hadJob: Bool {
+    if case .noJob = self { false } else { true }
+  }
 }
 
 /// Another worker holds the job by now, because this one did not touch its claim for a whole lease.

@@ -51,6 +51,11 @@ struct PropertyList: ~Copyable {
     try addSessionExpiry(seconds)
   }
 
+  /// The library owns the list now, and frees it.
+  consuming func handOver() {
+    discard self
+  }
+
   private mutating func addSessionExpiry(_ seconds: UInt32) throws(MQTTError) {
     try check(
       "Session Expiry", mosquitto_property_add_int32(&pointer, MQTT_PROP_SESSION_EXPIRY_INTERVAL.id, seconds))

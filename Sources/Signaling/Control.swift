@@ -1,8 +1,9 @@
-public import JobWorker
+import JobWorker
 public import Logging
 public import MQTT
 
-/// The session that publishes results and events and hears nudges, so that they flow while intake stands still.
+/// The session that publishes results, events and presence, and hears nudges and commands, so that they flow while intake
+/// stands still.
 public final class Control: Sendable {
   /// Whether the broker keeps a result for those who come late.
   public enum ResultRetention: Sendable {
@@ -17,21 +18,21 @@ public final class Control: Sendable {
   private let retention: ResultRetention
   private let logger: Logger
   private let worker: WorkerID
-  private let cancels: AsyncStream<Cancellation>.Continuation
-  /// Jobs that somebody wants canceled.
-  let cancellations: AsyncStream<Cancellation>
+  let presence: Presence
+  let commands: Commands
   private let nudges: AsyncStream<Void>.Continuation
   /// A nudge from another worker: something waits on the volume.
   let nudged: AsyncStream<Void>
 
   /// Publishes over `session`, which must be used by nobody else.
-  public init(_ session: Session, topics: Topics, retention: ResultRetention, worker: WorkerID, logger: Logger) {
+  public init(_ session: Session, topics: Topics, retention: ResultRetention, presence: Presence, logger: Logger) {
     self.session = session
     self.topics = topics
     self.retention = retention
-    self.worker = worker
+    self.presence = presence
     self.logger = logger
-    (cancellations, cancels) = AsyncStream.makeStream()
+    worker = presence.settings.worker.id
+    commands = Commands(presence, topics: topics, logger: logger)
     (nudged, nudges) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
@@ -43,20 +44,22 @@ public final class Control: Sendable {
   /// Hears nudges and commands from now on, and tells what ends the session. A broker that does not allow nudges costs a
   /// worker no more than the wait for its next look; one that does not allow commands, that they do not reach it.
   func listen(onFailure report: @escaping @Sendable (MQTTError) -> Void) {
-    Task { [session, nudges] in
+    Task { [session, nudges, presence] in
       for await event in session.events {
         switch event {
         case .delivery(let delivery):
-          hear(delivery.message)
+          // First: a command may end this session, and must not come again in the worker's next life.
           await delivery.acknowledge()
+          hear(delivery.message)
         case .failed(let error): report(error)
-        case .connected, .connectionLost: break
+        case .connected: presence.connected()
+        case .connectionLost: presence.disconnected()
         }
       }
       nudges.finish()
     }
-    Task { [session, topics, worker, logger] in
-      for topic in [Topics.waiting, topics.cancel, topics.commands(for: worker)] {
+    Task { [session, commands, logger] in
+      for topic in [Topics.waiting] + commands.filters {
         do {
           try await session.subscribe(try TopicFilter(topic))
         } catch MQTTError.closed {
@@ -71,21 +74,21 @@ public final class Control: Sendable {
   private func hear(_ message: Message) {
     if message.topic == Topics.waiting {
       nudges.yield()
-    } else if let id = topics.canceled(by: message.topic) {
-      cancels.yield(Cancellation(id))
-    } else if message.topic == topics.commands(for: worker) {
-      do {
-        switch try WorkerCommand(payload: message.payload) {
-        case .cancel(let id): cancels.yield(Cancellation(id))
-        }
-      } catch {
-        logger.warning("refused a command on '\(message.topic)': \(error)")
-      }
+    } else if let answer = commands.obey(message) {
+      session.send(answer)
     }
   }
 
+  /// Ends the session, and tells nobody that the worker went: it is back at once.
   func close() async {
+    presence.keep()
     await session.disconnect()
+  }
+
+  /// Ends the session. It waits for a worker that comes back; one that does not has no use for commands.
+  func close(_ absence: WorkerStatus.Absence) async {
+    presence.end(absence)
+    await session.disconnect(sessionExpiry: absence == .left ? 0 : nil)
   }
 
   // MARK: Results

@@ -94,7 +94,7 @@ actor Intake {
       return await delivery.acknowledge()
     }
     switch mode {
-    case .offering where ledger.directory.isHalted: await halt()
+    case .offering where ledger.killSwitch.isOn(logger): await halt()
     case .offering where offered == nil: await offer(delivery)
     // One read can bring two messages, from a broker that ignores Receive Maximum or over TLS. Their PUBACKs leave
     // together, so the second must be safe before the first is acknowledged.
@@ -210,7 +210,9 @@ actor Intake {
   private func halt() async {
     session?.drop()
     session = nil
-    await ledger.waitWhileHalted(logger) { await self.mode == .offering }
+    control.presence.lookForKillSwitch()
+    await ledger.killSwitch.waitWhileOn(logger) { await self.mode == .offering }
+    control.presence.lookForKillSwitch()
     do {
       try open()
     } catch {

@@ -1,6 +1,7 @@
 public import JobWorker
 public import Logging
 public import MQTT
+import Synchronization
 
 /// Jobs over MQTT: requests from intake, answers over control, and a look at the volume whenever something may wait there.
 public final class MQTTJobSource: JobSource {
@@ -22,6 +23,7 @@ public final class MQTTJobSource: JobSource {
   private let signals: AsyncStream<Signal>
   private let sender: AsyncStream<Signal>.Continuation
   private let idleTimeout: Duration?
+  private let departing = Mutex<Departure?>(nil)
   private let logger: Logger
 
   /// Requests that match `filter` and that `reader` takes, over a session opened with `options`.
@@ -44,15 +46,16 @@ public final class MQTTJobSource: JobSource {
     self.logger = logger
   }
 
-  /// Connects, once no KILLSWITCH is there; from now on there is something to look at. Throws
+  /// Connects control, and intake once no KILLSWITCH is there; from now on there is something to look at. Throws
   /// ``MQTTError/clientIDInUse(_:)`` when another connection has the id.
   public func open() async throws {
-    await ledger.waitWhileHalted(logger) { [stop] in stop.level == .none }
-    guard stop.level == .none else {
+    guard try await reachBroker() else { return }
+    await ledger.killSwitch.waitWhileOn(logger) { [self] in !isLeaving }
+    control.presence.lookForKillSwitch()
+    guard !isLeaving else {
       sender.yield(.stopped)
       return
     }
-    guard try await reachBroker() else { return }
     // What lies on the volume is older than what the broker holds.
     sender.yield(.offer(.look))
     if let former = try membership.formerSelf { try await adopter.adoptFormerSelf(former) }
@@ -80,6 +83,12 @@ public final class MQTTJobSource: JobSource {
     for await result in outcomes {
       guard try result.get() else { break }
       control.listen { [sender] in sender.yield(.failed($0)) }
+      Task { [self] in
+        for await departure in control.commands.departures {
+          departing.withLock { $0 = departure }
+          sender.yield(.stopped)
+        }
+      }
       return true
     }
     sender.yield(.stopped)
@@ -120,10 +129,11 @@ public final class MQTTJobSource: JobSource {
   /// The next thing to look at.
   public func next() async throws -> Offer? {
     for await signal in signals {
-      if stop.level > .none { return nil }
+      if isLeaving { return nil }
       switch signal {
       case .offer(.look):
-        guard !ledger.directory.isHalted else { continue }
+        control.presence.lookForKillSwitch()
+        guard !ledger.killSwitch.isOn(logger) else { continue }
         try await adopter.adoptDeparted(broker: membership.broker)
         return .look
       case .offer(let offer): return offer
@@ -139,8 +149,16 @@ public final class MQTTJobSource: JobSource {
     await intake.workerIsBusy()
   }
 
+  /// Goes into the worker's status.
+  public func worker(isAt place: JobPlace) {
+    control.presence.move(to: place)
+  }
+
+  /// Whether this process is to end when it has no job, whatever else would come after: a signal or a command said so.
+  public var isLeaving: Bool { stop.level > .none || departing.withLock { $0 } != nil }
+
   /// What is asked for on the topics for that.
-  public var cancellations: AsyncStream<Cancellation> { control.cancellations }
+  public var cancellations: AsyncStream<Cancellation> { control.commands.cancellations }
 
   /// Publishes an event without waiting.
   public func publish(_ event: JobEvent) async {
@@ -152,14 +170,33 @@ public final class MQTTJobSource: JobSource {
     try await control.publish(result, answering: envelope)
   }
 
-  /// Ends both sessions. A worker that was asked to stop says that it does not come back.
+  /// Ends both sessions; another process is the worker's next life, if there is one.
   public func close() async {
+    await close(before: .anotherProcess)
+  }
+
+  /// Who is the worker's next life.
+  public enum NextLife: Sendable {
+    /// This process, at once.
+    case thisProcess
+    /// One that somebody starts.
+    case anotherProcess
+  }
+
+  /// Ends both sessions. A worker that was asked to stop says that it does not come back; one that goes on at once says
+  /// nothing.
+  public func close(before next: NextLife) async {
     await intake.close()
+    let leaves = stop.level > .none || departing.withLock { $0 } == .drained
     do {
-      try membership.end(stop.level == .none ? .away : .left)
+      try membership.end(leaves ? .left : .away)
     } catch {
       logger.warning("\(error)")
     }
-    await control.close()
+    if next == .thisProcess, !isLeaving {
+      await control.close()
+    } else {
+      await control.close(leaves ? .left : .away)
+    }
   }
 }

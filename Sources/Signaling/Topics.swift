@@ -23,8 +23,17 @@ public struct Topics: Sendable {
   /// Where anybody who may publish there cancels a job, whoever works on it.
   var cancel: String { "\(base)cancel/+" }
 
+  /// Where one worker tells how it is.
+  public static func status(of worker: WorkerID) -> String { "workers/\(worker)/status" }
+
   /// Where one worker takes commands.
-  func commands(for worker: WorkerID) -> String { "workers/\(worker)/command" }
+  public static func commands(for worker: WorkerID) -> String { "workers/\(worker)/command" }
+
+  /// Where every worker takes commands. No worker can be called `all`.
+  public static let commandsForAll = "workers/all/command"
+
+  /// Where one worker answers commands that name no other place.
+  public static func answers(of worker: WorkerID) -> String { "workers/\(worker)/answers" }
 
   /// The job that a message on a topic of ``cancel`` means; `nil` for other topics, and for what is no id.
   func canceled(by topic: String) -> JobID? {

@@ -23,6 +23,7 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
   init(_ error: any Error) {
     switch error {
     case let status as ExitStatus: self = status
+    case is Unwell: self.init(rawValue: 1)
     case let error as Unpublished: self = ExitStatus(error.cause) == .refused ? .refused : .unpublished
     case MQTTError.unreachable: self = .unreachable
     case MQTTError.refused: self = .refused

@@ -17,9 +17,12 @@ struct Lives {
     done = environment[Lives.counter].flatMap { Int($0) } ?? 0
   }
 
-  /// Starts the next life if there is to be one; then this does not return. Throws when the program cannot be started.
+  /// Whether there is to be one more after this one.
+  var hasNext: Bool { wanted == 0 || done + 1 < wanted }
+
+  /// Starts the next life, and does not return. Throws when the program cannot be started.
   func startNext() throws {
-    guard wanted == 0 || done + 1 < wanted else { return }
+    leaveAtOnceOnStopSignals()
     Secrets.restore(environment)
     setenv(Lives.counter, "\(done + 1)", 1)
     let arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) } + [nil]

@@ -19,17 +19,26 @@ struct LogOptions: ParsableArguments {
 extension LogOptions {
   /// A logger with the worker's id in every line.
   func logger(_ environment: Environment, worker: WorkerID) throws -> Logger {
-    let name = logLevel ?? environment["LOG_LEVEL"] ?? "info"
+    var logger = try logger(environment, level: .info, format: isatty(STDERR_FILENO) == 1 ? .text : .json)
+    logger[metadataKey: "worker"] = "\(worker)"
+    return logger
+  }
+
+  /// The logger of a command that people run: it says what goes wrong, as text.
+  func logger(_ environment: Environment) throws -> Logger {
+    try logger(environment, level: .warning, format: .text)
+  }
+
+  private func logger(_ environment: Environment, level: Logger.Level, format: LogLine.Format) throws -> Logger {
+    let name = logLevel ?? environment["LOG_LEVEL"] ?? level.rawValue
     guard let level = Logger.Level(rawValue: name.lowercased() == "warn" ? "warning" : name.lowercased()) else {
       throw ValidationError(
         "log level '\(name)' is none of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
     }
-    let format = logFormat ?? environment["LOG_FORMAT"] ?? (isatty(STDERR_FILENO) == 1 ? "text" : "json")
-    guard let format = LogLine.Format(rawValue: format) else {
-      throw ValidationError("log format '\(format)' is neither text nor json")
+    let form = logFormat ?? environment["LOG_FORMAT"] ?? format.rawValue
+    guard let format = LogLine.Format(rawValue: form) else {
+      throw ValidationError("log format '\(form)' is neither text nor json")
     }
-    var logger = Logger(label: "mqtt-fs-worker") { _ in StderrLog(format: format, level: level) }
-    logger[metadataKey: "worker"] = "\(worker)"
-    return logger
+    return Logger(label: "mqtt-fs-worker") { _ in StderrLog(format: format, level: level) }
   }
 }

@@ -1,4 +1,5 @@
 import JobWorker
+import Logging
 import MQTT
 import Signaling
 import SystemPackage
@@ -10,13 +11,13 @@ struct MQTTRun {
   private let intake: SessionOptions
   private let control: SessionOptions
   private let topics: Topics
+  private let presence: Presence.Settings
   private let retention: Control.ResultRetention
   private let giveUpAfter: Duration?
   private let idleTimeout: Duration?
   private let lives: Lives
 
   init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
-    self.setup = setup
     filter = try work.filter(environment)
     topics = Topics(results: try work.resultsTopic(environment))
     lives = Lives(wanted: try work.jobCount(environment), environment)
@@ -33,9 +34,16 @@ struct MQTTRun {
       intake.sessionExpiry = UInt32(clamping: expiry.components.seconds)
     }
     self.intake = intake
+    var setup = setup
+    setup.settings.ownSecrets = [intake.credentials?.password].compactMap(\.self)
+    self.setup = setup
 
     var control = try broker.session("\(setup.identity.id.text)-control", environment)
     control.sessionExpiry = 300
+    presence = Presence.Settings(
+      worker: setup.identity, filter: filter.text, heartbeat: try work.heartbeatInterval(environment),
+      version: control.version)
+    control.will = presence.will
     self.control = control
     retention = keepsResults && control.version == .v5 ? .expiring(seconds: 7 * 86400) : .none
   }
@@ -47,9 +55,16 @@ struct MQTTRun {
     let stop = StopRequest()
     await stop.raiseOnSignals(setup.logger)
     try await ledger.checkIDIsFree(until: stop)
+    let session = try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger)
+    let presence = Presence(session, presence, directory: ledger.directory, workspaces: setup.workspaces)
+    let health = try HealthSocket(setup.identity.id, workspaces: setup.workspaces)
+    do {
+      try health.listen { presence.health }
+    } catch {
+      setup.logger.info("'mqtt-fs-worker health' cannot ask this worker: \(error)")
+    }
     let control = Control(
-      try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger), topics: topics, retention: retention,
-      worker: setup.identity.id, logger: setup.logger)
+      session, topics: topics, retention: retention, presence: presence, logger: setup.logger)
     let source = MQTTJobSource(
       intake, filter: filter, ledger: ledger, control: control, reader: setup.settings.reader, stop: stop,
       giveUpAfter: giveUpAfter, idleTimeout: idleTimeout, logger: setup.logger)
@@ -59,9 +74,17 @@ struct MQTTRun {
     do {
       try await source.open()
       let outcome = try await worker.run()
-      await source.close()
-      if case .noJob = outcome { return }
-      if stop.level == .none { try lives.startNext() }
+      guard lives.hasNext, outcome.hadJob else {
+        await source.close()
+        if source.isLeaving { ledger.audit.note(AuditEntry(.left), setup.logger) }
+        return
+      }
+      await source.close(before: .thisProcess)
+      if source.isLeaving {
+        ledger.audit.note(AuditEntry(.left), setup.logger)
+      } else {
+        try lives.startNext()
+      }
     } catch {
       await source.close()
       throw error

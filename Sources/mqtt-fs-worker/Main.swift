@@ -9,8 +9,6 @@ struct Main {
     if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "guardian" {
       Guardian.main(marker: CommandLine.arguments[2])
     }
-    // Here, on the first thread, before there are others: they inherit what is blocked (pthread_sigmask(3)).
-    blockStopSignals()
     let command = parse()
     do {
       try await run(command)
@@ -58,6 +56,6 @@ struct RootCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mqtt-fs-worker",
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
-    subcommands: [Work.self, Check.self, Sign.self],
+    subcommands: [Work.self, Check.self, Sign.self, Workers.self, Health.self],
     defaultSubcommand: Work.self)
 }

@@ -3,16 +3,21 @@ import JobWorker
 import Logging
 import UnixSignals
 
-/// What asks a worker to stop.
-private let stopSignals = [SIGTERM, SIGINT]
+/// Has TERM and INT end the process at once and well, while it holds nothing: until somebody listens for them, and between
+/// two lives.
+///
+/// They cannot be held back until then: Dispatch has the first thread wait with no signal blocked (sigsuspend(2)), and
+/// there what nobody listens for kills.
+func leaveAtOnceOnStopSignals() {
+  for stop in [SIGTERM, SIGINT] { signal(stop) { _ in _exit(0) } }
+}
 
-/// Holds TERM and INT back until somebody listens for them: a worker that is told to stop while it starts stops in order,
-/// too. Steps start with nothing blocked.
-func blockStopSignals() {
-  var signals = sigset_t()
-  sigemptyset(&signals)
-  for signal in stopSignals { sigaddset(&signals, signal) }
-  pthread_sigmask(SIG_BLOCK, &signals, nil)
+/// Has TERM and INT end a command that holds nothing which needs an end in order.
+func exitOnStopSignals() async {
+  let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+  Task {
+    for await signal in signals { exit(signal == .sigint ? 128 + SIGINT : 128 + SIGTERM) }
+  }
 }
 
 extension StopRequest {

@@ -78,6 +78,18 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "How often the worker says how it is, on workers/<id>/status. (WORKER_HEARTBEAT; default: 15s)",
+      valueName: "duration"))
+  var heartbeat: Timespan?
+
+  @Option(
+    help: ArgumentHelp(
+      "A variable whose value is masked as *** in logs and results; may be repeated. (JOB_REDACT, separated by commas)",
+      valueName: "name"))
+  var redact: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
       "Exit after this long without a job. (WORKER_IDLE_TIMEOUT; default: never)", valueName: "duration"))
   var idleTimeout: Timespan?
 
@@ -95,25 +107,22 @@ extension WorkOptions {
     settings.grace = try (grace ?? environment.value("JOB_GRACE"))?.duration ?? settings.grace
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
+    settings.secretNames = SecretNames(redact + (environment["JOB_REDACT"]?.split(separator: ",").map(trimmed) ?? []))
     settings.guardian = "/proc/self/exe"
     settings.environment = StepEnvironment(hiding: [VerifyKey.variable])
+    if ProgressLine.isWanted { settings.onProgress = showProgress }
     return settings
   }
 
-  func workerID(_ environment: Environment) throws -> WorkerID {
-    let text = id ?? environment["WORKER_ID"] ?? "worker-01"
-    guard let id = WorkerID(text, host: hostName()) else {
-      throw ValidationError(
-        "worker id '\(text)' must be letters, digits, '.', '_' and '-', start with a letter or digit, and have at most "
-          + "128 characters; %h stands for the host name")
-    }
-    return id
+  @Sendable private func showProgress(_ progress: JobProgress?) {
+    guard let progress else { return ProgressLine.clear() }
+    let doing = progress.phase == .stage ? "staging \(progress.id)" : "bringing back files of \(progress.id)"
+    ProgressLine.show(ProgressLine.text(doing, progress.copy))
   }
 
   func folders(_ environment: Environment) throws -> (jobs: FilePath, workspaces: FilePath) {
     let jobs = FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs")
-    let workspaces = FilePath(workspacesDir ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
-    return (jobs, workspaces)
+    return (jobs, workspacesFolder(workspacesDir, environment))
   }
 
   func filter(_ environment: Environment) throws -> TopicFilter {
@@ -144,6 +153,17 @@ extension WorkOptions {
     return lease
   }
 
+  func heartbeatInterval(_ environment: Environment) throws -> Duration {
+    let heartbeat = try (heartbeat ?? environment.value("WORKER_HEARTBEAT"))?.duration ?? .seconds(15)
+    guard heartbeat >= .seconds(1) else {
+      throw ValidationError("a heartbeat of less than 1s is a load for the broker")
+    }
+    guard heartbeat <= .seconds(86400) else {
+      throw ValidationError("a heartbeat of more than 1d tells nobody anything")
+    }
+    return heartbeat
+  }
+
   func jobCount(_ environment: Environment) throws -> Int {
     let count = try jobs ?? environment.value("WORKER_JOBS") ?? 1
     guard count >= 0 else { throw ValidationError("--jobs \(count): give how many jobs in all, or 0 for no end") }
@@ -157,4 +177,27 @@ extension WorkOptions {
     guard value > 0 else { throw ValidationError("\(name)=\(value) must be more than 0") }
     return value
   }
+}
+
+/// The worker's id, as `--id` or the environment has it.
+func workerID(_ flag: String?, _ environment: Environment) throws -> WorkerID {
+  let text = flag ?? environment["WORKER_ID"] ?? "worker-01"
+  guard let id = WorkerID(text, host: hostName()) else {
+    throw ValidationError(
+      "worker id '\(text)' must be letters, digits, '.', '_' and '-', start with a letter or digit, and have at most "
+        + "128 characters; %h stands for the host name")
+  }
+  guard id.text != "all" else {
+    throw ValidationError("worker id 'all' is taken: workers/all/command reaches every worker")
+  }
+  return id
+}
+
+/// Where workspaces lie, as `--workspaces-dir` or the environment has it.
+func workspacesFolder(_ flag: String?, _ environment: Environment) -> FilePath {
+  FilePath(flag ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
+}
+
+private func trimmed(_ text: Substring) -> String {
+  String(text.filter { !$0.isWhitespace })
 }

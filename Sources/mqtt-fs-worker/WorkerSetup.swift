@@ -10,12 +10,12 @@ struct WorkerSetup {
   let identity: WorkerIdentity
   let jobs: FilePath
   let workspaces: FilePath
-  let settings: WorkerSettings
+  var settings: WorkerSettings
   let lease: Duration
   let logger: Logger
 
   init(_ options: WorkOptions, _ log: LogOptions, _ environment: Environment) throws {
-    identity = WorkerIdentity(id: try options.workerID(environment), version: workerVersion)
+    identity = WorkerIdentity(id: try workerID(options.id, environment), version: workerVersion)
     let folders = try options.folders(environment)
     (jobs, workspaces) = (absolute(folders.jobs), absolute(folders.workspaces))
     lease = try options.leaseDuration(environment)

@@ -23,6 +23,10 @@ import Testing
       #expect(scene.text("job", "results/output.txt") == "HELLO")
       #expect(scene.log("job").contains("WORD=x\n"))
       #expect(!scene.log("job").contains("JOB_VERIFY_KEY"))
+      let audit = (scene.text(".worker", "audit/worker-01.jsonl") ?? "").split(separator: "\n")
+      let keys = try audit.map { try JSON(Data($0.utf8)) }.filter { $0["id"] == "job" }.map { $0["keyId"].string }
+      // The thumbprint of the key (RFC 7638), in every line about the job.
+      #expect(Set(keys).count == 1 && keys.first??.count == 43, "\(audit)")
     }
   }
 

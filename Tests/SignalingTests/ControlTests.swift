@@ -21,12 +21,13 @@ import Testing
   ) async throws {
     var options = broker.sessionOptions("worker-01-control")
     if let user { options.credentials = Credentials(username: user, password: nil) }
+    let session = try Session(options, giveUpAfter: patience, logger: silent)
     let control = Control(
-      try Session(options, giveUpAfter: patience, logger: silent), topics: Topics(results: "jobs/results"),
-      retention: .expiring(seconds: 60), worker: try #require(WorkerID("worker-01", host: "")), logger: silent)
+      session, topics: Topics(results: "jobs/results"), retention: .expiring(seconds: 60),
+      presence: try .testing(session), logger: silent)
     try await control.open()
     try await body(control)
-    await control.close()
+    await control.close(.away)
   }
 
   @Test func rejectionOfAnUnknownJobGoesToItsOwnTopic() async throws {

@@ -13,6 +13,12 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
     self.millisecondsSince1970 = millisecondsSince1970
   }
 
+  /// A moment as JSON writes it; `nil` for other texts.
+  public init?(_ text: String) {
+    guard let date = try? Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(text) else { return nil }
+    millisecondsSince1970 = Int64((date.timeIntervalSince1970 * 1000).rounded())
+  }
+
   /// The moment that the wall clock shows.
   public static var now: Timestamp {
     Timestamp(millisecondsSince1970: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))

@@ -56,6 +56,12 @@ public final class JobFolder: Sendable {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
+  /// Whether the folder that was opened has no name any more.
+  var isRemoved: Bool {
+    var status = stat()
+    return fstat(descriptor.rawValue, &status) != 0 || status.st_nlink == 0
+  }
+
   /// What the last run left in results/result.json; `nil` if nothing that can be read.
   func storedResult() -> JobResult? {
     guard let results = try? openFile(JobsDirectory.results, .directory, in: descriptor) else { return nil }

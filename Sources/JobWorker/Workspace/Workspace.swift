@@ -24,10 +24,13 @@ final class Workspace: Sendable {
   }
 
   /// Copies the job's folder, less what is reserved.
-  func stage(_ folder: JobFolder) async throws(JobFailure) -> Snapshot {
+  func stage(_ folder: JobFolder, progress: (@Sendable (CopyProgress) -> Void)? = nil) async throws(JobFailure)
+    -> Snapshot
+  {
     do {
       return try await onThread {
-        try FileTree.copy(folder.descriptor, to: self.descriptor, excluding: JobsDirectory.reserved)
+        try FileTree.copy(
+          folder.descriptor, to: self.descriptor, excluding: JobsDirectory.reserved, progress: progress)
       }
     } catch {
       throw JobFailure(.stage, "staging \(folder.path) to \(path): \(error)")
@@ -56,6 +59,7 @@ final class Workspace: Sendable {
     if fstat(descriptor.rawValue, &status) == 0, status.st_nlink == 0 {
       throw JobFailure(.sync, "\(path) was removed while the job ran; what it made there is lost")
     }
+    giveOwnerRights(to: descriptor)
     return try await onThread {
       try FileTree.changes(in: self.descriptor, since: snapshot, original: folder.descriptor)
     }

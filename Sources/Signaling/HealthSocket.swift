@@ -1,0 +1,107 @@
+private import CLinux
+private import Dispatch
+private import FoundationEssentials
+private import Glibc
+public import JobWorker
+public import SystemPackage
+
+/// What a worker says about itself to those on its own host: its status, and whether it has a connection.
+public struct HealthReport: Codable, Equatable, Sendable {
+  /// As it would be told over MQTT.
+  public var status: WorkerStatus
+  /// Whether the session over which it tells, and hears commands, is connected.
+  public var connected: Bool
+
+  /// A report of `status`.
+  public init(status: WorkerStatus, connected: Bool) {
+    self.status = status
+    self.connected = connected
+  }
+}
+
+/// A socket that has no place in any folder (abstract, unix(7)), on which a worker reports its health to who connects.
+///
+/// It needs no port, no writable folder and no broker. It belongs to the network namespace, so that a container's health
+/// check finds the container's worker. Its name is made of the folder of workspaces and the worker's id, so that other
+/// workers may live beside it. It says nothing but what a worker tells on the bus.
+public final class HealthSocket: Sendable {
+  private let name: String
+  // Set once, before anybody connects.
+  private nonisolated(unsafe) var source: (any DispatchSourceRead)?
+
+  /// The socket of the worker `id` whose workspaces lie in `folder`; throws when there is no such folder.
+  public init(_ id: WorkerID, workspaces folder: FilePath) throws(VolumeError) {
+    var status = stat()
+    guard stat(folder.string, &status) == 0 else { throw VolumeError("looking at", folder, Errno(rawValue: errno)) }
+    // An address has 108 bytes (unix(7)), an id up to 128.
+    let hash = id.text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    name = "mqtt-fs-worker/\(status.st_dev):\(status.st_ino)/\(id.text.prefix(24))-\(String(hash, radix: 16))"
+  }
+
+  // MARK: The worker's end
+
+  /// Reports from now on, until the process ends. Throws when another process does so under this name.
+  public func listen(_ report: @escaping @Sendable () -> HealthReport) throws(Errno) {
+    let listener = linux_local_socket()
+    guard listener >= 0, withAddress({ bind(listener, $0, $1) }) == 0, Glibc.listen(listener, 8) == 0 else {
+      let cause = Errno(rawValue: errno)
+      close(listener)
+      throw cause
+    }
+    let source = DispatchSource.makeReadSource(fileDescriptor: listener, queue: DispatchQueue(label: "health"))
+    source.setEventHandler {
+      while true {
+        let peer = linux_accept(listener)
+        guard peer >= 0 else { return }
+        // It fits into the empty buffer of the socket: nobody waits.
+        if let bytes = try? JSONEncoder().encode(report()) {
+          _ = bytes.withUnsafeBytes { linux_send(peer, $0.baseAddress, $0.count) }
+        }
+        close(peer)
+      }
+    }
+    source.resume()
+    self.source = source
+  }
+
+  // MARK: The other end
+
+  /// What the worker says; waits for it. `nil` when there is none, or none that answers within `limit`.
+  public func ask(within limit: Duration) -> HealthReport? {
+    let deadline = ContinuousClock.now + limit
+    repeat {
+      if let report = askOnce(until: deadline) { return report }
+      usleep(50_000)
+    } while ContinuousClock.now < deadline
+    return nil
+  }
+
+  private func askOnce(until deadline: ContinuousClock.Instant) -> HealthReport? {
+    let peer = linux_local_socket()
+    guard peer >= 0 else { return nil }
+    defer { close(peer) }
+    guard withAddress({ connect(peer, $0, $1) }) == 0 else { return nil }
+    var bytes: [UInt8] = []
+    while bytes.count < 64 << 10 {
+      var descriptor = pollfd(fd: peer, events: Int16(POLLIN), revents: 0)
+      let left = (deadline - .now) / .milliseconds(1)
+      guard left > 0, poll(&descriptor, 1, Int32(left) + 1) > 0 else { return nil }
+      let chunk = [UInt8](unsafeUninitializedCapacity: 4096) { $1 = max(0, read(peer, $0.baseAddress, $0.count)) }
+      guard !chunk.isEmpty else { break }
+      bytes += chunk
+    }
+    return try? JSONDecoder().decode(HealthReport.self, from: Data(bytes))
+  }
+
+  private func withAddress<T>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> T) -> T {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    // A NUL comes first, and makes it abstract.
+    let path = [0] + Array(name.utf8)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.prefix($0.count)) }
+    let length = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + path.count
+    return withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(length)) }
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import Controller
+import FoundationEssentials
+import JobWorker
+
+/// A roster as people and programs read it.
+struct RosterTable {
+  /// One worker's line.
+  struct Row {
+    let worker: String
+    let columns: [String]
+    /// What is worth a new line when it changes: not ages and figures.
+    let stateText: String
+    let json: String
+  }
+
+  let rows: [Row]
+  let summary: String
+  private static let header = [
+    "WORKER", "STATE", "FOR", "JOB", "STEP", "HOST", "VERSION", "LOAD", "MEMORY", "JOBS FREE", "WORKSPACES FREE",
+    "NOTE",
+  ]
+
+  init(_ roster: Roster, at now: ContinuousClock.Instant = .now) {
+    let sorted = roster.entries.values.sorted { isBefore($0.status.workerId, $1.status.workerId) }
+    rows = sorted.map { Row($0, isAsked: roster.isAsked, now) }
+    let states = WorkerStatus.State.allCases.compactMap { state -> String? in
+      let count = sorted.count { $0.status.state == state }
+      return count == 0 ? nil : "\(count) \(state.rawValue)"
+    }
+    let count = "\(sorted.count) worker\(sorted.count == 1 ? "" : "s")"
+    let refusal = roster.isAsked ? "" : "; the broker does not let this account ask them: this is what they told last"
+    summary = (states.isEmpty ? count : "\(count): \(states.joined(separator: ", "))") + refusal
+  }
+
+  /// The lines under a header, in columns; nothing when there is nobody.
+  var text: String {
+    guard !rows.isEmpty else { return "" }
+    let lines = [RosterTable.header] + rows.map(\.columns)
+    let widths = RosterTable.header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+    return lines.map { line in
+      var text = ""
+      for (cell, width) in zip(line, widths) where width > 0 {
+        text += cell + String(repeating: " ", count: width - cell.count + 2)
+      }
+      while text.last == " " { text.removeLast() }
+      return text + "\n"
+    }.joined()
+  }
+
+  /// All lines as one array.
+  var json: String { "[\(rows.map(\.json).joined(separator: ",\n "))]" }
+}
+
+extension RosterTable.Row {
+  init(_ entry: Roster.Entry, isAsked: Bool, _ now: ContinuousClock.Instant) {
+    let status = entry.status
+    let isAlive = entry.isAlive(at: now)
+    var notes = status.reason.map { [$0] } ?? []
+    if status.state != .offline, !isAlive { notes.append("no heartbeat") }
+    if isAlive, isAsked, !entry.hasAnswered { notes.append("no answer") }
+    worker = status.workerId
+    let age = entry.began.map { (now - $0).shortText }
+    let load = status.load.map { "\(($0 * 100).rounded() / 100)" }
+    let figures: [String?] = [
+      load, status.memory.map(bytesText), status.jobsFree.map(bytesText), status.workspacesFree.map(bytesText),
+    ]
+    let state: [String?] = [
+      status.workerId, status.state.rawValue, age, status.job, status.step.map(String.init), status.host,
+      status.version,
+    ]
+    let all: [String?] = state + figures + [notes.joined(separator: ", ")]
+    // What comes from the bus must not write to the terminal what it likes.
+    columns = all.map { ($0 ?? "").escaped }
+    stateText = ([status.state.rawValue, status.job ?? "", status.step.map(String.init) ?? ""] + notes).joined(
+      separator: "\n")
+    json =
+      RosterLine(
+        status: status, alive: isAlive, answered: entry.hasAnswered,
+        forSeconds: entry.began.map { ((now - $0) / .seconds(1) * 10).rounded() / 10 }
+      ).text
+  }
+}
+
+/// A worker's status with what was learned about it here.
+private struct RosterLine: Encodable {
+  let status: WorkerStatus
+  let alive: Bool
+  let answered: Bool
+  let forSeconds: Double?
+
+  private enum CodingKeys: String, CodingKey { case alive, answered, forSeconds }
+
+  func encode(to encoder: any Encoder) throws {
+    try status.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(alive, forKey: .alive)
+    try container.encode(answered, forKey: .answered)
+    try container.encodeIfPresent(forSeconds, forKey: .forSeconds)
+  }
+
+  var text: String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: (try? encoder.encode(self)) ?? Data(), as: UTF8.self)
+  }
+}
+
+/// `worker-2` before `worker-10`.
+private func isBefore(_ a: String, _ b: String) -> Bool {
+  let (x, y) = (pieces(a), pieces(b))
+  for (one, other) in zip(x, y) where one != other {
+    if let first = Int(one), let second = Int(other), first != second { return first < second }
+    return one < other
+  }
+  return x.count != y.count ? x.count < y.count : a < b
+}
+
+/// A name as runs of digits and of anything else.
+private func pieces(_ name: String) -> [Substring] {
+  var pieces: [Substring] = []
+  var rest = name[...]
+  while let first = rest.first {
+    let piece = rest.prefix { $0.isASCIIDigit == first.isASCIIDigit }
+    pieces.append(piece)
+    rest = rest.dropFirst(piece.count)
+  }
+  return pieces
+}
+
+extension Character {
+  fileprivate var isASCIIDigit: Bool { ("0"..."9").contains(self) }
+}
+
+/// Bytes with a binary prefix, as in `1.5 GiB`.
+private func bytesText(_ count: Int64) -> String {
+  var value = Double(count)
+  for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
+    if value < 1024 || unit == "TiB" {
+      return unit == "B" ? "\(count) B" : "\((value * 10).rounded() / 10) \(unit)"
+    }
+    value /= 1024
+  }
+  return "\(count) B"
+}
+
+extension Duration {
+  /// The largest unit that fits, as in `42s`, `7m`, `3h`, `2d`.
+  fileprivate var shortText: String {
+    let seconds = max(0, components.seconds)
+    switch seconds {
+    case ..<60: return "\(seconds)s"
+    case ..<3600: return "\(seconds / 60)m"
+    case ..<86400: return "\(seconds / 3600)h"
+    default: return "\(seconds / 86400)d"
+    }
+  }
+}

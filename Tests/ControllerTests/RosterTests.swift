@@ -1,0 +1,77 @@
+import JobWorker
+import MQTT
+import TestSupport
+import Testing
+
+@testable import Controller
+
+@Suite struct RosterTests {
+  private func status(_ json: JSON, expiry: UInt32? = nil, on topic: String = "workers/w1/status") -> Message {
+    var message = Message(topic, json.text)
+    message.properties.messageExpiry = expiry
+    return message
+  }
+
+  private func idle(_ more: [String: JSON] = [:]) -> JSON {
+    .object(["state": "idle", "workerId": "w1"].merging(more) { $1 })
+  }
+
+  @Test func ageIsTheWorkersOwnPlusThatWithTheBroker() throws {
+    var roster = Roster()
+    let now = ContinuousClock.now
+    let times: [String: JSON] = [
+      "heartbeat": 15, "since": "2026-01-01T00:00:00.000Z", "time": "2026-01-01T00:01:00.000Z",
+    ]
+    // It was with the broker for 10 of its 46 seconds.
+    roster.take(status(idle(times), expiry: 36), at: now)
+    let entry = try #require(roster.entries["w1"])
+    #expect(entry.began == now - .seconds(70))
+    #expect(entry.isAlive(at: now))
+    #expect(entry.isAlive(at: now + .seconds(35)))
+    #expect(!entry.isAlive(at: now + .seconds(37)))
+  }
+
+  @Test func lastWillIsAsOldAsTheBrokerKeptIt() {
+    var roster = Roster()
+    let now = ContinuousClock.now
+    let will: JSON = ["state": "offline", "reason": "lost", "workerId": "w1"]
+    roster.take(status(will, expiry: 86400 - 90), at: now)
+    #expect(roster.entries["w1"]?.began == now - .seconds(90))
+    #expect(roster.entries["w1"]?.isAlive(at: now) == false)
+    roster.take(status(will), at: now)
+    #expect(roster.entries["w1"]?.began == nil)
+  }
+
+  @Test(arguments: ["", #"{"state":"offline","reason":"left","workerId":"w1"}"#])
+  func workerThatLeftIsNoneAnyMore(_ payload: String) {
+    var roster = Roster()
+    roster.take(status(idle()))
+    #expect(roster.take(Message("workers/w1/status", payload)) == "w1")
+    #expect(roster.entries.isEmpty)
+  }
+
+  @Test func workerThatAnswersIsThereWithoutAStatus() {
+    var roster = Roster()
+    let answer: JSON = ["command": "health-check", "outcome": "done", "state": "halted", "time": "", "workerId": "w1"]
+    roster.take(status(answer, on: "workers/w1/answers"))
+    #expect(roster.entries["w1"]?.status.state == .halted)
+    #expect(roster.silent.isEmpty)
+    roster.take(status(idle(), on: "workers/w1/status"))
+    #expect(roster.entries["w1"]?.hasAnswered == true)
+    roster.take(Message("workers/w1/status", #"{"state":"offline","reason":"lost","workerId":"w1"}"#))
+    #expect(roster.entries["w1"]?.hasAnswered == false)
+  }
+
+  @Test(arguments: [
+    ("workers/w2/status", #"{"state":"idle","workerId":"w1"}"#),
+    ("workers/w1/other", #"{"state":"idle","workerId":"w1"}"#),
+    ("workers/w1/status", "idle"), ("workers/w 1/status", #"{"state":"idle","workerId":"w 1"}"#),
+    ("workers/w1/answers", #"{"command":"drain","outcome":"done","state":"idle","time":"","workerId":"w2"}"#),
+    ("workers/w1/status/more", #"{"state":"idle","workerId":"w1"}"#),
+  ])
+  func whatIsNoneOfAWorkersMessagesIsPassedOver(_ topic: String, _ payload: String) {
+    var roster = Roster()
+    #expect(roster.take(Message(topic, payload)) == nil)
+    #expect(roster.entries.isEmpty)
+  }
+}

@@ -1,0 +1,108 @@
+import JobWorker
+import MQTT
+import TestSupport
+import Testing
+
+@testable import Signaling
+
+@Suite struct CommandsTests {
+  /// Nobody is connected, and nobody needs to be.
+  private func commands(_ body: (Commands, Presence) async throws -> Void) async throws {
+    let session = try Session(
+      SessionOptions(host: "127.0.0.1", port: 1, clientID: "nobody"), giveUpAfter: .zero, logger: silent)
+    let presence = try Presence.testing(session)
+    try await body(Commands(presence, topics: Topics(results: "jobs/results"), logger: silent), presence)
+    session.drop()
+  }
+
+  private func message(_ text: String, on topic: String = "workers/worker-01/command") -> Message {
+    Message(topic, text)
+  }
+
+  @Test func answerGoesToTheResponseTopicWithItsCorrelationData() async throws {
+    try await commands { commands, _ in
+      var command = message(#"{"command":"version-report"}"#, on: "workers/all/command")
+      command.properties.responseTopic = "replies/1"
+      command.properties.correlationData = [1, 2]
+      let answer = try #require(commands.obey(command))
+      #expect(answer.topic == "replies/1")
+      #expect(answer.properties.correlationData == [1, 2])
+      #expect(answer.retention == .notRetained)
+      #expect(answer.json["workerId"] == "worker-01")
+      #expect(answer.json["outcome"] == "done")
+      #expect(answer.json["version"] == "1.2.3")
+    }
+  }
+
+  @Test func answerWithoutAResponseTopicGoesToTheWorkersOwn() async throws {
+    try await commands { commands, _ in
+      let answer = try #require(commands.obey(message(#"{"command":"status-report"}"#)))
+      #expect(answer.topic == "workers/worker-01/answers")
+      #expect(answer.json["status"]["state"] == "idle")
+      #expect(answer.json["state"] == "idle")
+    }
+  }
+
+  /// Whoever may command one worker must not reach others, or cancel jobs, by the worker's rights.
+  @Test(arguments: [
+    "workers/all/command", "workers/worker-02/command", "jobs/cancel/other", "jobs/results/other", "jobs/events/other",
+  ])
+  func answerDoesNotGoWhereOthersAct(_ topic: String) async throws {
+    try await commands { commands, _ in
+      var command = message(#"{"command":"drain"}"#)
+      command.properties.responseTopic = topic
+      #expect(commands.obey(command)?.topic == "workers/worker-01/answers")
+    }
+  }
+
+  @Test(arguments: ["workers/all/command", "jobs/cancel/job"])
+  func retainedCommandIsIgnored(_ topic: String) async throws {
+    try await commands { commands, presence in
+      presence.move(to: JobPlace(try JobID("job"), attempt: 1))
+      var command = message(#"{"command":"cancel","id":"job"}"#, on: topic)
+      command.retention = .retained
+      #expect(commands.obey(command) == nil)
+      command.retention = .notRetained
+      _ = commands.obey(command)
+      var cancellations = commands.cancellations.makeAsyncIterator()
+      #expect(await cancellations.next()?.id.text == "job")
+    }
+  }
+
+  @Test func busyWorkerEndsLater() async throws {
+    try await commands { commands, presence in
+      presence.move(to: JobPlace(try JobID("job"), attempt: 1))
+      #expect(commands.obey(message(#"{"command":"drain"}"#))?.json["outcome"] == "later")
+      #expect(commands.obey(message(#"{"command":"config-reload"}"#))?.json["outcome"] == "later")
+      var departures = commands.departures.makeAsyncIterator()
+      #expect(await departures.next() == .drained)
+      #expect(await departures.next() == .reload)
+    }
+  }
+
+  @Test func cancelOfAnotherJobIsRefused() async throws {
+    try await commands { commands, presence in
+      presence.move(to: JobPlace(try JobID("job"), attempt: 1))
+      let refusal = try #require(commands.obey(message(#"{"command":"cancel","id":"other"}"#)))
+      #expect(refusal.json["outcome"] == "refused")
+      #expect(refusal.json["error"] == "worker worker-01 does not have the job other")
+      #expect(commands.obey(message(#"{"command":"cancel","id":"job"}"#))?.json["outcome"] == "done")
+    }
+  }
+
+  @Test(arguments: ["", "drain", #"{"command":"restart"}"#, #"{"command":"cancel"}"#])
+  func whatIsNotUnderstoodIsAnsweredWithASentence(_ payload: String) async throws {
+    try await commands { commands, _ in
+      let refusal = try #require(commands.obey(message(payload)))
+      #expect(refusal.json["outcome"] == "refused")
+      #expect(refusal.json["error"].string?.isEmpty == false)
+      #expect(refusal.json["command"] == .null)
+    }
+  }
+
+  @Test func messagesOfOtherTopicsAreNone() async throws {
+    try await commands { commands, _ in
+      #expect(commands.obey(message(#"{"command":"drain"}"#, on: "workers/worker-02/command")) == nil)
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import JobWorker
+import MQTT
+import TestSupport
+import Testing
+
+@testable import Signaling
+
+@Suite struct PresenceTests {
+  private func withPresence(
+    _ broker: Broker, heartbeat: Duration = .seconds(3600), _ body: (Presence, Collector) async throws -> Void
+  ) async throws {
+    let bus = try await broker.collect("workers/worker-01/status")
+    let session = try Session(broker.sessionOptions(), giveUpAfter: patience, logger: silent)
+    let presence = try Presence.testing(session, heartbeat: heartbeat)
+    try await session.connected()
+    presence.connected()
+    try await body(presence, bus)
+    await session.disconnect()
+  }
+
+  private func place(_ step: Int? = nil) throws -> JobPlace { JobPlace(try JobID("job"), attempt: 2, step: step) }
+
+  @Test func idleWorkerThatFindsAJobAtOnceTellsOfTheJobOnly() async throws {
+    try await Broker.running { broker in
+      try await withPresence(broker) { presence, bus in
+        presence.move(to: try place())
+        let first = try await bus.message()
+        #expect(first.json["state"] == "busy")
+        #expect(first.json["job"] == "job")
+        #expect(first.json["attempt"] == 2)
+        #expect(first.properties.messageExpiry.map { $0 <= 3 * 3600 + 1 } == true)
+      }
+    }
+  }
+
+  /// A job of a thousand steps that take a millisecond each must not become a thousand messages.
+  @Test func lastOfManyStepsIsTold() async throws {
+    try await Broker.running { broker in
+      try await withPresence(broker) { presence, bus in
+        presence.move(to: try place())
+        try await bus.message { $0.json["state"] == "busy" }
+        for step in 0..<1000 { presence.move(to: try place(step)) }
+        try await bus.message { $0.json["step"] == 999 }
+        #expect(bus.messages.count <= 3)
+      }
+    }
+  }
+
+  @Test func statusIsToldAgainOnEveryConnection() async throws {
+    try await Broker.running { broker in
+      try await withPresence(broker) { presence, bus in
+        try await bus.message { $0.json["state"] == "idle" }
+        presence.disconnected()
+        presence.move(to: try place())
+        presence.connected()
+        try await bus.message { $0.json["state"] == "busy" }
+      }
+    }
+  }
+
+  @Test func nothingIsToldAfterTheEnd() async throws {
+    try await Broker.running { broker in
+      try await withPresence(broker) { presence, bus in
+        try await bus.message { $0.json["state"] == "idle" }
+        presence.end(.away)
+        presence.end(.left)
+        presence.move(to: try place())
+        presence.connected()
+        try await broker.publish("workers/worker-01/status", "end")
+        try await bus.message { $0.text == "end" }
+        #expect(bus.messages.dropLast().map { $0.json["reason"] } == [nil, "away"])
+      }
+    }
+  }
+
+  @Test func heartbeatTellsWithoutAChange() async throws {
+    try await Broker.running { broker in
+      try await withPresence(broker, heartbeat: .seconds(1)) { _, bus in
+        let beats = try await bus.messages(3)
+        #expect(beats.allSatisfy { $0.json["state"] == "idle" && $0.json["heartbeat"] == 1 })
+        #expect(Set(beats.map { $0.json["since"].string }).count == 1)
+      }
+    }
+  }
+}
