@@ -48,14 +48,27 @@ struct JobRun {
       if run.job.claim.record.attempt > 1 { try await run.endRemains(in: results) }
       let workspace = try run.makeWorkspace()
       run.workspace = workspace
-      let folder = run.folder
-      let snapshot =
-        run.plan.staging == .nothing
-        ? .empty : try await run.feed(.stage).follow { try await workspace.stage(folder, progress: $0) }
+      guard let snapshot = try await run.copy(into: workspace) else { return }
       run.plan = try await workspace.check(run.plan)
       run.redaction = run.worker.settings.redaction(of: run.plan.definition)
       run.snapshot = snapshot
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
+    }
+  }
+
+  /// Copies the job's folder; `nil` when the job was stopped over that.
+  private mutating func copy(into workspace: Workspace) async throws -> Snapshot? {
+    guard plan.staging != .nothing else { return .empty }
+    let (folder, stop) = (folder, worker.stop)
+    do {
+      return try await feed(.stage).follow { progress in
+        try await workspace.stage(folder, progress: progress, isCanceled: { stop.level > .none })
+      }
+    } catch {
+      guard stop.level > .none else { throw error }
+      report.stoppedBy = stop.reason
+      report.steps = plan.definition.steps.enumerated().map { StepResult(skipped: $1, $0) }
+      return nil
     }
   }
 
