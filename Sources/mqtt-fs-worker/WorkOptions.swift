@@ -108,7 +108,6 @@ extension WorkOptions {
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
     settings.secretNames = SecretNames(redact + (environment["JOB_REDACT"]?.split(separator: ",").map(trimmed) ?? []))
-    settings.guardian = "/proc/self/exe"
     settings.environment = StepEnvironment(hiding: [VerifyKey.variable])
     if ProgressLine.isWanted { settings.onProgress = showProgress }
     return settings
