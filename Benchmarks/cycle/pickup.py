@@ -28,14 +28,14 @@ def one(scene, way, tool):
     # A session for each request: what one is subscribed to is not kept for another.
     client = f"{way}-{name}"
     topic = f"pickup/{client}"
+    if way != "retained":
+        scene.subscribe(client, topic)
     if way == "idle":
         worker = scene.start(command(scene, tool, client, topic))
         settle(worker)
         begin = time.monotonic_ns()
         scene.send(name, topic)
     else:
-        if way == "queued":
-            scene.subscribe(client, topic)
         scene.send(name, topic, retain=way == "retained")
         begin = time.monotonic_ns()
         worker = scene.start(command(scene, tool, client, topic))

@@ -5,7 +5,7 @@
 //   filetree-bench changes SOURCE DESTINATION RESULTS    copies, says "staged", waits for a line on stdin, then finds
 //                                                        what was changed in DESTINATION and exports it to RESULTS
 //
-// `changes` prints the seconds that finding and exporting took, and how much there was.
+// `changes` prints the seconds that finding and exporting took, how much there was, and the peak memory in KiB.
 
 import FileTree
 import Glibc
@@ -47,8 +47,11 @@ func changes(_ source: String, _ destination: String, _ results: String) throws 
   let found = ContinuousClock.now
   let export = try FileTree.export(changes, from: tree, to: try makeAndOpen(results))
   let end = ContinuousClock.now
+  var usage = rusage()
+  getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
   print(
-    seconds(found - begin), seconds(end - found), changes.changed.count, changes.deleted.count, export.failures.count)
+    seconds(found - begin), seconds(end - found), changes.changed.count, changes.deleted.count, export.failures.count,
+    usage.ru_maxrss)
 }
 
 do {

@@ -45,10 +45,24 @@ struct JobRun {
       if run.job.claim.record.attempt > 1 { try await run.endRemains(in: results) }
       let workspace = try run.makeWorkspace()
       run.workspace = workspace
-      let folder = run.folder
-      let snapshot = try await run.feed(.stage).follow { try await workspace.stage(folder, progress: $0) }
+      guard let snapshot = try await run.copy(into: workspace) else { return }
       run.snapshot = snapshot
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
+    }
+  }
+
+  /// Copies the job's folder; `nil` when the job was stopped over that.
+  private mutating func copy(into workspace: Workspace) async throws -> Snapshot? {
+    let (folder, stop) = (folder, worker.stop)
+    do {
+      return try await feed(.stage).follow { progress in
+        try await workspace.stage(folder, progress: progress, isCanceled: { stop.level > .none })
+      }
+    } catch {
+      guard stop.level > .none else { throw error }
+      report.stoppedBy = stop.reason
+      report.steps = definition.steps.enumerated().map { StepResult(skipped: $1, $0) }
+      return nil
     }
   }
 

@@ -122,7 +122,7 @@ extension StepResult {
       name: step.name)
   }
 
-  fileprivate init(skipped step: Step, _ index: Int) {
+  init(skipped step: Step, _ index: Int) {
     self.init(
       index: index, command: step.run, status: .skipped, exitCode: nil, durationMs: 0, log: nil, name: step.name)
   }

@@ -122,7 +122,7 @@ public struct Worker: Sendable {
     let patience = Task { [stop, source, grace = settings.grace] in
       await stop.raised()
       // That a job is canceled does not make its result less worth waiting for.
-      while stop.reason == .canceled, stop.level < .kill { try await Task.sleep(for: .milliseconds(200)) }
+      while !stop.isShutdown, stop.level < .kill { try await Task.sleep(for: .milliseconds(200)) }
       try await Task.sleep(for: grace)
       await source.close()
     }

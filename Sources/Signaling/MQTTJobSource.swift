@@ -155,7 +155,7 @@ public final class MQTTJobSource: JobSource {
   }
 
   /// Whether this process is to end when it has no job, whatever else would come after: a signal or a command said so.
-  public var isLeaving: Bool { stop.level > .none || departing.withLock { $0 } != nil }
+  public var isLeaving: Bool { stop.isShutdown || departing.withLock { $0 } != nil }
 
   /// What is asked for on the topics for that.
   public var cancellations: AsyncStream<Cancellation> { control.commands.cancellations }
@@ -187,7 +187,7 @@ public final class MQTTJobSource: JobSource {
   /// nothing.
   public func close(before next: NextLife) async {
     await intake.close()
-    let leaves = stop.level > .none || departing.withLock { $0 } == .drained
+    let leaves = stop.isShutdown || departing.withLock { $0 } == .drained
     do {
       try membership.end(leaves ? .left : .away)
     } catch {

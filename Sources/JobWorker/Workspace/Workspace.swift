@@ -23,14 +23,18 @@ final class Workspace: Sendable {
     try? descriptor.close()
   }
 
-  /// Copies the job's folder, less what is reserved.
-  func stage(_ folder: JobFolder, progress: (@Sendable (CopyProgress) -> Void)? = nil) async throws(JobFailure)
+  /// Copies the job's folder, less what is reserved; fails soon once `isCanceled` says so.
+  func stage(
+    _ folder: JobFolder, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    isCanceled: @escaping @Sendable () -> Bool = { false }
+  ) async throws(JobFailure)
     -> Snapshot
   {
     do {
       return try await onThread {
         try FileTree.copy(
-          folder.descriptor, to: self.descriptor, excluding: JobsDirectory.reserved, progress: progress)
+          folder.descriptor, to: self.descriptor, excluding: JobsDirectory.reserved, progress: progress,
+          isCanceled: isCanceled)
       }
     } catch {
       throw JobFailure(.stage, "staging \(folder.path) to \(path): \(error)")
