@@ -1,30 +1,20 @@
 import ArgumentParser
 import CLinux
-import Dispatch
 import Glibc
 import JobWorker
 
 /// The program.
 @main
 struct Main {
-  static func main() {
+  static func main() async {
     linux_allocate_sparingly()
-    // Here, before Dispatch has this thread wait with no signal blocked: see the function.
+    // Here, on the first thread, before Dispatch has it wait with no signal blocked: see the function.
     if Lives.isLater { leaveAtOnceOnStopSignals() }
-    // Unsafe only in name: it is handed to one task, and not touched here again.
-    nonisolated(unsafe) let command = parse()
-    // While there is one thread: see Guardian.
-    let guardian = command is Work ? Result { try Guardian.fork() } : nil
-    Task { await runToTheEnd(command, guardian) }
-    dispatchMain()
-  }
-
-  private static func runToTheEnd(_ command: any ParsableCommand, _ guardian: Result<Guardian, any Error>?) async
-    -> Never
-  {
+    let command = parse()
     do {
-      if let work = command as? Work, let guardian {
-        try await work.run(guardedBy: guardian.get())
+      if let work = command as? Work {
+        // While there is one thread: see Guardian.
+        try await work.run(guardedBy: try Guardian.fork())
       } else {
         try await run(command)
       }
