@@ -53,7 +53,7 @@ struct MQTTRun {
       JobsDirectory(setup.jobs), worker: setup.identity, filter: filter.text, lease: setup.lease)
     let workspaces = try setup.openWorkspaces()
     let stop = StopRequest()
-    await stop.raiseOnSignals(setup.logger)
+    try StopSignals.raise(stop, setup.logger)
     try await ledger.checkIDIsFree(until: stop)
     let session = try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger)
     let presence = Presence(session, presence, directory: ledger.directory, workspaces: setup.workspaces)

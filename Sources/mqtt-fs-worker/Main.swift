@@ -9,8 +9,9 @@ struct Main {
   static func main() async {
     linux_allocate_sparingly()
     // Here, on the first thread, before Dispatch has it wait with no signal blocked: see the function.
-    if Lives.isLater { leaveAtOnceOnStopSignals() }
+    StopSignals.leaveAtOnce()
     let command = parse()
+    if (command as? Work)?.dryRun != false { StopSignals.restoreDefault() }
     do {
       if let work = command as? Work {
         // While there is one thread: see Guardian.
