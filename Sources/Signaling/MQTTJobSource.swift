@@ -35,7 +35,8 @@ public final class MQTTJobSource: JobSource {
     intake = Intake(
       options, filter: filter, ledger: ledger, control: control, reader: reader, signals: sender,
       giveUpAfter: giveUpAfter, logger: logger)
-    adopter = Adopter(options: options, ledger: ledger, control: control, reader: reader, logger: logger)
+    adopter = Adopter(
+      options: options, ledger: ledger, control: control, reader: reader, stop: stop, logger: logger)
     membership = Attendance(options, filter: filter, ledger: ledger)
     self.options = options
     self.filter = filter
@@ -135,6 +136,7 @@ public final class MQTTJobSource: JobSource {
         control.presence.lookForKillSwitch()
         guard !ledger.killSwitch.isOn(logger) else { continue }
         try await adopter.adoptDeparted(broker: membership.broker)
+        if isLeaving { return nil }
         return .look
       case .offer(let offer): return offer
       case .failed(let error): throw naming(error)
