@@ -77,7 +77,7 @@ def versions(programs):
 
 def document(title, command, programs, sections, plots, note):
     """The whole page. `plots`: file names with their captions."""
-    head = [f"# {title}", "", f"Made by `{command}` on: {machine()}, load average {os.getloadavg()[2]:.1f}.",
+    head = [f"# {title}", "", f"Made by `{command}` on: {machine()}, load average {os.getloadavg()[0]:.1f}.",
             f"Versions: {versions(programs)}.", "", note, ""]
     head += [f"![{caption}]({name})" for name, caption in plots]
     return "\n".join(head + [""] * bool(plots)) + "\n" + "\n".join(sections)
