@@ -16,15 +16,20 @@ def milliseconds(seconds):
     return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def row(cells):
+    """A name may hold a pipe, which would end its cell."""
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
 def table(title, header, rows, note=""):
     """`header` and each of `rows` are lists; the first column is text, the rest are figures."""
     lines = [f"### {title}", ""]
     if note:
         lines += [note, ""]
-    lines += ["| " + " | ".join(header) + " |", "|---|" + "--:|" * (len(header) - 1)]
+    lines += [row(header), "|---|" + "--:|" * (len(header) - 1)]
     for name, *figures in rows:
         name = f"**{name}**" if name.startswith(OURS) else name
-        lines.append("| " + " | ".join([name, *map(str, figures)]) + " |")
+        lines.append(row([name, *figures]))
     return "\n".join(lines) + "\n"
 
 
@@ -72,7 +77,7 @@ def versions(programs):
 
 def document(title, command, programs, sections, plots, note):
     """The whole page. `plots`: file names with their captions."""
-    head = [f"# {title}", "", f"Made by `{command}` on: {machine()}, load average {os.getloadavg()[2]:.1f}.",
+    head = [f"# {title}", "", f"Made by `{command}` on: {machine()}, load average {os.getloadavg()[0]:.1f}.",
             f"Versions: {versions(programs)}.", "", note, ""]
     head += [f"![{caption}]({name})" for name, caption in plots]
     return "\n".join(head + [""] * bool(plots)) + "\n" + "\n".join(sections)
