@@ -73,8 +73,6 @@ public final class ChildProcess: Sendable {
     }
   }
 
-  /// Waits for its end; throws ``WaitedInVain`` with what it wrote to stderr when `limit` is over.
-  @discardableResult
   /// Whether the program has a handler for `signal` by now (proc(5), SigCgt).
   public func catches(_ signal: Int32) -> Bool {
     guard let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8),
@@ -84,6 +82,8 @@ public final class ChildProcess: Sendable {
     return mask & (1 << UInt64(signal - 1)) != 0
   }
 
+  /// Waits for its end; throws ``WaitedInVain`` with what it wrote to stderr when `limit` is over.
+  @discardableResult
   public func end(within limit: Duration = patience) async throws -> ProcessEnd {
     do {
       return try await eventually("the end of process \(pid)", within: limit) { end }
