@@ -36,14 +36,17 @@ struct Work: AsyncParsableCommand {
     try ProcessTree.adoptOrphans()
     let environment = Environment.current
     let setup = try WorkerSetup(work, log, environment)
+    if Secrets.areInArguments, !Lives.isLater {
+      setup.logger.warning(
+        "a password was given as an argument, and could be seen in the process list until now; use --password-file")
+    }
+    Secrets.wipe()
     if dryRun {
       try await DryRun(payload: FilePath(payload ?? "./test-payload.json"), setup: setup).run()
     } else {
       leaveAtOnceOnStopSignals()
       guard payload == nil else { throw ValidationError("--payload is for --dry-run only") }
-      let run = try MQTTRun(broker, work, setup, environment)
-      Secrets.wipe()
-      try await run.run()
+      try await MQTTRun(broker, work, setup, environment).run()
     }
   }
 }
