@@ -32,6 +32,7 @@ public struct Worker: Sendable {
   /// A step that fails is a result. Throws ``VolumeError`` when the volume fails, and what `source` throws when the
   /// result cannot be published; the claim then stays for the next worker.
   public func run() async throws -> WorkerOutcome {
+    defer { settings.guardian?.dismiss() }
     guard let job = try await accept() else { return .noJob }
     source.worker(isAt: job.place())
     job.claim.afterEachTouch { [ledger, stop, claim = job.claim] in

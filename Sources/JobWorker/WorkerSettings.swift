@@ -1,5 +1,3 @@
-public import SystemPackage
-
 /// What a user can set about how jobs are run.
 public struct WorkerSettings: Sendable {
   /// Ends a job that takes longer and says nothing of its own about it.
@@ -14,12 +12,12 @@ public struct WorkerSettings: Sendable {
   public var folderPatience: Duration = .seconds(5)
   /// The worker's own environment, which steps inherit less its secrets.
   public var environment = StepEnvironment()
+  /// Ends the steps if this process is killed; none in tests of the worker itself. The worker dismisses it with its job.
+  public var guardian: Guardian?
   /// Which variables hold secrets that must not be shown.
   public var secretNames = SecretNames()
   /// Further secrets, which steps do not get but may come upon.
   public var ownSecrets: [String] = []
-  /// The program to start as guardian of the steps; none in tests of the worker itself.
-  public var guardian: FilePath?
   /// Is told some times a second how far a copy is that takes longer than a second, and `nil` when it has ended.
   public var onProgress: (@Sendable (JobProgress?) -> Void)?
 

@@ -6,8 +6,10 @@ import Glibc
 enum Secrets {
   private static let variables = ["MQTT_PASSWORD", "MQTT_URL"]
 
-  /// Wipes passwords from where this process was given them. Call it when they have been read.
+  /// Wipes passwords from where this process was given them. Call it when the arguments have been read; the environment
+  /// stays known as ``Environment/current``.
   static func wipe() {
+    _ = Environment.current
     linux_forbid_inspection()
     for name in variables {
       guard let value = getenv(name) else { continue }

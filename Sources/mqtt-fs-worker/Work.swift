@@ -7,7 +7,7 @@ import Signaling
 import SystemPackage
 
 /// `mqtt-fs-worker [work]`: takes one job and exits.
-struct Work: AsyncParsableCommand {
+struct Work: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Takes one job id from MQTT, runs the job's steps, publishes the result, and exits.",
     usage: "mqtt-fs-worker [work] [<options>]",
@@ -31,16 +31,17 @@ struct Work: AsyncParsableCommand {
   @Flag(name: [.customShort("V"), .long], help: "Show the version.")
   var version = false
 
-  func run() async throws {
+  /// Main runs it this way: the guardian must be there before there are threads.
+  func run(guardedBy guardian: Guardian) async throws {
     guard !version else { return print("mqtt-fs-worker \(workerVersion)") }
     try ProcessTree.adoptOrphans()
     let environment = Environment.current
-    let setup = try WorkerSetup(work, log, environment)
+    var setup = try WorkerSetup(work, log, environment)
+    setup.settings.guardian = guardian
     if Secrets.areInArguments, !Lives.isLater {
       setup.logger.warning(
         "a password was given as an argument, and could be seen in the process list until now; use --password-file")
     }
-    Secrets.wipe()
     if dryRun {
       try await DryRun(payload: FilePath(payload ?? "./test-payload.json"), setup: setup).run()
     } else {

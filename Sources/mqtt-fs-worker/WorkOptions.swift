@@ -102,7 +102,6 @@ extension WorkOptions {
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
     settings.secretNames = SecretNames(redact + (environment["JOB_REDACT"]?.split(separator: ",").map(trimmed) ?? []))
-    settings.guardian = "/proc/self/exe"
     if ProgressLine.isWanted { settings.onProgress = showProgress }
     return settings
   }

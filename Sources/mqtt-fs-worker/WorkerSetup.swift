@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import Glibc
 import JobWorker
 import Logging
@@ -50,7 +49,7 @@ struct WorkerSetup {
 
 /// `path` from the root, without links as far as it exists.
 private func absolute(_ path: FilePath) -> FilePath {
-  var existing = FilePath(FileManager.default.currentDirectoryPath).pushing(path).lexicallyNormalized()
+  var existing = workingDirectory().pushing(path).lexicallyNormalized()
   var missing: [FilePath.Component] = []
   while true {
     if let resolved = realpath(existing.string, nil) {
@@ -61,6 +60,12 @@ private func absolute(_ path: FilePath) -> FilePath {
     missing.append(last)
     existing.removeLastComponent()
   }
+}
+
+private func workingDirectory() -> FilePath {
+  guard let path = getcwd(nil, 0) else { return "/" }
+  defer { free(path) }
+  return FilePath(platformString: path)
 }
 
 /// Settings that contradict each other, or what is there.

@@ -1,4 +1,5 @@
 import Foundation
+import MQTT
 import SystemPackage
 import TestSupport
 import Testing
@@ -17,7 +18,8 @@ import Testing
       let password = try scene.broker.password(of: "worker")
       let (arguments, variables) = given(password, way, scene.broker)
       let keyFile = try #require(scene.broker.workerEnvironment["MQTT_KEYFILE"])
-      let key = try #require(try String(contentsOfFile: keyFile, encoding: .utf8).split(separator: "\n").dropFirst().first)
+      let key = try #require(
+        try String(contentsOfFile: keyFile, encoding: .utf8).split(separator: "\n").dropFirst().first)
       let everything = try await scene.broker.collect("#")
       let spy = "ps axeww; for p in $PPID self; do cat /proc/$p/environ /proc/$p/cmdline; done"
       for id in ["first", "second"] {
@@ -54,7 +56,9 @@ import Testing
       let files = scene.listing(scene.jobs).filter { !$0.hasSuffix("/") }
       let shown = files.map { ($0, scene.text(".", $0) ?? "") }
       let told = everything.messages.map { ($0.topic, $0.text + "\($0.properties)") }
-      for (place, text) in shown + told + [("log", worker.log), ("stdout", worker.output), ("broker", scene.broker.log)] {
+      for (place, text) in shown + told + [
+        ("log", worker.log), ("stdout", worker.output), ("broker", scene.broker.log),
+      ] {
         #expect(!text.contains(password) && !text.contains(key), "\(place)")
         // The job's own secret is the job's to write, into a file of its own.
         if !place.hasSuffix("/seen.txt"), !place.hasSuffix("/env.txt") {
