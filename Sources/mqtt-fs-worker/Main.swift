@@ -59,11 +59,12 @@ struct Main {
     fflush(nil)
     _exit(status)
   }
+}
 
-  private static func complain(_ text: String) {
-    let bytes = Array("\(text)\n".utf8)
-    _ = write(STDERR_FILENO, bytes, bytes.count)
-  }
+/// Says something on stderr, where no log is.
+func complain(_ text: String) {
+  let bytes = Array("\(text)\n".utf8)
+  _ = write(STDERR_FILENO, bytes, bytes.count)
 }
 
 /// The commands.
@@ -71,6 +72,6 @@ struct RootCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mqtt-fs-worker",
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
-    subcommands: [Work.self, Check.self, Workers.self, Health.self],
+    subcommands: [Work.self, Check.self, Sign.self, Workers.self, Health.self],
     defaultSubcommand: Work.self)
 }

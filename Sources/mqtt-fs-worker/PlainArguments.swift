@@ -100,6 +100,7 @@ extension WorkOptions {
     lease = words.value("--lease")
     maxAttempts = words.value("--max-attempts")
     maxLogBytes = words.value("--max-log-bytes")
+    verifyKey = words.value("--verify-key")
     heartbeat = words.value("--heartbeat")
     redact = words.value("--redact").map { [$0] } ?? []
     idleTimeout = words.value("--idle-timeout")

@@ -15,7 +15,8 @@ struct Work: ParsableCommand {
       Every option can be set in the environment, too: the name stands in parentheses. A flag comes before the \
       environment, and that before the default. Durations are written 90s, 10m, 1h30m, 7d, or as a number of seconds.
 
-      'mqtt-fs-worker check <job folder>' says what is wrong with a job before it is sent.
+      'mqtt-fs-worker check <job folder>' says what is wrong with a job before it is sent; 'mqtt-fs-worker sign <job \
+      folder>' makes a signed request for it.
       """)
 
   @OptionGroup(title: "Broker") var broker: BrokerOptions
