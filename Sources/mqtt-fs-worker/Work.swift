@@ -39,13 +39,15 @@ struct Work: ParsableCommand {
     let environment = Environment.current
     var setup = try WorkerSetup(work, log, environment)
     setup.settings.guardian = guardian
+    if Secrets.areInArguments, !Lives.isLater {
+      setup.logger.warning(
+        "a password was given as an argument, and could be seen in the process list until now; use --password-file")
+    }
     if dryRun {
       try await DryRun(payload: FilePath(payload ?? "./test-payload.json"), setup: setup).run()
     } else {
       guard payload == nil else { throw ValidationError("--payload is for --dry-run only") }
-      let run = try MQTTRun(broker, work, setup, environment)
-      Secrets.wipe()
-      try await run.run()
+      try await MQTTRun(broker, work, setup, environment).run()
     }
   }
 }
