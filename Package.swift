@@ -34,7 +34,7 @@ let package = Package(
     .systemLibrary(
       name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
-    .systemLibrary(name: "CLinux"),
+    .target(name: "CLinux"),
     .systemLibrary(name: "CLinuxFiles"),
     .target(name: "FileTree", dependencies: ["CLinuxFiles", system, crypto], swiftSettings: strict),
     .target(
@@ -49,7 +49,7 @@ let package = Package(
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
-        "CLinux", "MQTT", "JobWorker", "Signaling", "Controller", system, logging,
+        "CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", "Controller", system, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
@@ -63,7 +63,7 @@ let package = Package(
       name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
     .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
     .testTarget(
-      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, subprocess],
+      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, subprocess, logging],
       swiftSettings: strict),
     .testTarget(
       name: "SignalingTests", dependencies: ["Signaling", "JobWorker", "MQTT", "TestSupport", system, logging],
@@ -73,7 +73,7 @@ let package = Package(
       dependencies: ["Controller", "Signaling", "JobWorker", "FileTree", "MQTT", "TestSupport", system, logging],
       swiftSettings: strict),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "MQTT", "TestSupport", system],
+      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "FileTree", "MQTT", "TestSupport", system],
       swiftSettings: strict),
   ]
 )

@@ -45,12 +45,15 @@ def main():
                 if "stage" in wanted:
                     figures = parts.stage(bench, tree, chosen.rounds)
                     add(f"Copy {name}, {volume}", figures, "cp -a")
-                    groups.append((f"{name}, {volume}", figures))
+                    groups.append((f"copy {name}, {volume}", figures))
                 if "changes" in wanted and tree["files"] >= 100:
-                    add(f"Find changes among {name}, {volume}", parts.changes(bench, tree, chosen.rounds),
-                        "floor: scan (C, 2 threads)")
+                    figures = parts.changes(bench, tree, chosen.rounds)
+                    add(f"Find 45 changes among {name}, {volume}", figures, "floor: scan (C, 2 threads)")
+                    groups.append((f"changes, {name}, {volume}", figures))
                 if "purge" in wanted and tree["files"] >= 100:
-                    add(f"Remove {name}, {volume}", parts.purge(bench, tree, chosen.rounds), "rm -rf")
+                    figures = parts.purge(bench, tree, chosen.rounds)
+                    add(f"Remove {name}, {volume}", figures, "rm -rf")
+                    groups.append((f"remove {name}, {volume}", figures))
             if "threads" in wanted:
                 add(f"Copy {small} with numbers of threads, {volume}",
                     parts.threads(bench, trees.TREES[small], chosen.rounds), "adaptive")
@@ -58,7 +61,7 @@ def main():
                 tools, counts = parts.slow(bench, min(3, chosen.rounds))
                 add("Copy 1,000 files of 4 KiB from a volume with 1 ms added to each operation (FUSE)", tools, "cp -a")
                 add("The same with numbers of threads", counts, "adaptive")
-                groups.append(("1,000 files, slow volume", tools))
+                groups.append(("copy 1,000 files, slow volume", tools))
         finally:
             bench.close()
             os.rmdir(place)
@@ -68,7 +71,7 @@ def main():
         with open(f"{chosen.results}/file-trees.svg", "w") as out:
             out.write(report.plot(groups))
     with open(f"{chosen.results}/file-trees.md", "w") as out:
-        out.write(report.markdown(sections, chosen.rounds, "file-trees.svg"))
+        out.write(report.markdown(sections, chosen.rounds, "file-trees.svg" if groups else None))
 
 
 main()

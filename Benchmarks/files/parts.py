@@ -55,13 +55,19 @@ def purge(bench, tree, rounds):
         "rm -rf": ["rm", "-rf"],
         OURS: [bench.program("filetree-bench"), "purge"],
     }
-    # All copies first: see above on ext4.
-    copies = {tool: [] for tool in commands}
-    for _ in range(rounds):
-        for tool in commands:
-            copies[tool].append(bench.fresh())
-            shutil.copytree(source, copies[tool][-1])
-    return runs.in_turn(commands, rounds, lambda tool, f: bench.measure(f, [*commands[tool], copies[tool].pop()]))
+
+    def copy():
+        destination = bench.fresh()
+        subprocess.run([bench.program("filetree-bench"), "stage", source, destination], check=True)
+        return destination
+
+    # On a disk all copies first: see above on ext4. In memory there may be no room for so many.
+    copies = [copy() for _ in range(rounds * len(commands))] if bench.volume == "disk" else []
+
+    def run(tool, figures):
+        bench.measure(figures, [*commands[tool], copies.pop() if copies else copy()])
+
+    return runs.in_turn(commands, rounds, run)
 
 
 def changes(bench, tree, rounds):
@@ -90,10 +96,11 @@ def changes(bench, tree, rounds):
         add("floor: scan (C, 2 threads)", float(scan.stdout))
         bench.settle()
         output, _ = process.communicate("\n")
-        finding, exporting, changed, deleted, failed = output.split()
+        finding, exporting, changed, deleted, failed, memory = output.split()
         assert (changed, deleted, failed) == ("40", "5", "0"), output
         add(f"{OURS}: find", float(finding))
         add(f"{OURS}: find and sync", float(finding) + float(exporting))
+        figures[f"{OURS}: find and sync"].memory = max(figures[f"{OURS}: find and sync"].memory, int(memory))
         os.mkdir(found)
         script = 'cd "$1" && find . -newer "$2" -type f -exec cp -a --parents -t "$3" {} +'
         figure = figures.setdefault("find -newer -exec cp -a --parents", runs.Figures())

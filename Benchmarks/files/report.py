@@ -2,6 +2,8 @@
 
 import os
 import platform
+import shutil
+import subprocess
 from html import escape
 
 OURS = "mqtt-fs-worker"
@@ -31,39 +33,56 @@ def machine():
             f"load average {os.getloadavg()[2]:.1f}")
 
 
+def versions():
+    """The first line that each tool says of itself."""
+    lines = []
+    for tool in ("cp", "rsync", "tar", "rm", "find"):
+        if shutil.which(tool):
+            said = subprocess.run([tool, "--version"], check=True, capture_output=True, text=True).stdout
+            lines.append(" ".join(said.splitlines()[0].split()[:5]))
+    return "; ".join(lines)
+
+
 def markdown(sections, rounds, plot):
     head = [
         "# Trees of files", "",
-        f"Made by `Benchmarks/run.sh` on: {machine()}. {rounds} rounds, the tools in turn; medians. "
-        "Content in the page cache; each copy into a fresh destination.", "",
-        f"![Medians, cp -a = 1]({plot})", ""]
+        f"Made by `Benchmarks/run.sh files` on: {machine()}. {rounds} rounds (3 for the slow volume), the tools in turn; "
+        f"medians. Content in the page cache; each copy into a fresh destination. {versions()}.", ""]
+    if plot:
+        head += [f"![Medians; the slowest of each group is 1]({plot})", ""]
     return "\n".join(head) + "\n" + "\n".join(sections)
 
 
+def color(tool):
+    if tool.startswith(OURS):
+        return "#e4572e"
+    if tool.startswith("floor"):
+        return "#333f50"
+    return {"cp -a": "#b0b8c4", "rsync -a": "#8fa3bf", "tar to tar": "#6d87ad"}.get(tool, "#a3aebd")
+
+
 def plot(groups):
-    """Bars of the medians relative to cp -a (shorter is faster), with lines from min to max. `groups`: title, figures."""
-    colors = ["#b0b8c4", "#8fa3bf", "#6d87ad", "#e4572e", "#333f50"]
-    bar, gap, left, width = 18, 26, 240, 520
-    names = list(max((figures for _, figures in groups), key=len))
-    longest = max(max(f.seconds) / figures["cp -a"].median for _, figures in groups for f in figures.values())
-    scale = width / min(longest, 3)
-    y, parts = 40 + 18 * len(names), []
-    for index, name in enumerate(names):
-        parts.append(f'<rect x="{left}" y="{20 + 18 * index}" width="12" height="12" fill="{colors[index]}"/>'
-                     f'<text x="{left + 18}" y="{30 + 18 * index}">{escape(name)}</text>')
+    """Bars of the medians relative to the slowest tool of each group (shorter is faster), with lines from min to max.
+
+    `groups`: title, figures.
+    """
+    bar, gap, left, width = 18, 34, 260, 420
+    y, parts = 10, []
     for title, figures in groups:
-        reference = figures["cp -a"].median
-        parts.append(f'<text x="{left - 10}" y="{y + bar * len(figures) / 2 + 4}" text-anchor="end">{escape(title)}</text>')
+        slowest = max(figure.median for figure in figures.values())
+        parts.append(f'<text x="10" y="{y + 13}" font-weight="bold">{escape(title)}</text>')
+        y += 20
         for tool, figure in figures.items():
-            length = min(width, figure.median / reference * scale)
-            low, high = (min(width, end(figure.seconds) / reference * scale) for end in (min, max))
+            length = figure.median / slowest * width
+            low, high = (min(width * 1.2, end(figure.seconds) / slowest * width) for end in (min, max))
             middle = y + bar / 2 - 1
             parts.append(
-                f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar - 3}" fill="{colors[names.index(tool)]}"/>'
+                f'<text x="{left - 10}" y="{y + 12}" text-anchor="end">{escape(tool)}</text>'
+                f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{bar - 3}" fill="{color(tool)}"/>'
                 f'<line x1="{left + low:.1f}" x2="{left + high:.1f}" y1="{middle}" y2="{middle}" stroke="#000"/>'
                 f'<text x="{left + max(length, high) + 6:.1f}" y="{y + 12}">{milliseconds(figure.median)} ms</text>')
             y += bar
-        y += gap
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 100}" height="{y}" '
+        y += gap - 20
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width * 1.2 + 100:.0f}" height="{y}" '
             f'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>'
             f'{"".join(parts)}</svg>\n')

@@ -1,7 +1,6 @@
 """Runs tools in turn and keeps what each took."""
 
 import os
-import shutil
 import statistics
 import subprocess
 from dataclasses import dataclass, field
@@ -51,7 +50,7 @@ class Bench:
 
     def discard(self, *paths):
         for path in paths:
-            shutil.rmtree(path, ignore_errors=True)
+            subprocess.run([self.program("filetree-bench"), "purge", path], check=True)
 
     def close(self):
         self.discard(self.place)

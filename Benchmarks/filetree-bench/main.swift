@@ -5,7 +5,7 @@
 //   filetree-bench changes SOURCE DESTINATION RESULTS    copies, says "staged", waits for a line on stdin, then finds
 //                                                        what was changed in DESTINATION and exports it to RESULTS
 //
-// `changes` prints the seconds that finding and exporting took, and how much there was.
+// `changes` prints the seconds that finding and exporting took, how much there was, and the peak memory in KiB.
 
 import FileTree
 import Glibc
@@ -27,7 +27,8 @@ func threads(_ argument: String?) -> ThreadPolicy {
 }
 
 func stage(_ source: String, _ destination: String, _ policy: ThreadPolicy) throws -> Snapshot {
-  try FileTree.copy(try open(source), to: try makeAndOpen(destination), threads: policy)
+  // As the worker does it, with somebody to tell how far it is.
+  try FileTree.copy(try open(source), to: try makeAndOpen(destination), threads: policy, progress: { _ in })
 }
 
 func seconds(_ duration: Duration) -> Double {
@@ -46,8 +47,11 @@ func changes(_ source: String, _ destination: String, _ results: String) throws 
   let found = ContinuousClock.now
   let export = try FileTree.export(changes, from: tree, to: try makeAndOpen(results))
   let end = ContinuousClock.now
+  var usage = rusage()
+  getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
   print(
-    seconds(found - begin), seconds(end - found), changes.changed.count, changes.deleted.count, export.failures.count)
+    seconds(found - begin), seconds(end - found), changes.changed.count, changes.deleted.count, export.failures.count,
+    usage.ru_maxrss)
 }
 
 do {

@@ -12,13 +12,13 @@ struct ContentCopy {
   let destination: Int32
   let methods: CopyMethods
   let buffer: UnsafeMutableRawBufferPointer
-  let moved: ((Int64) -> Void)?
+  let moved: ((Int64) throws(CallFailure) -> Void)?
 
   /// Copies what the source held when `status` was taken; what is appended meanwhile may be missed.
   func run(_ status: stat) throws(CallFailure) {
     let size = Int64(status.st_size)
     if size > 0, try methods.clone(from: source, to: destination) {
-      moved?(size)
+      try moved?(size)
       return
     }
     // The kernel then reads twice as far ahead (posix_fadvise(2)); for a file of a page or two it would only cost a call.
@@ -44,7 +44,7 @@ struct ContentCopy {
       if count == nil { count = try copyByReading(at: offset, length: length) }
       guard let count, count > 0 else { return }
       offset += count
-      moved?(count)
+      try moved?(count)
     }
   }
 

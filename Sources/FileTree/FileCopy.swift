@@ -19,7 +19,7 @@ struct FileCopy {
   let folders: FolderDescriptors
   let methods: CopyMethods
   let buffer: UnsafeMutableRawBufferPointer
-  let moved: ((Int64) -> Void)?
+  let moved: ((Int64) throws(CallFailure) -> Void)?
 
   /// Copies what is behind the name, whatever it is.
   func run(_ name: FileName, _ kind: FileKind) throws(CallFailure) -> Outcome {

@@ -25,6 +25,7 @@ struct FileExport {
   let owner: Owner?
   let durability: Durability
   let buffer: UnsafeMutableRawBufferPointer
+  let moved: ((Int64) -> Void)?
 
   /// Exports a regular file. `nil` when it changed twice while it was copied.
   func exportFile(_ name: [CChar], as newName: [CChar]) throws(CallFailure) -> Written? {
@@ -113,6 +114,7 @@ struct FileExport {
       hasher.update(bufferPointer: bytes)
       try writeAll(bytes, to: copy, at: offset)
       offset += Int64(count)
+      moved?(Int64(count))
     }
     if isSparse { _ = try retrying(.setSize) { ftruncate(copy, off_t(offset)) } }
     return hasher.finalize()

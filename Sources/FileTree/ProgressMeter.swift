@@ -1,33 +1,39 @@
+import Glibc
 import Synchronization
 
 /// Adds up what the threads of a copy have done, and tells it a few times a second.
 final class ProgressMeter: Sendable {
-  private static let interval = Duration.milliseconds(100)
+  private static let interval: Int64 = 100_000_000
 
   private let files = Atomic<Int>(0)
   private let bytes = Atomic<Int64>(0)
   private let begin = ContinuousClock.now
-  private let lastReport: Mutex<ContinuousClock.Instant>
+  private let nextReport: Atomic<Int64>
+  private let reporting = Mutex(())
   private let report: (@Sendable (CopyProgress) -> Void)?
 
   init(_ report: (@Sendable (CopyProgress) -> Void)?) {
     self.report = report
-    lastReport = Mutex(begin)
+    nextReport = Atomic(clock(CLOCK_MONOTONIC_COARSE) + Self.interval)
   }
 
-  /// Whether anybody wants to know. Without, counting costs nothing.
-  var isOn: Bool { report != nil }
+  /// For a copy to call with the bytes that it has moved; `nil` when nobody wants to know.
+  var moved: ((Int64) -> Void)? { report == nil ? nil : { self.add(files: 0, bytes: $0) } }
 
   /// Counts, and reports if it is time and no other thread does.
-  func add(files moreFiles: Int = 0, bytes moreBytes: Int64) {
+  func add(files moreFiles: Int, bytes moreBytes: Int64 = 0) {
     guard let report else { return }
-    let files = files.add(moreFiles, ordering: .relaxed).newValue
-    let bytes = bytes.add(moreBytes, ordering: .relaxed).newValue
-    _ = lastReport.withLockIfAvailable { last in
-      let now = ContinuousClock.now
-      guard now - last >= Self.interval else { return }
-      last = now
-      report(CopyProgress(files: files, bytes: bytes, elapsed: now - begin))
+    files.add(moreFiles, ordering: .relaxed)
+    bytes.add(moreBytes, ordering: .relaxed)
+    guard clock(CLOCK_MONOTONIC_COARSE) >= nextReport.load(ordering: .relaxed) else { return }
+    _ = reporting.withLockIfAvailable { _ in
+      let now = clock(CLOCK_MONOTONIC_COARSE)
+      guard now >= nextReport.load(ordering: .relaxed) else { return }
+      nextReport.store(now + Self.interval, ordering: .relaxed)
+      report(
+        CopyProgress(
+          files: files.load(ordering: .relaxed), bytes: bytes.load(ordering: .relaxed),
+          elapsed: ContinuousClock.now - begin))
     }
   }
 }

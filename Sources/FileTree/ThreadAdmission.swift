@@ -54,7 +54,8 @@ final class ThreadAdmission: Sendable {
   }
 }
 
-private func clock(_ id: clockid_t) -> Int64 {
+/// A clock of clock_gettime(2), in nanoseconds.
+func clock(_ id: clockid_t) -> Int64 {
   var time = timespec()
   clock_gettime(id, &time)
   return time.nanoseconds

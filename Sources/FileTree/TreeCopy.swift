@@ -13,13 +13,16 @@ extension FileTree {
   /// Blocks the calling thread, and works in threads of its own besides. `progress` is called from any of them, one
   /// at a time, some times a second.
   ///
-  /// - Throws: `FileTreeError` naming the first path that could not be copied; the destination then holds a part.
+  /// - Parameter isCanceled: Is asked before each entry, and after each 16 MiB of a file; from any of the threads.
+  /// - Throws: `FileTreeError` naming the first path that could not be copied; the destination then holds a part. Its
+  ///   errno is ECANCELED when the copy was canceled.
   ///   `isSourceChanged` when a file changed while it was copied and once more when it was copied again.
   public static func copy(
     _ source: FileDescriptor, to destination: FileDescriptor, excluding: Set<String> = [],
-    threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil
+    threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) -> Snapshot {
-    try TreeCopy(excluding: excluding, threads: threads, progress: progress).run(
+    try TreeCopy(excluding: excluding, threads: threads, progress: progress, isCanceled: isCanceled).run(
       from: source.rawValue, to: destination.rawValue)
   }
 }
@@ -38,14 +41,17 @@ final class TreeCopy: Sendable {
   private let excluded: ExcludedNames
   private let threads: ThreadPolicy
   private let meter: ProgressMeter
+  private let isCanceled: @Sendable () -> Bool
   private let methods = CopyMethods()
   private let open = OpenFolders()
   private let folders = Atomic<Int32>(Snapshot.root + 1)
   private let failure = FirstFailure()
 
   init(
-    excluding: Set<String>, threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil
+    excluding: Set<String>, threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    isCanceled: @escaping @Sendable () -> Bool = { false }
   ) {
+    self.isCanceled = isCanceled
     excluded = ExcludedNames(excluding)
     self.threads = threads
     meter = ProgressMeter(progress)
@@ -134,7 +140,7 @@ final class TreeCopy: Sendable {
     var entries = all
     let copy = FileCopy(
       folders: folder.descriptors, methods: methods, buffer: lane.content,
-      moved: meter.isOn ? { [meter] in meter.add(bytes: $0) } : nil)
+      moved: moved)
     while !queue.isStopped {
       if queue.isHungry, let half = entries.split() {
         folder.addReader()
@@ -147,6 +153,7 @@ final class TreeCopy: Sendable {
         continue
       }
       do throws(CallFailure) {
+        try checkIsWanted()
         switch try copy.run(name, kind) {
         case .copied(let status): lane.add(name, status)
         case .skipped(let reason): lane.skipped.append(SkippedEntry(path: folder.path(of: name), reason: reason))
@@ -157,10 +164,21 @@ final class TreeCopy: Sendable {
       } catch {
         fail(FileTreeError("copy", error, at: folder.path(of: name)), queue)
       }
-      if meter.isOn { meter.add(files: 1, bytes: 0) }
+      meter.add(files: 1)
       queue.grow()
     }
     lane.endPiece(of: folder.number)
+  }
+
+  private var moved: (Int64) throws(CallFailure) -> Void {
+    { (bytes) throws(CallFailure) in
+      self.meter.add(files: 0, bytes: bytes)
+      try self.checkIsWanted()
+    }
+  }
+
+  private func checkIsWanted() throws(CallFailure) {
+    if isCanceled() { throw CallFailure(call: .create, code: ECANCELED) }
   }
 
   private func addSubfolder(_ name: FileName, of folder: CopyFolder, _ lane: CopyLane, _ queue: Queue) {

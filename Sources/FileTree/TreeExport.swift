@@ -12,7 +12,8 @@ extension FileTree {
   /// `..` are skipped. No symlink in `results` is followed. Everything is durable at the return: by fsync(2) for a few files, by one
   /// syncfs(2) for many, where the file system has a true one.
   ///
-  /// Blocks the calling thread, and works in threads of its own besides.
+  /// Blocks the calling thread, and works in threads of its own besides. `progress` is called from any of them, one
+  /// at a time, some times a second.
   ///
   /// - Parameter owner: Whom files and folders that are made belong to; `nil`: the user that runs this.
   /// - Returns: What is complete, what was skipped, and what failed: one file that cannot be exported does not keep
@@ -21,11 +22,11 @@ extension FileTree {
   public static func export(
     _ changes: Changes, from tree: FileDescriptor, to results: FileDescriptor,
     storedAs: (RelativePath) -> RelativePath? = { _ in nil }, owner: Owner? = nil,
-    threads: ThreadPolicy = .adaptive
+    threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil
   ) throws(FileTreeError) -> Export {
     let export = TreeExport(
       changes.changed.map { ($0, storedAs($0.path)) }, from: tree.rawValue, to: results.rawValue, owner: owner,
-      threads: threads)
+      threads: threads, progress: progress)
     return try export.run()
   }
 }
@@ -47,11 +48,13 @@ final class TreeExport: Sendable {
   private let owner: Owner?
   private let durability: FileExport.Durability
   private let threads: ThreadPolicy
+  private let meter: ProgressMeter
 
   init(
     _ entries: [(ChangedEntry, RelativePath?)], from tree: Int32, to results: Int32, owner: Owner?,
-    threads: ThreadPolicy = .adaptive
+    threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil
   ) {
+    meter = ProgressMeter(progress)
     self.entries = entries
     self.tree = tree
     self.results = results
@@ -97,7 +100,7 @@ final class TreeExport: Sendable {
       let newName = try fileName(place.name)
       let file = FileExport(
         source: source, destination: try lane.destination.folder(place.folder), owner: owner, durability: durability,
-        buffer: lane.content)
+        buffer: lane.content, moved: meter.moved)
       let written: FileExport.Written?
       if let target {
         written = try file.exportSymlink(target, as: newName)
@@ -105,6 +108,7 @@ final class TreeExport: Sendable {
         written = try file.exportFile(name, as: newName)
       }
       if let written {
+        meter.add(files: 1)
         lane.add(written, entry, storedAs)
       } else {
         lane.failures.append(FileTreeError(operation: "export", path: entry.path, reason: .sourceChanged))

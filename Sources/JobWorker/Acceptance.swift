@@ -73,6 +73,7 @@ extension Worker {
     Checkpoint.claimed.reached()
     // Its holder may have finished since the first look.
     if let stored = try answer(to: offer.envelope, id) {
+      note(.dropped, claim)
       try ledger.release(claim)
       return try await answerAgain(offer, stored)
     }
@@ -89,12 +90,18 @@ extension Worker {
     logger.info(
       "the request was answered before; publishing its result again", metadata: ["job": "\(offer.request.id)"])
     try await publish(ResultMessage(result: stored, tail: nil), answering: offer.envelope)
+    var entry = AuditEntry(.answered, id: offer.request.id, of: offer.envelope)
+    (entry.status, entry.attempt) = (stored.status.rawValue, stored.attempt)
+    ledger.audit.note(entry, logger)
     await offer.acknowledge(.answered)
     return nil
   }
 
   private func reject(_ id: JobID, _ envelope: Envelope, _ reason: InvalidJob) async throws {
     logger.warning("rejected: \(reason)", metadata: ["job": "\(id)"])
+    var entry = AuditEntry(.rejected, id: id, of: envelope)
+    entry.error = reason.description
+    ledger.audit.note(entry, logger)
     let worker = ledger.worker.id.text
     try await publish(
       ResultMessage.rejected(id: id, error: reason.description, workerID: worker), answering: envelope)
@@ -108,6 +115,7 @@ extension Worker {
     let job = if let holder { try await takeOver(holder) } else { nil as AcceptedJob? }
     if holder?.record.map({ offer.envelope.requestId.isSame(as: $0.envelope.requestId.text) }) != true {
       logger.notice("the job is being worked on already", metadata: ["job": "\(id)"])
+      ledger.audit.note(AuditEntry(.duplicate, id: id, of: offer.envelope), logger)
       await source.publish(JobEvent(event: .duplicate, id: id, workerId: ledger.worker.id.text))
     }
     await offer.acknowledge(job == nil ? .answered : .claimed)
@@ -147,6 +155,7 @@ extension Worker {
     Checkpoint.ticketClaimed.reached()
     guard try room.remove(ticket), try answer(to: ticket.envelope, ticket.id) == nil else {
       // Another worker had claimed it before, or another ticket of the request, and its job is done by now.
+      note(.dropped, claim)
       try ledger.release(claim)
       return nil
     }

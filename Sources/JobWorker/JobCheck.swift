@@ -31,11 +31,18 @@ public struct JobCheck: Sendable {
   }
 
   private static func place(of folder: FilePath) throws(InvalidJob) -> (JobID, FilePath) {
-    guard let real = realPath(folder), let name = real.lastComponent else {
+    guard let real = realPath(folder) else {
       throw InvalidJob(description: "\(folder) does not exist")
     }
+    // The name as a worker would meet it: it may be a link, and lead out of the jobs folder. "." and ".." are none.
+    let isNamed = folder.lastComponent?.kind == .regular
+    let above = isNamed ? realPath(folder.removingLastComponent().isEmpty ? "." : folder.removingLastComponent()) : nil
+    guard let name = isNamed ? folder.lastComponent : real.lastComponent else {
+      throw InvalidJob(
+        description: "\(folder) is the root of the file system; give the job's folder below the jobs folder")
+    }
     do {
-      return (try JobID(name.string), real.removingLastComponent())
+      return (try JobID(name.string), above ?? real.removingLastComponent())
     } catch {
       throw InvalidJob(description: "the folder's name is the job's id: \(error)")
     }

@@ -20,9 +20,11 @@ struct JobReport: Sendable {
   var stoppedBy: StopReason?
   /// The job as a whole took longer than it may.
   var isTimedOut = false
+  private let redaction: Redaction
   private let started = ContinuousClock.now
 
-  init(_ claim: ClaimRecord, worker: WorkerIdentity) {
+  init(_ claim: ClaimRecord, worker: WorkerIdentity, redacting redaction: Redaction = .none) {
+    self.redaction = redaction
     let now = Timestamp.now.description
     result = JobResult(
       jobId: claim.id, status: .success, exitCode: 0, timing: JobTiming(start: now, end: now, durationMs: 0), steps: [],
@@ -51,6 +53,12 @@ struct JobReport: Sendable {
     note(export.failures, "copying changed files to results")
   }
 
+  /// Says, once, what was found out of order in `path` and what was done about it.
+  mutating func flag(_ path: String, _ reason: String) {
+    let notice = SkippedPath(path: RelativePath(path), reason: reason)
+    if !skipped.contains(notice) { skipped.append(notice) }
+  }
+
   private mutating func note(_ failures: [FileTreeError], _ doing: String) {
     guard let first = failures.first else { return }
     let others = failures.count > 1 ? " (and \(failures.count - 1) more)" : ""
@@ -64,7 +72,7 @@ struct JobReport: Sendable {
   mutating func fail(_ failure: JobFailure) {
     guard !hasFailed else { return }
     result.phase = failure.phase.rawValue
-    result.error = failure.description
+    result.error = redaction.masking(failure.description)
   }
 
   /// The result of a job over which `deaths` workers died.

@@ -8,6 +8,7 @@ struct JobRun {
   private let definition: JobDefinition
   private let folder: JobFolder
   private let worker: Worker
+  private let redaction: Redaction
   private var report: JobReport
   private var results: ResultsFolder?
   private var workspace: Workspace?
@@ -18,37 +19,70 @@ struct JobRun {
     self.definition = definition
     self.folder = folder
     self.worker = worker
-    report = JobReport(job.claim.record, worker: worker.ledger.worker)
+    redaction = worker.settings.redaction(of: definition)
+    report = JobReport(job.claim.record, worker: worker.ledger.worker, redacting: redaction)
   }
 
   /// The end of the decisive step's log.
   var tail: String? { report.tail }
 
+  /// Says which secrets are too short to be masked.
+  func warnOfShortSecrets() {
+    let names = worker.settings.shortSecrets(of: definition)
+    guard !names.isEmpty else { return }
+    worker.logger.warning(
+      "not masked, because they have fewer than \(Redaction.shortest) characters: \(names.joined(separator: ", "))",
+      metadata: ["job": "\(job.claim.record.id)"])
+  }
+
   /// Makes results/ and the workspace, and copies the job's folder into it.
   mutating func stage() async {
     await noting(\.stageMs) { run throws in
-      let results = try ResultsFolder.prepare(in: run.folder)
+      let results = try ResultsFolder.prepare(in: run.folder) { [ledger = run.worker.ledger, claim = run.job.claim] in
+        (try? ledger.isSuperseded(claim)) == false
+      }
       run.results = results
       if run.job.claim.record.attempt > 1 { try await run.endRemains(in: results) }
       let workspace = try run.makeWorkspace()
       run.workspace = workspace
-      let snapshot = try await workspace.stage(run.folder)
+      guard let snapshot = try await run.copy(into: workspace) else { return }
       run.snapshot = snapshot
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
+    }
+  }
+
+  /// Copies the job's folder; `nil` when the job was stopped over that.
+  private mutating func copy(into workspace: Workspace) async throws -> Snapshot? {
+    let (folder, stop) = (folder, worker.stop)
+    do {
+      return try await feed(.stage).follow { progress in
+        try await workspace.stage(folder, progress: progress, isCanceled: { stop.level > .none })
+      }
+    } catch {
+      guard stop.level > .none else { throw error }
+      report.stoppedBy = stop.reason
+      report.steps = definition.steps.enumerated().map { StepResult(skipped: $1, $0) }
+      return nil
     }
   }
 
   /// Runs the steps, unless staging failed.
   mutating func runSteps() async {
     guard let results, let workspace, snapshot != nil else { return }
-    let source = worker.source
-    let claim = job.claim.record
-    await source.publish(job.event(.started, worker.ledger.worker))
+    let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
+    worker.note(.started, job.claim)
+    await source.publish(job.event(.started, ledger.worker))
     Checkpoint.started.reached()
     let steps = StepSequence(
-      definition: definition, claim: claim, workspace: workspace, results: results, settings: worker.settings,
-      stop: worker.stop, begins: { [job] in source.worker(isAt: job.place(step: $0)) }
-    ) { step in
+      definition: definition, claim: job.claim.record, workspace: workspace, results: results,
+      settings: worker.settings,
+      redaction: redaction, stop: worker.stop, begins: { [job] in source.worker(isAt: job.place(step: $0)) }
+    ) { [claim = job.claim] step in
+      var entry = claim.entry(.step)
+      (entry.step, entry.commandDigest) = (step.index, digestText(of: Array(step.command.utf8)))
+      (entry.status, entry.exitCode) = (step.status.rawValue, step.exitCode)
+      ledger.audit.note(entry, logger)
+      let claim = claim.record
       await source.publish(JobEvent(step: step, id: claim.id, workerId: claim.worker, attempt: claim.attempt))
     }
     await noting(\.runMs) { run in try await steps.run(into: &run.report) }
@@ -61,7 +95,10 @@ struct JobRun {
       do {
         let changes = try await workspace.changes(since: snapshot, run.folder)
         run.report.add(changes)
-        run.report.add(try await results.export(changes, from: workspace))
+        let export = try await run.feed(.sync).follow {
+          try await results.export(changes, from: workspace, progress: $0)
+        }
+        run.report.add(export)
       } catch let failure as JobFailure {
         throw failure
       } catch {
@@ -72,14 +109,18 @@ struct JobRun {
 
   /// Puts result.json in place, if there is a place.
   mutating func writeResult() throws(VolumeError) -> JobResult {
-    var result = report.finish()
-    guard let results else { return result }
+    if folder.isRemoved {
+      report.fail(JobFailure(.sync, "\(folder.path) was removed while the job ran; its results have no place"))
+      results = nil
+    }
+    guard let results else { return report.finish() }
     do {
       try results.restore([], &report)
-      result.skipped = report.skipped
     } catch {
       worker.logger.warning("\(error)")
     }
+    results.flagForeignResult(in: &report)
+    let result = report.finish()
     try results.write(result)
     Checkpoint.resultWritten.reached()
     return result
@@ -104,6 +145,13 @@ struct JobRun {
   /// No two attempts of a job are at work at once: what an earlier one left running on this host ends before this starts.
   private func endRemains(in results: ResultsFolder) async throws {
     try await onThread { ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)") }
+  }
+
+  private func feed(_ phase: JobProgress.Phase) -> ProgressFeed {
+    let claim = job.claim.record
+    return ProgressFeed(id: claim.id, phase: phase, show: worker.settings.onProgress) { [source = worker.source] in
+      await source.publish(JobEvent(progress: $0, workerId: claim.worker, attempt: claim.attempt))
+    }
   }
 
   private func makeWorkspace() throws(JobFailure) -> Workspace {

@@ -27,12 +27,15 @@ public protocol JobSource: Sendable {
 public struct Cancellation: Sendable {
   /// The job.
   public let id: JobID
+  /// Where it was asked for.
+  public let by: String
   /// When this worker heard of it.
   public let heard = ContinuousClock.now
 
   /// What is heard now.
-  public init(_ id: JobID) {
+  public init(_ id: JobID, by: String) {
     self.id = id
+    self.by = by
   }
 }
 

@@ -11,6 +11,7 @@ struct StepSequence {
   let workspace: Workspace
   let results: ResultsFolder
   let settings: WorkerSettings
+  let redaction: Redaction
   let stop: StopRequest
   /// Is called with a step's place before it starts.
   let begins: @Sendable (Int) -> Void
@@ -29,17 +30,18 @@ struct StepSequence {
       let isEnding = report.decisive != nil || report.hasFailed || report.isTimedOut || stop.level > .none
       guard !isEnding || step.always, stop.level < .kill else {
         if report.decisive == nil { report.stoppedBy = report.stoppedBy ?? stop.reason }
-        report.steps.append(StepResult(skipped: step, index))
+        report.steps.append(StepResult(skipped: step, index).masked(by: redaction))
         continue
       }
       begins(index)
-      let log = try results.log(index, limit: settings.maxLogBytes)
+      let log = try results.log(index, limit: settings.maxLogBytes, redacting: redaction)
       let result: StepResult
       do throws(JobFailure) {
         result = try await run(step, index, log, with: runner, isEnding ? nil : deadline, &report)
+          .masked(by: redaction)
       } catch {
         report.fail(error)
-        result = StepResult(unstarted: step, index)
+        result = StepResult(unstarted: step, index).masked(by: redaction)
       }
       report.steps.append(result)
       if result.status == .canceled { report.stoppedBy = report.stoppedBy ?? stop.reason }
@@ -104,6 +106,14 @@ struct StepSequence {
 }
 
 extension StepResult {
+  /// What anybody may read. Its command and its name may hold secrets that the job spells out.
+  fileprivate func masked(by redaction: Redaction) -> StepResult {
+    var result = self
+    result.command = redaction.masking(command)
+    result.name = name.map(redaction.masking)
+    return result
+  }
+
   fileprivate init(_ step: Step, _ index: Int, _ outcome: StepOutcome) {
     let status: StepStatus =
       if outcome.timedOut { .timeout } else if outcome.stopped != nil { .canceled } else if outcome.end == .exited(0) {
@@ -123,7 +133,7 @@ extension StepResult {
       name: step.name)
   }
 
-  fileprivate init(skipped step: Step, _ index: Int) {
+  init(skipped step: Step, _ index: Int) {
     self.init(
       index: index, command: step.run, status: .skipped, exitCode: nil, durationMs: 0, log: nil, name: step.name)
   }

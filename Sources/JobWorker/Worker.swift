@@ -38,8 +38,11 @@ public struct Worker: Sendable {
       guard (try? ledger.isSuperseded(claim)) == true else { return }
       stop.raise(.kill, reason: .superseded)
     }
-    let cancellation = Task { [source, stop] in
+    let cancellation = Task { [source, stop, ledger, logger] in
       for await cancellation in source.cancellations where job.isMeant(by: cancellation) {
+        var entry = job.claim.entry(.canceled)
+        entry.by = cancellation.by
+        ledger.audit.note(entry, logger)
         stop.raise(.terminate, reason: .canceled)
       }
     }
@@ -54,6 +57,7 @@ public struct Worker: Sendable {
       logger.info("the job ended: \(result.status)", metadata: metadata)
       return .finished(result)
     } catch is Superseded {
+      note(.superseded, job.claim)
       logger.notice("another worker has taken the job over; leaving it", metadata: ["job": "\(job.claim.record.id)"])
       return .superseded
     }
@@ -71,6 +75,7 @@ public struct Worker: Sendable {
   private func carryOut(_ job: AcceptedJob, _ run: JobRun) async throws -> JobResult {
     var run = run
     do {
+      run.warnOfShortSecrets()
       await run.stage()
       await run.runSteps()
       await run.sync()
@@ -88,7 +93,9 @@ public struct Worker: Sendable {
   /// Publishes, and only then lets go of the job.
   private func deliver(_ message: ResultMessage, _ result: JobResult, of job: AcceptedJob) async throws -> JobResult {
     try fence(job.claim)
+    note(.completed, job.claim, result)
     try await publish(message, answering: job.claim.record.envelope)
+    note(.published, job.claim, result)
     Checkpoint.published.reached()
     await source.publish(job.event(.completed, ledger.worker))
     try ledger.release(job.claim)
@@ -114,7 +121,7 @@ public struct Worker: Sendable {
     let patience = Task { [stop, source, grace = settings.grace] in
       await stop.raised()
       // That a job is canceled does not make its result less worth waiting for.
-      while stop.reason == .canceled, stop.level < .kill { try await Task.sleep(for: .milliseconds(200)) }
+      while !stop.isShutdown, stop.level < .kill { try await Task.sleep(for: .milliseconds(200)) }
       try await Task.sleep(for: grace)
       await source.close()
     }
@@ -124,6 +131,19 @@ public struct Worker: Sendable {
     } catch {
       throw Unpublished(cause: error)
     }
+  }
+
+  /// Writes what happens to a job into the audit log.
+  func note(_ event: AuditEntry.Event, _ claim: Claim, _ result: JobResult? = nil) {
+    var entry = claim.entry(event)
+    if let result {
+      // A result that another worker left is of its attempt.
+      if result.workerId != ledger.worker.id.text { entry.from = result.workerId }
+      entry.attempt = result.attempt
+      (entry.status, entry.exitCode) = (result.status.rawValue, result.exitCode)
+      (entry.error, entry.reason) = (result.error, result.reason)
+    }
+    ledger.audit.note(entry, logger)
   }
 
   /// Whoever holds a higher attempt answers for the job now.

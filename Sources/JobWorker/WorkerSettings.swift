@@ -14,9 +14,31 @@ public struct WorkerSettings: Sendable {
   public var folderPatience: Duration = .seconds(5)
   /// The worker's own environment, which steps inherit less its secrets.
   public var environment = StepEnvironment()
+  /// Which variables hold secrets that must not be shown.
+  public var secretNames = SecretNames()
+  /// Further secrets, which steps do not get but may come upon.
+  public var ownSecrets: [String] = []
   /// The program to start as guardian of the steps; none in tests of the worker itself.
   public var guardian: FilePath?
+  /// Is told some times a second how far a copy is that takes longer than a second, and `nil` when it has ended.
+  public var onProgress: (@Sendable (JobProgress?) -> Void)?
 
   /// The defaults.
   public init() {}
+
+  /// What must not be shown of a job.
+  func redaction(of definition: JobDefinition) -> Redaction {
+    Redaction(secrets(of: definition).map(\.value) + ownSecrets)
+  }
+
+  /// The names of secrets that have no part long enough to be masked.
+  func shortSecrets(of definition: JobDefinition) -> [String] {
+    Set(secrets(of: definition).filter { Redaction.lines(of: $0.value).isEmpty }.map { $0.name.escaped }).sorted()
+  }
+
+  private func secrets(of definition: JobDefinition) -> [(name: String, value: String)] {
+    ([environment.inherited, definition.environment] + definition.steps.map(\.environment)).flatMap { variables in
+      secretNames.secrets(in: variables).map { (name: $0.key, value: $0.value) }
+    }
+  }
 }

@@ -24,9 +24,17 @@ final class Mosquitto {
   private(set) var errors: [String] = []
   private let handle: OpaquePointer
   private let options: SessionOptions
+  private let files: TLSFiles?
+  private let handshake = Handshake()
+  /// Why the broker's certificate is not accepted.
+  private var problem: String?
+  private var isAccepted = false
+  /// The broker has something to say before CONNECT is sent.
+  private(set) var hasFirstWord = false
   private var nextIsRedelivery = false
 
   init(_ options: SessionOptions) throws(MQTTError) {
+    files = if let tls = options.tls { try TLSFiles(tls) } else { nil }
     _ = Mosquitto.library
     guard let handle = mosquitto_new(options.clientID, options.start == .clean, nil) else {
       throw .usage("client id '\(options.clientID)' is not taken by libmosquitto: \(String(cString: strerror(errno)))")
@@ -52,6 +60,11 @@ final class Mosquitto {
   /// Opens the connection and queues CONNECT. Blocks while the name is looked up and TCP connects.
   func connect() throws(MQTTError) {
     errors = []
+    problem = nil
+    isAccepted = false
+    hasFirstWord = false
+    handshake.begin()
+    let start = ContinuousClock.now
     inbox = []
     let code: Int32
     if options.version == .v5 {
@@ -63,8 +76,21 @@ final class Mosquitto {
     }
     let error = errno
     guard code == MOSQ_ERR_SUCCESS.code else { throw self.error(code, errno: error) }
+    if let connection = mosquitto_ssl_get(handle) {
+      handshake.watch(connection)
+      listenForAlert(atMost: ContinuousClock.now - start)
+    }
     // A peer that vanished is noticed half a keep-alive after the PINGREQ that it did not confirm (tcp(7)).
     setSocketOption(TCP_USER_TIMEOUT, Int32(options.keepAlive) * 500)
+  }
+
+  /// In TLS 1.3 the broker looks at the client's certificate when the client is done (RFC 8446, section 2). If it breaks
+  /// off, what is written then is answered by a reset, and its alert may be lost: so it has the first word, for as long as
+  /// the handshake took. A broker that agrees has one, too: a session ticket.
+  private func listenForAlert(atMost limit: Duration) {
+    var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+    let milliseconds = min(max(limit / .milliseconds(1), 5), 1000)
+    hasFirstWord = poll(&entry, 1, Int32(milliseconds)) > 0
   }
 
   var socket: Int32 { mosquitto_socket(handle) }
@@ -132,22 +158,49 @@ final class Mosquitto {
   /// What a code of the library means for the session.
   func error(_ code: Int32, errno error: Int32 = 0) -> MQTTError {
     let broker = "\(options.host):\(options.port)"
+    if let tls = options.tls, let refusal = handshake.refusal(files?.certificate, tls.certificateFile) {
+      return .tls("TLS with \(broker): \(refusal)")
+    }
     switch code {
     case MOSQ_ERR_TLS.code:
-      let reason = errors.isEmpty ? "TLS handshake failed" : errors.joined(separator: "; ")
-      let isFinal = errors.contains { $0.contains("certificate") || $0.contains("alert") || $0.contains("host") }
-      return isFinal ? .tls("TLS with \(broker): \(reason)") : .unreachable("TLS with \(broker): \(reason)")
+      if let problem {
+        let certificate = CertificateProbe.certificate(of: options.host, options.port)
+        return .tls("TLS with \(broker): \(problem)\(certificate.map { "; it is \($0.facts)" } ?? "")")
+      }
+      let reason = errors.isEmpty ? "the handshake failed" : errors.joined(separator: "; ")
+      // What is no TLS at all looks like a record of some other version.
+      guard !reason.contains("wrong version number"), !reason.contains("packet length too long") else {
+        return .tls("TLS with \(broker): it does not speak TLS on this port; give the port of TLS, or mqtt://")
+      }
+      return .unreachable("TLS with \(broker): \(reason)")
+    case MOSQ_ERR_ERRNO.code where error == EPROTO && !isAccepted:
+      return .unreachable(
+        "TLS with \(broker): the broker broke off after the handshake; it may not accept this client's certificate")
     case MOSQ_ERR_ERRNO.code:
       return .unreachable("broker \(broker): \(String(cString: strerror(error)))")
     case MOSQ_ERR_EAI.code:
       return .unreachable("broker \(broker): the host name cannot be resolved")
     case MOSQ_ERR_CONN_LOST.code:
-      return .unreachable("broker \(broker) closed the connection")
+      let advice = options.tls == nil && !isAccepted ? "; if it speaks TLS on this port, use mqtts://" : ""
+      return .unreachable("broker \(broker) closed the connection\(advice)")
     case MOSQ_ERR_KEEPALIVE.code:
       return .unreachable("broker \(broker) does not answer pings")
     default:
       return .unreachable("broker \(broker): \(String(cString: mosquitto_strerror(code)))")
     }
+  }
+
+  /// Why the broker's certificate is not accepted, when the library logs `text`; `nil` if that is about something else.
+  /// Later its connection is gone.
+  private func certificateProblem(_ text: String) -> String? {
+    guard let tls = options.tls else { return nil }
+    if text.contains("host name") {
+      return "the broker's certificate is not for the host name '\(options.host)'"
+    }
+    guard text.contains("certificate verify failed") else { return nil }
+    let reason = mosquitto_ssl_get(handle).flatMap(OpenSSL.verificationProblem).map { ": \($0)" } ?? ""
+    return
+      "the broker's certificate is not accepted\(reason); trusted is \(tls.caFile ?? "what the system trusts")"
   }
 
   // MARK: Set-up
@@ -178,7 +231,8 @@ final class Mosquitto {
     if tls.caFile == nil {
       mosquitto_int_option(handle, MOSQ_OPT_TLS_USE_OS_CERTS, 1)
     }
-    let code = mosquitto_tls_set(handle, tls.caFile, nil, tls.certificateFile, tls.keyFile, nil)
+    // The library is never to ask a terminal for a passphrase.
+    let code = mosquitto_tls_set(handle, tls.caFile, nil, tls.certificateFile, tls.keyFile) { _, _, _, _ in -1 }
     guard code == MOSQ_ERR_SUCCESS.code || (code == MOSQ_ERR_INVAL.code && tls.caFile == nil) else {
       let files = [tls.caFile, tls.certificateFile, tls.keyFile].compactMap { $0 }.joined(separator: ", ")
       throw .tls("TLS cannot be set up with \(files): check that the files exist, are readable, and are PEM")
@@ -194,6 +248,7 @@ final class Mosquitto {
 
   private func setCallbacks() {
     mosquitto_connect_v5_callback_set(handle) { _, context, code, flags, _ in
+      owner(context).isAccepted = code == 0
       owner(context).inbox.append(
         .connected(ReasonCode(rawValue: UInt8(clamping: code)), sessionPresent: flags & 1 == 1))
     }
@@ -239,21 +294,9 @@ final class Mosquitto {
         nextIsRedelivery = text[range.upperBound...].hasPrefix("1")
       }
     } else if level == MOSQ_LOG_ERR {
-      errors = errors.suffix(3) + [text] + (text.contains("certificate verify failed") ? [verification] : [])
+      problem = problem ?? certificateProblem(text)
+      errors = errors.suffix(3) + [text]
     }
-  }
-
-  /// Why OpenSSL does not accept the broker's certificate. The library knows and does not tell; it has OpenSSL loaded, so
-  /// that is asked by name and not linked (SSL_get_verify_result(3)).
-  private var verification: String {
-    typealias Result = @convention(c) (UnsafeRawPointer) -> Int
-    typealias Text = @convention(c) (Int) -> UnsafePointer<CChar>
-    guard let connection = mosquitto_ssl_get(handle), let result = dlsym(nil, "SSL_get_verify_result"),
-      let text = dlsym(nil, "X509_verify_cert_error_string")
-    else { return "the broker's certificate is not accepted" }
-    let code = unsafeBitCast(result, to: Result.self)(connection)
-    return "the broker's certificate is not accepted: "
-      + String(cString: unsafeBitCast(text, to: Text.self)(code))
   }
 }
 

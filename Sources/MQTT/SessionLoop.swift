@@ -188,7 +188,8 @@ final class SessionLoop {
       state = .connecting
       connection += 1
       try client.connect()
-      step(client.write())
+      if client.hasFirstWord { step(client.read()) }
+      if isOpen { step(client.write()) }
     } catch {
       connectionEnded(error)
     }

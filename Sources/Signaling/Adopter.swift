@@ -28,6 +28,9 @@ struct Adopter: Sendable {
     do {
       try await empty(member)
       try adoption.complete()
+      var entry = AuditEntry(.adopted)
+      entry.from = member.worker
+      ledger.audit.note(entry, logger)
       logger.notice("took over what was queued for worker \(member.worker), which is gone")
     } catch {
       logger.notice("the session of worker \(member.worker) is left as it is: \(error)")

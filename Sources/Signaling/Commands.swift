@@ -48,11 +48,11 @@ final class Commands: Sendable {
       return nil
     }
     if let canceled {
-      cancels.yield(Cancellation(canceled))
+      cancels.yield(Cancellation(canceled, by: message.topic))
       return nil
     }
     do {
-      return answer(try obey(WorkerCommand(payload: message.payload)), to: message)
+      return answer(try obey(WorkerCommand(payload: message.payload), from: message.topic), to: message)
     } catch {
       logger.warning("refused a command on '\(message.topic)': \(error)")
       return answer(CommandAnswer(.refused, to: nil, of: worker, error: error.description), to: message)
@@ -61,7 +61,7 @@ final class Commands: Sendable {
 
   private var worker: WorkerID { presence.settings.worker.id }
 
-  private func obey(_ command: WorkerCommand) -> CommandAnswer {
+  private func obey(_ command: WorkerCommand, from topic: String) -> CommandAnswer {
     let status = presence.status
     var answer = CommandAnswer(.done, to: command.word, of: worker)
     answer.state = status.state
@@ -72,7 +72,7 @@ final class Commands: Sendable {
     case .configReload: answer.outcome = depart(.reload, status)
     case .drain: answer.outcome = depart(.drained, status)
     case .cancel(let id):
-      cancels.yield(Cancellation(id))
+      cancels.yield(Cancellation(id, by: topic))
       if presence.job?.id != id {
         answer.outcome = .refused
         answer.error = "worker \(worker) does not have the job \(id)"

@@ -35,11 +35,13 @@ struct Handover: Sendable {
     let id = arrival.request.id
     if try ledger.isHeld(id) {
       if try !ledger.isHeld(id, for: arrival.envelope.requestId) {
+        ledger.audit.note(AuditEntry(.duplicate, id: id, of: arrival.envelope), logger)
         control.publish(JobEvent(event: .duplicate, id: id, workerId: ledger.worker.id.text))
       }
       return .settled(nil)
     }
     guard try await seat() == .free else { return .kept }
+    try ledger.audit.record(AuditEntry(.putDown, id: id, of: arrival.envelope))
     try room.put(arrival.envelope, id)
     logger.debug("put down for an idle worker", metadata: ["job": "\(id)"])
     Checkpoint.ticketWritten.reached()
@@ -49,6 +51,10 @@ struct Handover: Sendable {
   /// Tells the sender why its request is not run.
   func reject(_ delivery: Delivery, _ reason: InvalidJob) async {
     logger.warning("rejected a request on '\(delivery.message.topic)': \(reason)")
+    var entry = AuditEntry(.rejected, id: reason.id)
+    (entry.topic, entry.error) = (delivery.message.topic, reason.description)
+    entry.requestDigest = digestText(of: delivery.message.payload)
+    ledger.audit.note(entry, logger)
     let properties = delivery.message.properties
     let envelope = Envelope(
       payload: "", topic: delivery.message.topic, requestId: RequestID(""), responseTopic: properties.responseTopic,

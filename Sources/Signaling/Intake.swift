@@ -91,7 +91,7 @@ actor Intake {
       return await delivery.acknowledge()
     }
     switch mode {
-    case .offering where ledger.directory.isHalted: await halt()
+    case .offering where ledger.killSwitch.isOn(logger): await halt()
     case .offering where offered == nil: await offer(delivery)
     // One read can bring two messages, from a broker that ignores Receive Maximum or over TLS. Their PUBACKs leave
     // together, so the second must be safe before the first is acknowledged.
@@ -208,7 +208,7 @@ actor Intake {
     session?.drop()
     session = nil
     control.presence.lookForKillSwitch()
-    await ledger.waitWhileHalted(logger) { await self.mode == .offering }
+    await ledger.killSwitch.waitWhileOn(logger) { await self.mode == .offering }
     control.presence.lookForKillSwitch()
     do {
       try open()

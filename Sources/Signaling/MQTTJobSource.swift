@@ -50,7 +50,7 @@ public final class MQTTJobSource: JobSource {
   /// ``MQTTError/clientIDInUse(_:)`` when another connection has the id.
   public func open() async throws {
     guard try await reachBroker() else { return }
-    await ledger.waitWhileHalted(logger) { [self] in !isLeaving }
+    await ledger.killSwitch.waitWhileOn(logger) { [self] in !isLeaving }
     control.presence.lookForKillSwitch()
     guard !isLeaving else {
       sender.yield(.stopped)
@@ -133,7 +133,7 @@ public final class MQTTJobSource: JobSource {
       switch signal {
       case .offer(.look):
         control.presence.lookForKillSwitch()
-        guard !ledger.directory.isHalted else { continue }
+        guard !ledger.killSwitch.isOn(logger) else { continue }
         try await adopter.adoptDeparted(broker: membership.broker)
         return .look
       case .offer(let offer): return offer
@@ -155,7 +155,7 @@ public final class MQTTJobSource: JobSource {
   }
 
   /// Whether this process is to end when it has no job, whatever else would come after: a signal or a command said so.
-  public var isLeaving: Bool { stop.level > .none || departing.withLock { $0 } != nil }
+  public var isLeaving: Bool { stop.isShutdown || departing.withLock { $0 } != nil }
 
   /// What is asked for on the topics for that.
   public var cancellations: AsyncStream<Cancellation> { control.commands.cancellations }
@@ -187,7 +187,7 @@ public final class MQTTJobSource: JobSource {
   /// nothing.
   public func close(before next: NextLife) async {
     await intake.close()
-    let leaves = stop.level > .none || departing.withLock { $0 } == .drained
+    let leaves = stop.isShutdown || departing.withLock { $0 } == .drained
     do {
       try membership.end(leaves ? .left : .away)
     } catch {

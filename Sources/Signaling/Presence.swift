@@ -76,7 +76,8 @@ public final class Presence: Sendable {
 
   private struct State {
     var place: JobPlace?
-    var isHalted = false
+    /// The kill switch's reason, while it is there.
+    var haltReason: String?
     var isConnected = false
     var connectedAt = ContinuousClock.now
     var ends = false
@@ -145,8 +146,8 @@ public final class Presence: Sendable {
   /// KILLSWITCH may have come or gone.
   func lookForKillSwitch() {
     queue.async { [self] in
-      let isHalted = directory.isHalted
-      state.withLock { $0.isHalted = isHalted }
+      let reason = directory.haltReason
+      state.withLock { $0.haltReason = reason }
       tellChange()
     }
   }
@@ -196,10 +197,10 @@ public final class Presence: Sendable {
 
   private func measure() {
     let vitals = Vitals.measured(jobs: directory.path, workspaces: workspaces)
-    let isHalted = directory.isHalted
+    let reason = directory.haltReason
     state.withLock { state in
       state.vitals = vitals
-      state.isHalted = isHalted
+      state.haltReason = reason
     }
   }
 
@@ -239,9 +240,10 @@ public final class Presence: Sendable {
   }
 
   private func status(_ state: inout State) -> WorkerStatus {
-    let now: WorkerStatus.State = state.place != nil ? .busy : state.isHalted ? .halted : .idle
+    let now: WorkerStatus.State = state.place != nil ? .busy : state.haltReason != nil ? .halted : .idle
     if state.since.state != now { state.since = (now, .now) }
     var status = settings.status(now)
+    if now == .halted { status.reason = state.haltReason }
     status.since = state.since.time.description
     status.time = Timestamp.now.description
     status.heartbeat = settings.heartbeat / .seconds(1)

@@ -17,11 +17,15 @@ struct Lives {
     done = environment[Lives.counter].flatMap { Int($0) } ?? 0
   }
 
+  /// Whether this process had a life before this one.
+  static var isLater: Bool { getenv(counter) != nil }
+
   /// Whether there is to be one more after this one.
   var hasNext: Bool { wanted == 0 || done + 1 < wanted }
 
   /// Starts the next life, and does not return. Throws when the program cannot be started.
   func startNext() throws {
+    holdStopSignals()
     Secrets.restore(environment)
     setenv(Lives.counter, "\(done + 1)", 1)
     let arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) } + [nil]

@@ -18,7 +18,6 @@ struct MQTTRun {
   private let lives: Lives
 
   init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
-    self.setup = setup
     filter = try work.filter(environment)
     topics = Topics(results: try resultsTopicName(work.resultsTopic, environment))
     lives = Lives(wanted: try work.jobCount(environment), environment)
@@ -35,6 +34,9 @@ struct MQTTRun {
       intake.sessionExpiry = UInt32(clamping: expiry.components.seconds)
     }
     self.intake = intake
+    var setup = setup
+    setup.settings.ownSecrets = [intake.credentials?.password].compactMap(\.self)
+    self.setup = setup
 
     var control = try broker.session("\(setup.identity.id.text)-control", environment)
     control.sessionExpiry = 300
@@ -72,9 +74,17 @@ struct MQTTRun {
     do {
       try await source.open()
       let outcome = try await worker.run()
-      guard lives.hasNext, outcome.hadJob else { return await source.close() }
+      guard lives.hasNext, outcome.hadJob else {
+        await source.close()
+        if source.isLeaving { ledger.audit.note(AuditEntry(.left), setup.logger) }
+        return
+      }
       await source.close(before: .thisProcess)
-      if !source.isLeaving { try lives.startNext() }
+      if source.isLeaving {
+        ledger.audit.note(AuditEntry(.left), setup.logger)
+      } else {
+        try lives.startNext()
+      }
     } catch {
       await source.close()
       throw error

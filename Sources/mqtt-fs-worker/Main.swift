@@ -1,19 +1,26 @@
 import ArgumentParser
+import Dispatch
 import Glibc
 import JobWorker
 
 /// The program: a guardian of steps when it is started as one, else the command line.
 @main
 struct Main {
-  static func main() async {
+  static func main() {
     if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "guardian" {
       Guardian.main(marker: CommandLine.arguments[2])
     }
-    // Here, on the first thread, before there are others: they inherit what is blocked (pthread_sigmask(3)).
-    blockStopSignals()
+    // Here, before Dispatch has this thread wait with no signal blocked: see the function.
+    if Lives.isLater { leaveAtOnceOnStopSignals() }
+    Task { await runToTheEnd() }
+    dispatchMain()
+  }
+
+  private static func runToTheEnd() async -> Never {
     let command = parse()
     do {
       try await run(command)
+      exit(0)
     } catch  where RootCommand.exitCode(for: error) != .failure {
       // Help, and settings that the parser itself could not judge.
       RootCommand.exit(withError: error)

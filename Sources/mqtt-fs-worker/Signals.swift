@@ -6,21 +6,27 @@ import UnixSignals
 /// What asks a worker to stop.
 private let stopSignals = [SIGTERM, SIGINT]
 
-/// Holds TERM and INT back until somebody listens for them: a worker that is told to stop while it starts stops in order,
-/// too. Steps start with nothing blocked.
-func blockStopSignals() {
+/// Has TERM and INT end the process at once and well, while it holds nothing: until somebody listens for them.
+///
+/// They cannot be held back until then: Dispatch has the first thread wait with no signal blocked (sigsuspend(2)), and
+/// there what nobody listens for kills. Held back from an earlier life, they are let go here.
+func leaveAtOnceOnStopSignals() {
+  for stop in stopSignals { signal(stop) { _ in _exit(0) } }
+  setStopSignals(SIG_UNBLOCK)
+}
+
+/// Holds TERM and INT back over an execve(2), which keeps what is blocked and pending, but no handler.
+func holdStopSignals() {
+  setStopSignals(SIG_BLOCK)
+  // Those that other threads would take end the process, as it holds nothing any more.
+  for stop in stopSignals { signal(stop) { _ in _exit(0) } }
+}
+
+private func setStopSignals(_ change: Int32) {
   var signals = sigset_t()
   sigemptyset(&signals)
   for signal in stopSignals { sigaddset(&signals, signal) }
-  pthread_sigmask(SIG_BLOCK, &signals, nil)
-}
-
-/// Has TERM and INT end a command that holds nothing which needs an end in order.
-func exitOnStopSignals() async {
-  let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-  Task {
-    for await signal in signals { exit(signal == .sigint ? 128 + SIGINT : 128 + SIGTERM) }
-  }
+  pthread_sigmask(change, &signals, nil)
 }
 
 extension StopRequest {
@@ -29,7 +35,7 @@ extension StopRequest {
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
     Task {
       for await signal in signals {
-        let level: StopLevel = self.level == .none ? .terminate : .kill
+        let level: StopLevel = isShutdown ? .kill : .terminate
         logger.notice("\(signal): \(level == .kill ? "ending at once" : "stopping")")
         raise(level, reason: .shutdown)
       }

@@ -24,7 +24,7 @@ struct StderrLog: LogHandler {
     let line = LogLine(
       time: Timestamp.now.description, level: event.level.rawValue, message: event.message.description,
       fields: all.mapValues(\.description))
-    let bytes = Array("\(line.text(format))\n".utf8)
+    let bytes = Array("\(ProgressLine.erasure)\(line.text(format))\n".utf8)
     _ = write(STDERR_FILENO, bytes, bytes.count)
   }
 }

@@ -39,6 +39,7 @@ struct Work: AsyncParsableCommand {
     if dryRun {
       try await DryRun(payload: FilePath(payload ?? "./test-payload.json"), setup: setup).run()
     } else {
+      leaveAtOnceOnStopSignals()
       guard payload == nil else { throw ValidationError("--payload is for --dry-run only") }
       let run = try MQTTRun(broker, work, setup, environment)
       Secrets.wipe()

@@ -78,6 +78,12 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "A variable whose value is masked as *** in logs and results; may be repeated. (JOB_REDACT, separated by commas)",
+      valueName: "name"))
+  var redact: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
       "Exit after this long without a job. (WORKER_IDLE_TIMEOUT; default: never)", valueName: "duration"))
   var idleTimeout: Timespan?
 
@@ -95,8 +101,16 @@ extension WorkOptions {
     settings.grace = try (grace ?? environment.value("JOB_GRACE"))?.duration ?? settings.grace
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
+    settings.secretNames = SecretNames(redact + (environment["JOB_REDACT"]?.split(separator: ",").map(trimmed) ?? []))
     settings.guardian = "/proc/self/exe"
+    if ProgressLine.isWanted { settings.onProgress = showProgress }
     return settings
+  }
+
+  @Sendable private func showProgress(_ progress: JobProgress?) {
+    guard let progress else { return ProgressLine.clear() }
+    let doing = progress.phase == .stage ? "staging \(progress.id)" : "bringing back files of \(progress.id)"
+    ProgressLine.show(ProgressLine.text(doing, progress.copy))
   }
 
   func folders(_ environment: Environment) throws -> (jobs: FilePath, workspaces: FilePath) {
@@ -171,4 +185,8 @@ func resultsTopicName(_ flag: String?, _ environment: Environment) throws -> Str
       "results topic '\(topic)' cannot be published to: it has no '+' or '#', as in 'jobs/results'")
   }
   return topic
+}
+
+private func trimmed(_ text: Substring) -> String {
+  String(text.filter { !$0.isWhitespace })
 }

@@ -10,7 +10,7 @@ struct WorkerSetup {
   let identity: WorkerIdentity
   let jobs: FilePath
   let workspaces: FilePath
-  let settings: WorkerSettings
+  var settings: WorkerSettings
   let lease: Duration
   let logger: Logger
 

@@ -27,7 +27,6 @@ struct Workers: AsyncParsableCommand {
   var wait: Timespan?
 
   func run() async throws {
-    await exitOnStopSignals()
     let environment = Environment.current
     let patience = wait?.duration ?? .seconds(2)
     try await broker.withClient("workers", environment, logger: try log.logger(environment)) { client in

@@ -103,7 +103,7 @@ import Testing
 
 extension Scene {
   /// A worker whose subscription to commands is taken, too.
-  fileprivate func workerThatHearsCommands(_ arguments: [String] = []) async throws -> WorkerProcess {
+  func workerThatHearsCommands(_ arguments: [String] = []) async throws -> WorkerProcess {
     let worker = try worker("worker-01", on: "jobs/pending", arguments)
     try await worker.listens()
     try await broker.logged("Sending SUBACK to worker-01-control\n", times: 4)

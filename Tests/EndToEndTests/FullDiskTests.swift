@@ -27,6 +27,7 @@ struct FullDiskTests {
         #expect(scene.log("job").utf8.count == Int(kept))
         #expect(scene.results() == ["step_0.log", "step_1.log", "result.json"])
         #expect(try await results.message().json["status"] == "failed")
+        #expect(scene.audit().map(\.event) == ["claimed", "started", "step", "step", "completed", "published"])
         #expect(scene.claims.isEmpty)
       }
     }

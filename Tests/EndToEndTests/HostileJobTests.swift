@@ -48,6 +48,69 @@ import Testing
     }
   }
 
+  /// Nothing of a job may lie where it took its results/ to.
+  @Test func resultsThatAJobMovesAwayAreMadeAgain() async throws {
+    try await Scene.play { scene in
+      let outside = scene.files.appending("outside")
+      try scene.write("mine", outside.appending("file"))
+      try scene.job(
+        "job",
+        steps: [
+          "echo made > made.txt; mv \"$JOB_RESULTS_DIR\" \"$OUTSIDE/moved\"; ln -s \"$OUTSIDE\" \"$JOB_RESULTS_DIR\"",
+          "echo second",
+        ])
+      let result = try await scene.outcome(environment: ["OUTSIDE": outside.string])
+      #expect(result["status"] == "success")
+      #expect(scene.results() == ["step_0.log", "step_1.log", "made.txt", "result.json"])
+      #expect(scene.listing(outside) == ["file", "moved/", "moved/.result.json.reserved", "moved/step_0.log"])
+    }
+  }
+
+  @Test func whatAJobPutsInThePlaceOfTheResultGivesWay() async throws {
+    try await Scene.play { scene in
+      let victim = scene.files.appending("victim")
+      try scene.write("mine", victim)
+      try scene.job(
+        "job",
+        steps: [
+          "mkdir -p \"$JOB_RESULTS_DIR/result.json/x\" \"$JOB_RESULTS_DIR/step_1.log/x\"",
+          "ln -f \"$VICTIM\" \"$JOB_RESULTS_DIR/.result.json.reserved\"; chmod 0 \"$JOB_RESULTS_DIR\" .",
+        ])
+      let result = try await scene.outcome(environment: ["VICTIM": victim.string])
+      #expect(result["status"] == "success")
+      #expect(result["skipped"].elements.map { $0["path"] } == ["results/result.json"])
+      #expect(scene.results() == ["step_0.log", "step_1.log", "result.json"])
+      #expect(try String(contentsOfFile: victim.string, encoding: .utf8) == "mine")
+    }
+  }
+
+  @Test func jobWhoseFolderIsRemovedIsAnErrorThatIsPublished() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: ["rm -rf \"${JOB_RESULTS_DIR%/results}\"", "echo never"])
+      let results = try await scene.results()
+      let worker = try scene.worker()
+      try await worker.listens()
+      try await scene.send("job")
+      let message = try await results.message().json
+      #expect(try await worker.end() == .code(0))
+      #expect(message["status"] == "error")
+      #expect(message["error"].text.contains("\(scene.jobs)/job"))
+      #expect(message["manifestFile"] == .null)
+      #expect(scene.claims.isEmpty && scene.workspacesLeft.isEmpty)
+    }
+  }
+
+  @Test func logThatAStepCutsIsSaidToBeCut() async throws {
+    try await Scene.play { scene in
+      let log = "\"$JOB_RESULTS_DIR/step_0.log\""
+      try scene.job("job", steps: [.string("echo 12345; until test -s \(log); do sleep 0.01; done; : > \(log)")])
+      let result = try await scene.outcome()
+      #expect(result["status"] == "success")
+      #expect(result["steps"][0]["logError"] == "step_0.log: it was cut to 0 bytes while the step ran")
+      #expect(result["steps"][0]["logBytes"] == 0)
+    }
+  }
+
   @Test func workspaceThatAJobRemovesCostsNoLog() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["echo before; rm -rf \"$JOB_WORKSPACE\"; echo after"], ["input.txt": ""])

@@ -39,6 +39,23 @@ import Testing
     }
   }
 
+  @Test func cancelationEndsAJobAndNotTheLivesAfterIt() async throws {
+    try await Scene.play { scene in
+      try scene.job("canceled", steps: ["echo ready; sleep 600"])
+      try scene.job("next", steps: ["echo $PPID"])
+      let results = try await scene.results()
+      let worker = try await scene.workerThatHearsCommands(["--jobs", "2"])
+      try await scene.send("canceled")
+      try await eventually("the step") { scene.log("canceled") == "ready\n" }
+      try await scene.send("next")
+      try await scene.broker.publish("jobs/cancel/canceled", "")
+      #expect(try await worker.end() == .code(0))
+      try await results.messages(2)
+      #expect(results.messages.map { $0.json["status"] } == ["canceled", "success"])
+      #expect(scene.log("next") == "\(worker.pid)\n")
+    }
+  }
+
   /// Standing between two lives, the process is told to stop: the signal is not lost.
   @Test func signalToStopReachesEveryLife() async throws {
     try await Scene.play { scene in

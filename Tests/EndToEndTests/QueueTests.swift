@@ -74,7 +74,7 @@ import Testing
       for id in ids { try await scene.send(id) }
       try await results.messages(8)
       #expect(Set(results.messages.map { $0.json["id"].string! }) == Set(ids))
-      try await loop.current.listens()
+      try await scene.listens(loop)
       #expect(try await loop.stop() == .code(0))
       #expect(loop.ends.allSatisfy { $0 == .code(0) })
     }

@@ -14,7 +14,7 @@ import Testing
       // One at a time, so that the other worker is idle: the broker deals at least one of them to the busy one.
       for id in ids {
         try await scene.send(id)
-        try await scene.awaitResult(id, within: .seconds(10))
+        try await scene.awaitResult(id, within: .seconds(15))
         try await eventually("the end of its claim") { scene.claims == ["held.1.json"] }
         for loop in loops { try await scene.listens(loop) }
       }

@@ -139,6 +139,22 @@ import Testing
     #expect(error?.description == "cannot copy (create) 'file': File exists")
   }
 
+  @Test func canceledCopyEndsSoonAndSaysSo() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir source stage && cd source && seq 1000 | split -l 1 -a 4 - f-")
+    let asked = Atomic<Int>(0)
+    let failure = #expect(throws: FileTreeError.self) {
+      try scratch.open("source") { source in
+        try scratch.open("stage") {
+          _ = try FileTree.copy(
+            source, to: $0, isCanceled: { asked.add(1, ordering: .relaxed).newValue > 20 })
+        }
+      }
+    }
+    #expect(failure?.errno == .canceled)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch["stage"]).count < 100)
+  }
+
   @Test func progressEndsWithEverything() throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir source stage && head -c 1000 /dev/zero > source/file")

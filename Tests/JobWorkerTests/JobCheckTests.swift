@@ -44,6 +44,17 @@ struct JobCheckTests {
     #expect(check.errors.first?.hasPrefix(#"the folder's name is the job's id: "-job" is not a job id"#) == true)
   }
 
+  @Test func linkThatAWorkerWouldRefuseIsToldSo() throws {
+    let fixture = try StepFixture()
+    let link = fixture.directory.appending("job")
+    #expect(symlink("/usr", link.string) == 0)
+    #expect(JobCheck(link).errors.first?.contains("is a symbolic link to /usr, outside of the jobs folder") == true)
+  }
+
+  @Test func rootOfTheFileSystemIsNoJob() {
+    #expect(JobCheck("/").errors.first?.hasPrefix("/ is the root of the file system") == true)
+  }
+
   @Test func folderThatIsNotThereIsToldSo() {
     #expect(JobCheck("/nowhere/job").errors == ["/nowhere/job does not exist"])
   }

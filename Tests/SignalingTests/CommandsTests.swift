@@ -96,7 +96,7 @@ import Testing
       let refusal = try #require(commands.obey(message(payload)))
       #expect(refusal.json["outcome"] == "refused")
       #expect(refusal.json["error"].string?.isEmpty == false)
-      #expect(refusal.json["command"] == nil)
+      #expect(refusal.json["command"] == .null)
     }
   }
 

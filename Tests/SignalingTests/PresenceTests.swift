@@ -68,7 +68,7 @@ import Testing
         presence.connected()
         try await broker.publish("workers/worker-01/status", "end")
         try await bus.message { $0.text == "end" }
-        #expect(bus.messages.dropLast().map { $0.json["reason"] } == [nil, "away"])
+        #expect(bus.messages.dropLast().map { $0.json["reason"] } == [.null, "away"])
       }
     }
   }

@@ -1,6 +1,8 @@
 public import Foundation
 
 /// A JSON value that tests can walk and compare: `json["steps"][0]["exitCode"] == 3`. What is not there is `null`.
+///
+/// `nil` is no JSON value: where one is optional, it would not be seen which of the two is meant.
 public enum JSON: Equatable, Sendable {
   case null
   case bool(Bool)
@@ -89,8 +91,7 @@ extension JSON: Codable {
 }
 
 extension JSON: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral,
-  ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByArrayLiteral,
-  ExpressibleByDictionaryLiteral
+  ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
   /// A string.
   public init(stringLiteral value: String) { self = .string(value) }
@@ -100,8 +101,6 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, Ex
   public init(floatLiteral value: Double) { self = .number(value) }
   /// A truth value.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
-  /// `null`.
-  public init(nilLiteral: ()) { self = .null }
   /// An array.
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
   /// An object.

@@ -98,6 +98,14 @@ extension Scene {
   /// The names of the members' files.
   public var members: [String] { names(jobs.appending(".worker/members")) }
 
+  /// The lines of a worker's audit log; what is no JSON is a string.
+  public func audit(of worker: String = "worker-01", in jobs: FilePath? = nil) -> [JSON] {
+    let text = data((jobs ?? self.jobs).appending(".worker/audit/\(worker).jsonl")) ?? Data()
+    return text.split(separator: UInt8(ascii: "\n")).map { line in
+      (try? JSON(line)) ?? .string(String(decoding: line, as: UTF8.self))
+    }
+  }
+
   /// The workspaces, and the locks beside them.
   public var workspacesLeft: [String] {
     listing(workspaces).filter { $0 != ".worker/" && (!$0.hasPrefix(".worker/") || $0.hasSuffix(".lock")) }.sorted()

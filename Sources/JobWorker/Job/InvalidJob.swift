@@ -21,11 +21,14 @@ extension String {
   var quoted: String { "\"\(escaped)\"" }
 
   /// Foreign text that may go to a terminal: at most 64 characters of it, with everything that does not print escaped.
-  package var escaped: String {
+  package var escaped: String { escaped(upTo: 64) }
+
+  /// The same, clipped elsewhere.
+  func escaped(upTo limit: Int) -> String {
     var result = ""
     for (count, scalar) in unicodeScalars.enumerated() {
       switch scalar {
-      case _ where count == 64: return result + "…"
+      case _ where count == limit: return result + "…"
       case "\"": result += "\\\""
       case "\\": result += "\\\\"
       case "\n": result += "\\n"

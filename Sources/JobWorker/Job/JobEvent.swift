@@ -6,6 +6,8 @@ public struct JobEvent: Encodable, Sendable, Equatable {
     case accepted
     /// Its files are staged, and its steps begin.
     case started
+    /// Its files are being copied, for longer than a second: how far that is. At most once a second.
+    case progress
     /// A step ended.
     case step
     /// Its result is in place.
@@ -38,6 +40,12 @@ public struct JobEvent: Encodable, Sendable, Equatable {
   public var durationMs: Int?
   /// What went wrong, as a sentence.
   public var error: String?
+  /// What is being copied, `stage` or `sync`; of ``Kind/progress`` only.
+  public var phase: String?
+  /// Files copied so far.
+  public var files: Int?
+  /// Bytes copied so far.
+  public var bytes: Int64?
 
   /// An event of a job.
   public init(

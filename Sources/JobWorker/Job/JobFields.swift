@@ -153,6 +153,7 @@ extension JobFields {
   private func faultOfVariable(_ name: String) -> String? {
     if name.isEmpty { return "is empty" }
     if name.utf8.contains(UInt8(ascii: "=")) { return "holds a \"=\"" }
+    if let first = name.utf8.first, (0x30...0x39).contains(first) { return "begins with a digit" }
     return name.utf8.contains(0) ? "holds a NUL" : nil
   }
 }

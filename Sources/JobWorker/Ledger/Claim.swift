@@ -34,6 +34,7 @@ public final class Claim: Sendable {
   /// What its file says.
   public let record: ClaimRecord
   let path: FilePath
+  private let digest: String
   private let file: FileDescriptor
   private let keeper: LeaseKeeper
   private let watch: Watch
@@ -43,6 +44,7 @@ public final class Claim: Sendable {
     self.record = record
     self.path = path
     self.file = file
+    digest = record.envelope.digest
     let watch = Watch()
     self.watch = watch
     keeper = lease.keeping(file) { watch.body.withLock { $0 }?() }
@@ -55,6 +57,16 @@ public final class Claim: Sendable {
   /// Calls `body` after each touch.
   func afterEachTouch(_ body: @escaping @Sendable () -> Void) {
     watch.body.withLock { $0 = body }
+  }
+
+  /// What happens now to its job, for the audit log.
+  func entry(_ event: AuditEntry.Event) -> AuditEntry {
+    var entry = AuditEntry(event, id: record.id)
+    entry.attempt = record.attempt
+    entry.topic = record.envelope.topic
+    entry.requestId = record.envelope.requestId.text
+    entry.requestDigest = digest
+    return entry
   }
 
   /// Whether the claim's file is still in its folder.

@@ -12,20 +12,31 @@ public struct JobsDirectory: Sendable {
   }
 
   /// The names at the top of a job folder that are never staged.
-  public static let reserved: Set<String> = [results, previousResults]
+  public static let reserved: Set<String> = [results, previousResults, workerState]
   static let results = "results"
   static let previousResults = "results.previous"
+  static let workerState = ".worker"
   static let definition = "job.json"
   static let result = "result.json"
 
   /// Where a job's definition and sources lie.
   public func folder(of id: JobID) -> FilePath { path.appending(id.text) }
 
-  /// While this file exists no new job is taken.
+  /// While this file exists no new job is taken. Its first line is the reason.
   public var killSwitch: FilePath { path.appending("KILLSWITCH") }
 
-  /// Whether the kill switch is there.
-  public var isHalted: Bool { access(killSwitch.string, F_OK) == 0 }
+  /// Why no job is taken: the first line of the kill switch, at most 200 characters of it, with everything that does not
+  /// print escaped. `nil` when it is not there; one that cannot be read, or says nothing, is there all the same.
+  public var haltReason: String? {
+    var status = stat()
+    // In doubt it is there.
+    guard lstat(killSwitch.string, &status) == 0 || errno != ENOENT else { return nil }
+    let bytes = try? DurableFile.read(killSwitch, limit: 1 << 20)
+    let line = String(decoding: (bytes ?? []).prefix { $0 != UInt8(ascii: "\n") }.prefix(4096), as: UTF8.self)
+    var reason = line.drop(while: \.isWhitespace)
+    while reason.last?.isWhitespace == true { reason.removeLast() }
+    return reason.isEmpty ? "no reason is given" : String(reason).escaped(upTo: 200)
+  }
 
   /// Whether there is anything where the folder of `id` should be. Opening the folder above makes a network file system
   /// forget that a moment ago there was nothing (nfs(5), close-to-open).
@@ -36,10 +47,11 @@ public struct JobsDirectory: Sendable {
   }
 
   /// What workers tell each other.
-  public var state: FilePath { path.appending(".worker") }
+  public var state: FilePath { path.appending(JobsDirectory.workerState) }
 
   var claims: FilePath { state.appending("claims") }
   var members: FilePath { state.appending("members") }
+  var audit: FilePath { state.appending("audit") }
   /// A file a worker, touched to read the volume's clock.
   var clocks: FilePath { state.appending("clocks") }
 
@@ -47,6 +59,8 @@ public struct JobsDirectory: Sendable {
   func waitingRoom(of filter: String) -> FilePath {
     state.appending("waiting").appending(percentEncoded(filter))
   }
+
+  func auditLog(of worker: WorkerID) -> FilePath { audit.appending("\(worker).jsonl") }
 
   static func claimName(_ id: JobID, _ attempt: Int) -> String { "\(id).\(attempt).json" }
 

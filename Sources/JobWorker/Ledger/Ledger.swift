@@ -1,5 +1,5 @@
+private import CLinux
 private import Glibc
-public import Logging
 import SystemPackage
 
 /// Who holds which job, on the volume.
@@ -13,6 +13,10 @@ public struct Ledger: Sendable {
   public let worker: WorkerIdentity
   /// The topic filter that makes this worker's kind; `nil` in a dry run.
   public let filter: String?
+  /// What this worker did and decided.
+  public let audit: AuditLog
+  /// What keeps jobs from being taken.
+  public let killSwitch: KillSwitch
   let lease: Lease
   /// After how long untouched a claim, or a member, counts as dead.
   public var leaseDuration: Duration { lease.duration }
@@ -24,6 +28,8 @@ public struct Ledger: Sendable {
     self.directory = directory
     self.worker = worker
     self.filter = filter
+    audit = AuditLog(directory, worker)
+    killSwitch = KillSwitch(directory, audit)
     var status = stat()
     guard stat(directory.path.string, &status) == 0 else {
       throw VolumeError("opening the jobs folder", directory.path, Errno(rawValue: errno))
@@ -31,7 +37,7 @@ public struct Ledger: Sendable {
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw VolumeError("opening the jobs folder", directory.path, .notDirectory)
     }
-    for folder in [directory.claims, directory.clocks] {
+    for folder in [directory.claims, directory.clocks, directory.audit] {
       try DurableFile.makeFolder(folder)
       guard access(folder.string, W_OK | X_OK) == 0 else {
         throw VolumeError("writing to", folder, Errno(rawValue: errno))
@@ -49,21 +55,14 @@ public struct Ledger: Sendable {
     WaitingRoom(folder: directory.waitingRoom(of: filter), lease: lease)
   }
 
-  /// Returns when no KILLSWITCH is there, or when `isWaiting` says no.
-  public func waitWhileHalted(_ logger: Logger, _ isWaiting: @Sendable () async -> Bool) async {
-    guard directory.isHalted else { return }
-    logger.notice("\(directory.killSwitch) is there: no job is taken until it is removed")
-    while directory.isHalted, await isWaiting() {
-      try? await Task.sleep(for: .milliseconds(250))
-    }
-  }
-
   // MARK: Claims
 
-  /// Claims a job that nobody holds; the claim is on disk when this returns. `nil` when somebody holds it.
+  /// Claims a job that nobody holds; the claim is on disk, and in the audit log, when this returns. `nil` when somebody
+  /// holds it.
   public func claim(_ envelope: Envelope, _ id: JobID) throws(VolumeError) -> Claim? {
-    guard try claimFiles(of: id).isEmpty else { return nil }
-    return try create(id, attempt: 1, envelope)
+    guard try claimFiles(of: id).isEmpty, let claim = try create(id, attempt: 1, envelope) else { return nil }
+    try record(claim, claim.entry(.claimed))
+    return claim
   }
 
   /// Takes a stale claim over as the next attempt; `nil` when another was faster, or the job is done after all.
@@ -73,7 +72,20 @@ public struct Ledger: Sendable {
       try DurableFile.remove(claim.path)
       return nil
     }
+    var entry = claim.entry(.takenOver)
+    entry.from = stale.record?.worker
+    try record(claim, entry)
     return claim
+  }
+
+  /// A claim that is not in the audit log is none.
+  private func record(_ claim: Claim, _ entry: AuditEntry) throws(VolumeError) {
+    do {
+      try audit.record(entry)
+    } catch {
+      _ = try? DurableFile.remove(claim.path)
+      throw error
+    }
   }
 
   private func create(_ id: JobID, attempt: Int, _ envelope: Envelope) throws(VolumeError) -> Claim? {

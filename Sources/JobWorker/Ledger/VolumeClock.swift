@@ -45,5 +45,5 @@ func touch(_ file: FileDescriptor) throws(Errno) {
 private func modificationTime(of file: FileDescriptor) throws(Errno) -> Int64 {
   var status = stat()
   guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: Glibc.errno) }
-  return linux_nanoseconds(status.st_mtim)
+  return withUnsafePointer(to: status.st_mtim) { linux_nanoseconds($0) }
 }

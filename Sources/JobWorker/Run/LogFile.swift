@@ -23,7 +23,10 @@ struct LogFile {
   /// Those of them that no line in the log tells of yet.
   private var untold: Int64 = 0
   private(set) var firstError: Errno?
-  private var isFinished = false
+  /// How long the file was when it was seen to be shorter than what had been written to it: somebody has cut it. What
+  /// comes later stays at its place; the gap reads as NUL.
+  private(set) var cutTo: Int64?
+  private var lengthAtEnd: Int64?
 
   init(_ descriptor: Int32, limit: Int64) {
     self.descriptor = descriptor
@@ -34,13 +37,14 @@ struct LogFile {
   }
 
   /// Bytes in the file.
-  var length: Int64 { isFinished && accepted > limit ? head + ring : min(accepted, head + ring) }
+  var length: Int64 { lengthAtEnd ?? min(accepted, head + ring) }
   var dropped: Int64 { max(0, accepted - limit) + lost }
   /// Whether the newest bytes are overwriting older ones: what lies in the file is then of no use to a reader.
   var isTurning: Bool { accepted > head + ring }
 
   /// Takes what a step wrote. Never fails: what cannot be written is counted, and told of in the log when it can be.
   mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    noticeCut()
     if untold > 0 {
       let reason = firstError.map(String.init(describing:)) ?? ""
       var note = "\n[\(untold) bytes of output are missing here: they could not be written (\(reason))]\n"
@@ -76,6 +80,15 @@ struct LogFile {
     return bytes.count - rest.count
   }
 
+  /// Returns how long the file is.
+  @discardableResult
+  private mutating func noticeCut() -> Int64? {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    if status.st_size < length, cutTo == nil { cutTo = Int64(status.st_size) }
+    return Int64(status.st_size)
+  }
+
   private mutating func note(_ error: Errno) {
     if firstError == nil { firstError = error }
   }
@@ -89,10 +102,14 @@ struct LogFile {
 
   /// Puts the bytes in order, and starts to write them back. Nothing may be appended after it.
   mutating func finish() {
-    guard !isFinished else { return }
+    guard lengthAtEnd == nil else { return }
     if untold > 0 { append(UnsafeRawBufferPointer(start: nil, count: 0)) }
+    noticeCut()
     if accepted > limit { turn() }
-    isFinished = true
+    let whole = accepted > limit ? head + ring : accepted
+    // What somebody else has added at the end is no output of the step.
+    if let actual = noticeCut(), actual > whole { ftruncate(descriptor, off_t(whole)) }
+    lengthAtEnd = min(whole, noticeCut() ?? whole)
     push()
   }
 

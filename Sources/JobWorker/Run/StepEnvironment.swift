@@ -6,12 +6,13 @@ public struct StepEnvironment: Sendable {
   /// The name by which processes of a job are recognised wherever they went: its value is unique to the job.
   public static let markerName = "JOB_WORKSPACE"
 
-  private let base: [String: String]
+  /// What steps get of the worker's own environment.
+  let inherited: [String: String]
 
   /// Takes `inherited` without every `MQTT_*`, without the names in `hiding`, and without names that no program can be
   /// started with (POSIX: a name does not begin with a digit, and swift-subprocess insists).
   public init(inherited: [String: String] = StepEnvironment.inherited(), hiding: Set<String> = []) {
-    base = inherited.filter { name, _ in
+    self.inherited = inherited.filter { name, _ in
       guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
       return !name.hasPrefix("MQTT_") && !hiding.contains(name)
     }
@@ -59,7 +60,7 @@ public struct StepEnvironment: Sendable {
   public func variables(_ facts: Facts, stepIndex: Int, job: [String: String], step: [String: String]) -> [String:
     String]
   {
-    var variables = base
+    var variables = inherited
     variables["CI"] = "true"
     variables.merge(job) { _, new in new }
     variables.merge(step) { _, new in new }

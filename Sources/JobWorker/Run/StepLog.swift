@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 public import SystemPackage
 
-/// The growing file of one step: its output, byte for byte, within a limit.
+/// The growing file of one step: its output, byte for byte but for secrets, within a limit.
 ///
 /// It can be read, and followed with `tail -f`, while it grows. Over the limit the first half and the last half are kept
 /// around one line that says how many bytes were dropped; the last half reads in order only when the step has ended.
@@ -12,14 +12,24 @@ public final class StepLog: Sendable {
   public let name: String
   /// The open file, for reading and writing; open as long as this object lives.
   public let descriptor: FileDescriptor
-  private let file: Mutex<LogFile>
+  private let content: Mutex<Content>
+
+  private struct Content {
+    var file: LogFile
+    var redactor: StreamRedactor?
+  }
 
   /// Creates the file `name` anew in `directory`: what bears the name, a link or a FIFO for instance, is removed first
-  /// and never written through. `limit` is in bytes. Throws what openat(2) answers, EISDIR if a directory bears the name.
-  public init(creating name: String, in directory: FileDescriptor, limit: Int64) throws(Errno) {
+  /// and never written through. `limit` is in bytes of what is left when secrets are masked. Throws what openat(2) answers,
+  /// EISDIR if a directory bears the name.
+  public init(
+    creating name: String, in directory: FileDescriptor, limit: Int64, redacting redaction: Redaction = .none
+  ) throws(Errno) {
     self.name = name
     descriptor = try Self.create(name, in: directory)
-    file = Mutex(LogFile(descriptor.rawValue, limit: limit))
+    content = Mutex(
+      Content(
+        file: LogFile(descriptor.rawValue, limit: limit), redactor: redaction.trie.map { StreamRedactor($0) }))
   }
 
   deinit { close(descriptor.rawValue) }
@@ -28,7 +38,7 @@ public final class StepLog: Sendable {
     let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
     var opened = openat(directory.rawValue, name, flags, 0o644)
     if opened < 0, errno == EEXIST {
-      guard unlinkat(directory.rawValue, name, 0) == 0 else { throw Errno(rawValue: errno) }
+      try removeTree(name, in: directory)
       opened = openat(directory.rawValue, name, flags, 0o644)
     }
     guard opened >= 0 else { throw Errno(rawValue: errno) }
@@ -36,26 +46,38 @@ public final class StepLog: Sendable {
   }
 
   /// Takes output of the step. Never fails; see `error`.
-  func append(_ bytes: UnsafeRawBufferPointer) { file.withLock { $0.append(bytes) } }
+  func append(_ bytes: UnsafeRawBufferPointer) {
+    content.withLock { content in
+      guard content.redactor != nil else { return content.file.append(bytes) }
+      content.redactor?.pass(bytes) { content.file.append($0) }
+    }
+  }
 
   /// Starts to write back toward the volume what a reader can make sense of.
   func push() {
-    file.withLock { if !$0.isTurning { $0.push() } }
+    content.withLock { if !$0.file.isTurning { $0.file.push() } }
   }
 
   /// Puts a log that went over its limit in order. Nothing may be appended after it.
-  func finish() { file.withLock { $0.finish() } }
+  func finish() {
+    content.withLock { content in
+      content.redactor?.finish { content.file.append($0) }
+      content.file.finish()
+    }
+  }
 
   /// Length of the file. Final when the step has ended.
-  public var length: Int64 { file.withLock { $0.length } }
+  public var length: Int64 { content.withLock { $0.file.length } }
 
   /// Bytes of output that are not in it.
-  public var dropped: Int64 { file.withLock { $0.dropped } }
+  public var dropped: Int64 { content.withLock { $0.file.dropped } }
 
   /// Why bytes are missing other than for the limit, as a sentence.
   public var error: String? {
-    file.withLock { file in
-      file.firstError.map { error in
+    content.withLock { content in
+      let file = content.file
+      if let length = file.cutTo { return "\(name): it was cut to \(length) bytes while the step ran" }
+      return file.firstError.map { error in
         guard file.lost > 0 else { return "\(name): the volume reported \(error); the log may not be whole" }
         return "\(name): \(file.lost) bytes of output could not be written: \(error)"
       }
@@ -94,7 +116,7 @@ public final class StepLog: Sendable {
     _ = fchmod(copy.rawValue, own.st_mode & 0o7777)
     do throws(Errno) {
       try fill(copy)
-      guard renameat(directory.rawValue, temporary, directory.rawValue, name) == 0 else { throw Errno(rawValue: errno) }
+      try rename(temporary, to: name, in: directory)
     } catch {
       unlinkat(directory.rawValue, temporary, 0)
       throw error

@@ -17,6 +17,7 @@ public final class StopRequest: Sendable {
   private struct State {
     var level = StopLevel.none
     var reason: StopReason?
+    var isShutdown = false
     var listeners: [ObjectIdentifier: Wakeup] = [:]
     var waiting: [CheckedContinuation<Void, Never>] = []
     var cleanups: [StopRequest] = []
@@ -30,6 +31,7 @@ public final class StopRequest: Sendable {
   /// Asks for an end at least this urgent. Raising to `.none`, or to less than before, does nothing.
   public func raise(_ level: StopLevel, reason: StopReason) {
     let told = state.withLock { state -> State? in
+      if reason == .shutdown { state.isShutdown = true }
       guard level > state.level else { return nil }
       state.level = level
       if state.reason == nil { state.reason = reason }
@@ -70,6 +72,9 @@ public final class StopRequest: Sendable {
 
   /// The reason of the first raise; nil while nobody has raised it.
   public var reason: StopReason? { state.withLock { $0.reason } }
+
+  /// Whether the worker itself is asked to end, whatever else was asked for before.
+  public var isShutdown: Bool { state.withLock { $0.isShutdown } }
 
   /// Signals `wakeup` at each raise from now on, and at once if it is raised already.
   func add(_ wakeup: Wakeup) {

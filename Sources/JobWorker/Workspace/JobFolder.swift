@@ -79,6 +79,12 @@ public final class JobFolder: Sendable {
     }
   }
 
+  /// Whether the folder that was opened has no name any more.
+  var isRemoved: Bool {
+    var status = stat()
+    return fstat(descriptor.rawValue, &status) != 0 || status.st_nlink == 0
+  }
+
   /// What the last run left in results/result.json; `nil` if nothing that can be read.
   func storedResult() -> JobResult? {
     guard let results = try? open(JobsDirectory.results, .directory) else { return nil }

@@ -1,5 +1,6 @@
 import FileTree
 private import Glibc
+private import Synchronization
 import SystemPackage
 
 /// A job's results/ on the volume, worked in through its descriptor: when a later attempt moves the folder aside, what
@@ -8,22 +9,32 @@ final class ResultsFolder: Sendable {
   let descriptor: FileDescriptor
   private let folder: JobFolder
   private let owner: Owner?
+  private let isHeld: @Sendable () -> Bool
+  /// The file that becomes result.json, open: a step could put another under its name, a link to a stranger's for one.
+  private let reserved = Mutex<FileDescriptor?>(nil)
   private static let reserve = ".result.json.reserved"
 
-  private init(_ folder: JobFolder, _ descriptor: FileDescriptor, _ owner: Owner?) {
+  private init(
+    _ folder: JobFolder, _ descriptor: FileDescriptor, _ owner: Owner?, _ isHeld: @escaping @Sendable () -> Bool
+  ) {
     self.folder = folder
     self.descriptor = descriptor
     self.owner = owner
+    self.isHeld = isHeld
   }
 
   deinit {
+    reserved.withLock { try? $0?.close() }
     try? descriptor.close()
   }
 
   /// An empty results/: what an earlier run left is moved to results.previous, an empty folder is used as it is.
   ///
-  /// Throws ``JobFailure`` when results is no folder or cannot be written.
-  static func prepare(in folder: JobFolder) throws(JobFailure) -> ResultsFolder {
+  /// `isHeld` tells whether the job is still this attempt's: only then does ``restore(_:_:)`` put a folder back that is
+  /// not in its place. Throws ``JobFailure`` when results is no folder or cannot be written.
+  static func prepare(
+    in folder: JobFolder, whileHeld isHeld: @escaping @Sendable () -> Bool = { true }
+  ) throws(JobFailure) -> ResultsFolder {
     let path = folder.path.appending(JobsDirectory.results)
     do {
       try moveAside(in: folder)
@@ -33,7 +44,7 @@ final class ResultsFolder: Sendable {
         folder.descriptor.rawValue, JobsDirectory.results, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
       guard file >= 0 else { throw Errno(rawValue: errno) }
       let descriptor = FileDescriptor(rawValue: file)
-      let results = ResultsFolder(folder, descriptor, ownerToGive(folder))
+      let results = ResultsFolder(folder, descriptor, ownerToGive(folder), isHeld)
       results.own(descriptor)
       try results.reserveSpace()
       return results
@@ -70,15 +81,38 @@ final class ResultsFolder: Sendable {
   /// Room for result.json on a volume that steps may fill up.
   private func reserveSpace() throws(Errno) {
     let file = try create(ResultsFolder.reserve)
-    defer { try? file.close() }
     // A file system that cannot reserve makes do without.
     _ = posix_fallocate(file.rawValue, 0, 64 << 10)
+    reserved.withLock { reserved in
+      try? reserved?.close()
+      reserved = file
+    }
+  }
+
+  /// The reserved file under its name; made anew if it was removed, or is nothing that only this worker can reach.
+  private func takeReserve() throws(Errno) -> FileDescriptor {
+    if let file = reserved.withLock({ $0.take() }) {
+      if isFile(file, at: ResultsFolder.reserve) { return file }
+      try? file.close()
+    }
+    return try create(ResultsFolder.reserve)
+  }
+
+  private func isFile(_ file: FileDescriptor, at name: String) -> Bool {
+    var own = stat()
+    return fstat(file.rawValue, &own) == 0 && own.st_nlink == 1 && isSame(own, name, in: descriptor)
+  }
+
+  private func isSame(_ own: stat, _ name: String, in folder: FileDescriptor) -> Bool {
+    var named = stat()
+    return fstatat(folder.rawValue, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == own.st_ino
+      && named.st_dev == own.st_dev
   }
 
   /// Creates the log of a step.
-  func log(_ index: Int, limit: Int64) throws(JobFailure) -> StepLog {
+  func log(_ index: Int, limit: Int64, redacting redaction: Redaction = .none) throws(JobFailure) -> StepLog {
     do {
-      let log = try StepLog(creating: "step_\(index).log", in: descriptor, limit: limit)
+      let log = try StepLog(creating: "step_\(index).log", in: descriptor, limit: limit, redacting: redaction)
       own(log.descriptor)
       return log
     } catch {
@@ -86,28 +120,29 @@ final class ResultsFolder: Sendable {
     }
   }
 
-  /// Puts logs back that a step removed, and the folder itself; what was done is flagged in the report.
+  /// Puts back what a step took away: logs, the folder itself and the right to write to it. What was done is flagged in
+  /// the report.
   func restore(_ logs: [StepLog], _ report: inout JobReport) throws(JobFailure) {
     do throws(Errno) {
       var isRestored = false
-      if isRemoved {
+      if hasLostItsPlace {
         try remake()
         isRestored = true
       }
+      giveOwnerRights(to: descriptor)
       for log in logs where try log.reappear(in: descriptor) == .restored { isRestored = true }
       guard isRestored else { return }
-      let notice = SkippedPath(
-        path: RelativePath(JobsDirectory.results), reason: "logs were removed while the job ran, and are restored")
-      if !report.skipped.contains(notice) { report.skipped.append(notice) }
+      report.flag(JobsDirectory.results, "logs were removed while the job ran, and are restored")
     } catch {
       throw JobFailure(.run, "\(path) was removed while the job ran, and cannot be made again: \(error)")
     }
   }
 
-  /// A folder that a later attempt moved aside still has a name; one that was removed has none.
-  private var isRemoved: Bool {
-    var status = stat()
-    return fstat(descriptor.rawValue, &status) == 0 && status.st_nlink == 0
+  /// Removed, moved away, or replaced by something else. A later attempt moves it aside, too: that is no loss.
+  private var hasLostItsPlace: Bool {
+    var own = stat()
+    guard fstat(descriptor.rawValue, &own) == 0 else { return false }
+    return !isSame(own, JobsDirectory.results, in: folder.descriptor) && isHeld()
   }
 
   private func remake() throws(Errno) {
@@ -134,10 +169,13 @@ final class ResultsFolder: Sendable {
   var path: FilePath { folder.path.appending(JobsDirectory.results) }
 
   /// Copies what changed in the workspace into results/, durably.
-  func export(_ changes: Changes, from workspace: Workspace) async throws -> Export {
+  func export(
+    _ changes: Changes, from workspace: Workspace, progress: (@Sendable (CopyProgress) -> Void)? = nil
+  ) async throws -> Export {
     try await onThread {
       try FileTree.export(
-        changes, from: workspace.descriptor, to: self.descriptor, storedAs: ResultsFolder.storedName, owner: self.owner)
+        changes, from: workspace.descriptor, to: self.descriptor, storedAs: ResultsFolder.storedName, owner: self.owner,
+        progress: progress)
     }
   }
 
@@ -149,27 +187,38 @@ final class ResultsFolder: Sendable {
     return RelativePath("_artifacts/\(path)")
   }
 
+  /// Flags what steps have put in the place of result.json, which is about to be replaced.
+  func flagForeignResult(in report: inout JobReport) {
+    var status = stat()
+    guard fstatat(descriptor.rawValue, JobsDirectory.result, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return }
+    report.flag(
+      "\(JobsDirectory.results)/\(JobsDirectory.result)", "it was put there while the job ran, and is replaced")
+  }
+
   /// Puts result.json in place by rename, durably: it is there whole or not at all.
   func write(_ result: JobResult) throws(VolumeError) {
     let path = folder.path.appending(JobsDirectory.results).appending(JobsDirectory.result)
     try onVolume("writing", path) { () throws(Errno) in
       let bytes: [UInt8]
       do { bytes = try result.encoded() } catch { throw Errno.invalidArgument }
-      let file = try create(ResultsFolder.reserve)
+      let file = try takeReserve()
       defer { try? file.close() }
       try DurableFile.write(bytes, to: file)
       guard ftruncate(file.rawValue, off_t(bytes.count)) == 0 else { throw Errno(rawValue: errno) }
       try DurableFile.sync(file)
-      guard renameat(descriptor.rawValue, ResultsFolder.reserve, descriptor.rawValue, JobsDirectory.result) == 0 else {
-        throw Errno(rawValue: errno)
-      }
+      try rename(ResultsFolder.reserve, to: JobsDirectory.result, in: descriptor)
       try DurableFile.sync(descriptor)
     }
   }
 
-  /// Opens `name` for writing without emptying it, so that reserved blocks stay.
+  /// Creates `name` for writing; whatever bears the name is removed.
   private func create(_ name: String) throws(Errno) -> FileDescriptor {
-    let file = openat(descriptor.rawValue, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644)
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+    var file = openat(descriptor.rawValue, name, flags, 0o644)
+    if file < 0, errno == EEXIST {
+      try removeTree(name, in: descriptor)
+      file = openat(descriptor.rawValue, name, flags, 0o644)
+    }
     guard file >= 0 else { throw Errno(rawValue: errno) }
     own(FileDescriptor(rawValue: file))
     return FileDescriptor(rawValue: file)

@@ -23,11 +23,18 @@ final class Workspace: Sendable {
     try? descriptor.close()
   }
 
-  /// Copies the job's folder, less what is reserved.
-  func stage(_ folder: JobFolder) async throws(JobFailure) -> Snapshot {
+  /// Copies the job's folder, less what is reserved; fails soon once `isCanceled` says so.
+  func stage(
+    _ folder: JobFolder, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    isCanceled: @escaping @Sendable () -> Bool = { false }
+  ) async throws(JobFailure)
+    -> Snapshot
+  {
     do {
       return try await onThread {
-        try FileTree.copy(folder.descriptor, to: self.descriptor, excluding: JobsDirectory.reserved)
+        try FileTree.copy(
+          folder.descriptor, to: self.descriptor, excluding: JobsDirectory.reserved, progress: progress,
+          isCanceled: isCanceled)
       }
     } catch {
       throw JobFailure(.stage, "staging \(folder.path) to \(path): \(error)")
@@ -40,6 +47,7 @@ final class Workspace: Sendable {
     if fstat(descriptor.rawValue, &status) == 0, status.st_nlink == 0 {
       throw JobFailure(.sync, "\(path) was removed while the job ran; what it made there is lost")
     }
+    giveOwnerRights(to: descriptor)
     return try await onThread {
       try FileTree.changes(in: self.descriptor, since: snapshot, original: folder.descriptor)
     }

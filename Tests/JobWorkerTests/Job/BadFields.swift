@@ -107,6 +107,7 @@ extension BadInputsTests {
     (#"{"A=B": "1"}"#, #""env": "A=B" cannot name a variable: it holds a "="; \#(aName)"#, 9),
     (#"{"A\u0000": "1"}"#, #""env": "A\u{0000}" cannot name a variable: it holds a NUL; \#(aName)"#, 9),
     (#"{"": "1"}"#, #""env": "" cannot name a variable: it is empty; \#(aName)"#, 9),
+    (#"{"2A": "1"}"#, #""env": "2A" cannot name a variable: it begins with a digit; \#(aName)"#, 9),
     (#"{"A": 1}"#, #""env": the value of "A" is 1; a string is expected, like "1""#, 14),
     (#"{"A": null}"#, #""env": the value of "A" is null; a string is expected, like "1""#, 14),
     (#"{"A": "\u0000"}"#, #""env": the value of "A" holds a NUL, which no variable can"#, 14),

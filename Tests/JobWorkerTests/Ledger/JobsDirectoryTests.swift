@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import SystemPackage
 import Testing
 
@@ -26,13 +27,31 @@ struct JobsDirectoryTests {
     #expect(directory.waitingRoom(of: "..").lastComponent?.string == "%2E%2E")
   }
 
-  @Test func killSwitchHaltsWhileItIsThere() throws {
+  @Test(arguments: [
+    ("disk is being replaced\nuntil noon\n", "disk is being replaced"), ("", "no reason is given"),
+    ("  \r\n", "no reason is given"), ("red \u{1B}[31m alert\r\n", #"red \u{001B}[31m alert"#),
+    (String(repeating: "x", count: 5000), String(repeating: "x", count: 200) + "…"),
+    (String(repeating: "x", count: 2 << 20), "no reason is given"),
+  ])
+  func killSwitchHaltsWhileItIsThereForTheReasonInItsFirstLine(_ text: String, _ reason: String) throws {
     let volume = try VolumeFixture()
-    #expect(!volume.directory.isHalted)
-    try volume.write("", volume.directory.killSwitch)
-    #expect(volume.directory.isHalted)
+    #expect(volume.directory.haltReason == nil)
+    try volume.write(text, volume.directory.killSwitch)
+    #expect(volume.directory.haltReason == reason)
     try FileManager.default.removeItem(atPath: volume.directory.killSwitch.string)
-    #expect(!volume.directory.isHalted)
+    #expect(volume.directory.haltReason == nil)
+  }
+
+  @Test(arguments: ["a folder", "a FIFO", "a link that leads nowhere"])
+  func killSwitchHaltsWhateverItIs(_ kind: String) throws {
+    let volume = try VolumeFixture()
+    let path = volume.directory.killSwitch.string
+    switch kind {
+    case "a folder": try #require(mkdir(path, 0o755) == 0)
+    case "a FIFO": try #require(mkfifo(path, 0o644) == 0)
+    default: try #require(symlink("/nowhere", path) == 0)
+    }
+    #expect(volume.directory.haltReason == "no reason is given")
   }
 
   @Test func jobExistsEvenAsALinkThatLeadsNowhere() throws {

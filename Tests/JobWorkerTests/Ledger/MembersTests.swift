@@ -34,11 +34,18 @@ import Testing
   }
 
   @Test func idIsInUseWhileAnotherProcessTouchesItsFile() async throws {
-    let members = try members(.milliseconds(600))
-    let membership = try members.join(member("one"))
+    let members = try members()
+    try members.join(member("one")).end(.present)
+    let path = file("one")
+    let toucher = Task {
+      for second in 0... where !Task.isCancelled {
+        age(path, .seconds(second % 30))
+        try await Task.sleep(for: .milliseconds(10))
+      }
+    }
+    defer { toucher.cancel() }
     #expect(try await members.isInUse(try volume.worker("one")))
     #expect(try await !members.isInUse(try volume.worker("two")))
-    withExtendedLifetime(membership) {}
   }
 
   @Test func idIsFreeWhenNobodyTouchesItsFileForALease() async throws {

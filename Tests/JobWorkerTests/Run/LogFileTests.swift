@@ -48,6 +48,39 @@ struct LogFileTests {
     #expect(file.length == Int64(text.utf8.count))
   }
 
+  @Test func logThatIsCutUnderItIsSaidToBe() throws {
+    defer { close(descriptor) }
+    var file = LogFile(descriptor, limit: 1 << 20)
+    append("0123456789", to: &file)
+    ftruncate(descriptor, 4)
+    append("ab", to: &file)
+    file.finish()
+    #expect(file.cutTo == 4)
+    #expect(file.length == 12)
+    #expect(try fixture.contents("log") == Data("0123".utf8) + Data(repeating: 0, count: 6) + Data("ab".utf8))
+  }
+
+  @Test func lengthOfALogThatIsCutAtTheEndIsWhatIsLeft() throws {
+    defer { close(descriptor) }
+    var file = LogFile(descriptor, limit: 1 << 20)
+    append("0123456789", to: &file)
+    ftruncate(descriptor, 4)
+    file.finish()
+    #expect(file.cutTo == 4)
+    #expect(file.length == 4)
+  }
+
+  @Test func whatOthersAddToALogGoes() throws {
+    defer { close(descriptor) }
+    var file = LogFile(descriptor, limit: 1 << 20)
+    append("ours\n", to: &file)
+    pwrite(descriptor, "forged for long\n", 16, 5)
+    append("too\n", to: &file)
+    file.finish()
+    #expect(try fixture.contents("log") == Data("ours\ntoo\n".utf8))
+    #expect(file.cutTo == nil)
+  }
+
   @Test func aVolumeThatStaysFullIsNoReasonToFail() throws {
     defer { close(descriptor) }
     var file = LogFile(descriptor, limit: 10)

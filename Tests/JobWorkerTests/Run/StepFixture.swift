@@ -23,8 +23,10 @@ final class StepFixture: Sendable {
 
   var environment: [String: String] { ["PATH": "/usr/bin:/bin", "JOB_WORKSPACE": directory.string] }
 
-  func log(limit: Int64 = 1 << 20, name: String = "step_0.log") throws -> StepLog {
-    try StepLog(creating: name, in: descriptor, limit: limit)
+  func log(
+    limit: Int64 = 1 << 20, name: String = "step_0.log", redacting redaction: Redaction = .none
+  ) throws -> StepLog {
+    try StepLog(creating: name, in: descriptor, limit: limit, redacting: redaction)
   }
 
   func command(_ script: String, timeout: Duration? = nil, grace: Duration = .seconds(10)) -> StepCommand {

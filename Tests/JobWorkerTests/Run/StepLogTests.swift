@@ -36,6 +36,25 @@ struct StepLogTests {
     #expect(log.length == 5 && log.dropped == 0 && log.error == nil)
   }
 
+  @Test(arguments: [1, 2, 7, 100])
+  func secretsAreMaskedHoweverTheyArrive(inPiecesOf size: Int) throws {
+    let log = try fixture.log(redacting: Redaction(["hunter22", "multi\nline of it"]))
+    append(Array("pw hunter22\nmulti\nline of it, hunter2\nhunt".utf8), to: log, inPiecesOf: size)
+    // A whole line is never held back; what may yet become a secret is.
+    #expect(try fixture.contents("step_0.log") == Data("pw ***\n***\n***, hunter2\n".utf8))
+    log.finish()
+    #expect(try fixture.contents("step_0.log") == Data("pw ***\n***\n***, hunter2\nhunt".utf8))
+    #expect(log.length == 28 && log.dropped == 0)
+  }
+
+  @Test func limitCountsWhatIsLeftWhenSecretsAreMasked() throws {
+    let log = try fixture.log(limit: 30, redacting: Redaction([String(repeating: "s", count: 1000)]))
+    append(Array(String(repeating: "s", count: 1000).utf8) + Array("\n".utf8), to: log, inPiecesOf: 64)
+    log.finish()
+    #expect(try fixture.contents("step_0.log") == Data("***\n".utf8))
+    #expect(log.dropped == 0)
+  }
+
   @Test(arguments: [0, 1, 999, 1000])
   func upToTheLimitNothingIsDropped(count: Int) throws {
     let log = try fixture.log(limit: 1000)

@@ -127,6 +127,85 @@ struct ResultsFolderTests {
     #expect(try volume.names(self.results).contains("step_0.log"))
   }
 
+  @Test(arguments: ["link", "folder", "file"]) func folderThatWasMovedAwayIsMadeAgain(_ stand: String) throws {
+    let results = try ResultsFolder.prepare(in: folder)
+    let log = try results.log(0, limit: 1 << 20)
+    let away = volume.root.appending("away")
+    #expect(rename(self.results.string, away.string) == 0)
+    switch stand {
+    case "link": symlink(away.string, self.results.string)
+    case "folder": try DurableFile.makeFolder(self.results)
+    default: try volume.write("mine", self.results)
+    }
+    var report = try report()
+    try results.restore([log], &report)
+    try results.write(result())
+    #expect(try volume.names(self.results) == ["result.json", "step_0.log"])
+    #expect(try !volume.names(away).contains("result.json"))
+    #expect(report.skipped.map(\.path.text) == ["results"])
+  }
+
+  /// What moved it may have been a later attempt, whose folder it now is.
+  @Test func folderOfAJobThatIsNoLongerHeldIsLeftWhereItIs() throws {
+    let first = try ResultsFolder.prepare(in: folder) { false }
+    let log = try first.log(0, limit: 1 << 20)
+    let second = try ResultsFolder.prepare(in: folder)
+    try second.write(result(2))
+    var report = try report()
+    try first.restore([log], &report)
+    #expect(try volume.names(results) == ["result.json"])
+    #expect(report.skipped.isEmpty)
+  }
+
+  @Test func rightsThatAStepTookAwayAreGivenBack() throws {
+    let results = try ResultsFolder.prepare(in: folder)
+    #expect(chmod(self.results.string, 0) == 0)
+    var report = try report()
+    try results.restore([], &report)
+    try results.write(result())
+    var status = stat()
+    #expect(stat(self.results.string, &status) == 0)
+    #expect(status.st_mode & 0o777 == 0o700)
+  }
+
+  /// Nothing is written through a link, and a folder gives way.
+  @Test(arguments: ["hard link", "link", "fifo", "folder"])
+  func whatAStepPutsInThePlaceOfTheResultGivesWay(_ kind: String) throws {
+    let victim = volume.root.appending("victim")
+    try volume.write("mine", victim)
+    let results = try ResultsFolder.prepare(in: folder)
+    for name in [".result.json.reserved", "result.json"] {
+      let place = self.results.appending(name).string
+      unlink(place)
+      switch kind {
+      case "hard link": link(victim.string, place)
+      case "link": symlink(victim.string, place)
+      case "fifo": mkfifo(place, 0o644)
+      default: try DurableFile.makeFolder(FilePath(place).appending("full"))
+      }
+    }
+    var report = try report()
+    results.flagForeignResult(in: &report)
+    #expect(report.skipped.map(\.path.text) == ["results/result.json"])
+    try results.write(result())
+    #expect(volume.text(victim) == "mine")
+    #expect(try volume.names(self.results) == ["result.json"])
+    #expect(folder.storedResult() != nil)
+  }
+
+  @Test func logTakesThePlaceOfAFolder() throws {
+    let results = try ResultsFolder.prepare(in: folder)
+    for name in ["step_0.log", "step_1.log"] {
+      try DurableFile.makeFolder(self.results.appending(name).appending("full"))
+    }
+    let logs = try [results.log(0, limit: 1 << 20), results.log(1, limit: 1 << 20)]
+    unlink(self.results.appending("step_1.log").string)
+    try DurableFile.makeFolder(self.results.appending("step_1.log").appending("full"))
+    var report = try report()
+    try results.restore(logs, &report)
+    #expect(volume.text(self.results.appending("step_1.log")) == "")
+  }
+
   @Test func nothingIsSaidWhenNothingIsGone() throws {
     let results = try ResultsFolder.prepare(in: folder)
     let log = try results.log(0, limit: 1 << 20)

@@ -1,0 +1,38 @@
+// System calls that the Glibc module hides (they need _GNU_SOURCE) or cannot import (they are variadic). No logic.
+//
+// No header of glibc is included here: its types would then belong to this module for the compiler, and files that import
+// only Glibc would not see their members.
+#ifndef LINUX_H
+#define LINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// prctl(2)
+int linux_become_subreaper(void);
+int linux_is_subreaper(int *answer);
+int linux_forbid_inspection(void);
+
+// pipe2(2) with O_CLOEXEC; fcntl(2) F_SETPIPE_SZ, F_GETPIPE_SZ; eventfd(2)
+int linux_pipe(int ends[2]);
+int linux_set_pipe_size(int fd, int bytes);
+int linux_pipe_size(int fd);
+int linux_eventfd(void);
+
+// unix(7): not blocking, closed by execve(2), never a SIGPIPE
+int linux_local_socket(void);
+int linux_accept(int fd);
+long linux_send(int fd, const void *bytes, size_t count);
+
+// sync_file_range(2), SYNC_FILE_RANGE_WRITE over the whole file: starts writing back what is dirty, and does not wait for it.
+int linux_start_writeback(int fd);
+// fallocate(2), FALLOC_FL_KEEP_SIZE: blocks behind the end of the file, which does not seem longer for them.
+int linux_reserve(int fd, int64_t offset, int64_t bytes);
+
+static const short linux_spawn_setsid = 0x80; // POSIX_SPAWN_SETSID
+
+// Times in nanoseconds: that of a struct timespec, and CLOCK_BOOTTIME.
+int64_t linux_nanoseconds(const void *timespec);
+int64_t linux_time_since_boot(void);
+
+#endif

@@ -1,0 +1,30 @@
+import FileTree
+import Glibc
+import SystemPackage
+
+/// Removes what bears `name` in a folder, a whole folder if it is one. Nothing there is no error.
+func removeTree(_ name: String, in folder: FileDescriptor) throws(Errno) {
+  do throws(FileTreeError) {
+    try FileTree.remove(name, in: folder)
+  } catch {
+    throw error.errno ?? .ioError
+  }
+}
+
+/// Renames a file within a folder over whatever bears the new name. rename(2) itself does not replace a folder by a
+/// file: one that stands there is removed first.
+func rename(_ name: String, to newName: String, in folder: FileDescriptor) throws(Errno) {
+  if renameat(folder.rawValue, name, folder.rawValue, newName) == 0 { return }
+  guard errno == EISDIR else { throw Errno(rawValue: errno) }
+  try removeTree(newName, in: folder)
+  guard renameat(folder.rawValue, name, folder.rawValue, newName) == 0 else { throw Errno(rawValue: errno) }
+}
+
+/// Gives the owner of a folder all rights to it, if that is this process and it has taken them away from itself.
+func giveOwnerRights(to folder: FileDescriptor) {
+  var status = stat()
+  guard fstat(folder.rawValue, &status) == 0, status.st_mode & 0o700 != 0o700, status.st_uid == geteuid() else {
+    return
+  }
+  fchmod(folder.rawValue, status.st_mode & 0o7777 | 0o700)
+}

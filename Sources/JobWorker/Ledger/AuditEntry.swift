@@ -1,0 +1,102 @@
+private import Crypto
+
+/// One thing that a worker did or decided, as a line of the audit log tells it.
+public struct AuditEntry: Encodable, Sendable {
+  /// What happened. ``AuditLog`` adds who did it.
+  public enum Event: String, Encodable, Sendable {
+    /// A job was claimed for a request. Nothing is done for it before this line is written.
+    case claimed
+    /// A job was claimed whose worker, `from`, died over it.
+    case takenOver = "taken-over"
+    /// A claim was given up again: somebody else had seen to the request.
+    case dropped
+    /// A request was refused; `error` is what its sender is told.
+    case rejected
+    /// A request was for a job that is being worked on.
+    case duplicate
+    /// A request was answered with the result that it had got before.
+    case answered
+    /// A request was put down for an idle worker.
+    case putDown = "put-down"
+    /// The queue that the worker `from` left with the broker was taken over.
+    case adopted
+    /// The files are staged, and the steps begin.
+    case started
+    /// A step ended.
+    case step
+    /// Somebody, `by`, asked for the job's end.
+    case canceled
+    /// The result stands. Told again when another worker publishes it.
+    case completed
+    /// The broker has the result.
+    case published
+    /// Another worker holds the job, so this one left it.
+    case superseded
+    /// A kill switch was found; no job is taken.
+    case halted
+    /// It is gone.
+    case resumed
+    /// The worker was asked to stop and does not come back.
+    case left
+  }
+
+  /// What happened.
+  public let event: Event
+  /// When, as ``Timestamp`` writes it.
+  public let time: String
+  /// The job.
+  public var id: JobID?
+  /// Which attempt of the job, from 1.
+  public var attempt: Int?
+  /// The topic on which the request came.
+  public var topic: String?
+  /// The request's idempotency key; one that is long is clipped.
+  public var requestId: String?
+  /// The ``Envelope/digest`` of the request.
+  public var requestDigest: String?
+  /// The key that the request was signed with.
+  public var keyId: String?
+  /// The step's place in the job, from 0.
+  public var step: Int?
+  /// The digest of the step's command.
+  public var commandDigest: String?
+  /// A ``JobStatus`` or, for a step, a ``StepStatus``.
+  public var status: String?
+  /// The exit code of the step or the job.
+  public var exitCode: Int?
+  /// What went wrong, as a sentence.
+  public var error: String?
+  /// Another worker that this is about.
+  public var from: String?
+  /// Who or what asked for it.
+  public var by: String?
+  /// Why it was asked for.
+  public var reason: String?
+
+  /// Something that happens now.
+  public init(_ event: Event, id: JobID? = nil) {
+    self.event = event
+    time = Timestamp.now.description
+    self.id = id
+  }
+
+  /// Something that happens now to a request.
+  public init(_ event: Event, id: JobID, of envelope: Envelope) {
+    self.init(event, id: id)
+    topic = envelope.topic
+    requestId = envelope.requestId.text
+    requestDigest = envelope.digest
+  }
+}
+
+extension Envelope {
+  /// What tells this payload from every other: `sha256:<hex>` of its bytes.
+  public var digest: String { digestText(of: Array(payload.utf8)) }
+}
+
+/// The digest of `bytes` as audit lines hold it: `sha256:<hex>`, as sha256sum(1) prints the number.
+public func digestText(of bytes: [UInt8]) -> String {
+  let digits = Array("0123456789abcdef".utf8)
+  let hex = SHA256.hash(data: bytes).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+  return "sha256:\(String(decoding: hex, as: UTF8.self))"
+}

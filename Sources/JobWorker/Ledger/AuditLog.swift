@@ -1,0 +1,139 @@
+private import CLinux
+private import FoundationEssentials
+private import Glibc
+public import Logging
+private import Synchronization
+import SystemPackage
+
+/// What one worker did and decided, for ever: `<jobs-dir>/.worker/audit/<worker>.jsonl`, one JSON object a line.
+///
+/// A line goes out in one write(2) with O_APPEND, before what it tells of has an effect on anybody else, so a worker that
+/// is killed loses none: at most its last line is cut, and the next writer begins a new one. Lines are not synced one by
+/// one: when the machine crashes, those of its last half minute may be missing. What must outlast that, claims and
+/// results, is synced where it lies.
+///
+/// The file may be renamed at any time: the next line goes to a new one.
+public final class AuditLog: Sendable {
+  private static let longestText = 1000
+
+  let path: FilePath
+  private let worker: WorkerIdentity
+  private let file = Mutex<AuditFile?>(nil)
+
+  /// The log of `worker` in `directory`. The file is made with its first line.
+  init(_ directory: JobsDirectory, _ worker: WorkerIdentity) {
+    path = directory.auditLog(of: worker.id)
+    self.worker = worker
+  }
+
+  /// Writes what is about to have an effect; if this throws, it must not have one.
+  public func record(_ entry: AuditEntry) throws(VolumeError) {
+    try append(try line(entry))
+  }
+
+  /// Writes what cannot be taken back. A line that the volume does not take goes to `logger`, and the worker goes on.
+  public func note(_ entry: AuditEntry, _ logger: Logger) {
+    do throws(VolumeError) {
+      let line = try line(entry)
+      do throws(VolumeError) {
+        try append(line)
+      } catch {
+        logger.error("not in the audit log (\(error)): \(String(decoding: line.dropLast(), as: UTF8.self))")
+      }
+    } catch {
+      logger.error("\(error)")
+    }
+  }
+
+  private func line(_ entry: AuditEntry) throws(VolumeError) -> [UInt8] {
+    var entry = entry
+    for text in [\AuditEntry.topic, \.requestId, \.error, \.by, \.reason] {
+      guard let scalars = entry[keyPath: text]?.unicodeScalars, scalars.count > AuditLog.longestText else { continue }
+      entry[keyPath: text] = "\(String(scalars.prefix(AuditLog.longestText)))…"
+    }
+    do {
+      return try compactJSON(AuditLine(entry: entry, worker: worker)) + [UInt8(ascii: "\n")]
+    } catch {
+      throw VolumeError("encoding a line for", path, .invalidArgument)
+    }
+  }
+
+  private func append(_ line: [UInt8]) throws(VolumeError) {
+    try file.withLock { (file) throws(VolumeError) in
+      try onVolume("appending to", path) { () throws(Errno) in
+        if file?.isAt(path) == false { file = nil }
+        let open = if let open = file { open } else { try AuditFile(path) }
+        file = open
+        try open.append(line)
+      }
+    }
+  }
+}
+
+/// The open file behind an ``AuditLog``.
+private final class AuditFile {
+  /// Blocks held ready behind the end, so that a job which fills the volume up does not go unrecorded.
+  private static let reserve: Int64 = 16 << 10
+
+  private let descriptor: FileDescriptor
+  /// The last line was cut: by a kill, or by a full volume.
+  private var isMidLine: Bool
+
+  init(_ path: FilePath) throws(Errno) {
+    do {
+      descriptor = try FileDescriptor.open(
+        path, .readWrite, options: [.append, .create, .noFollow, .nonBlocking, .closeOnExec],
+        permissions: .init(rawValue: 0o640))
+    } catch {
+      throw errno(error)
+    }
+    var status = stat()
+    isMidLine = false
+    guard fstat(descriptor.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw .invalidArgument }
+    let size = Int64(status.st_size)
+    _ = linux_reserve(descriptor.rawValue, size, AuditFile.reserve)
+    var last = UInt8(ascii: "\n")
+    if size > 0 { pread(descriptor.rawValue, &last, 1, off_t(size - 1)) }
+    isMidLine = last != UInt8(ascii: "\n")
+  }
+
+  deinit {
+    try? descriptor.close()
+  }
+
+  /// Whether `path` still means this file.
+  func isAt(_ path: FilePath) -> Bool {
+    var (own, named) = (stat(), stat())
+    return fstat(descriptor.rawValue, &own) == 0 && lstat(path.string, &named) == 0 && own.st_ino == named.st_ino
+      && own.st_dev == named.st_dev
+  }
+
+  func append(_ line: [UInt8]) throws(Errno) {
+    var rest = (isMidLine ? [UInt8(ascii: "\n")] : []) + line
+    while !rest.isEmpty {
+      let count = write(descriptor.rawValue, rest, rest.count)
+      if count < 0, Glibc.errno == EINTR { continue }
+      guard count > 0 else { throw Errno(rawValue: count < 0 ? Glibc.errno : EIO) }
+      rest.removeFirst(count)
+      isMidLine = !rest.isEmpty
+    }
+  }
+}
+
+/// An entry with who made it.
+private struct AuditLine: Encodable {
+  let entry: AuditEntry
+  let worker: WorkerIdentity
+
+  private enum CodingKeys: String, CodingKey {
+    case workerId, host, pid
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try entry.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(worker.id.text, forKey: .workerId)
+    try container.encode(worker.process.host, forKey: .host)
+    try container.encode(worker.process.pid, forKey: .pid)
+  }
+}

@@ -1,0 +1,82 @@
+public import FileTree
+
+/// How far a copy of a job's files is.
+public struct JobProgress: Hashable, Sendable {
+  /// Which copy.
+  public enum Phase: String, Sendable {
+    /// The job's folder into the workspace.
+    case stage
+    /// What the job changed into results/.
+    case sync
+  }
+
+  /// The job.
+  public let id: JobID
+  /// Which copy.
+  public let phase: Phase
+  /// How far it is.
+  public let copy: CopyProgress
+
+  /// A copy of a job's files.
+  public init(id: JobID, phase: Phase, copy: CopyProgress) {
+    self.id = id
+    self.phase = phase
+    self.copy = copy
+  }
+}
+
+/// Passes on how a copy goes that takes longer than a second: some times a second to whoever looks on, and at most once
+/// a second to whoever listens elsewhere.
+struct ProgressFeed: Sendable {
+  let id: JobID
+  let phase: JobProgress.Phase
+  /// Is called with `nil` when there is nothing more to show.
+  let show: (@Sendable (JobProgress?) -> Void)?
+  let tell: @Sendable (JobProgress) async -> Void
+
+  private static let patience = Duration.seconds(1)
+
+  /// Runs a copy that reports to the closure that it is handed; returns when it has ended and all is passed on.
+  func follow<Result>(
+    _ copy: (@escaping @Sendable (CopyProgress) -> Void) async throws -> Result
+  ) async rethrows -> Result {
+    let (reports, reporter) = AsyncStream.makeStream(of: CopyProgress.self)
+    async let passing: Void = pass(on: reports)
+    do {
+      let result = try await copy { reporter.yield($0) }
+      reporter.finish()
+      await passing
+      return result
+    } catch {
+      reporter.finish()
+      await passing
+      throw error
+    }
+  }
+
+  private func pass(on reports: AsyncStream<CopyProgress>) async {
+    var due = Self.patience
+    var isShown = false
+    for await report in reports where report.elapsed >= Self.patience {
+      let progress = JobProgress(id: id, phase: phase, copy: report)
+      show?(progress)
+      isShown = true
+      guard report.elapsed >= due else { continue }
+      due = report.elapsed + Self.patience
+      await tell(progress)
+    }
+    if isShown { show?(nil) }
+  }
+}
+
+extension JobEvent {
+  /// How far a copy is; `durationMs` is the time that it has taken so far.
+  init(progress: JobProgress, workerId: String, attempt: Int) {
+    self.init(
+      event: .progress, id: progress.id, workerId: workerId, attempt: attempt,
+      durationMs: progress.copy.elapsed.milliseconds)
+    phase = progress.phase.rawValue
+    files = progress.copy.files
+    bytes = progress.copy.bytes
+  }
+}

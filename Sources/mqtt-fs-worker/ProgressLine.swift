@@ -1,0 +1,53 @@
+import FileTree
+import Glibc
+import Synchronization
+
+/// A line on the terminal that tells how far a copy is, in the place of the one before it.
+///
+/// Each line of the log erases it first: it comes again with the next report.
+enum ProgressLine {
+  private static let isShown = Atomic<Bool>(false)
+  private static let erase = "\r\u{1B}[K"
+
+  /// Whether there is somebody to look at it.
+  static var isWanted: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// Shows a line.
+  static func show(_ text: String) {
+    isShown.store(true, ordering: .relaxed)
+    put(erase + text)
+  }
+
+  /// Takes the line away.
+  static func clear() { put(erasure) }
+
+  /// What a line of the log has to begin with, so that it does not mix with this one.
+  static var erasure: String {
+    isShown.exchange(false, ordering: .relaxed) ? erase : ""
+  }
+
+  /// `staging job_1: 12345 files, 1.2 GiB, 310.5 MiB/s`
+  static func text(_ doing: String, _ progress: CopyProgress) -> String {
+    let seconds = progress.elapsed / .seconds(1)
+    let rate = Int64(Double(progress.bytes) / max(seconds, 0.001))
+    let files = "\(progress.files) file\(progress.files == 1 ? "" : "s")"
+    return "\(doing): \(files), \(size(progress.bytes)), \(size(rate))/s"
+  }
+
+  private static func size(_ bytes: Int64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
+    var value = Double(bytes)
+    var unit = 0
+    while value >= 1024, unit < units.count - 1 {
+      value /= 1024
+      unit += 1
+    }
+    let tenths = Int(value * 10)
+    return unit == 0 ? "\(bytes) B" : "\(tenths / 10).\(tenths % 10) \(units[unit])"
+  }
+
+  private static func put(_ text: String) {
+    let bytes = Array(text.utf8)
+    if !bytes.isEmpty { _ = write(STDERR_FILENO, bytes, bytes.count) }
+  }
+}
