@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import MQTT
 import SystemPackage
 import TestSupport
 import Testing
