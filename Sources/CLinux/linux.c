@@ -2,6 +2,7 @@
 #include "linux.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -11,6 +12,12 @@
 int linux_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 int linux_is_subreaper(int *answer) { return prctl(PR_GET_CHILD_SUBREAPER, answer, 0, 0, 0); }
 int linux_forbid_inspection(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+int linux_fork(void) { return fork(); }
+void linux_allocate_sparingly(void) {
+  mallopt(M_TOP_PAD, 1 << 20);
+  mallopt(M_ARENA_MAX, 2);
+}
 
 int linux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 int linux_set_pipe_size(int fd, int bytes) { return fcntl(fd, F_SETPIPE_SZ, bytes); }

@@ -131,16 +131,16 @@ final class TreeExport: Sendable {
 
   /// The names are content of the folders (fsync(2)), those of new folders too.
   private func syncFolders(of files: [ExportedFile]) throws(CallFailure) {
-    var folders: Set<ArraySlice<UInt8>> = []
+    var folders: Set<[UInt8]> = []
     for file in files {
-      var folder = (file.storedAs ?? file.path).folder
+      var folder = Array((file.storedAs ?? file.path).folder)
       while folders.insert(folder).inserted, !folder.isEmpty {
-        folder = RelativePath(bytes: Array(folder)).folder
+        folder = Array(RelativePath(bytes: folder).folder)
       }
     }
     let way = FolderWay(root: results)
     for folder in folders {
-      let descriptor = folder.isEmpty ? try openFolder(in: results, ".") : try way.folder(folder)
+      let descriptor = folder.isEmpty ? try openFolder(in: results, ".") : try way.folder(folder[...])
       defer { if folder.isEmpty { close(descriptor) } }
       _ = try retrying(.sync) { fsync(descriptor) }
     }

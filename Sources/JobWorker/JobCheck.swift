@@ -30,7 +30,7 @@ public struct JobCheck: Sendable {
     }
   }
 
-  private static func place(of folder: FilePath) throws(InvalidJob) -> (JobID, FilePath) {
+  static func place(of folder: FilePath) throws(InvalidJob) -> (JobID, FilePath) {
     guard let real = realPath(folder) else {
       throw InvalidJob(description: "\(folder) does not exist")
     }

@@ -20,9 +20,8 @@ struct StepSequence {
   private static let keptLogs = 64
 
   func run(into report: inout JobReport) async throws {
-    let guardian = try startGuardian()
-    defer { guardian?.dismiss() }
-    let runner = StepRunner(guardian: guardian)
+    settings.guardian?.guardProcesses(carrying: "\(StepEnvironment.markerName)=\(workspace.path)")
+    let runner = StepRunner(guardian: settings.guardian)
     let deadline = (definition.timeout ?? settings.timeout).map { ContinuousClock.now + $0 }
     var logs: [StepLog] = []
     for (index, step) in definition.steps.enumerated() {
@@ -52,16 +51,6 @@ struct StepSequence {
       logs = (logs + [log]).suffix(StepSequence.keptLogs)
       try results.restore(logs, &report)
       await tell(result)
-    }
-  }
-
-  private func startGuardian() throws(JobFailure) -> Guardian? {
-    guard let program = settings.guardian else { return nil }
-    do {
-      return try Guardian.start(
-        executable: program, arguments: ["guardian"], marker: "JOB_WORKSPACE=\(workspace.path)")
-    } catch {
-      throw JobFailure(.run, "the guardian of the steps cannot be started from \(program): \(error)")
     }
   }
 

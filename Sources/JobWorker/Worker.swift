@@ -32,6 +32,7 @@ public struct Worker: Sendable {
   /// A step that fails is a result. Throws ``VolumeError`` when the volume fails, and what `source` throws when the
   /// result cannot be published; the claim then stays for the next worker.
   public func run() async throws -> WorkerOutcome {
+    defer { settings.guardian?.dismiss() }
     guard let job = try await accept() else { return .noJob }
     source.worker(isAt: job.place())
     job.claim.afterEachTouch { [ledger, stop, claim = job.claim] in
@@ -65,9 +66,9 @@ public struct Worker: Sendable {
 
   private func perform(_ job: AcceptedJob) async throws -> JobResult {
     switch job.work {
-    case .run(let definition, let folder): try await carryOut(job, JobRun(job, definition, folder, self))
+    case .run(let plan): try await carryOut(job, JobRun(job, plan, self))
     case .publish(let result): try await deliver(ResultMessage(result: result, tail: nil), result, of: job)
-    case .giveUp(let folder): try await giveUp(job, folder)
+    case .giveUp(let folder, let reason): try await giveUp(job, folder, reason)
     }
   }
 
@@ -83,6 +84,7 @@ public struct Worker: Sendable {
       let result = try run.writeResult()
       _ = try await deliver(run.message(result), result, of: job)
       await run.purge()
+      try? ledger.seen.clear(beside: run.request)
       return result
     } catch {
       await run.purge()
@@ -97,15 +99,16 @@ public struct Worker: Sendable {
     try await publish(message, answering: job.claim.record.envelope)
     note(.published, job.claim, result)
     Checkpoint.published.reached()
-    await source.publish(job.event(.completed, ledger.worker))
+    await source.publish(job.ending(result, ledger.worker))
     try ledger.release(job.claim)
     Checkpoint.released.reached()
     return result
   }
 
   /// Answers for a job that no attempt is left of.
-  private func giveUp(_ job: AcceptedJob, _ folder: JobFolder) async throws -> JobResult {
-    let result = JobReport(job.claim.record, worker: ledger.worker).lost(after: job.claim.record.attempt - 1)
+  private func giveUp(_ job: AcceptedJob, _ folder: JobFolder, _ reason: String) async throws -> JobResult {
+    let report = JobReport(job.claim.record, worker: ledger.worker)
+    let result = report.lost(after: job.claim.record.attempt - 1, reason)
     var message = ResultMessage(result: result, tail: nil)
     do {
       try ResultsFolder.prepare(in: folder).write(result)

@@ -1,5 +1,3 @@
-public import SystemPackage
-
 /// What a user can set about how jobs are run.
 public struct WorkerSettings: Sendable {
   /// Ends a job that takes longer and says nothing of its own about it.
@@ -12,14 +10,16 @@ public struct WorkerSettings: Sendable {
   public var maxLogBytes: Int64 = 100 << 20
   /// How long a job folder that is not there is waited for; a network volume may show it late.
   public var folderPatience: Duration = .seconds(5)
+  /// What is taken as a request: here, where it lies on the volume, and where it arrives.
+  public var reader = RequestReader.unsigned
   /// The worker's own environment, which steps inherit less its secrets.
   public var environment = StepEnvironment()
+  /// Ends the steps if this process is killed; none in tests of the worker itself. The worker dismisses it with its job.
+  public var guardian: Guardian?
   /// Which variables hold secrets that must not be shown.
   public var secretNames = SecretNames()
   /// Further secrets, which steps do not get but may come upon.
   public var ownSecrets: [String] = []
-  /// The program to start as guardian of the steps; none in tests of the worker itself.
-  public var guardian: FilePath?
   /// Is told some times a second how far a copy is that takes longer than a second, and `nil` when it has ended.
   public var onProgress: (@Sendable (JobProgress?) -> Void)?
 

@@ -271,7 +271,11 @@ final class Mosquitto {
     }
     mosquitto_log_callback_set(handle) { _, context, level, text in
       guard let text else { return }
-      owner(context).logged(level, String(cString: text))
+      if level == MOSQ_LOG_DEBUG {
+        owner(context).debugged(text)
+      } else {
+        owner(context).logged(level, String(cString: text))
+      }
     }
   }
 
@@ -288,12 +292,13 @@ final class Mosquitto {
 
   /// The library keeps the DUP flag from `on_message`, but its debug line about the same packet, logged just before,
   /// shows it: `Client x received PUBLISH (d1, q1, r0, m1, …`.
+  private func debugged(_ text: UnsafePointer<CChar>) {
+    let before = "received PUBLISH (d"
+    if let found = strstr(text, before) { nextIsRedelivery = found[before.utf8.count] == CChar(UInt8(ascii: "1")) }
+  }
+
   private func logged(_ level: Int32, _ text: String) {
-    if level == MOSQ_LOG_DEBUG {
-      if let range = text.firstRange(of: "received PUBLISH (d") {
-        nextIsRedelivery = text[range.upperBound...].hasPrefix("1")
-      }
-    } else if level == MOSQ_LOG_ERR {
+    if level == MOSQ_LOG_ERR {
       problem = problem ?? certificateProblem(text)
       errors = errors.suffix(3) + [text]
     }

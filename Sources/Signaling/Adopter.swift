@@ -8,6 +8,7 @@ struct Adopter: Sendable {
   let options: SessionOptions
   let ledger: Ledger
   let control: Control
+  let reader: RequestReader
   let logger: Logger
 
   /// Adopts every departed member of this worker's kind.
@@ -48,7 +49,7 @@ struct Adopter: Sendable {
     options.receiveMaximum = 20
     let filter = try TopicFilter(member.filter)
     let handover = Handover(
-      ledger: ledger, room: ledger.waitingRoom(of: member.filter), control: control, logger: logger)
+      ledger: ledger, room: ledger.waitingRoom(of: member.filter), control: control, reader: reader, logger: logger)
     let session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
     let drain = Drain(session, handover)
     do {

@@ -26,16 +26,16 @@ public final class MQTTJobSource: JobSource {
   private let departing = Mutex<Departure?>(nil)
   private let logger: Logger
 
-  /// Requests that match `filter`, over a session opened with `options`.
+  /// Requests that match `filter` and that `reader` takes, over a session opened with `options`.
   public init(
-    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, stop: StopRequest,
-    giveUpAfter: Duration?, idleTimeout: Duration?, logger: Logger
+    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, reader: RequestReader,
+    stop: StopRequest, giveUpAfter: Duration?, idleTimeout: Duration?, logger: Logger
   ) {
     (signals, sender) = AsyncStream.makeStream()
     intake = Intake(
-      options, filter: filter, ledger: ledger, control: control, signals: sender, giveUpAfter: giveUpAfter,
-      logger: logger)
-    adopter = Adopter(options: options, ledger: ledger, control: control, logger: logger)
+      options, filter: filter, ledger: ledger, control: control, reader: reader, signals: sender,
+      giveUpAfter: giveUpAfter, logger: logger)
+    adopter = Adopter(options: options, ledger: ledger, control: control, reader: reader, logger: logger)
     membership = Attendance(options, filter: filter, ledger: ledger)
     self.options = options
     self.filter = filter

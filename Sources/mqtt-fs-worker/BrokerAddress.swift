@@ -23,9 +23,9 @@ struct BrokerAddress: Equatable {
     func invalid(_ reason: String) -> ValidationError {
       ValidationError("'\(withoutPassword(text))' is not a broker's URL: \(reason), as in mqtt://localhost:1883")
     }
-    let parts = text.firstRange(of: "://")
-    let scheme = parts.map { text[..<$0.lowerBound].lowercased() } ?? "mqtt"
-    var rest = parts.map { text[$0.upperBound...] } ?? text[...]
+    let colon = text.firstIndex(of: ":").flatMap { text[$0...].hasPrefix("://") ? $0 : nil }
+    let scheme = colon.map { text[..<$0].lowercased() } ?? "mqtt"
+    var rest = colon.map { text[$0...].dropFirst(3) } ?? text[...]
     switch scheme {
     case "mqtt", "tcp": transport = .plain
     case "mqtts", "ssl", "tls": transport = .tls

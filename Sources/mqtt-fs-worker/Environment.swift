@@ -1,11 +1,12 @@
 import ArgumentParser
 import FoundationEssentials
+import JobWorker
 
 /// Settings from the environment, for options that were not given as flags.
 struct Environment {
   let variables: [String: String]
 
-  static let current = Environment(variables: ProcessInfo.processInfo.environment)
+  static let current = Environment(variables: StepEnvironment.inherited())
 
   /// The value of `name`; an empty one counts as none, so that a compose file can pass `${X:-}`.
   subscript(name: String) -> String? {

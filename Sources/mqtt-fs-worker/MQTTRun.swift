@@ -66,8 +66,8 @@ struct MQTTRun {
     let control = Control(
       session, topics: topics, retention: retention, presence: presence, logger: setup.logger)
     let source = MQTTJobSource(
-      intake, filter: filter, ledger: ledger, control: control, stop: stop, giveUpAfter: giveUpAfter,
-      idleTimeout: idleTimeout, logger: setup.logger)
+      intake, filter: filter, ledger: ledger, control: control, reader: setup.settings.reader, stop: stop,
+      giveUpAfter: giveUpAfter, idleTimeout: idleTimeout, logger: setup.logger)
     let worker = Worker(
       ledger: ledger, workspaces: workspaces, source: source, settings: setup.settings, stop: stop,
       logger: setup.logger)

@@ -1,38 +1,37 @@
 import ArgumentParser
-import Dispatch
+import CLinux
 import Glibc
 import JobWorker
 
-/// The program: a guardian of steps when it is started as one, else the command line.
+/// The program.
 @main
 struct Main {
-  static func main() {
-    if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "guardian" {
-      Guardian.main(marker: CommandLine.arguments[2])
-    }
-    // Here, before Dispatch has this thread wait with no signal blocked: see the function.
+  static func main() async {
+    linux_allocate_sparingly()
+    // Here, on the first thread, before Dispatch has it wait with no signal blocked: see the function.
     if Lives.isLater { leaveAtOnceOnStopSignals() }
-    Task { await runToTheEnd() }
-    dispatchMain()
-  }
-
-  private static func runToTheEnd() async -> Never {
     let command = parse()
     do {
-      try await run(command)
-      exit(0)
+      if let work = command as? Work {
+        // While there is one thread: see Guardian.
+        try await work.run(guardedBy: try Guardian.fork())
+      } else {
+        try await run(command)
+      }
+      end(0)
     } catch  where RootCommand.exitCode(for: error) != .failure {
       // Help, and settings that the parser itself could not judge.
       RootCommand.exit(withError: error)
     } catch {
       let status = ExitStatus(error)
       if !(error is ExitStatus) { complain("mqtt-fs-worker: \(error)") }
-      exit(status.rawValue)
+      end(status.rawValue)
     }
   }
 
   /// The command that the arguments ask for; help and usage errors end the program here.
   private static func parse() -> any ParsableCommand {
+    if let work = Work(plain: CommandLine.arguments.dropFirst()) { return work }
     do {
       // Asked for help in general, the program shows what it does when nothing else is said.
       if ["-h", "--help", "help"].contains(CommandLine.arguments.dropFirst().joined(separator: " ")) {
@@ -53,10 +52,17 @@ struct Main {
     }
   }
 
-  private static func complain(_ text: String) {
-    let bytes = Array("\(text)\n".utf8)
-    _ = write(STDERR_FILENO, bytes, bytes.count)
+  /// Ends the process without waiting for its threads: what must be safe is safe by now.
+  private static func end(_ status: Int32) -> Never {
+    fflush(nil)
+    _exit(status)
   }
+}
+
+/// Says something on stderr, where no log is.
+func complain(_ text: String) {
+  let bytes = Array("\(text)\n".utf8)
+  _ = write(STDERR_FILENO, bytes, bytes.count)
 }
 
 /// The commands.
@@ -64,6 +70,6 @@ struct RootCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mqtt-fs-worker",
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
-    subcommands: [Work.self, Check.self, Workers.self, Health.self, Doctor.self],
+    subcommands: [Work.self, Check.self, Sign.self, Workers.self, Health.self, Doctor.self],
     defaultSubcommand: Work.self)
 }

@@ -7,7 +7,7 @@ import Signaling
 import SystemPackage
 
 /// `mqtt-fs-worker [work]`: takes one job and exits.
-struct Work: AsyncParsableCommand {
+struct Work: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Takes one job id from MQTT, runs the job's steps, publishes the result, and exits.",
     usage: "mqtt-fs-worker [work] [<options>]",
@@ -15,7 +15,8 @@ struct Work: AsyncParsableCommand {
       Every option can be set in the environment, too: the name stands in parentheses. A flag comes before the \
       environment, and that before the default. Durations are written 90s, 10m, 1h30m, 7d, or as a number of seconds.
 
-      'mqtt-fs-worker check <job folder>' says what is wrong with a job before it is sent.
+      'mqtt-fs-worker check <job folder>' says what is wrong with a job before it is sent; 'mqtt-fs-worker sign <job \
+      folder>' makes a signed request for it.
       """)
 
   @OptionGroup(title: "Broker") var broker: BrokerOptions
@@ -31,11 +32,13 @@ struct Work: AsyncParsableCommand {
   @Flag(name: [.customShort("V"), .long], help: "Show the version.")
   var version = false
 
-  func run() async throws {
+  /// Main runs it this way: the guardian must be there before there are threads.
+  func run(guardedBy guardian: Guardian) async throws {
     guard !version else { return print("mqtt-fs-worker \(workerVersion)") }
     try ProcessTree.adoptOrphans()
     let environment = Environment.current
-    let setup = try WorkerSetup(work, log, environment)
+    var setup = try WorkerSetup(work, log, environment)
+    setup.settings.guardian = guardian
     if dryRun {
       try await DryRun(payload: FilePath(payload ?? "./test-payload.json"), setup: setup).run()
     } else {

@@ -72,6 +72,12 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Take only requests that are signed with this key: PEM, a JWK or JWK set, or a secret. (JOB_VERIFY_KEY)",
+      valueName: "file"))
+  var verifyKey: String?
+
+  @Option(
+    help: ArgumentHelp(
       "How often the worker says how it is, on workers/<id>/status. (WORKER_HEARTBEAT; default: 15s)",
       valueName: "duration"))
   var heartbeat: Timespan?
@@ -102,7 +108,7 @@ extension WorkOptions {
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
     settings.secretNames = SecretNames(redact + (environment["JOB_REDACT"]?.split(separator: ",").map(trimmed) ?? []))
-    settings.guardian = "/proc/self/exe"
+    settings.environment = StepEnvironment(hiding: [VerifyKey.variable])
     if ProgressLine.isWanted { settings.onProgress = showProgress }
     return settings
   }
@@ -124,6 +130,11 @@ extension WorkOptions {
     } catch {
       throw ValidationError(error.description)
     }
+  }
+
+  /// The names by which a signed request can mean this worker: its id, and its group's.
+  func audience(of worker: WorkerID, _ environment: Environment) throws -> [String] {
+    [worker.text] + [try filter(environment).shareName].compactMap(\.self)
   }
 
   func leaseDuration(_ environment: Environment) throws -> Duration {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import Glibc
 import JobWorker
 import Logging
@@ -18,9 +17,14 @@ struct WorkerSetup {
     identity = WorkerIdentity(id: try workerID(options.id, environment), version: workerVersion)
     let folders = try options.folders(environment)
     (jobs, workspaces) = (absolute(folders.jobs), absolute(folders.workspaces))
-    settings = try options.settings(environment)
     lease = try options.leaseDuration(environment)
     logger = try log.logger(environment, worker: identity.id)
+    var settings = try options.settings(environment)
+    if let key = try VerifyKey(options, environment) {
+      settings.reader = try key.reader(
+        for: options.audience(of: identity.id, environment), apartFrom: [jobs, workspaces], logger)
+    }
+    self.settings = settings
     try checkFoldersAreApart()
   }
 
@@ -49,8 +53,8 @@ struct WorkerSetup {
 }
 
 /// `path` from the root, without links as far as it exists.
-private func absolute(_ path: FilePath) -> FilePath {
-  var existing = FilePath(FileManager.default.currentDirectoryPath).pushing(path).lexicallyNormalized()
+func absolute(_ path: FilePath) -> FilePath {
+  var existing = workingDirectory().pushing(path).lexicallyNormalized()
   var missing: [FilePath.Component] = []
   while true {
     if let resolved = realpath(existing.string, nil) {
@@ -61,6 +65,12 @@ private func absolute(_ path: FilePath) -> FilePath {
     missing.append(last)
     existing.removeLastComponent()
   }
+}
+
+private func workingDirectory() -> FilePath {
+  guard let path = getcwd(nil, 0) else { return "/" }
+  defer { free(path) }
+  return FilePath(platformString: path)
 }
 
 /// Settings that contradict each other, or what is there.

@@ -96,7 +96,7 @@ import Testing
       worker.send(SIGTERM)
       try await eventually("its departure") { watch.output.contains(#"{"state":"gone","workerId":"worker-01"}"#) }
       watch.send(SIGINT)
-      #expect(try await watch.end() == .code(130))
+      #expect(try await watch.end() == .signal(SIGINT))
     }
   }
 

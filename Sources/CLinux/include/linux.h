@@ -13,6 +13,11 @@ int linux_become_subreaper(void);
 int linux_is_subreaper(int *answer);
 int linux_forbid_inspection(void);
 
+// fork(2), which Swift's Glibc hides: only a process without threads may go on in the child.
+int linux_fork(void);
+// mallopt(3): memory in few steps and from few arenas. Each step is a call to the kernel; each arena has pages of its own.
+void linux_allocate_sparingly(void);
+
 // pipe2(2) with O_CLOEXEC; fcntl(2) F_SETPIPE_SZ, F_GETPIPE_SZ; eventfd(2)
 int linux_pipe(int ends[2]);
 int linux_set_pipe_size(int fd, int bytes);

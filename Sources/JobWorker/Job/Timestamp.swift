@@ -1,4 +1,5 @@
 private import FoundationEssentials
+private import Glibc
 
 /// A moment of the wall clock, to the millisecond, as JSON writes it: `2026-01-31T09:30:00.125Z`.
 ///
@@ -26,13 +27,32 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
 
   /// The moment as JSON writes it.
   public var description: String {
-    // Half a millisecond more, so that what a Double cannot hold exactly is not cut to the one before.
-    Date(timeIntervalSince1970: (Double(millisecondsSince1970) + 0.5) / 1000)
-      .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    // By the C library: the first date that Foundation writes costs a worker more than its connection to the broker.
+    let (seconds, milliseconds) = millisecondsSince1970.flooredQuotientAndRemainder(dividingBy: 1000)
+    var time = time_t(seconds)
+    var parts = tm()
+    gmtime_r(&time, &parts)
+    let date =
+      "\(digits(Int(parts.tm_year) + 1900, 4))-\(digits(Int(parts.tm_mon) + 1, 2))-\(digits(Int(parts.tm_mday), 2))"
+    let clock = "\(digits(Int(parts.tm_hour), 2)):\(digits(Int(parts.tm_min), 2)):\(digits(Int(parts.tm_sec), 2))"
+    return "\(date)T\(clock).\(digits(Int(milliseconds), 3))Z"
   }
 
   /// Earlier before later.
   public static func < (a: Timestamp, b: Timestamp) -> Bool {
     a.millisecondsSince1970 < b.millisecondsSince1970
+  }
+}
+
+private func digits(_ number: Int, _ width: Int) -> String {
+  let text = String(number)
+  return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
+}
+
+extension Int64 {
+  /// Both as for a number line that has no fold at 0: the remainder is never negative.
+  fileprivate func flooredQuotientAndRemainder(dividingBy divisor: Int64) -> (Int64, Int64) {
+    let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
+    return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
   }
 }

@@ -6,36 +6,77 @@ struct GuardianWatch {
   static let ignored = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGUSR1, SIGUSR2]
 
   private let socket: Int32
-  private let marker: String
+  /// `nil` as long as there is no job.
+  private var marker: String?
   private var sessions: [pid_t: GuardianMessage] = [:]
 
-  init(socket: Int32, marker: String) {
+  init(socket: Int32, marker: String? = nil) {
     self.socket = socket
     self.marker = marker
   }
 
-  /// Lets go of everything that this process shares with the worker but stdin.
-  static func detach() {
+  /// What the forked process does: it never returns.
+  static func run(socket: Int32) -> Never {
+    detach(but: socket)
+    var watch = GuardianWatch(socket: socket)
+    watch.awaitEndOfFile()
+    watch.killAll()
+    _exit(0)
+  }
+
+  /// Lets go of everything that this process shares with the worker but the socket.
+  private static func detach(but socket: Int32) {
+    // Its memory is a copy of the worker's, which steps may not read either.
+    linux_forbid_inspection()
     for number in ignored { signal(number, SIG_IGN) }
     _ = setsid()
     _ = chdir("/")
     let null = open("/dev/null", O_RDWR)
     if null >= 0 {
-      dup2(null, 1)
-      dup2(null, 2)
+      for standard in 0...2 as ClosedRange<Int32> { dup2(null, standard) }
     }
-    for descriptor in ProcessEntry.descriptorsOfThisProcess() where descriptor > 2 { close(descriptor) }
+    for descriptor in ProcessEntry.descriptorsOfThisProcess() where descriptor > 2 && descriptor != socket {
+      close(descriptor)
+    }
+    wipeEnvironment()
+    nameProcess("mqtt-fs-worker guardian")
+  }
+
+  private static func wipeEnvironment() {
+    var next = environ
+    while let entry = next.pointee {
+      memset(entry, 0, strlen(entry))
+      next += 1
+    }
+    clearenv()
+  }
+
+  /// What ps(1) shows in place of the worker's arguments, as far as there is room for it.
+  private static func nameProcess(_ name: String) {
+    let arguments = CommandLine.unsafeArgv
+    guard CommandLine.argc > 0, let first = arguments[0], let last = arguments[Int(CommandLine.argc) - 1] else {
+      return
+    }
+    let room = last - first + strlen(last)
+    memset(first, 0, room)
+    name.withCString { _ = memcpy(first, $0, min(room, strlen($0))) }
   }
 
   /// Returns when the other end is closed, whoever closed it.
   mutating func awaitEndOfFile() {
-    var words = [Int64](repeating: 0, count: GuardianMessage.size / 8)
+    // A marker is a path, which may be of any length that the worker could open.
+    var bytes = [UInt8](repeating: 0, count: 64 << 10)
     while true {
-      let count = words.withUnsafeMutableBytes { recv(socket, $0.baseAddress, $0.count, 0) }
+      let count = recv(socket, &bytes, bytes.count, 0)
       if count < 0, errno == EINTR { continue }
-      guard count == GuardianMessage.size else { return }
-      let message = GuardianMessage(words: words)
-      if message.session > 0 { sessions[message.session] = message } else { sessions = [:] }
+      guard count > 0 else { return }
+      // Numbers of this size hold zeros, and an environment entry never does.
+      if count == GuardianMessage.size, bytes[..<count].contains(0) {
+        let message = GuardianMessage(bytes: bytes[..<count])
+        if message.session > 0 { sessions[message.session] = message } else { sessions = [:] }
+      } else {
+        marker = String(decoding: bytes[..<count], as: UTF8.self)
+      }
     }
   }
 
@@ -44,13 +85,14 @@ struct GuardianWatch {
   /// A next attempt of the same job has the same marker and may have begun: what started after the worker's death is
   /// left alone, unless it is of a step of its time or descends from one.
   func killAll() {
+    guard let marker else { return }
     let end = Self.ticksNow()
     var refused: Set<ProcessEntry.Identity> = []
     var looks = 0
     // A step that was being spawned as the worker died shows only once it has begun to be another program.
     var emptyLooks = 0
     while emptyLooks < 3 {
-      let left = processes(notAfter: end).filter { !refused.contains($0.identity) }
+      let left = processes(of: marker, notAfter: end).filter { !refused.contains($0.identity) }
       for entry in left where ProcessTree.kill(entry) == .refused { refused.insert(entry.identity) }
       emptyLooks = left.isEmpty ? emptyLooks + 1 : 0
       looks += 1
@@ -58,7 +100,7 @@ struct GuardianWatch {
     }
   }
 
-  private func processes(notAfter end: UInt64) -> [ProcessEntry] {
+  private func processes(of marker: String, notAfter end: UInt64) -> [ProcessEntry] {
     let table = ProcessEntry.all()
     let own = getpid()
     let pipes = Set(sessions.values.map(\.pipe))

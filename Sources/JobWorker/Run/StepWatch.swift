@@ -162,9 +162,11 @@ struct StepWatch {
         delivery = ProcessTree.kill(entry)
       } else if isNew {
         delivery = ProcessTree.send(SIGTERM, to: entry)
-        // A stopped process would see TERM only after somebody had continued it.
-        if entry.isStopped { _ = ProcessTree.send(SIGCONT, to: entry) }
+        // A stopped process would see TERM only after somebody had continued it, and it may have been stopped since it
+        // was looked at.
+        _ = ProcessTree.send(SIGCONT, to: entry)
       } else {
+        if entry.isStopped { _ = ProcessTree.send(SIGCONT, to: entry) }
         continue
       }
       if delivery == .refused { refused.append(entry) }

@@ -18,7 +18,7 @@ public final class StopRequest: Sendable {
     var level = StopLevel.none
     var reason: StopReason?
     var isShutdown = false
-    var listeners: [ObjectIdentifier: Wakeup] = [:]
+    var listeners: [Wakeup] = []
     var waiting: [CheckedContinuation<Void, Never>] = []
     var cleanups: [StopRequest] = []
   }
@@ -39,7 +39,7 @@ public final class StopRequest: Sendable {
       return state
     }
     guard let told else { return }
-    for listener in told.listeners.values { listener.signal() }
+    for listener in told.listeners { listener.signal() }
     for continuation in told.waiting { continuation.resume() }
     if level == .kill { for cleanup in told.cleanups { cleanup.raise(level, reason: reason) } }
   }
@@ -79,13 +79,13 @@ public final class StopRequest: Sendable {
   /// Signals `wakeup` at each raise from now on, and at once if it is raised already.
   func add(_ wakeup: Wakeup) {
     let level = state.withLock { state in
-      state.listeners[ObjectIdentifier(wakeup)] = wakeup
+      state.listeners.append(wakeup)
       return state.level
     }
     if level > .none { wakeup.signal() }
   }
 
   func remove(_ wakeup: Wakeup) {
-    state.withLock { _ = $0.listeners.removeValue(forKey: ObjectIdentifier(wakeup)) }
+    state.withLock { $0.listeners.removeAll { $0 === wakeup } }
   }
 }
