@@ -62,7 +62,9 @@ public final class RestartLoop: Sendable {
     let process = current.process
     process.send(SIGCONT)
     // What a signal does to a program that has not begun is not its own doing.
-    try await eventually("a handler of signals") { process.end != nil || process.catches(signal) }
+    try await eventually("a handler of signals") {
+      signal == SIGKILL || process.end != nil || process.catches(signal)
+    }
     process.send(signal)
     return try await current.end()
   }
