@@ -26,6 +26,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     // Without its Foundation trait: the worker starts faster and the binary is a fraction of the size.
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
   ],
@@ -44,13 +45,15 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Signing", dependencies: [crypto], swiftSettings: strict),
     .target(
-      name: "Controller", dependencies: ["CLinuxFiles", "MQTT", "FileTree", "JobWorker", "Signaling", system, logging],
+      name: "Controller",
+      dependencies: ["CLinux", "CLinuxFiles", "MQTT", "FileTree", "JobWorker", "Signaling", system, logging],
       swiftSettings: strict),
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
         "CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", "Controller", "Signing", system, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
       swiftSettings: strict),
     .target(

@@ -2,19 +2,22 @@ public import Logging
 public import MQTT
 private import Synchronization
 
-/// The session of one who sends jobs or looks after workers: what it listens to comes as streams, one for each topic filter.
+/// The session of one who sends jobs or looks after workers: what it listens to comes as streams.
 ///
 /// It lasts as long as the closure of ``withClient(_:giveUpAfter:logger:_:)``, connects again by itself, and has its
 /// subscriptions renewed then. What is published while a session that is not kept by the broker (Session Expiry 0) has no
 /// connection does not reach it, retained messages excepted.
 public final class BrokerClient: Sendable {
+  /// Each time that the session is connected again; one that nobody has seen yet stands for all.
+  public let reconnections: AsyncStream<Void>
+  private let reconnection: AsyncStream<Void>.Continuation
   private let session: Session
   private let streams = Mutex<Streams>(Streams())
 
   private typealias Continuation = AsyncThrowingStream<Message, any Error>.Continuation
 
   private struct Streams {
-    var open: [(filter: TopicFilter, continuation: Continuation)] = []
+    var open: [(filters: [TopicFilter], continuation: Continuation)] = []
     var end: MQTTError?
   }
 
@@ -38,33 +41,39 @@ public final class BrokerClient: Sendable {
 
   private init(_ session: Session) {
     self.session = session
+    (reconnections, reconnection) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     Task { [self] in
       var end = MQTTError.closed
+      var wasConnected = false
       for await event in session.events {
         switch event {
         case .delivery(let delivery):
           hand(out: delivery.message)
           await delivery.acknowledge()
         case .failed(let error): end = error
-        case .connected, .connectionLost: break
+        case .connected:
+          if wasConnected { reconnection.yield() }
+          wasConnected = true
+        case .connectionLost: break
         }
       }
+      reconnection.finish()
       finish(end)
     }
   }
 
-  /// The messages on topics that `filter` matches, in order, from now on; those that the broker retains come first.
+  /// The messages on topics that one of `filters` matches, in order, from now on; those that the broker retains come first.
   ///
-  /// The broker has confirmed the subscription when this returns; throws ``MQTTError/refused(_:)`` when it does not.
-  /// Iterating throws what ended the session. A message that several filters match comes on each of their streams.
-  public func messages(on filter: TopicFilter) async throws(MQTTError) -> AsyncThrowingStream<Message, any Error> {
+  /// The broker has confirmed the subscriptions when this returns; throws ``MQTTError/refused(_:)`` when it does not.
+  /// Iterating throws what ended the session. A message that filters of several streams match comes on each of them.
+  public func messages(on filters: TopicFilter...) async throws(MQTTError) -> AsyncThrowingStream<Message, any Error> {
     let (stream, continuation) = AsyncThrowingStream.makeStream(of: Message.self, throwing: (any Error).self)
     let end = streams.withLock { streams in
-      if streams.end == nil { streams.open.append((filter, continuation)) }
+      if streams.end == nil { streams.open.append((filters, continuation)) }
       return streams.end
     }
     if let end { throw end }
-    try await session.subscribe(filter)
+    for filter in filters { try await session.subscribe(filter) }
     return stream
   }
 
@@ -76,7 +85,9 @@ public final class BrokerClient: Sendable {
 
   private func hand(out message: Message) {
     let open = streams.withLock { $0.open }
-    for (filter, continuation) in open where filter.matches(message.topic) { continuation.yield(message) }
+    for (filters, continuation) in open where filters.contains(where: { $0.matches(message.topic) }) {
+      continuation.yield(message)
+    }
   }
 
   private func finish(_ end: MQTTError) {

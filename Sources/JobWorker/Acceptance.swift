@@ -28,7 +28,9 @@ struct AcceptedJob: Sendable {
   }
 
   func event(_ name: JobEvent.Kind, _ worker: WorkerIdentity) -> JobEvent {
-    JobEvent(event: name, id: claim.record.id, workerId: worker.id.text, attempt: claim.record.attempt)
+    JobEvent(
+      event: name, id: claim.record.id, requestId: claim.record.envelope.requestId, workerId: worker.id.text,
+      attempt: claim.record.attempt)
   }
 
   /// What is told when the result is out.
@@ -131,8 +133,11 @@ extension Worker {
     ledger.audit.note(entry, logger)
     let worker = ledger.worker.id.text
     try await publish(
-      ResultMessage.rejected(id: id, error: reason.description, workerID: worker), answering: envelope)
-    await source.publish(JobEvent(event: .rejected, id: id, workerId: worker, error: reason.description))
+      ResultMessage.rejected(
+        id: id, requestId: envelope.requestId, error: reason.description, workerID: worker), answering: envelope)
+    await source.publish(
+      JobEvent(
+        event: .rejected, id: id, requestId: envelope.requestId, workerId: worker, error: reason.description))
   }
 
   /// Somebody holds the job: it is being worked on, or its worker died and the job is taken over here and now.
@@ -143,7 +148,9 @@ extension Worker {
     if holder?.record.map({ offer.envelope.requestId.isSame(as: $0.envelope.requestId.text) }) != true {
       logger.notice("the job is being worked on already", metadata: ["job": "\(id)"])
       ledger.audit.note(AuditEntry(.duplicate, id: id, of: offer.envelope), logger)
-      await source.publish(JobEvent(event: .duplicate, id: id, workerId: ledger.worker.id.text))
+      await source.publish(
+        JobEvent(
+          event: .duplicate, id: id, requestId: offer.envelope.requestId, workerId: ledger.worker.id.text))
     }
     await offer.acknowledge(job == nil ? .answered : .claimed)
     return job

@@ -8,41 +8,63 @@ public struct JobCheck: Sendable {
   public let warnings: [String]
   /// How many steps it has.
   public let steps: Int
+  /// The job as its folder defines it; `nil` when there are errors.
+  public let job: (id: JobID, definition: JobDefinition)?
 
-  /// Reads the folder's name and its job.json; nothing is run or written.
+  /// Checks the folder as a worker would meet it; nothing is run or written.
   public init(_ folder: FilePath) {
+    self.init(folder) { () throws(InvalidJob) in
+      let (name, above) = try JobCheck.place(of: folder)
+      return try JobFolder.open(JobCheck.id(in: name), in: JobsDirectory(above))
+    }
+  }
+
+  /// Checks the folder as what a worker is to get a copy of, under `id`, or else its name. It may be a link to anywhere.
+  public init(copying folder: FilePath, as id: JobID?) {
+    self.init(folder) { () throws(InvalidJob) in
+      let (name, _) = try JobCheck.place(of: folder)
+      guard let real = realPath(folder) else { throw InvalidJob(description: "\(folder) does not exist") }
+      let id = if let id { id } else { try JobCheck.id(in: name) }
+      return try JobFolder.open(real, as: id, in: JobsDirectory(real.removingLastComponent()))
+    }
+  }
+
+  private init(_ folder: FilePath, open: () throws(InvalidJob) -> JobFolder) {
     do throws(InvalidJob) {
-      let (id, parent) = try JobCheck.place(of: folder)
-      let job = try JobFolder.open(id, in: JobsDirectory(parent))
-      let definition = try job.definition()
+      let opened = try open()
+      let definition = try opened.definition()
+      job = (opened.id, definition)
       errors = []
       steps = definition.steps.count
       warnings =
         definition.unknownKeys.map { "\(folder)/job.json: the key \($0) means nothing here" }
         + definition.steps.enumerated().compactMap { index, step in
-          guard let directory = step.workingDirectory, !job.hasFolder(directory) else { return nil }
+          guard let directory = step.workingDirectory, !opened.hasFolder(directory) else { return nil }
           return "steps[\(index)]: workingDirectory \"\(directory)\" is not in the folder; an earlier step must make it"
         }
     } catch {
+      job = nil
       errors = [error.description]
       warnings = []
       steps = 0
     }
   }
 
-  static func place(of folder: FilePath) throws(InvalidJob) -> (JobID, FilePath) {
-    guard let real = realPath(folder) else {
-      throw InvalidJob(description: "\(folder) does not exist")
-    }
-    // The name as a worker would meet it: it may be a link, and lead out of the jobs folder. "." and ".." are none.
+  /// The name of a folder as a worker would meet it: it may be a link, and lead out of the jobs folder. "." and ".." are none.
+  static func place(of folder: FilePath) throws(InvalidJob) -> (name: FilePath.Component, above: FilePath) {
+    guard let real = realPath(folder) else { throw InvalidJob(description: "\(folder) does not exist") }
     let isNamed = folder.lastComponent?.kind == .regular
     let above = isNamed ? realPath(folder.removingLastComponent().isEmpty ? "." : folder.removingLastComponent()) : nil
     guard let name = isNamed ? folder.lastComponent : real.lastComponent else {
       throw InvalidJob(
         description: "\(folder) is the root of the file system; give the job's folder below the jobs folder")
     }
+    return (name, above ?? real.removingLastComponent())
+  }
+
+  static func id(in name: FilePath.Component) throws(InvalidJob) -> JobID {
     do {
-      return (try JobID(name.string), above ?? real.removingLastComponent())
+      return try JobID(name.string)
     } catch {
       throw InvalidJob(description: "the folder's name is the job's id: \(error)")
     }

@@ -82,16 +82,25 @@ struct JobRun {
     let steps = StepSequence(
       definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
       settings: worker.settings,
-      redaction: redaction, stop: worker.stop, begins: { [job] in source.worker(isAt: job.place(step: $0)) }
+      redaction: redaction, stop: worker.stop, relay: relay(of: job.claim.record),
+      begins: { [job] in source.worker(isAt: job.place(step: $0)) }
     ) { [claim = job.claim] step in
       var entry = claim.entry(.step)
       (entry.step, entry.commandDigest) = (step.index, digestText(of: Array(step.command.utf8)))
       (entry.status, entry.exitCode) = (step.status.rawValue, step.exitCode)
       ledger.audit.note(entry, logger)
       let claim = claim.record
-      await source.publish(JobEvent(step: step, id: claim.id, workerId: claim.worker, attempt: claim.attempt))
+      await source.publish(
+        JobEvent(
+          step: step, id: claim.id, requestId: claim.envelope.requestId, workerId: claim.worker, attempt: claim.attempt)
+      )
     }
     await noting(\.runMs) { run in try await steps.run(into: &run.report) }
+  }
+
+  private func relay(of claim: ClaimRecord) -> (@Sendable (StepOutput) async -> Void)? {
+    guard worker.settings.logRelaying == .on else { return nil }
+    return { [source = worker.source] output in await source.publish(output, of: claim) }
   }
 
   /// Copies what changed into results/, whatever became of the steps.

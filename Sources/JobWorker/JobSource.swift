@@ -16,6 +16,9 @@ public protocol JobSource: Sendable {
   /// Tells whoever listens what happens to a job. Best effort.
   func publish(_ event: JobEvent) async
 
+  /// Hands on a piece of what a step wrote; returns when it has arrived, or never will.
+  func publish(_ output: StepOutput, of claim: ClaimRecord) async
+
   /// Publishes the result of a job, and returns when it is certain that it arrived.
   func publish(_ result: ResultMessage, answering envelope: Envelope) async throws
 

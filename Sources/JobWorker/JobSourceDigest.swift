@@ -11,7 +11,8 @@ public struct JobSourceDigest: Sendable {
   /// Reads the folder. Throws ``InvalidJob`` when it is none, when a file in it cannot be read, or when its job.json is
   /// missing or wrong and the request does not bring steps of its own.
   public init(_ folder: FilePath, hasSteps: Bool) throws(InvalidJob) {
-    let (id, parent) = try JobCheck.place(of: folder)
+    let (name, parent) = try JobCheck.place(of: folder)
+    let id = try JobCheck.id(in: name)
     let job = try JobFolder.open(id, in: JobsDirectory(parent))
     if !hasSteps { _ = try job.definition() }
     self.id = id

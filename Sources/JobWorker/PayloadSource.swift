@@ -33,6 +33,9 @@ public final class PayloadSource: JobSource {
   /// Nobody listens to events.
   public func publish(_ event: JobEvent) async {}
 
+  /// Nobody listens to that either.
+  public func publish(_ output: StepOutput, of claim: ClaimRecord) async {}
+
   /// Prints the message that a broker would get.
   public func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
     let line = try result.encoded() + [UInt8(ascii: "\n")]

@@ -13,6 +13,8 @@ struct StepSequence {
   let settings: WorkerSettings
   let redaction: Redaction
   let stop: StopRequest
+  /// Takes what steps write, if anybody is to be told.
+  let relay: (@Sendable (StepOutput) async -> Void)?
   /// Is called with a step's place before it starts.
   let begins: @Sendable (Int) -> Void
   let tell: @Sendable (StepResult) async -> Void
@@ -67,7 +69,14 @@ struct StepSequence {
       timeout: isJobTimeout ? left : step.timeout, grace: settings.grace)
     let outcome: StepOutcome
     do throws(SpawnError) {
-      outcome = try await runner.run(command, into: log, until: stop.level > .none ? stop.forCleanup() : stop)
+      let stop = stop.level > .none ? stop.forCleanup() : stop
+      if let relay {
+        outcome = try await LogRelay(step: index, log: log, tell: relay).relaying { () async throws(SpawnError) in
+          try await runner.run(command, into: log, until: stop)
+        }
+      } else {
+        outcome = try await runner.run(command, into: log, until: stop)
+      }
     } catch {
       throw JobFailure(.run, "step \(index) cannot be started: \(error)")
     }

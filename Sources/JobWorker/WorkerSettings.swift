@@ -8,6 +8,8 @@ public struct WorkerSettings: Sendable {
   public var maxAttempts = 3
   /// How many bytes of a step's output are kept.
   public var maxLogBytes: Int64 = 100 << 20
+  /// Whether what steps write is handed on while they run, for those who cannot read the volume.
+  public var logRelaying = LogRelaying.off
   /// How long a job folder that is not there is waited for; a network volume may show it late.
   public var folderPatience: Duration = .seconds(5)
   /// What is taken as a request: here, where it lies on the volume, and where it arrives.
@@ -41,4 +43,12 @@ public struct WorkerSettings: Sendable {
       secretNames.secrets(in: variables).map { (name: $0.key, value: $0.value) }
     }
   }
+}
+
+/// Whether logs leave the volume.
+public enum LogRelaying: Sendable {
+  /// They are on the volume only.
+  case off
+  /// They are handed to the job source, too.
+  case on
 }

@@ -148,6 +148,22 @@ public final class Control: Sendable {
     session.send(message)
   }
 
+  /// Publishes a piece of what a step wrote, as bytes; MQTT 5 says besides where in the whole it belongs. Returns when the
+  /// broker has it: one piece at a time is on its way. A broker that refuses it costs nobody the job.
+  func publish(_ output: StepOutput, of claim: ClaimRecord) async {
+    var message = Message(topic: topics.log(of: claim.id, step: output.step), payload: output.bytes)
+    message.properties.contentType = "application/octet-stream"
+    message.properties.userProperties = [
+      UserProperty(name: "offset", value: "\(output.offset)"), UserProperty(name: "attempt", value: "\(claim.attempt)"),
+      UserProperty(name: "requestId", value: claim.envelope.requestId.text),
+    ]
+    do {
+      try check(try await session.publish(message), message.topic)
+    } catch {
+      logger.debug("output of a step is not published: \(error)")
+    }
+  }
+
   /// Tells idle workers that something waits for them on the volume.
   func nudge() {
     session.send(Message(topic: Topics.waiting, payload: [], qos: .atMostOnce))

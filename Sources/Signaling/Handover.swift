@@ -37,7 +37,9 @@ struct Handover: Sendable {
     if try ledger.isHeld(id) {
       if try !ledger.isHeld(id, for: arrival.envelope.requestId) {
         ledger.audit.note(AuditEntry(.duplicate, id: id, of: arrival.envelope, signedBy: key), logger)
-        control.publish(JobEvent(event: .duplicate, id: id, workerId: ledger.worker.id.text))
+        control.publish(
+          JobEvent(
+            event: .duplicate, id: id, requestId: arrival.envelope.requestId, workerId: ledger.worker.id.text))
       }
       return .settled(nil)
     }

@@ -167,6 +167,11 @@ public final class MQTTJobSource: JobSource {
     control.publish(event)
   }
 
+  /// Publishes a piece of a step's output and waits for its PUBACK.
+  public func publish(_ output: StepOutput, of claim: ClaimRecord) async {
+    await control.publish(output, of: claim)
+  }
+
   /// Publishes a result and waits for its PUBACK.
   public func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
     try await control.publish(result, answering: envelope)

@@ -20,6 +20,21 @@ public struct Topics: Sendable {
   /// Where what happens to a job is told.
   public func events(of id: JobID) -> String { "\(base)events/\(id)" }
 
+  /// Where a step's output goes while it runs, if its worker is asked to tell.
+  public func log(of id: JobID, step: Int) -> String { "\(base)logs/\(id)/\(step)" }
+
+  /// Where the output of all steps of a job goes.
+  public func logs(of id: JobID) -> String { "\(base)logs/\(id)/+" }
+
+  /// The step whose output comes on `topic`; `nil` for other topics.
+  public func step(loggedOn topic: String, of id: JobID) -> Int? {
+    let prefix = "\(base)logs/\(id)/"
+    return topic.hasPrefix(prefix) ? Int(topic.dropFirst(prefix.count)) : nil
+  }
+
+  /// Where one job is canceled.
+  public func cancellation(of id: JobID) -> String { "\(base)cancel/\(id)" }
+
   /// Where anybody who may publish there cancels a job, whoever works on it.
   var cancel: String { "\(base)cancel/+" }
 
@@ -44,7 +59,9 @@ public struct Topics: Sendable {
   /// Whether `topic` has a meaning of its own: what comes from there, under a filter like `jobs/#`, is no request.
   func areReserved(_ topic: String) -> Bool {
     topic == rejected
-      || ["\(results)/", "\(base)events/", "\(base)cancel/", "workers/"].contains { topic.hasPrefix($0) }
+      || ["\(results)/", "\(base)events/", "\(base)logs/", "\(base)cancel/", "workers/"].contains {
+        topic.hasPrefix($0)
+      }
   }
 
   /// Where a busy worker tells idle ones that it put a request down.

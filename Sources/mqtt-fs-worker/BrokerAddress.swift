@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobWorker
 
 /// Where a broker is, and how it is spoken to: `mqtt://host:1883`, `mqtts://user:password@host:8883`.
 struct BrokerAddress: Equatable {
@@ -36,8 +37,8 @@ struct BrokerAddress: Equatable {
     guard !rest.contains(where: { "/?#".contains($0) }) else { throw invalid("nothing may follow the port") }
     if let at = rest.lastIndex(of: "@") {
       let user = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-      username = percentDecoded(user[0])
-      password = user.count > 1 ? percentDecoded(user[1]) : nil
+      username = percentDecoded(String(user[0]))
+      password = user.count > 1 ? percentDecoded(String(user[1])) : nil
       rest = rest[rest.index(after: at)...]
     }
     var digits: Substring?
@@ -61,22 +62,6 @@ struct BrokerAddress: Equatable {
     guard let number = UInt16(digits), number > 0 else { throw invalid("the port must be a number from 1 to 65535") }
     port = number
   }
-}
-
-private func percentDecoded(_ text: Substring) -> String {
-  var bytes: [UInt8] = []
-  var rest = Array(text.utf8)[...]
-  while let byte = rest.popFirst() {
-    if byte == UInt8(ascii: "%"), rest.count >= 2,
-      let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-    {
-      bytes.append(value)
-      rest = rest.dropFirst(2)
-    } else {
-      bytes.append(byte)
-    }
-  }
-  return String(decoding: bytes, as: UTF8.self)
 }
 
 /// What may be shown of a URL: a password never is.

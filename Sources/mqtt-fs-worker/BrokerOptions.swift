@@ -90,7 +90,8 @@ extension BrokerOptions {
       host: environment["MQTT_BROKER"] ?? "localhost", port: port, transport: wantsTLS ? .tls : .plain)
   }
 
-  private func version(_ environment: Environment) throws -> ProtocolVersion {
+  /// The version of MQTT to speak.
+  func version(_ environment: Environment) throws -> ProtocolVersion {
     switch protocolVersion ?? environment["MQTT_PROTOCOL_VERSION"] ?? "5" {
     case "5": .v5
     case "4", "3.1.1": .v311

@@ -1,3 +1,5 @@
+import Controller
+import FileTree
 import JobWorker
 import MQTT
 
@@ -15,6 +17,16 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
   static let refused = ExitStatus(rawValue: 77)
   static let misconfigured = ExitStatus(rawValue: 78)
 
+  /// Something of that name is there already.
+  static let exists = ExitStatus(rawValue: 73)
+  /// There is no such job.
+  static let noSuchJob = ExitStatus(rawValue: 66)
+  /// It is not possible now, and may be later.
+  static let tryAgain = ExitStatus(rawValue: 75)
+  static let timedOut = ExitStatus(rawValue: 124)
+  /// As a shell has it for what SIGINT ended.
+  static let interrupted = ExitStatus(rawValue: 130)
+
   init(rawValue: Int32) {
     self.rawValue = rawValue
   }
@@ -28,10 +40,27 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
     case MQTTError.unreachable: self = .unreachable
     case MQTTError.refused: self = .refused
     case MQTTError.tls, MQTTError.clientIDInUse, MQTTError.unsupported, is Misconfiguration: self = .misconfigured
-    case is VolumeError: self = .volume
+    case is VolumeError, is FileTreeError: self = .volume
+    case is JobExists: self = .exists
+    case is JobIsBusy: self = .tryAgain
     case is NoWorkspace: self = .noWorkspace
     case is InvalidJob: self = .badPayload
     default: self = .defect
+    }
+  }
+}
+
+extension ExitStatus {
+  /// What the end of a job means to who submitted it: the job's own exit code, or one that says why there is none.
+  init(_ result: ResultMessage) {
+    switch result.status {
+    case .success: self.init(rawValue: 0)
+    case .failed: self.init(rawValue: Int32(truncatingIfNeeded: result.exitCode ?? 1))
+    case .timeout: self = .timedOut
+    case .canceled: self = .interrupted
+    case .error: self.init(rawValue: 125)
+    case .lost: self = .tryAgain
+    case .rejected: self = .badPayload
     }
   }
 }

@@ -70,6 +70,10 @@ struct WorkOptions: ParsableArguments {
       valueName: "bytes"))
   var maxLogBytes: Int64?
 
+  @Flag(
+    help: "Publish what steps write on <beside the results topic>/logs/<id>/<step>, too. (WORKER_PUBLISH_LOGS)")
+  var publishLogs = false
+
   @Option(
     help: ArgumentHelp(
       "Take only requests that are signed with this key: PEM, a JWK or JWK set, or a secret. (JOB_VERIFY_KEY)",
@@ -107,6 +111,7 @@ extension WorkOptions {
     settings.grace = try (grace ?? environment.value("JOB_GRACE"))?.duration ?? settings.grace
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
+    settings.logRelaying = try publishLogs || environment.flag("WORKER_PUBLISH_LOGS") ? .on : .off
     settings.secretNames = SecretNames(redact + (environment["JOB_REDACT"]?.split(separator: ",").map(trimmed) ?? []))
     settings.environment = StepEnvironment(hiding: [VerifyKey.variable])
     if ProgressLine.isWanted { settings.onProgress = showProgress }
@@ -135,6 +140,10 @@ extension WorkOptions {
   /// The names by which a signed request can mean this worker: its id, and its group's.
   func audience(of worker: WorkerID, _ environment: Environment) throws -> [String] {
     [worker.text] + [try filter(environment).shareName].compactMap(\.self)
+  }
+
+  func resultsTopic(_ environment: Environment) throws -> String {
+    try checkedResultsTopic(resultsTopic, environment)
   }
 
   func leaseDuration(_ environment: Environment) throws -> Duration {
@@ -167,6 +176,16 @@ extension WorkOptions {
     guard value > 0 else { throw ValidationError("\(name)=\(value) must be more than 0") }
     return value
   }
+}
+
+/// The topic from the flag, the environment, or the default. Throws when nothing can be published below it.
+func checkedResultsTopic(_ flag: String?, _ environment: Environment) throws -> String {
+  let topic = flag ?? environment["MQTT_RESULTS_TOPIC"] ?? "jobs/results"
+  guard !topic.isEmpty, !topic.contains(where: { "+#\0".contains($0) }), !topic.hasSuffix("/") else {
+    throw ValidationError(
+      "results topic '\(topic)' cannot be published to: it has no '+' or '#', as in 'jobs/results'")
+  }
+  return topic
 }
 
 /// The worker's id, as `--id` or the environment has it.

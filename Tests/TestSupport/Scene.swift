@@ -101,6 +101,7 @@ public final class Scene: Sendable {
   }
 
   /// Starts a worker. `stopAt` names the ``Checkpoint`` at which it stops itself (debug builds).
+  @discardableResult
   public func worker(
     _ id: String = "worker-01", on topic: String = "jobs/pending", _ arguments: [String] = [],
     environment extra: [String: String] = [:], stopAt checkpoint: String? = nil

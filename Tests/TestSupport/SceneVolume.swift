@@ -61,7 +61,8 @@ extension Scene {
   public func awaitResult(_ id: String, within limit: Duration = patience) async throws -> JSON {
     try await eventually("results/result.json of \(id)", within: limit) {
       let result = result(id)
-      return result == .null ? nil : result
+      // A bare nil would be JSON's null.
+      return result == .null ? JSON?.none : result
     }
   }
 

@@ -39,6 +39,9 @@ int linux_start_writeback(int fd);
 // fallocate(2), FALLOC_FL_KEEP_SIZE: blocks behind the end of the file, which does not seem longer for them.
 int linux_reserve(int fd, int64_t offset, int64_t bytes);
 
+// renameat2(2), RENAME_NOREPLACE: fails with EEXIST where rename(2) would put something away.
+int linux_rename_new(const char *from, const char *to);
+
 static const short linux_spawn_setsid = 0x80; // POSIX_SPAWN_SETSID
 
 // Times in nanoseconds: that of a struct timespec, and CLOCK_BOOTTIME.

@@ -1,5 +1,7 @@
+internal import FoundationEssentials
+
 /// The payload on `jobs/events/<id>`: one thing that happened to a job.
-public struct JobEvent: Encodable, Sendable, Equatable {
+public struct JobEvent: Codable, Sendable, Equatable {
   /// What happened.
   public enum Kind: String, Codable, Sendable {
     /// A worker claimed the job.
@@ -22,6 +24,8 @@ public struct JobEvent: Encodable, Sendable, Equatable {
   public var event: Kind
   /// The job.
   public var id: JobID
+  /// The request that it is about, by its idempotency key.
+  public var requestId: String?
   /// The worker that tells it.
   public var workerId: String
   /// Which attempt of the job, from 1.
@@ -49,11 +53,13 @@ public struct JobEvent: Encodable, Sendable, Equatable {
 
   /// An event of a job.
   public init(
-    event: Kind, id: JobID, workerId: String, attempt: Int? = nil, time: String = Timestamp.now.description,
-    status: JobStatus? = nil, exitCode: Int? = nil, durationMs: Int? = nil, error: String? = nil
+    event: Kind, id: JobID, requestId: RequestID? = nil, workerId: String, attempt: Int? = nil,
+    time: String = Timestamp.now.description, status: JobStatus? = nil, exitCode: Int? = nil, durationMs: Int? = nil,
+    error: String? = nil
   ) {
     self.event = event
     self.id = id
+    self.requestId = requestId?.text
     self.workerId = workerId
     self.attempt = attempt
     self.time = time
@@ -65,10 +71,12 @@ public struct JobEvent: Encodable, Sendable, Equatable {
 
   /// The end of a step.
   public init(
-    step: StepResult, id: JobID, workerId: String, attempt: Int, time: String = Timestamp.now.description
+    step: StepResult, id: JobID, requestId: RequestID? = nil, workerId: String, attempt: Int,
+    time: String = Timestamp.now.description
   ) {
     self.event = .step
     self.id = id
+    self.requestId = requestId?.text
     self.workerId = workerId
     self.attempt = attempt
     self.time = time
@@ -82,5 +90,11 @@ public struct JobEvent: Encodable, Sendable, Equatable {
   /// The payload: compact JSON, keys sorted.
   public func encoded() throws -> [UInt8] {
     try compactJSON(self)
+  }
+
+  /// What a payload says; `nil` when it is no event, or one of a kind that is not known here.
+  public init?(payload: [UInt8]) {
+    guard let event = try? JSONDecoder().decode(JobEvent.self, from: Data(payload)) else { return nil }
+    self = event
   }
 }

@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 
 /// The payload on `jobs/results/<id>`: a result in a few lines, and where the whole of it lies.
-public struct ResultMessage: Encodable, Sendable, Equatable {
+public struct ResultMessage: Codable, Sendable, Equatable {
   /// Where result.json lies, below the job's folder.
   public static let manifest = "results/result.json"
 
@@ -15,6 +15,8 @@ public struct ResultMessage: Encodable, Sendable, Equatable {
   public var manifestFile: String?
   /// What went wrong, as a sentence.
   public var error: String?
+  /// The request that it answers, by its idempotency key.
+  public var requestId: String?
   /// The worker that speaks.
   public var workerId: String?
   /// Which attempt this is, from 1.
@@ -31,22 +33,32 @@ public struct ResultMessage: Encodable, Sendable, Equatable {
     exitCode = result.exitCode
     manifestFile = ResultMessage.manifest
     error = result.error
+    requestId = result.requestId
     workerId = result.workerId
     attempt = result.attempt
     durationMs = result.timing.durationMs
     self.tail = tail
   }
 
-  private init(rejected id: JobID?, error: String, workerID: String) {
+  private init(rejected id: JobID?, _ request: RequestID?, error: String, workerID: String) {
     self.id = id
     status = .rejected
     self.error = error
+    requestId = request?.text
     workerId = workerID
   }
 
   /// The answer to a request that is refused; it goes to `jobs/rejected` when there is no id.
-  public static func rejected(id: JobID?, error: String, workerID: String) -> ResultMessage {
-    ResultMessage(rejected: id, error: error, workerID: workerID)
+  public static func rejected(
+    id: JobID?, requestId: RequestID? = nil, error: String, workerID: String
+  ) -> ResultMessage {
+    ResultMessage(rejected: id, requestId, error: error, workerID: workerID)
+  }
+
+  /// What a payload says; `nil` when it is no result.
+  public init?(payload: [UInt8]) {
+    guard let message = try? JSONDecoder().decode(ResultMessage.self, from: Data(payload)) else { return nil }
+    self = message
   }
 
   /// The payload: compact JSON, keys sorted.
@@ -55,7 +67,7 @@ public struct ResultMessage: Encodable, Sendable, Equatable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case id, status, exitCode, manifestFile, error, workerId, attempt, durationMs, tail
+    case id, status, exitCode, manifestFile, error, requestId, workerId, attempt, durationMs, tail
   }
 
   /// Writes an object; with a result.json `exitCode` is there even when `null`, other keys only when they say something.
@@ -68,6 +80,7 @@ public struct ResultMessage: Encodable, Sendable, Equatable {
     }
     try container.encodeIfPresent(manifestFile, forKey: .manifestFile)
     try container.encodeIfPresent(error, forKey: .error)
+    try container.encodeIfPresent(requestId, forKey: .requestId)
     try container.encodeIfPresent(workerId, forKey: .workerId)
     try container.encodeIfPresent(attempt, forKey: .attempt)
     try container.encodeIfPresent(durationMs, forKey: .durationMs)

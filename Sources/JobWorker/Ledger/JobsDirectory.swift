@@ -22,6 +22,20 @@ public struct JobsDirectory: Sendable {
   /// Where a job's definition and sources lie.
   public func folder(of id: JobID) -> FilePath { path.appending(id.text) }
 
+  /// Where its worker puts logs, artifacts and the result.
+  public func results(of id: JobID) -> FilePath { folder(of: id).appending(JobsDirectory.results) }
+
+  /// The name of a step's log in results/.
+  public static func logName(_ step: Int) -> String { "step_\(step).log" }
+
+  /// The step that a name in results/ is the log of; `nil` for other names.
+  public static func step(ofLog name: String) -> Int? {
+    guard name.hasPrefix("step_"), name.hasSuffix(".log"), let step = Int(name.dropFirst(5).dropLast(4)),
+      name == logName(step)
+    else { return nil }
+    return step
+  }
+
   /// While this file exists no new job is taken. Its first line is the reason.
   public var killSwitch: FilePath { path.appending("KILLSWITCH") }
 
@@ -59,7 +73,22 @@ public struct JobsDirectory: Sendable {
 
   /// The tickets of one kind of workers: those that listen to `filter`.
   func waitingRoom(of filter: String) -> FilePath {
-    state.appending("waiting").appending(percentEncoded(filter))
+    waiting.appending(percentEncoded(filter))
+  }
+
+  /// A folder of tickets for each kind of workers.
+  var waiting: FilePath { state.appending("waiting") }
+
+  /// All claims of `id`, or of every job, lowest attempt first.
+  func claimFiles(of id: JobID? = nil) throws(VolumeError) -> [ClaimFile] {
+    var files: [ClaimFile] = []
+    for name in try DurableFile.names(in: claims) {
+      guard let (job, attempt) = JobsDirectory.parseClaimName(name), id == nil || job == id else { continue }
+      let path = claims.appending(name)
+      guard let bytes = try DurableFile.read(path) else { continue }
+      files.append(ClaimFile(path: path, id: job, attempt: attempt, record: ClaimRecord(json: bytes)))
+    }
+    return files.sorted { $0.attempt < $1.attempt }
   }
 
   func auditLog(of worker: WorkerID) -> FilePath { audit.appending("\(worker).jsonl") }
@@ -91,4 +120,21 @@ private func percentEncoded(_ text: String) -> String {
     }
   }
   return encoded
+}
+
+/// The text with every `%XX` as the byte that it stands for; a `%` that is followed by anything else stays.
+package func percentDecoded(_ name: String) -> String {
+  var bytes: [UInt8] = []
+  var rest = Array(name.utf8)[...]
+  while let byte = rest.popFirst() {
+    if byte == UInt8(ascii: "%"), rest.count >= 2,
+      let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+    {
+      bytes.append(value)
+      rest = rest.dropFirst(2)
+    } else {
+      bytes.append(byte)
+    }
+  }
+  return String(decoding: bytes, as: UTF8.self)
 }

@@ -145,13 +145,6 @@ public struct Ledger: Sendable {
 
   /// All claims of `id`, or of every job, lowest attempt first.
   func claimFiles(of id: JobID? = nil) throws(VolumeError) -> [ClaimFile] {
-    var files: [ClaimFile] = []
-    for name in try DurableFile.names(in: directory.claims) {
-      guard let (job, attempt) = JobsDirectory.parseClaimName(name), id == nil || job == id else { continue }
-      let path = directory.claims.appending(name)
-      guard let bytes = try DurableFile.read(path) else { continue }
-      files.append(ClaimFile(path: path, id: job, attempt: attempt, record: ClaimRecord(json: bytes)))
-    }
-    return files.sorted { $0.attempt < $1.attempt }
+    try directory.claimFiles(of: id)
   }
 }

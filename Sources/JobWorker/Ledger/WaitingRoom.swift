@@ -51,14 +51,8 @@ public struct WaitingRoom: Sendable {
 
   /// What waits, oldest first. What its writer died over before it was whole was not acknowledged, and is removed.
   func tickets() throws(VolumeError) -> [Ticket] {
-    let named = try DurableFile.names(in: folder).compactMap { name -> (instant: Int64, id: JobID, name: String)? in
-      guard name.hasSuffix(".json"), let dash = name.firstIndex(of: "-"), let instant = Int64(name[..<dash]),
-        let id = try? JobID(String(name[name.index(after: dash)...].dropLast(5)))
-      else { return nil }
-      return (instant, id, name)
-    }
     var tickets: [Ticket] = []
-    for (_, id, name) in named.sorted(by: { ($0.instant, $0.name) < ($1.instant, $1.name) }) {
+    for (_, id, name) in try WaitingRoom.ticketNames(in: folder) {
       let path = folder.appending(name)
       guard let bytes = try DurableFile.read(path) else { continue }
       if let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(bytes)) {
@@ -68,6 +62,17 @@ public struct WaitingRoom: Sendable {
       }
     }
     return tickets
+  }
+
+  /// The names of tickets with what they say, oldest first: nanoseconds on the volume's clock, and the job.
+  static func ticketNames(in folder: FilePath) throws(VolumeError) -> [(instant: Int64, id: JobID, name: String)] {
+    let named = try DurableFile.names(in: folder).compactMap { name -> (instant: Int64, id: JobID, name: String)? in
+      guard name.hasSuffix(".json"), let dash = name.firstIndex(of: "-"), let instant = Int64(name[..<dash]),
+        let id = try? JobID(String(name[name.index(after: dash)...].dropLast(5)))
+      else { return nil }
+      return (instant, id, name)
+    }
+    return named.sorted { ($0.instant, $0.name) < ($1.instant, $1.name) }
   }
 
   /// Takes a ticket away; `false` when somebody else did.

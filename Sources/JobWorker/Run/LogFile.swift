@@ -9,9 +9,6 @@ import SystemPackage
 /// the ring so that it reads in order. The ring is longer than half the limit by the line that says what is missing: that
 /// line then takes the place of the oldest bytes.
 struct LogFile {
-  /// Length of that line: room for the largest numbers.
-  static let noteLength: Int64 = 128
-
   let descriptor: Int32
   private let limit: Int64
   private let head: Int64
@@ -32,8 +29,8 @@ struct LogFile {
     self.descriptor = descriptor
     // Half of what an Int64 holds: so that sums of offsets cannot overflow for "no limit".
     self.limit = min(max(limit, 0), Int64.max / 2)
-    head = self.limit / 2
-    ring = self.limit - head + Self.noteLength
+    head = DroppedOutput.offset(limit: self.limit)
+    ring = self.limit - head + DroppedOutput.length
   }
 
   /// Bytes in the file.
@@ -41,6 +38,31 @@ struct LogFile {
   var dropped: Int64 { max(0, accepted - limit) + lost }
   /// Whether the newest bytes are overwriting older ones: what lies in the file is then of no use to a reader.
   var isTurning: Bool { accepted > head + ring }
+
+  /// How many bytes were taken, those that the file does not hold any more counted in.
+  var taken: Int64 { accepted }
+
+  /// At most `count` of the bytes that were taken, from `offset` on, or from the first after it that the file still holds.
+  func read(from offset: Int64, atMost count: Int) -> (offset: Int64, bytes: [UInt8]) {
+    let (start, place, available) = location(of: offset)
+    let size = Int(min(Int64(count), max(0, available)))
+    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+      filled = max(0, pread(descriptor, buffer.baseAddress, size, off_t(place)))
+    }
+    return (start, bytes)
+  }
+
+  /// Where in the file the bytes from `offset` on lie, and how many of them in one piece.
+  private func location(of offset: Int64) -> (start: Int64, place: Int64, available: Int64) {
+    if offset < head { return (offset, offset, min(head, accepted) - offset) }
+    if lengthAtEnd != nil, accepted > limit {
+      let start = max(offset, accepted - (limit - head))
+      return (start, DroppedOutput(count: accepted - limit, limit: limit).resume(after: start), accepted - start)
+    }
+    let start = max(offset, head, accepted - ring)
+    let place = head + (start - head) % ring
+    return (start, place, min(accepted - start, head + ring - place))
+  }
 
   /// Takes what a step wrote. Never fails: what cannot be written is counted, and told of in the log when it can be.
   mutating func append(_ bytes: UnsafeRawBufferPointer) {
@@ -114,15 +136,13 @@ struct LogFile {
   }
 
   private mutating func turn() {
-    let text = "\n[\(accepted - limit) bytes of output were dropped here: the log's limit is \(limit) bytes]"
-    let line = text + String(repeating: " ", count: max(0, Int(Self.noteLength) - 1 - text.utf8.count)) + "\n"
     do throws(Errno) {
       // Where the ring is not yet full its end does not exist: it is then the part that the line overwrites.
       if accepted < head + ring, ftruncate(descriptor, off_t(head + ring)) != 0 { throw Errno(rawValue: errno) }
       let oldest = (accepted - head) % ring
       let region = FileRegion(descriptor: descriptor, start: head, count: ring)
       try region.rotate(by: oldest)
-      try region.overwrite(with: Array(line.utf8))
+      try region.overwrite(with: DroppedOutput(count: accepted - limit, limit: limit).line)
     } catch {
       note(error)
     }

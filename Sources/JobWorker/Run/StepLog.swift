@@ -46,7 +46,7 @@ public final class StepLog: Sendable {
   }
 
   /// Takes output of the step. Never fails; see `error`.
-  func append(_ bytes: UnsafeRawBufferPointer) {
+  package func append(_ bytes: UnsafeRawBufferPointer) {
     content.withLock { content in
       guard content.redactor != nil else { return content.file.append(bytes) }
       content.redactor?.pass(bytes) { content.file.append($0) }
@@ -59,7 +59,7 @@ public final class StepLog: Sendable {
   }
 
   /// Puts a log that went over its limit in order. Nothing may be appended after it.
-  func finish() {
+  package func finish() {
     content.withLock { content in
       content.redactor?.finish { content.file.append($0) }
       content.file.finish()
@@ -71,6 +71,14 @@ public final class StepLog: Sendable {
 
   /// Bytes of output that are not in it.
   public var dropped: Int64 { content.withLock { $0.file.dropped } }
+
+  /// How many bytes the step has written so far, those that are dropped from the file again counted in.
+  package var written: Int64 { content.withLock { $0.file.taken } }
+
+  /// At most `count` bytes of what the step wrote, from `offset` on, or from the first after it that the file still holds.
+  package func read(from offset: Int64, atMost count: Int) -> (offset: Int64, bytes: [UInt8]) {
+    content.withLock { $0.file.read(from: offset, atMost: count) }
+  }
 
   /// Why bytes are missing other than for the limit, as a sentence.
   public var error: String? {

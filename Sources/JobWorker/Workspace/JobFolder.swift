@@ -6,7 +6,7 @@ public final class JobFolder: Sendable {
   /// Where it lies, for messages to people; everything is opened below ``descriptor``.
   let path: FilePath
   let descriptor: FileDescriptor
-  private let id: JobID
+  let id: JobID
 
   private init(_ id: JobID, _ path: FilePath, _ descriptor: FileDescriptor) {
     self.id = id
@@ -23,7 +23,11 @@ public final class JobFolder: Sendable {
   /// Throws ``InvalidJob`` when there is none or when it leads out. A caller that waits for a network volume to show a
   /// new folder tries again.
   static func open(_ id: JobID, in directory: JobsDirectory) throws(InvalidJob) -> JobFolder {
-    let path = directory.folder(of: id)
+    try open(directory.folder(of: id), as: id, in: directory)
+  }
+
+  /// Opens `path`, in the jobs folder, as the folder of `id`.
+  static func open(_ path: FilePath, as id: JobID, in directory: JobsDirectory) throws(InvalidJob) -> JobFolder {
     guard let root = realPath(directory.path), let target = realPath(path) else {
       throw InvalidJob(
         id: id, description: "job-not-found: \(path) does not exist; put the job's folder there before sending its id")

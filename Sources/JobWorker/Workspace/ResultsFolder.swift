@@ -112,11 +112,11 @@ final class ResultsFolder: Sendable {
   /// Creates the log of a step.
   func log(_ index: Int, limit: Int64, redacting redaction: Redaction = .none) throws(JobFailure) -> StepLog {
     do {
-      let log = try StepLog(creating: "step_\(index).log", in: descriptor, limit: limit, redacting: redaction)
+      let log = try StepLog(creating: JobsDirectory.logName(index), in: descriptor, limit: limit, redacting: redaction)
       own(log.descriptor)
       return log
     } catch {
-      throw JobFailure(.run, "\(folder.path)/results/step_\(index).log cannot be made: \(error)")
+      throw JobFailure(.run, "\(folder.path)/results/\(JobsDirectory.logName(index)) cannot be made: \(error)")
     }
   }
 

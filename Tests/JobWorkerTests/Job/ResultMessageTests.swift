@@ -7,7 +7,8 @@ struct ResultMessageTests {
     #expect(
       String(decoding: try message.encoded(), as: UTF8.self) == """
         {"attempt":2,"durationMs":1375,"error":"step 0 was killed","exitCode":137,"id":"job_2026_01",\
-        "manifestFile":"results/result.json","status":"failed","tail":"make: *** Error\\n\u{FFFD}\\u0000",\
+        "manifestFile":"results/result.json","requestId":"r-1","status":"failed",\
+        "tail":"make: *** Error\\n\u{FFFD}\\u0000",\
         "workerId":"worker-01"}
         """)
   }

@@ -1,0 +1,150 @@
+private import CLinux
+public import FileTree
+private import Glibc
+public import JobWorker
+public import SystemPackage
+
+/// Puts a job's folder on the volume, under its id: whole and durable, or not at all.
+///
+/// It is copied under a hidden name, which is no job id, so that no worker can be sent there; then it gets its own name,
+/// which nobody else may have. `results`, `results.previous` and `.worker` at its top are left out.
+public struct JobUpload: Sendable {
+  /// The job.
+  public let id: JobID
+  private let source: FilePath
+  private let directory: JobsDirectory
+  private let name = UploadName()
+
+  /// The folder `source` as the job `id` on `directory`; nothing is looked up or made yet.
+  public init(_ source: FilePath, as id: JobID, to directory: JobsDirectory) {
+    self.source = source
+    self.id = id
+    self.directory = directory
+  }
+
+  /// Whether the folder lies there already.
+  public var isInPlace: Bool {
+    guard let here = identity(of: source), let there = identity(of: directory.folder(of: id)) else { return false }
+    return here == there
+  }
+
+  /// Copies the folder, and returns what was left out. `progress` is called from any thread.
+  ///
+  /// Throws ``JobExists`` when the id is taken, `FileTreeError` when something cannot be copied, and ``VolumeError``.
+  /// Nothing is left on the volume then.
+  public func run(progress: @escaping @Sendable (CopyProgress) -> Void) async throws -> [SkippedEntry] {
+    try await onThread { [self] in
+      // Before a long copy; the rename decides.
+      guard !JobRecords(directory).exists(id) else { throw JobExists(id: id, path: directory.folder(of: id)) }
+      try name.removeAbandoned(in: directory.path)
+      do {
+        let skipped = try copy(progress)
+        try rename()
+        return skipped
+      } catch {
+        try? discard()
+        throw error
+      }
+    }
+  }
+
+  /// Removes what has been copied so far under the hidden name.
+  public func discard() throws {
+    try remove(name.text)
+  }
+
+  /// Takes the folder away again, unless a worker has the job: `false` then. A worker that is sent there finds no job.
+  public func withdraw() throws -> Bool {
+    let hidden = directory.path.appending(name.text)
+    let place = directory.folder(of: id)
+    guard Glibc.rename(place.string, hidden.string) == 0 else {
+      throw VolumeError("renaming", place, Errno(rawValue: errno))
+    }
+    // Its name is gone: a worker that claims it from now on finds nothing. One that did before has it.
+    guard try JobRecords(directory).claims(of: id).isEmpty else {
+      guard linux_rename_new(hidden.string, place.string) == 0 || Glibc.rename(hidden.string, place.string) == 0 else {
+        throw VolumeError("renaming", hidden, Errno(rawValue: errno))
+      }
+      return false
+    }
+    try remove(name.text)
+    return true
+  }
+
+  private func copy(_ progress: @escaping @Sendable (CopyProgress) -> Void) throws -> [SkippedEntry] {
+    let hidden = directory.path.appending(name.text)
+    let from = try open(source)
+    defer { try? from.close() }
+    var status = stat()
+    guard fstat(from.rawValue, &status) == 0 else { throw VolumeError("reading", source, Errno(rawValue: errno)) }
+    guard mkdir(hidden.string, 0o700) == 0 else { throw VolumeError("creating", hidden, Errno(rawValue: errno)) }
+    let to = try open(hidden)
+    defer { try? to.close() }
+    let snapshot = try FileTree.copy(from, to: to, excluding: JobsDirectory.reserved, progress: progress)
+    // The worker may be another user: what the owner lets others do with the folder, they may do with the copy.
+    guard fchmod(to.rawValue, status.st_mode & 0o777) == 0 else {
+      throw VolumeError("setting the mode of", hidden, Errno(rawValue: errno))
+    }
+    try FileTree.makeDurable(to)
+    return snapshot.skipped
+  }
+
+  /// Gives the copy its name, unless there is something of that name.
+  private func rename() throws {
+    let hidden = directory.path.appending(name.text)
+    let place = directory.folder(of: id)
+    if linux_rename_new(hidden.string, place.string) != 0 {
+      guard errno != EEXIST else { throw JobExists(id: id, path: place) }
+      // NFS and old kernels cannot. Whoever makes the empty folder has the name, and rename(2) replaces that folder.
+      guard [EINVAL, ENOSYS, ENOTSUP].contains(errno) else {
+        throw VolumeError("renaming", hidden, Errno(rawValue: errno))
+      }
+      guard mkdir(place.string, 0o700) == 0 else {
+        throw errno == EEXIST
+          ? JobExists(id: id, path: place) as any Error : VolumeError("creating", place, Errno(rawValue: errno))
+      }
+      guard Glibc.rename(hidden.string, place.string) == 0 else {
+        let cause = Errno(rawValue: errno)
+        rmdir(place.string)
+        throw VolumeError("renaming", hidden, cause)
+      }
+    }
+    let folder = try open(directory.path)
+    defer { try? folder.close() }
+    guard fsync(folder.rawValue) == 0 || errno == EINVAL || errno == ENOTSUP else {
+      throw VolumeError("syncing", directory.path, Errno(rawValue: errno))
+    }
+  }
+
+  private func remove(_ name: String) throws {
+    let folder = try open(directory.path)
+    defer { try? folder.close() }
+    try FileTree.remove(name, in: folder)
+  }
+
+  private func open(_ path: FilePath) throws(VolumeError) -> FileDescriptor {
+    do {
+      return try FileDescriptor.open(path, .readOnly, options: [.directory, .closeOnExec])
+    } catch {
+      throw VolumeError("opening", path, error as? Errno ?? .ioError)
+    }
+  }
+
+  private func identity(of path: FilePath) -> [UInt64]? {
+    var status = stat()
+    return stat(path.string, &status) == 0 ? [UInt64(status.st_dev), UInt64(status.st_ino)] : nil
+  }
+}
+
+/// The id of a job is taken.
+public struct JobExists: Error, CustomStringConvertible {
+  /// The id.
+  public let id: JobID
+  /// What is there.
+  public let path: FilePath
+
+  /// A sentence for the user.
+  public var description: String {
+    "\(path) exists already: give the job another --id, or submit that folder itself to run it again"
+  }
+}

@@ -1,0 +1,75 @@
+import Glibc
+import JobWorker
+import SystemPackage
+
+/// A job's results/ that is held open, whatever becomes of its name.
+final class ResultsListing: Sendable {
+  let descriptor: FileDescriptor
+  let identity: FolderIdentity
+
+  init?(_ path: FilePath) {
+    guard
+      let descriptor = try? FileDescriptor.open(path, .readOnly, options: [.directory, .noFollow, .closeOnExec])
+    else { return nil }
+    var status = stat()
+    guard fstat(descriptor.rawValue, &status) == 0 else {
+      try? descriptor.close()
+      return nil
+    }
+    self.descriptor = descriptor
+    identity = FolderIdentity(status)
+  }
+
+  deinit {
+    try? descriptor.close()
+  }
+
+  var isEmpty: Bool { !contains { _ in true } }
+
+  /// The first step behind `step` that has a log. Steps that were not run have none.
+  func firstStep(after step: Int) -> Int? {
+    var status = stat()
+    if fstatat(descriptor.rawValue, JobsDirectory.logName(step + 1), &status, AT_SYMLINK_NOFOLLOW) == 0 {
+      return step + 1
+    }
+    return steps().first { $0 > step }
+  }
+
+  /// The steps that have a log, in order.
+  func steps() -> [Int] {
+    var steps: [Int] = []
+    _ = contains { name in
+      if let step = JobsDirectory.step(ofLog: name) { steps.append(step) }
+      return false
+    }
+    return steps.sorted()
+  }
+
+  private func contains(_ condition: (String) -> Bool) -> Bool {
+    let copy = openat(descriptor.rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard copy >= 0, let stream = fdopendir(copy) else { return false }
+    defer { closedir(stream) }
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      if name != ".", name != "..", condition(name) { return true }
+    }
+    return false
+  }
+}
+
+/// Which folder has a name: two of the same number are the same, as long as one of them is open.
+struct FolderIdentity: Equatable, Sendable {
+  let device: UInt64
+  let number: UInt64
+
+  init?(_ path: FilePath) {
+    var status = stat()
+    guard lstat(path.string, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
+    self.init(status)
+  }
+
+  init(_ status: stat) {
+    device = UInt64(status.st_dev)
+    number = UInt64(status.st_ino)
+  }
+}

@@ -1,0 +1,300 @@
+public import JobWorker
+public import MQTT
+public import Signaling
+private import Synchronization
+
+/// Something that its sender learns of a job.
+public enum JobNews: Sendable {
+  /// Nobody listens on the topic of requests yet; the request is sent again until somebody does.
+  case nobodyListens
+  /// The broker has the request, and no worker has taken it yet.
+  case queued
+  /// The broker refuses the request for now; it is sent again.
+  case refusedForNow(ReasonCode)
+  /// A worker has the job; not the first, if the attempt is more than 1.
+  case taken(worker: String, attempt: Int)
+  /// Its workers tell something of it.
+  case event(JobEvent)
+  /// What a step wrote; byte for byte, in order.
+  case output(step: Int, bytes: [UInt8])
+  /// So many bytes that a step wrote did not come this way.
+  case missing(step: Int, bytes: Int64)
+  /// It is done; the last news.
+  case finished(ResultMessage)
+}
+
+/// The job is being worked on for another request, so that this one was not taken.
+public struct JobIsBusy: Error, CustomStringConvertible {
+  /// The job.
+  public let id: JobID
+
+  /// A sentence for the user.
+  public var description: String {
+    "job \(id) is being worked on for another request: submit it again when that is done, or under another --id"
+  }
+}
+
+/// One request on its way, from its first publication to its result.
+///
+/// What is told comes from two sides: from the broker, and from the volume if there is one in common with the workers. Each
+/// is enough by itself, so that neither a restart of the broker nor a worker that died loses the end.
+public actor Submission {
+  /// How the workers' volume is reached from here.
+  public enum Volume: Sendable {
+    /// It is this folder.
+    case common(JobsDirectory)
+    /// It is not; logs come over the broker, from workers that publish them.
+    case elsewhere
+  }
+
+  private let request: OutgoingRequest
+  private let topics: Topics
+  private let client: BrokerClient
+  private let sender: RequestSender
+  private let inbox: Inbox
+  private var watch: VolumeWatch?
+  private var follower: LogFollower?
+  private var sending: Task<Void, Never>?
+  private var lastPlace: RequestSender.Place?
+  /// The attempt that is under way, from 1.
+  private var attempt = 0
+  /// How much of each step's log has come over the broker.
+  private var received: [Int: Int64] = [:]
+  private var ending: Ending?
+  private var isOver = false
+  /// Whether a worker has the job, or had it.
+  public var isTaken: Bool { attempt > 0 || ending != nil || isOver }
+  /// Whether the broker, or somebody after it, may have the request.
+  public private(set) var mayBeTaken = false
+
+  /// The result is known from one side, and the other is given a moment: the volume may show late what is to be read there,
+  /// and what the broker brings has the end of the log in it.
+  private struct Ending {
+    enum Side { case broker, volume }
+
+    var result: ResultMessage
+    var known: Set<Side>
+    let patience = ContinuousClock.now + .seconds(3)
+  }
+
+  /// A request to be sent to `topic`. Make it before anything of the run can be on the volume.
+  public init(
+    _ request: OutgoingRequest, topic: String, topics: Topics, over client: BrokerClient, version: ProtocolVersion,
+    volume: Volume
+  ) {
+    let inbox = Inbox()
+    self.request = request
+    self.topics = topics
+    self.client = client
+    self.inbox = inbox
+    sender = RequestSender(client: client, message: request.message(on: topic), version: version) { place in
+      inbox.put(.place(place))
+    }
+    if case .common(let directory) = volume {
+      watch = VolumeWatch(request, in: directory)
+      follower = LogFollower(nextRunOf: request.id, in: directory)
+    }
+  }
+
+  /// Listens for answers, and then begins to send. Throws ``MQTTError`` when the broker does not allow that.
+  public func open() async throws {
+    let messages = try await client.messages(
+      on: try TopicFilter(topics.result(of: request.id)), try TopicFilter(topics.events(of: request.id)),
+      try TopicFilter(topics.logs(of: request.id)))
+    Task { [inbox] in
+      do {
+        for try await message in messages { inbox.put(.message(message)) }
+      } catch {
+        inbox.put(.failed(error))
+      }
+    }
+    sending = Task { [sender, inbox] in
+      do { try await sender.run() } catch { inbox.put(.failed(error)) }
+    }
+  }
+
+  /// What happened next; `nil` after the end. Waits for it.
+  ///
+  /// Throws ``JobIsBusy``, ``VolumeError`` when the volume cannot be read, and ``MQTTError`` when there is no way to the
+  /// broker and none to the result either.
+  public func next() async throws -> JobNews? {
+    while true {
+      if let item = inbox.take() {
+        if let news = try news(of: item) { return news }
+        continue
+      }
+      if let piece = try follower?.next() { return .output(step: piece.step, bytes: piece.bytes) }
+      if let news = try watch?.look() {
+        if let told = note(news, from: .volume) { return told }
+        continue
+      }
+      if let result = takeEnd() { return .finished(result) }
+      if isOver { return nil }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+  }
+
+  /// Asks for the end of the job, of whichever worker has it; returns whether the broker passed that on to anybody.
+  @discardableResult
+  public func cancel() async throws -> ReasonCode {
+    try await client.publish(Message(topic: topics.cancellation(of: request.id), payload: []))
+  }
+
+  /// What becomes of a job that its sender does not want any more.
+  public enum Withdrawal: Sendable {
+    /// No worker will run it.
+    case withdrawn
+    /// Its worker is asked to end it; the result tells.
+    case canceled
+    /// The broker has the request, and it cannot be taken back: a worker will run it.
+    case queued
+  }
+
+  /// Takes the job back as far as it still can be: `upload` is what was put on the volume for it. Throws ``MQTTError`` and
+  /// ``VolumeError``.
+  public func withdraw(_ upload: JobUpload?) async throws -> Withdrawal {
+    close()
+    if attempt == 0, let upload {
+      if try await onThread({ try upload.withdraw() }) { return .withdrawn }
+    } else if !mayBeTaken {
+      return .withdrawn
+    } else if attempt == 0 {
+      return .queued
+    }
+    try await cancel()
+    return .canceled
+  }
+
+  /// Sends the request no more. What the broker has of it, it keeps.
+  public func close() {
+    sending?.cancel()
+    sending = nil
+  }
+
+  // MARK: What comes in
+
+  private func news(of item: Inbox.Item) throws -> JobNews? {
+    switch item {
+    case .place(let place): return note(place)
+    case .message(let message): return try news(of: message)
+    case .failed(let error):
+      // With a volume the end can be learned without the broker; what is not sent yet never will be.
+      guard watch != nil, attempt > 0 else { throw error }
+      return nil
+    }
+  }
+
+  private func note(_ place: RequestSender.Place) -> JobNews? {
+    if place == .queued { mayBeTaken = true }
+    guard attempt == 0, place != lastPlace else { return nil }
+    lastPlace = place
+    switch place {
+    case .nowhere: return .nobodyListens
+    case .queued: return .queued
+    case .refused(let code): return .refusedForNow(code)
+    }
+  }
+
+  private func news(of message: Message) throws -> JobNews? {
+    if message.topic == topics.result(of: request.id) {
+      guard let result = ResultMessage(payload: message.payload), isMine(result.requestId, message) else { return nil }
+      return note(.result(result), from: .broker)
+    }
+    if let step = topics.step(loggedOn: message.topic, of: request.id) {
+      return follower == nil ? output(of: step, message) : nil
+    }
+    guard let event = JobEvent(payload: message.payload), isMine(event.requestId, message) else { return nil }
+    if event.event == .duplicate { throw JobIsBusy(id: request.id) }
+    if event.event != .rejected, let number = event.attempt,
+      let news = note(.claim(worker: event.workerId, attempt: number), from: .broker)
+    {
+      if event.event != .accepted { inbox.putBack(.message(message)) }
+      return news
+    }
+    return event.event == .accepted ? nil : .event(event)
+  }
+
+  /// Other requests for the same job have answers, too. A refusal may come from a worker that could not read the key.
+  private func isMine(_ key: String?, _ message: Message) -> Bool {
+    if let key { return key == request.requestID.text }
+    return message.properties.correlationData.map { $0 == Array(request.requestID.text.utf8) } ?? true
+  }
+
+  private func note(_ news: VolumeWatch.News, from side: Ending.Side) -> JobNews? {
+    mayBeTaken = true
+    switch news {
+    case .claim(let worker, let number):
+      guard number > attempt else { return nil }
+      attempt = number
+      received = [:]
+      // Without a volume the request goes out again after each loss of the connection: it is answered with the result.
+      if watch != nil { close() }
+      return .taken(worker: worker, attempt: number)
+    case .result(let result):
+      close()
+      var ending = ending ?? Ending(result: result, known: [])
+      if side == .broker { ending.result = result }
+      ending.known.insert(side)
+      self.ending = ending
+      return nil
+    }
+  }
+
+  // MARK: Logs over the broker
+
+  private func output(of step: Int, _ message: Message) -> JobNews? {
+    let properties = message.properties.userProperties
+    let number = { (name: String) in properties.first { $0.name == name }.flatMap { Int64($0.value) } }
+    if let key = properties.first(where: { $0.name == "requestId" })?.value, key != request.requestID.text {
+      return nil
+    }
+    let expected = received[step] ?? 0
+    // Without properties (MQTT 3.1.1) there is nothing to go by.
+    let offset = number("offset") ?? expected
+    let end = offset + Int64(message.payload.count)
+    if offset > expected {
+      received[step] = offset
+      inbox.putBack(.message(message))
+      return .missing(step: step, bytes: offset - expected)
+    }
+    guard end > expected else { return nil }
+    received[step] = end
+    return .output(step: step, bytes: Array(message.payload.dropFirst(Int(expected - offset))))
+  }
+
+  // MARK: The end
+
+  /// The result, once all that belongs to it has come.
+  private func takeEnd() -> ResultMessage? {
+    guard let ending else { return nil }
+    let hasFile = ending.result.manifestFile != nil
+    let isWhole = watch == nil || !hasFile || ending.known.count == 2
+    guard isWhole || ending.patience <= .now else { return nil }
+    self.ending = nil
+    isOver = true
+    return ending.result
+  }
+}
+
+/// What arrived, from whichever thread.
+private final class Inbox: Sendable {
+  enum Item: Sendable {
+    case place(RequestSender.Place)
+    case message(Message)
+    case failed(any Error)
+  }
+
+  private let items = Mutex<[Item]>([])
+
+  func put(_ item: Item) {
+    items.withLock { $0.append(item) }
+  }
+
+  func putBack(_ item: Item) {
+    items.withLock { $0.insert(item, at: 0) }
+  }
+
+  func take() -> Item? {
+    items.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+  }
+}

@@ -1,0 +1,52 @@
+private import Glibc
+import JobWorker
+import SystemPackage
+
+/// Looks on the volume for what becomes of one request: a claim that bears it, and then the result that does.
+struct VolumeWatch: Sendable {
+  enum News: Sendable {
+    case claim(worker: String, attempt: Int)
+    case result(ResultMessage)
+  }
+
+  private let request: OutgoingRequest
+  private let records: JobRecords
+  private let resultFile: FilePath
+  private var nextLook = ContinuousClock.now
+  private var attempt = 0
+  private var hasResult = false
+  /// What the file was that was read last; one of many artifacts is not read again and again.
+  private var seen: [Int64] = []
+
+  init(_ request: OutgoingRequest, in directory: JobsDirectory) {
+    self.request = request
+    records = JobRecords(directory)
+    resultFile = directory.results(of: request.id).appending("result.json")
+  }
+
+  /// What is new. Looks five times a second at most: a volume may be far away.
+  mutating func look() throws(VolumeError) -> News? {
+    guard !hasResult, nextLook <= .now else { return nil }
+    nextLook = .now + .milliseconds(200)
+    let claim = try records.claims(of: request.id).last { isMine($0.envelope.requestId.text) }
+    if let claim, claim.attempt > attempt {
+      attempt = claim.attempt
+      nextLook = .now
+      return .claim(worker: claim.worker, attempt: claim.attempt)
+    }
+    guard let stamp = stamp(), stamp != seen else { return nil }
+    guard let result = records.result(of: request.id) else { return nil }
+    seen = stamp
+    guard isMine(result.requestId) else { return nil }
+    hasResult = true
+    return .result(ResultMessage(result: result, tail: nil))
+  }
+
+  private func isMine(_ key: String?) -> Bool { key == request.requestID.text }
+
+  private func stamp() -> [Int64]? {
+    var status = stat()
+    guard lstat(resultFile.string, &status) == 0 else { return nil }
+    return [Int64(status.st_ino), Int64(status.st_size), Int64(status.st_mtim.tv_sec), Int64(status.st_mtim.tv_nsec)]
+  }
+}

@@ -1,0 +1,70 @@
+import Glibc
+public import SystemPackage
+
+extension FileTree {
+  /// Makes everything below `tree` durable: by one syncfs(2) where the file system has a true one, else by fsync(2) of each
+  /// file and folder.
+  ///
+  /// Blocks the calling thread. No symlink is followed; only one folder is open at a time, so that the depth is not limited.
+  ///
+  /// - Throws: `FileTreeError`; then nothing is certain.
+  public static func makeDurable(_ tree: FileDescriptor) throws(FileTreeError) {
+    do throws(CallFailure) {
+      if hasTrueSyncfs(tree.rawValue) { return try syncFileSystem(of: tree.rawValue) }
+      try syncEach(below: tree.rawValue)
+    } catch {
+      throw FileTreeError("sync", error, at: RelativePath(bytes: []))
+    }
+  }
+
+  private static func syncEach(below tree: Int32) throws(CallFailure) {
+    var folder = try openFolder(in: tree, ".")
+    defer { close(folder) }
+    // What is still to be visited, for each folder on the way down.
+    var pending = [try syncFiles(in: folder)]
+    while var names = pending.popLast() {
+      let next: Int32
+      if let name = names.popLast() {
+        next = try openFolder(in: folder, name)
+        pending.append(names)
+        close(folder)
+        folder = next
+        pending.append(try syncFiles(in: folder))
+      } else if !pending.isEmpty {
+        next = try openFolder(in: folder, "..")
+        close(folder)
+        folder = next
+      }
+    }
+  }
+
+  /// Syncs the files in an open folder, and the folder; returns the names of the folders in it.
+  private static func syncFiles(in folder: Int32) throws(CallFailure) -> [[CChar]] {
+    let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
+    defer { listing.deallocate() }
+    var folders: [[CChar]] = []
+    while true {
+      var entries = try DirectoryEntries(of: folder, buffer: listing)
+      if entries.isEmpty { break }
+      while let (name, listed) = entries.next() {
+        let kind = listed == .unknown ? try status(of: name, in: folder).kind : listed
+        if kind == .folder { folders.append(terminated(name)) }
+        guard kind == .file else { continue }
+        try syncFile(name, in: folder)
+      }
+    }
+    _ = try retrying(.sync) { fsync(folder) }
+    return folders
+  }
+
+  private static func syncFile(_ name: FileName, in folder: Int32) throws(CallFailure) {
+    do throws(CallFailure) {
+      let file = try openFile(in: folder, name, O_RDONLY)
+      defer { close(file) }
+      _ = try retrying(.sync) { fsync(file) }
+    } catch {
+      // Its mode forbids its owner to open it: the file system writes it in its own time.
+      if error.code != EACCES { throw error }
+    }
+  }
+}

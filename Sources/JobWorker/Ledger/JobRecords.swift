@@ -1,0 +1,75 @@
+private import Glibc
+import SystemPackage
+
+/// What the volume tells of jobs to those who only look: nothing is made, touched or waited for.
+///
+/// Each answer is of the moment; between two of them a job may have moved on.
+public struct JobRecords: Sendable {
+  private let directory: JobsDirectory
+
+  /// The records on `directory`.
+  public init(_ directory: JobsDirectory) {
+    self.directory = directory
+  }
+
+  /// Throws ``VolumeError`` when there is no jobs folder.
+  public func checkVolume() throws(VolumeError) {
+    try onVolume("opening the jobs folder", directory.path) { () throws(Errno) in
+      var status = stat()
+      guard stat(directory.path.string, &status) == 0 else { throw Errno(rawValue: errno) }
+      guard status.st_mode & S_IFMT == S_IFDIR else { throw .notDirectory }
+    }
+  }
+
+  /// The claims of `id`, or of every job, lowest attempt first; those that were never whole are left out. A claim says that
+  /// a worker holds the job, or died over it.
+  public func claims(of id: JobID? = nil) throws(VolumeError) -> [ClaimRecord] {
+    try directory.claimFiles(of: id).compactMap(\.record)
+  }
+
+  /// The requests that wait for an idle worker, oldest first within each kind of workers.
+  public func waiting() throws(VolumeError) -> [WaitingRequest] {
+    var requests: [WaitingRequest] = []
+    for filter in try DurableFile.names(in: directory.waiting).sorted() {
+      for ticket in try WaitingRoom.ticketNames(in: directory.waiting.appending(filter)) {
+        requests.append(
+          WaitingRequest(
+            id: ticket.id, filter: percentDecoded(filter),
+            since: Timestamp(millisecondsSince1970: ticket.instant / 1_000_000)))
+      }
+    }
+    return requests
+  }
+
+  /// The result of the last run; `nil` when there is none that can be read.
+  public func result(of id: JobID) -> JobResult? {
+    try? JobFolder.open(id, in: directory).storedResult()
+  }
+
+  /// The jobs that have a folder, in the order of their names.
+  public func jobs() throws(VolumeError) -> [JobID] {
+    let names = try DurableFile.names(in: directory.path)
+    return names.sorted().compactMap { name in
+      guard let id = try? JobID(name), isFolder(directory.folder(of: id)) else { return nil }
+      return id
+    }
+  }
+
+  /// Whether `id` has a folder.
+  public func exists(_ id: JobID) -> Bool { directory.exists(id) }
+
+  private func isFolder(_ path: FilePath) -> Bool {
+    var status = stat()
+    return stat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+}
+
+/// A request in the waiting room.
+public struct WaitingRequest: Sendable {
+  /// The job.
+  public let id: JobID
+  /// The topic filter of the workers that may take it.
+  public let filter: String
+  /// When it was put there, by the volume's clock.
+  public let since: Timestamp
+}

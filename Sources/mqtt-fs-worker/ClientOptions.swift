@@ -1,0 +1,61 @@
+import ArgumentParser
+import JobWorker
+import MQTT
+import Signaling
+import SystemPackage
+
+/// Where the shared volume is, for commands that are no worker.
+struct VolumeOptions: ParsableArguments {
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"))
+  var jobsDir: String?
+}
+
+extension VolumeOptions {
+  /// The volume. Throws when there is none.
+  func directory(_ environment: Environment) throws -> JobsDirectory {
+    let directory = JobsDirectory(FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs"))
+    do {
+      try JobRecords(directory).checkVolume()
+    } catch {
+      throw NoVolume(cause: error)
+    }
+    return directory
+  }
+}
+
+/// There is no jobs folder where one should be.
+struct NoVolume: Error, CustomStringConvertible {
+  let cause: VolumeError
+
+  var description: String { "\(cause); --jobs-dir says where it is" }
+}
+
+/// The topics that workers and their clients share.
+struct TopicOptions: ParsableArguments {
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Results come on <topic>/<id>. (MQTT_RESULTS_TOPIC; default: jobs/results)", valueName: "topic"))
+  var resultsTopic: String?
+}
+
+extension TopicOptions {
+  func topics(_ environment: Environment) throws -> Topics {
+    Topics(results: try checkedResultsTopic(resultsTopic, environment))
+  }
+}
+
+/// The topic that requests are published to: what workers listen to, without the `$share/<group>/` that is theirs only.
+func requestTopic(_ flag: String?, _ environment: Environment) throws -> String {
+  let text = flag ?? environment["MQTT_TOPIC"] ?? "jobs/pending"
+  let filter: TopicFilter
+  do {
+    filter = try TopicFilter(text)
+  } catch {
+    throw ValidationError(error.description)
+  }
+  guard !filter.pattern.contains(where: { "+#".contains($0) }) else {
+    throw ValidationError("topic '\(text)' has wildcards: a request goes to one topic, as in -t jobs/pending")
+  }
+  return filter.pattern
+}

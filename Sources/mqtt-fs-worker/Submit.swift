@@ -1,0 +1,119 @@
+import ArgumentParser
+import Controller
+import FileTree
+import Glibc
+import JobWorker
+import MQTT
+import Signaling
+import SystemPackage
+
+/// `mqtt-fs-worker submit <folder>`: has a job run and watches it.
+struct Submit: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Puts a job on the volume, asks for it to be run, shows its output, and exits with its exit code.",
+    discussion: """
+      The job's output goes to stdout, byte for byte; what happens is said on stderr. With no worker it waits for one. \
+      Ctrl-C cancels the job, after asking; a second Ctrl-C leaves it running. Without a terminal TERM and INT cancel it \
+      at once.
+
+      Exit status: the job's own; 65 it was rejected, 75 its workers died (try again), 124 timeout, 125 the worker failed, \
+      130 canceled. If it was not sent: 64 usage, 65 the job is not valid, 69 no broker, 73 the id is taken, 74 the volume, \
+      77 refused by the broker, 78 configuration.
+      """)
+
+  @Argument(help: ArgumentHelp("The folder with job.json.", valueName: "folder"))
+  var folder: String
+
+  @Option(help: "The job's id. (default: the folder's name)")
+  var id: String?
+
+  @Option(
+    name: [.customShort("o"), .long],
+    help: ArgumentHelp(
+      "Ends the job if it takes longer; if no worker has taken it after as long, it is withdrawn.",
+      valueName: "duration"))
+  var timeout: Timespan?
+
+  @Flag(name: .shortAndLong, help: "Exit when the broker has the request; prints the id.")
+  var detach = false
+
+  @Flag(help: "Print the result message on stdout; the job's output goes to stderr.")
+  var json = false
+
+  @Flag(
+    help: "There is no common volume: send the steps of job.json in the request. Nothing else may be in the folder.")
+  var noVolume = false
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Where workers take requests. (MQTT_TOPIC; default: jobs/pending)", valueName: "topic"))
+  var topic: String?
+
+  @OptionGroup var volume: VolumeOptions
+  @OptionGroup var topics: TopicOptions
+  @OptionGroup(title: "Broker") var broker: BrokerOptions
+  @OptionGroup(title: "Log") var log: LogOptions
+
+  func run() async throws {
+    let environment = Environment.current
+    let console = Console("submit")
+    let job = try job(console)
+    let requests = try requestTopic(topic, environment)
+    let topics = try topics.topics(environment)
+    let version = try broker.version(environment)
+    let place = try noVolume ? .elsewhere : Submission.Volume.common(volume.directory(environment))
+    let request = try request(job)
+    let upload = upload(job.id, place)
+    let interrupts = await Interrupts()
+
+    try await broker.withClient("submit", environment, logger: log.logger(environment), keptFor: 300) { client in
+      if let upload {
+        try await copy(upload, console, interrupts)
+      }
+      let submission = Submission(
+        request, topic: requests, topics: topics, over: client, version: version, volume: place)
+      let run = SubmitRun(
+        submission: submission, upload: upload, request: request, steps: job.definition.steps, console: console,
+        output: json ? .result : .logs, timeout: timeout?.duration)
+      try await detach ? run.send() : run.follow(interrupts)
+    }
+  }
+
+  /// The folder's job. What is wrong with it is said, and ends the program.
+  private func job(_ console: Console) throws -> (id: JobID, definition: JobDefinition) {
+    let path = FilePath(folder)
+    let id = try id.map { try JobID($0) }
+    let check = JobCheck(copying: path, as: id)
+    for warning in check.warnings { console.say("warning: \(warning)") }
+    guard let job = check.job else {
+      for error in check.errors { console.say(error) }
+      throw ExitStatus.badPayload
+    }
+    return job
+  }
+
+  private func request(_ job: (id: JobID, definition: JobDefinition)) throws -> OutgoingRequest {
+    guard noVolume else { return try OutgoingRequest(job.id, timeout: timeout?.duration) }
+    return try OutgoingRequest(
+      job.id, carrying: job.definition, of: FilePath(folder), timeout: timeout?.duration)
+  }
+
+  /// What is to be copied; `nil` when the folder is where it belongs, or goes nowhere.
+  private func upload(_ id: JobID, _ place: Submission.Volume) -> JobUpload? {
+    guard case .common(let directory) = place else { return nil }
+    let upload = JobUpload(FilePath(folder), as: id, to: directory)
+    return upload.isInPlace ? nil : upload
+  }
+
+  private func copy(_ upload: JobUpload, _ console: Console, _ interrupts: Interrupts) async throws {
+    let skipped = try await interrupts.handled {
+      // What is copied meanwhile is removed by the next upload from this host.
+      try? upload.discard()
+      Glibc.exit(ExitStatus.interrupted.rawValue)
+    } during: {
+      try await upload.run { console.show($0, "copying") }
+    }
+    console.clearProgress()
+    for entry in skipped { console.say("warning: \(entry.path) is left out: \(entry.reason.rawValue)") }
+  }
+}

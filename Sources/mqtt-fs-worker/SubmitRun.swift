@@ -1,0 +1,195 @@
+import Controller
+import Glibc
+import JobWorker
+import MQTT
+import Synchronization
+import SystemPackage
+
+/// One submission as a person sees it: what is printed, and what an interrupt does.
+struct SubmitRun: Sendable {
+  /// What goes to stdout.
+  enum Output {
+    case logs, result
+  }
+
+  let submission: Submission
+  let upload: JobUpload?
+  let request: OutgoingRequest
+  let steps: [Step]
+  let console: Console
+  let output: Output
+  let timeout: Duration?
+
+  /// Sends the request, and prints the id when the broker has it.
+  func send() async throws {
+    try await withdrawingOnFailure {
+      try await submission.open()
+      news: while let news = try await submission.next() {
+        switch news {
+        case .nobodyListens, .refusedForNow: tell(news)
+        case .queued, .taken, .event, .output, .missing, .finished: break news
+        }
+      }
+    }
+    await submission.close()
+    switch output {
+    case .logs: try await put(line: request.id.text)
+    case .result: try await put(line: #"{"id":"\#(request.id)","requestId":"\#(request.requestID)"}"#)
+    }
+  }
+
+  /// Sends the request and follows the job to its end. Throws the ``ExitStatus`` that its result comes to.
+  func follow(_ interrupts: Interrupts) async throws {
+    let end = SubmitEnd(submission, upload, console)
+    let following = Task {
+      try await withdrawingOnFailure {
+        try await submission.open()
+        return try await follow()
+      }
+    }
+    let limit = Task {
+      guard let timeout else { return }
+      try await Task.sleep(for: timeout)
+      if await end.timeIsUp(timeout) { following.cancel() }
+    }
+    defer { limit.cancel() }
+    do {
+      let result = try await interrupts.handled {
+        if await end.interrupt() { following.cancel() }
+      } during: {
+        try await following.value
+      }
+      throw ExitStatus(result)
+    } catch is CancellationError {
+      throw await end.status
+    }
+  }
+
+  private func follow() async throws -> ResultMessage {
+    var patience: Task<Void, any Error>?
+    var step: Int?
+    defer { patience?.cancel() }
+    while let news = try await submission.next() {
+      switch news {
+      case .queued:
+        patience = Task { [console] in
+          try await Task.sleep(for: .seconds(1))
+          console.say("no worker has taken job \(request.id) yet; the broker keeps the request")
+        }
+        continue
+      case .taken: patience?.cancel()
+      case .output(let number, let bytes):
+        if step != number { console.show(heading(number)) }
+        step = number
+        try await put(bytes, on: output == .logs ? .standardOutput : .standardError)
+      case .finished(let result):
+        patience?.cancel()
+        tell(news)
+        if output == .result { try await put(line: String(decoding: try result.encoded(), as: UTF8.self)) }
+        return result
+      default: break
+      }
+      tell(news)
+    }
+    throw CancellationError()
+  }
+
+  /// A job that nobody will ever be asked to run is not left on the volume.
+  private func withdrawingOnFailure<T>(_ body: () async throws -> T) async throws -> T {
+    do {
+      return try await body()
+    } catch {
+      if await !submission.mayBeTaken, let upload { _ = try? upload.withdraw() }
+      throw error
+    }
+  }
+
+  // MARK: What is said
+
+  private func tell(_ news: JobNews) {
+    let id = request.id
+    switch news {
+    case .nobodyListens: console.say("no worker listens for job \(id) yet; waiting for one")
+    case .refusedForNow(let code): console.say("the broker refuses the request for now (\(code)); trying again")
+    case .taken(let worker, 1): console.show("\(worker) takes job \(id)")
+    case .taken(let worker, let attempt): console.say("\(worker) takes job \(id) over, attempt \(attempt)")
+    case .missing(let step, let bytes): console.say("\(bytes) bytes of step \(step)'s output did not come")
+    case .event(let event) where event.event == .started: console.show("its files are staged, its steps begin")
+    case .finished(let result): tell(result)
+    case .event, .output, .queued: break
+    }
+  }
+
+  private func tell(_ result: ResultMessage) {
+    let took = result.durationMs.map { " after \(duration($0))" } ?? ""
+    let text = "job \(request.id): \(result.status.rawValue)\(took)"
+    guard result.status != .success else { return console.show(text) }
+    console.say(result.error.map { "\(text): \($0)" } ?? text)
+  }
+
+  private func heading(_ number: Int) -> String {
+    guard steps.indices.contains(number) else { return "step \(number)" }
+    let title = steps[number].name ?? String(steps[number].run.prefix { !$0.isNewline }.prefix(60))
+    return "step \(number) of 0 to \(steps.count - 1): \(title)"
+  }
+}
+
+/// How a submission ends that does not wait for the job's own end.
+private actor SubmitEnd {
+  private let submission: Submission
+  private let upload: JobUpload?
+  private let console: Console
+  private var interrupts = 0
+  /// What the program exits with.
+  private(set) var status = ExitStatus.interrupted
+
+  init(_ submission: Submission, _ upload: JobUpload?, _ console: Console) {
+    self.submission = submission
+    self.upload = upload
+    self.console = console
+  }
+
+  /// What an interrupt does: the first cancels the job, once that is affirmed; the second leaves it alone. `true` when
+  /// there is nothing to wait for any more.
+  func interrupt() async -> Bool {
+    interrupts += 1
+    guard interrupts == 1 else {
+      console.say("leaving; a job that runs goes on")
+      return true
+    }
+    if console.canAsk {
+      let answer = await console.ask("cancel the job? [y/N] (Ctrl-C again leaves it alone)")
+      guard interrupts == 1, answer?.lowercased().hasPrefix("y") == true else {
+        interrupts = max(0, interrupts - 1)
+        return false
+      }
+    }
+    return await withdraw("")
+  }
+
+  /// A job that no worker has taken in time is withdrawn; one that runs is ended by its worker.
+  func timeIsUp(_ limit: Duration) async -> Bool {
+    guard await !submission.isTaken else { return false }
+    status = .timedOut
+    return await withdraw("no worker has taken it within \(limit.jobText): ")
+  }
+
+  private func withdraw(_ why: String) async -> Bool {
+    do {
+      switch try await submission.withdraw(upload) {
+      case .withdrawn:
+        console.say("\(why)the job is withdrawn")
+        return true
+      case .queued:
+        console.say("\(why)the broker has the request, and cannot give it back: a worker that comes will run it")
+        return true
+      case .canceled:
+        console.say("\(why)asking its worker to end the job")
+        return false
+      }
+    } catch {
+      console.say("the job cannot be canceled: \(error)")
+      return true
+    }
+  }
+}

@@ -1,0 +1,178 @@
+import Foundation
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What becomes of a job that cannot be sent, or is not wanted any more.
+@Suite struct SubmitEndTests {
+  @Test func idThatIsTakenIsRefusedAndTheFolderThereUntouched() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: ["echo theirs"])
+      let before = scene.volume
+      let submit = try scene.submit(try scene.folder("job", ["steps": ["echo mine"]], ["file": "x"]))
+      #expect(try await submit.end() == .code(73))
+      #expect(submit.errors.contains("exists already") && submit.errors.contains("--id"))
+      #expect(scene.volume == before)
+    }
+  }
+
+  @Test func folderOnTheVolumeIsRunAgainInItsPlace() async throws {
+    try await Scene.play { scene in
+      let folder = try scene.job("job", steps: ["echo run; date > file"])
+      for _ in 1...2 {
+        try scene.worker()
+        let submit = try scene.submit(folder)
+        #expect(try await submit.end() == .code(0))
+        // Only its own run's, not what the last one left.
+        #expect(submit.output == "run\n")
+      }
+      #expect(scene.volume.contains("job/results.previous/result.json"))
+    }
+  }
+
+  @Test func jobIsSentUnderAnotherID() async throws {
+    try await Scene.play { scene in
+      try scene.worker()
+      let submit = try scene.submit(try scene.folder("not an id", ["steps": ["echo $JOB_ID"]]), ["--id", "job-7"])
+      #expect(try await submit.end() == .code(0))
+      #expect(submit.output == "job-7\n")
+    }
+  }
+
+  @Test func jobThatIsNotValidIsNotSent() async throws {
+    try await Scene.play { scene in
+      let submit = try scene.submit(try scene.folder("job", ["steps": []]))
+      #expect(try await submit.end() == .code(65))
+      #expect(submit.errors.contains(#""steps" is empty"#))
+      #expect(scene.volume.isEmpty)
+    }
+  }
+
+  @Test func jobThatAWorkerRejectsIsToldSo() async throws {
+    try await Scene.play { scene in
+      // Another volume than the worker's.
+      let other = scene.files.appending("other")
+      try FileManager.default.createDirectory(atPath: other.string, withIntermediateDirectories: true)
+      let worker = try scene.worker()
+      let submit = try scene.submit(try scene.folder("job", ["steps": ["true"]]), ["-j", other.string])
+      #expect(try await submit.end() == .code(65))
+      #expect(submit.errors.contains("rejected: job-not-found"))
+      #expect(worker.process.end == nil)
+    }
+  }
+
+  @Test func requestThatTheBrokerForbidsLeavesNothingBehind() async throws {
+    try await Scene.play(broker: .acl("user guest\ntopic read jobs/#")) { scene in
+      let submit = try scene.submit(try scene.folder("job", ["steps": ["true"]]), ["-n", "guest"])
+      #expect(try await submit.end() == .code(77))
+      #expect(submit.errors.contains("'jobs/pending'"))
+      #expect(scene.volume.isEmpty)
+    }
+  }
+
+  @Test func interruptCancelsTheJobAndItsEndIsAwaited() async throws {
+    try await Scene.play { scene in
+      let steps: JSON = ["echo begun; trap 'echo ended; exit 9' TERM; while :; do sleep 0.05; done"]
+      try scene.worker()
+      let submit = try scene.submit(try scene.folder("job", ["steps": steps]))
+      try await submit.prints("begun\n")
+      submit.send(SIGINT)
+      #expect(try await submit.end() == .code(130))
+      #expect(submit.output.hasPrefix("begun\n") && submit.output.hasSuffix("ended\n"))
+      #expect(scene.result("job")["status"] == "canceled")
+    }
+  }
+
+  @Test func secondInterruptLeavesTheJobAlone() async throws {
+    try await Scene.play { scene in
+      let steps: JSON = ["echo begun; trap '' TERM; \(scene.held.string ?? "")"]
+      try scene.worker()
+      let submit = try scene.submit(try scene.folder("job", ["steps": steps]))
+      try await submit.prints("begun\n")
+      submit.send(SIGINT)
+      try await submit.says("asking its worker to end the job")
+      submit.send(SIGINT)
+      #expect(try await submit.end() == .code(130))
+      #expect(scene.claims == ["job.1.json"])
+      try scene.release()
+      try await scene.awaitResult("job")
+    }
+  }
+
+  @Test func jobThatNoWorkerHasIsTakenBack() async throws {
+    try await Scene.play { scene in
+      try await scene.broker.makeSession("worker-01", on: "jobs/pending")
+      let submit = try scene.submit(try scene.folder("job", ["steps": ["true"]], ["file": "x"]))
+      try await submit.says("the broker keeps the request")
+      submit.send(SIGTERM)
+      #expect(try await submit.end() == .code(130))
+      #expect(submit.errors.contains("the job is withdrawn"))
+      #expect(scene.volume.isEmpty)
+      // The request is still with the broker, and gets its one answer.
+      let results = try await scene.results()
+      try scene.worker()
+      #expect(try await results.message().json["status"] == "rejected")
+    }
+  }
+
+  @Test func interruptBeforeThereIsABrokerEndsIt() async throws {
+    try await Scene.play(.down) { scene in
+      let submit = try scene.submit(try scene.folder("job", ["steps": ["true"]]))
+      try await submit.says("next try in")
+      submit.send(SIGINT)
+      #expect(try await submit.end() == .code(130))
+      #expect(scene.volume.isEmpty)
+    }
+  }
+
+  @Test func jobThatTakesTooLongEndsWithTheStatusOfATimeout() async throws {
+    try await Scene.play { scene in
+      let worker = try scene.worker()
+      try await worker.listens()
+      let submit = try scene.submit(
+        try scene.folder("job", ["steps": ["echo begun; sleep 600"]]), ["--timeout", "3s"])
+      #expect(try await submit.end() == .code(124))
+      #expect(submit.output == "begun\n")
+      #expect(scene.result("job")["status"] == "timeout")
+    }
+  }
+
+  @Test func jobThatNoWorkerTakesInTimeIsWithdrawn() async throws {
+    try await Scene.play { scene in
+      let submit = try scene.submit(try scene.folder("job", ["steps": ["true"]]), ["--timeout", "500ms"])
+      #expect(try await submit.end() == .code(124))
+      #expect(submit.errors.contains("no worker has taken it within 500ms: the job is withdrawn"))
+      #expect(scene.volume.isEmpty)
+    }
+  }
+
+  @Test func jobThatRunsForAnotherRequestIsNotMistakenForIts() async throws {
+    try await Scene.play { scene in
+      let folder = try scene.job("job", steps: ["echo theirs", scene.held])
+      try scene.worker("worker-01", on: "$share/g/jobs/pending")
+      let first = try scene.submit(folder)
+      try await first.prints("theirs\n")
+      let second = try scene.submit(folder)
+      #expect(try await second.end() == .code(75))
+      #expect(second.errors.contains("is being worked on for another request"))
+      try scene.release()
+      #expect(try await first.end() == .code(0))
+    }
+  }
+
+  @Test func withoutACommonVolumeOnlyStepsCanBeSent() async throws {
+    try await Scene.play { scene in
+      let full = try scene.folder("full", ["steps": ["true"]], ["file": "x"])
+      let refused = try scene.client(["submit", full.string, "--no-volume"])
+      #expect(try await refused.end() == .code(65))
+      #expect(refused.errors.contains("holds more than job.json (file)"))
+      let bare = try scene.folder(
+        "bare", ["steps": [["run": "exit $CODE", "env": ["CODE": "6"], "name": "end"]], "env": ["X": "1"]])
+      try scene.worker()
+      let sent = try scene.client(["submit", bare.string, "--no-volume"])
+      #expect(try await sent.end() == .code(6))
+      #expect(scene.result("bare")["steps"][0]["name"] == "end")
+    }
+  }
+}
