@@ -1,5 +1,5 @@
 import Foundation
-public import MQTT
+import MQTT
 import SystemPackage
 public import Testing
 
