@@ -44,7 +44,7 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Signing", dependencies: [crypto], swiftSettings: strict),
     .target(
-      name: "Controller", dependencies: ["MQTT", "FileTree", "JobWorker", "Signaling", system, logging],
+      name: "Controller", dependencies: ["CLinuxFiles", "MQTT", "FileTree", "JobWorker", "Signaling", system, logging],
       swiftSettings: strict),
     .executableTarget(
       name: "mqtt-fs-worker",

@@ -17,6 +17,9 @@ struct Lives {
     done = environment[Lives.counter].flatMap { Int($0) } ?? 0
   }
 
+  /// Whether this process had a life before this one.
+  static var isLater: Bool { getenv(counter) != nil }
+
   /// Whether there is to be one more after this one.
   var hasNext: Bool { wanted == 0 || done + 1 < wanted }
 

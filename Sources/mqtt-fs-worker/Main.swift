@@ -73,6 +73,6 @@ struct RootCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mqtt-fs-worker",
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
-    subcommands: [Work.self, Check.self, Sign.self, Workers.self, Health.self],
+    subcommands: [Work.self, Check.self, Sign.self, Workers.self, Health.self, Doctor.self],
     defaultSubcommand: Work.self)
 }
