@@ -24,4 +24,6 @@ COPY --from=build /product/mqtt-fs-worker /usr/local/bin/mqtt-fs-worker
 ENV MQTT_JOBS_DIR=/jobs MQTT_WORKSPACES_DIR=/workspaces WORKER_ID=worker-%h HOME=/tmp
 USER 10001:10001
 STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
+    CMD ["/usr/local/bin/mqtt-fs-worker", "health"]
 ENTRYPOINT ["/usr/local/bin/mqtt-fs-worker"]

@@ -43,13 +43,15 @@ let package = Package(
     .target(
       name: "Signaling", dependencies: ["MQTT", "JobWorker", system, logging],
       swiftSettings: strict),
+    .target(name: "Signing", dependencies: [crypto], swiftSettings: strict),
     .target(
-      name: "Controller", dependencies: ["CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", system, logging],
+      name: "Controller",
+      dependencies: ["CLinux", "CLinuxFiles", "MQTT", "FileTree", "JobWorker", "Signaling", system, logging],
       swiftSettings: strict),
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
-        "CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", "Controller", system, logging,
+        "CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", "Controller", "Signing", system, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
@@ -69,11 +71,13 @@ let package = Package(
       name: "SignalingTests", dependencies: ["Signaling", "JobWorker", "MQTT", "TestSupport", system, logging],
       swiftSettings: strict),
     .testTarget(
+      name: "SigningTests", dependencies: ["Signing", "JobWorker", crypto], swiftSettings: strict),
+    .testTarget(
       name: "ControllerTests",
       dependencies: ["Controller", "Signaling", "JobWorker", "FileTree", "MQTT", "TestSupport", system, logging],
       swiftSettings: strict),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "FileTree", "MQTT", "TestSupport", system],
+      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "FileTree", "MQTT", "Signing", "TestSupport", system],
       swiftSettings: strict),
   ]
 )

@@ -1,27 +1,47 @@
 #!/bin/sh
 # Benchmarks of mqtt-fs-worker. Results as Markdown and SVG go to Benchmarks/results/.
 #
-#   Benchmarks/run.sh [files] [OPTION...]    copying, comparing and removing trees of files; --help lists the options
+#   Benchmarks/run.sh [files] [OPTION...]    copying, comparing and removing trees of files
+#   Benchmarks/run.sh cycle [OPTION...]      one job from end to end, queues of them, waiting, and logs
 #
-# Needs: the Swift toolchain with its clang, python3, and for comparison rsync and tar; libfuse3-dev for the slow volume.
+# --help lists the options of each. Needs: the Swift toolchain with its clang, and python3; for files, rsync and tar for
+# comparison, and libfuse3-dev for the slow volume; for cycle, mosquitto and mosquitto-clients.
 set -eu
 cd "$(dirname "$0")/.."
+# mosquitto lies in /usr/sbin, which is not in everybody's PATH.
+PATH=$PATH:/usr/sbin
+export PATH
 
-case "${1:-files}" in
-  files) [ $# -eq 0 ] || shift ;;
-  -*) ;;
-  *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+kind=files
+case "${1:-}" in
+  files | cycle) kind=$1; shift ;;
+  '' | -*) ;;
+  *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 built=.build/benchmarks
 mkdir -p "$built"
-for program in floor measure; do
-  clang -O2 -Wall -Wextra -pthread "Benchmarks/files/$program.c" -o "$built/$program"
-done
-if pkg-config --exists fuse3 2>/dev/null; then
-  # shellcheck disable=SC2046
-  clang -O2 -Wall -Wextra Benchmarks/files/slowfs.c $(pkg-config --cflags --libs fuse3) -o "$built/slowfs"
-fi
-swift build -c release --static-swift-stdlib --product filetree-bench
-cp "$(swift build -c release --show-bin-path)/filetree-bench" "$built/"
-exec python3 Benchmarks/files/benchmark.py --programs "$built" --results Benchmarks/results "$@"
+compile() { clang -O2 -Wall -Wextra "$@"; }
+product() {
+  swift build -c release --static-swift-stdlib --product "$1"
+  # What is measured is what is installed: without symbols.
+  strip -o "$built/$1" "$(swift build -c release --static-swift-stdlib --show-bin-path)/$1"
+}
+
+compile Benchmarks/files/measure.c -o "$built/measure"
+case $kind in
+  files)
+    compile -pthread Benchmarks/files/floor.c -o "$built/floor"
+    if pkg-config --exists fuse3 2>/dev/null; then
+      # shellcheck disable=SC2046
+      compile Benchmarks/files/slowfs.c $(pkg-config --cflags --libs fuse3) -o "$built/slowfs"
+    fi
+    product filetree-bench
+    ;;
+  *)
+    compile -static Benchmarks/cycle/stamp.c -o "$built/stamp"
+    compile Benchmarks/cycle/writer.c -o "$built/writer"
+    product mqtt-fs-worker
+    ;;
+esac
+PYTHONPATH=Benchmarks/common exec python3 "Benchmarks/$kind/benchmark.py" --programs "$built" --results Benchmarks/results "$@"

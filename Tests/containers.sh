@@ -73,10 +73,11 @@ start() {
 # the newest are stopped and removed here.
 shrink() {
   compose up -d --no-build --no-recreate --scale "worker=$1"
-  for container in $(containers worker); do
+  # All, for one that is just being restarted runs again in a moment.
+  for container in $(containers worker -a); do
     if [ "$("$engine" inspect -f '{{index .Config.Labels "com.docker.compose.container-number"}}' "$container")" -gt "$1" ]; then
       "$engine" stop -t 30 "$container" >/dev/null
-      "$engine" rm -v "$container" >/dev/null
+      "$engine" rm -f -v "$container" >/dev/null
     fi
   done
 }
@@ -142,19 +143,35 @@ done
 EOF
 }
 
-# Signals job $1. A careful sender tries again until the broker has taken the request and somebody is there to get it.
+# Signals job $1, for its run $2. A careful sender tries again until the broker has taken the request and somebody is there
+# to get it.
 signal() {
-  await 60 taken "$1" || fail "the broker should take the request for job_$1"
+  await 60 taken "$1" "${2:-1}" || fail "the broker should take the request for job_$1"
 }
 
 # PUBACK 0x10 means that nobody is subscribed (MQTT 5, section 3.4.2.1): such a message is gone.
 taken() {
-  in_broker mosquitto_pub -d -V 5 -q 1 -t jobs/pending -m "{\"id\":\"job_$1\",\"requestId\":\"request-$1\"}" 2>&1 |
+  in_broker mosquitto_pub -d -V 5 -q 1 -t jobs/pending -m "{\"id\":\"job_$1\",\"requestId\":\"request-$1-$2\"}" 2>&1 |
     grep -q 'RC:0)'
 }
 
 has_results() {
   [ "$(echo 'find /jobs -path "/jobs/job_*/results/result.json" | wc -l' | on_volume)" -ge "$1" ]
+}
+
+# The numbers of the jobs that the worker on host $1 ended because it was stopped. The traces of those runs are put aside:
+# their sender asks for another.
+interrupted_on() {
+  on_volume "$1" <<'EOF'
+set -eu
+for result in /jobs/job_*/results/result.json; do
+  grep -q "\"host\" *: *\"$1\"" "$result" || continue
+  grep -q '"reason" *: *"shutdown"' "$result" || continue
+  id=$(basename "${result%/results/result.json}")
+  mv "/jobs/.trace/$id" "/jobs/.trace/$id.interrupted"
+  echo "${id#job_}"
+done
+EOF
 }
 
 # What must be so when all jobs are done: each has one successful result, of its last attempt; no attempt ran twice, or
@@ -238,16 +255,19 @@ chaos() {
   say "From 4 workers to 2"
   for container in $(containers worker); do echo "$container $(host_name "$container")"; done >"$scratch/names"
   shrink 2
-  await 60 two_workers || fail "2 workers should be left"
+  await 60 two_workers || fail "2 workers should be left, not $(count worker)"
+  # A worker that is stopped in the middle of a job ends it; whoever sent it signals it again.
+  for name in $(departed); do interrupted_on "$name"; done >"$scratch/interrupted"
+  [ "$(wc -l <"$scratch/interrupted")" -le 2 ] || fail "2 workers departed, and ended more than 2 jobs"
+  while read -r n; do signal "$n" 2; done <"$scratch/interrupted"
   for n in $(seq 41 60); do signal "$n"; done
   await 300 has_results 60 || fail "60 results expected"
-  # A worker removes its claim after it has published.
-  await 60 check_jobs 60 || check_jobs 60
+  # A job that runs again shows its earlier result until then; and a worker removes its claim after it has published.
+  await 120 check_jobs 60 || check_jobs 60
   check_messages 60
-  while read -r container name; do
-    if ! containers worker | grep -q "$container"; then check_departed "worker-$name"; fi
-  done <"$scratch/names"
-  say "60 jobs, 60 results, none twice, nothing left with a worker that departed ($(cat "$scratch/kills") kills)"
+  for name in $(departed); do check_departed "worker-$name"; done
+  say "60 jobs, 60 results, none twice, nothing left with a worker that departed ($(cat "$scratch/kills") kills," \
+    "$(wc -l <"$scratch/interrupted") jobs ended by the stop of their worker and sent again)"
 }
 
 # Kills a worker every 2 s, in turn, and starts it again: engines differ in whether they restart what they killed.
@@ -265,6 +285,13 @@ kill_workers() {
 
 start_again() {
   "$engine" start "$1" && [ "$("$engine" inspect -f '{{.State.Running}}' "$1")" = true ]
+}
+
+# The host names of the workers in $scratch/names that are there no more.
+departed() {
+  while read -r container name; do
+    containers worker | grep -q "$container" || echo "$name"
+  done <"$scratch/names"
 }
 
 two_workers() { [ "$(count worker)" = 2 ]; }

@@ -17,10 +17,11 @@ ssize_t copy_file_range(int in, off_t *inOffset, int out, off_t *outOffset, size
 // syncfs(2)
 int syncfs(int descriptor);
 
-// ioctl_ficlone(2); lseek(2); open(2); statfs(2). The macros are too intricate for Swift, or hidden.
+// ioctl_ficlone(2); lseek(2); open(2); statvfs(3). The macros are too intricate for Swift, or hidden.
 static const unsigned long linuxCloneFile = FICLONE;
 static const int linuxSeekData = 3;
 static const int linuxSeekHole = 4;
 static const int linuxPathOnly = 010000000;
+static const unsigned long linuxMountedNoExec = 8;
 
 #endif

@@ -20,11 +20,10 @@ final class ExportLane {
   }
 
   func add(_ written: FileExport.Written, _ entry: ChangedEntry, _ storedAs: RelativePath?) {
-    let digits: [UInt8] = Array("0123456789abcdef".utf8)
-    let hexadecimal = written.digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
     files.append(
       ExportedFile(
-        path: entry.path, size: written.size, mode: written.mode, sha256: String(decoding: hexadecimal, as: UTF8.self),
+        path: entry.path, size: written.size, mode: written.mode,
+        sha256: String(decoding: hexadecimal(written.digest), as: UTF8.self),
         change: entry.change, storedAs: storedAs))
   }
 }

@@ -8,6 +8,8 @@ public struct FileTreeError: Error, Hashable, Sendable {
     case system(Errno)
     /// The file was written to, replaced or removed while it was copied, and again while it was copied once more.
     case sourceChanged
+    /// The name holds a line feed, which no line of a digest can.
+    case lineFeedInName
   }
 
   /// What was tried, as words that follow "cannot": "copy: open", "remove: unlink".
@@ -42,6 +44,8 @@ extension FileTreeError: CustomStringConvertible {
     switch reason {
     case .sourceChanged:
       return "\(place) changed while it was copied, twice; finish writing it before the copy starts"
+    case .lineFeedInName:
+      return "\(place) has a line feed in its name, and cannot be part of a digest; rename it"
     case .system(let errno):
       let sentence = "cannot \(operation) \(place): \(errno)"
       return advice(on: errno).map { "\(sentence); \($0)" } ?? sentence

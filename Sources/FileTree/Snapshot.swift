@@ -25,6 +25,9 @@ public struct Snapshot: Sendable {
 
   static let root: Int32 = 0
 
+  /// What an empty tree is.
+  public static let empty = Snapshot(pieces: [], folders: 1, skipped: [], files: 0, bytes: 0)
+
   init(
     pieces numbered: [(folder: Int32, piece: SnapshotPiece)], folders: Int, skipped: [SkippedEntry], files: Int,
     bytes: Int64

@@ -4,11 +4,11 @@ import Logging
 struct AcceptedJob: Sendable {
   enum Work: Sendable {
     /// Run its steps.
-    case run(JobDefinition, JobFolder)
+    case run(JobPlan)
     /// Its worker died after the result was written: publish that.
     case publish(JobResult)
-    /// Its worker died, and no attempt is left.
-    case giveUp(JobFolder)
+    /// Its worker died, and it is not begun again; why not, as words that follow "its worker died, and".
+    case giveUp(JobFolder, String)
   }
 
   let claim: Claim
@@ -31,6 +31,13 @@ struct AcceptedJob: Sendable {
     JobEvent(
       event: name, id: claim.record.id, requestId: claim.record.envelope.requestId, workerId: worker.id.text,
       attempt: claim.record.attempt)
+  }
+
+  /// What is told when the result is out.
+  func ending(_ result: JobResult, _ worker: WorkerIdentity) -> JobEvent {
+    var event = event(result.status == .rejected ? .rejected : .completed, worker)
+    if result.status == .rejected { event.error = result.error }
+    return event
   }
 }
 
@@ -58,10 +65,9 @@ extension Worker {
     let now = ContinuousClock.now
     Checkpoint.received.reached()
     if let stored = try answer(to: offer.envelope, id) { return try await answerAgain(offer, stored) }
-    let definition: JobDefinition
-    let folder: JobFolder
+    let plan: JobPlan
     do {
-      (definition, folder) = try await look(up: offer.request)
+      plan = try await self.plan(for: offer.request)
     } catch let invalid as InvalidJob {
       // It may only have been too early to find the folder.
       guard !isLeaving else { return nil }
@@ -70,7 +76,9 @@ extension Worker {
       return nil
     }
     guard !isLeaving else { return nil }
-    guard let claim = try ledger.claim(offer.envelope, id) else { return try await alreadyHeld(offer) }
+    guard let claim = try ledger.claim(offer.envelope, id, signedBy: offer.request.signature?.keyID) else {
+      return try await alreadyHeld(offer)
+    }
     logger.debug("claimed", metadata: ["job": "\(id)"])
     Checkpoint.claimed.reached()
     // Its holder may have finished since the first look.
@@ -79,14 +87,33 @@ extension Worker {
       try ledger.release(claim)
       return try await answerAgain(offer, stored)
     }
+    guard try await begin(offer.request, claim) else {
+      await offer.acknowledge(.answered)
+      return nil
+    }
     try removeTickets(of: offer.envelope)
     await offer.acknowledge(.claimed)
     Checkpoint.acknowledged.reached()
-    return AcceptedJob(claim: claim, work: .run(definition, folder), offered: now)
+    return AcceptedJob(claim: claim, work: .run(plan), offered: now)
   }
 
   /// A worker that is asked to stop claims nothing more: a request that it does not acknowledge stays where it came from.
   private var isLeaving: Bool { stop.level > .none }
+
+  /// Notes that a signed request is begun. One that was begun before is answered as rejected, and its claim let go: `false`.
+  private func begin(_ request: JobRequest, _ claim: Claim) async throws -> Bool {
+    guard let earlier = try ledger.seen.begin(request, claim.record) else {
+      Checkpoint.begun.reached()
+      return true
+    }
+    let invalid = InvalidJob(
+      id: request.id,
+      description: "the request \(earlier.requestId.quoted) (\"jti\") was begun at \(earlier.begun) for the job "
+        + "\(earlier.id), and runs once only; sign a new one")
+    try await reject(request.id, claim.record.envelope, invalid)
+    try ledger.release(claim)
+    return false
+  }
 
   private func answerAgain(_ offer: JobOffer, _ stored: JobResult) async throws -> AcceptedJob? {
     logger.info(
@@ -149,15 +176,20 @@ extension Worker {
       return nil
     }
     guard try !ledger.isHeld(ticket.id) else { return nil }
-    let definition: JobDefinition
-    let folder: JobFolder
+    let request: JobRequest
+    let plan: JobPlan
     do {
-      (definition, folder) = try await look(up: try JobRequest(payload: Array(ticket.envelope.payload.utf8)))
+      request = try self.request(in: ticket.envelope, of: ticket.id)
+      try request.signature?.check(at: .now, ticket.id)
+      guard settings.reader.isMeantForThisWorker(request) else { return nil }
+      plan = try await self.plan(for: request)
     } catch let invalid as InvalidJob {
       if !isLeaving, try room.remove(ticket) { try await reject(ticket.id, ticket.envelope, invalid) }
       return nil
     }
-    guard let claim = try ledger.claim(ticket.envelope, ticket.id) else { return nil }
+    guard let claim = try ledger.claim(ticket.envelope, ticket.id, signedBy: request.signature?.keyID) else {
+      return nil
+    }
     logger.debug("taking up its ticket", metadata: ["job": "\(ticket.id)"])
     Checkpoint.ticketClaimed.reached()
     guard try room.remove(ticket), try answer(to: ticket.envelope, ticket.id) == nil else {
@@ -166,7 +198,17 @@ extension Worker {
       try ledger.release(claim)
       return nil
     }
-    return AcceptedJob(claim: claim, work: .run(definition, folder), offered: .now)
+    guard try await begin(request, claim) else { return nil }
+    return AcceptedJob(claim: claim, work: .run(plan), offered: .now)
+  }
+
+  /// The request in an envelope that lies on the volume, where anybody may have put it: what names it must be what it says.
+  private func request(in envelope: Envelope, of id: JobID) throws(InvalidJob) -> JobRequest {
+    let request = try settings.reader.read(Array(envelope.payload.utf8))
+    guard request.id == id, request.signature == nil || request.requestID == envelope.requestId.text else {
+      throw InvalidJob(id: id, description: "the request that lies on the volume for \(id) is another's; send it again")
+    }
+    return request
   }
 
   /// The result that bears the request already. A claim that does says nothing: its holder may not have looked at the
@@ -191,7 +233,14 @@ extension Worker {
       try DurableFile.remove(stale.path)
       return nil
     }
-    guard let claim = try ledger.takeOver(stale, record.envelope) else { return nil }
+    let reading = Result { try self.request(in: record.envelope, of: record.id) }
+    // It waits for the return of the worker that it names, until it expires.
+    if let request = try? reading.get(), !settings.reader.isMeantForThisWorker(request), fault(of: request) == nil {
+      return nil
+    }
+    guard let claim = try ledger.takeOver(stale, record.envelope, signedBy: try? reading.get().signature?.keyID) else {
+      return nil
+    }
     logger.notice(
       "worker \(record.worker) died over the job; taking it over",
       metadata: ["job": "\(record.id)", "attempt": "\(claim.record.attempt)"])
@@ -202,11 +251,10 @@ extension Worker {
       return AcceptedJob(claim: claim, work: .publish(stored))
     }
     do {
-      let request = try JobRequest(payload: Array(record.envelope.payload.utf8))
-      let (definition, folder) = try await look(up: request)
-      let attempts = definition.maxAttempts ?? settings.maxAttempts
-      return AcceptedJob(
-        claim: claim, work: claim.record.attempt > attempts ? .giveUp(folder) : .run(definition, folder))
+      let request = try reading.get()
+      guard try await begin(request, claim) else { return nil }
+      let plan = try await self.plan(for: request)
+      return AcceptedJob(claim: claim, work: work(plan, claim))
     } catch let invalid as InvalidJob {
       // The folder was taken away, or job.json changed, while nobody held the job.
       try await reject(record.id, record.envelope, invalid)
@@ -215,23 +263,40 @@ extension Worker {
     }
   }
 
+  /// What is done about a job that was taken over: it is begun again, if it may be.
+  private func work(_ plan: JobPlan, _ claim: Claim) -> AcceptedJob.Work {
+    if claim.record.attempt > plan.definition.maxAttempts ?? settings.maxAttempts {
+      return .giveUp(plan.folder, "no attempt is left")
+    }
+    if let invalid = fault(of: plan.request) { return .giveUp(plan.folder, "it may not be begun again: \(invalid)") }
+    return .run(plan)
+  }
+
+  /// Why a signed request may not be begun now.
+  private func fault(of request: JobRequest) -> InvalidJob? {
+    do throws(InvalidJob) {
+      try request.signature?.check(at: .now, request.id)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
   private func storedResult(of id: JobID) throws -> JobResult? {
     try? JobFolder.open(id, in: ledger.directory).storedResult()
   }
 
   /// Finds what the request asks for. A folder that is not there may be one that a network volume does not show yet.
-  private func look(up request: JobRequest) async throws -> (JobDefinition, JobFolder) {
-    if let definition = JobDefinition(request: request) {
+  private func plan(for request: JobRequest) async throws -> JobPlan {
+    if request.source == nil, request.steps != nil {
       try JobFolder.make(request.id, in: ledger.directory)
-      let folder = try JobFolder.open(request.id, in: ledger.directory)
-      let stored = try? folder.definition()
-      return (stored?.overlaid(with: request) ?? definition, folder)
-    }
-    let deadline = ContinuousClock.now + settings.folderPatience
-    while !ledger.directory.exists(request.id), ContinuousClock.now < deadline, stop.level == .none {
-      try await Task.sleep(for: .milliseconds(100))
+    } else {
+      let deadline = ContinuousClock.now + settings.folderPatience
+      while !ledger.directory.exists(request.id), ContinuousClock.now < deadline, stop.level == .none {
+        try await Task.sleep(for: .milliseconds(100))
+      }
     }
     let folder = try JobFolder.open(request.id, in: ledger.directory)
-    return (try folder.definition().overlaid(with: request), folder)
+    return try JobPlan(request, folder)
   }
 }

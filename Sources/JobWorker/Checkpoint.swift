@@ -6,7 +6,7 @@ private import Glibc
 /// Only a debug build looks: with `MQTT_FS_WORKER_STOP_AT=<name>` it stops itself with SIGSTOP. In a release build nothing
 /// is left of this.
 package enum Checkpoint: String {
-  case received, claimed, acknowledged, started, resultWritten, published, released, ticketWritten, ticketClaimed
+  case received, claimed, begun, acknowledged, started, resultWritten, published, released, ticketWritten, ticketClaimed
 
   /// Marks the point.
   @inline(__always)

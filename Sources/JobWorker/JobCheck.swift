@@ -51,7 +51,7 @@ public struct JobCheck: Sendable {
   }
 
   /// The name of a folder as a worker would meet it: it may be a link, and lead out of the jobs folder. "." and ".." are none.
-  private static func place(of folder: FilePath) throws(InvalidJob) -> (name: FilePath.Component, above: FilePath) {
+  static func place(of folder: FilePath) throws(InvalidJob) -> (name: FilePath.Component, above: FilePath) {
     guard let real = realPath(folder) else { throw InvalidJob(description: "\(folder) does not exist") }
     let isNamed = folder.lastComponent?.kind == .regular
     let above = isNamed ? realPath(folder.removingLastComponent().isEmpty ? "." : folder.removingLastComponent()) : nil
@@ -62,7 +62,7 @@ public struct JobCheck: Sendable {
     return (name, above ?? real.removingLastComponent())
   }
 
-  private static func id(in name: FilePath.Component) throws(InvalidJob) -> JobID {
+  static func id(in name: FilePath.Component) throws(InvalidJob) -> JobID {
     do {
       return try JobID(name.string)
     } catch {

@@ -75,11 +75,17 @@ struct JobReport: Sendable {
     result.error = redaction.masking(failure.description)
   }
 
+  /// What was staged is not what was asked for: no step may run.
+  mutating func reject(_ reason: InvalidJob) {
+    result.status = .rejected
+    result.error = reason.description
+  }
+
   /// The result of a job over which `deaths` workers died.
-  consuming func lost(after deaths: Int) -> JobResult {
+  consuming func lost(after deaths: Int, _ reason: String) -> JobResult {
     result.status = .lost
     result.exitCode = nil
-    result.error = "its worker died \(deaths) time\(deaths == 1 ? "" : "s") over the job, and no attempt is left"
+    result.error = "its worker died \(deaths) time\(deaths == 1 ? "" : "s") over the job, and \(reason)"
     return close()
   }
 
@@ -88,6 +94,8 @@ struct JobReport: Sendable {
     if hasFailed {
       result.status = .error
       result.exitCode = 125
+    } else if result.status == .rejected {
+      result.exitCode = nil
     } else if let reason = stoppedBy {
       result.status = .canceled
       result.reason = reason.rawValue

@@ -5,37 +5,40 @@ import Logging
 /// they leave. What goes wrong on the way is noted in the report, and what can still be done after it is done.
 struct JobRun {
   private let job: AcceptedJob
-  private let definition: JobDefinition
-  private let folder: JobFolder
+  private var plan: JobPlan
   private let worker: Worker
-  private let redaction: Redaction
+  private var redaction: Redaction
   private var report: JobReport
   private var results: ResultsFolder?
   private var workspace: Workspace?
   private var snapshot: Snapshot?
 
-  init(_ job: AcceptedJob, _ definition: JobDefinition, _ folder: JobFolder, _ worker: Worker) {
+  init(_ job: AcceptedJob, _ plan: JobPlan, _ worker: Worker) {
     self.job = job
-    self.definition = definition
-    self.folder = folder
+    self.plan = plan
     self.worker = worker
-    redaction = worker.settings.redaction(of: definition)
+    redaction = worker.settings.redaction(of: plan.definition)
     report = JobReport(job.claim.record, worker: worker.ledger.worker, redacting: redaction)
   }
+
+  /// What was asked for.
+  var request: JobRequest { plan.request }
 
   /// The end of the decisive step's log.
   var tail: String? { report.tail }
 
+  private var folder: JobFolder { plan.folder }
+
   /// Says which secrets are too short to be masked.
   func warnOfShortSecrets() {
-    let names = worker.settings.shortSecrets(of: definition)
+    let names = worker.settings.shortSecrets(of: plan.definition)
     guard !names.isEmpty else { return }
     worker.logger.warning(
       "not masked, because they have fewer than \(Redaction.shortest) characters: \(names.joined(separator: ", "))",
       metadata: ["job": "\(job.claim.record.id)"])
   }
 
-  /// Makes results/ and the workspace, and copies the job's folder into it.
+  /// Makes results/ and the workspace, copies the job's folder into it, and sees to it that it is what was asked for.
   mutating func stage() async {
     await noting(\.stageMs) { run throws in
       let results = try ResultsFolder.prepare(in: run.folder) { [ledger = run.worker.ledger, claim = run.job.claim] in
@@ -46,6 +49,8 @@ struct JobRun {
       let workspace = try run.makeWorkspace()
       run.workspace = workspace
       guard let snapshot = try await run.copy(into: workspace) else { return }
+      run.plan = try await workspace.check(run.plan)
+      run.redaction = run.worker.settings.redaction(of: run.plan.definition)
       run.snapshot = snapshot
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
     }
@@ -53,6 +58,7 @@ struct JobRun {
 
   /// Copies the job's folder; `nil` when the job was stopped over that.
   private mutating func copy(into workspace: Workspace) async throws -> Snapshot? {
+    guard plan.staging != .nothing else { return .empty }
     let (folder, stop) = (folder, worker.stop)
     do {
       return try await feed(.stage).follow { progress in
@@ -61,12 +67,12 @@ struct JobRun {
     } catch {
       guard stop.level > .none else { throw error }
       report.stoppedBy = stop.reason
-      report.steps = definition.steps.enumerated().map { StepResult(skipped: $1, $0) }
+      report.steps = plan.definition.steps.enumerated().map { StepResult(skipped: $1, $0) }
       return nil
     }
   }
 
-  /// Runs the steps, unless staging failed.
+  /// Runs the steps, unless staging failed or what was staged is refused.
   mutating func runSteps() async {
     guard let results, let workspace, snapshot != nil else { return }
     let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
@@ -74,7 +80,7 @@ struct JobRun {
     await source.publish(job.event(.started, ledger.worker))
     Checkpoint.started.reached()
     let steps = StepSequence(
-      definition: definition, claim: job.claim.record, workspace: workspace, results: results,
+      definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
       settings: worker.settings,
       redaction: redaction, stop: worker.stop, relay: relay(of: job.claim.record),
       begins: { [job] in source.worker(isAt: job.place(step: $0)) }
@@ -180,6 +186,9 @@ struct JobRun {
       try await body(&self)
     } catch let failure as JobFailure {
       report.fail(failure)
+    } catch let invalid as InvalidJob {
+      worker.logger.warning("rejected: \(invalid)", metadata: ["job": "\(job.claim.record.id)"])
+      report.reject(invalid)
     } catch {
       report.fail(JobFailure(.run, "\(error)"))
     }

@@ -66,9 +66,9 @@ public struct Worker: Sendable {
 
   private func perform(_ job: AcceptedJob) async throws -> JobResult {
     switch job.work {
-    case .run(let definition, let folder): try await carryOut(job, JobRun(job, definition, folder, self))
+    case .run(let plan): try await carryOut(job, JobRun(job, plan, self))
     case .publish(let result): try await deliver(ResultMessage(result: result, tail: nil), result, of: job)
-    case .giveUp(let folder): try await giveUp(job, folder)
+    case .giveUp(let folder, let reason): try await giveUp(job, folder, reason)
     }
   }
 
@@ -84,6 +84,7 @@ public struct Worker: Sendable {
       let result = try run.writeResult()
       _ = try await deliver(run.message(result), result, of: job)
       await run.purge()
+      try? ledger.seen.clear(beside: run.request)
       return result
     } catch {
       await run.purge()
@@ -98,15 +99,16 @@ public struct Worker: Sendable {
     try await publish(message, answering: job.claim.record.envelope)
     note(.published, job.claim, result)
     Checkpoint.published.reached()
-    await source.publish(job.event(.completed, ledger.worker))
+    await source.publish(job.ending(result, ledger.worker))
     try ledger.release(job.claim)
     Checkpoint.released.reached()
     return result
   }
 
   /// Answers for a job that no attempt is left of.
-  private func giveUp(_ job: AcceptedJob, _ folder: JobFolder) async throws -> JobResult {
-    let result = JobReport(job.claim.record, worker: ledger.worker).lost(after: job.claim.record.attempt - 1)
+  private func giveUp(_ job: AcceptedJob, _ folder: JobFolder, _ reason: String) async throws -> JobResult {
+    let report = JobReport(job.claim.record, worker: ledger.worker)
+    let result = report.lost(after: job.claim.record.attempt - 1, reason)
     var message = ResultMessage(result: result, tail: nil)
     do {
       try ResultsFolder.prepare(in: folder).write(result)

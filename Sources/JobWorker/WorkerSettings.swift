@@ -12,6 +12,8 @@ public struct WorkerSettings: Sendable {
   public var logRelaying = LogRelaying.off
   /// How long a job folder that is not there is waited for; a network volume may show it late.
   public var folderPatience: Duration = .seconds(5)
+  /// What is taken as a request: here, where it lies on the volume, and where it arrives.
+  public var reader = RequestReader.unsigned
   /// The worker's own environment, which steps inherit less its secrets.
   public var environment = StepEnvironment()
   /// Ends the steps if this process is killed; none in tests of the worker itself. The worker dismisses it with its job.

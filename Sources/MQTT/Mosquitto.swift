@@ -199,8 +199,8 @@ final class Mosquitto {
     }
     guard text.contains("certificate verify failed") else { return nil }
     let reason = mosquitto_ssl_get(handle).flatMap(OpenSSL.verificationProblem).map { ": \($0)" } ?? ""
-    return
-      "the broker's certificate is not accepted\(reason); trusted is \(tls.caFile ?? "what the system trusts")"
+    let trusted = tls.caFile ?? "what the system trusts, give another CA with --ca-certs"
+    return "the broker's certificate is not accepted\(reason); trusted is \(trusted)"
   }
 
   // MARK: Set-up

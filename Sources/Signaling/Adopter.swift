@@ -8,11 +8,14 @@ struct Adopter: Sendable {
   let options: SessionOptions
   let ledger: Ledger
   let control: Control
+  let reader: RequestReader
+  let stop: StopRequest
   let logger: Logger
 
-  /// Adopts every departed member of this worker's kind.
+  /// Adopts every departed member of this worker's kind, until a stop is asked for.
   func adoptDeparted(broker: String) async throws {
     for member in try ledger.departedMembers(at: broker) {
+      guard !stop.isShutdown else { return }
       guard let adoption = try ledger.members.adopt(member) else { continue }
       await adopt(adoption)
     }
@@ -26,7 +29,7 @@ struct Adopter: Sendable {
   private func adopt(_ adoption: Adoption) async {
     let member = adoption.member
     do {
-      try await empty(member)
+      try await unlessStopped { try await empty(member) }
       try adoption.complete()
       var entry = AuditEntry(.adopted)
       entry.from = member.worker
@@ -36,6 +39,25 @@ struct Adopter: Sendable {
       logger.notice("the session of worker \(member.worker) is left as it is: \(error)")
       try? adoption.abandon()
     }
+  }
+
+  /// Waits for `work`, or for a request to stop, which throws ``MQTTError/closed``. The session's thread may be waiting for
+  /// a name server or a silent broker then, and is left to it: what it had not acknowledged stays with the broker.
+  private func unlessStopped(_ work: @escaping @Sendable () async throws -> Void) async throws {
+    let (outcomes, outcome) = AsyncThrowingStream.makeStream(of: Void.self)
+    Task {
+      do {
+        try await work()
+        outcome.finish()
+      } catch {
+        outcome.finish(throwing: error)
+      }
+    }
+    Task {
+      await stop.raised()
+      outcome.finish(throwing: MQTTError.closed)
+    }
+    for try await _ in outcomes {}
   }
 
   /// Connects with the member's client id, leaves its group, and puts all that is queued into the waiting room, until a
@@ -48,7 +70,7 @@ struct Adopter: Sendable {
     options.receiveMaximum = 20
     let filter = try TopicFilter(member.filter)
     let handover = Handover(
-      ledger: ledger, room: ledger.waitingRoom(of: member.filter), control: control, logger: logger)
+      ledger: ledger, room: ledger.waitingRoom(of: member.filter), control: control, reader: reader, logger: logger)
     let session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
     let drain = Drain(session, handover)
     do {

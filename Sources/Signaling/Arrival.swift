@@ -8,10 +8,10 @@ struct Arrival: Sendable {
   let envelope: Envelope
 
   /// Throws ``InvalidJob`` with the sentence for the sender.
-  init(_ delivery: Delivery, session: String) throws(InvalidJob) {
+  init(_ delivery: Delivery, session: String, _ reader: RequestReader) throws(InvalidJob) {
     self.delivery = delivery
     let message = delivery.message
-    request = try JobRequest(payload: message.payload)
+    request = try reader.arriving(message.payload)
     let properties = message.properties
     envelope = Envelope(
       payload: String(decoding: message.payload, as: UTF8.self), topic: message.topic,

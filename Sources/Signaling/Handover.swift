@@ -9,6 +9,7 @@ struct Handover: Sendable {
   /// The waiting room of those who listen to the filter that the requests were sent to.
   let room: WaitingRoom
   let control: Control
+  let reader: RequestReader
   let logger: Logger
 
   /// What became of a delivery.
@@ -27,15 +28,15 @@ struct Handover: Sendable {
     guard !message.payload.isEmpty, !control.topics.areReserved(message.topic) else { return .settled(nil) }
     let arrival: Arrival
     do {
-      arrival = try Arrival(delivery, session: session)
+      arrival = try Arrival(delivery, session: session, reader)
     } catch {
       await reject(delivery, error)
       return .settled(nil)
     }
-    let id = arrival.request.id
+    let (id, key) = (arrival.request.id, arrival.request.signature?.keyID)
     if try ledger.isHeld(id) {
       if try !ledger.isHeld(id, for: arrival.envelope.requestId) {
-        ledger.audit.note(AuditEntry(.duplicate, id: id, of: arrival.envelope), logger)
+        ledger.audit.note(AuditEntry(.duplicate, id: id, of: arrival.envelope, signedBy: key), logger)
         control.publish(
           JobEvent(
             event: .duplicate, id: id, requestId: arrival.envelope.requestId, workerId: ledger.worker.id.text))
@@ -43,7 +44,7 @@ struct Handover: Sendable {
       return .settled(nil)
     }
     guard try await seat() == .free else { return .kept }
-    try ledger.audit.record(AuditEntry(.putDown, id: id, of: arrival.envelope))
+    try ledger.audit.record(AuditEntry(.putDown, id: id, of: arrival.envelope, signedBy: key))
     try room.put(arrival.envelope, id)
     logger.debug("put down for an idle worker", metadata: ["job": "\(id)"])
     Checkpoint.ticketWritten.reached()

@@ -17,6 +17,7 @@ actor Intake {
   private let filter: TopicFilter
   private let ledger: Ledger
   private let control: Control
+  private let reader: RequestReader
   private let handover: Handover
   private let signals: AsyncStream<MQTTJobSource.Signal>.Continuation
   private let giveUpAfter: Duration?
@@ -34,17 +35,19 @@ actor Intake {
   private var lastNudge: ContinuousClock.Instant?
 
   init(
-    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control,
+    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, reader: RequestReader,
     signals: AsyncStream<MQTTJobSource.Signal>.Continuation, giveUpAfter: Duration?, logger: Logger
   ) {
     self.options = options
     self.filter = filter
     self.ledger = ledger
     self.control = control
+    self.reader = reader
     self.signals = signals
     self.giveUpAfter = giveUpAfter
     self.logger = logger
-    handover = Handover(ledger: ledger, room: ledger.waitingRoom, control: control, logger: logger)
+    handover = Handover(
+      ledger: ledger, room: ledger.waitingRoom, control: control, reader: reader, logger: logger)
   }
 
   /// Connects, takes what the session already holds, and subscribes.
@@ -103,7 +106,7 @@ actor Intake {
   private func offer(_ delivery: Delivery) async {
     let arrival: Arrival
     do {
-      arrival = try Arrival(delivery, session: options.clientID)
+      arrival = try Arrival(delivery, session: options.clientID, reader)
     } catch {
       await handover.reject(delivery, error)
       return await acknowledge(delivery)

@@ -26,16 +26,17 @@ public final class MQTTJobSource: JobSource {
   private let departing = Mutex<Departure?>(nil)
   private let logger: Logger
 
-  /// Requests that match `filter`, over a session opened with `options`.
+  /// Requests that match `filter` and that `reader` takes, over a session opened with `options`.
   public init(
-    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, stop: StopRequest,
-    giveUpAfter: Duration?, idleTimeout: Duration?, logger: Logger
+    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, reader: RequestReader,
+    stop: StopRequest, giveUpAfter: Duration?, idleTimeout: Duration?, logger: Logger
   ) {
     (signals, sender) = AsyncStream.makeStream()
     intake = Intake(
-      options, filter: filter, ledger: ledger, control: control, signals: sender, giveUpAfter: giveUpAfter,
-      logger: logger)
-    adopter = Adopter(options: options, ledger: ledger, control: control, logger: logger)
+      options, filter: filter, ledger: ledger, control: control, reader: reader, signals: sender,
+      giveUpAfter: giveUpAfter, logger: logger)
+    adopter = Adopter(
+      options: options, ledger: ledger, control: control, reader: reader, stop: stop, logger: logger)
     membership = Attendance(options, filter: filter, ledger: ledger)
     self.options = options
     self.filter = filter
@@ -135,6 +136,7 @@ public final class MQTTJobSource: JobSource {
         control.presence.lookForKillSwitch()
         guard !ledger.killSwitch.isOn(logger) else { continue }
         try await adopter.adoptDeparted(broker: membership.broker)
+        if isLeaving { return nil }
         return .look
       case .offer(let offer): return offer
       case .failed(let error): throw naming(error)

@@ -14,15 +14,16 @@ struct DryRun {
         description:
           "\(payload) cannot be read; a dry run needs a request there, like {\"id\": \"try\", \"steps\": [\"make\"]}")
     }
-    let request = try JobRequest(payload: Array(bytes))
+    let request = try setup.settings.reader.arriving(Array(bytes))
     try FileManager.default.createDirectory(atPath: setup.jobs.string, withIntermediateDirectories: true)
     let ledger = try Ledger(JobsDirectory(setup.jobs), worker: setup.identity, filter: nil, lease: setup.lease)
     let stop = StopRequest()
-    await stop.raiseOnSignals(setup.logger)
+    try StopSignals.raise(stop, setup.logger)
     let worker = Worker(
       ledger: ledger, workspaces: try setup.openWorkspaces(), source: PayloadSource(request, Array(bytes)),
       settings: setup.settings, stop: stop, logger: setup.logger)
     guard case .finished(let result) = try await worker.run() else { throw ExitStatus.badPayload }
+    if result.status == .rejected { throw ExitStatus.badPayload }
     throw ExitStatus(rawValue: Int32(result.exitCode ?? 70))
   }
 }

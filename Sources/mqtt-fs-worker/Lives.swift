@@ -23,9 +23,9 @@ struct Lives {
   /// Whether there is to be one more after this one.
   var hasNext: Bool { wanted == 0 || done + 1 < wanted }
 
-  /// Starts the next life, and does not return. Throws when the program cannot be started.
+  /// Starts the next life, and does not return, unless a signal to stop came. Throws when the program cannot be started.
   func startNext() throws {
-    holdStopSignals()
+    guard StopSignals.hold() else { return }
     Secrets.restore(environment)
     setenv(Lives.counter, "\(done + 1)", 1)
     let arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) } + [nil]

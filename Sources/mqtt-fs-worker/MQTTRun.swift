@@ -19,7 +19,7 @@ struct MQTTRun {
 
   init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
     filter = try work.filter(environment)
-    topics = Topics(results: try work.resultsTopic(environment))
+    topics = Topics(results: try resultsTopicName(work.resultsTopic, environment))
     lives = Lives(wanted: try work.jobCount(environment), environment)
     giveUpAfter = try broker.giveUpAfter(environment)
     idleTimeout = try (work.idleTimeout ?? environment.value("WORKER_IDLE_TIMEOUT"))?.duration
@@ -53,7 +53,7 @@ struct MQTTRun {
       JobsDirectory(setup.jobs), worker: setup.identity, filter: filter.text, lease: setup.lease)
     let workspaces = try setup.openWorkspaces()
     let stop = StopRequest()
-    await stop.raiseOnSignals(setup.logger)
+    try StopSignals.raise(stop, setup.logger)
     try await ledger.checkIDIsFree(until: stop)
     let session = try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger)
     let presence = Presence(session, presence, directory: ledger.directory, workspaces: setup.workspaces)
@@ -66,8 +66,8 @@ struct MQTTRun {
     let control = Control(
       session, topics: topics, retention: retention, presence: presence, logger: setup.logger)
     let source = MQTTJobSource(
-      intake, filter: filter, ledger: ledger, control: control, stop: stop, giveUpAfter: giveUpAfter,
-      idleTimeout: idleTimeout, logger: setup.logger)
+      intake, filter: filter, ledger: ledger, control: control, reader: setup.settings.reader, stop: stop,
+      giveUpAfter: giveUpAfter, idleTimeout: idleTimeout, logger: setup.logger)
     let worker = Worker(
       ledger: ledger, workspaces: workspaces, source: source, settings: setup.settings, stop: stop,
       logger: setup.logger)

@@ -9,10 +9,13 @@ struct Main {
   static func main() async {
     linux_allocate_sparingly()
     // Here, on the first thread, before Dispatch has it wait with no signal blocked: see the function.
-    if Lives.isLater { leaveAtOnceOnStopSignals() }
+    StopSignals.leaveAtOnce()
     let command = parse()
+    if (command as? Work)?.dryRun != false { StopSignals.restoreDefault() }
     do {
       if let work = command as? Work {
+        // The guardian has what this process has: no password may be there any more.
+        Secrets.wipe()
         // While there is one thread: see Guardian.
         try await work.run(guardedBy: try Guardian.fork())
       } else {
@@ -57,11 +60,12 @@ struct Main {
     fflush(nil)
     _exit(status)
   }
+}
 
-  private static func complain(_ text: String) {
-    let bytes = Array("\(text)\n".utf8)
-    _ = write(STDERR_FILENO, bytes, bytes.count)
-  }
+/// Says something on stderr, where no log is.
+func complain(_ text: String) {
+  let bytes = Array("\(text)\n".utf8)
+  _ = write(STDERR_FILENO, bytes, bytes.count)
 }
 
 /// The commands.
@@ -70,7 +74,8 @@ struct RootCommand: AsyncParsableCommand {
     commandName: "mqtt-fs-worker",
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
     subcommands: [
-      Work.self, Check.self, Submit.self, Jobs.self, Status.self, Logs.self, Cancel.self, Workers.self, Health.self,
+      Work.self, Check.self, Submit.self, Jobs.self, Status.self, Logs.self, Cancel.self, Sign.self, Workers.self,
+      Health.self, Doctor.self,
     ],
     defaultSubcommand: Work.self)
 }

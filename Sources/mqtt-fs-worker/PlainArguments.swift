@@ -100,6 +100,7 @@ extension WorkOptions {
     lease = words.value("--lease")
     maxAttempts = words.value("--max-attempts")
     maxLogBytes = words.value("--max-log-bytes")
+    verifyKey = words.value("--verify-key")
     publishLogs = words.flag("--publish-logs")
     heartbeat = words.value("--heartbeat")
     redact = words.value("--redact").map { [$0] } ?? []

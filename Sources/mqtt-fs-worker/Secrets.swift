@@ -4,24 +4,57 @@ import Glibc
 /// Keeps the broker's password from the steps, which run as the worker's own user and can read its `/proc/<pid>/environ`
 /// and `cmdline` (proc(5)).
 enum Secrets {
-  private static let variables = ["MQTT_PASSWORD"]
-  private static let flags = ["-p", "--password"]
+  private static let variables = ["MQTT_PASSWORD", "MQTT_URL"]
 
-  /// Wipes passwords from where this process was given them. Call it when they have been read.
+  /// Wipes passwords from where this process was given them. Call it when the arguments have been read; the environment
+  /// stays known as ``Environment/current``.
   static func wipe() {
+    _ = Environment.current
     linux_forbid_inspection()
     for name in variables {
-      if let value = getenv(name) { wipe(value) }
+      guard let value = getenv(name) else { continue }
+      if name == "MQTT_URL" { wipePassword(inURL: value) } else { wipe(value) }
     }
+    forEachSecretArgument { value, isURL in isURL ? wipePassword(inURL: value) : wipe(value) }
+  }
+
+  /// Whether a password was given as an argument, where others see it until it is wiped.
+  static var areInArguments: Bool {
+    var found = false
+    forEachSecretArgument { value, isURL in
+      found = found || (isURL ? password(inURL: value) != nil : true)
+    }
+    return found
+  }
+
+  /// The values of options that are, or may hold, a password.
+  private static func forEachSecretArgument(_ body: (UnsafeMutablePointer<CChar>, _ isURL: Bool) -> Void) {
+    let options = [("-p", false), ("--password", false), ("-u", true), ("--url", true)]
     for index in 1..<max(1, Int(CommandLine.argc)) {
       guard let argument = CommandLine.unsafeArgv[index] else { continue }
       let text = String(cString: argument)
-      if flags.contains(text), let value = CommandLine.unsafeArgv[index + 1] {
-        wipe(value)
-      } else if text.hasPrefix("--password=") {
-        wipe(argument + "--password=".utf8.count)
+      for (option, isURL) in options {
+        if text == option, let value = CommandLine.unsafeArgv[index + 1] {
+          body(value, isURL)
+        } else if text.hasPrefix("\(option)=") {
+          body(argument + option.utf8.count + 1, isURL)
+        }
       }
     }
+  }
+
+  /// What stands between the first `:` of the user's part and its `@`.
+  private static func password(inURL value: UnsafeMutablePointer<CChar>) -> UnsafeMutableRawBufferPointer? {
+    let bytes = UnsafeMutableRawBufferPointer(start: value, count: strlen(value))
+    let start = strstr(value, "://").map { $0 - value + 3 } ?? 0
+    guard let end = bytes.lastIndex(of: UInt8(ascii: "@")), start < end,
+      let colon = bytes[start..<end].firstIndex(of: UInt8(ascii: ":"))
+    else { return nil }
+    return UnsafeMutableRawBufferPointer(rebasing: bytes[(colon + 1)..<end])
+  }
+
+  private static func wipePassword(inURL value: UnsafeMutablePointer<CChar>) {
+    password(inURL: value)?.initializeMemory(as: UInt8.self, repeating: UInt8(ascii: "x"))
   }
 
   /// Puts back what a next life of this process reads again.

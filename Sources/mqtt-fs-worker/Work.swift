@@ -15,7 +15,8 @@ struct Work: ParsableCommand {
       Every option can be set in the environment, too: the name stands in parentheses. A flag comes before the \
       environment, and that before the default. Durations are written 90s, 10m, 1h30m, 7d, or as a number of seconds.
 
-      'mqtt-fs-worker check <job folder>' says what is wrong with a job before it is sent.
+      'mqtt-fs-worker check <job folder>' says what is wrong with a job before it is sent; 'mqtt-fs-worker sign <job \
+      folder>' makes a signed request for it.
       """)
 
   @OptionGroup(title: "Broker") var broker: BrokerOptions
@@ -38,14 +39,15 @@ struct Work: ParsableCommand {
     let environment = Environment.current
     var setup = try WorkerSetup(work, log, environment)
     setup.settings.guardian = guardian
+    if Secrets.areInArguments, !Lives.isLater {
+      setup.logger.warning(
+        "a password was given as an argument, and could be seen in the process list until now; use --password-file")
+    }
     if dryRun {
       try await DryRun(payload: FilePath(payload ?? "./test-payload.json"), setup: setup).run()
     } else {
-      leaveAtOnceOnStopSignals()
       guard payload == nil else { throw ValidationError("--payload is for --dry-run only") }
-      let run = try MQTTRun(broker, work, setup, environment)
-      Secrets.wipe()
-      try await run.run()
+      try await MQTTRun(broker, work, setup, environment).run()
     }
   }
 }

@@ -76,6 +76,12 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Take only requests that are signed with this key: PEM, a JWK or JWK set, or a secret. (JOB_VERIFY_KEY)",
+      valueName: "file"))
+  var verifyKey: String?
+
+  @Option(
+    help: ArgumentHelp(
       "How often the worker says how it is, on workers/<id>/status. (WORKER_HEARTBEAT; default: 15s)",
       valueName: "duration"))
   var heartbeat: Timespan?
@@ -107,6 +113,7 @@ extension WorkOptions {
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
     settings.logRelaying = try publishLogs || environment.flag("WORKER_PUBLISH_LOGS") ? .on : .off
     settings.secretNames = SecretNames(redact + (environment["JOB_REDACT"]?.split(separator: ",").map(trimmed) ?? []))
+    settings.environment = StepEnvironment(hiding: [VerifyKey.variable])
     if ProgressLine.isWanted { settings.onProgress = showProgress }
     return settings
   }
@@ -128,6 +135,11 @@ extension WorkOptions {
     } catch {
       throw ValidationError(error.description)
     }
+  }
+
+  /// The names by which a signed request can mean this worker: its id, and its group's.
+  func audience(of worker: WorkerID, _ environment: Environment) throws -> [String] {
+    [worker.text] + [try filter(environment).shareName].compactMap(\.self)
   }
 
   func resultsTopic(_ environment: Environment) throws -> String {
@@ -193,6 +205,16 @@ func workerID(_ flag: String?, _ environment: Environment) throws -> WorkerID {
 /// Where workspaces lie, as `--workspaces-dir` or the environment has it.
 func workspacesFolder(_ flag: String?, _ environment: Environment) -> FilePath {
   FilePath(flag ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
+}
+
+/// Where results go, as `--results-topic` or the environment has it.
+func resultsTopicName(_ flag: String?, _ environment: Environment) throws -> String {
+  let topic = flag ?? environment["MQTT_RESULTS_TOPIC"] ?? "jobs/results"
+  guard !topic.isEmpty, !topic.contains(where: { "+#\0".contains($0) }), !topic.hasSuffix("/") else {
+    throw ValidationError(
+      "results topic '\(topic)' cannot be published to: it has no '+' or '#', as in 'jobs/results'")
+  }
+  return topic
 }
 
 private func trimmed(_ text: Substring) -> String {

@@ -17,9 +17,14 @@ struct WorkerSetup {
     identity = WorkerIdentity(id: try workerID(options.id, environment), version: workerVersion)
     let folders = try options.folders(environment)
     (jobs, workspaces) = (absolute(folders.jobs), absolute(folders.workspaces))
-    settings = try options.settings(environment)
     lease = try options.leaseDuration(environment)
     logger = try log.logger(environment, worker: identity.id)
+    var settings = try options.settings(environment)
+    if let key = try VerifyKey(options, environment) {
+      settings.reader = try key.reader(
+        for: options.audience(of: identity.id, environment), apartFrom: [jobs, workspaces], logger)
+    }
+    self.settings = settings
     try checkFoldersAreApart()
   }
 
@@ -48,7 +53,7 @@ struct WorkerSetup {
 }
 
 /// `path` from the root, without links as far as it exists.
-private func absolute(_ path: FilePath) -> FilePath {
+func absolute(_ path: FilePath) -> FilePath {
   var existing = workingDirectory().pushing(path).lexicallyNormalized()
   var missing: [FilePath.Component] = []
   while true {

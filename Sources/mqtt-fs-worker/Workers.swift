@@ -95,8 +95,3 @@ private func write(_ text: String) {
     rest = rest.dropFirst(count)
   }
 }
-
-private func complain(_ text: String) {
-  let bytes = Array("\(text)\n".utf8)
-  _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
-}

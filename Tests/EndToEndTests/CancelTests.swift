@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Ending a job from outside.
-@Suite struct CancelTests {
+@Suite(.everyAccess) struct CancelTests {
   @Test(arguments: [
     ("jobs/cancel/job", ""), ("jobs/cancel/job", "enough"),
     ("workers/worker-01/command", #"{"command":"cancel","id":"job"}"#),

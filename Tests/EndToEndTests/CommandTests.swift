@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What can be asked of a worker over MQTT.
-@Suite struct CommandTests {
+@Suite(.everyAccess) struct CommandTests {
   @Test func everyLivingWorkerAnswersACommandToAll() async throws {
     try await Scene.play { scene in
       let workers = try (1...4).map { try scene.worker("worker-\($0)", on: group, ["--lease", "5s"]) }

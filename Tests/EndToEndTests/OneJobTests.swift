@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// One id in, one job run, one result out.
-@Suite struct OneJobTests {
+@Suite(.everyAccess) struct OneJobTests {
   @Test(arguments: ["jobs/pending", "$share/workers/jobs/pending", "jobs/+", "+/pending", "$share/workers/+/pending"])
   func jobRunsOverEveryKindOfFilter(_ filter: String) async throws {
     try await Scene.play { scene in
@@ -138,9 +138,8 @@ import Testing
       let rr = try scene.start(
         installed("mosquitto_rr"),
         [
-          "-V", "5", "-h", "127.0.0.1", "-p", "\(scene.broker.port)", "-t", "jobs/pending", "-e", "replies/1",
-          "-m", #"{"id":"job_2026_01"}"#,
-        ], name: "rr")
+          "-V", "5", "-t", "jobs/pending", "-e", "replies/1", "-m", #"{"id":"job_2026_01"}"#,
+        ], environment: scene.environment.merging(scene.broker.clientEnvironment()) { $1 }, name: "rr")
       #expect(try await rr.end() == .code(0))
       let answer = try JSON(Data(rr.output.utf8))
       #expect(answer["id"] == "job_2026_01")

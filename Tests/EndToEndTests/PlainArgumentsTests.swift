@@ -6,7 +6,7 @@ import Testing
 struct PlainArgumentsTests {
   private static let commandLines = [
     "", "-i w1 -j jobs --topic $share/g/jobs/# -v 4", "--url=mqtt://host -n me -p x", "--clean --no-retain --jobs 0",
-    "--redact TOKEN --heartbeat 5s", "--dry-run --payload request.json", "--log-level debug -V",
+    "--redact TOKEN --heartbeat 5s --verify-key k.pem", "--dry-run --payload request.json", "--log-level debug -V",
   ]
 
   @Test(arguments: commandLines) func aPlainLineMeansWhatTheParserTakesItFor(_ line: String) throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Jobs that wait for a durable session, and workers that die over them.
-@Suite struct QueueTests {
+@Suite(.everyAccess) struct QueueTests {
   @Test(arguments: ["jobs/pending", "$share/workers/jobs/pending"])
   func twentyQueuedJobsTakeTwentyLives(_ filter: String) async throws {
     try await Scene.play { scene in

@@ -38,6 +38,9 @@ extension Scene {
   /// Lets steps go on that wait for the gate.
   func openGate() throws { try write("", gate) }
 
+  /// Has them wait again.
+  func closeGate() throws { try remove(gate) }
+
   /// Adds a line to `runs` in the job's folder, which says how often it was run.
   var noteRun: String { "echo run >> $JOB_RESULTS_DIR/../runs" }
 

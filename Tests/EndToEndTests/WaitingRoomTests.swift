@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What busy workers put down, and who takes it up.
-@Suite struct WaitingRoomTests {
+@Suite(.everyAccess) struct WaitingRoomTests {
   /// A look at the volume every 20 s would do it, too, but late.
   @Test func idleWorkerTakesATicketUpAtOnce() async throws {
     try await Scene.play { scene in

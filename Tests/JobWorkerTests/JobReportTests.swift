@@ -93,11 +93,11 @@ struct JobReportTests {
   }
 
   @Test func lostJobCountsItsDeaths() throws {
-    let once = try report().lost(after: 1)
+    let once = try report().lost(after: 1, "no attempt is left")
     #expect(once.status == .lost)
     #expect(once.exitCode == nil)
     #expect(once.error == "its worker died 1 time over the job, and no attempt is left")
-    let often = try report().lost(after: 3)
+    let often = try report().lost(after: 3, "no attempt is left")
     #expect(often.error == "its worker died 3 times over the job, and no attempt is left")
   }
 }

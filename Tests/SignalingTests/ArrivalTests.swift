@@ -11,7 +11,7 @@ import Testing
     let message = Message(topic: "jobs/pending", payload: Array(payload.utf8), properties: properties)
     let delivery = Delivery(
       message: message, packetID: packetID, isRedelivery: again, connection: 1, mailbox: try Mailbox())
-    return try Arrival(delivery, session: "worker-01")
+    return try Arrival(delivery, session: "worker-01", .unsigned)
   }
 
   @Test func keyInThePayloadComesBeforeCorrelationData() throws {

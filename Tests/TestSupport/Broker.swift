@@ -17,6 +17,8 @@ public final class Broker: Sendable {
 
   /// How it is configured (mosquitto.conf(5)).
   public struct Options: Sendable {
+    /// How clients get at it. Of a locked one the other settings are the example's.
+    let access: Access
     /// What it keeps.
     public var persistence = Persistence.onExit
     /// Further lines of the configuration, as in `max_inflight_messages 1`. `%d` is the broker's folder.
@@ -28,12 +30,20 @@ public final class Broker: Sendable {
     /// Whether it has a second listener with TLS, on ``Broker/tlsPort``, and of which kind.
     public var tls: (server: Certificates.Server, client: Certificates.Client)?
 
-    /// A broker that takes everybody and keeps everything when it stops.
-    public init() {}
+    /// A broker of ``Access/current``, by default one that takes everybody, and that keeps everything when it stops.
+    public init() {
+      access = .current
+    }
 
-    /// The same with further lines.
+    /// An open one with further lines.
     public init(_ lines: String...) {
+      access = .open
       self.lines = lines
+    }
+
+    /// One of that kind.
+    public init(_ access: Access) {
+      self.access = access
     }
 
     /// The same with the rights that `rules` give (acl_file in mosquitto.conf(5)); the test's own clients have the user
@@ -108,7 +118,7 @@ public final class Broker: Sendable {
   }
 
   /// Its URL.
-  public var url: String { "mqtt://127.0.0.1:\(port)" }
+  public var url: String { locked == nil ? "mqtt://127.0.0.1:\(port)" : "mqtts://localhost:\(port)" }
 
   /// Its URL with TLS.
   public var tlsURL: String { "mqtts://localhost:\(tlsPort)" }
@@ -125,12 +135,19 @@ public final class Broker: Sendable {
 
   private var configuration: FilePath { folder.appending("mosquitto.conf") }
   private var logFile: FilePath { folder.appending("mosquitto.err") }
-  var database: FilePath { folder.appending("mosquitto.db") }
+  var database: FilePath {
+    (locked?.root.appending("data") ?? folder).appending("mosquitto.db")
+  }
 
   private func writeConfiguration() throws {
-    var lines = ["listener \(port) 127.0.0.1", "log_type all", "log_dest stderr"]
+    var lines = try locked?.configuration(port: port) ?? openConfiguration()
     // Started by root it would become the user mosquitto, who cannot write here.
     if let user = getpwuid(geteuid()) { lines.append("user \(String(cString: user.pointee.pw_name))") }
+    try (lines.joined(separator: "\n") + "\n").write(toFile: configuration.string, atomically: true, encoding: .utf8)
+  }
+
+  private func openConfiguration() throws -> [String] {
+    var lines = ["listener \(port) 127.0.0.1", "log_type all", "log_dest stderr"]
     switch options.persistence {
     case .none: lines.append("persistence false")
     case .onExit: lines += ["persistence true", "persistence_location \(folder)/"]
@@ -149,8 +166,7 @@ public final class Broker: Sendable {
         "keyfile \(folder)/server.key", "require_certificate \(tls.client == .certified)",
       ]
     }
-    lines += options.lines.map { $0.replacingOccurrences(of: "%d", with: folder.string) }
-    try (lines.joined(separator: "\n") + "\n").write(toFile: configuration.string, atomically: true, encoding: .utf8)
+    return lines + options.lines.map { $0.replacingOccurrences(of: "%d", with: folder.string) }
   }
 
   private func writePasswords(_ users: [String: String]) throws {
@@ -165,6 +181,7 @@ public final class Broker: Sendable {
 
   /// Starts it, and waits until it listens.
   public func start() async throws {
+    if let locked, !FileManager.default.fileExists(atPath: locked.root.string) { try await locked.make() }
     if let tls = options.tls, made.withLock({ $0 == nil }) {
       let certificates = try await Certificates(tls.server, in: folder)
       made.withLock { $0 = certificates }
@@ -191,8 +208,11 @@ public final class Broker: Sendable {
   public func stop() async throws {
     guard let process = process.withLock({ $0 }) else { return }
     process.send(SIGCONT)
-    process.send(SIGTERM)
-    try await process.end()
+    // mosquitto forgets a TERM that comes while it starts.
+    try await eventually("the end of the broker") {
+      process.send(SIGTERM)
+      return process.end != nil
+    }
   }
 
   /// Ends it at once.

@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 public import Logging
 public import MQTT
 import Synchronization
@@ -7,8 +7,11 @@ import Synchronization
 public let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 extension Broker {
-  /// Options of a session of a test's own; a client id is made if none is given.
-  public func sessionOptions(_ clientID: String = "test-\(UUID().uuidString)") -> SessionOptions {
+  /// Options of a session of a test's own; a client id is made if none is given. A locked broker gives `account` its
+  /// rights; an open one takes anybody.
+  public func sessionOptions(_ clientID: String? = nil, as account: String = "test") -> SessionOptions {
+    let clientID = clientID ?? "\(account)-\(UUID().uuidString)"
+    if let locked { return locked.sessionOptions(clientID, as: account, port: port) }
     var options = SessionOptions(host: "127.0.0.1", port: port, clientID: clientID)
     if self.options.clients == .test { options.credentials = Credentials(username: "test", password: "test") }
     return options
@@ -27,8 +30,10 @@ extension Broker {
 
   /// Publishes all in order over one connection, each after the PUBACK of the one before.
   @discardableResult
-  public func publish(_ messages: [Message], version: ProtocolVersion = .v5) async throws -> [ReasonCode] {
-    var options = sessionOptions()
+  public func publish(
+    _ messages: [Message], as account: String = "test", version: ProtocolVersion = .v5
+  ) async throws -> [ReasonCode] {
+    var options = sessionOptions(as: account)
     options.version = version
     options.start = .clean
     return try await Session.withSession(options, giveUpAfter: patience, logger: silent) { session in
@@ -49,8 +54,10 @@ extension Broker {
   }
 
   /// A client that collects what comes on `filter` from now on, across restarts of a broker that keeps its sessions.
-  public func collect(_ filter: String, version: ProtocolVersion = .v5) async throws -> Collector {
-    var options = sessionOptions()
+  public func collect(
+    _ filter: String, as account: String = "test", version: ProtocolVersion = .v5
+  ) async throws -> Collector {
+    var options = sessionOptions(as: account)
     options.version = version
     options.sessionExpiry = 3600
     let collector = Collector(try Session(options, giveUpAfter: patience, logger: silent), try TopicFilter(filter))

@@ -73,6 +73,15 @@ public final class ChildProcess: Sendable {
     }
   }
 
+  /// Whether the program has a handler for `signal` by now (proc(5), SigCgt).
+  public func catches(_ signal: Int32) -> Bool {
+    guard let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigCgt:") }),
+      let mask = UInt64(line.dropFirst("SigCgt:".count).trimmingCharacters(in: .whitespaces), radix: 16)
+    else { return false }
+    return mask & (1 << UInt64(signal - 1)) != 0
+  }
+
   /// Waits for its end; throws ``WaitedInVain`` with what it wrote to stderr when `limit` is over.
   @discardableResult
   public func end(within limit: Duration = patience) async throws -> ProcessEnd {

@@ -59,8 +59,13 @@ public final class RestartLoop: Sendable {
   @discardableResult
   public func stop(_ signal: Int32 = SIGTERM) async throws -> ProcessEnd {
     finish()
-    current.process.send(SIGCONT)
-    current.process.send(signal)
+    let process = current.process
+    process.send(SIGCONT)
+    // What a signal does to a program that has not begun is not its own doing.
+    try await eventually("a handler of signals") {
+      signal == SIGKILL || process.end != nil || process.catches(signal)
+    }
+    process.send(signal)
     return try await current.end()
   }
 

@@ -106,12 +106,12 @@ public final class Scene: Sendable {
     _ id: String = "worker-01", on topic: String = "jobs/pending", _ arguments: [String] = [],
     environment extra: [String: String] = [:], stopAt checkpoint: String? = nil
   ) throws -> WorkerProcess {
-    var environment = environment.merging(extra) { $1 }
+    var environment = environment.merging(broker.workerEnvironment) { $1 }.merging(extra) { $1 }
     environment["MQTT_FS_WORKER_STOP_AT"] = checkpoint
     let before = broker.logSize
     let process = try start(
       WorkerProcess.executable,
-      ["-u", broker.url, "-i", id, "-t", topic, "-j", jobs.string, "-w", workspaces.string] + arguments,
+      ["-i", id, "-t", topic, "-j", jobs.string, "-w", workspaces.string] + arguments,
       environment: environment, name: id)
     let worker = WorkerProcess(process, id: id, broker: broker, startOfLog: before)
     stage.withLock { $0.workers.append(worker) }

@@ -93,14 +93,15 @@ extension JobFields {
 
   func count(_ value: JSONValue, _ key: @autoclosure () -> String, in range: ClosedRange<Int>) throws(InvalidJob) -> Int
   {
-    if case .number(let end) = value.content, let number = Double(text.number(value, end: end)),
-      let count = Int(exactly: number), range.contains(count)
-    {
-      return count
-    }
+    if let count = number(value).flatMap({ Int(exactly: $0) }), range.contains(count) { return count }
     throw invalid(
       "\(key()) is \(kind(of: value)); a whole number from \(range.lowerBound) to \(range.upperBound) is expected",
       at: value)
+  }
+
+  /// A number; `nil` for a value of another kind.
+  func number(_ value: JSONValue) -> Double? {
+    if case .number(let end) = value.content { Double(text.number(value, end: end)) } else { nil }
   }
 
   func duration(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidJob) -> Duration {

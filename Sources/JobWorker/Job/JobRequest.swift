@@ -13,6 +13,10 @@ public struct JobRequest: Sendable, Equatable {
   public var environment: [String: String]
   /// Used instead of job.json's.
   public var timeout: Duration?
+  /// The digest that the staged folder must have (``FileTree/digest(of:excluding:threads:)``).
+  public var source: String?
+  /// Who signed it, and until when it may be begun; `nil` for one that is not signed.
+  public var signature: RequestSignature?
   /// Keys that mean nothing here (`foo`, `steps[2].foo`), worth a warning: the first hundred in the order of the
   /// payload, clipped and escaped.
   public let unknownKeys: [String]
@@ -20,20 +24,24 @@ public struct JobRequest: Sendable, Equatable {
   /// A request of the given parts.
   public init(
     id: JobID, steps: [Step]? = nil, requestID: String? = nil, environment: [String: String] = [:],
-    timeout: Duration? = nil, unknownKeys: [String] = []
+    timeout: Duration? = nil, source: String? = nil, signature: RequestSignature? = nil, unknownKeys: [String] = []
   ) {
     self.id = id
     self.steps = steps
     self.requestID = requestID
     self.environment = environment
     self.timeout = timeout
+    self.source = source
+    self.signature = signature
     self.unknownKeys = unknownKeys
   }
 
   /// Reads a payload: a JSON object (RFC 8259) of at most ``largestPayload`` bytes, nested at most 64 deep.
   ///
-  /// Throws with ``InvalidJob/id`` when something else than the id is wrong, so that the answer finds its way.
-  public init(payload: [UInt8]) throws(InvalidJob) {
+  /// One that a key signed must say when it expires (`exp`) and what tells it from others (`jti`, which becomes the
+  /// ``requestID``). Throws with ``InvalidJob/id`` when something else than the id is wrong, so that the answer finds its
+  /// way.
+  public init(payload: [UInt8], signedBy keyID: String? = nil) throws(InvalidJob) {
     let example = "{\"id\": \"job_2026_01\"}"
     var fields = try JobFields(
       payload, subject: "the payload", prefix: "", largest: JobRequest.largestPayload)
@@ -51,6 +59,7 @@ public struct JobRequest: Sendable, Equatable {
     }
 
     var request = JobRequest(id: id)
+    var claims = SignedClaims()
     for member in members {
       let value = member.value
       switch member.key {
@@ -59,12 +68,15 @@ public struct JobRequest: Sendable, Equatable {
       case "requestId": request.requestID = try fields.requestID(value)
       case "env": request.environment = try fields.environment(value, "\"env\"")
       case "timeout": request.timeout = try fields.duration(value, "\"timeout\"")
+      case "source": request.source = try fields.source(value)
+      case let key where keyID != nil && SignedClaims.names.contains(key): try claims.read(key, value, fields)
       default: fields.noteUnknown(member.key)
       }
     }
+    if let keyID { request.signature = try claims.signature(by: keyID, of: &request, fields) }
     self.init(
       id: id, steps: request.steps, requestID: request.requestID, environment: request.environment,
-      timeout: request.timeout, unknownKeys: fields.unknownKeys)
+      timeout: request.timeout, source: request.source, signature: request.signature, unknownKeys: fields.unknownKeys)
   }
 }
 

@@ -81,11 +81,12 @@ public struct AuditEntry: Encodable, Sendable {
   }
 
   /// Something that happens now to a request.
-  public init(_ event: Event, id: JobID, of envelope: Envelope) {
+  public init(_ event: Event, id: JobID, of envelope: Envelope, signedBy key: String? = nil) {
     self.init(event, id: id)
     topic = envelope.topic
     requestId = envelope.requestId.text
     requestDigest = envelope.digest
+    keyId = key
   }
 }
 

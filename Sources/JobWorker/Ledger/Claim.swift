@@ -14,10 +14,14 @@ public struct ClaimRecord: Codable, Sendable {
   public var worker: String
   /// The process that holds it.
   public var process: ProcessIdentity
+  /// What the attempts of one run have in common. `nil` in claims of version 0.1.
+  public var run: String?
   /// The topic filter of the worker; only workers of the same one take over. `nil` in a dry run, which nobody does.
   public var filter: String?
   /// The request.
   public var envelope: Envelope
+  /// The key that signed the request, as the worker found that made this claim.
+  public var keyId: String?
 }
 
 /// A claim file as it lies on the volume, perhaps somebody else's.
@@ -66,6 +70,7 @@ public final class Claim: Sendable {
     entry.topic = record.envelope.topic
     entry.requestId = record.envelope.requestId.text
     entry.requestDigest = digest
+    entry.keyId = record.keyId
     return entry
   }
 

@@ -64,6 +64,8 @@ public struct JobsDirectory: Sendable {
   public var state: FilePath { path.appending(JobsDirectory.workerState) }
 
   var claims: FilePath { state.appending("claims") }
+  /// Signed requests that were begun.
+  var seen: FilePath { state.appending("seen") }
   var members: FilePath { state.appending("members") }
   var audit: FilePath { state.appending("audit") }
   /// A file a worker, touched to read the volume's clock.

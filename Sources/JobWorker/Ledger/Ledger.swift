@@ -59,15 +59,18 @@ public struct Ledger: Sendable {
 
   /// Claims a job that nobody holds; the claim is on disk, and in the audit log, when this returns. `nil` when somebody
   /// holds it.
-  public func claim(_ envelope: Envelope, _ id: JobID) throws(VolumeError) -> Claim? {
-    guard try claimFiles(of: id).isEmpty, let claim = try create(id, attempt: 1, envelope) else { return nil }
+  public func claim(_ envelope: Envelope, _ id: JobID, signedBy key: String? = nil) throws(VolumeError) -> Claim? {
+    let run = String(UInt64.random(in: 0 ... .max), radix: 36)
+    guard try claimFiles(of: id).isEmpty, let claim = try create(id, attempt: 1, envelope, run: run, signedBy: key)
+    else { return nil }
     try record(claim, claim.entry(.claimed))
     return claim
   }
 
   /// Takes a stale claim over as the next attempt; `nil` when another was faster, or the job is done after all.
-  func takeOver(_ stale: ClaimFile, _ envelope: Envelope) throws(VolumeError) -> Claim? {
-    guard let claim = try create(stale.id, attempt: stale.attempt + 1, envelope) else { return nil }
+  func takeOver(_ stale: ClaimFile, _ envelope: Envelope, signedBy key: String? = nil) throws(VolumeError) -> Claim? {
+    let (attempt, run) = (stale.attempt + 1, stale.record?.run)
+    guard let claim = try create(stale.id, attempt: attempt, envelope, run: run, signedBy: key) else { return nil }
     guard try lease.clock.touched(stale.path) != nil else {
       try DurableFile.remove(claim.path)
       return nil
@@ -88,9 +91,12 @@ public struct Ledger: Sendable {
     }
   }
 
-  private func create(_ id: JobID, attempt: Int, _ envelope: Envelope) throws(VolumeError) -> Claim? {
+  private func create(
+    _ id: JobID, attempt: Int, _ envelope: Envelope, run: String?, signedBy key: String?
+  ) throws(VolumeError) -> Claim? {
     let record = ClaimRecord(
-      id: id, attempt: attempt, worker: worker.id.text, process: worker.process, filter: filter, envelope: envelope)
+      id: id, attempt: attempt, worker: worker.id.text, process: worker.process, run: run, filter: filter,
+      envelope: envelope, keyId: key)
     let path = directory.claims.appending(JobsDirectory.claimName(id, attempt))
     guard let file = try DurableFile.create(path, try record.encoded()) else { return nil }
     return Claim(record, path: path, file: file, lease: lease)

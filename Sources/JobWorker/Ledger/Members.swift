@@ -35,6 +35,10 @@ public struct Member: Codable, Sendable {
     self.process = process
     state = .present
   }
+
+  fileprivate func isOfSameSession(as other: Member) -> Bool {
+    worker == other.worker && clientId == other.clientId && filter == other.filter && broker == other.broker
+  }
 }
 
 /// Who has a session with the broker: a file for each worker, leased like a claim.
@@ -111,7 +115,12 @@ public struct Members: Sendable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let bytes = try? encoder.encode(member) else { throw VolumeError("encoding", path, .invalidArgument) }
-    try DurableFile.replace(path, Array(bytes))
+    // What must outlast a power failure is which session the broker holds, so that it can be adopted.
+    if try read(path)?.isOfSameSession(as: member) == true {
+      try DurableFile.rewrite(path, Array(bytes))
+    } else {
+      try DurableFile.replace(path, Array(bytes))
+    }
   }
 
   func read(_ path: FilePath) throws(VolumeError) -> Member? {

@@ -57,30 +57,7 @@ public final class JobFolder: Sendable {
 
   /// What job.json says. Throws ``InvalidJob`` when it is missing, not a regular file, not readable, or not valid.
   func definition() throws(InvalidJob) -> JobDefinition {
-    let name = JobsDirectory.definition
-    let file = path.appending(name)
-    let bytes: [UInt8]
-    do {
-      bytes = try read(name)
-    } catch {
-      let reason =
-        switch error {
-        case .noSuchFileOrDirectory: "does not exist; a job needs its steps in it, or in the request"
-        case .isDirectory: "is a directory; it must be a file"
-        case .invalidArgument: "is a FIFO, socket or device; it must be a regular file"
-        case .tooManySymbolicLinkLevels: "is a symbolic link; it must be a regular file"
-        case .fileTooLarge: "is larger than 16 MiB"
-        case .permissionDenied: "cannot be read: permission denied; make it readable for the worker's user"
-        default: "cannot be read: \(error)"
-        }
-      throw InvalidJob(id: id, description: "\(file) \(reason)")
-    }
-    do {
-      return try JobDefinition(json: bytes)
-    } catch {
-      // The sentence begins with the file's name.
-      throw InvalidJob(id: id, description: "\(path)/\(error)")
-    }
+    try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
   /// Whether the folder that was opened has no name any more.
@@ -91,9 +68,9 @@ public final class JobFolder: Sendable {
 
   /// What the last run left in results/result.json; `nil` if nothing that can be read.
   func storedResult() -> JobResult? {
-    guard let results = try? open(JobsDirectory.results, .directory) else { return nil }
+    guard let results = try? openFile(JobsDirectory.results, .directory, in: descriptor) else { return nil }
     defer { try? results.close() }
-    guard let file = try? open(JobsDirectory.result, in: results) else { return nil }
+    guard let file = try? openFile(JobsDirectory.result, in: results) else { return nil }
     defer { try? file.close() }
     guard let bytes = try? DurableFile.contents(of: file, limit: 1 << 28) else { return nil }
     return try? JobResult(json: bytes)
@@ -104,21 +81,6 @@ public final class JobFolder: Sendable {
     guard let root = realPath(path), let real = realPath(root.pushing(FilePath(relative))) else { return false }
     var status = stat()
     return real.starts(with: root) && stat(real.string, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-  }
-
-  private func read(_ name: String) throws(Errno) -> [UInt8] {
-    let file = try open(name)
-    defer { try? file.close() }
-    return try DurableFile.contents(of: file, limit: 1 << 24)
-  }
-
-  private func open(
-    _ name: String, _ options: FileDescriptor.OpenOptions = [], in folder: FileDescriptor? = nil
-  ) throws(Errno) -> FileDescriptor {
-    let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | options.rawValue
-    let file = openat((folder ?? descriptor).rawValue, name, flags)
-    guard file >= 0 else { throw Errno(rawValue: errno) }
-    return FileDescriptor(rawValue: file)
   }
 }
 

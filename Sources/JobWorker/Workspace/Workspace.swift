@@ -41,6 +41,22 @@ final class Workspace: Sendable {
     }
   }
 
+  /// The digest of what was staged. Throws ``InvalidJob`` for a tree that has none, and ``JobFailure`` when it cannot be read.
+  func digest() async throws -> String {
+    do {
+      return try await onThread { try FileTree.digest(of: self.descriptor) }
+    } catch let error as FileTreeError where error.reason == .lineFeedInName {
+      throw InvalidJob(description: "source-mismatch: \(error)")
+    } catch {
+      throw JobFailure(.stage, "the digest of \(path): \(error)")
+    }
+  }
+
+  /// What the staged job.json says.
+  func definition(_ id: JobID) throws(InvalidJob) -> JobDefinition {
+    try DefinitionFile(folder: descriptor, path: path, id: id).read()
+  }
+
   /// What the steps changed since `snapshot`. Throws ``JobFailure`` when they have removed the workspace.
   func changes(since snapshot: Snapshot, _ folder: JobFolder) async throws -> Changes {
     var status = stat()

@@ -42,6 +42,8 @@ struct DurableFileTests {
     try DurableFile.replace(file, Array("one".utf8))
     try DurableFile.replace(file, Array("two".utf8))
     #expect(volume.text(file) == "two")
+    try DurableFile.rewrite(file, Array("3".utf8))
+    #expect(volume.text(file) == "3")
     #expect(try volume.names(volume.root) == ["file", "jobs"])
   }
 

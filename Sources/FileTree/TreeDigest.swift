@@ -1,0 +1,149 @@
+import Crypto
+private import FoundationEssentials
+import Glibc
+public import SystemPackage
+
+extension FileTree {
+  /// The digest of what the tree below `root` holds: Hash1 of Go's golang.org/x/mod/sumdb/dirhash, as `h1:<base64>`.
+  ///
+  /// It is the SHA-256 of one line for each file, `<hex SHA-256 of its content>  <path>` and a line feed, sorted by path in
+  /// byte order. A symlink, which Hash1 cannot express, counts as a file whose content is the link's target and whose path
+  /// ends with `/`, as no file's does. Not covered are modes, times and empty folders, and what is not copied either:
+  /// FIFOs, sockets, devices, and the names in `excluding` at the top.
+  ///
+  /// Blocks the calling thread, and works in threads of its own besides.
+  ///
+  /// - Throws: `FileTreeError` naming the first path that cannot be read, or whose name holds a line feed, which Hash1
+  ///   refuses.
+  public static func digest(
+    of root: FileDescriptor, excluding: Set<String> = [], threads: ThreadPolicy = .adaptive
+  ) throws(FileTreeError) -> String {
+    try TreeDigest(root.rawValue, threads: threads).run(excluding: ExcludedNames(excluding))
+  }
+}
+
+/// One digest of a tree, while it goes on.
+final class TreeDigest: Sendable {
+  private struct Entry {
+    let path: [UInt8]
+    let kind: FileKind
+  }
+
+  private final class Lane {
+    let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
+    let way: FolderWay
+    var lines: [(number: Int, line: [UInt8])] = []
+
+    init(_ root: Int32) {
+      way = FolderWay(root: root)
+    }
+
+    deinit {
+      content.deallocate()
+    }
+  }
+
+  private typealias Queue = WorkQueue<Range<Int>, Lane>
+
+  private let root: Int32
+  private let threads: ThreadPolicy
+  private let failure = FirstFailure()
+  /// How many files a thread takes at once; neighbours are in the same folder, mostly.
+  private static let batch = 16
+
+  init(_ root: Int32, threads: ThreadPolicy) {
+    self.root = root
+    self.threads = threads
+  }
+
+  func run(excluding: ExcludedNames) throws(FileTreeError) -> String {
+    let entries = try list(excluding)
+    let queue = Queue(
+      threads: threads, makeLane: { Lane(self.root) },
+      perform: { range, lane, queue in
+        for number in range where !queue.isStopped {
+          do throws(CallFailure) {
+            lane.lines.append((number, try self.line(of: entries[number], lane)))
+          } catch {
+            self.failure.set(FileTreeError("digest", error, at: RelativePath(bytes: entries[number].path)))
+            queue.stop()
+          }
+          queue.grow()
+        }
+      })
+    let starts = stride(from: 0, to: entries.count, by: Self.batch)
+    let lanes = queue.run(starts.reversed().map { $0..<min($0 + Self.batch, entries.count) })
+    if let failure = failure.value { throw failure }
+    var hasher = SHA256()
+    for (_, line) in lanes.flatMap(\.lines).sorted(by: { $0.number < $1.number }) { hasher.update(data: line) }
+    return "h1:" + Data(hasher.finalize()).base64EncodedString()
+  }
+
+  /// All files and links, sorted as their lines are.
+  private func list(_ excluded: ExcludedNames) throws(FileTreeError) -> [Entry] {
+    var entries: [Entry] = []
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
+    defer { buffer.deallocate() }
+    let way = FolderWay(root: root)
+    var folders: [[UInt8]] = [[]]
+    while let folder = folders.popLast() {
+      do throws(CallFailure) {
+        // A descriptor of its own: a listing goes on from where the last one of the same descriptor ended.
+        let descriptor = try openFolder(in: try way.folder(folder[...]), ".")
+        defer { close(descriptor) }
+        while true {
+          var listing = try DirectoryEntries(of: descriptor, buffer: buffer)
+          if listing.isEmpty { break }
+          while let (name, listed) = listing.next() {
+            if folder.isEmpty && excluded.contains(name) { continue }
+            let path = (folder.isEmpty ? [] : folder + [0x2F]) + bytes(of: name)
+            let kind = listed == .unknown ? try status(of: name, in: descriptor).kind : listed
+            switch kind {
+            case .folder: folders.append(path)
+            case .file, .symlink: entries.append(Entry(path: path + (kind == .symlink ? [0x2F] : []), kind: kind))
+            default: break
+            }
+          }
+        }
+      } catch {
+        throw FileTreeError("digest", error, at: RelativePath(bytes: folder))
+      }
+    }
+    if let entry = entries.first(where: { $0.path.contains(0x0A) }) {
+      throw FileTreeError(operation: "digest", path: RelativePath(bytes: entry.path), reason: .lineFeedInName)
+    }
+    return entries.sorted { $0.path.lexicographicallyPrecedes($1.path) }
+  }
+
+  private func line(of entry: Entry, _ lane: Lane) throws(CallFailure) -> [UInt8] {
+    let path = RelativePath(bytes: entry.kind == .symlink ? entry.path.dropLast() : entry.path)
+    let folder = try lane.way.folder(path.folder)
+    let name = try fileName(path.name)
+    let digest: SHA256Digest
+    if entry.kind == .symlink {
+      digest = SHA256.hash(data: try symlinkTarget(name, in: folder).dropLast().map { UInt8(bitPattern: $0) })
+    } else {
+      digest = try contentDigest(of: name, in: folder, lane.content)
+    }
+    return hexadecimal(digest) + [0x20, 0x20] + entry.path + [0x0A]
+  }
+
+  private func contentDigest(
+    of name: [CChar], in folder: Int32, _ buffer: UnsafeMutableRawBufferPointer
+  ) throws(CallFailure) -> SHA256Digest {
+    let file = try openFile(in: folder, name, O_RDONLY)
+    defer { close(file) }
+    var hasher = SHA256()
+    while true {
+      let count = try readFull(file, into: buffer)
+      hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      if count < buffer.count { return hasher.finalize() }
+    }
+  }
+}
+
+/// A digest as lower case hexadecimal digits.
+func hexadecimal(_ digest: SHA256Digest) -> [UInt8] {
+  let digits: [UInt8] = Array("0123456789abcdef".utf8)
+  return digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+}

@@ -1,0 +1,67 @@
+import SystemPackage
+
+/// What a request comes to: the steps to run, and what they find in their workspace.
+struct JobPlan: Sendable {
+  /// What of the job's folder is staged.
+  enum Staging: Sendable, Equatable {
+    /// All of it, as it is.
+    case folder
+    /// All of it, if the staged copy has this digest; and job.json is read from there.
+    case verified(String)
+    /// Nothing: the request is signed, and the folder is not.
+    case nothing
+  }
+
+  let request: JobRequest
+  let folder: JobFolder
+  /// As the folder said it; for ``Staging/verified(_:)`` to be read again from the staged copy.
+  var definition: JobDefinition
+
+  let staging: Staging
+
+  /// The plan for `request`, whose folder is there.
+  init(_ request: JobRequest, _ folder: JobFolder) throws(InvalidJob) {
+    self.request = request
+    self.folder = folder
+    staging = request.source.map { .verified($0) } ?? (request.signature == nil ? .folder : .nothing)
+    // What the folder of a signed request says is not signed, if the request does not bear its digest.
+    let isFolderHeard = staging != .nothing
+    definition = try request.definition { () throws(InvalidJob) in isFolderHeard ? try folder.definition() : nil }
+  }
+}
+
+extension JobRequest {
+  /// The job that it asks for: its own steps, over what a job.json says if there is a good one; or that of the job.json,
+  /// which must be good then.
+  func definition(
+    over stored: () throws(InvalidJob) -> JobDefinition?
+  ) throws(InvalidJob) -> JobDefinition {
+    guard let own = JobDefinition(request: self) else {
+      if let stored = try stored() { return stored.overlaid(with: self) }
+      throw InvalidJob(id: id, description: "the request has no steps")
+    }
+    return (try? stored())?.overlaid(with: self) ?? own
+  }
+}
+
+extension Workspace {
+  /// The plan with the job.json that was staged, if the staged copy is what the request was made for.
+  ///
+  /// Throws ``InvalidJob`` if it is not. From here on nothing comes from the volume any more, so that no step can differ
+  /// from what was signed.
+  func check(_ plan: JobPlan) async throws -> JobPlan {
+    guard case .verified(let wanted) = plan.staging else { return plan }
+    let found = try await digest()
+    let (request, folder) = (plan.request, plan.folder)
+    guard found == wanted else {
+      throw InvalidJob(
+        id: request.id,
+        description:
+          "source-mismatch: the staged copy of \(folder.path) is \(found), and the request is for \(wanted); "
+          + "the folder was changed after the request was made")
+    }
+    var plan = plan
+    plan.definition = try request.definition { () throws(InvalidJob) in try definition(request.id) }
+    return plan
+  }
+}

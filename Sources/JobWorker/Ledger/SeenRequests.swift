@@ -1,0 +1,96 @@
+import Crypto
+private import FoundationEssentials
+import SystemPackage
+
+/// Which signed requests have been begun, so that none is begun again: not after a restart, not by another worker of the
+/// volume, not after the job's result is another request's.
+///
+/// A record is created exclusively, after the claim and before the acknowledgement. It bears the claim's ``ClaimRecord/run``,
+/// which the claims of later attempts have, too: so whoever takes the job over knows whether the record is of the run that
+/// it goes on with, or of an earlier one. A record that its writer died over is of a run whose claim still stands, and is
+/// made whole by its next attempt.
+struct SeenRequests: Sendable {
+  private let folder: FilePath
+
+  /// Of how many records in a shard it is looked whether they have expired, for each that is added.
+  private static let cleared = 64
+
+  init(folder: FilePath) {
+    self.folder = folder
+  }
+
+  /// One record.
+  struct Record: Codable, Sendable {
+    /// The request's key.
+    var requestId: String
+    /// Its job.
+    var id: JobID
+    /// The run that was begun for it.
+    var run: String
+    /// When it was begun.
+    var begun: String
+    /// Until when the record must be kept, in milliseconds since 1970: until then the signature is good.
+    var expires: Int64
+  }
+
+  /// Notes that the run of `claim` begins with `request`. Returns the record of another run, if the request was begun before;
+  /// then it must not be begun again.
+  func begin(_ request: JobRequest, _ claim: ClaimRecord) throws(VolumeError) -> Record? {
+    guard let signature = request.signature, let key = request.requestID else { return nil }
+    let record = Record(
+      requestId: key, id: claim.id, run: claim.run ?? "", begun: Timestamp.now.description,
+      expires: signature.expires.millisecondsSince1970)
+    let path = path(of: key)
+    let bytes = try encoded(record, path)
+    try DurableFile.makeFolder(path.removingLastComponent())
+    if let file = try DurableFile.create(path, bytes) {
+      try? file.close()
+      return nil
+    }
+    guard let earlier = try read(path) else {
+      guard claim.attempt > 1 else {
+        // Begun for a job of another id, by a worker that is still writing or died over it.
+        return Record(requestId: key, id: claim.id, run: "", begun: "an unknown time", expires: record.expires)
+      }
+      try DurableFile.replace(path, bytes)
+      return nil
+    }
+    return earlier.run == record.run && !record.run.isEmpty ? nil : earlier
+  }
+
+  /// Removes records whose time is over from where that of `request` lies. Each new one makes room where it comes to lie, so
+  /// that they do not grow without end.
+  func clear(beside request: JobRequest, at now: Timestamp = .now) throws(VolumeError) {
+    guard request.signature != nil, let key = request.requestID else { return }
+    let shard = path(of: key).removingLastComponent()
+    let limit = now.millisecondsSince1970 - 2 * Int64(RequestSignature.leeway / .milliseconds(1))
+    for name in try DurableFile.names(in: shard).shuffled().prefix(SeenRequests.cleared) {
+      let path = shard.appending(name)
+      if let record = try read(path), record.expires < limit { try DurableFile.remove(path) }
+    }
+  }
+
+  /// The key may be any text, so its digest is the name; its first two digits are the shard.
+  private func path(of key: String) -> FilePath {
+    let name = SHA256.hash(data: Array(key.utf8)).map { $0 < 16 ? "0\(String($0, radix: 16))" : String($0, radix: 16) }
+      .joined()
+    return folder.appending(String(name.prefix(2))).appending("\(name).json")
+  }
+
+  private func read(_ path: FilePath) throws(VolumeError) -> Record? {
+    guard let bytes = try DurableFile.read(path) else { return nil }
+    return try? JSONDecoder().decode(Record.self, from: Data(bytes))
+  }
+
+  private func encoded(_ record: Record, _ path: FilePath) throws(VolumeError) -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let bytes = try? encoder.encode(record) else { throw VolumeError("encoding", path, .invalidArgument) }
+    return Array(bytes)
+  }
+}
+
+extension Ledger {
+  /// Which signed requests have been begun.
+  var seen: SeenRequests { SeenRequests(folder: directory.seen) }
+}

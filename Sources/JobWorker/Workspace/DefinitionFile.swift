@@ -1,0 +1,49 @@
+private import Glibc
+import SystemPackage
+
+/// The job.json in a folder: the job's own, or the staged copy.
+struct DefinitionFile {
+  /// The open folder.
+  let folder: FileDescriptor
+  /// Where it lies, for messages to people.
+  let path: FilePath
+  let id: JobID
+
+  /// What it says. Throws ``InvalidJob`` when it is missing, not a regular file, not readable, or not valid.
+  func read() throws(InvalidJob) -> JobDefinition {
+    let bytes: [UInt8]
+    do {
+      let file = try openFile(JobsDirectory.definition, in: folder)
+      defer { try? file.close() }
+      bytes = try DurableFile.contents(of: file, limit: JobDefinition.largestFile)
+    } catch {
+      let reason =
+        switch error {
+        case .noSuchFileOrDirectory: "does not exist; a job needs its steps in it, or in the request"
+        case .isDirectory: "is a directory; it must be a file"
+        case .invalidArgument: "is a FIFO, socket or device; it must be a regular file"
+        case .tooManySymbolicLinkLevels: "is a symbolic link; it must be a regular file"
+        case .fileTooLarge: "is larger than 16 MiB"
+        case .permissionDenied: "cannot be read: permission denied; make it readable for the worker's user"
+        default: "cannot be read: \(error)"
+        }
+      throw InvalidJob(id: id, description: "\(path.appending(JobsDirectory.definition)) \(reason)")
+    }
+    do {
+      return try JobDefinition(json: bytes)
+    } catch {
+      // The sentence begins with the file's name.
+      throw InvalidJob(id: id, description: "\(path)/\(error)")
+    }
+  }
+}
+
+/// Opens `name` below `folder` for reading; never follows a link and never waits on a FIFO.
+func openFile(
+  _ name: String, _ options: FileDescriptor.OpenOptions = [], in folder: FileDescriptor
+) throws(Errno) -> FileDescriptor {
+  let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | options.rawValue
+  let file = openat(folder.rawValue, name, flags)
+  guard file >= 0 else { throw Errno(rawValue: errno) }
+  return FileDescriptor(rawValue: file)
+}

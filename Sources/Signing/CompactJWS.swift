@@ -1,0 +1,75 @@
+private import FoundationEssentials
+
+/// A compact JWS (RFC 7515, section 7.1) as it was sent: `header.payload.signature`, each base64url. Nothing about it is
+/// true before a ``KeySet`` has verified it.
+public struct CompactJWS: Sendable {
+  /// The payload, of which anybody may be the author.
+  public let unverifiedPayload: [UInt8]
+  let header: Header
+  let signature: [UInt8]
+  /// What the signature is over: the first two parts as they were sent.
+  let signed: [UInt8]
+
+  /// What of the JOSE header decides (RFC 7515, section 4.1). Further members say nothing here.
+  struct Header: Decodable {
+    let algorithm: String
+    let keyID: String?
+
+    private enum Key: String, CodingKey {
+      case alg, kid, crit
+    }
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: Key.self)
+      // An extension that must be understood, and none is (section 4.1.11).
+      guard !container.contains(.crit) else {
+        throw InvalidSignature("its header has \"crit\", and no critical extension is understood")
+      }
+      guard let algorithm = try? container.decode(String.self, forKey: .alg) else {
+        throw InvalidSignature("its header has no \"alg\"")
+      }
+      guard !container.contains(.kid) || (try? container.decode(String.self, forKey: .kid)) != nil else {
+        throw InvalidSignature("\"kid\" in its header is not a string")
+      }
+      self.algorithm = algorithm
+      keyID = try? container.decode(String.self, forKey: .kid)
+    }
+  }
+
+  /// Takes a JWS apart. Throws when `text` is not one to the last byte: a line end after it is too much.
+  public init(_ text: [UInt8]) throws(InvalidSignature) {
+    let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    guard parts.count == 3 else {
+      throw InvalidSignature("it has \(parts.count) part\(parts.count == 1 ? "" : "s") between its dots, and not 3")
+    }
+    if text.last.map({ $0 == 0x0A || $0 == 0x0D || $0 == 0x20 }) == true {
+      throw InvalidSignature("a line end or a blank follows it; send it without (printf '%s' instead of echo)")
+    }
+    let names = ["header", "payload", "signature"]
+    var decoded: [[UInt8]] = []
+    for (name, part) in zip(names, parts) {
+      guard let bytes = Base64URL.decode(part) else { throw InvalidSignature("its \(name) is not base64url") }
+      decoded.append(bytes)
+    }
+    do {
+      header = try JSONDecoder().decode(Header.self, from: Data(decoded[0]))
+    } catch let refusal as InvalidSignature {
+      throw refusal
+    } catch {
+      throw InvalidSignature("its header is not a JSON object")
+    }
+    unverifiedPayload = decoded[1]
+    signature = decoded[2]
+    signed = Array(text[..<parts[1].endIndex])
+  }
+}
+
+/// Why something that claims to be signed is not believed: the predicate of a sentence about it.
+public struct InvalidSignature: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The words that follow "the request is not signed as it must be:".
+  public let description: String
+
+  init(_ description: String) {
+    self.description = description
+  }
+}

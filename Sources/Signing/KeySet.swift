@@ -1,0 +1,143 @@
+import Crypto
+private import FoundationEssentials
+
+/// The keys whose signatures are believed.
+public struct KeySet: Sendable {
+  let keys: [VerificationKey]
+  /// What of the file was left aside, each a sentence for a warning: keys of a set that are for something else (RFC 7517,
+  /// section 5).
+  public let leftAside: [String]
+
+  /// A payload and the key that signed it.
+  public struct Verified: Sendable, Equatable {
+    /// The bytes that were signed.
+    public let payload: [UInt8]
+    /// The key's `kid`, or what stands for it in a log.
+    public let keyID: String
+  }
+
+  /// Reads the content of a key file; see ``KeyText`` for its forms. Throws for a private key, for a secret of less than
+  /// 32 bytes (RFC 7518, section 3.2), and when no key is left.
+  public init(file bytes: [UInt8]) throws(InvalidKey) {
+    var keys: [VerificationKey] = []
+    var leftAside: [String] = []
+    switch try KeyText(bytes) {
+    case .secret(let secret):
+      keys = [VerificationKey(name: nil, material: .secret(try longEnough(secret)))]
+    case .pem(let blocks):
+      for block in blocks { keys.append(try VerificationKey(block)) }
+    case .jwks(let jwks, let isSet):
+      for jwk in jwks {
+        if let purpose = jwk.purposeElsewhere(than: "verify") {
+          guard isSet else { throw InvalidKey("is a key that \(purpose)") }
+          leftAside.append("the key \(jwk.kid.map { "\"\($0)\"" } ?? "without kid") is left aside: it \(purpose)")
+        } else {
+          keys.append(try VerificationKey(jwk))
+        }
+      }
+    }
+    guard !keys.isEmpty else {
+      throw InvalidKey("holds no key that verifies signatures (Ed25519, or a secret for HS256)")
+    }
+    let names = keys.compactMap(\.name)
+    guard Set(names).count == names.count else { throw InvalidKey("holds two keys of one kid; give each its own") }
+    self.keys = keys
+    self.leftAside = leftAside
+  }
+
+  /// The payload of `jws`, if one of the keys signed it.
+  ///
+  /// A header that names a key gets that key, or one of those without a name; a header that names none gets all. Only keys
+  /// of the header's algorithm count, which is theirs and never the sender's choice.
+  public func verify(_ jws: CompactJWS) throws(InvalidSignature) -> Verified {
+    guard let algorithm = SignatureAlgorithm(name: jws.header.algorithm) else {
+      throw InvalidSignature("its \"alg\" is \(quoted(jws.header.algorithm)); HS256 and EdDSA are taken")
+    }
+    let named = keys.filter { key in
+      key.name == nil || jws.header.keyID.map { $0 == key.name } ?? true
+    }
+    guard !named.isEmpty else {
+      throw InvalidSignature("its key \(quoted(jws.header.keyID ?? "")) is not one of this worker's")
+    }
+    let fitting = named.filter { $0.algorithm == algorithm }
+    guard !fitting.isEmpty else {
+      throw InvalidSignature("its \"alg\" is \(algorithm.rawValue), which is not what its key is for")
+    }
+    guard let key = fitting.first(where: { $0.accepts(jws.signature, over: jws.signed) }) else {
+      throw InvalidSignature("its signature is not right: it was altered, or signed with another key")
+    }
+    return Verified(payload: jws.unverifiedPayload, keyID: key.id)
+  }
+}
+
+/// Foreign text for a sentence: short, and of what prints.
+private func quoted(_ text: String) -> String {
+  "\"" + String(String.UnicodeScalarView(text.unicodeScalars.prefix(64).filter { (0x20..<0x7F).contains($0.value) }))
+    + "\""
+}
+
+extension VerificationKey {
+  init(_ block: PEMBlock) throws(InvalidKey) {
+    guard block.label == "PUBLIC KEY" else {
+      let isPrivate = block.label.contains("PRIVATE")
+      throw InvalidKey(
+        isPrivate
+          ? "holds a private key; give a worker only the public one: openssl pkey -pubout"
+          : "holds a \(block.label); a PUBLIC KEY of Ed25519 is expected")
+    }
+    self.init(name: nil, material: .ed25519(try publicKey(try block.key(behind: PEMBlock.publicPrefix))))
+  }
+
+  init(_ jwk: JWK) throws(InvalidKey) {
+    guard jwk.d == nil else {
+      throw InvalidKey("holds a private key (\"d\"); give a worker only the public one")
+    }
+    if jwk.kty == "oct" {
+      self.init(name: jwk.kid, material: .secret(try jwk.secret()))
+    } else {
+      guard let x = jwk.x.flatMap({ Base64URL.decode($0.utf8) }) else {
+        throw InvalidKey("holds a JWK whose \"x\" is missing or not base64url")
+      }
+      self.init(name: jwk.kid, material: .ed25519(try publicKey(x)))
+    }
+  }
+}
+
+extension JWK {
+  /// What it is for, when that is not to `verify` (or `sign`) with an algorithm that is taken.
+  func purposeElsewhere(than operation: String) -> String? {
+    if !(kty == "oct" || (kty == "OKP" && crv == "Ed25519")) {
+      return "is of the kind \(kty)\(crv.map { " \($0)" } ?? ""); OKP Ed25519 and oct are taken"
+    }
+    if let alg, SignatureAlgorithm(name: alg) != (kty == "oct" ? .hs256 : .edDSA) {
+      return "is for the algorithm \(alg)"
+    }
+    if let use, use != "sig" { return "is for the use \"\(use)\"" }
+    if let keyOps, !keyOps.contains(operation) { return "is not for \(operation)ing" }
+    return nil
+  }
+
+  func secret() throws(InvalidKey) -> SymmetricKey {
+    guard let bytes = k.flatMap({ Base64URL.decode($0.utf8) }) else {
+      throw InvalidKey("holds a JWK whose \"k\" is missing or not base64url")
+    }
+    return try longEnough(bytes)
+  }
+}
+
+/// A secret is as long as the hash at least (RFC 7518, section 3.2).
+func longEnough(_ secret: [UInt8]) throws(InvalidKey) -> SymmetricKey {
+  guard secret.count >= 32 else {
+    throw InvalidKey(
+      "holds a secret of \(secret.count) bytes; HS256 takes 32 at least: openssl rand -base64 48")
+  }
+  return SymmetricKey(data: secret)
+}
+
+private func publicKey(_ bytes: [UInt8]) throws(InvalidKey) -> Curve25519.Signing.PublicKey {
+  do {
+    return try Curve25519.Signing.PublicKey(rawRepresentation: bytes)
+  } catch {
+    throw InvalidKey("holds a public key of \(bytes.count) bytes; one of Ed25519 has 32")
+  }
+}

@@ -1,0 +1,44 @@
+import Crypto
+private import FoundationEssentials
+
+/// A key that tells whether a signature is right.
+struct VerificationKey: Sendable {
+  enum Material: Sendable {
+    case secret(SymmetricKey)
+    case ed25519(Curve25519.Signing.PublicKey)
+  }
+
+  /// The name by which a header asks for it; `nil` if it has none.
+  let name: String?
+  let material: Material
+
+  var algorithm: SignatureAlgorithm {
+    switch material {
+    case .secret: .hs256
+    case .ed25519: .edDSA
+    }
+  }
+
+  /// What a log calls it: its name, else the thumbprint of a public key (RFC 7638). That of a secret would help to guess
+  /// it (section 7).
+  var id: String {
+    switch material {
+    case _ where name != nil: name ?? ""
+    case .secret: "secret"
+    case .ed25519(let key): thumbprint(of: key)
+    }
+  }
+
+  /// Whether `signature` over `text` was made by whoever has the key.
+  func accepts(_ signature: [UInt8], over text: [UInt8]) -> Bool {
+    switch material {
+    case .secret(let key): HMAC<SHA256>.isValidAuthenticationCode(signature, authenticating: text, using: key)
+    case .ed25519(let key): key.isValidSignature(signature, for: text)
+    }
+  }
+
+  private func thumbprint(of key: Curve25519.Signing.PublicKey) -> String {
+    let x = Base64URL.encode(Array(key.rawRepresentation))
+    return Base64URL.encode(Array(SHA256.hash(data: Array(#"{"crv":"Ed25519","kty":"OKP","x":"\#(x)"}"#.utf8))))
+  }
+}

@@ -1,0 +1,109 @@
+import ArgumentParser
+import Controller
+import FoundationEssentials
+import JobWorker
+import SystemPackage
+
+/// `mqtt-fs-worker doctor`: whether a broker and a volume are fit for workers.
+struct Doctor: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Says whether the broker and the volume do what workers rely on; exit status 1 if they do not.",
+    discussion: """
+      It publishes and subscribes below --topic only, with client ids that begin with 'doctor-', and writes to folders of \
+      its own, in .worker/ on the volume and among the workspaces. It leaves nothing behind, and takes no job.
+
+      A property that is needed and not there is marked 'NO': jobs could be lost. One that is only wanted is marked 'no'.
+      """)
+
+  /// What to examine.
+  enum Patient: String, ExpressibleByArgument, CaseIterable { case broker, volume, all }
+
+  @Argument(help: "What to examine: broker, volume, or all.")
+  var patient = Patient.all
+
+  @OptionGroup(title: "Broker") var broker: BrokerOptions
+  @OptionGroup(title: "Log") var log: LogOptions
+
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"))
+  var jobsDir: String?
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Where steps run. (MQTT_WORKSPACES_DIR; default: ./workspaces)", valueName: "folder"))
+  var workspacesDir: String?
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "The topic below which it publishes and subscribes. (default: doctor-<random> beside the results)",
+      valueName: "topic"))
+  var topic: String?
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("The results topic. (MQTT_RESULTS_TOPIC; default: jobs/results)", valueName: "topic"))
+  var resultsTopic: String?
+
+  @Flag(help: "Print the findings as JSON.")
+  var json = false
+
+  func run() async throws {
+    let environment = Environment.current
+    var findings: [Finding] = []
+    func report(_ finding: Finding) {
+      findings.append(finding)
+      if !json { print(finding.line) }
+    }
+    if patient != .volume {
+      let name = "doctor-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
+      let session = try broker.session(name, environment)
+      Secrets.wipe()
+      let prefix = try topic ?? "\(resultsTopicName(resultsTopic, environment))/\(name)"
+      await BrokerExamination(session, prefix: prefix, logger: try log.logger(environment)).run(report)
+    }
+    if patient != .broker {
+      let jobs = FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs")
+      VolumeExamination(jobs: jobs, workspaces: workspacesFolder(workspacesDir, environment)).run(report)
+    }
+    let isFit = !findings.contains(where: \.isFatal)
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+      print(String(decoding: try encoder.encode(Diagnosis(fit: isFit, findings: findings)), as: UTF8.self))
+    } else {
+      print(isFit ? "fit" : "not fit: see NO")
+    }
+    guard isFit else { throw ExitStatus(rawValue: 1) }
+  }
+}
+
+private struct Diagnosis: Encodable {
+  let fit: Bool
+  let findings: [Finding]
+}
+
+extension Finding {
+  /// `broker  yes  redelivery  a request that …`
+  fileprivate var line: String {
+    let mark =
+      switch verdict {
+      case .yes: "yes"
+      case .no: isFatal ? "NO" : "no"
+      case .unknown: isFatal ? "NO?" : "?"
+      }
+    let columns = [(subject.rawValue, 10), (mark, 3), (name, 23)]
+    return columns.map { $0.padding(to: $1) }.joined(separator: "  ") + "  \(detail.escapedLine)"
+  }
+}
+
+extension String {
+  fileprivate func padding(to width: Int) -> String {
+    self + String(repeating: " ", count: Swift.max(0, width - count))
+  }
+
+  /// What a broker said must not write to the terminal what it likes.
+  fileprivate var escapedLine: String {
+    String(String.UnicodeScalarView(unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+  }
+}
