@@ -7,8 +7,6 @@ public enum JobState: String, Encodable, Sendable, CaseIterable {
   case running
   /// A busy worker put its request down, and the next idle one takes it up.
   case queued
-  /// It waits for somebody to approve it.
-  case parked
   /// It has a folder and was not run: its request is with the broker, or was never sent.
   case pending
   /// It has a result.
@@ -78,7 +76,7 @@ public struct JobListing: Sendable {
     return records.exists(id) ? atRest(id) : nil
   }
 
-  /// Jobs that are running, queued or parked, each once.
+  /// Jobs that are running or queued, each once.
   private func underway() throws(VolumeError) -> [JobSummary] {
     var jobs: [JobID: JobSummary] = [:]
     for claim in try records.claims() { jobs[claim.id] = running(claim) }

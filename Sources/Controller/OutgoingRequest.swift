@@ -1,3 +1,4 @@
+private import FileTree
 private import FoundationEssentials
 public import JobWorker
 import MQTT
@@ -10,18 +11,52 @@ public struct OutgoingRequest: Sendable {
   /// The idempotency key, which the answers bear.
   public let requestID: RequestID
   /// The payload.
-  public let payload: [UInt8]
+  public private(set) var payload: [UInt8]
+
+  /// What a request says besides when it is to be signed (RFC 7519). Its key is the claim `jti` then.
+  public struct Claims: Sendable {
+    private let expires: Duration
+    private let audience: [String]
+    private let folder: FilePath?
+
+    /// A request that may be begun for as long as `expires`, by the workers and groups of `audience`, or by all if it names
+    /// none, and that stands for what is in `folder` now.
+    public init(expires: Duration, audience: [String] = [], folder: FilePath?) {
+      self.expires = expires
+      self.audience = audience
+      self.folder = folder
+    }
+
+    fileprivate func add(to payload: inout Payload) throws(FileTreeError) {
+      let now = Int64(Date().timeIntervalSince1970)
+      payload.iat = now
+      payload.exp = now + max(1, expires.components.seconds)
+      payload.aud = audience.isEmpty ? nil : audience
+      payload.jti = payload.requestId
+      payload.requestId = nil
+      guard let folder else { return }
+      let descriptor: FileDescriptor
+      do {
+        descriptor = try FileDescriptor.open(folder, .readOnly, options: [.directory, .closeOnExec])
+      } catch {
+        throw FileTreeError(operation: "open", path: RelativePath(""), reason: .system(error as? Errno ?? .ioError))
+      }
+      defer { try? descriptor.close() }
+      payload.source = try FileTree.digest(of: descriptor, excluding: JobsDirectory.reserved)
+    }
+  }
 
   /// Asks for the job of the folder `id` on the workers' volume. `timeout` is laid over the job's.
-  public init(_ id: JobID, timeout: Duration? = nil) throws(InvalidJob) {
-    try self.init(id, steps: nil, timeout: timeout)
+  public init(_ id: JobID, timeout: Duration? = nil, claims: Claims? = nil) throws(InvalidJob) {
+    try self.init(id, steps: nil, timeout: timeout, claims: claims)
   }
 
   /// Asks for the steps of `definition`, the job.json in `folder`, which nobody else can see.
   ///
   /// Throws ``InvalidJob`` when there is more than goes into a request: other files, `maxAttempts`, or too many steps.
   public init(
-    _ id: JobID, carrying definition: JobDefinition, of folder: FilePath, timeout: Duration? = nil
+    _ id: JobID, carrying definition: JobDefinition, of folder: FilePath, timeout: Duration? = nil,
+    claims: Claims? = nil
   ) throws(InvalidJob) {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.string)) ?? []
     let others = names.filter { $0 != "job.json" && !JobsDirectory.reserved.contains($0) }.sorted()
@@ -35,28 +70,47 @@ public struct OutgoingRequest: Sendable {
       throw InvalidJob(
         id: id, description: "a request cannot carry maxAttempts: take it out of job.json, or use a common volume")
     }
-    try self.init(id, steps: definition, timeout: timeout)
+    try self.init(id, steps: definition, timeout: timeout, claims: claims)
   }
 
-  private init(_ id: JobID, steps definition: JobDefinition?, timeout: Duration?) throws(InvalidJob) {
+  private init(
+    _ id: JobID, steps definition: JobDefinition?, timeout: Duration?, claims: Claims?
+  ) throws(InvalidJob) {
     self.id = id
     requestID = RequestID(UUID().uuidString)
-    let request = Payload(
+    var request = Payload(
       id: id, requestId: requestID, steps: definition?.steps.map(Payload.Step.init),
       env: definition.flatMap { $0.environment.isEmpty ? nil : $0.environment },
       timeout: (timeout ?? definition?.timeout)?.jobText)
+    do throws(FileTreeError) {
+      try claims?.add(to: &request)
+    } catch {
+      throw InvalidJob(id: id, description: "the job's folder cannot be read: \(error)")
+    }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let bytes = try? encoder.encode(request) else {
       throw InvalidJob(id: id, description: "the request cannot be written as JSON")
     }
-    guard bytes.count <= JobRequest.largestPayload else {
-      throw InvalidJob(
-        id: id,
-        description: "the steps take \(bytes.count) bytes, and a request \(JobRequest.largestPayload) at most: "
-          + "use a common volume")
-    }
     payload = Array(bytes)
+    try checkSize()
+  }
+
+  /// The same request in the form that `seal` gives its payload: signed.
+  public func sealed(by seal: ([UInt8]) throws -> String) throws -> OutgoingRequest {
+    var sealed = self
+    sealed.payload = Array(try seal(payload).utf8)
+    try sealed.checkSize()
+    return sealed
+  }
+
+  private func checkSize() throws(InvalidJob) {
+    guard payload.count > JobRequest.largestPayload else { return }
+    throw InvalidJob(
+      id: id,
+      description:
+        "the request takes \(payload.count) bytes, of \(JobRequest.largestPayload) at most: use a common volume "
+        + "instead of sending the steps")
   }
 
   /// The message, with the key as Correlation Data too.
@@ -67,9 +121,14 @@ public struct OutgoingRequest: Sendable {
         correlationData: Array(requestID.text.utf8), contentType: "application/json"))
   }
 
-  private struct Payload: Encodable {
+  fileprivate struct Payload: Encodable {
     let id: JobID
-    let requestId: RequestID
+    var requestId: RequestID?
+    var jti: RequestID?
+    var iat: Int64?
+    var exp: Int64?
+    var aud: [String]?
+    var source: String?
     let steps: [Step]?
     let env: [String: String]?
     let timeout: String?

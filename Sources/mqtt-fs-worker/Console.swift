@@ -28,7 +28,18 @@ struct Console: Sendable {
   /// Asks a question and waits for a line; `nil` at the end of the input. The answer is read on a thread of its own.
   func ask(_ question: String) async -> String? {
     write("\(command): \(question) ")
-    return try? await onThread { readLine() }
+    return try? await onThread { line() }
+  }
+
+  /// A line of stdin. Not through stdio, whose lock would be held by the wait: the program could not end meanwhile.
+  private func line() -> String? {
+    var bytes: [UInt8] = []
+    var byte: UInt8 = 0
+    while read(STDIN_FILENO, &byte, 1) == 1 {
+      if byte == UInt8(ascii: "\n") { return String(decoding: bytes, as: UTF8.self) }
+      bytes.append(byte)
+    }
+    return nil
   }
 
   private func write(_ text: String) {

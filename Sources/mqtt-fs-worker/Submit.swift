@@ -5,6 +5,7 @@ import Glibc
 import JobWorker
 import MQTT
 import Signaling
+import Signing
 import SystemPackage
 
 /// `mqtt-fs-worker submit <folder>`: has a job run and watches it.
@@ -48,6 +49,20 @@ struct Submit: AsyncParsableCommand {
     name: .shortAndLong,
     help: ArgumentHelp("Where workers take requests. (MQTT_TOPIC; default: jobs/pending)", valueName: "topic"))
   var topic: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Sign the request with this key, for workers with --verify-key; see 'sign'.", valueName: "file"))
+  var signKey: String?
+
+  @Option(help: ArgumentHelp("The key's name in a set of keys. (default: that of the JWK)", valueName: "name"))
+  var kid: String?
+
+  @Option(help: ArgumentHelp("A worker, or group of workers, that a signed request is for.", valueName: "name"))
+  var aud: [String] = []
+
+  @Option(help: ArgumentHelp("How long a signed request may be begun. (default: 1h)", valueName: "duration"))
+  var expires = Timespan(.seconds(3600))
 
   @OptionGroup var volume: VolumeOptions
   @OptionGroup var topics: TopicOptions
@@ -93,9 +108,19 @@ struct Submit: AsyncParsableCommand {
   }
 
   private func request(_ job: (id: JobID, definition: JobDefinition)) throws -> OutgoingRequest {
-    guard noVolume else { return try OutgoingRequest(job.id, timeout: timeout?.duration) }
-    return try OutgoingRequest(
-      job.id, carrying: job.definition, of: FilePath(folder), timeout: timeout?.duration)
+    let path = FilePath(folder)
+    let claims = signKey.map { _ in
+      OutgoingRequest.Claims(expires: expires.duration, audience: aud, folder: noVolume ? nil : path)
+    }
+    let request =
+      try noVolume
+      ? OutgoingRequest(job.id, carrying: job.definition, of: path, timeout: timeout?.duration, claims: claims)
+      : OutgoingRequest(job.id, timeout: timeout?.duration, claims: claims)
+    guard let signKey else { return request }
+    let key = try KeyFile(FilePath(signKey)).read { (bytes) throws(InvalidKey) in
+      try SigningKey(file: bytes, name: kid)
+    }
+    return try request.sealed { try key.sign($0) }
   }
 
   /// What is to be copied; `nil` when the folder is where it belongs, or goes nowhere.

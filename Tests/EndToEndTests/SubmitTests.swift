@@ -160,4 +160,23 @@ import Testing
       #expect(try await submit.end() == .code(0))
     }
   }
+
+  @Test func signedRequestIsTakenByAWorkerThatWantsASignature() async throws {
+    try await Scene.play { scene in
+      let key = scene.files.appending("secret")
+      try scene.write(String(repeating: "s3cret", count: 8) + "\n", key)
+      chmod(key.string, 0o600)
+      let folder = try scene.folder("job", ["steps": ["cat file; exit 4"]], ["file": "x"])
+      try scene.worker("worker-01", on: "jobs/pending", ["--verify-key", key.string])
+      let unsigned = try scene.submit(folder, ["--id", "unsigned"])
+      #expect(try await unsigned.end() == .code(65))
+      let signed = try scene.submit(folder, ["--sign-key", key.string])
+      #expect(try await signed.end() == .code(4), "\(signed.errors)")
+      #expect(signed.output == "x")
+      try scene.worker("worker-01", on: "jobs/pending", ["--verify-key", key.string])
+      let bare = try scene.folder("bare", ["steps": ["exit 5"]])
+      let carried = try scene.client(["submit", bare.string, "--no-volume", "--sign-key", key.string])
+      #expect(try await carried.end() == .code(5), "\(carried.errors)")
+    }
+  }
 }
