@@ -4,7 +4,7 @@ import SystemPackage
 
 /// Looks on the volume for what becomes of one request: a claim that bears it, and then the result that does.
 struct VolumeWatch: Sendable {
-  enum News: Sendable {
+  enum News: Sendable, Equatable {
     case claim(worker: String, attempt: Int)
     case result(ResultMessage)
   }

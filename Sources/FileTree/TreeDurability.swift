@@ -17,7 +17,7 @@ extension FileTree {
     }
   }
 
-  private static func syncEach(below tree: Int32) throws(CallFailure) {
+  static func syncEach(below tree: Int32) throws(CallFailure) {
     var folder = try openFolder(in: tree, ".")
     defer { close(folder) }
     // What is still to be visited, for each folder on the way down.

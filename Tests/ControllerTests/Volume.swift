@@ -49,13 +49,14 @@ final class Volume {
   }
 
   /// The result of a run.
-  func result(_ id: String, _ status: JobStatus = .success, attempt: Int = 1, end: String = "2026-01-01T00:00:00.000Z")
-    throws
-  {
+  func result(
+    _ id: String, _ status: JobStatus = .success, attempt: Int = 1, end: String = "2026-01-01T00:00:00.000Z",
+    request: String = "r"
+  ) throws {
     let result = JobResult(
       jobId: try JobID(id), status: status, exitCode: status == .success ? 0 : 1,
       timing: JobTiming(start: end, end: end, durationMs: 5), steps: [], attempt: attempt, workerId: "w",
-      workerVersion: "1", host: "h", requestId: "r")
+      workerVersion: "1", host: "h", requestId: request)
     try write(String(decoding: try result.encoded(), as: UTF8.self), "jobs/\(id)/results/result.json")
   }
 }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ReadmeTests {
   @Test(
     .enabled(if: Checkout.hasProgram("python3"), "needs python3"),
-    .enabled(if: Checkout.hasProgram("unshare"), "needs unshare, of util-linux"))
+    .enabled(if: Checkout.hasProgram("unshare") && Checkout.hasProgram("ip"), "needs unshare, and ip of iproute2"))
   func commandsOfTheReadmeDoWhatTheReadmeSays() async throws {
     try await Scene.play(.down) { scene in
       let run = try scene.start(

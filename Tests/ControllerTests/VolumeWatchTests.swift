@@ -1,0 +1,37 @@
+import JobWorker
+import TestSupport
+import Testing
+
+@testable import Controller
+
+@Suite struct VolumeWatchTests {
+  /// What the watch tells next, as text.
+  private func next(_ watch: inout VolumeWatch) async throws -> String {
+    try await eventually("news") {
+      switch try watch.look() {
+      case .claim(let worker, let attempt): "\(worker) \(attempt)"
+      case .result(let result): "\(result.status)"
+      case nil: String?.none
+      }
+    }
+  }
+
+  @Test func claimsAndResultsOfOneRequestAreTold() async throws {
+    let volume = try Volume()
+    let request = try OutgoingRequest(try JobID("job"))
+    var watch = VolumeWatch(request, in: volume.directory)
+    // Those of others are not.
+    try volume.claim("job", attempt: 1, worker: "other", request: "r")
+    try volume.result("job")
+    let early = try watch.look()
+    #expect(early == nil)
+    try volume.claim("job", attempt: 2, worker: "a", request: request.requestID.text)
+    #expect(try await next(&watch) == "a 2")
+    try volume.claim("job", attempt: 3, worker: "b", request: request.requestID.text)
+    #expect(try await next(&watch) == "b 3")
+    try volume.result("job", .failed, request: request.requestID.text)
+    #expect(try await next(&watch) == "failed")
+    let late = try watch.look()
+    #expect(late == nil)
+  }
+}
