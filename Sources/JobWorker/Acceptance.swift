@@ -98,10 +98,10 @@ extension Worker {
   }
 
   /// A worker that is asked to stop claims nothing more: a request that it does not acknowledge stays where it came from.
-  private var isLeaving: Bool { stop.level > .none }
+  var isLeaving: Bool { stop.level > .none }
 
   /// Notes that a signed request is begun. One that was begun before is answered as rejected, and its claim let go: `false`.
-  private func begin(_ request: JobRequest, _ claim: Claim) async throws -> Bool {
+  func begin(_ request: JobRequest, _ claim: Claim) async throws -> Bool {
     guard let earlier = try ledger.seen.begin(request, claim.record) else {
       Checkpoint.begun.reached()
       return true
@@ -126,7 +126,7 @@ extension Worker {
     return nil
   }
 
-  private func reject(_ id: JobID, _ envelope: Envelope, _ reason: InvalidJob) async throws {
+  func reject(_ id: JobID, _ envelope: Envelope, _ reason: InvalidJob) async throws {
     logger.warning("rejected: \(reason)", metadata: ["job": "\(id)"])
     var entry = AuditEntry(.rejected, id: id, of: envelope)
     entry.error = reason.description
@@ -156,70 +156,15 @@ extension Worker {
     return job
   }
 
-  /// Takes over the job of a worker that died, if there is one.
-  private func recover() async throws -> AcceptedJob? {
-    for stale in try ledger.abandonedClaims() where !isLeaving {
-      if let job = try await takeOver(stale) { return job }
-    }
-    for ticket in try ledger.waitingRoom.tickets() where !isLeaving {
-      if let job = try await take(ticket) { return job }
-    }
-    return nil
-  }
-
-  /// Takes a request up that a busy worker put down. The claim decides; the ticket is removed after it.
-  private func take(_ ticket: Ticket) async throws -> AcceptedJob? {
-    let room = ledger.waitingRoom
-    guard try answer(to: ticket.envelope, ticket.id) == nil else {
-      logger.debug("its request was answered before: removing its ticket", metadata: ["job": "\(ticket.id)"])
-      _ = try room.remove(ticket)
-      return nil
-    }
-    guard try !ledger.isHeld(ticket.id) else { return nil }
-    let request: JobRequest
-    let plan: JobPlan
-    do {
-      request = try self.request(in: ticket.envelope, of: ticket.id)
-      try request.signature?.check(at: .now, ticket.id)
-      guard settings.reader.isMeantForThisWorker(request) else { return nil }
-      plan = try await self.plan(for: request)
-    } catch let invalid as InvalidJob {
-      if !isLeaving, try room.remove(ticket) { try await reject(ticket.id, ticket.envelope, invalid) }
-      return nil
-    }
-    guard let claim = try ledger.claim(ticket.envelope, ticket.id, signedBy: request.signature?.keyID) else {
-      return nil
-    }
-    logger.debug("taking up its ticket", metadata: ["job": "\(ticket.id)"])
-    Checkpoint.ticketClaimed.reached()
-    guard try room.remove(ticket), try answer(to: ticket.envelope, ticket.id) == nil else {
-      // Another worker had claimed it before, or another ticket of the request, and its job is done by now.
-      note(.dropped, claim)
-      try ledger.release(claim)
-      return nil
-    }
-    guard try await begin(request, claim) else { return nil }
-    return AcceptedJob(claim: claim, work: .run(plan), offered: .now)
-  }
-
-  /// The request in an envelope that lies on the volume, where anybody may have put it: what names it must be what it says.
-  private func request(in envelope: Envelope, of id: JobID) throws(InvalidJob) -> JobRequest {
-    let request = try settings.reader.read(Array(envelope.payload.utf8))
-    guard request.id == id, request.signature == nil || request.requestID == envelope.requestId.text else {
-      throw InvalidJob(id: id, description: "the request that lies on the volume for \(id) is another's; send it again")
-    }
-    return request
-  }
-
   /// The result that bears the request already. A claim that does says nothing: its holder may not have looked at the
   /// ticket yet, and takes its absence for the job's end.
-  private func answer(to envelope: Envelope, _ id: JobID) throws -> JobResult? {
+  func answer(to envelope: Envelope, _ id: JobID) throws -> JobResult? {
     guard let stored = try storedResult(of: id), envelope.requestId.isSame(as: stored.requestId) else { return nil }
     return stored
   }
 
   /// A message that is sent again may lie in the waiting room, too. Who holds its job may take it away from there.
-  private func removeTickets(of envelope: Envelope) throws {
+  func removeTickets(of envelope: Envelope) throws {
     guard envelope.requestId.mayRepeat else { return }
     for ticket in try ledger.waitingRoom.tickets()
     where envelope.requestId.isSame(as: ticket.envelope.requestId.text) {
@@ -227,67 +172,12 @@ extension Worker {
     }
   }
 
-  private func takeOver(_ stale: ClaimFile) async throws -> AcceptedJob? {
-    guard let record = stale.record else {
-      // Its writer died before it was whole, so the message was never acknowledged, and comes again.
-      try DurableFile.remove(stale.path)
-      return nil
-    }
-    let reading = Result { try self.request(in: record.envelope, of: record.id) }
-    // It waits for the return of the worker that it names, until it expires.
-    if let request = try? reading.get(), !settings.reader.isMeantForThisWorker(request), fault(of: request) == nil {
-      return nil
-    }
-    guard let claim = try ledger.takeOver(stale, record.envelope, signedBy: try? reading.get().signature?.keyID) else {
-      return nil
-    }
-    logger.notice(
-      "worker \(record.worker) died over the job; taking it over",
-      metadata: ["job": "\(record.id)", "attempt": "\(claim.record.attempt)"])
-    // It may have died between its claim and the removal of the ticket.
-    try removeTickets(of: record.envelope)
-    // Of whichever attempt: those after it only published, and died over that.
-    if let stored = try storedResult(of: record.id), stored.requestId == record.envelope.requestId.text {
-      return AcceptedJob(claim: claim, work: .publish(stored))
-    }
-    do {
-      let request = try reading.get()
-      guard try await begin(request, claim) else { return nil }
-      let plan = try await self.plan(for: request)
-      return AcceptedJob(claim: claim, work: work(plan, claim))
-    } catch let invalid as InvalidJob {
-      // The folder was taken away, or job.json changed, while nobody held the job.
-      try await reject(record.id, record.envelope, invalid)
-      try ledger.release(claim)
-      return nil
-    }
-  }
-
-  /// What is done about a job that was taken over: it is begun again, if it may be.
-  private func work(_ plan: JobPlan, _ claim: Claim) -> AcceptedJob.Work {
-    if claim.record.attempt > plan.definition.maxAttempts ?? settings.maxAttempts {
-      return .giveUp(plan.folder, "no attempt is left")
-    }
-    if let invalid = fault(of: plan.request) { return .giveUp(plan.folder, "it may not be begun again: \(invalid)") }
-    return .run(plan)
-  }
-
-  /// Why a signed request may not be begun now.
-  private func fault(of request: JobRequest) -> InvalidJob? {
-    do throws(InvalidJob) {
-      try request.signature?.check(at: .now, request.id)
-      return nil
-    } catch {
-      return error
-    }
-  }
-
-  private func storedResult(of id: JobID) throws -> JobResult? {
+  func storedResult(of id: JobID) throws -> JobResult? {
     try? JobFolder.open(id, in: ledger.directory).storedResult()
   }
 
   /// Finds what the request asks for. A folder that is not there may be one that a network volume does not show yet.
-  private func plan(for request: JobRequest) async throws -> JobPlan {
+  func plan(for request: JobRequest) async throws -> JobPlan {
     if request.source == nil, request.steps != nil {
       try JobFolder.make(request.id, in: ledger.directory)
     } else {

@@ -71,6 +71,25 @@ import Testing
     }
   }
 
+  /// The broker falls silent while a queue is taken over: that must not hold a worker that is told to stop.
+  @Test func workerThatIsToldToStopDoesNotWaitForASessionThatDoesNotCome() async throws {
+    try await Scene.play { scene in
+      let gone = try scene.worker("gone", on: group, ["--lease", "2s"])
+      try await gone.listens()
+      let adopter = try scene.worker("adopter", on: group, ["--lease", "2s"])
+      try await adopter.listens()
+      try await gone.kill()
+      try await scene.broker.freeze()
+      try await eventually("the adoption") { scene.members.contains("gone.adoption") }
+      adopter.send(SIGTERM)
+      // Without a stop the session would be waited for ten seconds.
+      #expect(try await adopter.end(within: .seconds(5)) == .code(0))
+      #expect(!scene.members.contains("gone.adoption"))
+      scene.broker.thaw()
+      #expect(try await scene.worker("gone", on: group, ["--idle-timeout", "1s"]).end() == .code(0))
+    }
+  }
+
   /// The adopter dies in the middle of it; the next begins again.
   @Test func adoptionByAWorkerThatDiesIsCompletedByTheNext() async throws {
     try await Scene.play { scene in

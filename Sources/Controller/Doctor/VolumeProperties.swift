@@ -13,8 +13,8 @@ enum VolumeProperties {
     subject: .volume, name: "clock", weight: .needed, present: "leases can be measured by it",
     absent: "a worker that is well could be taken for dead; see to the time on the file server")
   static let fsync = Property(
-    subject: .volume, name: "fast fsync", weight: .wanted, present: "a job costs two or three of these",
-    absent: "each job waits for two or three of these")
+    subject: .volume, name: "fast fsync", weight: .wanted, present: "a job waits for some eight of these",
+    absent: "each job waits for some eight of these, and one more for each of its artifacts")
   static let links = Property(
     subject: .volume, name: "links and modes", weight: .wanted, present: "they are kept",
     absent: "links and executable files of jobs do not survive on it")
