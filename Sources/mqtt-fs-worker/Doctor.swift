@@ -1,6 +1,7 @@
 import ArgumentParser
 import Controller
 import FoundationEssentials
+import Glibc
 import JobWorker
 import SystemPackage
 
@@ -53,7 +54,9 @@ struct Doctor: AsyncParsableCommand {
     var findings: [Finding] = []
     func report(_ finding: Finding) {
       findings.append(finding)
-      if !json { print(finding.line) }
+      guard !json else { return }
+      print(finding.line)
+      fflush(nil)
     }
     if patient != .volume {
       let name = "doctor-\(String(UInt32.random(in: 0 ... .max), radix: 36))"

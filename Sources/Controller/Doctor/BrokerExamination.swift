@@ -29,6 +29,8 @@ public struct BrokerExamination: Sendable {
     for (name, examine) in examinations {
       do {
         report(try await examine(property(name)))
+      } catch MQTTError.closed {
+        report(property(name).unknown("the broker left a request without an answer for \(Probe.limit)"))
       } catch {
         report(property(name).unknown("\(error)"))
       }
@@ -63,7 +65,10 @@ public struct BrokerExamination: Sendable {
   private func topic(_ name: String) -> String { "\(prefix)/\(name)" }
 
   private func with<T: Sendable>(_ options: SessionOptions, _ body: (Session) async throws -> T) async throws -> T {
-    try await Session.withSession(options, giveUpAfter: .seconds(10), logger: logger, body)
+    try await Session.withSession(options, giveUpAfter: .seconds(10), logger: logger) { session in
+      session.close(after: Probe.limit)
+      return try await body(session)
+    }
   }
 
   /// Opens a session, listens to `filter`, hands it to `body`, and ends it for good.

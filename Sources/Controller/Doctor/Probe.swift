@@ -9,6 +9,9 @@ final class Probe: Sendable {
     case prompt, withheld
   }
 
+  /// How long a session may last in all: some brokers leave requests that they do not know without an answer.
+  static let limit: Duration = .seconds(20)
+
   let session: Session
   private let seen = Mutex(Seen())
 
@@ -19,6 +22,7 @@ final class Probe: Sendable {
 
   init(_ options: SessionOptions, _ acknowledgement: Acknowledgement = .prompt, logger: Logger) throws(MQTTError) {
     session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
+    session.close(after: Self.limit)
     Task { [self] in
       for await event in session.events {
         switch event {
@@ -43,5 +47,15 @@ final class Probe: Sendable {
     let deadline = ContinuousClock.now + limit
     while deliveries.count < count, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(5)) }
     return deliveries
+  }
+}
+
+extension Session {
+  /// Closes it when its time is up, if it is there then; what waits for an answer throws ``MQTTError/closed``.
+  func close(after limit: Duration) {
+    Task { [weak self] in
+      try await Task.sleep(for: limit)
+      self?.drop()
+    }
   }
 }
