@@ -41,7 +41,7 @@ let package = Package(
       name: "JobWorker", dependencies: ["CLinux", "FileTree", system, subprocess, logging, crypto],
       swiftSettings: strict),
     .target(
-      name: "Signaling", dependencies: ["MQTT", "JobWorker", system, logging],
+      name: "Signaling", dependencies: ["CLinux", "MQTT", "JobWorker", system, logging],
       swiftSettings: strict),
     .target(name: "Signing", dependencies: [crypto], swiftSettings: strict),
     .target(

@@ -40,12 +40,12 @@ public struct CancelRequest: Sendable {
 
   /// Sends it. Throws ``MQTTError`` and ``VolumeError``.
   public func send(_ patience: Patience) async throws -> Outcome {
-    let holder = try await holder()
-    guard let (worker, request) = holder else {
-      return .notRunning(try directory.flatMap { try JobListing($0).job(id) })
-    }
+    // Before it is asked who has the job: the end may come meanwhile.
     let messages = try await client.messages(
       on: try TopicFilter(topics.result(of: id)), try TopicFilter(topics.events(of: id)))
+    guard let (worker, request) = try await holder() else {
+      return .notRunning(try directory.flatMap { try JobListing($0).job(id) })
+    }
     let code = try await client.publish(Message(topic: topics.cancellation(of: id), payload: []))
     if code == .notAuthorized {
       throw MQTTError.refused("publishing to '\(topics.cancellation(of: id))': the broker answers \(code)")

@@ -100,16 +100,16 @@ public struct OutgoingRequest: Sendable {
   public func sealed(by seal: ([UInt8]) throws -> String) throws -> OutgoingRequest {
     var sealed = self
     sealed.payload = Array(try seal(payload).utf8)
-    try sealed.checkSize()
+    try sealed.checkSize(RequestReader.largestSigned)
     return sealed
   }
 
-  private func checkSize() throws(InvalidJob) {
-    guard payload.count > JobRequest.largestPayload else { return }
+  private func checkSize(_ largest: Int = JobRequest.largestPayload) throws(InvalidJob) {
+    guard payload.count > largest else { return }
     throw InvalidJob(
       id: id,
       description:
-        "the request takes \(payload.count) bytes, of \(JobRequest.largestPayload) at most: use a common volume "
+        "the request takes \(payload.count) bytes, of \(largest) at most: use a common volume "
         + "instead of sending the steps")
   }
 

@@ -172,7 +172,11 @@ public actor Submission {
       return follower == nil ? output(of: step, message) : nil
     }
     guard let event = JobEvent(payload: message.payload), isMine(event.requestId, message) else { return nil }
-    if event.event == .duplicate { throw JobIsBusy(id: request.id) }
+    if event.event == .duplicate {
+      // Once the job is taken this is about the request being sent again.
+      guard attempt > 0 else { throw JobIsBusy(id: request.id) }
+      return nil
+    }
     if event.event != .rejected, let number = event.attempt,
       let news = note(.claim(worker: event.workerId, attempt: number), from: .broker)
     {
@@ -182,10 +186,11 @@ public actor Submission {
     return event.event == .accepted ? nil : .event(event)
   }
 
-  /// Other requests for the same job have answers, too. A refusal may come from a worker that could not read the key.
+  /// Other requests for the same job have answers, too. A refusal may come from a worker that could not read the key; of a
+  /// job that is taken it is another's.
   private func isMine(_ key: String?, _ message: Message) -> Bool {
     if let key { return key == request.requestID.text }
-    return message.properties.correlationData.map { $0 == Array(request.requestID.text.utf8) } ?? true
+    return message.properties.correlationData.map { $0 == Array(request.requestID.text.utf8) } ?? (attempt == 0)
   }
 
   private func note(_ news: VolumeWatch.News, from side: Ending.Side) -> JobNews? {

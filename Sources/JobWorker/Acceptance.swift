@@ -36,6 +36,7 @@ struct AcceptedJob: Sendable {
   /// What is told when the result is out.
   func ending(_ result: JobResult, _ worker: WorkerIdentity) -> JobEvent {
     var event = event(result.status == .rejected ? .rejected : .completed, worker)
+    (event.status, event.exitCode) = (result.status.rawValue, result.exitCode)
     if result.status == .rejected { event.error = result.error }
     return event
   }
@@ -71,7 +72,7 @@ extension Worker {
     } catch let invalid as InvalidJob {
       // It may only have been too early to find the folder.
       guard !isLeaving else { return nil }
-      try await reject(id, offer.envelope, invalid)
+      try await reject(id, offer.envelope, invalid, signedBy: offer.request.signature?.keyID)
       await offer.acknowledge(.answered)
       return nil
     }
@@ -110,7 +111,8 @@ extension Worker {
       id: request.id,
       description: "the request \(earlier.requestId.quoted) (\"jti\") was begun at \(earlier.begun) for the job "
         + "\(earlier.id), and runs once only; sign a new one")
-    try await reject(request.id, claim.record.envelope, invalid)
+    try await reject(request.id, claim.record.envelope, invalid, signedBy: request.signature?.keyID)
+    note(.dropped, claim)
     try ledger.release(claim)
     return false
   }
@@ -119,16 +121,19 @@ extension Worker {
     logger.info(
       "the request was answered before; publishing its result again", metadata: ["job": "\(offer.request.id)"])
     try await publish(ResultMessage(result: stored, tail: nil), answering: offer.envelope)
-    var entry = AuditEntry(.answered, id: offer.request.id, of: offer.envelope)
+    var entry = AuditEntry(
+      .answered, id: offer.request.id, of: offer.envelope, signedBy: offer.request.signature?.keyID)
     (entry.status, entry.attempt) = (stored.status.rawValue, stored.attempt)
     ledger.audit.note(entry, logger)
     await offer.acknowledge(.answered)
     return nil
   }
 
-  func reject(_ id: JobID, _ envelope: Envelope, _ reason: InvalidJob) async throws {
+  func reject(
+    _ id: JobID, _ envelope: Envelope, _ reason: InvalidJob, signedBy key: String? = nil
+  ) async throws {
     logger.warning("rejected: \(reason)", metadata: ["job": "\(id)"])
-    var entry = AuditEntry(.rejected, id: id, of: envelope)
+    var entry = AuditEntry(.rejected, id: id, of: envelope, signedBy: key)
     entry.error = reason.description
     ledger.audit.note(entry, logger)
     let worker = ledger.worker.id.text
@@ -140,14 +145,21 @@ extension Worker {
         event: .rejected, id: id, requestId: envelope.requestId, workerId: worker, error: reason.description))
   }
 
-  /// Somebody holds the job: it is being worked on, or its worker died and the job is taken over here and now.
+  /// Somebody holds the job: it is being worked on, or its worker died and the job is taken over here and now. A claim that
+  /// is not whole may be one that its writer died over, and says nothing of this request: that is waited for.
   private func alreadyHeld(_ offer: JobOffer) async throws -> AcceptedJob? {
     let id = offer.request.id
-    let holder = try ledger.abandonedClaims().first { $0.id == id }
-    let job = if let holder { try await takeOver(holder) } else { nil as AcceptedJob? }
-    if holder?.record.map({ offer.envelope.requestId.isSame(as: $0.envelope.requestId.text) }) != true {
+    let abandoned = try ledger.abandonedClaims().first { $0.id == id }
+    let job = if let abandoned { try await takeOver(abandoned) } else { nil as AcceptedJob? }
+    guard !isLeaving || job != nil else { return nil }
+    guard let holder = try job.map({ $0.claim.record }) ?? ledger.claimFiles(of: id).last?.record else {
+      try await Task.sleep(for: .milliseconds(50))
+      return try await accept(offer)
+    }
+    if !offer.envelope.requestId.isSame(as: holder.envelope.requestId.text) {
       logger.notice("the job is being worked on already", metadata: ["job": "\(id)"])
-      ledger.audit.note(AuditEntry(.duplicate, id: id, of: offer.envelope), logger)
+      ledger.audit.note(
+        AuditEntry(.duplicate, id: id, of: offer.envelope, signedBy: offer.request.signature?.keyID), logger)
       await source.publish(
         JobEvent(
           event: .duplicate, id: id, requestId: offer.envelope.requestId, workerId: ledger.worker.id.text))

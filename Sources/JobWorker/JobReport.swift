@@ -78,7 +78,7 @@ struct JobReport: Sendable {
   /// What was staged is not what was asked for: no step may run.
   mutating func reject(_ reason: InvalidJob) {
     result.status = .rejected
-    result.error = reason.description
+    result.error = redaction.masking(reason.description)
   }
 
   /// The result of a job over which `deaths` workers died.

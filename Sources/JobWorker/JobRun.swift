@@ -50,7 +50,8 @@ struct JobRun {
       run.workspace = workspace
       guard let snapshot = try await run.copy(into: workspace) else { return }
       run.plan = try await workspace.check(run.plan)
-      run.redaction = run.worker.settings.redaction(of: run.plan.definition)
+      // What was staged may define other secrets than what was read first.
+      if case .verified = run.plan.staging { run.redaction = run.worker.settings.redaction(of: run.plan.definition) }
       run.snapshot = snapshot
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
     }
@@ -165,7 +166,7 @@ struct JobRun {
   private func feed(_ phase: JobProgress.Phase) -> ProgressFeed {
     let claim = job.claim.record
     return ProgressFeed(id: claim.id, phase: phase, show: worker.settings.onProgress) { [source = worker.source] in
-      await source.publish(JobEvent(progress: $0, workerId: claim.worker, attempt: claim.attempt))
+      await source.publish(JobEvent(progress: $0, of: claim))
     }
   }
 

@@ -71,9 +71,10 @@ struct ProgressFeed: Sendable {
 
 extension JobEvent {
   /// How far a copy is; `durationMs` is the time that it has taken so far.
-  init(progress: JobProgress, workerId: String, attempt: Int) {
+  init(progress: JobProgress, of claim: ClaimRecord) {
     self.init(
-      event: .progress, id: progress.id, workerId: workerId, attempt: attempt,
+      event: .progress, id: progress.id, requestId: claim.envelope.requestId, workerId: claim.worker,
+      attempt: claim.attempt,
       durationMs: progress.copy.elapsed.milliseconds)
     phase = progress.phase.rawValue
     files = progress.copy.files

@@ -34,6 +34,7 @@ extension Worker {
       if !isLeaving, try room.remove(ticket) { try await reject(ticket.id, ticket.envelope, invalid) }
       return nil
     }
+    let now = ContinuousClock.now
     guard let claim = try ledger.claim(ticket.envelope, ticket.id, signedBy: request.signature?.keyID) else {
       return nil
     }
@@ -46,7 +47,7 @@ extension Worker {
       return nil
     }
     guard try await begin(request, claim) else { return nil }
-    return AcceptedJob(claim: claim, work: .run(plan), offered: .now)
+    return AcceptedJob(claim: claim, work: .run(plan), offered: now)
   }
 
   /// Takes a job over from a worker that does not touch its claim any more, if nobody else does.
@@ -80,7 +81,8 @@ extension Worker {
       return AcceptedJob(claim: claim, work: work(plan, claim))
     } catch let invalid as InvalidJob {
       // The folder was taken away, or job.json changed, while nobody held the job.
-      try await reject(record.id, record.envelope, invalid)
+      try await reject(record.id, record.envelope, invalid, signedBy: try? reading.get().signature?.keyID)
+      note(.dropped, claim)
       try ledger.release(claim)
       return nil
     }

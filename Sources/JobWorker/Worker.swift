@@ -132,6 +132,7 @@ public struct Worker: Sendable {
     do {
       try await source.publish(message, answering: envelope)
     } catch {
+      if stop.reason == .superseded { throw Superseded() }
       throw Unpublished(cause: error)
     }
   }

@@ -15,7 +15,7 @@ struct Arrival: Sendable {
     let properties = message.properties
     envelope = Envelope(
       payload: String(decoding: message.payload, as: UTF8.self), topic: message.topic,
-      requestId: (request.requestID ?? properties.correlationData.map(text)).map { RequestID($0) }
+      requestId: request.requestID.map { RequestID($0) } ?? RequestID(correlationData: properties.correlationData)
         ?? RequestID(
           session: session, packetID: delivery.packetID, instant: .random(in: 0 ... .max),
           isRedelivery: delivery.isRedelivery),
@@ -23,10 +23,14 @@ struct Arrival: Sendable {
   }
 }
 
-/// Correlation Data as the text of a key: what is readable stays so.
-private func text(_ data: [UInt8]) -> String {
-  if let text = String(validating: data, as: UTF8.self), text.allSatisfy({ !$0.isNewline && $0 != "\0" }) {
-    return text
+extension RequestID {
+  /// Correlation Data as a key: what is readable stays so.
+  init?(correlationData: [UInt8]?) {
+    guard let data = correlationData else { return nil }
+    if let text = String(validating: data, as: UTF8.self), text.allSatisfy({ !$0.isNewline && $0 != "\0" }) {
+      self.init(text)
+    } else {
+      self.init("0x" + data.map { $0 < 16 ? "0\(String($0, radix: 16))" : String($0, radix: 16) }.joined())
+    }
   }
-  return "0x" + data.map { $0 < 16 ? "0\(String($0, radix: 16))" : String($0, radix: 16) }.joined()
 }

@@ -129,12 +129,14 @@ public final class Control: Sendable {
     throw code == .notAuthorized ? .refused("\(text); check the account's rights (ACL)") : .unreachable(text)
   }
 
-  /// Answers a request that is not run.
+  /// Answers a request that is not run, and of which nothing may be known but its Correlation Data.
   func reject(_ reason: InvalidJob, answering envelope: Envelope) async throws {
-    let message = ResultMessage.rejected(id: reason.id, error: reason.description, workerID: worker.text)
+    let key = RequestID(correlationData: envelope.correlationData)
+    let message = ResultMessage.rejected(
+      id: reason.id, requestId: key, error: reason.description, workerID: worker.text)
     try await publish(message, answering: envelope)
     if let id = reason.id {
-      publish(JobEvent(event: .rejected, id: id, workerId: worker.text, error: reason.description))
+      publish(JobEvent(event: .rejected, id: id, requestId: key, workerId: worker.text, error: reason.description))
     }
   }
 

@@ -62,7 +62,7 @@ struct Doctor: AsyncParsableCommand {
       let name = "doctor-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
       let session = try broker.session(name, environment)
       Secrets.wipe()
-      let prefix = try topic ?? "\(resultsTopicName(resultsTopic, environment))/\(name)"
+      let prefix = try topic ?? "\(checkedResultsTopic(resultsTopic, environment))/\(name)"
       await BrokerExamination(session, prefix: prefix, logger: try log.logger(environment)).run(report)
     }
     if patient != .broker {

@@ -22,7 +22,9 @@ struct DryRun {
     let worker = Worker(
       ledger: ledger, workspaces: try setup.openWorkspaces(), source: PayloadSource(request, Array(bytes)),
       settings: setup.settings, stop: stop, logger: setup.logger)
-    guard case .finished(let result) = try await worker.run() else { throw ExitStatus.badPayload }
+    guard case .finished(let result) = try await worker.run() else {
+      throw stop.isShutdown ? ExitStatus.terminated : ExitStatus.badPayload
+    }
     if result.status == .rejected { throw ExitStatus.badPayload }
     throw ExitStatus(rawValue: Int32(result.exitCode ?? 70))
   }

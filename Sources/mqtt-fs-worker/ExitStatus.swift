@@ -24,6 +24,8 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
   /// It is not possible now, and may be later.
   static let tryAgain = ExitStatus(rawValue: 75)
   static let timedOut = ExitStatus(rawValue: 124)
+  /// As a shell has it for what SIGTERM ended.
+  static let terminated = ExitStatus(rawValue: 143)
   /// As a shell has it for what SIGINT ended.
   static let interrupted = ExitStatus(rawValue: 130)
 

@@ -19,7 +19,7 @@ struct MQTTRun {
 
   init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
     filter = try work.filter(environment)
-    topics = Topics(results: try resultsTopicName(work.resultsTopic, environment))
+    topics = Topics(results: try checkedResultsTopic(work.resultsTopic, environment))
     lives = Lives(wanted: try work.jobCount(environment), environment)
     giveUpAfter = try broker.giveUpAfter(environment)
     idleTimeout = try (work.idleTimeout ?? environment.value("WORKER_IDLE_TIMEOUT"))?.duration
@@ -80,11 +80,8 @@ struct MQTTRun {
         return
       }
       await source.close(before: .thisProcess)
-      if source.isLeaving {
-        ledger.audit.note(AuditEntry(.left), setup.logger)
-      } else {
-        try lives.startNext()
-      }
+      if !source.isLeaving { try lives.startNext() }
+      ledger.audit.note(AuditEntry(.left), setup.logger)
     } catch {
       await source.close()
       throw error

@@ -14,7 +14,7 @@ struct Main {
     if (command as? Work)?.dryRun != false { StopSignals.restoreDefault() }
     do {
       if let work = command as? Work {
-        // The guardian has what this process has: no password may be there any more.
+        // The guardian shows in /proc what this process shows: no password may be there any more.
         Secrets.wipe()
         // While there is one thread: see Guardian.
         try await work.run(guardedBy: try Guardian.fork())

@@ -142,10 +142,6 @@ extension WorkOptions {
     [worker.text] + [try filter(environment).shareName].compactMap(\.self)
   }
 
-  func resultsTopic(_ environment: Environment) throws -> String {
-    try checkedResultsTopic(resultsTopic, environment)
-  }
-
   func leaseDuration(_ environment: Environment) throws -> Duration {
     let lease = try (lease ?? environment.value("JOB_LEASE"))?.duration ?? .seconds(30)
     guard lease >= .seconds(1) else { throw ValidationError("a lease of less than 1s cannot be kept over a network") }
@@ -205,16 +201,6 @@ func workerID(_ flag: String?, _ environment: Environment) throws -> WorkerID {
 /// Where workspaces lie, as `--workspaces-dir` or the environment has it.
 func workspacesFolder(_ flag: String?, _ environment: Environment) -> FilePath {
   FilePath(flag ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
-}
-
-/// Where results go, as `--results-topic` or the environment has it.
-func resultsTopicName(_ flag: String?, _ environment: Environment) throws -> String {
-  let topic = flag ?? environment["MQTT_RESULTS_TOPIC"] ?? "jobs/results"
-  guard !topic.isEmpty, !topic.contains(where: { "+#\0".contains($0) }), !topic.hasSuffix("/") else {
-    throw ValidationError(
-      "results topic '\(topic)' cannot be published to: it has no '+' or '#', as in 'jobs/results'")
-  }
-  return topic
 }
 
 private func trimmed(_ text: Substring) -> String {

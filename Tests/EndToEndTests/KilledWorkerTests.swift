@@ -127,11 +127,28 @@ import Testing
       try scene.write(#"{"attempt":1,"enve"#, scene.jobs.appending(".worker/claims/job.1.json"))
       try await scene.broker.makeSession("worker-01", on: "jobs/pending")
       try await scene.send("job", ["requestId": "first"])
-      let worker = try scene.worker(["--lease", "1s", "--idle-timeout", "5s"])
-      // Its request was not acknowledged, so it comes again; here it is sent again.
-      try await eventually("the end of the torn claim") { scene.claims.isEmpty }
-      try await scene.send("job", ["requestId": "first"])
-      #expect(try await worker.end() == .code(0))
+      // Its request was not acknowledged, so it comes again, and is not taken for one that somebody works on.
+      #expect(try await scene.worker(["--lease", "1s"]).end() == .code(0))
+      #expect(scene.result("job")["status"] == "success")
+      #expect(scene.result("job")["requestId"] == "first")
+    }
+  }
+
+  @Test func requestOfATornClaimIsPutDownByABusyWorker() async throws {
+    try await Scene.play { scene in
+      let gate = scene.gate()
+      try scene.job("long", steps: [.string("echo begun; \(scene.waiting(for: gate))")])
+      try scene.job("job", steps: ["true"])
+      let busy = try scene.worker(on: group, ["--lease", "2s"])
+      try await busy.listens()
+      try await scene.send("long")
+      try await eventually("the step") { scene.log("long") == "begun\n" }
+      try scene.write(#"{"attempt":1,"enve"#, scene.jobs.appending(".worker/claims/job.1.json"))
+      try await scene.send("job")
+      try await eventually("its ticket") { !scene.tickets.isEmpty }
+      try scene.open(gate)
+      #expect(try await busy.end() == .code(0))
+      #expect(try await scene.worker(on: group, ["--lease", "2s"]).end() == .code(0))
       #expect(scene.result("job")["status"] == "success")
     }
   }

@@ -52,10 +52,11 @@ struct ProgressFeedTests {
   }
 
   @Test func eventTellsFilesBytesAndTime() throws {
-    let event = JobEvent(
-      progress: JobProgress(id: try JobID("job"), phase: .sync, copy: report(1500)), workerId: "w", attempt: 2)
+    let claim = ClaimRecord(
+      id: try JobID("job"), attempt: 2, worker: "w", process: .elsewhere, envelope: envelope("job", "key"))
+    let event = JobEvent(progress: JobProgress(id: claim.id, phase: .sync, copy: report(1500)), of: claim)
     let text = String(decoding: try event.encoded(), as: UTF8.self)
     #expect(text.hasPrefix(#"{"attempt":2,"bytes":1572864000,"durationMs":1500,"event":"progress","files":1500,"#))
-    #expect(text.contains(#""id":"job","phase":"sync","time":""#))
+    #expect(text.contains(#""id":"job","phase":"sync","requestId":"key","time":""#))
   }
 }

@@ -10,7 +10,6 @@
 
 // prctl(2)
 int linux_become_subreaper(void);
-int linux_is_subreaper(int *answer);
 int linux_forbid_inspection(void);
 
 // fork(2), which Swift's Glibc hides: only a process without threads may go on in the child.
@@ -42,7 +41,6 @@ int linux_reserve(int fd, int64_t offset, int64_t bytes);
 // renameat2(2), RENAME_NOREPLACE: fails with EEXIST where rename(2) would put something away.
 int linux_rename_new(const char *from, const char *to);
 
-static const short linux_spawn_setsid = 0x80; // POSIX_SPAWN_SETSID
 
 // Times in nanoseconds: that of a struct timespec, and CLOCK_BOOTTIME.
 int64_t linux_nanoseconds(const void *timespec);

@@ -54,8 +54,7 @@ public struct JobEvent: Codable, Sendable, Equatable {
   /// An event of a job.
   public init(
     event: Kind, id: JobID, requestId: RequestID? = nil, workerId: String, attempt: Int? = nil,
-    time: String = Timestamp.now.description, status: JobStatus? = nil, exitCode: Int? = nil, durationMs: Int? = nil,
-    error: String? = nil
+    time: String = Timestamp.now.description, durationMs: Int? = nil, error: String? = nil
   ) {
     self.event = event
     self.id = id
@@ -63,8 +62,6 @@ public struct JobEvent: Codable, Sendable, Equatable {
     self.workerId = workerId
     self.attempt = attempt
     self.time = time
-    self.status = status?.rawValue
-    self.exitCode = exitCode
     self.durationMs = durationMs
     self.error = error
   }

@@ -21,9 +21,6 @@ public struct RequestReader: Sendable {
   private let verify: (@Sendable ([UInt8]) throws -> Verified)?
   private let audience: [String]
 
-  /// Whether requests must be signed.
-  public var requiresSignature: Bool { verify != nil }
-
   /// Takes unsigned requests only: nobody could say whose a signed one is.
   public static let unsigned = RequestReader(verify: nil, audience: [])
 

@@ -115,9 +115,10 @@ public struct Ledger: Sendable {
     }
   }
 
-  /// Whether somebody who may be alive holds the job.
+  /// Whether somebody who may be alive holds the job. A claim that is not whole holds nothing yet: its writer may have died
+  /// over it, and nobody can tell for which request.
   public func isHeld(_ id: JobID) throws(VolumeError) -> Bool {
-    guard let holder = try claimFiles(of: id).last else { return false }
+    guard let holder = try claimFiles(of: id).last, holder.record != nil else { return false }
     return try !isAbandoned(holder)
   }
 

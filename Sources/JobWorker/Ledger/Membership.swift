@@ -32,10 +32,4 @@ public final class Membership: Sendable {
     member.state = state
     try members.write(member, path)
   }
-
-  /// Removes the file: there is no session any more.
-  public func resign() throws(VolumeError) {
-    keeper.cancel()
-    try DurableFile.remove(path)
-  }
 }

@@ -9,7 +9,8 @@ import SystemPackage
 /// It is forked off before this process has threads, and long before there is a job: a fork(2) of a process that has only
 /// begun costs a tenth of starting a program, and the code of a lone thread may go on in the child. It learns of the steps
 /// over a socket, whose end of file tells it that this process is gone. It sits in a session of its own, ignores what ends
-/// others, and holds nothing else of this process: no descriptor, no directory, no secret in its environment.
+/// others, and keeps no descriptor and no directory of this process. Its memory is a copy, with what was read from the
+/// settings by then: fork it off from a process that nobody may inspect (prctl(2), PR_SET_DUMPABLE), which it inherits.
 public final class Guardian: Sendable {
   private let pid: pid_t
   /// Our end of its socket; nil once it is dismissed.
@@ -29,9 +30,15 @@ public final class Guardian: Sendable {
     do throws(Errno) {
       guard socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw Errno(rawValue: errno) }
       ProcessTree.willSpawn()
+      // A signal that is meant for the worker must not end it before it ignores that; it needs none, and keeps all blocked.
+      var all = sigset_t()
+      var before = sigset_t()
+      sigfillset(&all)
+      pthread_sigmask(SIG_BLOCK, &all, &before)
       let pid = linux_fork()
       if pid == 0 { GuardianWatch.run(socket: ends[1]) }
       let error = Errno(rawValue: errno)
+      pthread_sigmask(SIG_SETMASK, &before, nil)
       ProcessTree.didSpawn(pid > 0 ? pid : nil)
       guard pid > 0 else { throw error }
       close(ends[1])

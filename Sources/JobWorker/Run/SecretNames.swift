@@ -2,6 +2,7 @@
 public struct SecretNames: Sendable {
   /// A name that is one of these, or ends with `_` and one of these, in whatever case, is a secret's.
   static let endings = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY"]
+  private static let suffixes = endings.map { "_\($0)" }
   /// These end so without `_`, and everybody knows them.
   static let wellKnown: Set<String> = ["PGPASSWORD", "MYSQL_PWD"]
 
@@ -16,7 +17,7 @@ public struct SecretNames: Sendable {
   public func contains(_ name: String) -> Bool {
     if named.contains(name) || SecretNames.wellKnown.contains(name) { return true }
     let upper = name.uppercased()
-    return SecretNames.endings.contains { upper == $0 || upper.hasSuffix("_\($0)") }
+    return SecretNames.endings.contains(upper) || SecretNames.suffixes.contains { upper.hasSuffix($0) }
   }
 
   /// The secrets among `variables`, by name.

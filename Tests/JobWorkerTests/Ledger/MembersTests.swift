@@ -25,14 +25,6 @@ import Testing
 
   private func file(_ worker: String) -> FilePath { volume.directory.members.appending("\(worker).json") }
 
-  @Test func memberIsThereUntilItResigns() throws {
-    let members = try members()
-    let membership = try members.join(member("one"))
-    #expect(try members.member(try volume.worker("one"))?.state == .present)
-    try membership.resign()
-    #expect(try members.member(try volume.worker("one")) == nil)
-  }
-
   @Test func idIsInUseWhileAnotherProcessTouchesItsFile() async throws {
     let members = try members()
     try members.join(member("one")).end(.present)
