@@ -77,6 +77,8 @@ extension Worker {
       return nil
     }
     guard !isLeaving else { return nil }
+    var offer = offer
+    if !offer.isCurrent() { offer.envelope.requestId = offer.envelope.requestId.asRedelivered }
     guard let claim = try ledger.claim(offer.envelope, id, signedBy: offer.request.signature?.keyID) else {
       return try await alreadyHeld(offer)
     }
@@ -118,15 +120,17 @@ extension Worker {
   }
 
   private func answerAgain(_ offer: JobOffer, _ stored: JobResult) async throws -> AcceptedJob? {
-    logger.info(
-      "the request was answered before; publishing its result again", metadata: ["job": "\(offer.request.id)"])
-    try await publish(ResultMessage(result: stored, tail: nil), answering: offer.envelope)
-    var entry = AuditEntry(
-      .answered, id: offer.request.id, of: offer.envelope, signedBy: offer.request.signature?.keyID)
-    (entry.status, entry.attempt) = (stored.status.rawValue, stored.attempt)
-    ledger.audit.note(entry, logger)
+    try await answerAgain(offer.envelope, stored, signedBy: offer.request.signature?.keyID)
     await offer.acknowledge(.answered)
     return nil
+  }
+
+  func answerAgain(_ envelope: Envelope, _ stored: JobResult, signedBy key: String?) async throws {
+    logger.info("the request was answered before; publishing its result again", metadata: ["job": "\(stored.jobId)"])
+    try await publish(ResultMessage(result: stored, tail: nil), answering: envelope)
+    var entry = AuditEntry(.answered, id: stored.jobId, of: envelope, signedBy: key)
+    (entry.status, entry.attempt) = (stored.status.rawValue, stored.attempt)
+    ledger.audit.note(entry, logger)
   }
 
   func reject(

@@ -55,10 +55,12 @@ public struct JobOffer: Sendable {
   /// What is asked for.
   public let request: JobRequest
   /// How it arrived.
-  public let envelope: Envelope
+  public var envelope: Envelope
   /// Tells the source what became of the request, and that it must not come again: it is safe. Until then it would, if
   /// this worker died. Returns when that is said.
   public let acknowledge: @Sendable (Decision) async -> Void
+  /// Whether it can have been given to nobody else meanwhile.
+  public let isCurrent: @Sendable () -> Bool
 
   /// What a worker does with a request.
   public enum Decision: Sendable {
@@ -69,9 +71,13 @@ public struct JobOffer: Sendable {
   }
 
   /// A request, and how to acknowledge it.
-  public init(request: JobRequest, envelope: Envelope, acknowledge: @escaping @Sendable (Decision) async -> Void) {
+  public init(
+    request: JobRequest, envelope: Envelope, isCurrent: @escaping @Sendable () -> Bool = { true },
+    acknowledge: @escaping @Sendable (Decision) async -> Void
+  ) {
     self.request = request
     self.envelope = envelope
+    self.isCurrent = isCurrent
     self.acknowledge = acknowledge
   }
 }

@@ -17,9 +17,12 @@ extension Worker {
   /// Takes a request up that a busy worker put down. The claim decides; the ticket is removed after it.
   private func take(_ ticket: Ticket) async throws -> AcceptedJob? {
     let room = ledger.waitingRoom
-    guard try answer(to: ticket.envelope, ticket.id) == nil else {
+    if let stored = try answer(to: ticket.envelope, ticket.id) {
       logger.debug("its request was answered before: removing its ticket", metadata: ["job": "\(ticket.id)"])
-      _ = try room.remove(ticket)
+      // Who sends a request again with its key asks for the answer; the broker, which repeats a delivery, does not.
+      if try room.remove(ticket), ticket.envelope.requestId.isSenders {
+        try await answerAgain(ticket.envelope, stored, signedBy: nil)
+      }
       return nil
     }
     guard try !ledger.isHeld(ticket.id) else { return nil }

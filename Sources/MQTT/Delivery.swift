@@ -1,3 +1,5 @@
+private import Glibc
+
 /// A message that arrived, and the right to let its acknowledgement leave.
 ///
 /// The session reads and writes nothing more until every delivery that it handed out is acknowledged, or the session
@@ -11,7 +13,18 @@ public struct Delivery: Sendable {
   public let isRedelivery: Bool
 
   let connection: Int
+  let socket: Int32
   let mailbox: Mailbox
+
+  /// Whether the connection on which it came still stands, as far as this machine knows.
+  ///
+  /// On another the broker may have sent it again meanwhile, to this process or to the next that has its client id: who was
+  /// stopped for a while (SIGSTOP, a suspended machine) cannot know otherwise that the message in its hand is old.
+  public var isCurrent: Bool {
+    // The number is asked for last: the descriptor may have become another file's.
+    var entry = pollfd(fd: socket, events: Delivery.peerHasClosed, revents: 0)
+    return poll(&entry, 1, 0) == 0 && connection == mailbox.connection
+  }
 
   /// Lets the PUBACK leave, and returns when it has been handed to the kernel, or when there is no connection any more to
   /// send it on. What the message asks for must be safe by now.
@@ -22,4 +35,7 @@ public struct Delivery: Sendable {
       }
     }
   }
+
+  /// `POLLRDHUP` of poll(2), which the headers give to GNU programs only.
+  private static let peerHasClosed: Int16 = 0x2000
 }

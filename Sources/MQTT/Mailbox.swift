@@ -15,6 +15,7 @@ final class Mailbox: Sendable {
   let wakeDescriptor: Int32
   private let wakingDescriptor: Int32
   private let state = Mutex(State())
+  private let ended = Atomic(0)
 
   init() throws(MQTTError) {
     var ends: [Int32] = [-1, -1]
@@ -32,6 +33,14 @@ final class Mailbox: Sendable {
   deinit {
     Glibc.close(wakeDescriptor)
     Glibc.close(wakingDescriptor)
+  }
+
+  /// The number of the connection that stands, or of the next.
+  var connection: Int { ended.load(ordering: .sequentiallyConsistent) }
+
+  /// Called before the socket is closed.
+  func connectionEnded() {
+    ended.add(1, ordering: .sequentiallyConsistent)
   }
 
   /// Why the session is closed.

@@ -28,7 +28,6 @@ final class SessionLoop {
   private var backoff = Backoff()
   private var shortLives = 0
   private var undecided = 0
-  private var connection = 0
   private var unsubscribed: [Int32] = []
   private var acknowledging: [CheckedContinuation<Void, Never>] = []
   private var refusal: MQTTError?
@@ -155,7 +154,8 @@ final class SessionLoop {
     case .message(let message, let packetID, let isRedelivery):
       undecided += 1
       let delivery = Delivery(
-        message: message, packetID: packetID, isRedelivery: isRedelivery, connection: connection, mailbox: mailbox)
+        message: message, packetID: packetID, isRedelivery: isRedelivery, connection: mailbox.connection,
+        socket: client.socket, mailbox: mailbox)
       events.yield(.delivery(delivery))
     }
   }
@@ -186,7 +186,6 @@ final class SessionLoop {
     refusal = nil
     do {
       state = .connecting
-      connection += 1
       try client.connect()
       if client.hasFirstWord { step(client.read()) }
       if isOpen { step(client.write()) }
@@ -224,6 +223,7 @@ final class SessionLoop {
 
   /// What the lost connection brought comes again on the next.
   private func forgetDeliveries() {
+    mailbox.connectionEnded()
     undecided = 0
     unsubscribed = []
     acknowledging.forEach { $0.resume() }
@@ -293,7 +293,7 @@ extension SessionLoop {
   /// that is queued.
   func acknowledged(_ delivery: Delivery, _ done: CheckedContinuation<Void, Never>) {
     // The acknowledgement of a lost connection says nothing about what the present one brought.
-    guard delivery.connection == connection, isOpen else { return done.resume() }
+    guard delivery.connection == mailbox.connection, isOpen else { return done.resume() }
     acknowledging.append(done)
     undecided = max(0, undecided - 1)
     flush()

@@ -5,7 +5,7 @@ import MQTT
 struct Arrival: Sendable {
   let delivery: Delivery
   let request: JobRequest
-  let envelope: Envelope
+  var envelope: Envelope
 
   /// Throws ``InvalidJob`` with the sentence for the sender.
   init(_ delivery: Delivery, session: String, _ reader: RequestReader) throws(InvalidJob) {

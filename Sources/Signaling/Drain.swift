@@ -27,7 +27,11 @@ final class Drain: Sendable {
   private func handle(_ delivery: Delivery, _ session: Session, _ handover: Handover) async {
     state.withLock { $0.handled += 1 }
     do {
-      _ = try await handover.settle(delivery, session: session.clientID) { .free }
+      // What lies in the socket of a connection that is over is the owner's again.
+      let outcome = try await handover.settle(delivery, session: session.clientID) {
+        delivery.isCurrent ? .free : .none
+      }
+      guard case .settled = outcome else { return stop(session, MQTTError.closed) }
       await delivery.acknowledge()
     } catch {
       stop(session, error)

@@ -26,7 +26,7 @@ struct Handover: Sendable {
   ) async throws -> Outcome {
     let message = delivery.message
     guard !message.payload.isEmpty, !control.topics.areReserved(message.topic) else { return .settled(nil) }
-    let arrival: Arrival
+    var arrival: Arrival
     do {
       arrival = try Arrival(delivery, session: session, reader)
     } catch {
@@ -44,6 +44,7 @@ struct Handover: Sendable {
       return .settled(nil)
     }
     guard try await seat() == .free else { return .kept }
+    if !delivery.isCurrent { arrival.envelope.requestId = arrival.envelope.requestId.asRedelivered }
     try ledger.audit.record(AuditEntry(.putDown, id: id, of: arrival.envelope, signedBy: key))
     try room.put(arrival.envelope, id)
     logger.debug("put down for an idle worker", metadata: ["job": "\(id)"])

@@ -116,7 +116,9 @@ actor Intake {
     signals.yield(
       .offer(
         .request(
-          JobOffer(request: arrival.request, envelope: arrival.envelope) { await self.decided(arrival.delivery, $0) })))
+          JobOffer(
+            request: arrival.request, envelope: arrival.envelope, isCurrent: { delivery.isCurrent },
+            acknowledge: { await self.decided(delivery, $0) }))))
   }
 
   private func warn(about arrival: Arrival) {

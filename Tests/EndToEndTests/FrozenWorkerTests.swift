@@ -102,4 +102,27 @@ import Testing
       #expect(scene.result("job")["attempt"] == 1)
     }
   }
+
+  /// A message lies in the idle one's socket, and its session is adopted meanwhile: it wakes up with a job that is done.
+  @Test func workerThatThawsWithAnOldMessageRunsNothingTwice() async throws {
+    try await Scene.play { scene in
+      let group = "$share/workers/jobs/pending"
+      try scene.job("job", steps: [.string(scene.noteRun)])
+      let first = try scene.worker(on: group, ["--lease", "1s"])
+      try await first.listens()
+      try await first.freeze()
+      try await scene.send("job")
+      let second = try scene.worker("worker-02", on: group, ["--lease", "1s"])
+      #expect(try await second.end() == .code(0))
+      #expect(scene.result("job")["workerId"] == "worker-02")
+
+      first.thaw()
+      try await eventually("the end of the old message") { scene.audit().last?.event == "answered" }
+      try scene.job("later", steps: ["true"])
+      try await scene.send("later")
+      #expect(try await first.end() == .code(0))
+      #expect(scene.result("later")["workerId"] == "worker-01")
+      #expect(scene.runs("job") == 1)
+    }
+  }
 }

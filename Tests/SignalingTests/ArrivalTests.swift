@@ -10,7 +10,7 @@ import Testing
   ) throws -> Arrival {
     let message = Message(topic: "jobs/pending", payload: Array(payload.utf8), properties: properties)
     let delivery = Delivery(
-      message: message, packetID: packetID, isRedelivery: again, connection: 1, mailbox: try Mailbox())
+      message: message, packetID: packetID, isRedelivery: again, connection: 1, socket: -1, mailbox: try Mailbox())
     return try Arrival(delivery, session: "worker-01", .unsigned)
   }
 

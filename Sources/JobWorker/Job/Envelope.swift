@@ -54,6 +54,11 @@ public struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
     try container.encode(text)
   }
 
+  /// The key of a delivery that the broker may have sent again meanwhile.
+  public var asRedelivered: RequestID {
+    mayRepeat ? self : RequestID(text + RequestID.again)
+  }
+
   /// Whether `stored`, from a claim, a ticket or a result, is the key of this same request.
   public func isSame(as stored: String?) -> Bool {
     guard let stored else { return false }
@@ -66,8 +71,11 @@ public struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
   /// Whether the request may lie somewhere already: its key is the sender's, or the broker sent it again. A key that was
   /// made for a first delivery is new.
   public var mayRepeat: Bool {
-    !text.hasPrefix(RequestID.made) || text.hasSuffix(RequestID.again)
+    isSenders || text.hasSuffix(RequestID.again)
   }
+
+  /// Whether the sender gave it.
+  public var isSenders: Bool { !text.hasPrefix(RequestID.made) }
 
   /// The key.
   public var description: String { text }
