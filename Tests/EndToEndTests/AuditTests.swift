@@ -57,6 +57,7 @@ import Testing
       try await next.listens()
       try await scene.send("job", ["requestId": "first"])
       try await results.messages(2, on: "jobs/results/job")
+      try await eventually("the note of the answer") { scene.audit().map(\.event).contains("answered") }
 
       let lines = scene.audit()
       let refused = lines.filter { $0.event == "rejected" }
