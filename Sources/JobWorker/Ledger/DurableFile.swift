@@ -108,6 +108,23 @@ enum DurableFile {
     return false
   }
 
+  /// Gives a file another name, durably; `false` if there is none by the old one. Of many who do it at once, one does.
+  static func move(_ path: FilePath, to other: FilePath) throws(VolumeError) -> Bool {
+    guard rename(path.string, other.string) == 0 else {
+      let cause = Errno(rawValue: Glibc.errno)
+      guard cause == .noSuchFileOrDirectory, !exists(path) else { throw VolumeError("renaming", path, cause) }
+      return false
+    }
+    try syncFolder(other.removingLastComponent())
+    return true
+  }
+
+  /// Whether there is anything by that name.
+  static func exists(_ path: FilePath) -> Bool {
+    var status = stat()
+    return lstat(path.string, &status) == 0
+  }
+
   /// The names in a folder; none if there is no folder.
   static func names(in folder: FilePath) throws(VolumeError) -> [String] {
     guard let stream = opendir(folder.string) else {
