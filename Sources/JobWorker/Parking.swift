@@ -58,12 +58,8 @@ extension Worker {
   func park(_ offer: JobOffer, _ why: String?) async throws {
     let (id, key) = (offer.request.id, offer.request.signature?.keyID)
     if try !isParked(offer.envelope, id) {
-      guard try ledger.parkingRoom.count() < WaitingRoom.parkingSpaces else {
-        throw InvalidJob(
-          id: id, description: "\(WaitingRoom.parkingSpaces) requests wait for approval already; send it again later")
-      }
       try noteParked(offer.envelope, id, why, signedBy: key)
-      try ledger.parkingRoom.put(offer.envelope, id)
+      try ledger.parkingRoom.putWhole(offer.envelope, id)
       Checkpoint.parked.reached()
     }
     await tellParked(offer.envelope, id, why)
@@ -104,7 +100,12 @@ extension Worker {
       }
   }
 
+  /// Before it happens. Throws ``InvalidJob`` when there is no place for it.
   private func noteParked(_ envelope: Envelope, _ id: JobID, _ why: String?, signedBy key: String?) throws {
+    guard try ledger.parkingRoom.count() < WaitingRoom.parkingSpaces else {
+      throw InvalidJob(
+        id: id, description: "\(WaitingRoom.parkingSpaces) requests wait for approval already; send it again later")
+    }
     var entry = AuditEntry(.parked, id: id, of: envelope, signedBy: key)
     entry.error = why
     try ledger.audit.record(entry)

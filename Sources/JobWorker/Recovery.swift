@@ -9,6 +9,7 @@ extension Worker {
       if let job = try await takeOver(stale) { return job }
     }
     if let filter = ledger.filter { try ledger.approvals.finish(of: filter) }
+    try ledger.parkingRoom.removeBlanks()
     for ticket in try ledger.waitingRoom.tickets() where !isLeaving {
       if let job = try await take(ticket) { return job }
     }

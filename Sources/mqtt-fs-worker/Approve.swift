@@ -166,7 +166,9 @@ struct Approve: AsyncParsableCommand {
     broker.connectTimeout = broker.connectTimeout ?? Timespan(.seconds(3))
     do {
       try await broker.withClient("approve", environment, logger: log.logger(environment)) { client in
-        _ = try await client.publish(Message(topic: Topics.waiting, payload: []))
+        let code = try await client.publish(Message(topic: Topics.waiting, payload: []))
+        guard code == .notAuthorized else { return }
+        throw MQTTError.refused("publishing to '\(Topics.waiting)': the broker answers \(code)")
       }
     } catch {
       console.say("no worker could be told (\(error)); an idle one finds it by itself")

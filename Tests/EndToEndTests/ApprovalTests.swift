@@ -162,6 +162,23 @@ import Testing
     }
   }
 
+  /// Whoever may send cannot fill the volume with them.
+  @Test func requestIsRejectedWhenTooManyWait() async throws {
+    try await Scene.play(leaving: .tickets) { scene in
+      let room = scene.jobs.appending(".worker/parked/%24share%2Fworkers%2Fjobs%2Fpending")
+      for number in 0..<1000 { try scene.write("{}", room.appending("\(number)-other.json")) }
+      try scene.job("job", approved("true"))
+      let results = try await scene.results()
+      let worker = try scene.worker(on: group, quick)
+      try await worker.listens()
+      try await scene.send("job")
+      let answer = try await results.message(on: "jobs/results/job")
+      #expect(answer.json["status"] == "rejected" && answer.json["error"].text.contains("1000"), "\(answer.text)")
+      worker.send(SIGTERM)
+      try await worker.end()
+    }
+  }
+
   @Test func retainedRequestIsClearedWhenItIsParked() async throws {
     try await Scene.play { scene in
       try scene.job("job", approved("true"))

@@ -93,8 +93,12 @@ extension Scene {
   /// The waiting requests, as `<filter>/<ticket>`.
   public var tickets: [String] { tickets(in: "waiting") }
 
-  /// The requests that wait for approval, as `<filter>/<ticket>`.
-  public var parked: [String] { tickets(in: "parked") }
+  /// The requests that wait for approval, as `<filter>/<ticket>`; a name that was only taken is none yet.
+  public var parked: [String] {
+    tickets(in: "parked").filter {
+      !$0.contains("/.") && data(jobs.appending(".worker/parked").pushing(FilePath($0)))?.isEmpty == false
+    }
+  }
 
   private func tickets(in rooms: String) -> [String] {
     let room = jobs.appending(".worker").appending(rooms)

@@ -1,3 +1,4 @@
+private import Glibc
 import SystemPackage
 
 /// Where requests that wait for approval are let go. It needs no worker and no broker: whoever may write below `.worker` can
@@ -40,8 +41,10 @@ public struct ApprovalDesk: Sendable {
     let decision = folder.appending("\(stem).\(nonce).decision")
     var envelope = parked.ticket.envelope
     envelope.approval = approval
-    let file = try DurableFile.create(decision, WaitingRoom.bytes(of: envelope, folder))
-    try? file?.close()
+    if let file = try DurableFile.create(decision, WaitingRoom.bytes(of: envelope, folder)) {
+      give(file, ownerOf: parked.ticket.path)
+      try? file.close()
+    }
     Checkpoint.decisionWritten.reached()
     guard try DurableFile.move(parked.ticket.path, to: folder.appending("\(stem).\(nonce).decided")) else {
       try DurableFile.remove(decision)
@@ -50,6 +53,14 @@ public struct ApprovalDesk: Sendable {
     Checkpoint.decisionMade.reached()
     try finish(parked.room)
     return true
+  }
+
+  /// Has workers read the file as they read the parked one, whoever decides and whatever his umask is. Best effort.
+  private func give(_ file: FileDescriptor, ownerOf path: FilePath) {
+    var status = stat()
+    guard lstat(path.string, &status) == 0 else { return }
+    fchmod(file.rawValue, status.st_mode & 0o666)
+    _ = fchown(file.rawValue, status.st_uid, status.st_gid)
   }
 
   /// Goes on with decisions for the workers that listen to `filter` over which somebody died.

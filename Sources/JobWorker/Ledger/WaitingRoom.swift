@@ -37,15 +37,39 @@ public struct WaitingRoom: Sendable {
     if envelope.requestId.mayRepeat {
       guard try tickets(of: envelope).isEmpty else { return }
     }
-    let bytes = try WaitingRoom.bytes(of: envelope, folder)
+    try create(id, WaitingRoom.bytes(of: envelope, folder))
+  }
+
+  /// Puts a request down so that whoever looks finds all of it or a blank: nobody reads these again and again to know which of
+  /// them their writer died over. See ``removeBlanks()``.
+  func putWhole(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
+    try DurableFile.makeFolder(folder)
+    let path = try create(id, [])
+    try DurableFile.replace(path, WaitingRoom.bytes(of: envelope, folder))
+  }
+
+  /// Takes a name that is free, exclusively.
+  @discardableResult
+  private func create(_ id: JobID, _ bytes: [UInt8]) throws(VolumeError) -> FilePath {
     var instant = try lease.clock.now()
     while true {
-      let name = WaitingRoom.name(instant, id)
-      if let file = try DurableFile.create(folder.appending(name), bytes) {
+      let path = folder.appending(WaitingRoom.name(instant, id))
+      if let file = try DurableFile.create(path, bytes) {
         try? file.close()
-        return
+        return path
       }
       instant += 1
+    }
+  }
+
+  /// Removes names that were taken for requests which never came: their writers died, and they were not acknowledged.
+  func removeBlanks() throws(VolumeError) {
+    for (_, _, name) in try WaitingRoom.ticketNames(in: folder) {
+      let path = folder.appending(name)
+      var status = stat()
+      guard lstat(path.string, &status) == 0, status.st_size == 0, try lease.hasExpired(path) else { continue }
+      try DurableFile.remove(path)
+      try DurableFile.remove(DurableFile.draft(of: path))
     }
   }
 
@@ -111,7 +135,7 @@ public struct WaitingRoom: Sendable {
   /// Where in `folder` a ticket can lie that was called `name` elsewhere: there, or a little later.
   static func freePath(like name: String, in folder: FilePath) -> FilePath {
     var path = folder.appending(name)
-    guard var (instant, id) = parse(name) else { return path }
+    guard case (var instant, let id)? = parse(name) else { return path }
     while DurableFile.exists(path) {
       // The name may be somebody's who chose the largest number.
       instant &+= 1

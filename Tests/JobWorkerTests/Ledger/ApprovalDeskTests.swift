@@ -1,3 +1,4 @@
+import Glibc
 import SystemPackage
 import Testing
 
@@ -43,6 +44,18 @@ struct ApprovalDeskTests {
     asItCame.approval = nil
     #expect(asItCame == parked.envelope)
     #expect(try parkedNames == [])
+  }
+
+  /// Whoever decides may shut others out of what he makes, and be root.
+  @Test func ticketIsReadableForThoseForWhomTheParkedOneWas() throws {
+    let parked = try park()
+    chmod(parked.ticket.path.string, 0o664)
+    var before = stat()
+    stat(parked.ticket.path.string, &before)
+    #expect(try desk.decide(decision(.approved, on: parked), on: parked))
+    var after = stat()
+    stat(try #require(try ledger.waitingRoom.tickets().first).path.string, &after)
+    #expect(after.st_mode == before.st_mode && after.st_uid == before.st_uid && after.st_gid == before.st_gid)
   }
 
   @Test func oneOfManyWhoDecideAtOnceDoes() async throws {
