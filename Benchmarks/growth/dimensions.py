@@ -23,7 +23,6 @@ class Dimension:
 def runs(scene, topic, next_job, before=lambda: None):
     """A function that sends the next job and measures a worker that takes it."""
     command = scene.ours(WORKER, topic=topic)
-    scene.subscribe(WORKER, topic)
 
     def turn(figures):
         before()
@@ -48,6 +47,7 @@ def finished(scene, size, rounds):
         for path, text in [("job.json", '{"steps":["true"]}'), ("results/result.json", result)]:
             with open(f"{folder}/{path}", "w") as file:
                 file.write(text)
+    scene.subscribe(WORKER, TOPIC)
     return runs(scene, TOPIC, lambda: sent(scene, TOPIC))
 
 
@@ -101,6 +101,7 @@ def steps(scene, size, rounds):
         scene.send(name, TOPIC)
         return name
 
+    scene.subscribe(WORKER, TOPIC)
     return runs(scene, TOPIC, job)
 
 
@@ -112,6 +113,7 @@ def payload(scene, size, rounds):
         scene.sender.publish(TOPIC, json.dumps({"id": name, "env": variables}), False)
         return name
 
+    scene.subscribe(WORKER, TOPIC)
     return runs(scene, TOPIC, job)
 
 
