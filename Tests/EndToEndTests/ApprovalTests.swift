@@ -150,6 +150,7 @@ import Testing
       #expect(scene.audit().filter { $0["event"] == "parked" }.count == 1)
       #expect(try await scene.approve("job").end == .code(0))
       #expect(try await worker.end() == .code(0))
+      try await results.message(on: "jobs/results/job")
       #expect(scene.runs("job") as Int == 1 && results.messages.count == 1)
       // A new request needs a new approval.
       let next = try scene.worker(quick + ["-v", version])
