@@ -100,6 +100,7 @@ import Testing
       try scene.job("job", steps: ["true"])
       let first = try scene.worker([])
       try await scene.hearsCommands(first)
+      try await first.listens()
       try await scene.send("job")
       #expect(try await first.end() == .code(0))
       try await scene.command("drain", to: name)

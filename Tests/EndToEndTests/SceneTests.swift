@@ -14,6 +14,8 @@ import Testing
         try scene.write("{}", scene.jobs.appending(".worker").appending("waiting").appending("f").appending("1-a.json"))
         try scene.write("", scene.workspaces.appending("job").appending("file"))
         left = try scene.start(installed("sleep"), ["1000"], name: "left")
+        // For a moment after execve(2) a process shows no environment.
+        try await eventually("the process to be seen") { !scene.processes.isEmpty }
       }
     } matching: { issue in
       ["claims are left", "tickets are left", "workspaces are left", "processes are left"].contains {
