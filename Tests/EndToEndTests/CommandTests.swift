@@ -10,7 +10,10 @@ import Testing
   @Test func everyLivingWorkerAnswersACommandToAll() async throws {
     try await Scene.play { scene in
       let workers = try (1...4).map { try scene.worker("worker-\($0)", on: group, ["--lease", "5s"]) }
-      for worker in workers { try await scene.hearsCommands(worker) }
+      for worker in workers {
+        try await scene.hearsCommands(worker)
+        try await worker.listens()
+      }
       try await scene.hold("job")
       let answers = try await scene.broker.collect("replies/#")
       try await scene.command("health-check", responseTopic: "replies/here")
@@ -63,6 +66,7 @@ import Testing
       try scene.job("next", steps: ["true"])
       let worker = try scene.worker("worker-01", on: "jobs/pending", ["--jobs", "0"])
       try await scene.hearsCommands(worker)
+      try await worker.listens()
       try await scene.hold("job")
       try await scene.send("next")
       let answers = try await scene.broker.collect("workers/worker-01/answers")
