@@ -3,9 +3,10 @@
 #
 #   Benchmarks/run.sh [files] [OPTION...]    copying, comparing and removing trees of files
 #   Benchmarks/run.sh cycle [OPTION...]      one job from end to end, queues of them, waiting, and logs
+#   Benchmarks/run.sh fleet [OPTION...]    200 workers that wait: what they cost, and whether they are all seen
 #
 # --help lists the options of each. Needs: the Swift toolchain with its clang, and python3; for files, rsync and tar for
-# comparison, and libfuse3-dev for the slow volume; for cycle, mosquitto and mosquitto-clients.
+# comparison, and libfuse3-dev for the slow volume; for cycle and fleet, mosquitto and mosquitto-clients.
 set -eu
 cd "$(dirname "$0")/.."
 # mosquitto lies in /usr/sbin, which is not in everybody's PATH.
@@ -14,9 +15,9 @@ export PATH
 
 kind=files
 case "${1:-}" in
-  files | cycle) kind=$1; shift ;;
+  files | cycle | fleet) kind=$1; shift ;;
   '' | -*) ;;
-  *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 built=.build/benchmarks
@@ -38,6 +39,7 @@ case $kind in
     fi
     product filetree-bench
     ;;
+  fleet) product mqtt-fs-worker ;;
   *)
     compile -static Benchmarks/cycle/stamp.c -o "$built/stamp"
     compile Benchmarks/cycle/writer.c -o "$built/writer"

@@ -11,7 +11,7 @@ public struct Roster: Sendable {
   public struct Entry: Sendable {
     /// What it told last.
     public internal(set) var status: WorkerStatus
-    /// Whether it answered the health-check, or told of itself meanwhile: one that has just started may not have heard it.
+    /// Whether it answered the health-check.
     public internal(set) var hasAnswered = false
     /// When it came to its state; `nil` if nobody can know.
     public internal(set) var began: ContinuousClock.Instant?
@@ -54,7 +54,7 @@ public struct Roster: Sendable {
       return entries.removeValue(forKey: id.text) == nil ? nil : id.text
     case "status":
       guard let status = WorkerStatus(payload: message.payload), status.workerId == id.text else { return nil }
-      take(status, message, now)
+      take(status, message.properties.messageExpiry, now)
     case "answers":
       guard let answer = CommandAnswer(payload: message.payload), answer.workerId == id.text, answer.state != nil else {
         return nil
@@ -65,23 +65,19 @@ public struct Roster: Sendable {
     return id.text
   }
 
-  private mutating func take(_ status: WorkerStatus, _ message: Message, _ now: ContinuousClock.Instant) {
+  private mutating func take(_ status: WorkerStatus, _ expiry: UInt32?, _ now: ContinuousClock.Instant) {
     // Who left for good is nobody to wait for.
     guard status.reason != WorkerStatus.Absence.left.rawValue || status.state != .offline else {
       entries[status.workerId] = nil
       return
     }
     var kept: Duration?
-    if let expiry = message.properties.messageExpiry, let lifetime = status.lifetime {
-      kept = .seconds(lifetime > expiry ? lifetime - expiry : 0)
-    }
+    if let expiry, let lifetime = status.lifetime { kept = .seconds(lifetime > expiry ? lifetime - expiry : 0) }
     // A Last Will was written long before it was told.
     let age = status.since == nil ? kept : (kept ?? .zero) + (status.ageWhenTold ?? .zero)
-    // What the broker kept is no sign of life.
-    let hasSpoken = entries[status.workerId]?.hasAnswered == true || message.retention == .notRetained
+    let hasAnswered = entries[status.workerId]?.hasAnswered == true && status.state != .offline
     entries[status.workerId] = Entry(
-      status: status, hasAnswered: hasSpoken && status.state != .offline, began: age.map { now - $0 },
-      heard: now - (kept ?? .zero))
+      status: status, hasAnswered: hasAnswered, began: age.map { now - $0 }, heard: now - (kept ?? .zero))
   }
 
   private mutating func take(_ answer: CommandAnswer, of id: WorkerID, _ now: ContinuousClock.Instant) {

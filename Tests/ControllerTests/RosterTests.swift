@@ -50,17 +50,6 @@ import Testing
     #expect(roster.entries.isEmpty)
   }
 
-  /// It started after the question was asked, and will not answer: nobody has to wait for it.
-  @Test func workerThatTellsOfItselfMeanwhileIsNotWaitedFor() {
-    var roster = Roster()
-    var message = status(idle())
-    message.retention = .retained
-    roster.take(message)
-    #expect(roster.silent == ["w1"])
-    roster.take(status(idle()))
-    #expect(roster.silent.isEmpty)
-  }
-
   @Test func workerThatAnswersIsThereWithoutAStatus() {
     var roster = Roster()
     let answer: JSON = ["command": "health-check", "outcome": "done", "state": "halted", "time": "", "workerId": "w1"]
