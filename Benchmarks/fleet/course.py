@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 from fleet import Fleet, Usage, await_condition, await_list, listed, memory, own_memory
 from mqtt import Listener, Sender
-from processes import settle
 
 RECEIVED, SENT = "$SYS/broker/messages/received", "$SYS/broker/messages/sent"
 STATUSES = "workers/+/status"
@@ -47,8 +46,6 @@ def start(scene, fleet, found, chosen):
     workers, now = await_list(
         scene, "all workers in the list", lambda workers: sum(map(is_well, workers)) == chosen.workers)
     found.listed_count, found.listed_after, found.listed_in_all = len(workers), now - last, now - first
-    for worker in fleet.workers.values():
-        settle(worker)
     found.listing = []
     for _ in range(chosen.rounds):
         workers, took = listed(scene)
@@ -61,8 +58,8 @@ def wait(scene, fleet, found, chosen):
     processes = fleet.processes()
     counters = Listener(scene.broker.port, RECEIVED, SENT)
     await_condition("the broker's counters", lambda: {RECEIVED, SENT} <= set(latest(counters)))
-    # They are a second old, and there were lists just before.
-    time.sleep(3)
+    # They are a second old, and there were lists just before; threads that started with the workers end after a while.
+    time.sleep(10)
     workers, broker = Usage(processes), Usage({"broker": [scene.broker.process.pid]})
     before, at, heard = latest(counters), time.monotonic(), len(counters.messages)
     time.sleep(chosen.idle_seconds)
@@ -155,7 +152,10 @@ def leave(scene, fleet, found):
     begin = time.monotonic()
     found.ends = fleet.leave()
     found.left_in = time.monotonic() - begin
-    found.ghosts = len(listed(scene)[0])
+    ghosts, _ = listed(scene)
+    found.ghosts = len(ghosts)
+    for ghost in ghosts:
+        say(f"is still listed: {json.dumps(ghost)}")
 
 
 def heartbeats(scene, chosen):
