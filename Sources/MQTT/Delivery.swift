@@ -27,7 +27,8 @@ public struct Delivery: Sendable {
   }
 
   /// Lets the PUBACK leave, and returns when it has been handed to the kernel, or when there is no connection any more to
-  /// send it on. What the message asks for must be safe by now.
+  /// send it on. What the message asks for must be safe by now. Of several deliveries that one read brought the PUBACKs
+  /// leave together, after the last is acknowledged; for the others it returns at once.
   public func acknowledge() async {
     await withCheckedContinuation { done in
       mailbox.post { loop in

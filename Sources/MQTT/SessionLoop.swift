@@ -290,12 +290,13 @@ extension SessionLoop {
   }
 
   /// Of several deliveries that came in one read no PUBACK leaves before all are acknowledged: the library writes all
-  /// that is queued.
+  /// that is queued. Only the last of them waits for that: who decides about one after the other must come to it.
   func acknowledged(_ delivery: Delivery, _ done: CheckedContinuation<Void, Never>) {
     // The acknowledgement of a lost connection says nothing about what the present one brought.
     guard delivery.connection == mailbox.connection, isOpen else { return done.resume() }
-    acknowledging.append(done)
     undecided = max(0, undecided - 1)
+    guard undecided == 0 else { return done.resume() }
+    acknowledging.append(done)
     flush()
   }
 

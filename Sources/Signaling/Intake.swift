@@ -33,6 +33,8 @@ actor Intake {
   /// What the worker is asked to decide about.
   private var offered: Delivery?
   private var lastNudge: ContinuousClock.Instant?
+  /// Between two looks for a free seat.
+  private var seatPause: Task<Void?, Never>?
 
   init(
     _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, reader: RequestReader,
@@ -194,7 +196,9 @@ actor Intake {
   /// connection, so there everything is put down.
   private func seat() async throws -> Seat {
     while mode == .puttingDown, options.start == .resume, try ledger.waitingRoom.count() >= WaitingRoom.seats {
-      try await Task.sleep(for: .milliseconds(200))
+      let pause = Task { try? await Task.sleep(for: .milliseconds(200)) }
+      seatPause = pause
+      await pause.value
     }
     return mode == .closed ? .none : .free
   }
@@ -247,6 +251,7 @@ actor Intake {
     if options.start == .clean, mode == .offering { leaving = Task { await leaveGroup() } }
     await leaving?.value
     mode = .closed
+    seatPause?.cancel()
     await settling?.value
     // A request that is being put down is acknowledged first: it would come again, and its result go out twice.
     if isReceiving { await withCheckedContinuation { closing = $0 } }

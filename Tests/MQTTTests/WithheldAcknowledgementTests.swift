@@ -1,4 +1,5 @@
 import MQTT
+import Synchronization
 import Testing
 import TestSupport
 
@@ -121,6 +122,38 @@ import TestSupport
       await again.acknowledge()
       #expect(try await reading.delivery().message.text == "2")
       session.drop()
+    }
+  }
+
+  /// With publications under way the library reads as many packets at once: what comes together must not wait for itself.
+  @Test(arguments: [ProtocolVersion.v5, .v311])
+  func whoAcknowledgesOneAfterTheOtherGetsAll(_ version: ProtocolVersion) async throws {
+    try await Broker.running { broker in
+      let session = try Session(options(broker, version), logger: silent)
+      try await session.subscribe(try TopicFilter("nudges"))
+      let seen = Mutex<[String]>([])
+      let firstIsHeld = Mutex(false)
+      let (gate, opening) = AsyncStream.makeStream(of: Void.self)
+      let consumer = Task {
+        for await event in session.events {
+          guard case .delivery(let delivery) = event else { continue }
+          if !firstIsHeld.withLock({ $0 }) {
+            firstIsHeld.withLock { $0 = true }
+            for await _ in gate { break }
+          }
+          await delivery.acknowledge()
+          seen.withLock { $0.append(delivery.message.text) }
+        }
+      }
+      let numbers = (0..<20).map { "\($0)" }
+      try await broker.publish(numbers.map { Message(topic: "nudges", payload: Array($0.utf8), qos: .atMostOnce) })
+      try await eventually("the first") { firstIsHeld.withLock { $0 } }
+      for _ in 0..<20 { session.send(Message("events", "x")) }
+      try await broker.publish("nudges", "last")
+      opening.yield()
+      try await eventually("the rest") { seen.withLock { $0 } == numbers + ["last"] }
+      await session.disconnect()
+      await consumer.value
     }
   }
 }
