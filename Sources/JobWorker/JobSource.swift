@@ -10,7 +10,7 @@ public protocol JobSource: Sendable {
   /// Tells whoever watches over workers where in its job this one is. Best effort, and waits for nothing.
   func worker(isAt place: JobPlace)
 
-  /// What somebody wants canceled, whoever works on it.
+  /// What somebody wants canceled, whoever works on it. For one job: it ends with the task that reads it.
   var cancellations: AsyncStream<Cancellation> { get }
 
   /// Tells whoever listens what happens to a job. Best effort.

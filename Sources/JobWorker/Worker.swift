@@ -1,6 +1,6 @@
 public import Logging
 
-/// A one-shot worker: it takes one job, sees it through, and is done.
+/// A worker that takes one job, sees it through, and is done.
 ///
 /// What keeps a job from being lost is the order of things here. Each step makes durable what the next one relies on, so
 /// a kill between any two leaves a state from which the next worker goes on:
@@ -32,9 +32,10 @@ public struct Worker: Sendable {
   /// A step that fails is a result. Throws ``VolumeError`` when the volume fails, and what `source` throws when the
   /// result cannot be published; the claim then stays for the next worker.
   public func run() async throws -> WorkerOutcome {
-    defer { settings.guardian?.dismiss() }
+    defer { settings.guardian?.forgetJob() }
     guard let job = try await accept() else { return .noJob }
     source.worker(isAt: job.place())
+    defer { job.claim.leave() }
     job.claim.afterEachTouch { [ledger, stop, claim = job.claim] in
       guard (try? ledger.isSuperseded(claim)) == true else { return }
       stop.raise(.kill, reason: .superseded)
@@ -123,6 +124,7 @@ public struct Worker: Sendable {
   func publish(_ message: ResultMessage, answering envelope: Envelope) async throws {
     let patience = Task { [stop, source, grace = settings.grace] in
       await stop.raised()
+      try Task.checkCancellation()
       // That a job is canceled does not make its result less worth waiting for.
       while !stop.isShutdown, stop.level < .kill { try await Task.sleep(for: .milliseconds(200)) }
       try await Task.sleep(for: grace)

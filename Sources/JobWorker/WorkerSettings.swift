@@ -16,7 +16,7 @@ public struct WorkerSettings: Sendable {
   public var reader = RequestReader.unsigned
   /// The worker's own environment, which steps inherit less its secrets.
   public var environment = StepEnvironment()
-  /// Ends the steps if this process is killed; none in tests of the worker itself. The worker dismisses it with its job.
+  /// Ends the steps if this process is killed; none in tests of the worker itself. It outlives the job, and is told so.
   public var guardian: Guardian?
   /// Which variables hold secrets that must not be shown.
   public var secretNames = SecretNames()

@@ -1,6 +1,7 @@
 import JobWorker
 import Logging
 import MQTT
+import Synchronization
 
 /// Why a worker ends of its own when it has no job.
 public enum Departure: Sendable {
@@ -14,11 +15,9 @@ public enum Departure: Sendable {
 ///
 /// Everybody who may publish to the worker's command topics is obeyed, so these are few, and take nothing but a job's id.
 final class Commands: Sendable {
-  /// Jobs that somebody wants canceled.
-  let cancellations: AsyncStream<Cancellation>
   /// That somebody wants the worker to end.
   let departures: AsyncStream<Departure>
-  private let cancels: AsyncStream<Cancellation>.Continuation
+  private let cancels = Mutex(AsyncStream.makeStream(of: Cancellation.self))
   private let departs: AsyncStream<Departure>.Continuation
   private let presence: Presence
   private let topics: Topics
@@ -28,8 +27,19 @@ final class Commands: Sendable {
     self.presence = presence
     self.topics = topics
     self.logger = logger
-    (cancellations, cancels) = AsyncStream.makeStream()
     (departures, departs) = AsyncStream.makeStream()
+  }
+
+  /// Jobs that somebody wants canceled, since the last job was done.
+  var cancellations: AsyncStream<Cancellation> { cancels.withLock { $0.stream } }
+
+  /// What was to be canceled up to now is done. A stream that was read by a task that is cancelled has ended, too.
+  func forgetCancellations() {
+    cancels.withLock { $0 = AsyncStream.makeStream() }
+  }
+
+  private func cancel(_ id: JobID, by topic: String) {
+    cancels.withLock { _ = $0.continuation.yield(Cancellation(id, by: topic)) }
   }
 
   /// The topics to subscribe to, besides that of nudges.
@@ -48,7 +58,7 @@ final class Commands: Sendable {
       return nil
     }
     if let canceled {
-      cancels.yield(Cancellation(canceled, by: message.topic))
+      cancel(canceled, by: message.topic)
       return nil
     }
     do {
@@ -72,7 +82,7 @@ final class Commands: Sendable {
     case .configReload: answer.outcome = depart(.reload, status)
     case .drain: answer.outcome = depart(.drained, status)
     case .cancel(let id):
-      cancels.yield(Cancellation(id, by: topic))
+      cancel(id, by: topic)
       if presence.job?.id != id {
         answer.outcome = .refused
         answer.error = "worker \(worker) does not have the job \(id)"

@@ -79,12 +79,6 @@ public final class Control: Sendable {
     }
   }
 
-  /// Ends the session, and tells nobody that the worker went: it is back at once.
-  func close() async {
-    presence.keep()
-    await session.disconnect()
-  }
-
   /// Ends the session. It waits for a worker that comes back; one that does not has no use for commands.
   func close(_ absence: WorkerStatus.Absence) async {
     presence.end(absence)

@@ -32,6 +32,7 @@ actor Intake {
   private var closing: CheckedContinuation<Void, Never>?
   /// What the worker is asked to decide about.
   private var offered: Delivery?
+  private var offers = 0
   private var lastNudge: ContinuousClock.Instant?
   /// Between two looks for a free seat.
   private var seatPause: Task<Void?, Never>?
@@ -115,12 +116,13 @@ actor Intake {
     }
     warn(about: arrival)
     offered = delivery
+    offers += 1
     signals.yield(
       .offer(
-        .request(
-          JobOffer(
-            request: arrival.request, envelope: arrival.envelope, isCurrent: { delivery.isCurrent },
-            acknowledge: { await self.decided(delivery, $0) }))))
+        JobOffer(
+          request: arrival.request, envelope: arrival.envelope, isCurrent: { delivery.isCurrent },
+          acknowledge: { await self.decided(delivery, $0) }),
+        number: offers))
   }
 
   private func warn(about arrival: Arrival) {
@@ -149,6 +151,32 @@ actor Intake {
   private func acknowledge(_ delivery: Delivery) async {
     await delivery.acknowledge()
     if delivery.message.retention == .retained { await control.clearRetained(delivery.message.topic) }
+  }
+
+  /// Whether the offer of that number is still undecided: a worker that found a job on the volume left it behind.
+  func isOffered(_ number: Int) -> Bool {
+    number == offers && offered != nil
+  }
+
+  /// The worker has no job any more, and takes requests again.
+  func workerIsIdle() async {
+    await leaving?.value
+    leaving = nil
+    mode = .offering
+    seatPause?.cancel()
+    if ledger.killSwitch.isOn(logger) {
+      Task { await halt() }
+    } else {
+      reopen()
+    }
+  }
+
+  private func reopen() {
+    do {
+      try open()
+    } catch {
+      signals.yield(.failed(error))
+    }
   }
 
   // MARK: Busy
@@ -183,7 +211,7 @@ actor Intake {
       await acknowledge(delivery)
       guard ticket != nil else { return }
       nudge()
-      if mode == .offering { signals.yield(.offer(.look)) }
+      if mode == .offering { signals.yield(.look) }
     } catch {
       // Not acknowledged, it stays with the broker.
       logger.error("a request cannot be put down, and stays with the broker: \(error)")
@@ -219,11 +247,7 @@ actor Intake {
     control.presence.lookForKillSwitch()
     await ledger.killSwitch.waitWhileOn(logger) { await self.mode == .offering }
     control.presence.lookForKillSwitch()
-    do {
-      try open()
-    } catch {
-      signals.yield(.failed(error))
-    }
+    reopen()
   }
 
   /// A clean session takes what it holds with it: nothing more may be sent to it, and what was is put down.

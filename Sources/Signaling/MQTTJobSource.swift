@@ -6,7 +6,9 @@ import Synchronization
 /// Jobs over MQTT: requests from intake, answers over control, and a look at the volume whenever something may wait there.
 public final class MQTTJobSource: JobSource {
   enum Signal: Sendable {
-    case offer(Offer)
+    case look
+    /// A request, and which of intake's offers it is.
+    case offer(JobOffer, number: Int)
     case failed(MQTTError)
     case idleForTooLong
     case stopped
@@ -24,7 +26,15 @@ public final class MQTTJobSource: JobSource {
   private let sender: AsyncStream<Signal>.Continuation
   private let idleTimeout: Duration?
   private let departing = Mutex<Departure?>(nil)
+  private let idleness = Mutex(Idleness())
   private let logger: Logger
+
+  private struct Idleness {
+    var isBusy = false
+    /// A look that is asked for is one look, however often it is asked for.
+    var willLook = false
+    var timer: Task<Void, any Error>?
+  }
 
   /// Requests that match `filter` and that `reader` takes, over a session opened with `options`.
   public init(
@@ -58,7 +68,7 @@ public final class MQTTJobSource: JobSource {
       return
     }
     // What lies on the volume is older than what the broker holds.
-    sender.yield(.offer(.look))
+    askForLook()
     if let former = try membership.formerSelf { try await adopter.adoptFormerSelf(former) }
     try membership.begin()
     try await intake.open()
@@ -105,26 +115,37 @@ public final class MQTTJobSource: JobSource {
 
   /// What may wait on the volume is looked at when another worker says so, and every third of a lease.
   private func watch() {
-    let sender = sender
-    Task { [control] in
-      for await _ in control.nudged { sender.yield(.offer(.look)) }
+    Task { [self] in
+      for await _ in control.nudged { askForLook() }
     }
-    Task { [interval = ledger.leaseDuration / 3] in
+    Task { [self, interval = ledger.leaseDuration / 3] in
       while !Task.isCancelled {
         try await Task.sleep(for: interval)
-        sender.yield(.offer(.look))
+        askForLook()
       }
     }
-    Task { [stop] in
+    Task { [stop, sender] in
       await stop.raised()
       sender.yield(.stopped)
     }
-    if let idleTimeout {
-      Task {
-        try await Task.sleep(for: idleTimeout)
-        sender.yield(.idleForTooLong)
-      }
+    startIdleTimer()
+  }
+
+  private func askForLook() {
+    idleness.withLock { idleness in
+      guard !idleness.isBusy, !idleness.willLook else { return }
+      idleness.willLook = true
+      sender.yield(.look)
     }
+  }
+
+  private func startIdleTimer() {
+    guard let idleTimeout else { return }
+    let timer = Task { [sender] in
+      try await Task.sleep(for: idleTimeout)
+      sender.yield(.idleForTooLong)
+    }
+    idleness.withLock { $0.timer = timer }
   }
 
   /// The next thing to look at.
@@ -132,15 +153,22 @@ public final class MQTTJobSource: JobSource {
     for await signal in signals {
       if isLeaving { return nil }
       switch signal {
-      case .offer(.look):
+      case .look:
+        idleness.withLock { $0.willLook = false }
         control.presence.lookForKillSwitch()
         guard !ledger.killSwitch.isOn(logger) else { continue }
         try await adopter.adoptDeparted(broker: membership.broker)
         if isLeaving { return nil }
         return .look
-      case .offer(let offer): return offer
+      case .offer(let offer, let number):
+        guard await intake.isOffered(number) else { continue }
+        return .request(offer)
       case .failed(let error): throw naming(error)
-      case .idleForTooLong, .stopped: return nil
+      case .idleForTooLong:
+        // One that went off as a job came is of the time before it.
+        guard idleness.withLock({ $0.timer?.isCancelled }) == false else { continue }
+        return nil
+      case .stopped: return nil
       }
     }
     return nil
@@ -148,7 +176,21 @@ public final class MQTTJobSource: JobSource {
 
   /// From here on requests go to the waiting room, or stay with the broker.
   public func workerIsBusy() async {
+    idleness.withLock { idleness in
+      idleness.isBusy = true
+      idleness.timer?.cancel()
+    }
     await intake.workerIsBusy()
+  }
+
+  /// The worker's job is done, and it takes another: call it before it looks for one.
+  public func workerIsIdle() async {
+    control.commands.forgetCancellations()
+    control.presence.move(to: nil)
+    idleness.withLock { $0.isBusy = false }
+    askForLook()
+    await intake.workerIsIdle()
+    startIdleTimer()
   }
 
   /// Goes into the worker's status.
@@ -177,22 +219,8 @@ public final class MQTTJobSource: JobSource {
     try await control.publish(result, answering: envelope)
   }
 
-  /// Ends both sessions; another process is the worker's next life, if there is one.
+  /// Ends both sessions. A worker that was asked to stop says that it does not come back.
   public func close() async {
-    await close(before: .anotherProcess)
-  }
-
-  /// Who is the worker's next life.
-  public enum NextLife: Sendable {
-    /// This process, at once.
-    case thisProcess
-    /// One that somebody starts.
-    case anotherProcess
-  }
-
-  /// Ends both sessions. A worker that was asked to stop says that it does not come back; one that goes on at once says
-  /// nothing.
-  public func close(before next: NextLife) async {
     await intake.close()
     let leaves = stop.isShutdown || departing.withLock { $0 } == .drained
     do {
@@ -200,10 +228,6 @@ public final class MQTTJobSource: JobSource {
     } catch {
       logger.warning("\(error)")
     }
-    if next == .thisProcess, !isLeaving {
-      await control.close()
-    } else {
-      await control.close(leaves ? .left : .away)
-    }
+    await control.close(leaves ? .left : .away)
   }
 }

@@ -7,7 +7,7 @@ public import SystemPackage
 /// What a worker tells about itself: its retained status, at every change and once a heartbeat.
 ///
 /// Nothing waits for it. A job is told at once; steps at most once a second; and an idle worker waits a moment, because
-/// one that finds a job at its start has nothing to tell before that. On MQTT 5 every status expires, so that none outlives
+/// one that finds a job at once has nothing to tell before that. On MQTT 5 every status expires, so that none outlives
 /// what it tells of: see ``Presence/Lifetime``.
 public final class Presence: Sendable {
   /// How long the broker keeps a status, in seconds. 3.1.1 has no expiry: there a worker that leaves clears its status.
@@ -79,7 +79,7 @@ public final class Presence: Sendable {
     /// The kill switch's reason, while it is there.
     var haltReason: String?
     var isConnected = false
-    var connectedAt = ContinuousClock.now
+    var idleSince = ContinuousClock.now
     var ends = false
     var vitals: Vitals?
     var since = (state: WorkerStatus.State.idle, time: Timestamp.now)
@@ -123,7 +123,7 @@ public final class Presence: Sendable {
   func connected() {
     state.withLock { state in
       state.isConnected = true
-      state.connectedAt = .now
+      state.idleSince = .now
       state.told = nil
     }
     queue.async { [self] in tellChange() }
@@ -134,9 +134,12 @@ public final class Presence: Sendable {
     state.withLock { $0.isConnected = false }
   }
 
-  /// The worker is at `place` now.
-  func move(to place: JobPlace) {
-    state.withLock { $0.place = place }
+  /// The worker is at `place` now, or has no job.
+  func move(to place: JobPlace?) {
+    state.withLock { state in
+      if place == nil { state.idleSince = .now }
+      state.place = place
+    }
     queue.async { [self] in tellChange() }
   }
 
@@ -176,12 +179,6 @@ public final class Presence: Sendable {
       if settings.version == .v311, absence == .left { message.payload = [] }
       session.send(message)
     }
-  }
-
-  /// Tells nothing more: what was told last stays true, because the next life of this process goes on at once.
-  func keep() {
-    timer.cancel()
-    state.withLock { $0.ends = true }
   }
 
   // MARK: Telling
@@ -224,8 +221,9 @@ public final class Presence: Sendable {
   private func wait(_ state: inout State) -> Duration? {
     let now = status(&state).state
     guard let told = state.told else {
-      return now == .busy ? .zero : state.connectedAt + .milliseconds(100) - .now
+      return now == .busy ? .zero : state.idleSince + .milliseconds(100) - .now
     }
+    if told.state == .busy, now == .idle { return state.idleSince + .milliseconds(100) - .now }
     if told.state != now || told.place?.id != state.place?.id { return .zero }
     return told.place == state.place ? nil : told.at + .seconds(1) - .now
   }

@@ -4,7 +4,7 @@ import MQTT
 import Signaling
 import SystemPackage
 
-/// One job over MQTT.
+/// Jobs over MQTT: one, or as many as `--jobs` says, one after the other.
 struct MQTTRun {
   private let setup: WorkerSetup
   private let filter: TopicFilter
@@ -15,12 +15,13 @@ struct MQTTRun {
   private let retention: Control.ResultRetention
   private let giveUpAfter: Duration?
   private let idleTimeout: Duration?
-  private let lives: Lives
+  /// How many jobs are to be done; 0 for no end.
+  private let jobs: Int
 
   init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
     filter = try work.filter(environment)
     topics = Topics(results: try checkedResultsTopic(work.resultsTopic, environment))
-    lives = Lives(wanted: try work.jobCount(environment), environment)
+    jobs = try work.jobCount(environment)
     giveUpAfter = try broker.giveUpAfter(environment)
     idleTimeout = try (work.idleTimeout ?? environment.value("WORKER_IDLE_TIMEOUT"))?.duration
     let expiry = try (work.sessionExpiry ?? environment.value("MQTT_SESSION_EXPIRY"))?.duration ?? .seconds(7 * 86400)
@@ -68,20 +69,20 @@ struct MQTTRun {
     let source = MQTTJobSource(
       intake, filter: filter, ledger: ledger, control: control, reader: setup.settings.reader, stop: stop,
       giveUpAfter: giveUpAfter, idleTimeout: idleTimeout, logger: setup.logger)
-    let worker = Worker(
-      ledger: ledger, workspaces: workspaces, source: source, settings: setup.settings, stop: stop,
-      logger: setup.logger)
     do {
       try await source.open()
-      let outcome = try await worker.run()
-      guard lives.hasNext, outcome.hadJob else {
-        await source.close()
-        if source.isLeaving { ledger.audit.note(AuditEntry(.left), setup.logger) }
-        return
+      var done = 0
+      while true {
+        let worker = Worker(
+          ledger: ledger, workspaces: workspaces, source: source, settings: setup.settings, stop: stop.forNextJob(),
+          logger: setup.logger)
+        guard try await worker.run().hadJob else { break }
+        done += 1
+        guard jobs == 0 || done < jobs, !source.isLeaving else { break }
+        await source.workerIsIdle()
       }
-      await source.close(before: .thisProcess)
-      if !source.isLeaving { try lives.startNext() }
-      ledger.audit.note(AuditEntry(.left), setup.logger)
+      await source.close()
+      if source.isLeaving { ledger.audit.note(AuditEntry(.left), setup.logger) }
     } catch {
       await source.close()
       throw error

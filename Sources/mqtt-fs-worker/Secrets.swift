@@ -57,13 +57,6 @@ enum Secrets {
     password(inURL: value)?.initializeMemory(as: UInt8.self, repeating: UInt8(ascii: "x"))
   }
 
-  /// Puts back what a next life of this process reads again.
-  static func restore(_ environment: Environment) {
-    for name in variables {
-      if let value = environment[name] { setenv(name, value, 1) }
-    }
-  }
-
   private static func wipe(_ value: UnsafeMutablePointer<CChar>) {
     memset(value, Int32(UInt8(ascii: "x")), strlen(value))
   }

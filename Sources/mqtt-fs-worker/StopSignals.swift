@@ -4,33 +4,25 @@ import Glibc
 import JobWorker
 import Logging
 
-/// What asks a worker to stop: TERM and INT, over all lives of a process.
-///
-/// A signal must not be lost between two lives, so it has to be certain before execve(2) that none was caught and not seen:
-/// Dispatch's own sources read signals on a thread of theirs, and cannot tell. Hence a handler that counts.
+/// What asks a worker to stop: TERM and INT.
 enum StopSignals {
   private static let numbers = [SIGTERM, SIGINT]
 
   /// They end the process at once and well, while it holds nothing: until somebody listens for them.
   ///
   /// They cannot be held back until then: Dispatch has the first thread wait with no signal blocked (sigsuspend(2)), and
-  /// there what nobody listens for kills. Those held back in an earlier life are let go here.
+  /// there what nobody listens for kills. Those that whoever started this process held back are let go here.
   static func leaveAtOnce() {
     for number in numbers { _ = linux_exit_on_signal(number) }
-    set(SIG_UNBLOCK)
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for number in numbers { sigaddset(&signals, number) }
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   /// They have their default effect again: for commands that are no worker.
   static func restoreDefault() {
     for number in numbers { signal(number, SIG_DFL) }
-  }
-
-  /// Holds them back over an execve(2), which keeps what is blocked and pending, but no handler. Those that other threads
-  /// take meanwhile end the process. `false` when one was caught before.
-  static func hold() -> Bool {
-    for number in numbers { _ = linux_exit_on_signal(number) }
-    set(SIG_BLOCK)
-    return linux_signals_told() == 0
   }
 
   /// The first asks the worker to stop in order, the second at once. Throws when there are no descriptors left.
@@ -50,12 +42,5 @@ enum StopSignals {
     }
     source.resume()
     for number in numbers { _ = linux_tell_signal(number, ends[1]) }
-  }
-
-  private static func set(_ change: Int32) {
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    for number in numbers { sigaddset(&signals, number) }
-    pthread_sigmask(change, &signals, nil)
   }
 }

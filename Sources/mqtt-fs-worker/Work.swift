@@ -41,7 +41,8 @@ struct Work: ParsableCommand {
     let environment = Environment.current
     var setup = try WorkerSetup(work, log, environment)
     setup.settings.guardian = guardian
-    if Secrets.areInArguments, !Lives.isLater {
+    defer { guardian.dismiss() }
+    if Secrets.areInArguments {
       setup.logger.warning(
         "a password was given as an argument, and could be seen in the process list until now; use --password-file")
     }

@@ -101,7 +101,7 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Start again in place after a job, this many jobs in all; 0 for ever. (WORKER_JOBS; default: 1)", valueName: "n"))
+      "Take this many jobs, one after the other; 0 for no end. (WORKER_JOBS; default: 1)", valueName: "n"))
   var jobs: Int?
 }
 

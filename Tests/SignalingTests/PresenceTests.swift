@@ -64,6 +64,7 @@ import Testing
       try await withPresence(broker) { presence, bus in
         try await bus.message { $0.json["state"] == "idle" }
         presence.end(.away)
+        try await bus.message { $0.json["reason"] == "away" }
         presence.end(.left)
         presence.move(to: try place())
         presence.connected()

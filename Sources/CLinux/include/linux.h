@@ -17,10 +17,9 @@ int linux_fork(void);
 // mallopt(3): memory in few steps and from few arenas. Each step is a call to the kernel; each arena has pages of its own.
 void linux_allocate_sparingly(void);
 
-// sigaction(2): from now on a signal of this number is written to `fd` as one byte, and counted; or ends the process with 0.
+// sigaction(2): from now on a signal of this number is written to `fd` as one byte; or ends the process with 0.
 int linux_tell_signal(int number, int fd);
 int linux_exit_on_signal(int number);
-int linux_signals_told(void);
 
 // pipe2(2) with O_CLOEXEC; fcntl(2) F_SETPIPE_SZ, F_GETPIPE_SZ; eventfd(2)
 int linux_pipe(int ends[2]);

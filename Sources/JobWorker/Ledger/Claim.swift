@@ -63,6 +63,12 @@ public final class Claim: Sendable {
     watch.body.withLock { $0 = body }
   }
 
+  /// Touches it no more, because the job is over, or another's.
+  func leave() {
+    keeper.cancel()
+    watch.body.withLock { $0 = nil }
+  }
+
   /// What happens now to its job, for the audit log.
   func entry(_ event: AuditEntry.Event) -> AuditEntry {
     var entry = AuditEntry(event, id: record.id)

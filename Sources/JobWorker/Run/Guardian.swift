@@ -50,8 +50,7 @@ public final class Guardian: Sendable {
     }
   }
 
-  /// Ends it, because nothing is left to guard, and reaps it. Call it before a process replaces itself with execve(2),
-  /// too. Calling it twice is calling it once.
+  /// Ends it, because nothing is left to guard, and reaps it. Calling it twice is calling it once.
   public func dismiss() {
     guard let socket = socket.withLock({ $0.take() }) else { return }
     // The surest all-clear: one that is dead does nothing at the end of file.
@@ -77,6 +76,9 @@ public final class Guardian: Sendable {
   /// Nothing is left of the step: the numbers may come to mean others.
   func forgetAll() { send(GuardianMessage.forgetAll.words.withUnsafeBytes { Array($0) }) }
 
+  /// The job is over: from now on another worker may have it, and its processes must not be taken for this one's.
+  func forgetJob() { send(GuardianMessage.forgetJob.words.withUnsafeBytes { Array($0) }) }
+
   /// A guardian that somebody has killed is no reason to fail, or to die of SIGPIPE.
   private func send(_ bytes: [UInt8]) {
     socket.withLock { socket in
@@ -86,9 +88,10 @@ public final class Guardian: Sendable {
   }
 }
 
-/// A session to watch, or that there is none any more.
+/// A session to watch, or that there is none any more, or no job.
 struct GuardianMessage {
   static let forgetAll = GuardianMessage(session: 0, start: 0, pipe: 0)
+  static let forgetJob = GuardianMessage(session: -1, start: 0, pipe: 0)
   static let size = 24
 
   let words: [Int64]

@@ -74,6 +74,7 @@ struct GuardianWatch {
       if count == GuardianMessage.size, bytes[..<count].contains(0) {
         let message = GuardianMessage(bytes: bytes[..<count])
         if message.session > 0 { sessions[message.session] = message } else { sessions = [:] }
+        if message.session < 0 { marker = nil }
       } else {
         marker = String(decoding: bytes[..<count], as: UTF8.self)
       }

@@ -19,8 +19,11 @@ public final class StopRequest: Sendable {
     var reason: StopReason?
     var isShutdown = false
     var listeners: [Wakeup] = []
-    var waiting: [CheckedContinuation<Void, Never>] = []
+    var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
+    var waiters = 0
     var cleanups: [StopRequest] = []
+    /// Of the job that is being worked on.
+    var job: StopRequest?
   }
 
   private let state = Mutex(State())
@@ -35,24 +38,46 @@ public final class StopRequest: Sendable {
       guard level > state.level else { return nil }
       state.level = level
       if state.reason == nil { state.reason = reason }
-      defer { state.waiting = [] }
+      defer { state.waiting = [:] }
       return state
     }
     guard let told else { return }
     for listener in told.listeners { listener.signal() }
-    for continuation in told.waiting { continuation.resume() }
+    for continuation in told.waiting.values { continuation.resume() }
     if level == .kill { for cleanup in told.cleanups { cleanup.raise(level, reason: reason) } }
+    told.job?.raise(level, reason: reason)
   }
 
-  /// Waits for the first raise.
+  /// Waits for the first raise, or until its task is cancelled.
   public func raised() async {
-    await withCheckedContinuation { continuation in
-      let isRaised = state.withLock { state in
-        if state.level == .none { state.waiting.append(continuation) }
-        return state.level > .none
-      }
-      if isRaised { continuation.resume() }
+    let waiter = state.withLock { state in
+      state.waiters += 1
+      return state.waiters
     }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isOver = state.withLock { state in
+          if state.level > .none || Task.isCancelled { return true }
+          state.waiting[waiter] = continuation
+          return false
+        }
+        if isOver { continuation.resume() }
+      }
+    } onCancel: {
+      state.withLock { $0.waiting.removeValue(forKey: waiter) }?.resume()
+    }
+  }
+
+  /// A request for the next job alone, in place of the one before: what is asked of this one reaches it, but its end is
+  /// not this one's.
+  public func forNextJob() -> StopRequest {
+    let job = StopRequest()
+    let (level, reason) = state.withLock { state in
+      state.job = job
+      return (state.level, state.reason)
+    }
+    if let reason { job.raise(level, reason: reason) }
+    return job
   }
 
   /// A request for what must still run when this one is raised, such as a step that cleans up: only an end at once

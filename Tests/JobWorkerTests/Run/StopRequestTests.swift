@@ -42,4 +42,27 @@ struct StopRequestTests {
     stop.raise(.kill, reason: .shutdown)
     #expect(wakeup.wait(atMost: .zero) == .timedOut)
   }
+
+  @Test func endOfTheWorkerIsTheEndOfItsJobAndNotTheOtherWayRound() {
+    let worker = StopRequest()
+    let first = worker.forNextJob()
+    first.raise(.terminate, reason: .canceled)
+    #expect(worker.level == .none)
+    let second = worker.forNextJob()
+    #expect(second.level == .none)
+    worker.raise(.terminate, reason: .shutdown)
+    #expect(second.level == .terminate && second.isShutdown)
+    worker.raise(.kill, reason: .shutdown)
+    #expect(second.level == .kill)
+    #expect(worker.forNextJob().level == .kill)
+    #expect(!first.isShutdown)
+  }
+
+  @Test func nobodyWaitsWhoWasCancelled() async {
+    let stop = StopRequest()
+    let waiting = Task { await stop.raised() }
+    waiting.cancel()
+    await waiting.value
+    #expect(stop.level == .none)
+  }
 }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// How many jobs a process does, and how long it waits for one.
-@Suite struct LivesTests {
+@Suite struct JobCountTests {
   @Test func oneProcessDoesAsManyJobsAsItIsAskedTo() async throws {
     try await Scene.play { scene in
       let ids = (1...4).map { "job_\($0)" }
@@ -39,7 +39,7 @@ import Testing
     }
   }
 
-  @Test func cancelationEndsAJobAndNotTheLivesAfterIt() async throws {
+  @Test func cancelationEndsAJobAndNotTheNext() async throws {
     try await Scene.play { scene in
       try scene.job("canceled", steps: ["echo ready; sleep 600"])
       try scene.job("next", steps: ["echo $PPID"])
@@ -56,8 +56,8 @@ import Testing
     }
   }
 
-  /// Standing between two lives, the process is told to stop: the signal is not lost.
-  @Test func signalToStopReachesEveryLife() async throws {
+  /// Standing between two jobs, the process is told to stop: the signal is not lost.
+  @Test func signalToStopIsNotLostBetweenJobs() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["true"])
       let results = try await scene.results()
@@ -73,6 +73,66 @@ import Testing
     }
   }
 
+  @Test func everyJobCanBeCanceled() async throws {
+    try await Scene.play { scene in
+      let results = try await scene.results()
+      let worker = try await scene.workerThatHearsCommands(["--jobs", "3"])
+      for id in ["one", "two", "three"] {
+        try scene.job(id, steps: ["echo ready; sleep 600"])
+        try await scene.send(id)
+        try await eventually("the step") { scene.log(id) == "ready\n" }
+        try await scene.broker.publish("jobs/cancel/\(id)", "")
+        try await results.message(on: "jobs/results/\(id)")
+      }
+      #expect(try await worker.end() == .code(0))
+      #expect(results.messages.map { $0.json["status"] } == ["canceled", "canceled", "canceled"])
+    }
+  }
+
+  @Test(arguments: ["jobs/pending", "$share/workers/jobs/pending"])
+  func killSwitchIsHeededBetweenJobs(_ filter: String) async throws {
+    try await Scene.play { scene in
+      try scene.job("first", steps: ["echo begun", .string(scene.waitForGate)])
+      try scene.job("second", steps: [.string(scene.noteRun)])
+      let results = try await scene.results()
+      let worker = try scene.worker(on: filter, ["--jobs", "2", "--lease", "1s"])
+      try await worker.listens()
+      try await scene.send("first")
+      try await eventually("the step") { scene.log("first") == "begun\n" }
+      try scene.write("", scene.jobs.appending("KILLSWITCH"))
+      try scene.openGate()
+      try await results.message(on: "jobs/results/first")
+      try await worker.says("KILLSWITCH is there")
+      try await scene.send("second")
+      try await scene.broker.session(of: "worker-01") { $0?.queued == 1 }
+      #expect(scene.claims.isEmpty && scene.tickets.isEmpty && scene.runs("second") == 0)
+      try scene.remove(scene.jobs.appending("KILLSWITCH"))
+      try await results.message(on: "jobs/results/second")
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.runs("second") == 1)
+    }
+  }
+
+  /// Nothing of a job is left in the process for the next.
+  @Test(.enabled(if: geteuid() == 0, "others may not look into a worker"))
+  func descriptorsAndThreadsDoNotBecomeMore() async throws {
+    try await Scene.play { scene in
+      let worker = try scene.worker(on: "$share/workers/jobs/pending", ["--jobs", "0"])
+      try await worker.listens()
+      let process = FilePath("/proc/\(worker.pid)")
+      var descriptors: [Int] = []
+      for block in 0..<3 {
+        let ids = try scene.jobs(10, "job-\(block)-")
+        try await scene.send(all: ids)
+        try await scene.finish(ids)
+        descriptors.append(scene.listing(process.appending("fd")).count)
+      }
+      #expect(descriptors[2] <= descriptors[0] + 2)
+      worker.send(SIGTERM)
+      #expect(try await worker.end() == .code(0))
+    }
+  }
+
   @Test(arguments: [["--idle-timeout", "4s"], ["--idle-timeout", "4s", "--jobs", "0"]])
   func workerWithoutAJobLeavesAfterTheIdleTimeout(_ arguments: [String]) async throws {
     try await Scene.play { scene in
@@ -82,6 +142,18 @@ import Testing
       #expect(try await worker.end() == .code(0))
       #expect(ContinuousClock.now - start >= .seconds(4))
       try await scene.broker.logged("Received DISCONNECT from worker-01")
+    }
+  }
+
+  /// The time begins again after each job.
+  @Test func idleTimeoutEndsAWorkerThatHadJobs() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: ["sleep 2.5"])
+      let worker = try scene.worker(["--idle-timeout", "2s", "--jobs", "0"])
+      try await worker.listens()
+      try await scene.send("job")
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success")
     }
   }
 
