@@ -97,7 +97,7 @@ extension Scene {
   }
 
   /// The names of the members' files.
-  public var members: [String] { names(jobs.appending(".worker/members")) }
+  public var members: [String] { names(jobs.appending(".worker/members")).filter { !$0.hasPrefix(".") } }
 
   /// The lines of a worker's audit log; what is no JSON is a string.
   public func audit(of worker: String = "worker-01", in jobs: FilePath? = nil) -> [JSON] {

@@ -24,12 +24,13 @@ public struct WorkspacesDirectory: Sendable {
     // A frozen worker may still sit in the first name when its job is taken over on the same host.
     for name in [id.text] + (2...99).map({ "\(id).\($0)" }) {
       let workspace = path.appending(name)
-      let isOurs = access(lockPath(name).string, F_OK) == 0
-      if !isOurs, access(workspace.string, F_OK) == 0 {
+      guard let lock = try WorkspaceLock.acquire(lockPath(name), .create) else { continue }
+      if !lock.isMarked, access(workspace.string, F_OK) == 0 {
+        try DurableFile.remove(lockPath(name))
         throw VolumeError(
           "using \(workspace), which no worker made, as a workspace: move it away;", workspace, .fileExists)
       }
-      guard let lock = try WorkspaceLock.acquire(lockPath(name), .create) else { continue }
+      try lock.mark()
       try removeTree(name)
       guard mkdir(workspace.string, 0o700) == 0 else {
         throw VolumeError("creating", workspace, Errno(rawValue: errno))
@@ -54,7 +55,7 @@ public struct WorkspacesDirectory: Sendable {
 
   func purge(_ workspace: FilePath, _ lock: WorkspaceLock) throws(VolumeError) {
     guard let name = workspace.lastComponent?.string else { return }
-    try removeTree(name)
+    if lock.isMarked { try removeTree(name) }
     try DurableFile.remove(lockPath(name))
   }
 
@@ -71,20 +72,36 @@ public struct WorkspacesDirectory: Sendable {
   private func lockPath(_ name: String) -> FilePath { locks.appending("\(name).lock") }
 }
 
-/// A flock(2) that the kernel drops when its holder dies, whatever killed it.
+/// A flock(2) that the kernel drops when its holder dies, whatever killed it. The file is marked before the first workspace
+/// is made beside it: a folder beside an unmarked one is nobody's.
 final class WorkspaceLock: Sendable {
   enum Creation {
     case create, existing
   }
 
+  private let path: FilePath
   private let file: FileDescriptor
 
-  private init(_ file: FileDescriptor) {
+  private init(_ path: FilePath, _ file: FileDescriptor) {
+    self.path = path
     self.file = file
   }
 
   deinit {
     try? file.close()
+  }
+
+  var isMarked: Bool {
+    var status = stat()
+    return fstat(file.rawValue, &status) == 0 && status.st_size > 0
+  }
+
+  func mark() throws(VolumeError) {
+    do {
+      try file.writeAll(toAbsoluteOffset: 0, Array("made\n".utf8))
+    } catch {
+      throw VolumeError("marking the lock of a workspace in", path, JobWorker.errno(error))
+    }
   }
 
   /// `nil` when a living process holds it, or when it is not there and is not to be made.
@@ -100,7 +117,7 @@ final class WorkspaceLock: Sendable {
     } catch {
       throw VolumeError("opening", path, JobWorker.errno(error))
     }
-    let lock = WorkspaceLock(file)
+    let lock = WorkspaceLock(path, file)
     guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else { return nil }
     // Whoever held it before may have removed the file between our open and our lock.
     var mine = stat()
