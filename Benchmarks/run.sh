@@ -3,10 +3,11 @@
 #
 #   Benchmarks/run.sh [files] [OPTION...]    copying, comparing and removing trees of files
 #   Benchmarks/run.sh cycle [OPTION...]      one job from end to end, queues of them, waiting, and logs
-#   Benchmarks/run.sh fleet [OPTION...]    200 workers that wait: what they cost, and whether they are all seen
+#   Benchmarks/run.sh fleet [OPTION...]      200 workers that wait: what they cost, and whether they are all seen
+#   Benchmarks/run.sh growth [OPTION...]     what a job costs as volumes, queues and fleets grow
 #
 # --help lists the options of each. Needs: the Swift toolchain with its clang, and python3; for files, rsync and tar for
-# comparison, and libfuse3-dev for the slow volume; for cycle and fleet, mosquitto and mosquitto-clients.
+# comparison, and libfuse3-dev for the slow volume; for the others, mosquitto and mosquitto-clients.
 set -eu
 cd "$(dirname "$0")/.."
 # mosquitto lies in /usr/sbin, which is not in everybody's PATH.
@@ -15,9 +16,9 @@ export PATH
 
 kind=files
 case "${1:-}" in
-  files | cycle | fleet) kind=$1; shift ;;
+  files | cycle | fleet | growth) kind=$1; shift ;;
   '' | -*) ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 built=.build/benchmarks

@@ -7,6 +7,8 @@ public enum JobState: String, Encodable, Sendable, CaseIterable {
   case running
   /// A busy worker put its request down, and the next idle one takes it up.
   case queued
+  /// Its request waits for somebody's approval.
+  case awaitingApproval = "awaiting-approval"
   /// It has a folder and was not run: its request is with the broker, or was never sent.
   case pending
   /// It has a result.
@@ -76,15 +78,17 @@ public struct JobListing: Sendable {
     return records.exists(id) ? atRest(id) : nil
   }
 
-  /// Jobs that are running or queued, each once.
+  /// Jobs that are running, queued, or wait for approval, each once.
   private func underway() throws(VolumeError) -> [JobSummary] {
     var jobs: [JobID: JobSummary] = [:]
     for claim in try records.claims() { jobs[claim.id] = running(claim) }
-    for request in try records.waiting() where jobs[request.id] == nil {
-      var job = JobSummary(request.id, .queued)
-      job.filter = request.filter
-      job.since = request.since.description
-      jobs[request.id] = job
+    for (state, requests) in [(JobState.queued, try records.waiting()), (.awaitingApproval, try records.parked())] {
+      for request in requests where jobs[request.id] == nil {
+        var job = JobSummary(request.id, state)
+        job.filter = request.filter
+        job.since = request.since.description
+        jobs[request.id] = job
+      }
     }
     let order = JobState.allCases
     return jobs.values.sorted {

@@ -53,7 +53,8 @@ public struct OutgoingRequest: Sendable {
 
   /// Asks for the steps of `definition`, the job.json in `folder`, which nobody else can see.
   ///
-  /// Throws ``InvalidJob`` when there is more than goes into a request: other files, `maxAttempts`, or too many steps.
+  /// Throws ``InvalidJob`` when there is more than goes into a request: other files, `maxAttempts`, `requireApproval`, or too
+  /// many steps.
   public init(
     _ id: JobID, carrying definition: JobDefinition, of folder: FilePath, timeout: Duration? = nil,
     claims: Claims? = nil
@@ -69,6 +70,12 @@ public struct OutgoingRequest: Sendable {
     guard definition.maxAttempts == nil else {
       throw InvalidJob(
         id: id, description: "a request cannot carry maxAttempts: take it out of job.json, or use a common volume")
+    }
+    guard !definition.requiresApproval else {
+      throw InvalidJob(
+        id: id,
+        description: "a request cannot carry requireApproval: take it out of job.json, or use a common volume; "
+          + "workers with --require-approval ask for each job")
     }
     try self.init(id, steps: definition, timeout: timeout, claims: claims)
   }

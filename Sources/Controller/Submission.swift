@@ -19,6 +19,7 @@ public actor Submission {
   private let topics: Topics
   private let client: BrokerClient
   private let sender: RequestSender
+  private var directory: JobsDirectory?
   private let inbox: Inbox
   private var watch: VolumeWatch?
   private var follower: LogFollower?
@@ -59,6 +60,7 @@ public actor Submission {
       inbox.put(.place(place))
     }
     if case .common(let directory) = volume {
+      self.directory = directory
       watch = VolumeWatch(request, in: directory)
       follower = LogFollower(nextRunOf: request.id, in: directory)
     }
@@ -122,6 +124,10 @@ public actor Submission {
   /// ``VolumeError``.
   public func withdraw(_ upload: JobUpload?) async throws -> Withdrawal {
     close()
+    if attempt == 0, let directory, try await reject(in: directory) {
+      _ = try await onThread { try upload?.withdraw() }
+      return .withdrawn
+    }
     if attempt == 0, let upload {
       if try await onThread({ try upload.withdraw() }) { return .withdrawn }
     } else if !mayBeTaken {
@@ -131,6 +137,16 @@ public actor Submission {
     }
     try await cancel()
     return .canceled
+  }
+
+  /// Decides about the request itself, if it waits for somebody's approval.
+  private func reject(in directory: JobsDirectory) async throws -> Bool {
+    try await onThread { [key = request.requestID] in
+      let desk = ApprovalDesk(directory)
+      guard let parked = try desk.parked().first(where: { $0.envelope.requestId == key }) else { return false }
+      return try desk.decide(
+        Approval(.rejected, by: "its sender", reason: "withdrawn", requestDigest: parked.envelope.digest), on: parked)
+    }
   }
 
   /// Sends the request no more. What the broker has of it, it keeps.
@@ -183,6 +199,8 @@ public actor Submission {
       if event.event != .accepted { inbox.putBack(.message(message)) }
       return news
     }
+    // It lies on the volume, and need not be sent again for anybody to find it.
+    if event.event == .awaitingApproval, watch != nil { close() }
     return event.event == .accepted ? nil : .event(event)
   }
 

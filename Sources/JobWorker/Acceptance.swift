@@ -66,9 +66,18 @@ extension Worker {
     let now = ContinuousClock.now
     Checkpoint.received.reached()
     if let stored = try answer(to: offer.envelope, id) { return try await answerAgain(offer, stored) }
+    var offer = offer
     let plan: JobPlan
     do {
       plan = try await self.plan(for: offer.request)
+      guard !isLeaving else { return nil }
+      if !offer.isCurrent() { offer.envelope.requestId = offer.envelope.requestId.asRedelivered }
+      if case .awaited(let why) = clearance(offer.envelope, plan) {
+        guard try ledger.claimFiles(of: id).isEmpty else { return try await alreadyHeld(offer) }
+        try await park(offer, why)
+        await offer.acknowledge(.answered)
+        return nil
+      }
     } catch let invalid as InvalidJob {
       // It may only have been too early to find the folder.
       guard !isLeaving else { return nil }
@@ -76,12 +85,10 @@ extension Worker {
       await offer.acknowledge(.answered)
       return nil
     }
-    guard !isLeaving else { return nil }
-    var offer = offer
-    if !offer.isCurrent() { offer.envelope.requestId = offer.envelope.requestId.asRedelivered }
     guard let claim = try ledger.claim(offer.envelope, id, signedBy: offer.request.signature?.keyID) else {
       return try await alreadyHeld(offer)
     }
+    noteDryRun(plan)
     logger.debug("claimed", metadata: ["job": "\(id)"])
     Checkpoint.claimed.reached()
     // Its holder may have finished since the first look.
@@ -94,7 +101,7 @@ extension Worker {
       await offer.acknowledge(.answered)
       return nil
     }
-    try removeTickets(of: offer.envelope)
+    if offer.envelope.requestId.mayRepeat { try removeTickets(of: offer.envelope) }
     await offer.acknowledge(.claimed)
     Checkpoint.acknowledged.reached()
     return AcceptedJob(claim: claim, work: .run(plan), offered: now)
@@ -179,12 +186,10 @@ extension Worker {
     return stored
   }
 
-  /// A message that is sent again may lie in the waiting room, too. Who holds its job may take it away from there.
+  /// A message that is sent again may lie on the volume, too. Who holds its job may take it away from there.
   func removeTickets(of envelope: Envelope) throws {
-    guard envelope.requestId.mayRepeat else { return }
-    for ticket in try ledger.waitingRoom.tickets()
-    where envelope.requestId.isSame(as: ticket.envelope.requestId.text) {
-      _ = try ledger.waitingRoom.remove(ticket)
+    for room in [ledger.waitingRoom, ledger.parkingRoom] {
+      for ticket in try room.tickets(of: envelope) { _ = try room.remove(ticket) }
     }
   }
 

@@ -16,6 +16,8 @@ struct JobPlan: Sendable {
   let folder: JobFolder
   /// As the folder said it; for ``Staging/verified(_:)`` to be read again from the staged copy.
   var definition: JobDefinition
+  /// The digest of the job.json that ``definition`` comes from, if it comes from one.
+  var definitionDigest: String?
 
   let staging: Staging
 
@@ -26,7 +28,8 @@ struct JobPlan: Sendable {
     staging = request.source.map { .verified($0) } ?? (request.signature == nil ? .folder : .nothing)
     // What the folder of a signed request says is not signed, if the request does not bear its digest.
     let isFolderHeard = staging != .nothing
-    definition = try request.definition { () throws(InvalidJob) in isFolderHeard ? try folder.definition() : nil }
+    let reading = try request.definition { () throws(InvalidJob) in isFolderHeard ? try folder.readDefinition() : nil }
+    (definition, definitionDigest) = (reading.definition, reading.digest)
   }
 }
 
@@ -34,13 +37,19 @@ extension JobRequest {
   /// The job that it asks for: its own steps, over what a job.json says if there is a good one; or that of the job.json,
   /// which must be good then.
   func definition(
-    over stored: () throws(InvalidJob) -> JobDefinition?
-  ) throws(InvalidJob) -> JobDefinition {
+    over stored: () throws(InvalidJob) -> DefinitionReading?
+  ) throws(InvalidJob) -> DefinitionReading {
     guard let own = JobDefinition(request: self) else {
       if let stored = try stored() { return stored.overlaid(with: self) }
       throw InvalidJob(id: id, description: "the request has no steps")
     }
-    return (try? stored())?.overlaid(with: self) ?? own
+    return (try? stored())?.overlaid(with: self) ?? DefinitionReading(definition: own)
+  }
+}
+
+extension DefinitionReading {
+  fileprivate func overlaid(with request: JobRequest) -> DefinitionReading {
+    DefinitionReading(definition: definition.overlaid(with: request), digest: digest)
   }
 }
 
@@ -61,7 +70,8 @@ extension Workspace {
           + "the folder was changed after the request was made")
     }
     var plan = plan
-    plan.definition = try request.definition { () throws(InvalidJob) in try definition(request.id) }
+    let reading = try request.definition { () throws(InvalidJob) in try readDefinition(request.id) }
+    (plan.definition, plan.definitionDigest) = (reading.definition, reading.digest)
     return plan
   }
 }

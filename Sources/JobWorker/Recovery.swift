@@ -8,6 +8,8 @@ extension Worker {
     for stale in try ledger.abandonedClaims() where !isLeaving {
       if let job = try await takeOver(stale) { return job }
     }
+    if let filter = ledger.filter { try ledger.approvals.finish(of: filter) }
+    try ledger.parkingRoom.removeBlanks()
     for ticket in try ledger.waitingRoom.tickets() where !isLeaving {
       if let job = try await take(ticket) { return job }
     }
@@ -26,6 +28,10 @@ extension Worker {
       return nil
     }
     guard try !ledger.isHeld(ticket.id) else { return nil }
+    if let refusal = refusal(of: ticket.envelope, ticket.id) {
+      try await refuse(ticket, refusal)
+      return nil
+    }
     let request: JobRequest
     let plan: JobPlan
     do {
@@ -33,6 +39,10 @@ extension Worker {
       try request.signature?.check(at: .now, ticket.id)
       guard settings.reader.isMeantForThisWorker(request) else { return nil }
       plan = try await self.plan(for: request)
+      if case .awaited(let why) = clearance(ticket.envelope, plan) {
+        try await park(ticket, why, signedBy: request.signature?.keyID)
+        return nil
+      }
     } catch let invalid as InvalidJob {
       if !isLeaving, try room.remove(ticket) { try await reject(ticket.id, ticket.envelope, invalid) }
       return nil
@@ -78,9 +88,11 @@ extension Worker {
       return AcceptedJob(claim: claim, work: .publish(stored))
     }
     do {
+      if let refusal = refusal(of: record.envelope, record.id) { throw refusal }
       let request = try reading.get()
       guard try await begin(request, claim) else { return nil }
       let plan = try await self.plan(for: request)
+      if case .awaited(let why) = clearance(record.envelope, plan) { throw unapproved(record.id, why) }
       return AcceptedJob(claim: claim, work: work(plan, claim))
     } catch let invalid as InvalidJob {
       // The folder was taken away, or job.json changed, while nobody held the job.

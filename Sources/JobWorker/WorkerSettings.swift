@@ -6,6 +6,8 @@ public struct WorkerSettings: Sendable {
   public var grace: Duration = .seconds(10)
   /// How many workers may die over a job before it counts as lost; the job may say otherwise.
   public var maxAttempts = 3
+  /// Which jobs must be approved before they are begun.
+  public var approval = ApprovalDemand.whereTheJobSaysSo
   /// How many bytes of a step's output are kept.
   public var maxLogBytes: Int64 = 100 << 20
   /// Whether what steps write is handed on while they run, for those who cannot read the volume.

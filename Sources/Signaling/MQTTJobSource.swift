@@ -120,7 +120,7 @@ public final class MQTTJobSource: JobSource {
     }
     Task { [self, interval = ledger.leaseDuration / 3] in
       while !Task.isCancelled {
-        try await Task.sleep(for: interval)
+        try await Task.sleep(for: interval, tolerance: interval / 10)
         askForLook()
       }
     }

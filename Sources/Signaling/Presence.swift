@@ -108,7 +108,7 @@ public final class Presence: Sendable {
     // Workers that start together must not beat together.
     timer.schedule(
       deadline: .now() + .milliseconds(.random(in: heartbeat / 2...heartbeat)), repeating: .milliseconds(heartbeat),
-      leeway: .milliseconds(100))
+      leeway: .milliseconds(heartbeat / 15))
     timer.setEventHandler { [weak self] in self?.beat() }
     timer.resume()
   }

@@ -45,6 +45,16 @@ public struct KeySet: Sendable {
     self.leftAside = leftAside
   }
 
+  /// The secrets among the keys, each as the text that its file holds: what must not be shown. None of bytes that are no
+  /// text.
+  public var secrets: [String] {
+    keys.flatMap { key -> [String] in
+      guard case .secret(let secret) = key.material else { return [] }
+      let bytes = secret.withUnsafeBytes { Array($0) }
+      return [String(validating: bytes, as: UTF8.self), Base64URL.encode(bytes)].compactMap(\.self)
+    }
+  }
+
   /// The payload of `jws`, if one of the keys signed it.
   ///
   /// A header that names a key gets that key, or one of those without a name; a header that names none gets all. Only keys

@@ -42,6 +42,7 @@ struct Cancel: AsyncParsableCommand {
     switch outcome {
     case .notRunning(let job):
       console.say("no worker has job \(id)\(job.map { "; it is \($0.state.rawValue)" } ?? "")")
+      if job?.state == .awaitingApproval { console.say("'mqtt-fs-worker approve \(id) --reject' has it not run") }
       throw ExitStatus.noSuchJob
     case .unheard(let worker):
       console.say("worker \(worker) has job \(id), and does not listen: is it gone? The next worker takes the job over")

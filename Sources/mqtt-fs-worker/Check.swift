@@ -17,6 +17,9 @@ struct Check: ParsableCommand {
     for warning in check.warnings { print("warning: \(warning)") }
     for error in check.errors { print("error: \(error)") }
     guard check.errors.isEmpty else { throw ExitStatus.badPayload }
+    if check.job?.definition.requiresApproval == true {
+      print("each request for it waits until somebody approves it (requireApproval)")
+    }
     print("\(folder): \(check.steps) step\(check.steps == 1 ? "" : "s"), nothing wrong")
   }
 }

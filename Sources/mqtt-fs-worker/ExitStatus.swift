@@ -23,6 +23,8 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
   static let noSuchJob = ExitStatus(rawValue: 66)
   /// It is not possible now, and may be later.
   static let tryAgain = ExitStatus(rawValue: 75)
+  /// Whoever was asked said no.
+  static let unwilling = ExitStatus(rawValue: 1)
   static let timedOut = ExitStatus(rawValue: 124)
   /// As a shell has it for what SIGTERM ended.
   static let terminated = ExitStatus(rawValue: 143)

@@ -7,9 +7,9 @@ import SystemPackage
 /// `mqtt-fs-worker jobs`: what the volume tells of all jobs.
 struct Jobs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Lists the jobs on the volume: running, queued, pending, and finished.",
+    abstract: "Lists the jobs on the volume: running, queued, awaiting approval, pending, and finished.",
     discussion: """
-      Running: a worker has it. Queued: a busy worker put its request down for the next idle one. Pending: it has a folder and no result; its request is with the broker, or was never sent. Finished: it has \
+      Running: a worker has it. Queued: a busy worker put its request down for the next idle one. Awaiting-approval: its request waits for 'approve'. Pending: it has a folder and no result; its request is with the broker, or was never sent. Finished: it has \
       a result; those that ended last come first.
       """)
 

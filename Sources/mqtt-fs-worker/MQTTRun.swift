@@ -36,7 +36,7 @@ struct MQTTRun {
     }
     self.intake = intake
     var setup = setup
-    setup.settings.ownSecrets = [intake.credentials?.password].compactMap(\.self)
+    setup.settings.ownSecrets += [intake.credentials?.password].compactMap(\.self)
     self.setup = setup
 
     var control = try broker.session("\(setup.identity.id.text)-control", environment)

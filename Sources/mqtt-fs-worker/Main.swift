@@ -74,7 +74,8 @@ struct RootCommand: AsyncParsableCommand {
     commandName: "mqtt-fs-worker",
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
     subcommands: [
-      Work.self, Check.self, Submit.self, Jobs.self, Status.self, Logs.self, Cancel.self, Sign.self, Workers.self,
+      Work.self, Check.self, Submit.self, Jobs.self, Status.self, Logs.self, Cancel.self, Approve.self, Sign.self,
+      Workers.self,
       Health.self, Doctor.self,
     ],
     defaultSubcommand: Work.self)

@@ -99,6 +99,7 @@ extension WorkOptions {
     grace = words.value("--grace")
     lease = words.value("--lease")
     maxAttempts = words.value("--max-attempts")
+    requireApproval = words.flag("--require-approval")
     maxLogBytes = words.value("--max-log-bytes")
     verifyKey = words.value("--verify-key")
     publishLogs = words.flag("--publish-logs")

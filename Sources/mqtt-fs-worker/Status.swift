@@ -50,6 +50,7 @@ struct Status: ParsableCommand {
       ("exit code", job.exitCode.map(String.init)), ("error", job.error), ("worker", job.workerId),
       ("attempt", job.attempt.map(String.init)), ("step", job.step.map(String.init)), ("topic", job.filter),
       ("since", job.since), ("ended", job.end), ("took", took),
+      ("to do", job.state == .awaitingApproval ? "mqtt-fs-worker approve \(job.id)" : nil),
       ("artifacts", result.map { "\($0.artifacts.count)" }),
     ]
     let lines = facts.compactMap { name, value in
@@ -68,7 +69,7 @@ struct Status: ParsableCommand {
 
 extension String {
   /// With spaces behind it, so that it has `count` characters.
-  fileprivate func padded(to width: Int) -> String {
+  func padded(to width: Int) -> String {
     self + String(repeating: " ", count: max(0, width - count))
   }
 }

@@ -68,6 +68,7 @@ struct SubmitRun: Sendable {
   private func follow() async throws -> ResultMessage {
     var patience: Task<Void, any Error>?
     var step: Int?
+    var parked: String?
     defer { patience?.cancel() }
     while let news = try await submission.next() {
       switch news {
@@ -77,6 +78,11 @@ struct SubmitRun: Sendable {
           console.say("no worker has taken job \(request.id) yet; the broker keeps the request")
         }
         continue
+      case .event(let event) where event.event == .awaitingApproval:
+        patience?.cancel()
+        // Told again whenever the request is sent again.
+        guard parked != event.error ?? "" else { continue }
+        parked = event.error ?? ""
       case .taken: patience?.cancel()
       case .output(let number, let bytes):
         if step != number { console.show(heading(number)) }
@@ -114,6 +120,9 @@ struct SubmitRun: Sendable {
     case .taken(let worker, 1): console.show("\(worker) takes job \(id)")
     case .taken(let worker, let attempt): console.say("\(worker) takes job \(id) over, attempt \(attempt)")
     case .missing(let step, let bytes): console.say("\(bytes) bytes of step \(step)'s output did not come")
+    case .event(let event) where event.event == .awaitingApproval:
+      let why = event.error.map { ": \($0)" } ?? ""
+      console.say("job \(id) waits for approval, with 'mqtt-fs-worker approve \(id)'\(why)")
     case .event(let event) where event.event == .started: console.show("its files are staged, its steps begin")
     case .finished(let result): tell(result)
     case .event, .output, .queued: break

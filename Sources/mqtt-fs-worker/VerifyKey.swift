@@ -16,9 +16,12 @@ struct VerifyKey {
     self.path = FilePath(path)
   }
 
-  /// A reader that takes what one of the keys signed for one of `audience`. Throws ``Misconfiguration`` when the file is no
-  /// key, when others than its owner may write to it, or when it lies where jobs come from.
-  func reader(for audience: [String], apartFrom folders: [FilePath], _ logger: Logger) throws -> RequestReader {
+  /// Has `settings` take what one of the keys signed for one of `audience`, and nothing else; a secret among the keys is masked
+  /// where steps show it. Throws ``Misconfiguration`` when the file is no key, when others than its owner may write to it, or
+  /// when it lies where jobs come from.
+  func apply(
+    to settings: inout WorkerSettings, for audience: [String], apartFrom folders: [FilePath], _ logger: Logger
+  ) throws {
     let file = try KeyFile(path)
     let place = absolute(path)
     if let folder = folders.first(where: { place.starts(with: $0) }) {
@@ -26,7 +29,8 @@ struct VerifyKey {
     }
     let keys = try file.read { (bytes) throws(InvalidKey) in try KeySet(file: bytes) }
     for sentence in keys.leftAside { logger.warning("\(path): \(sentence)") }
-    return RequestReader(audience: audience) { payload in
+    settings.ownSecrets += keys.secrets
+    settings.reader = RequestReader(audience: audience) { payload in
       let verified = try keys.verify(try CompactJWS(payload))
       return RequestReader.Verified(payload: verified.payload, keyID: verified.keyID)
     }

@@ -66,6 +66,11 @@ struct WorkOptions: ParsableArguments {
       "How many workers may die over a job until it is given up. (JOB_MAX_ATTEMPTS; default: 3)", valueName: "n"))
   var maxAttempts: Int?
 
+  @Flag(
+    help:
+      "Begin a job only when somebody has approved its request with 'mqtt-fs-worker approve'. (JOB_REQUIRE_APPROVAL)")
+  var requireApproval = false
+
   @Option(
     help: ArgumentHelp(
       "How much of a step's output is kept: the first and the last half. (JOB_MAX_LOG_BYTES; default: 104857600)",
@@ -113,6 +118,8 @@ extension WorkOptions {
     settings.grace = try (grace ?? environment.value("JOB_GRACE"))?.duration ?? settings.grace
     settings.maxAttempts = try positive(maxAttempts, "JOB_MAX_ATTEMPTS", environment) ?? settings.maxAttempts
     settings.maxLogBytes = try positive(maxLogBytes, "JOB_MAX_LOG_BYTES", environment) ?? settings.maxLogBytes
+    settings.approval =
+      try requireApproval || environment.flag("JOB_REQUIRE_APPROVAL") ? .always : .whereTheJobSaysSo
     settings.logRelaying = try publishLogs || environment.flag("WORKER_PUBLISH_LOGS") ? .on : .off
     settings.secretNames = SecretNames(redact + (environment["JOB_REDACT"]?.split(separator: ",").map(trimmed) ?? []))
     settings.environment = StepEnvironment(hiding: [VerifyKey.variable])

@@ -21,8 +21,8 @@ struct WorkerSetup {
     logger = try log.logger(environment, worker: identity.id)
     var settings = try options.settings(environment)
     if let key = try VerifyKey(options, environment) {
-      settings.reader = try key.reader(
-        for: options.audience(of: identity.id, environment), apartFrom: [jobs, workspaces], logger)
+      try key.apply(
+        to: &settings, for: options.audience(of: identity.id, environment), apartFrom: [jobs, workspaces], logger)
     }
     self.settings = settings
     try checkFoldersAreApart()

@@ -36,6 +36,11 @@ import Testing
         try JobID("a"), carrying: JobDefinition(steps: [Step(run: "x")], maxAttempts: 1), of: folder)
     }
     #expect(throws: InvalidJob.self) {
+      var definition = JobDefinition(steps: [Step(run: "x")])
+      definition.requiresApproval = true
+      _ = try OutgoingRequest(try JobID("a"), carrying: definition, of: folder)
+    }
+    #expect(throws: InvalidJob.self) {
       let long = Step(run: String(repeating: "x", count: 300_000))
       _ = try OutgoingRequest(try JobID("a"), carrying: JobDefinition(steps: [long]), of: folder)
     }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Workers that are killed (SIGKILL), and what the next one makes of what they left.
-@Suite struct KilledWorkerTests {
+@Suite(.everyAccess) struct KilledWorkerTests {
   /// The points of a job's life in order, with the attempt that its result is of when its worker dies there, and how
   /// often the result is published.
   static let points: [(checkpoint: String, attempt: Int, publications: ClosedRange<Int>)] = [

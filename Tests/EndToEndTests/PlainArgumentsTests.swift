@@ -5,7 +5,8 @@ import Testing
 
 struct PlainArgumentsTests {
   private static let commandLines = [
-    "", "-i w1 -j jobs --topic $share/g/jobs/# -v 4", "--url=mqtt://host -n me -p x", "--clean --no-retain --jobs 0",
+    "", "-i w1 -j jobs --topic $share/g/jobs/# -v 4", "--url=mqtt://host -n me -p x",
+    "--clean --no-retain --jobs 0 --require-approval",
     "--redact TOKEN --heartbeat 5s --verify-key k.pem", "--dry-run --payload request.json", "--log-level debug -V",
   ]
 

@@ -59,7 +59,7 @@ struct BadRequest: Sendable, CustomTestStringConvertible {
 }
 
 /// Bad requests on the bus: acknowledged, answered with a sentence, nothing run, nothing made, and the worker waits on.
-@Suite struct RejectedRequestTests {
+@Suite(.everyAccess) struct RejectedRequestTests {
   @Test(arguments: ["jobs/pending", "$share/workers/jobs/pending"])
   func badRequestsAreAnsweredAndDoNoHarm(_ filter: String) async throws {
     try await Scene.play { scene in

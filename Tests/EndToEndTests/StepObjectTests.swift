@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What a step can say of itself, and a job of all its steps.
-@Suite struct StepObjectTests {
+@Suite(.everyAccess) struct StepObjectTests {
   @Test func everyKeyOfAStepDoesWhatItSays() async throws {
     try await Scene.play { scene in
       try scene.job(

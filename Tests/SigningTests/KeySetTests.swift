@@ -46,6 +46,13 @@ import Testing
     #expect(try verified(KeySet(file: bytes), binary).payload == Array("text".utf8))
   }
 
+  @Test func secretIsKnownInTheTextsByWhichItMayBeShown() throws {
+    let encoded = Base64URL.encode(Keys.secret)
+    #expect(try KeySet(file: Keys.secret).secrets == [String(decoding: Keys.secret, as: UTF8.self), encoded])
+    #expect(try keys(Keys.jwk(secret: Keys.secret)).secrets.contains(encoded))
+    #expect(try KeySet(file: Keys.publicPEM()).secrets.isEmpty)
+  }
+
   @Test func severalKeysStandBesideEachOtherWhileOneReplacesAnother() throws {
     let keys = try keys(
       #"{"keys":[\#(Keys.jwk(Keys.ed25519, #","kid":"old""#)),\#(Keys.jwk(Keys.other, #","kid":"new","use":"sig""#))]}"#

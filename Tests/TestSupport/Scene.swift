@@ -20,7 +20,7 @@ public final class Scene: Sendable {
 
     /// Claims on the volume.
     public static let claims = Leftovers(rawValue: 1)
-    /// Requests in the waiting room.
+    /// Requests in the waiting room, or that wait for approval.
     public static let tickets = Leftovers(rawValue: 2)
     /// Workspaces on the local disk.
     public static let workspaces = Leftovers(rawValue: 4)
@@ -188,7 +188,8 @@ public final class Scene: Sendable {
       leftovers.append("processes are left: \(processes)")
     }
     if !allowed.contains(.claims), !claims.isEmpty { leftovers.append("claims are left: \(claims)") }
-    if !allowed.contains(.tickets), !tickets.isEmpty { leftovers.append("tickets are left: \(tickets)") }
+    let put = tickets + parked
+    if !allowed.contains(.tickets), !put.isEmpty { leftovers.append("tickets are left: \(put)") }
     if !allowed.contains(.workspaces), !workspacesLeft.isEmpty {
       leftovers.append("workspaces are left: \(workspacesLeft)")
     }

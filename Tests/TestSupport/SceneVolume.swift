@@ -91,8 +91,17 @@ extension Scene {
   }
 
   /// The waiting requests, as `<filter>/<ticket>`.
-  public var tickets: [String] {
-    let room = jobs.appending(".worker/waiting")
+  public var tickets: [String] { tickets(in: "waiting") }
+
+  /// The requests that wait for approval, as `<filter>/<ticket>`; a name that was only taken is none yet.
+  public var parked: [String] {
+    tickets(in: "parked").filter {
+      !$0.contains("/.") && data(jobs.appending(".worker/parked").pushing(FilePath($0)))?.isEmpty == false
+    }
+  }
+
+  private func tickets(in rooms: String) -> [String] {
+    let room = jobs.appending(".worker").appending(rooms)
     return names(room).flatMap { filter in names(room.appending(filter)).map { "\(filter)/\($0)" } }
   }
 

@@ -10,6 +10,8 @@ public struct Envelope: Codable, Sendable, Equatable {
   public var responseTopic: String?
   /// What the answer carries back (MQTT 5 Correlation Data).
   public var correlationData: [UInt8]?
+  /// What was decided about it, if it had to be approved; never part of what arrives.
+  public var approval: Approval?
 
   /// A request as it arrived.
   public init(

@@ -11,6 +11,8 @@ public struct JobDefinition: Sendable, Equatable {
   public var timeout: Duration?
   /// How often the job may be begun, when its workers die.
   public var maxAttempts: Int?
+  /// Whether somebody must approve each request for the job before it is begun.
+  public var requiresApproval = false
   /// Keys that mean nothing here (`foo`, `steps[2].foo`), worth a warning: the first hundred in the order of the
   /// file, clipped and escaped.
   public let unknownKeys: [String]
@@ -43,6 +45,7 @@ public struct JobDefinition: Sendable, Equatable {
       case "env": definition.environment = try fields.environment(value, "\"env\"")
       case "timeout": definition.timeout = try fields.duration(value, "\"timeout\"")
       case "maxAttempts": definition.maxAttempts = try fields.count(value, "\"maxAttempts\"", in: 1...1000)
+      case "requireApproval": definition.requiresApproval = try fields.flag(value, "\"requireApproval\"")
       default: fields.noteUnknown(member.key)
       }
     }
@@ -53,6 +56,7 @@ public struct JobDefinition: Sendable, Equatable {
     self.init(
       steps: definition.steps, environment: definition.environment, timeout: definition.timeout,
       maxAttempts: definition.maxAttempts, unknownKeys: fields.unknownKeys)
+    requiresApproval = definition.requiresApproval
   }
 
   /// The job that a request describes by itself, or `nil` when it brings no steps.

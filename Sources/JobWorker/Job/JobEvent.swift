@@ -12,6 +12,8 @@ public struct JobEvent: Codable, Sendable, Equatable {
     case progress
     /// A step ended.
     case step
+    /// Its request waits for somebody's approval; no worker has it. Told again when the request is sent again.
+    case awaitingApproval = "awaiting-approval"
     /// Its result is in place.
     case completed
     /// It was refused.
@@ -44,6 +46,8 @@ public struct JobEvent: Codable, Sendable, Equatable {
   public var durationMs: Int?
   /// What went wrong, as a sentence.
   public var error: String?
+  /// The ``Envelope/digest`` of the request; of ``Kind/awaitingApproval`` only.
+  public var requestDigest: String?
   /// What is being copied, `stage` or `sync`; of ``Kind/progress`` only.
   public var phase: String?
   /// Files copied so far.

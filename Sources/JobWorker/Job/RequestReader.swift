@@ -114,13 +114,27 @@ public struct RequestReader: Sendable {
 
   /// Where the answer to a request goes that is not believed.
   private func unverifiedID(_ payload: [UInt8]) -> JobID? {
+    RequestReader.unverifiedClaims(payload).flatMap { plainID($0) }
+  }
+
+  /// What a JWS says, whoever made it; `nil` for anything else.
+  private static func unverifiedClaims(_ payload: [UInt8]) -> [UInt8]? {
     let parts = payload.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard parts.count == 3 else { return nil }
     var base64 = parts[1].map {
       $0 == UInt8(ascii: "-") ? UInt8(ascii: "+") : $0 == UInt8(ascii: "_") ? UInt8(ascii: "/") : $0
     }
     while base64.count % 4 != 0 { base64.append(UInt8(ascii: "=")) }
-    return Data(base64Encoded: Data(base64)).flatMap { plainID(Array($0)) }
+    return Data(base64Encoded: Data(base64)).map { Array($0) }
+  }
+
+  /// A request as somebody sees it who has no key: what a signature is worth is for the worker to say. The name of its key is
+  /// empty.
+  static func unverified(_ payload: [UInt8]) throws(InvalidJob) -> JobRequest {
+    guard payload.first == UInt8(ascii: "e"), let claims = unverifiedClaims(payload) else {
+      return try JobRequest(payload: payload)
+    }
+    return try JobRequest(payload: claims, signedBy: "")
   }
 
   private func plainID(_ payload: [UInt8]) -> JobID? {

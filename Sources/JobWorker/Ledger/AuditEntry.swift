@@ -18,6 +18,8 @@ public struct AuditEntry: Encodable, Sendable {
     case answered
     /// A request was put down for an idle worker.
     case putDown = "put-down"
+    /// A request was put down until somebody approves it; `error` is why an earlier approval does not hold.
+    case parked
     /// The queue that the worker `from` left with the broker was taken over.
     case adopted
     /// The files are staged, and the steps begin.
@@ -54,6 +56,10 @@ public struct AuditEntry: Encodable, Sendable {
   public var requestId: String?
   /// The ``Envelope/digest`` of the request.
   public var requestDigest: String?
+  /// Who approved the request.
+  public var approvedBy: String?
+  /// The digest of the job.json that was approved.
+  public var definitionDigest: String?
   /// The key that the request was signed with.
   public var keyId: String?
   /// The step's place in the job, from 0.
@@ -87,6 +93,16 @@ public struct AuditEntry: Encodable, Sendable {
     requestId = envelope.requestId.text
     requestDigest = envelope.digest
     keyId = key
+    note(envelope.approval)
+  }
+
+  /// Tells who decided about the request.
+  mutating func note(_ approval: Approval?) {
+    switch approval?.decision {
+    case .approved: (approvedBy, definitionDigest) = (approval?.by, approval?.definitionDigest)
+    case .rejected: (by, reason) = (approval?.by, approval?.reason)
+    case nil: break
+    }
   }
 }
 

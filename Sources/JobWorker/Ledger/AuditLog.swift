@@ -47,7 +47,7 @@ public final class AuditLog: Sendable {
 
   private func line(_ entry: AuditEntry) throws(VolumeError) -> [UInt8] {
     var entry = entry
-    for text in [\AuditEntry.topic, \.requestId, \.error, \.by, \.reason] {
+    for text in [\AuditEntry.topic, \.requestId, \.error, \.by, \.reason, \.approvedBy, \.definitionDigest] {
       guard let scalars = entry[keyPath: text]?.unicodeScalars, scalars.count > AuditLog.longestText else { continue }
       entry[keyPath: text] = "\(String(scalars.prefix(AuditLog.longestText)))…"
     }

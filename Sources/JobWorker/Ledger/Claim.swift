@@ -77,6 +77,8 @@ public final class Claim: Sendable {
     entry.requestId = record.envelope.requestId.text
     entry.requestDigest = digest
     entry.keyId = record.keyId
+    entry.note(record.envelope.approval)
+    if event == .claimed || event == .takenOver { entry.reason = record.envelope.approval?.reason }
     return entry
   }
 

@@ -38,9 +38,7 @@ enum DurableFile {
 
   /// As ``replace(_:_:)``, when it is the same whether a power failure leaves the old or the new content: one fsync(2) less.
   static func rewrite(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) {
-    // One writer a file, and one name: what a killed one left is written over by the next.
-    let name = ".\(path.lastComponent?.string ?? "").new"
-    let temporary = path.removingLastComponent().appending(name)
+    let temporary = draft(of: path)
     try onVolume("writing", temporary) { () throws(Errno) in
       let file: FileDescriptor
       do {
@@ -58,6 +56,12 @@ enum DurableFile {
       unlink(temporary.string)
       throw VolumeError("renaming", temporary, cause)
     }
+  }
+
+  /// Where the next content of `path` is written. One writer a file, and one name: what a killed one left is written over by the
+  /// next.
+  static func draft(of path: FilePath) -> FilePath {
+    path.removingLastComponent().appending(".\(path.lastComponent?.string ?? "").new")
   }
 
   /// The content of a regular file of at most `limit` bytes; never follows a link and never waits on a FIFO.
@@ -106,6 +110,23 @@ enum DurableFile {
     let cause = Errno(rawValue: Glibc.errno)
     guard cause == .noSuchFileOrDirectory else { throw VolumeError("removing", path, cause) }
     return false
+  }
+
+  /// Gives a file another name, durably; `false` if there is none by the old one. Of many who do it at once, one does.
+  static func move(_ path: FilePath, to other: FilePath) throws(VolumeError) -> Bool {
+    guard rename(path.string, other.string) == 0 else {
+      let cause = Errno(rawValue: Glibc.errno)
+      guard cause == .noSuchFileOrDirectory, !exists(path) else { throw VolumeError("renaming", path, cause) }
+      return false
+    }
+    try syncFolder(other.removingLastComponent())
+    return true
+  }
+
+  /// Whether there is anything by that name.
+  static func exists(_ path: FilePath) -> Bool {
+    var status = stat()
+    return lstat(path.string, &status) == 0
   }
 
   /// The names in a folder; none if there is no folder.

@@ -29,9 +29,18 @@ public struct JobRecords: Sendable {
 
   /// The requests that wait for an idle worker, oldest first within each kind of workers.
   public func waiting() throws(VolumeError) -> [WaitingRequest] {
+    try requests(in: directory.waiting)
+  }
+
+  /// The requests that wait for approval, oldest first within each kind of workers.
+  public func parked() throws(VolumeError) -> [WaitingRequest] {
+    try requests(in: directory.parked)
+  }
+
+  private func requests(in rooms: FilePath) throws(VolumeError) -> [WaitingRequest] {
     var requests: [WaitingRequest] = []
-    for filter in try DurableFile.names(in: directory.waiting).sorted() {
-      for ticket in try WaitingRoom.ticketNames(in: directory.waiting.appending(filter)) {
+    for filter in try DurableFile.names(in: rooms).sorted() {
+      for ticket in try WaitingRoom.ticketNames(in: rooms.appending(filter)) {
         requests.append(
           WaitingRequest(
             id: ticket.id, filter: percentDecoded(filter),
@@ -64,7 +73,7 @@ public struct JobRecords: Sendable {
   }
 }
 
-/// A request in the waiting room.
+/// A request that was put down on the volume.
 public struct WaitingRequest: Sendable {
   /// The job.
   public let id: JobID

@@ -76,8 +76,15 @@ public struct JobsDirectory: Sendable {
     waiting.appending(percentEncoded(filter))
   }
 
+  /// The requests to one kind of workers that wait for approval.
+  func parkingRoom(of filter: String) -> FilePath {
+    parked.appending(percentEncoded(filter))
+  }
+
   /// A folder of tickets for each kind of workers.
   var waiting: FilePath { state.appending("waiting") }
+  /// A folder of parked requests for each kind of workers.
+  var parked: FilePath { state.appending("parked") }
 
   /// All claims of `id`, or of every job, lowest attempt first.
   func claimFiles(of id: JobID? = nil) throws(VolumeError) -> [ClaimFile] {

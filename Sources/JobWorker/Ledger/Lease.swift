@@ -55,7 +55,10 @@ final class LeaseKeeper: Sendable {
   init(_ file: FileDescriptor, every interval: Duration, _ body: @escaping @Sendable () -> Void) {
     timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "lease"))
     let nanoseconds = Int(interval / .nanoseconds(1))
-    timer.schedule(deadline: .now() + .nanoseconds(nanoseconds), repeating: .nanoseconds(nanoseconds))
+    // What wakes the process together with another timer wakes it once.
+    timer.schedule(
+      deadline: .now() + .nanoseconds(nanoseconds), repeating: .nanoseconds(nanoseconds),
+      leeway: .nanoseconds(nanoseconds / 10))
     timer.setEventHandler {
       try? touch(file)
       body()

@@ -55,6 +55,14 @@ public struct Ledger: Sendable {
     WaitingRoom(folder: directory.waitingRoom(of: filter), lease: lease)
   }
 
+  /// Where requests to workers of this kind wait for approval.
+  var parkingRoom: WaitingRoom {
+    WaitingRoom(folder: directory.parkingRoom(of: filter ?? ""), lease: lease)
+  }
+
+  /// Where they are let go.
+  var approvals: ApprovalDesk { ApprovalDesk(directory) }
+
   // MARK: Claims
 
   /// Claims a job that nobody holds; the claim is on disk, and in the audit log, when this returns. `nil` when somebody

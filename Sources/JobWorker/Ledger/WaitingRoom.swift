@@ -2,20 +2,31 @@ private import FoundationEssentials
 private import Glibc
 import SystemPackage
 
-/// A request that a busy worker put down for an idle one.
+/// A request that was put down on the volume.
 struct Ticket: Sendable {
   let path: FilePath
   let id: JobID
   let envelope: Envelope
+
+  init?(_ path: FilePath, _ id: JobID, _ bytes: [UInt8]) {
+    guard let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(bytes)) else { return nil }
+    self.path = path
+    self.id = id
+    self.envelope = envelope
+  }
 }
 
-/// Where busy workers put requests down, so that none waits behind a job while another worker is idle.
+/// Where requests are put down: by busy workers, so that none waits behind a job while another worker is idle; and, in a room
+/// of their own, those that wait for approval.
 ///
 /// A ticket is a file, created exclusively and durable before the request is acknowledged. The claim decides who runs
 /// it; a ticket whose request a claim or a result already bears is removed unrun.
 public struct WaitingRoom: Sendable {
   /// Over this many, further requests stay with the broker: it is the queue, this only its counter.
   public static let seats = 64
+
+  /// Over this many, further requests that need an approval are refused.
+  static let parkingSpaces = 1000
 
   let folder: FilePath
   let lease: Lease
@@ -24,23 +35,41 @@ public struct WaitingRoom: Sendable {
   public func put(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
     try DurableFile.makeFolder(folder)
     if envelope.requestId.mayRepeat {
-      let waiting = try tickets()
-      guard !waiting.contains(where: { envelope.requestId.isSame(as: $0.envelope.requestId.text) }) else { return }
+      guard try tickets(of: envelope).isEmpty else { return }
     }
+    try create(id, WaitingRoom.bytes(of: envelope, folder))
+  }
+
+  /// Puts a request down so that whoever looks finds all of it or a blank: nobody reads these again and again to know which of
+  /// them their writer died over. See ``removeBlanks()``.
+  func putWhole(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
+    try DurableFile.makeFolder(folder)
+    let path = try create(id, [])
+    try DurableFile.replace(path, WaitingRoom.bytes(of: envelope, folder))
+  }
+
+  /// Takes a name that is free, exclusively.
+  @discardableResult
+  private func create(_ id: JobID, _ bytes: [UInt8]) throws(VolumeError) -> FilePath {
     var instant = try lease.clock.now()
-    let bytes: [UInt8]
-    do {
-      bytes = Array(try JSONEncoder().encode(envelope))
-    } catch {
-      throw VolumeError("encoding a ticket of \(id) in", folder, .invalidArgument)
-    }
     while true {
-      let name = "\(instant)-\(id).json"
-      if let file = try DurableFile.create(folder.appending(name), bytes) {
+      let path = folder.appending(WaitingRoom.name(instant, id))
+      if let file = try DurableFile.create(path, bytes) {
         try? file.close()
-        return
+        return path
       }
       instant += 1
+    }
+  }
+
+  /// Removes names that were taken for requests which never came: their writers died, and they were not acknowledged.
+  func removeBlanks() throws(VolumeError) {
+    for (_, _, name) in try WaitingRoom.ticketNames(in: folder) {
+      let path = folder.appending(name)
+      var status = stat()
+      guard lstat(path.string, &status) == 0, status.st_size == 0, try lease.hasExpired(path) else { continue }
+      try DurableFile.remove(path)
+      try DurableFile.remove(DurableFile.draft(of: path))
     }
   }
 
@@ -49,14 +78,15 @@ public struct WaitingRoom: Sendable {
     try DurableFile.names(in: folder).count
   }
 
-  /// What waits, oldest first. What its writer died over before it was whole was not acknowledged, and is removed.
-  func tickets() throws(VolumeError) -> [Ticket] {
+  /// What waits, oldest first, for any job or for `wanted`. What its writer died over before it was whole was not
+  /// acknowledged, and is removed.
+  func tickets(of wanted: JobID? = nil) throws(VolumeError) -> [Ticket] {
     var tickets: [Ticket] = []
-    for (_, id, name) in try WaitingRoom.ticketNames(in: folder) {
+    for (_, id, name) in try WaitingRoom.ticketNames(in: folder) where wanted == nil || id == wanted {
       let path = folder.appending(name)
       guard let bytes = try DurableFile.read(path) else { continue }
-      if let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(bytes)) {
-        tickets.append(Ticket(path: path, id: id, envelope: envelope))
+      if let ticket = Ticket(path, id, bytes) {
+        tickets.append(ticket)
       } else if try lease.hasExpired(path) {
         try DurableFile.remove(path)
       }
@@ -64,19 +94,62 @@ public struct WaitingRoom: Sendable {
     return tickets
   }
 
+  /// Those of this very request.
+  func tickets(of envelope: Envelope, _ id: JobID? = nil) throws(VolumeError) -> [Ticket] {
+    try tickets(of: id).filter { envelope.requestId.isSame(as: $0.envelope.requestId.text) }
+  }
+
   /// The names of tickets with what they say, oldest first: nanoseconds on the volume's clock, and the job.
   static func ticketNames(in folder: FilePath) throws(VolumeError) -> [(instant: Int64, id: JobID, name: String)] {
     let named = try DurableFile.names(in: folder).compactMap { name -> (instant: Int64, id: JobID, name: String)? in
-      guard name.hasSuffix(".json"), let dash = name.firstIndex(of: "-"), let instant = Int64(name[..<dash]),
-        let id = try? JobID(String(name[name.index(after: dash)...].dropLast(5)))
-      else { return nil }
-      return (instant, id, name)
+      parse(name).map { ($0.instant, $0.id, name) }
     }
     return named.sorted { ($0.instant, $0.name) < ($1.instant, $1.name) }
+  }
+
+  /// Moves a ticket of another room here, as it is; `false` when somebody else took it away.
+  func admit(_ ticket: Ticket) throws(VolumeError) -> Bool {
+    try DurableFile.makeFolder(folder)
+    guard let name = ticket.path.lastComponent?.string else { return false }
+    return try DurableFile.move(ticket.path, to: WaitingRoom.freePath(like: name, in: folder))
   }
 
   /// Takes a ticket away; `false` when somebody else did.
   func remove(_ ticket: Ticket) throws(VolumeError) -> Bool {
     try DurableFile.remove(ticket.path)
+  }
+
+  // MARK: Names and contents
+
+  /// What the ticket is called of a request for `id` that came at `instant`, in nanoseconds on the volume's clock.
+  static func name(_ instant: Int64, _ id: JobID) -> String { "\(instant)-\(id).json" }
+
+  /// What a ticket's name says; `nil` for other files.
+  static func parse(_ name: String) -> (instant: Int64, id: JobID)? {
+    guard name.hasSuffix(".json"), let dash = name.firstIndex(of: "-"), let instant = Int64(name[..<dash]),
+      let id = try? JobID(String(name[name.index(after: dash)...].dropLast(5)))
+    else { return nil }
+    return (instant, id)
+  }
+
+  /// Where in `folder` a ticket can lie that was called `name` elsewhere: there, or a little later.
+  static func freePath(like name: String, in folder: FilePath) -> FilePath {
+    var path = folder.appending(name)
+    guard case (var instant, let id)? = parse(name) else { return path }
+    while DurableFile.exists(path) {
+      // The name may be somebody's who chose the largest number.
+      instant &+= 1
+      path = folder.appending(WaitingRoom.name(instant, id))
+    }
+    return path
+  }
+
+  /// What stands in a ticket.
+  static func bytes(of envelope: Envelope, _ folder: FilePath) throws(VolumeError) -> [UInt8] {
+    do {
+      return Array(try JSONEncoder().encode(envelope))
+    } catch {
+      throw VolumeError("encoding a ticket in", folder, .invalidArgument)
+    }
   }
 }

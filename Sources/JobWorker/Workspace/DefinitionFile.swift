@@ -10,7 +10,7 @@ struct DefinitionFile {
   let id: JobID
 
   /// What it says. Throws ``InvalidJob`` when it is missing, not a regular file, not readable, or not valid.
-  func read() throws(InvalidJob) -> JobDefinition {
+  func read() throws(InvalidJob) -> DefinitionReading {
     let bytes: [UInt8]
     do {
       let file = try openFile(JobsDirectory.definition, in: folder)
@@ -30,7 +30,7 @@ struct DefinitionFile {
       throw InvalidJob(id: id, description: "\(path.appending(JobsDirectory.definition)) \(reason)")
     }
     do {
-      return try JobDefinition(json: bytes)
+      return DefinitionReading(definition: try JobDefinition(json: bytes), digest: digestText(of: bytes))
     } catch {
       // The sentence begins with the file's name.
       throw InvalidJob(id: id, description: "\(path)/\(error)")

@@ -56,7 +56,10 @@ public final class JobFolder: Sendable {
   }
 
   /// What job.json says. Throws ``InvalidJob`` when it is missing, not a regular file, not readable, or not valid.
-  func definition() throws(InvalidJob) -> JobDefinition {
+  func definition() throws(InvalidJob) -> JobDefinition { try readDefinition().definition }
+
+  /// The same, with the file's digest.
+  func readDefinition() throws(InvalidJob) -> DefinitionReading {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 

@@ -53,7 +53,7 @@ final class Workspace: Sendable {
   }
 
   /// What the staged job.json says.
-  func definition(_ id: JobID) throws(InvalidJob) -> JobDefinition {
+  func readDefinition(_ id: JobID) throws(InvalidJob) -> DefinitionReading {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 

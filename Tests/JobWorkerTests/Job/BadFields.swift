@@ -162,5 +162,8 @@ extension BadInputsTests {
     BadInput(
       #"{"steps": ["x"], "maxAttempts": "3"}"#,
       #"job.json: "maxAttempts" is a string; a whole number from 1 to 1000 is expected (line 1, column 33)"#),
+    BadInput(
+      #"{"steps": ["x"], "requireApproval": "yes"}"#,
+      #"job.json: "requireApproval" is a string; true or false is expected (line 1, column 37)"#),
   ]
 }

@@ -20,6 +20,17 @@ struct JobDefinitionTests {
           maxAttempts: 1))
   }
 
+  @Test func approvalIsRequiredIfTheFileSaysSoWhateverTheRequestSays() throws {
+    for (text, expected) in [("true", true), ("false", false)] {
+      let definition = try JobDefinition(json: Array(#"{"steps": ["x"], "requireApproval": \#(text)}"#.utf8))
+      #expect(definition.requiresApproval == expected && definition.unknownKeys.isEmpty)
+      let request = try JobRequest(payload: Array(#"{"id": "a", "steps": ["y"], "requireApproval": false}"#.utf8))
+      #expect(request.unknownKeys == ["requireApproval"])
+      #expect(definition.overlaid(with: request).requiresApproval == expected)
+    }
+    #expect(try !JobDefinition(json: Array(#"{"steps": ["x"]}"#.utf8)).requiresApproval)
+  }
+
   @Test func stepThatIsAStringRunsInThePosixShell() throws {
     let definition = try JobDefinition(json: Array(#"{"steps": ["make"]}"#.utf8))
     #expect(definition.steps[0].shell == ["/bin/sh", "-c"])

@@ -79,6 +79,20 @@ struct WaitingRoomTests {
     #expect(volume.text(path) == nil)
   }
 
+  @Test func blankIsRemovedWhenItIsOldAndWhatIsWholeIsNot() throws {
+    try room.putWhole(envelope("whole", "r"), try JobID("whole"))
+    let blank = room.folder.appending("1-job.json")
+    try volume.write("", blank)
+    try volume.write("{", DurableFile.draft(of: blank))
+    for ticket in try room.tickets() { age(ticket.path, .seconds(1000)) }
+    try room.removeBlanks()
+    #expect(try volume.names(room.folder).count == 3)
+    age(blank, .seconds(61))
+    try room.removeBlanks()
+    #expect(try room.tickets().map(\.id.text) == ["whole"])
+    #expect(try volume.names(room.folder).count == 1)
+  }
+
   @Test func otherFilesAreNoTickets() throws {
     try room.put(envelope("whole", "r"), try JobID("whole"))
     for name in ["README", "job.json", "x-job.json", "1-.json", "1-job.json.tmp"] {

@@ -1,0 +1,130 @@
+private import Glibc
+import SystemPackage
+
+/// Where requests that wait for approval are let go. It needs no worker and no broker: whoever may write below `.worker` can
+/// decide.
+///
+/// A decision is made by one rename(2). Before it, the request is written with the decision beside the parked one, as
+/// `<ticket>.<nonce>.decision`; then the parked one is renamed to `<ticket>.<nonce>.decided`, which of many who decide at once
+/// one can do, and which says whose decision holds; then that is renamed into the waiting room. Whoever comes next goes on
+/// from wherever the one before was killed: a decision without its `.decided` was none.
+public struct ApprovalDesk: Sendable {
+  private let directory: JobsDirectory
+
+  /// The desk of `directory`; nothing is looked up or made.
+  public init(_ directory: JobsDirectory) {
+    self.directory = directory
+  }
+
+  /// What waits, oldest first within each kind of workers.
+  public func parked() throws(VolumeError) -> [ParkedRequest] {
+    var parked: [ParkedRequest] = []
+    for room in try DurableFile.names(in: directory.parked).sorted() {
+      let folder = directory.parked.appending(room)
+      for (instant, id, name) in try WaitingRoom.ticketNames(in: folder) {
+        let path = folder.appending(name)
+        guard let bytes = try DurableFile.read(path), let ticket = Ticket(path, id, bytes) else { continue }
+        parked.append(
+          ParkedRequest(
+            ticket: ticket, room: room, since: Timestamp(millisecondsSince1970: instant / 1_000_000),
+            directory: directory))
+      }
+    }
+    return parked
+  }
+
+  /// Lets a request go with this decision; `false` when somebody else has decided, or the request is gone.
+  public func decide(_ approval: Approval, on parked: ParkedRequest) throws(VolumeError) -> Bool {
+    let folder = parked.ticket.path.removingLastComponent()
+    let stem = parked.ticket.path.stem ?? ""
+    let nonce = String(UInt64.random(in: 0 ... .max), radix: 36)
+    let decision = folder.appending("\(stem).\(nonce).decision")
+    var envelope = parked.ticket.envelope
+    envelope.approval = approval
+    if let file = try DurableFile.create(decision, WaitingRoom.bytes(of: envelope, folder)) {
+      give(file, ownerOf: parked.ticket.path)
+      try? file.close()
+    }
+    Checkpoint.decisionWritten.reached()
+    guard try DurableFile.move(parked.ticket.path, to: folder.appending("\(stem).\(nonce).decided")) else {
+      try DurableFile.remove(decision)
+      return false
+    }
+    Checkpoint.decisionMade.reached()
+    try finish(parked.room)
+    return true
+  }
+
+  /// Has workers read the file as they read the parked one, whoever decides and whatever his umask is. Best effort.
+  private func give(_ file: FileDescriptor, ownerOf path: FilePath) {
+    var status = stat()
+    guard lstat(path.string, &status) == 0 else { return }
+    fchmod(file.rawValue, status.st_mode & 0o666)
+    _ = fchown(file.rawValue, status.st_uid, status.st_gid)
+  }
+
+  /// Goes on with decisions for the workers that listen to `filter` over which somebody died.
+  func finish(of filter: String) throws(VolumeError) {
+    guard let room = directory.parkingRoom(of: filter).lastComponent else { return }
+    try finish(room.string)
+  }
+
+  private func finish(_ room: String) throws(VolumeError) {
+    let (parked, waiting) = (directory.parked.appending(room), directory.waiting.appending(room))
+    let names = try DurableFile.names(in: parked)
+    for name in names where name.hasSuffix(".decided") {
+      let path = parked.appending(name)
+      guard let stem = path.stem, let ticket = FilePath.Component(stem)?.stem else { continue }
+      try DurableFile.makeFolder(waiting)
+      _ = try DurableFile.move(
+        parked.appending("\(stem).decision"), to: WaitingRoom.freePath(like: "\(ticket).json", in: waiting))
+      try DurableFile.remove(path)
+    }
+    for name in names where name.hasSuffix(".decision") {
+      let path = parked.appending(name)
+      guard let stem = path.stem, let ticket = FilePath.Component(stem)?.stem else { continue }
+      // In this order: who renames the request from now on does not find it.
+      guard !DurableFile.exists(parked.appending("\(ticket).json")),
+        !DurableFile.exists(parked.appending("\(stem).decided"))
+      else { continue }
+      try DurableFile.remove(path)
+    }
+  }
+}
+
+/// A request that waits for approval, and what it comes to.
+public struct ParkedRequest: Sendable {
+  let ticket: Ticket
+  let room: String
+  /// Since when it waits, by the volume's clock.
+  public let since: Timestamp
+  let directory: JobsDirectory
+
+  /// The job.
+  public var id: JobID { ticket.id }
+  /// The request as it arrived.
+  public var envelope: Envelope { ticket.envelope }
+  /// The topic filter of the workers that may take it.
+  public var filter: String { percentDecoded(room) }
+
+  /// What would run now: the request, with what the job's folder says at this moment. Throws ``InvalidJob`` when a worker
+  /// would refuse it.
+  public func proposal() throws(InvalidJob) -> Proposal {
+    let request = try RequestReader.unverified(Array(envelope.payload.utf8))
+    guard request.id == id else {
+      throw InvalidJob(id: id, description: "the request that is parked for \(id) is another's")
+    }
+    let plan = try JobPlan(request, try JobFolder.open(id, in: directory))
+    return Proposal(request: request, definition: plan.definition, definitionDigest: plan.definitionDigest)
+  }
+}
+
+/// What somebody approves.
+public struct Proposal: Sendable {
+  /// What is asked for. Who signed it is not looked at.
+  public let request: JobRequest
+  /// What would run.
+  public let definition: JobDefinition
+  /// The digest of the job.json that it comes from, if it comes from one.
+  public let definitionDigest: String?
+}

@@ -1,0 +1,466 @@
+import Foundation
+import Glibc
+import MQTT
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Jobs that are begun only once somebody has approved their request.
+@Suite struct ApprovalTests {
+  @Test(arguments: ["job.json", "flag", "environment", "flag and steps"])
+  func jobIsRunWhenSomebodyHasApprovedIt(_ demand: String) async throws {
+    try await Scene.play { scene in
+      try scene.job("job", ["steps": [.string(scene.noteRun)], "requireApproval": .bool(demand == "job.json")])
+      let (events, results) = (try await scene.events(), try await scene.results())
+      let worker = try scene.worker(
+        quick + (demand.hasPrefix("flag") ? ["--require-approval"] : []),
+        environment: demand == "environment" ? ["JOB_REQUIRE_APPROVAL": "true"] : [:])
+      try await worker.listens()
+      try await scene.send("job", demand == "flag and steps" ? ["steps": [.string(scene.noteRun)]] : [:])
+      let event = try await events.message(on: "jobs/events/job")
+      #expect(event.json["event"] == "awaiting-approval")
+      #expect(scene.parked.count == 1 && scene.claims.isEmpty)
+      // It is acknowledged, and the worker waits for the next.
+      try await scene.broker.session(of: "worker-01") { $0?.queued == 0 }
+      #expect(worker.process.end == nil && scene.runs("job") as Int == 0 && results.messages.isEmpty)
+
+      let digest = event.json["requestDigest"].string ?? ""
+      let approval = try await scene.approve("job", "--by", "ada", "--reason", "fine", "--digest", digest)
+      #expect(approval.end == .code(0), "\(approval.errors)")
+      #expect(approval.errors.contains("echo run >> $JOB_RESULTS_DIR") && approval.errors.contains(digest))
+      #expect(try await worker.end() == .code(0))
+      #expect(try await results.message(on: "jobs/results/job").json["status"] == "success")
+      #expect(scene.runs("job") as Int == 1)
+      let lines = scene.audit()
+      #expect(lines.prefix(2).map { $0["event"].string } == ["parked", "claimed"])
+      #expect(lines.allSatisfy { $0["id"] == "job" && $0["requestDigest"].string == digest })
+      #expect(lines.dropFirst().allSatisfy { $0["approvedBy"] == "ada" })
+      #expect(lines[1]["reason"] == "fine" && lines.last?["reason"] == .null)
+      let definition = lines[1]["definitionDigest"].string
+      // A request's own steps are laid over the job.json, which counts too.
+      #expect(definition?.hasPrefix("sha256:") == true)
+    }
+  }
+
+  @Test func rejectedRequestIsAnsweredAndNotRun() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", approved(scene.noteRun))
+      let results = try await scene.results()
+      let worker = try scene.worker(quick)
+      try await worker.listens()
+      try await scene.send("job", ["requestId": "order"])
+      try await eventually("the parked request") { scene.parked.count == 1 }
+      let rejection = try await scene.approve("job", "--reject", "--by", "ada", "--reason", "not on a Friday")
+      #expect(rejection.end == .code(0))
+      let answer = try await results.message(on: "jobs/results/job")
+      #expect(answer.json["status"] == "rejected" && answer.json["requestId"] == "order")
+      let sentence = answer.json["error"].text
+      #expect(sentence.contains("rejected by ada") && sentence.contains("not on a Friday"), "\(sentence)")
+      try await eventually("the end of its claim") { scene.claims.isEmpty && scene.tickets.isEmpty }
+      let line = scene.audit().first { $0["event"] == "rejected" }
+      #expect(line?["by"] == "ada" && line?["reason"] == "not on a Friday")
+      #expect(scene.runs("job") as Int == 0 && results.messages.count == 1)
+      // It waits for its job still.
+      try scene.job("next", steps: ["true"])
+      try await scene.send("next")
+      #expect(try await worker.end() == .code(0))
+    }
+  }
+
+  @Test func requestIsNamedByItsJobOrItsKeyOrHowTheyBegin() async throws {
+    try await Scene.play(leaving: .tickets) { scene in
+      let worker = try scene.worker(["--require-approval", "--lease", "60s"])
+      try await worker.listens()
+      for (id, key) in [("build-1", "a"), ("build-12", "b"), ("test", "c"), ("test", "order-1")] {
+        try scene.job(id, steps: ["true"])
+        try await scene.send(id, ["requestId": .string(key)])
+      }
+      try await eventually("four parked requests") { scene.parked.count == 4 }
+      let list = try await scene.approve()
+      #expect(list.output.split(separator: "\n").count == 5 && list.output.contains("build-12"))
+      for (name, end, word) in [
+        ("build", ProcessEnd.code(64), "build-12"), ("other", .code(66), "other"), ("test", .code(64), "order-1"),
+      ] {
+        let run = try await scene.approve(name)
+        #expect(run.end == end && run.errors.contains(word), "\(name): \(run)")
+      }
+      #expect(scene.parked.count == 4 && scene.tickets.isEmpty)
+      for (name, left) in [("build-1", 3), ("bui", 2), ("order-1", 1), ("test", 0)] {
+        #expect(try await scene.approve(name).end == .code(0))
+        #expect(scene.parked.count == left)
+      }
+      worker.send(SIGTERM)
+      try await worker.end()
+    }
+  }
+
+  @Test func requestWithAnotherDigestIsNotTheOneThatIsMeant() async throws {
+    try await Scene.play(leaving: .tickets) { scene in
+      let digest = try await scene.parkAndLeave(steps: scene.noteRun)
+      try scene.tamper("parked")
+      let approval = try await scene.approve("job", "--digest", digest)
+      #expect(approval.end == .code(65) && approval.errors.contains("not the one"), "\(approval.errors)")
+      #expect(scene.parked.count == 1 && scene.tickets.isEmpty)
+    }
+  }
+
+  /// What is exchanged under an approval waits for one of its own.
+  @Test(arguments: ["job.json", "request"]) func whatIsNotAsItWasApprovedWaitsAgain(_ changed: String) async throws {
+    try await Scene.play { scene in
+      let (events, results) = (try await scene.events(), try await scene.results())
+      if changed == "job.json" {
+        try scene.job("job", approved("echo before > which"))
+        try await scene.parkAndLeave(nil)
+      } else {
+        try await scene.parkAndLeave(steps: "echo before > which")
+      }
+      #expect(try await scene.approve("job", "--by", "ada").end == .code(0))
+      #expect(scene.tickets.count == 1)
+      if changed == "job.json" {
+        // That it does not ask any more changes nothing.
+        try scene.job("job", steps: ["echo after > which"])
+      } else {
+        try scene.tamper("waiting")
+      }
+      events.clear()
+      let worker = try scene.worker(quick + ["--require-approval"])
+      let event = try await events.message(on: "jobs/events/job")
+      #expect(event.json["event"] == "awaiting-approval")
+      #expect(event.json["error"].text.contains("approved by ada"), "\(event.text)")
+      try await eventually("it waits again") { scene.parked.count == 1 && scene.tickets.isEmpty }
+      #expect(scene.claims.isEmpty && results.messages.isEmpty)
+      #expect(try await scene.approve("job").end == .code(0))
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.text("job", "results/which") == "after\n")
+    }
+  }
+
+  @Test(arguments: ["5", "4"]) func requestThatIsSentAgainWaitsOnce(_ version: String) async throws {
+    try await Scene.play { scene in
+      try scene.job("job", approved(scene.noteRun))
+      let (events, results) = (try await scene.events(), try await scene.results())
+      let worker = try scene.worker(quick + ["-v", version])
+      try await worker.listens()
+      for count in 1...3 {
+        try await scene.send("job", ["requestId": "order"])
+        // Whoever sends it hears that it waits.
+        try await events.messages(count, on: "jobs/events/job") { $0.json["event"] == "awaiting-approval" }
+      }
+      #expect(scene.parked.count == 1)
+      #expect(scene.audit().filter { $0["event"] == "parked" }.count == 1)
+      #expect(try await scene.approve("job").end == .code(0))
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.runs("job") as Int == 1 && results.messages.count == 1)
+      // A new request needs a new approval.
+      let next = try scene.worker(quick + ["-v", version])
+      try await next.listens()
+      try await scene.send("job", ["requestId": "another"])
+      try await eventually("the parked request") { scene.parked.count == 1 }
+      #expect(try await scene.approve("job", "--reject").end == .code(0))
+      try await results.message { $0.json["status"] == "rejected" }
+      #expect(scene.runs("job") as Int == 1)
+    }
+  }
+
+  /// Whoever may send cannot fill the volume with them.
+  @Test func requestIsRejectedWhenTooManyWait() async throws {
+    try await Scene.play(leaving: .tickets) { scene in
+      let room = scene.jobs.appending(".worker/parked/%24share%2Fworkers%2Fjobs%2Fpending")
+      for number in 0..<1000 { try scene.write("{}", room.appending("\(number)-other.json")) }
+      try scene.job("job", approved("true"))
+      let results = try await scene.results()
+      let worker = try scene.worker(on: group, quick)
+      try await worker.listens()
+      try await scene.send("job")
+      let answer = try await results.message(on: "jobs/results/job")
+      #expect(answer.json["status"] == "rejected" && answer.json["error"].text.contains("1000"), "\(answer.text)")
+      worker.send(SIGTERM)
+      try await worker.end()
+    }
+  }
+
+  @Test func retainedRequestIsClearedWhenItIsParked() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", approved("true"))
+      try await scene.broker.publish("jobs/pending", #"{"id":"job"}"#, .retained)
+      let worker = try scene.worker(quick)
+      try await eventually("the parked request") { scene.parked.count == 1 }
+      #expect(try await scene.approve("job").end == .code(0))
+      #expect(try await worker.end() == .code(0))
+      let late = try await scene.broker.collect("jobs/#")
+      try await late.message(on: "jobs/results/job")
+      #expect(late.messages(on: "jobs/pending").isEmpty)
+    }
+  }
+
+  /// The request comes again, or the claim is taken over.
+  @Test(
+    arguments: ["parked", "ticketClaimed", "claimed", "started", "resultWritten"],
+    ["jobs/pending", "$share/workers/jobs/pending"])
+  func jobIsRunOnceWhereverItsWorkerIsKilled(_ checkpoint: String, _ filter: String) async throws {
+    try await Scene.play { scene in
+      try scene.job("job", approved(scene.noteRun))
+      let results = try await scene.results()
+      let beforeApproval = checkpoint == "parked"
+      let first = try scene.worker(on: filter, quick, stopAt: beforeApproval ? checkpoint : nil)
+      try await first.listens()
+      try await scene.send("job")
+      if beforeApproval {
+        try await first.reachesCheckpoint()
+      } else {
+        try await eventually("the parked request") { scene.parked.count == 1 }
+      }
+      try await first.kill()
+      if !beforeApproval {
+        #expect(try await scene.approve("job").end == .code(0))
+        // The point "claimed" is on the way of requests that arrive.
+        let second = try scene.worker(on: filter, quick, stopAt: checkpoint == "claimed" ? "begun" : checkpoint)
+        try await second.reachesCheckpoint()
+        try await second.kill()
+      }
+      let third = try scene.worker(on: filter, quick)
+      if beforeApproval {
+        try await scene.broker.session(of: "worker-01") { $0?.queued == 0 }
+        #expect(scene.parked.count == 1)
+        #expect(try await scene.approve("job").end == .code(0))
+      }
+      #expect(try await third.end() == .code(0))
+      try await results.message { $0.json["status"] == "success" }
+      #expect(scene.audit().filter { $0["event"] == "parked" }.count == 1)
+      #expect(try await scene.worker(on: filter, ["--idle-timeout", "1s"]).end() == .code(0))
+      #expect(scene.runs("job") as Int == 1 && scene.parked.isEmpty)
+    }
+  }
+
+  @Test(arguments: ["approved", "rejected"], ["decisionWritten", "decisionMade"])
+  func decisionIsMadeOnceWhereverItsMakerIsKilled(_ decision: String, _ checkpoint: String) async throws {
+    try await Scene.play { scene in
+      let results = try await scene.results()
+      try await scene.parkAndLeave(steps: scene.noteRun)
+      let arguments = ["job"] + (decision == "rejected" ? ["--reject"] : [])
+      let killed = try scene.client(
+        ["approve", "-j", scene.jobs.string] + arguments, environment: ["MQTT_FS_WORKER_STOP_AT": checkpoint])
+      try await killed.stopped()
+      killed.send(SIGKILL)
+      _ = try await killed.end()
+      let worker = try scene.worker(quick)
+      try await worker.listens()
+      if checkpoint == "decisionWritten" {
+        #expect(try await scene.approve("job", decision == "rejected" ? "--reject" : "--yes").end == .code(0))
+      }
+      let status: JSON = decision == "rejected" ? "rejected" : "success"
+      try await results.message { $0.json["status"] == status }
+      try await eventually("nothing left") { scene.claims.isEmpty && scene.tickets.isEmpty && scene.parked.isEmpty }
+      #expect(scene.runs("job") as Int == (decision == "rejected" ? 0 : 1))
+      #expect(results.messages.count == 1)
+    }
+  }
+
+  @Test func rejectionIsAnsweredAlsoWhenItsWorkerIsKilled() async throws {
+    try await Scene.play { scene in
+      let results = try await scene.results()
+      try await scene.parkAndLeave(steps: scene.noteRun)
+      #expect(try await scene.approve("job", "--reject", "--by", "ada").end == .code(0))
+      let first = try scene.worker(quick, stopAt: "ticketClaimed")
+      try await first.reachesCheckpoint()
+      try await first.kill()
+      #expect(try await scene.worker(quick + ["--idle-timeout", "3s"]).end() == .code(0))
+      #expect(results.messages.map { $0.json["status"] } == ["rejected"])
+      #expect(scene.runs("job") as Int == 0 && scene.tickets.isEmpty)
+    }
+  }
+
+  /// Nobody looks at the volume for a minute unless told.
+  @Test func requestThatABusyWorkerPutDownIsParkedAndItsApprovalIsToldToIdleOnes() async throws {
+    try await Scene.play { scene in
+      let arguments = ["--lease", "60s", "--require-approval"]
+      let busy = try scene.worker("busy", on: group, arguments)
+      try await busy.listens()
+      try scene.heldJob("held")
+      try await scene.send("held")
+      try await eventually("the parked request") { scene.parked.count == 1 }
+      #expect(try await scene.approve("held", "-u", scene.broker.url).end == .code(0))
+      try await scene.starts("held")
+      try scene.job("job", steps: [.string(scene.noteRun)])
+      try await scene.send("job")
+      try await eventually("the ticket") { scene.tickets.count == 1 }
+      let idle = try scene.worker("idle", on: group, arguments)
+      try await eventually("the parked request") { scene.parked.count == 1 && scene.tickets.isEmpty }
+      try await idle.listens()
+      #expect(idle.process.end == nil)
+      #expect(try await scene.approve("job", "-u", scene.broker.url).end == .code(0))
+      #expect(try await idle.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success")
+      try scene.open("held")
+      #expect(try await busy.end() == .code(0))
+    }
+  }
+
+  @Test func signedRequestIsCheckedAgainWhenItIsBegun() async throws {
+    try await Scene.play { scene in
+      let key = try await scene.key()
+      let results = try await scene.results()
+      let arguments = quick + key.arguments + ["--require-approval"]
+      let worker = try scene.worker(arguments)
+      try await worker.listens()
+      try scene.job("job", steps: [.string(scene.noteRun)])
+      let request = try await scene.sign("job", with: key)
+      try await scene.broker.publish("jobs/pending", request)
+      try await eventually("the parked request") { scene.parked.count == 1 }
+      // That it waits has not used its key.
+      let approval = try await scene.approve("job")
+      #expect(approval.end == .code(0) && approval.errors.contains("h1:"), "\(approval.errors)")
+      #expect(try await worker.end() == .code(0))
+      try await results.message { $0.json["status"] == "success" }
+      #expect(scene.runs("job") as Int == 1)
+
+      // The leeway for clocks is 10 seconds.
+      let next = try scene.worker(arguments)
+      try await next.listens()
+      let expiry = (Date().timeIntervalSince1970 - 2).rounded()
+      let short = try key.request("short", ["steps": [.string(scene.noteRun)], "exp": .number(expiry)])
+      try await scene.broker.publish("jobs/pending", short)
+      try await eventually("the parked request") { scene.parked.count == 1 }
+      try await eventually("its end", within: .seconds(20)) {
+        Date().timeIntervalSince1970 > expiry + 10
+      }
+      #expect(try await scene.approve("short").end == .code(0))
+      let answer = try await results.message(on: "jobs/results/short")
+      #expect(answer.json["status"] == "rejected" && answer.json["error"].text.contains("expired"), "\(answer.text)")
+      #expect(scene.runs("short") as Int == 0)
+    }
+  }
+
+  @Test func stagedDefinitionMustBeTheOneThatWasApproved() async throws {
+    try await Scene.play { scene in
+      let key = try await scene.key()
+      let results = try await scene.results()
+      try scene.job("job", approved(scene.noteRun))
+      let request = try await scene.sign("job", with: key)
+      // While the request is looked at, the folder asks for no approval.
+      try scene.job("job", steps: [.string(scene.noteRun)])
+      let worker = try scene.worker(quick + key.arguments, stopAt: "acknowledged")
+      try await worker.listens()
+      try await scene.broker.publish("jobs/pending", request)
+      try await worker.reachesCheckpoint()
+      try scene.job("job", approved(scene.noteRun))
+      worker.send(SIGCONT)
+      #expect(try await worker.end() == .code(0))
+      let answer = try await results.message(on: "jobs/results/job")
+      #expect(answer.json["status"] == "rejected" && answer.json["error"].text.contains("approval"), "\(answer.text)")
+      #expect(scene.runs("job") as Int == 0)
+    }
+  }
+
+  /// A claim that lies on the volume may be anybody's.
+  @Test func jobThatNobodyApprovedIsNotTakenOver() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: [.string(scene.noteRun)])
+      let results = try await scene.results()
+      let first = try scene.worker(quick, stopAt: "acknowledged")
+      try await first.listens()
+      try await scene.send("job")
+      try await first.reachesCheckpoint()
+      try await first.kill()
+      let second = try scene.worker(quick + ["--require-approval"])
+      let answer = try await results.message(on: "jobs/results/job")
+      #expect(answer.json["status"] == "rejected" && answer.json["error"].text.contains("approval"), "\(answer.text)")
+      try await eventually("the end of its claim") { scene.claims.isEmpty }
+      #expect(scene.runs("job") as Int == 0)
+      second.send(SIGTERM)
+      try await second.end()
+    }
+  }
+
+  @Test func everybodyIsToldThatItWaits() async throws {
+    try await Scene.play { scene in
+      let folder = try scene.folder("job", approved("echo hello"))
+      let worker = try scene.worker(quick)
+      try await worker.listens()
+      let submit = try scene.submit(folder)
+      try await submit.says("waits for approval")
+      let jobs = try await scene.run(["jobs", "--json", "-j", scene.jobs.string])
+      let listed = try JSON(Data(jobs.output.utf8)).elements
+      #expect(listed.map { $0["state"].string } == ["awaiting-approval"])
+      let status = try await scene.run(["status", "job", "-j", scene.jobs.string])
+      #expect(status.output.contains("mqtt-fs-worker approve job"), "\(status.output)")
+      let cancel = try scene.client(["cancel", "job", "-j", scene.jobs.string])
+      #expect(try await cancel.end() == .code(66))
+      #expect(cancel.errors.contains("approve job --reject"), "\(cancel.errors)")
+      #expect(try await scene.approve("job").end == .code(0))
+      #expect(try await submit.end() == .code(0))
+      #expect(submit.output == "hello\n")
+      #expect(submit.errors.components(separatedBy: "waits for approval").count == 2, "\(submit.errors)")
+      try await worker.end()
+    }
+  }
+
+  @Test func senderTakesBackWhatWaits() async throws {
+    try await Scene.play { scene in
+      let results = try await scene.results()
+      let worker = try scene.worker(quick)
+      try await worker.listens()
+      let submit = try scene.submit(try scene.folder("job", approved("true")))
+      try await submit.says("waits for approval")
+      submit.send(SIGINT)
+      #expect(try await submit.end() == .code(130))
+      #expect(submit.errors.contains("withdrawn"), "\(submit.errors)")
+      try await results.message { $0.json["status"] == "rejected" && $0.json["error"].text.contains("withdrawn") }
+      try await eventually("nothing left") { scene.claims.isEmpty && scene.tickets.isEmpty && scene.parked.isEmpty }
+      worker.send(SIGTERM)
+      try await worker.end()
+    }
+  }
+
+  @Test func dryRunSaysThatItWouldWaitAndRuns() async throws {
+    try await Scene.play(.down) { scene in
+      try scene.job("job", approved("echo hello"))
+      try scene.write(#"{"id":"job"}"#, scene.files.appending("request.json"))
+      let worker = try scene.worker(["--dry-run", "--payload", scene.files.appending("request.json").string])
+      #expect(try await worker.end() == .code(0))
+      #expect(worker.log.components(separatedBy: "would wait for approval").count == 2, "\(worker.log)")
+      #expect(scene.log("job") == "hello\n")
+      let check = try await scene.run(["check", scene.jobs.appending("job").string])
+      #expect(check.end == .code(0) && check.output.contains("requireApproval") && !check.output.contains("warning"))
+    }
+  }
+}
+
+/// Looks at the volume three times a second.
+private let quick = ["--lease", "1s"]
+
+/// A job.json that asks for approval.
+private func approved(_ step: String) -> JSON { ["steps": [.string(step)], "requireApproval": true] }
+
+extension Scene {
+  /// Runs `approve` with the scene's volume, to its end.
+  fileprivate func approve(_ arguments: String...) async throws -> (end: ProcessEnd, output: String, errors: String) {
+    try await run(["approve", "-j", jobs.string] + arguments)
+  }
+
+  /// Has a request for `job` parked by a worker that leaves then; returns its digest.
+  @discardableResult
+  fileprivate func parkAndLeave(steps step: String? = nil) async throws -> String { try await parkAndLeave(step) }
+
+  @discardableResult
+  fileprivate func parkAndLeave(_ step: String?) async throws -> String {
+    let events = try await events()
+    let worker = try worker(quick + ["--require-approval"])
+    try await worker.listens()
+    try await send("job", step.map { ["steps": [.string($0)]] } ?? [:])
+    let event = try await events.message { $0.json["event"] == "awaiting-approval" }
+    try await broker.session(of: "worker-01") { $0?.queued == 0 }
+    worker.send(SIGTERM)
+    try await worker.end()
+    return event.json["requestDigest"].string ?? ""
+  }
+
+  /// Exchanges the steps of the one request in these rooms, as somebody who may write to the volume.
+  fileprivate func tamper(_ rooms: String) throws {
+    let ticket = rooms == "parked" ? parked[0] : tickets[0]
+    let path = jobs.appending(".worker").appending(rooms).pushing(FilePath(ticket))
+    let text = try String(contentsOfFile: path.string, encoding: .utf8)
+    try write(
+      text.replacingOccurrences(of: "before", with: "after").replacingOccurrences(of: "run", with: "other"), path)
+  }
+}
