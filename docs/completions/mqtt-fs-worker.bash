@@ -173,20 +173,20 @@ _mqtt-fs-worker() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    work|check|submit|jobs|status|logs|cancel|sign|workers|health|doctor|help)
+    work|check|submit|jobs|status|logs|cancel|approve|sign|workers|health|doctor|help)
         # Offer subcommand argument completions
         "_mqtt-fs-worker_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'work check submit jobs status logs cancel sign workers health doctor help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'work check submit jobs status logs cancel approve sign workers health doctor help' -- "${cur}"))
         ;;
     esac
 }
 
 _mqtt-fs-worker_work() {
     repeating_flags=()
-    non_repeating_flags=(--tls --clean --no-retain --publish-logs --dry-run -V --version -h --help)
+    non_repeating_flags=(--tls --clean --no-retain --require-approval --publish-logs --dry-run -V --version -h --help)
     repeating_options=(--redact)
     non_repeating_options=(--url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --id -i --jobs-dir -j --workspaces-dir -w --topic -t --results-topic -r --session-expiry -o --timeout --grace --lease --max-attempts --max-log-bytes --verify-key --heartbeat --idle-timeout --jobs --log-level --log-format --payload)
     __mqtt-fs-worker_offer_flags_options 0
@@ -410,7 +410,7 @@ _mqtt-fs-worker_jobs() {
     # Offer option value completions
     case "${prev}" in
     '--state')
-        __mqtt-fs-worker_add_completions -W 'running'$'\n''queued'$'\n''pending'$'\n''finished'
+        __mqtt-fs-worker_add_completions -W 'running'$'\n''queued'$'\n''awaiting-approval'$'\n''pending'$'\n''finished'
         return
         ;;
     '--last')
@@ -538,6 +538,73 @@ _mqtt-fs-worker_cancel() {
     case "${positional_number}" in
     1)
         __mqtt-fs-worker_add_completions -W "$(__mqtt-fs-worker_custom_complete ---completion cancel -- positional@0 "${COMP_CWORD}" "$(__mqtt-fs-worker_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_mqtt-fs-worker_approve() {
+    repeating_flags=()
+    non_repeating_flags=(--reject --yes -y --tls -h --help)
+    repeating_options=()
+    non_repeating_options=(--reason --by --digest --jobs-dir -j --url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --log-level --log-format)
+    __mqtt-fs-worker_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--reason')
+        return
+        ;;
+    '--by')
+        return
+        ;;
+    '--digest')
+        return
+        ;;
+    '--jobs-dir'|'-j')
+        __mqtt-fs-worker_add_completions -d
+        return
+        ;;
+    '--url'|'-u')
+        return
+        ;;
+    '-n'|'--username')
+        return
+        ;;
+    '--password'|'-p')
+        return
+        ;;
+    '--password-file')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '-v'|'--protocol-version')
+        return
+        ;;
+    '--ca-certs')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--certfile')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--keyfile')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--client-id-prefix')
+        return
+        ;;
+    '--connect-timeout')
+        return
+        ;;
+    '--log-level')
+        __mqtt-fs-worker_add_completions -W 'trace'$'\n''debug'$'\n''info'$'\n''notice'$'\n''warning'$'\n''error'$'\n''critical'
+        return
+        ;;
+    '--log-format')
+        __mqtt-fs-worker_add_completions -W 'text'$'\n''json'
         return
         ;;
     esac
