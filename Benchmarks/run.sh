@@ -3,6 +3,7 @@
 #
 #   Benchmarks/run.sh [files] [OPTION...]    copying, comparing and removing trees of files
 #   Benchmarks/run.sh cycle [OPTION...]      one job from end to end, queues of them, waiting, and logs
+#   Benchmarks/run.sh fleet [OPTION...]      200 workers that wait: what they cost, and whether they are all seen
 #   Benchmarks/run.sh growth [OPTION...]     what a job costs as volumes, queues and fleets grow
 #
 # --help lists the options of each. Needs: the Swift toolchain with its clang, and python3; for files, rsync and tar for
@@ -15,9 +16,9 @@ export PATH
 
 kind=files
 case "${1:-}" in
-  files | cycle | growth) kind=$1; shift ;;
+  files | cycle | fleet | growth) kind=$1; shift ;;
   '' | -*) ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 built=.build/benchmarks
@@ -39,6 +40,7 @@ case $kind in
     fi
     product filetree-bench
     ;;
+  fleet) product mqtt-fs-worker ;;
   *)
     compile -static Benchmarks/cycle/stamp.c -o "$built/stamp"
     compile Benchmarks/cycle/writer.c -o "$built/writer"

@@ -3,12 +3,16 @@
 #
 #   Tests/containers.sh          a broker, 3 workers, 10 jobs: each worker is restarted by the engine
 #   Tests/containers.sh chaos    4 workers, 60 jobs, a kill every 2 s, a restart of the broker, then 2 workers
-#   Tests/containers.sh all      both
+#   Tests/containers.sh tls      the profile with TLS, accounts and least rights: 2 workers, 6 jobs
+#   Tests/containers.sh all      all of them
+#
+# The profile with EMQX is not run: its form is checked (ExampleTests), and no more.
 #
 # Environment (defaults): ENGINE (docker), COMPOSE (docker compose), the images SWIFT_IMAGE, BASE_IMAGE and
 # MOSQUITTO_IMAGE as in compose.yaml, and BUILD_OPTIONS, further options of `$ENGINE build`. With podman:
 #   ENGINE=podman COMPOSE="podman-compose --in-pod=false" Tests/containers.sh
-# Containers, networks and volumes are removed at the end; the worker's image stays.
+# For tls, mosquitto-clients, mosquitto_passwd and openssl are needed on the host, as its README has it; run as root, for the
+# owners of the secrets. Containers, networks and volumes are removed at the end; the worker's image stays.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -20,6 +24,7 @@ export WORKER_IMAGE="${WORKER_IMAGE:-localhost/mqtt-fs-worker:test}"
 # Settings of the reader's own that compose.yaml would pass on.
 unset MQTT_URL MQTT_USERNAME MQTT_PASSWORD MQTT_RESULTS_TOPIC JOBS_DIR WORKER_UID WORKER_GID
 unset JOB_TIMEOUT JOB_GRACE JOB_MAX_LOG_BYTES LOG_LEVEL
+unset MQTT_PASSWORD_FILE MQTT_CA_CERTS MQTT_CERTFILE MQTT_KEYFILE WORKER_SECRETS BROKER_SECRETS MQTT_TLS_PORT
 # A short lease, so that the jobs and queues of dead workers are taken over within seconds; and attempts enough for a job
 # that is hit again and again.
 export JOB_LEASE=6s JOB_MAX_ATTEMPTS=20
@@ -86,8 +91,22 @@ has_sessions() {
   [ "$(echo 'find /jobs/.worker/members -name "worker-*.json" | wc -l' | on_volume)" = "$1" ]
 }
 
+everything() { "$engine" ps -q -a --filter "label=com.docker.compose.project=$project"; }
+
+# Runs the health check of compose.yaml in each worker: that it is well, on a read-only root. podman runs health checks only
+# where there is systemd, so it is read from the container and run here.
+are_well() {
+  [ "$(count worker)" = "$1" ] || return 1
+  for container in $(containers worker); do
+    check=$("$engine" inspect -f '{{range .Config.Healthcheck.Test}}{{.}} {{end}}' "$container")
+    [ "$check" = "CMD mqtt-fs-worker health " ] || fail "the health check of a worker is '$check'"
+    # shellcheck disable=SC2086 # words, as just read
+    "$engine" exec "$container" ${check#CMD } || return 1
+  done
+}
+
 show_logs() {
-  for container in $(containers broker -a) $(containers worker -a); do
+  for container in $(everything); do
     echo "--- the last lines of $container"
     "$engine" logs --tail 30 "$container" 2>&1 || true
   done
@@ -101,7 +120,7 @@ clean_up() {
   [ "$status" = 0 ] || show_logs
   compose down -v -t 5 >/dev/null 2>&1 || true
   # What compose does not know any more.
-  for container in $(containers worker -a) $(containers broker -a); do
+  for container in $(containers worker -a) $(everything); do
     "$engine" rm -f -v "$container" >/dev/null || true
   done
   for volume in $("$engine" volume ls -q --filter "name=$project"); do
@@ -210,7 +229,7 @@ check_messages() {
   [ "$(echo "$messages" | grep -c '"status":"success"')" = "$1" ] || fail "$1 result messages expected: $messages"
 }
 
-# --- The two runs ---------------------------------------------------------------------------------------------------
+# --- The runs ---------------------------------------------------------------------------------------------------
 
 restarted() {
   say "3 workers, 10 jobs"
@@ -221,6 +240,7 @@ restarted() {
   await 30 all_restarted || fail "each worker should have been restarted by the engine"
   check_jobs 10
   check_messages 10
+  await 30 are_well 3 || fail "three workers should say that they are well"
   for container in $(containers worker); do
     echo "$container: $(restarts "$container") restarts"
   done
@@ -296,6 +316,52 @@ departed() {
 
 two_workers() { [ "$(count worker)" = 2 ]; }
 
+tls() {
+  say "TLS, accounts and least rights: 2 workers, 6 jobs"
+  examples/compose/secrets.sh "$scratch/secrets"
+  export WORKER_SECRETS="$scratch/secrets/worker" BROKER_SECRETS="$scratch/secrets/broker" MQTT_TLS_PORT="${TLS_PORT:-28883}"
+  # Images differ in the number of the user that mosquitto becomes.
+  broker_user=$("$engine" run --rm --network none --entrypoint id "${MOSQUITTO_IMAGE:-eclipse-mosquitto:2}" -u mosquitto)
+  chown -R "$broker_user" "$BROKER_SECRETS"
+  compose --env-file examples/compose/tls.env --profile tls up -d --no-build --scale broker=0 --scale worker=2
+  # podman-compose starts the plain broker all the same, for workers depend on it; they and the requests go past it.
+  await 60 has_sessions 2 || fail "2 workers should have a session with the broker"
+  drop 1 6
+  for n in 1 2 3 4 5 6; do await 30 taken_over_tls "$n" || fail "the broker should take the request for job_$n from a controller"; done
+  await 120 has_results 6 || fail "6 results expected"
+  await 30 check_jobs 6 || check_jobs 6
+  for n in 1 2 3 4 5 6; do await 30 is_told_over_tls "$n" || fail "the result message of job_$n expected"; done
+  # podman now and then leaves one of them stopped that another container hangs together with; Docker does not.
+  for container in $(containers worker -a); do await 20 start_again "$container" || true; done
+  await 30 are_well 2 || fail "both workers should say that they are well"
+  say "Strangers are kept out"
+  secrets=$scratch/secrets/controller
+  plain_request="-h localhost -p $MQTT_TLS_PORT -t jobs/pending -q 1 -m {}"
+  # shellcheck disable=SC2086 # words
+  ! mosquitto_pub $plain_request 2>/dev/null || fail "a client without TLS got in"
+  # shellcheck disable=SC2086
+  ! mosquitto_pub $plain_request --cafile "$secrets/ca.crt" 2>/dev/null || fail "a client without a certificate got in"
+  # shellcheck disable=SC2086
+  ! mosquitto_pub $plain_request --cafile "$secrets/ca.crt" --cert "$secrets/controller.crt" --key "$secrets/controller.key" 2>/dev/null ||
+    fail "a client without a password got in"
+  say "6 jobs, 6 results over TLS; nobody without certificate and password"
+}
+
+# What a controller does from the host: a command of mosquitto's clients, with what examples/compose/README.md gives them.
+over_tls() {
+  program=$1
+  shift
+  secrets=$scratch/secrets/controller
+  "$program" -h localhost -p "$MQTT_TLS_PORT" --cafile "$secrets/ca.crt" --cert "$secrets/controller.crt" \
+    --key "$secrets/controller.key" -u controller -P "$(cat "$secrets/controller.password")" -V 5 -q 1 "$@"
+}
+
+taken_over_tls() {
+  over_tls mosquitto_pub -d -t jobs/pending -m "{\"id\":\"job_$1\",\"requestId\":\"request-$1\"}" 2>&1 | grep -q 'RC:0)'
+}
+
+is_told_over_tls() { over_tls mosquitto_sub -t "jobs/results/job_$1" -C 1 -W 3 | grep -q '"status":"success"'; }
+
 # A departed worker is no member any more, and its session holds nothing.
 check_departed() {
   await 60 is_no_member "$1" || fail "$1 departed and is still a member"
@@ -307,8 +373,8 @@ is_no_member() { [ "$(echo "find /jobs/.worker/members -name '$1*' | wc -l" | on
 
 case ${1:-restarted} in
   restarted) runs=restarted ;;
-  chaos) runs=chaos ;;
-  all) runs="restarted chaos" ;;
+  chaos | tls) runs=$1 ;;
+  all) runs="restarted chaos tls" ;;
   *)
     sed -n '2,/^set -eu/ { s/^# \{0,1\}//p; }' "$0" >&2
     exit 64

@@ -23,14 +23,14 @@ def free_port():
 
 
 class Broker:
-    """A mosquitto of its own, whose queues have no end and which saves nothing."""
+    """A mosquitto of its own, whose queues have no end and which saves nothing. `settings`: further lines of its configuration."""
 
-    def __init__(self, place):
+    def __init__(self, place, settings=""):
         self.port = free_port()
         path = f"{place}/mosquitto.conf"
         with open(path, "w") as conf:
             conf.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"
-                       "persistence false\nlog_dest none\n")
+                       f"persistence false\nlog_dest none\n{settings}")
         self.process = subprocess.Popen(["mosquitto", "-c", path], stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while True:
@@ -49,11 +49,11 @@ class Broker:
 class Scene:
     """One folder for all; `close` removes it."""
 
-    def __init__(self, place, programs):
+    def __init__(self, place, programs, broker=""):
         place = os.path.abspath(place)
         self.place, self.programs = place, os.path.abspath(programs)
         os.makedirs(place)
-        self.broker = Broker(place)
+        self.broker = Broker(place, broker)
         self.sender = Sender(self.broker.port)
         self.jobs, self.workspaces = f"{place}/jobs", f"{place}/workspaces"
         os.mkdir(self.jobs)

@@ -2,6 +2,7 @@
 
 import time
 
+from processes import settle
 from report import OURS
 from scene import SHELL
 
@@ -43,17 +44,3 @@ def one(scene, way, tool):
     worker.wait()
     scene.forget(name)
     return (moment - begin) / 1e9
-
-
-def settle(worker):
-    """Returns when the worker has slept for a while: it waits for a request."""
-    def switches():
-        try:
-            with open(f"/proc/{worker.pid}/status") as status:
-                return [line for line in status if line.startswith(("voluntary", "nonvoluntary"))]
-        except OSError:
-            raise AssertionError("the worker has ended") from None
-
-    before = None
-    while before != (before := switches()):
-        time.sleep(0.15)

@@ -77,6 +77,7 @@ public struct RollCall: Sendable {
 
     let start = ContinuousClock.now
     var heard = start
+    var hasAskedAgain = false
     for await event in events {
       switch event {
       case .message(let message):
@@ -91,6 +92,11 @@ public struct RollCall: Sendable {
         case .nobody: roster.silent.isEmpty
         case .forbidden: true
         }
+      if isQuiet, !roster.silent.isEmpty, !hasAskedAgain, hearing != .forbidden {
+        hasAskedAgain = true
+        await askAgain(roster.silent)
+        heard = .now
+      }
       let isComplete = isQuiet && hasAll || ContinuousClock.now - start > patience
       guard try body(roster, isComplete) == .goesOn else { return }
     }
@@ -102,16 +108,28 @@ public struct RollCall: Sendable {
   }
 
   private func ask(_ listen: (String) async throws -> Void) async throws -> Hearing {
-    var question = Message(topic: Topics.commandsForAll, payload: WorkerCommand.healthCheck.encoded)
-    // Those who are away now need not answer when they come back.
-    question.properties.messageExpiry = 10
     do {
       try await listen("workers/+/answers")
-      let code = try await client.publish(question)
+      let code = try await client.publish(question(on: Topics.commandsForAll))
       if !code.isFailure { return code == .noMatchingSubscribers ? .nobody : .somebody }
     } catch MQTTError.refused {
       // Then what they told is all there is.
     }
     return .forbidden
+  }
+
+  /// Asks those who had told of themselves, and were not subscribed yet when all were asked: they have just started.
+  private func askAgain(_ workers: [String]) async {
+    for id in workers.compactMap({ WorkerID($0, host: "") }) {
+      // An account that may not has asked all the same.
+      _ = try? await client.publish(question(on: Topics.commands(for: id)))
+    }
+  }
+
+  private func question(on topic: String) -> Message {
+    var question = Message(topic: topic, payload: WorkerCommand.healthCheck.encoded)
+    // Those who are away now need not answer when they come back.
+    question.properties.messageExpiry = 10
+    return question
   }
 }

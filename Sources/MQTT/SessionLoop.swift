@@ -33,6 +33,7 @@ final class SessionLoop {
   private var refusal: MQTTError?
   private var opening: [Answer<Void>] = []
   private var closing: [@Sendable () -> Void] = []
+  private var farewell: Farewell?
   private var deferred: [Command] = []
   private var requests: [Int32: Request] = [:]
   /// What is to be subscribed on every connection: brokers forget. Mosquitto 2.0 saves no shared subscription when it
@@ -237,6 +238,8 @@ final class SessionLoop {
 
   private func close(with error: MQTTError) {
     state = .closed
+    farewell?.wait(atMost: .milliseconds(300))
+    farewell = nil
     forgetDeliveries()
     opening.forEach { $0.resume(returning: .failure(error)) }
     opening = []
@@ -313,6 +316,8 @@ extension SessionLoop {
   func disconnect(sessionExpiry: UInt32?, _ done: @escaping @Sendable () -> Void) {
     closing.append(done)
     guard case .connected = state, undecided == 0 else { return drop() }
+    // Where nothing hangs on DISCONNECT, nobody waits for the broker to have read it.
+    if options.will != nil || sessionExpiry != nil { farewell = Farewell(client.socket) }
     do {
       try client.queueDisconnect(sessionExpiry: sessionExpiry)
       step(client.write())

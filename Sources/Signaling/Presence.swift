@@ -126,10 +126,7 @@ public final class Presence: Sendable {
       state.idleSince = .now
       state.told = nil
     }
-    queue.async { [self] in
-      measure()
-      tellChange()
-    }
+    queue.async { [self] in tellChange() }
   }
 
   /// There is none; what would be told now is told on the next.
@@ -203,16 +200,17 @@ public final class Presence: Sendable {
 
   /// Tells what is not told yet, if there is anything, now or when it is time.
   private func tellChange() {
-    let delay = state.withLock { state -> Duration? in
-      guard let delay = wait(&state) else { return nil }
-      if delay <= .zero {
-        tell(&state)
-        return nil
-      }
-      defer { state.isScheduled = true }
-      return state.isScheduled ? nil : delay
-    }
+    let (delay, isFirst) = state.withLock { (wait(&$0), $0.isConnected && $0.told == nil) }
     guard let delay else { return }
+    guard delay > .zero else {
+      if isFirst { measure() }
+      return state.withLock { tell(&$0) }
+    }
+    let isScheduled = state.withLock { state in
+      defer { state.isScheduled = true }
+      return state.isScheduled
+    }
+    guard !isScheduled else { return }
     queue.asyncAfter(deadline: .now() + .milliseconds(Int(delay / .milliseconds(1)) + 1)) { [weak self] in
       self?.state.withLock { $0.isScheduled = false }
       self?.tellChange()

@@ -17,7 +17,8 @@ struct BrokerOptions: ParsableArguments {
   var password: String?
 
   @Option(
-    help: ArgumentHelp("A file with the password on its first line. (MQTT_PASSWORD_FILE)", valueName: "file"))
+    help: ArgumentHelp("A file with the password on its first line. (MQTT_PASSWORD_FILE)", valueName: "file"),
+    completion: .file())
   var passwordFile: String?
 
   @Option(
@@ -28,13 +29,15 @@ struct BrokerOptions: ParsableArguments {
   @Flag(help: "Use TLS; mqtts:// does, too. (MQTT_TLS)")
   var tls = false
 
-  @Option(help: ArgumentHelp("CAs to trust, PEM. (MQTT_CA_CERTS; default: the system's)", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("CAs to trust, PEM. (MQTT_CA_CERTS; default: the system's)", valueName: "file"),
+    completion: .file())
   var caCerts: String?
 
-  @Option(help: ArgumentHelp("The worker's certificate, PEM. (MQTT_CERTFILE)", valueName: "file"))
+  @Option(help: ArgumentHelp("The worker's certificate, PEM. (MQTT_CERTFILE)", valueName: "file"), completion: .file())
   var certfile: String?
 
-  @Option(help: ArgumentHelp("The key of the certificate, PEM. (MQTT_KEYFILE)", valueName: "file"))
+  @Option(help: ArgumentHelp("The key of the certificate, PEM. (MQTT_KEYFILE)", valueName: "file"), completion: .file())
   var keyfile: String?
 
   @Option(help: ArgumentHelp("Put before the client ids. (MQTT_CLIENT_ID_PREFIX)", valueName: "prefix"))

@@ -12,7 +12,7 @@ struct Cancel: AsyncParsableCommand {
       yet is not canceled. Exit status: 66 if no worker has the job, 75 if its worker cannot be reached.
       """)
 
-  @Argument(help: "The job.")
+  @Argument(help: "The job.", completion: .jobs)
   var id: String
 
   @Flag(help: "Wait for the job's end.")

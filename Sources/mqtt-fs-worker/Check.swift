@@ -7,7 +7,9 @@ struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Says what is wrong with a job folder before its id is sent; exit status 65 if something is.")
 
-  @Argument(help: ArgumentHelp("The folder with job.json; its name is the job's id.", valueName: "job folder"))
+  @Argument(
+    help: ArgumentHelp("The folder with job.json; its name is the job's id.", valueName: "job folder"),
+    completion: .directory)
   var folder: String
 
   func run() throws {

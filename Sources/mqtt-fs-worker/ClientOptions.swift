@@ -7,7 +7,8 @@ import SystemPackage
 /// Where the shared volume is, for commands that are no worker.
 struct VolumeOptions: ParsableArguments {
   @Option(
-    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"))
+    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"),
+    completion: .directory)
   var jobsDir: String?
 }
 

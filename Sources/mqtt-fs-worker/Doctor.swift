@@ -3,6 +3,7 @@ import Controller
 import FoundationEssentials
 import Glibc
 import JobWorker
+import Synchronization
 import SystemPackage
 
 /// `mqtt-fs-worker doctor`: whether a broker and a volume are fit for workers.
@@ -14,6 +15,8 @@ struct Doctor: AsyncParsableCommand {
       its own, in .worker/ on the volume and among the workspaces. It leaves nothing behind, and takes no job.
 
       A property that is needed and not there is marked 'NO': jobs could be lost. One that is only wanted is marked 'no'.
+
+      TERM and INT end it when it has cleaned up behind what it is at; a second one ends it at once.
       """)
 
   /// What to examine.
@@ -26,12 +29,14 @@ struct Doctor: AsyncParsableCommand {
   @OptionGroup(title: "Log") var log: LogOptions
 
   @Option(
-    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"))
+    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"),
+    completion: .directory)
   var jobsDir: String?
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Where steps run. (MQTT_WORKSPACES_DIR; default: ./workspaces)", valueName: "folder"))
+    help: ArgumentHelp("Where steps run. (MQTT_WORKSPACES_DIR; default: ./workspaces)", valueName: "folder"),
+    completion: .directory)
   var workspacesDir: String?
 
   @Option(
@@ -50,34 +55,68 @@ struct Doctor: AsyncParsableCommand {
   var json = false
 
   func run() async throws {
-    let environment = Environment.current
-    var findings: [Finding] = []
-    func report(_ finding: Finding) {
-      findings.append(finding)
-      guard !json else { return }
-      print(finding.line)
-      fflush(nil)
+    let course = Course(shows: json ? .nothing : .lines)
+    try await Interrupts().handled(by: course.interrupt) { try await examine(.current, course) }
+    guard !course.isInterrupted else { throw ExitStatus.interrupted }
+    let isFit = !course.findings.contains(where: \.isFatal)
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+      print(
+        String(decoding: try encoder.encode(Diagnosis(fit: isFit, findings: course.findings)), as: UTF8.self))
+    } else {
+      print(isFit ? "fit" : "not fit: see NO")
     }
+    guard isFit else { throw ExitStatus(rawValue: 1) }
+  }
+
+  private func examine(_ environment: Environment, _ course: Course) async throws {
     if patient != .volume {
       let name = "doctor-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
       let session = try broker.session(name, environment)
       Secrets.wipe()
       let prefix = try topic ?? "\(checkedResultsTopic(resultsTopic, environment))/\(name)"
-      await BrokerExamination(session, prefix: prefix, logger: try log.logger(environment)).run(report)
+      await BrokerExamination(session, prefix: prefix, logger: try log.logger(environment))
+        .run(while: { !course.isInterrupted }, course.report)
     }
-    if patient != .broker {
+    if patient != .broker, !course.isInterrupted {
       let jobs = FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs")
-      VolumeExamination(jobs: jobs, workspaces: workspacesFolder(workspacesDir, environment)).run(report)
+      let volume = VolumeExamination(jobs: jobs, workspaces: workspacesFolder(workspacesDir, environment))
+      try await onThread { volume.run(while: { !course.isInterrupted }, course.report) }
     }
-    let isFit = !findings.contains(where: \.isFatal)
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-      print(String(decoding: try encoder.encode(Diagnosis(fit: isFit, findings: findings)), as: UTF8.self))
-    } else {
-      print(isFit ? "fit" : "not fit: see NO")
+  }
+}
+
+/// What has been found so far, and whether somebody has had enough.
+private final class Course: Sendable {
+  /// What is shown of a finding when it is there.
+  enum Shown: Sendable { case lines, nothing }
+
+  private let shown: Shown
+  private let state = Mutex<(findings: [Finding], isInterrupted: Bool)>(([], false))
+
+  init(shows shown: Shown) {
+    self.shown = shown
+  }
+
+  var findings: [Finding] { state.withLock { $0.findings } }
+
+  var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
+
+  func report(_ finding: Finding) {
+    state.withLock { $0.findings.append(finding) }
+    guard shown == .lines else { return }
+    print(finding.line)
+    fflush(nil)
+  }
+
+  @Sendable func interrupt() {
+    let isSecond = state.withLock { state in
+      defer { state.isInterrupted = true }
+      return state.isInterrupted
     }
-    guard isFit else { throw ExitStatus(rawValue: 1) }
+    guard !isSecond else { exit(ExitStatus.interrupted.rawValue) }
+    complain("mqtt-fs-worker: ending when this examination has cleaned up; a second signal ends it at once")
   }
 }
 

@@ -20,7 +20,8 @@ struct Health: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Where its steps run. (MQTT_WORKSPACES_DIR; default: ./workspaces)", valueName: "folder"))
+    help: ArgumentHelp("Where its steps run. (MQTT_WORKSPACES_DIR; default: ./workspaces)", valueName: "folder"),
+    completion: .directory)
   var workspacesDir: String?
 
   @Option(

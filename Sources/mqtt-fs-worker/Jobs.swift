@@ -14,7 +14,8 @@ struct Jobs: AsyncParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("Only jobs in this state; may be repeated.", valueName: "state"), transform: Jobs.state)
+    help: ArgumentHelp("Only jobs in this state; may be repeated.", valueName: "state"),
+    completion: .list(JobState.allCases.map(\.rawValue)), transform: Jobs.state)
   var state: [JobState] = []
 
   @Option(help: ArgumentHelp("At most so many finished jobs.", valueName: "n"))

@@ -7,12 +7,14 @@ import Logging
 struct LogOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "trace, debug, info, notice, warning, error or critical. (LOG_LEVEL; default: info)", valueName: "level"))
+      "trace, debug, info, notice, warning, error or critical. (LOG_LEVEL; default: info)", valueName: "level"),
+    completion: .list(Logger.Level.allCases.map(\.rawValue)))
   var logLevel: String?
 
   @Option(
     help: ArgumentHelp(
-      "text or json. (LOG_FORMAT; default: text on a terminal, else json)", valueName: "format"))
+      "text or json. (LOG_FORMAT; default: text on a terminal, else json)", valueName: "format"),
+    completion: .list(["text", "json"]))
   var logFormat: String?
 }
 

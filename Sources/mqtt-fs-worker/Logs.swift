@@ -8,7 +8,7 @@ struct Logs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Prints what the steps of a job wrote, byte for byte. Exit status 66 if there is no such job.")
 
-  @Argument(help: "The job.")
+  @Argument(help: "The job.", completion: .jobs)
   var id: String
 
   @Flag(name: .shortAndLong, help: "Go on until the job has ended; wait for it to begin.")

@@ -19,13 +19,13 @@ struct Sign: ParsableCommand {
   @Argument(
     help: ArgumentHelp(
       "The folder with the job's files; its name is the job's id. May be left out with --id and --step.",
-      valueName: "job folder"))
+      valueName: "job folder"), completion: .directory)
   var folder: String?
 
   @Option(
     help: ArgumentHelp(
       "The key to sign with: Ed25519 (PEM or JWK with its private part), or a secret of 32 bytes or more.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var key: String
 
   @Option(help: ArgumentHelp("The key's name in a set of keys. (default: that of the JWK)", valueName: "name"))

@@ -7,7 +7,7 @@ struct Status: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Says how a job is: who has it, or how it ended, step by step. Exit status 66 if there is none.")
 
-  @Argument(help: "The job.")
+  @Argument(help: "The job.", completion: .jobs)
   var id: String
 
   @Flag(help: "Print JSON: what 'jobs --json' has of the job, and with a result all of result.json.")

@@ -22,7 +22,7 @@ struct Submit: AsyncParsableCommand {
       77 refused by the broker, 78 configuration.
       """)
 
-  @Argument(help: ArgumentHelp("The folder with job.json.", valueName: "folder"))
+  @Argument(help: ArgumentHelp("The folder with job.json.", valueName: "folder"), completion: .directory)
   var folder: String
 
   @Option(help: "The job's id. (default: the folder's name)")
@@ -52,7 +52,8 @@ struct Submit: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Sign the request with this key, for workers with --verify-key; see 'sign'.", valueName: "file"))
+      "Sign the request with this key, for workers with --verify-key; see 'sign'.", valueName: "file"),
+    completion: .file())
   var signKey: String?
 
   @Option(help: ArgumentHelp("The key's name in a set of keys. (default: that of the JWK)", valueName: "name"))

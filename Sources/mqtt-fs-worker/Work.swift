@@ -26,7 +26,9 @@ struct Work: ParsableCommand {
   @Flag(help: ArgumentHelp("Without MQTT: run the request in --payload, print its result message."))
   var dryRun = false
 
-  @Option(help: ArgumentHelp("The request of a dry run. (default: ./test-payload.json)", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The request of a dry run. (default: ./test-payload.json)", valueName: "file"),
+    completion: .file())
   var payload: String?
 
   @Flag(name: [.customShort("V"), .long], help: "Show the version.")

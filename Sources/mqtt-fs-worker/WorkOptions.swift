@@ -12,13 +12,15 @@ struct WorkOptions: ParsableArguments {
   var id: String?
 
   @Option(
-    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"))
+    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"),
+    completion: .directory)
   var jobsDir: String?
 
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "Where steps run, on a local disk. (MQTT_WORKSPACES_DIR; default: ./workspaces)", valueName: "folder"))
+      "Where steps run, on a local disk. (MQTT_WORKSPACES_DIR; default: ./workspaces)", valueName: "folder"),
+    completion: .directory)
   var workspacesDir: String?
 
   @Option(
@@ -82,7 +84,7 @@ struct WorkOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Take only requests that are signed with this key: PEM, a JWK or JWK set, or a secret. (JOB_VERIFY_KEY)",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var verifyKey: String?
 
   @Option(

@@ -46,6 +46,28 @@ import Testing
     }
   }
 
+  @Test func examinationThatIsInterruptedLeavesNothing() async throws {
+    try await Scene.play { scene in
+      let before = scene.listing(scene.root.appending("jobs")).union(scene.listing(scene.workspaces))
+      let doctor = try scene.startDoctor("broker")
+      try await eventually("the examination before that of a durable session") {
+        doctor.output.contains("no matching subscribers")
+      }
+      doctor.send(SIGINT)
+      #expect(try await doctor.end() == .code(130))
+      #expect(doctor.errors.contains("cleaned up"))
+      #expect(try await scene.broker.sessions().keys.filter { $0.hasPrefix("doctor-") }.isEmpty)
+
+      let second = try scene.startDoctor("volume")
+      try await eventually("the first finding") { second.output.contains("writable") }
+      second.send(SIGINT)
+      // It may have been through by then.
+      let end = try await second.end()
+      #expect([.code(130), .code(0)].contains(end))
+      #expect(scene.listing(scene.root.appending("jobs")).union(scene.listing(scene.workspaces)) == before)
+    }
+  }
+
   @Test func brokerThatForgetsIsNotFit() async throws {
     // A worker that is away is not worth a message to this one.
     try await Scene.play(broker: .init("max_queued_messages 1", "max_inflight_messages 1")) { scene in
@@ -82,7 +104,12 @@ import Testing
 
 extension Scene {
   fileprivate func doctor(_ arguments: String...) async throws -> (end: ProcessEnd, output: String, errors: String) {
-    let own = ["-u", broker.url, "-j", jobs.string, "-w", workspaces.string]
-    return try await run(["doctor"] + arguments + own, within: .seconds(90))
+    try await run(["doctor"] + arguments + patients, within: .seconds(90))
   }
+
+  fileprivate func startDoctor(_ arguments: String...) throws -> ChildProcess {
+    try start(WorkerProcess.executable, ["doctor"] + arguments + patients, name: "doctor")
+  }
+
+  private var patients: [String] { ["-u", broker.url, "-j", jobs.string, "-w", workspaces.string] }
 }

@@ -99,6 +99,24 @@ import TestSupport
     }
   }
 
+  /// Its PUBACKs are still on their way when it closes its end.
+  @Test func willIsNotPublishedByAClientThatLeavesRightAfterItPublished() async throws {
+    try await Broker.running { broker in
+      let seen = try await broker.collect("wills")
+      for number in 1...20 {
+        var options = broker.sessionOptions("client-\(number)")
+        options.will = Message("wills", "lost")
+        let session = try Session(options, logger: silent)
+        try await session.connected()
+        for _ in 1...3 { session.send(Message("topic", "last words")) }
+        await session.disconnect()
+      }
+      try await broker.publish("wills", "end")
+      try await seen.message { $0.text == "end" }
+      #expect(seen.messages.count == 1)
+    }
+  }
+
   @Test func willIsPublishedOnlyWithoutADisconnect() async throws {
     try await Broker.running { broker in
       let seen = try await broker.collect("wills")

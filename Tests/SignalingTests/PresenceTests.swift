@@ -28,6 +28,7 @@ import Testing
         #expect(first.json["state"] == "busy")
         #expect(first.json["job"] == "job")
         #expect(first.json["attempt"] == 2)
+        #expect(first.json["memory"].number != nil && first.json["jobsFree"].number != nil)
         #expect(first.properties.messageExpiry.map { $0 <= 3 * 3600 + 1 } == true)
       }
     }

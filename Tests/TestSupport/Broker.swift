@@ -298,7 +298,8 @@ private func inode(_ path: FilePath) -> [Int]? {
   return [Int(status.st_ino), status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
 }
 
-private func freePort() throws -> UInt16 {
+/// A port of 127.0.0.1 on which nobody listens now.
+public func freePort() throws -> UInt16 {
   for _ in 0..<1000 {
     let port = UInt16.random(in: 20000..<32000)
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

@@ -19,14 +19,15 @@ public struct BrokerExamination: Sendable {
     self.logger = logger
   }
 
-  /// Examines, and hands out each finding when it is there. Without a connection there is one only.
-  public func run(_ report: (Finding) -> Void) async {
+  /// Examines, and hands out each finding when it is there. Without a connection there is one only. No further examination
+  /// is begun once `goesOn` says no; the one that runs then is brought to its end, so that nothing of it is left.
+  public func run(while goesOn: () -> Bool = { true }, _ report: (Finding) -> Void) async {
     do {
       report(try await connection())
     } catch {
       return report(property("connection").finding(false, "\(error)"))
     }
-    for (name, examine) in examinations {
+    for (name, examine) in examinations where goesOn() {
       do {
         report(try await examine(property(name)))
       } catch MQTTError.closed {

@@ -17,8 +17,8 @@ public struct VolumeExamination: Sendable {
     self.workspaces = workspaces
   }
 
-  /// Examines, and hands out each finding when it is there.
-  public func run(_ report: (Finding) -> Void) {
+  /// Examines, and hands out each finding when it is there. Not much more is examined once `goesOn` says no.
+  public func run(while goesOn: () -> Bool = { true }, _ report: (Finding) -> Void) {
     let volume: Scratch
     do {
       volume = try Scratch(in: folder)
@@ -33,7 +33,7 @@ public struct VolumeExamination: Sendable {
     report(examined(VolumeProperties.fsync) { try fsyncTime($0, volume) })
     report(examined(VolumeProperties.links) { try links($0, volume) })
     report(examined(VolumeProperties.names) { try names($0, volume) })
-    guard let workspaces else { return }
+    guard let workspaces, goesOn() else { return }
     let local: Scratch
     do {
       local = try Scratch(in: workspaces)

@@ -17,10 +17,12 @@ struct Lease: Sendable {
   /// Whether `path` has not been touched for a whole lease; `false` if it is gone.
   ///
   /// A file from the future was touched before the volume's clock was set back: it is watched, and has expired when it
-  /// stays untouched for a whole lease of this process's monotonic clock.
-  func hasExpired(_ path: FilePath) throws(VolumeError) -> Bool {
+  /// stays untouched for a whole lease of this process's monotonic clock. Who looks at many files reads the volume's clock
+  /// once, before the first, and gives it as `moment`: to read it is to write to the volume.
+  func hasExpired(_ path: FilePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
     guard let touched = try clock.touched(path) else { return false }
-    let age = Duration.nanoseconds(try clock.now() - touched)
+    let now = if let moment { moment } else { try clock.now() }
+    let age = Duration.nanoseconds(now - touched)
     guard age < .seconds(-1) else { return age > duration }
     return watched.age(of: path.string, touched: touched) > duration
   }

@@ -140,16 +140,18 @@ public struct Ledger: Sendable {
   func abandonedClaims() throws(VolumeError) -> [ClaimFile] {
     var newest: [JobID: ClaimFile] = [:]
     for file in try claimFiles() where file.attempt > newest[file.id]?.attempt ?? 0 { newest[file.id] = file }
+    guard !newest.isEmpty else { return [] }
+    let moment = try lease.clock.now()
     var abandoned: [ClaimFile] = []
     for file in newest.values where file.record.map({ $0.filter == filter }) ?? true {
-      if try isAbandoned(file) { abandoned.append(file) }
+      if try isAbandoned(file, at: moment) { abandoned.append(file) }
     }
     return abandoned
   }
 
-  private func isAbandoned(_ file: ClaimFile) throws(VolumeError) -> Bool {
+  private func isAbandoned(_ file: ClaimFile, at moment: Int64? = nil) throws(VolumeError) -> Bool {
     if let record = file.record, record.worker == worker.id.text, record.process.hasEnded { return true }
-    return try lease.hasExpired(file.path)
+    return try lease.hasExpired(file.path, at: moment)
   }
 
   /// All claims of `id`, or of every job, lowest attempt first.

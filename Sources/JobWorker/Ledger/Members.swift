@@ -82,11 +82,12 @@ public struct Members: Sendable {
   ) throws(VolumeError) -> (departed: [Member], hasOthers: Bool) {
     var departed: [Member] = []
     var hasOthers = false
+    let moment = try lease.clock.now()
     for name in try DurableFile.names(in: folder) where name.hasSuffix(".json") {
       let path = folder.appending(name)
       guard let member = try read(path), member.worker != worker.text, member.filter == filter, member.broker == broker
       else { continue }
-      if try isGone(member, path) { departed.append(member) } else { hasOthers = true }
+      if try isGone(member, path, at: moment) { departed.append(member) } else { hasOthers = true }
     }
     return (departed, hasOthers)
   }
@@ -106,9 +107,9 @@ public struct Members: Sendable {
     return adoption
   }
 
-  private func isGone(_ member: Member, _ path: FilePath) throws(VolumeError) -> Bool {
+  private func isGone(_ member: Member, _ path: FilePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
     if member.state == .left { return true }
-    return try lease.hasExpired(path)
+    return try lease.hasExpired(path, at: moment)
   }
 
   func write(_ member: Member, _ path: FilePath) throws(VolumeError) {
