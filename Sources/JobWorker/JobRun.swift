@@ -50,14 +50,13 @@ struct JobRun {
       run.workspace = workspace
       guard let snapshot = try await run.copy(into: workspace) else { return }
       run.plan = try await workspace.check(run.plan)
-      // What was staged may be another job.json than the one that was read first.
-      if case .verified = run.plan.staging,
-        case .awaited(let why) = run.worker.clearance(run.job.claim.record.envelope, run.plan)
-      {
-        throw run.worker.unapproved(run.folder.id, why)
+      if case .verified = run.plan.staging {
+        // What was staged may be another job.json than the one that was read first, with other secrets.
+        if case .awaited(let why) = run.worker.clearance(run.job.claim.record.envelope, run.plan) {
+          throw run.worker.unapproved(run.folder.id, why)
+        }
+        run.redaction = run.worker.settings.redaction(of: run.plan.definition)
       }
-      // What was staged may define other secrets than what was read first.
-      if case .verified = run.plan.staging { run.redaction = run.worker.settings.redaction(of: run.plan.definition) }
       run.snapshot = snapshot
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
     }

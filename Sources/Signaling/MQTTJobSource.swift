@@ -10,7 +10,8 @@ public final class MQTTJobSource: JobSource {
     /// A request, and which of intake's offers it is.
     case offer(JobOffer, number: Int)
     case failed(MQTTError)
-    case idleForTooLong
+    /// After so many jobs.
+    case idleForTooLong(jobs: Int)
     case stopped
   }
 
@@ -31,6 +32,8 @@ public final class MQTTJobSource: JobSource {
 
   private struct Idleness {
     var isBusy = false
+    /// How many jobs the worker has had.
+    var jobs = 0
     /// A look that is asked for is one look, however often it is asked for.
     var willLook = false
     var timer: Task<Void, any Error>?
@@ -141,11 +144,12 @@ public final class MQTTJobSource: JobSource {
 
   private func startIdleTimer() {
     guard let idleTimeout else { return }
-    let timer = Task { [sender] in
-      try await Task.sleep(for: idleTimeout)
-      sender.yield(.idleForTooLong)
+    idleness.withLock { idleness in
+      idleness.timer = Task { [sender, jobs = idleness.jobs] in
+        try await Task.sleep(for: idleTimeout)
+        sender.yield(.idleForTooLong(jobs: jobs))
+      }
     }
-    idleness.withLock { $0.timer = timer }
   }
 
   /// The next thing to look at.
@@ -164,9 +168,9 @@ public final class MQTTJobSource: JobSource {
         guard await intake.isOffered(number) else { continue }
         return .request(offer)
       case .failed(let error): throw naming(error)
-      case .idleForTooLong:
+      case .idleForTooLong(let jobs):
         // One that went off as a job came is of the time before it.
-        guard idleness.withLock({ $0.timer?.isCancelled }) == false else { continue }
+        guard idleness.withLock({ $0.jobs == jobs }) else { continue }
         return nil
       case .stopped: return nil
       }
@@ -178,6 +182,7 @@ public final class MQTTJobSource: JobSource {
   public func workerIsBusy() async {
     idleness.withLock { idleness in
       idleness.isBusy = true
+      idleness.jobs += 1
       idleness.timer?.cancel()
     }
     await intake.workerIsBusy()

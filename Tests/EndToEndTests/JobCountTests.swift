@@ -157,6 +157,27 @@ import Testing
     }
   }
 
+  /// It ran out while a request was being decided about: it says nothing of the time after that job.
+  @Test func idleTimeoutThatRanOutAsAJobCameDoesNotEndTheWorker() async throws {
+    try await Scene.play { scene in
+      for id in ["first", "second"] { try scene.job(id, steps: ["true"]) }
+      let results = try await scene.results()
+      let worker = try scene.worker(["--idle-timeout", "15s", "--jobs", "2"], stopAt: "received")
+      let start = ContinuousClock.now
+      try await worker.listens()
+      try await scene.send("first")
+      try await worker.reachesCheckpoint()
+      try await eventually("the timeout") { ContinuousClock.now - start > .seconds(16) }
+      worker.thaw()
+      try await results.message(on: "jobs/results/first")
+      try await scene.send("second")
+      try await worker.reachesCheckpoint()
+      worker.thaw()
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("second")["status"] == "success")
+    }
+  }
+
   @Test func idleTimeoutDoesNotEndARunningJob() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["sleep 4.5; echo done"])
