@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Requests that come more than once.
-@Suite struct DuplicateTests {
+@Suite(.everyAccess) struct DuplicateTests {
   @Test func requestThatWasAnsweredIsAnsweredAgainWithoutARun() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: [.string("\(scene.noteRun); exit 4")])

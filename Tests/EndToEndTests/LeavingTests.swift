@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// How a worker goes when it is told to (SIGTERM, SIGINT).
-@Suite struct LeavingTests {
+@Suite(.everyAccess) struct LeavingTests {
   /// What DESIGN.md promises to an orchestrator.
   static let promptly: Duration = .seconds(1)
 
@@ -136,6 +136,7 @@ import Testing
 
   @Test func workerLeavesWithinASecondWhenThereWasNeverABroker() async throws {
     try await Scene.play(.down) { scene in
+      try await scene.broker.renew()
       let worker = try scene.worker()
       try await worker.says("next try")
       worker.send(SIGTERM)

@@ -97,7 +97,7 @@ extension Broker {
     options.access == .locked ? LockedFolder(root: folder.appending("mosquitto")) : nil
   }
 
-  /// Has the example's scripts make new certificates and passwords; the broker takes them when it starts again.
+  /// Has the example's scripts make certificates and passwords of a locked broker; it takes them when it starts.
   public func renew() async throws {
     try await locked?.make()
   }
