@@ -5,7 +5,10 @@ import Synchronization
 final class ThreadAdmission: Sendable {
   private static let most = 64
   private static let interval: Int64 = 4_000_000
+  /// A thread costs about as much as copying ten files: a tree that is done by then is none to share.
+  private static let alone: Int64 = 500_000
 
+  private let begun = clock(CLOCK_MONOTONIC)
   private let cores: Int
   private let most: Int
   private let current: Atomic<Int>
@@ -30,6 +33,9 @@ final class ThreadAdmission: Sendable {
   }
 
   var limit: Int { current.load(ordering: .relaxed) }
+
+  /// Whether the work has taken so long that another thread may pay.
+  var isWorthwhile: Bool { clock(CLOCK_MONOTONIC) - begun > Self.alone }
 
   /// Whether the interval has passed since the last look.
   @inline(__always)

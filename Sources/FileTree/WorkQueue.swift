@@ -85,7 +85,7 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
   private func admit() {
     if waiting > 0 {
       pthread_cond_signal(arrival)
-    } else if !items.isEmpty, workers < admission.limit, !ended {
+    } else if !items.isEmpty, workers < admission.limit, !ended, admission.isWorthwhile {
       if let thread = startThread({ [self] in work() }) {
         threads.append(thread)
         workers += 1
