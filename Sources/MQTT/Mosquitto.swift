@@ -32,6 +32,8 @@ final class Mosquitto {
   /// The broker has something to say before CONNECT is sent.
   private(set) var hasFirstWord = false
   private var nextIsRedelivery = false
+  /// When something was last sent: the broker must hear from this client again within a keep-alive.
+  private(set) var lastWrite = ContinuousClock.now
 
   init(_ options: SessionOptions) throws(MQTTError) {
     files = if let tls = options.tls { try TLSFiles(tls) } else { nil }
@@ -104,7 +106,10 @@ final class Mosquitto {
     return mosquitto_loop_read(handle, 1)
   }
 
-  func write() -> Int32 { mosquitto_loop_write(handle, 1) }
+  func write() -> Int32 {
+    lastWrite = .now
+    return mosquitto_loop_write(handle, 1)
+  }
 
   func maintain() -> Int32 { mosquitto_loop_misc(handle) }
 

@@ -90,14 +90,19 @@ final class SessionLoop {
   /// Milliseconds until something must be done without anybody asking.
   private var timeout: Int32 {
     switch state {
-    case .waiting(let instant):
-      let left = (instant - clock.now).components
-      return max(0, Int32(left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000) + 1)
+    case .waiting(let instant): return milliseconds(until: instant)
     case .connecting where options.tls != nil: return 20
-    // The library counts keep-alive in whole seconds.
-    case .connecting, .connected: return Int32(options.keepAlive) * 1000 / 3
+    // Nothing moves before somebody decides, and that wakes.
+    case .connected where undecided > 0: return -1
+    // The library, when it is asked, sends a ping if a whole keep-alive has passed.
+    case .connecting, .connected: return max(100, milliseconds(until: client.lastWrite + .seconds(options.keepAlive)))
     case .closed: return 0
     }
+  }
+
+  private func milliseconds(until instant: ContinuousClock.Instant) -> Int32 {
+    let left = (instant - clock.now).components
+    return max(0, Int32(left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000) + 1)
   }
 
   private var isOpen: Bool {
