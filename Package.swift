@@ -16,12 +16,13 @@ let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift
 
 /// A process for each job: what the dynamic linker does at its start is paid for by every one. A release has the C++ library
 /// in it, of which little is used, and a fixed address, so that 50,000 pointers in it need not be adjusted; the heap, the
-/// stacks and the libraries, which read what comes from the network, stay where chance puts them.
+/// stacks and the libraries, which read what comes from the network, stay where chance puts them. It offers no symbols: nothing
+/// is loaded that would look for any.
 let quickStart: [LinkerSetting] = [
   .unsafeFlags(
     [
       "-L", "\(Context.packageDirectory)/Sources/LinkerScripts", "-Xclang-linker", "-static-libgcc",
-      "-Xclang-linker", "-no-pie", "-use-ld=lld",
+      "-Xclang-linker", "-no-pie", "-use-ld=lld", "-Xlinker", "--no-export-dynamic",
     ], .when(configuration: .release))
 ]
 
