@@ -24,6 +24,13 @@ public struct ClaimRecord: Codable, Sendable {
   public var keyId: String?
 }
 
+/// What the name of a claim file says.
+struct ClaimName: Sendable {
+  let path: FilePath
+  let id: JobID
+  let attempt: Int
+}
+
 /// A claim file as it lies on the volume, perhaps somebody else's.
 struct ClaimFile: Sendable {
   let path: FilePath

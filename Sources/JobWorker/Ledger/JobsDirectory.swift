@@ -89,13 +89,21 @@ public struct JobsDirectory: Sendable {
   /// All claims of `id`, or of every job, lowest attempt first.
   func claimFiles(of id: JobID? = nil) throws(VolumeError) -> [ClaimFile] {
     var files: [ClaimFile] = []
+    for name in try claimNames(of: id) {
+      guard let bytes = try DurableFile.read(name.path) else { continue }
+      files.append(ClaimFile(path: name.path, id: name.id, attempt: name.attempt, record: ClaimRecord(json: bytes)))
+    }
+    return files
+  }
+
+  /// As ``claimFiles(of:)``, by their names only.
+  func claimNames(of id: JobID? = nil) throws(VolumeError) -> [ClaimName] {
+    var found: [ClaimName] = []
     for name in try DurableFile.names(in: claims) {
       guard let (job, attempt) = JobsDirectory.parseClaimName(name), id == nil || job == id else { continue }
-      let path = claims.appending(name)
-      guard let bytes = try DurableFile.read(path) else { continue }
-      files.append(ClaimFile(path: path, id: job, attempt: attempt, record: ClaimRecord(json: bytes)))
+      found.append(ClaimName(path: claims.appending(name), id: job, attempt: attempt))
     }
-    return files.sorted { $0.attempt < $1.attempt }
+    return found.sorted { $0.attempt < $1.attempt }
   }
 
   func auditLog(of worker: WorkerID) -> FilePath { audit.appending("\(worker).jsonl") }

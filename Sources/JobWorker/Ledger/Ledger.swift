@@ -69,7 +69,7 @@ public struct Ledger: Sendable {
   /// holds it.
   public func claim(_ envelope: Envelope, _ id: JobID, signedBy key: String? = nil) throws(VolumeError) -> Claim? {
     let run = String(UInt64.random(in: 0 ... .max), radix: 36)
-    guard try claimFiles(of: id).isEmpty, let claim = try create(id, attempt: 1, envelope, run: run, signedBy: key)
+    guard try directory.claimNames(of: id).isEmpty, let claim = try create(id, attempt: 1, envelope, run: run, signedBy: key)
     else { return nil }
     try record(claim, claim.entry(.claimed))
     return claim
@@ -113,13 +113,13 @@ public struct Ledger: Sendable {
   /// Whether another attempt holds the job of `claim` now, or ended it.
   public func isSuperseded(_ claim: Claim) throws(VolumeError) -> Bool {
     guard claim.isLinked else { return true }
-    return try claimFiles(of: claim.record.id).last.map { $0.attempt > claim.record.attempt } ?? false
+    return try directory.claimNames(of: claim.record.id).last.map { $0.attempt > claim.record.attempt } ?? false
   }
 
   /// Removes the claims of a job that is done, from the lowest attempt up to this one.
   public func release(_ claim: Claim) throws(VolumeError) {
-    for file in try claimFiles(of: claim.record.id) where file.attempt <= claim.record.attempt {
-      try DurableFile.remove(file.path)
+    for name in try directory.claimNames(of: claim.record.id) where name.attempt <= claim.record.attempt {
+      try DurableFile.remove(name.path)
     }
   }
 
