@@ -45,6 +45,11 @@ struct AcceptedJob: Sendable {
 extension Worker {
   /// Waits for a job and claims it: first what the volume offers, then what arrives.
   func accept() async throws -> AcceptedJob? {
+    let rehearsal = Task(priority: .background) {
+      try await Task.sleep(for: .milliseconds(100))
+      rehearse()
+    }
+    defer { rehearsal.cancel() }
     while let offer = try await source.next() {
       // As PID 1 of a container this process inherits what others leave behind, also while no step runs.
       ProcessTree.reapOrphans()
