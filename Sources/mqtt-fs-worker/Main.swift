@@ -6,18 +6,28 @@ import JobWorker
 /// The program.
 @main
 struct Main {
-  static func main() async {
+  /// Not `async`: then the first thread would be ended (dispatch_main), for which a library is loaded, and nothing needs
+  /// that. It takes the signals.
+  static func main() {
+    begin()
+    while true { pause() }
+  }
+
+  private nonisolated static func begin() {
     linux_allocate_sparingly()
-    // Here, on the first thread, before Dispatch has it wait with no signal blocked: see the function.
     StopSignals.leaveAtOnce()
+    // While there is one thread, and little in memory: see Guardian.
+    let guardian = startsWorker ? Result { try Guardian.fork() } : nil
     let command = parse()
     if (command as? Work)?.dryRun != false { StopSignals.restoreDefault() }
+    if command is Work { Secrets.wipe() }
+    Task { await run(command, guardedBy: guardian) }
+  }
+
+  private static func run(_ command: any ParsableCommand, guardedBy guardian: Result<Guardian, any Error>?) async {
     do {
-      if let work = command as? Work {
-        // The guardian shows in /proc what this process shows: no password may be there any more.
-        Secrets.wipe()
-        // While there is one thread: see Guardian.
-        try await work.run(guardedBy: try Guardian.fork())
+      if let work = command as? Work, let guardian {
+        try await work.run(guardedBy: try guardian.get())
       } else {
         try await run(command)
       }
@@ -30,6 +40,12 @@ struct Main {
       if !(error is ExitStatus) { complain("mqtt-fs-worker: \(error)") }
       end(status.rawValue)
     }
+  }
+
+  /// Whether the first argument is none of another command.
+  private static var startsWorker: Bool {
+    guard CommandLine.argc > 1, let first = CommandLine.unsafeArgv[1] else { return true }
+    return first.pointee == CChar(UInt8(ascii: "-")) || strcmp(first, "work") == 0
   }
 
   /// The command that the arguments ask for; help and usage errors end the program here.

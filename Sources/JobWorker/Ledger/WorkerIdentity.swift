@@ -8,7 +8,9 @@ public struct WorkerID: Hashable, Sendable, CustomStringConvertible {
 
   /// Takes a name that follows the rule of job ids; `%h` in it becomes the host name. `nil` if it does not.
   public init?(_ text: String, host: String) {
-    let name = text.split(separator: "%h", omittingEmptySubsequences: false).joined(separator: host)
+    // Most have none, and are spared the search for a text in a text.
+    let isPlain = !text.utf8.contains(UInt8(ascii: "%"))
+    let name = isPlain ? text : text.split(separator: "%h", omittingEmptySubsequences: false).joined(separator: host)
     guard (try? JobID(name)) != nil else { return nil }
     self.text = name
   }

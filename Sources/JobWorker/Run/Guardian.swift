@@ -7,10 +7,10 @@ import SystemPackage
 /// instance, it kills everything that the steps had started, and goes.
 ///
 /// It is forked off before this process has threads, and long before there is a job: a fork(2) of a process that has only
-/// begun costs a tenth of starting a program, and the code of a lone thread may go on in the child. It learns of the steps
-/// over a socket, whose end of file tells it that this process is gone. It sits in a session of its own, ignores what ends
-/// others, and keeps no descriptor and no directory of this process. Its memory is a copy, with what was read from the
-/// settings by then: fork it off from a process that nobody may inspect (prctl(2), PR_SET_DUMPABLE), which it inherits.
+/// begun costs a tenth of starting a program, and the code of a lone thread may go on in the child. Each page that is
+/// written to by then is copied by whoever writes to it next, at a microsecond or two. It learns of the steps over a socket,
+/// whose end of file tells it that this process is gone. It sits in a session of its own, ignores what ends others, and
+/// keeps no descriptor and no directory of this process, and nothing of its arguments and environment.
 public final class Guardian: Sendable {
   private let pid: pid_t
   /// Our end of its socket; nil once it is dismissed.

@@ -12,7 +12,7 @@ public enum ProcessTree {
   private struct State {
     var adoptsOrphans = false
     /// Children that are not orphans of a step: never ended and never reaped here.
-    var spared: Set<pid_t> = []
+    var spared: [pid_t] = []
     /// Children that are being spawned, of which it is not known yet which they are.
     var spawning = 0
   }
@@ -38,11 +38,11 @@ public enum ProcessTree {
   static func didSpawn(_ pid: pid_t?) {
     state.withLock { state in
       state.spawning -= 1
-      if let pid { state.spared.insert(pid) }
+      if let pid { state.spared.append(pid) }
     }
   }
 
-  static func unspare(_ pid: pid_t) { state.withLock { _ = $0.spared.remove(pid) } }
+  static func unspare(_ pid: pid_t) { state.withLock { $0.spared.removeAll { $0 == pid } } }
   static func isSpared(_ pid: pid_t) -> Bool { state.withLock { $0.spared.contains(pid) } }
 
   /// Reaps orphans that have ended; never a child whose status somebody here waits for. Costs one system call if there
@@ -67,7 +67,7 @@ public enum ProcessTree {
   }
 
   /// A child that came to this process, rather than from it: those that it starts share its session, or are spared.
-  private static func isOrphan(_ pid: pid_t, _ spared: Set<pid_t>) -> Bool {
+  private static func isOrphan(_ pid: pid_t, _ spared: [pid_t]) -> Bool {
     guard !spared.contains(pid), let entry = ProcessEntry(pid) else { return false }
     return entry.session != getsid(0)
   }
