@@ -69,7 +69,8 @@ public struct Ledger: Sendable {
   /// holds it.
   public func claim(_ envelope: Envelope, _ id: JobID, signedBy key: String? = nil) throws(VolumeError) -> Claim? {
     let run = String(UInt64.random(in: 0 ... .max), radix: 36)
-    guard try directory.claimNames(of: id).isEmpty, let claim = try create(id, attempt: 1, envelope, run: run, signedBy: key)
+    guard try directory.claimNames(of: id).isEmpty,
+      let claim = try create(id, attempt: 1, envelope, run: run, signedBy: key)
     else { return nil }
     try record(claim, claim.entry(.claimed))
     return claim
