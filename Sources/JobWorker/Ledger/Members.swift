@@ -76,20 +76,32 @@ public struct Members: Sendable {
     return false
   }
 
-  /// The members of `filter` at `broker`, other than `worker`, that are dead or have left, and whether any are not.
-  func departed(
-    filter: String, broker: String, except worker: WorkerID
-  ) throws(VolumeError) -> (departed: [Member], hasOthers: Bool) {
-    var departed: [Member] = []
-    var hasOthers = false
+  /// The members of `filter` at `broker`, other than `worker`, that are dead or have left.
+  ///
+  /// Every worker that waits looks for them all the time: the files of those that are there are not read.
+  func departed(filter: String, broker: String, except worker: WorkerID) throws(VolumeError) -> [Member] {
     let moment = try lease.clock.now()
-    for name in try DurableFile.names(in: folder) where name.hasSuffix(".json") {
-      let path = folder.appending(name)
-      guard let member = try read(path), member.worker != worker.text, member.filter == filter, member.broker == broker
-      else { continue }
-      if try isGone(member, path, at: moment) { departed.append(member) } else { hasOthers = true }
+    var departed: [Member] = []
+    for path in try files(except: worker) where try lease.hasExpired(path, at: moment) {
+      guard let member = try read(path), member.filter == filter, member.broker == broker else { continue }
+      departed.append(member)
     }
-    return (departed, hasOthers)
+    return departed
+  }
+
+  /// Whether any member of `filter` at `broker`, other than `worker`, is there, or comes back.
+  func hasOthers(filter: String, broker: String, except worker: WorkerID) throws(VolumeError) -> Bool {
+    let moment = try lease.clock.now()
+    for path in try files(except: worker) {
+      guard let member = try read(path), member.filter == filter, member.broker == broker else { continue }
+      if try !isGone(member, path, at: moment) { return true }
+    }
+    return false
+  }
+
+  private func files(except worker: WorkerID) throws(VolumeError) -> [FilePath] {
+    let own = "\(worker).json"
+    return try DurableFile.names(in: folder).filter { $0.hasSuffix(".json") && $0 != own }.map { folder.appending($0) }
   }
 
   /// The right to empty the session of a departed member; exclusive, `nil` when another worker has it.
@@ -122,6 +134,8 @@ public struct Members: Sendable {
     } else {
       try DurableFile.replace(path, Array(bytes))
     }
+    // Who looks for departed members sees at its time alone that it is one.
+    if member.state == .left { try DurableFile.makeOld(path) }
   }
 
   func read(_ path: FilePath) throws(VolumeError) -> Member? {
@@ -137,8 +151,9 @@ extension Ledger {
   /// of each message, so that only a worker which is alone takes over what another left.
   public func departedMembers(at broker: String) throws(VolumeError) -> [Member] {
     guard let filter else { return [] }
-    let (departed, hasOthers) = try members.departed(filter: filter, broker: broker, except: worker.id)
-    return hasOthers && !filter.hasPrefix("$share/") ? [] : departed
+    let departed = try members.departed(filter: filter, broker: broker, except: worker.id)
+    guard !departed.isEmpty, !filter.hasPrefix("$share/") else { return departed }
+    return try members.hasOthers(filter: filter, broker: broker, except: worker.id) ? [] : departed
   }
 
   /// Who has a session with the broker.
