@@ -110,7 +110,7 @@ extension Worker {
       await offer.acknowledge(.answered)
       return nil
     }
-    if offer.envelope.requestId.mayRepeat { try removeTickets(of: offer.envelope) }
+    if offer.envelope.requestId.mayRepeat { try removeTickets(of: offer.envelope, id) }
     await offer.acknowledge(.claimed)
     Checkpoint.acknowledged.reached()
     return AcceptedJob(claim: claim, work: .run(plan), offered: offered)
@@ -196,9 +196,9 @@ extension Worker {
   }
 
   /// A message that is sent again may lie on the volume, too. Who holds its job may take it away from there.
-  func removeTickets(of envelope: Envelope) throws {
+  func removeTickets(of envelope: Envelope, _ id: JobID) throws {
     for room in [ledger.waitingRoom, ledger.parkingRoom] {
-      for ticket in try room.tickets(of: envelope) { _ = try room.remove(ticket) }
+      for ticket in try room.tickets(of: envelope, id) { _ = try room.remove(ticket) }
     }
   }
 

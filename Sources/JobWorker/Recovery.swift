@@ -10,8 +10,8 @@ extension Worker {
     }
     if let filter = ledger.filter { try ledger.approvals.finish(of: filter) }
     try ledger.parkingRoom.removeBlanks()
-    for ticket in try ledger.waitingRoom.tickets() where !isLeaving {
-      if let job = try await take(ticket) { return job }
+    for name in try ledger.waitingRoom.names() where !isLeaving {
+      if let ticket = try ledger.waitingRoom.ticket(named: name), let job = try await take(ticket) { return job }
     }
     return nil
   }
@@ -82,7 +82,7 @@ extension Worker {
       "worker \(record.worker) died over the job; taking it over",
       metadata: ["job": "\(record.id)", "attempt": "\(claim.record.attempt)"])
     // It may have died between its claim and the removal of the ticket.
-    try removeTickets(of: record.envelope)
+    try removeTickets(of: record.envelope, record.id)
     // Of whichever attempt: those after it only published, and died over that.
     if let stored = try storedResult(of: record.id), stored.requestId == record.envelope.requestId.text {
       return AcceptedJob(claim: claim, work: .publish(stored))

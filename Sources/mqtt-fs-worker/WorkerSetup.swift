@@ -59,7 +59,8 @@ func absolute(_ path: FilePath) -> FilePath {
   while true {
     if let resolved = realpath(existing.string, nil) {
       defer { free(resolved) }
-      return FilePath(platformString: resolved).appending(missing.reversed())
+      let found = FilePath(platformString: resolved)
+      return missing.isEmpty ? found : found.appending(missing.reversed())
     }
     guard let last = existing.lastComponent else { return existing.appending(missing.reversed()) }
     missing.append(last)

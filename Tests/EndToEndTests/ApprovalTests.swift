@@ -71,8 +71,8 @@ import Testing
     try await Scene.play(leaving: .tickets) { scene in
       let worker = try scene.worker(["--require-approval", "--lease", "60s"])
       try await worker.listens()
+      for id in ["build-1", "build-12", "test"] { try scene.job(id, steps: ["true"]) }
       for (id, key) in [("build-1", "a"), ("build-12", "b"), ("test", "c"), ("test", "order-1")] {
-        try scene.job(id, steps: ["true"])
         try await scene.send(id, ["requestId": .string(key)])
       }
       try await eventually("four parked requests") { scene.parked.count == 4 }

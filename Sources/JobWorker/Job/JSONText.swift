@@ -57,6 +57,18 @@ struct JSONValue {
   let content: Content
 }
 
+extension JSONValue {
+  /// What an object has by that key.
+  subscript(key: String) -> JSONValue? {
+    guard case .object(let members) = content else { return nil }
+    return members.first { $0.key == key }?.value
+  }
+
+  var string: String? {
+    if case .string(let text) = content { text } else { nil }
+  }
+}
+
 /// A key and its value, in the order of the text.
 struct JSONMember {
   let key: String

@@ -20,7 +20,7 @@ enum DurableFile {
         try write(bytes, to: file)
         try sync(file)
       }
-      try syncFolder(path.removingLastComponent())
+      try syncFolder(split(path).folder)
       return file
     } catch {
       // A file that is there but not whole would hold the name for ever.
@@ -33,7 +33,7 @@ enum DurableFile {
   /// Puts `bytes` at `path` by rename; readers see the old or the new content, whole.
   static func replace(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) {
     try rewrite(path, bytes)
-    try syncFolder(path.removingLastComponent())
+    try syncFolder(split(path).folder)
   }
 
   /// As ``replace(_:_:)``, when it is the same whether a power failure leaves the old or the new content: one fsync(2) less.
@@ -61,7 +61,16 @@ enum DurableFile {
   /// Where the next content of `path` is written. One writer a file, and one name: what a killed one left is written over by the
   /// next.
   static func draft(of path: FilePath) -> FilePath {
-    path.removingLastComponent().appending(".\(path.lastComponent?.string ?? "").new")
+    let (folder, name) = split(path)
+    return folder.appending(".\(name).new")
+  }
+
+  /// The folder that a file lies in, and its name there. `FilePath` takes apart all of a path for that, by a dozen types that
+  /// a worker would use for nothing else.
+  private static func split(_ path: FilePath) -> (folder: FilePath, name: Substring) {
+    let text = path.string
+    guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return ("", text[...]) }
+    return (FilePath(String(text[...slash])), text[text.index(after: slash)...])
   }
 
   /// The content of a regular file of at most `limit` bytes; never follows a link and never waits on a FIFO.
@@ -119,7 +128,7 @@ enum DurableFile {
       guard cause == .noSuchFileOrDirectory, !exists(path) else { throw VolumeError("renaming", path, cause) }
       return false
     }
-    try syncFolder(other.removingLastComponent())
+    try syncFolder(split(other).folder)
     return true
   }
 

@@ -2,9 +2,9 @@ private import FoundationEssentials
 import SystemPackage
 
 /// A worker that has a session with the broker, and so a share of its group's messages.
-public struct Member: Codable, Sendable {
+public struct Member: Encodable, Sendable {
   /// Whether the worker comes back for what its session holds.
-  public enum State: String, Codable, Sendable {
+  public enum State: String, Encodable, Sendable {
     /// It listens.
     case present
     /// Its process ended after a job, and the next one is expected.
@@ -34,6 +34,17 @@ public struct Member: Codable, Sendable {
     self.broker = broker
     self.process = process
     state = .present
+  }
+
+  /// What a file says; `nil` if that is not all that a member has.
+  init?(json: [UInt8]) {
+    guard let text = try? JSONText(json), let worker = text.root["worker"]?.string,
+      let clientId = text.root["clientId"]?.string, let filter = text.root["filter"]?.string,
+      let broker = text.root["broker"]?.string, let state = text.root["state"]?.string.flatMap(State.init(rawValue:)),
+      let process = text.root["process"].flatMap({ ProcessIdentity($0, in: text) })
+    else { return nil }
+    self.init(worker: worker, clientId: clientId, filter: filter, broker: broker, process: process)
+    self.state = state
   }
 
   fileprivate func isOfSameSession(as other: Member) -> Bool {
@@ -139,8 +150,7 @@ public struct Members: Sendable {
   }
 
   func read(_ path: FilePath) throws(VolumeError) -> Member? {
-    guard let bytes = try DurableFile.read(path) else { return nil }
-    return try? JSONDecoder().decode(Member.self, from: Data(bytes))
+    try DurableFile.read(path).flatMap(Member.init(json:))
   }
 
   func file(of worker: String) -> FilePath { folder.appending("\(worker).json") }

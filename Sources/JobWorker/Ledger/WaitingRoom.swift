@@ -35,7 +35,7 @@ public struct WaitingRoom: Sendable {
   public func put(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
     try DurableFile.makeFolder(folder)
     if envelope.requestId.mayRepeat {
-      guard try tickets(of: envelope).isEmpty else { return }
+      guard try tickets(of: envelope, id).isEmpty else { return }
     }
     try create(id, WaitingRoom.bytes(of: envelope, folder))
   }
@@ -78,24 +78,32 @@ public struct WaitingRoom: Sendable {
     try DurableFile.names(in: folder).count
   }
 
-  /// What waits, oldest first, for any job or for `wanted`. What its writer died over before it was whole was not
-  /// acknowledged, and is removed.
+  /// What waits, oldest first, for any job or for `wanted`.
   func tickets(of wanted: JobID? = nil) throws(VolumeError) -> [Ticket] {
     var tickets: [Ticket] = []
-    for (_, id, name) in try WaitingRoom.ticketNames(in: folder) where wanted == nil || id == wanted {
-      let path = folder.appending(name)
-      guard let bytes = try DurableFile.read(path) else { continue }
-      if let ticket = Ticket(path, id, bytes) {
-        tickets.append(ticket)
-      } else if try lease.hasExpired(path) {
-        try DurableFile.remove(path)
-      }
+    for name in try names() where wanted == nil || WaitingRoom.parse(name)?.id == wanted {
+      if let ticket = try ticket(named: name) { tickets.append(ticket) }
     }
     return tickets
   }
 
+  /// The names of what waits, oldest first. Who takes the first that can be had need not read all.
+  func names() throws(VolumeError) -> [String] {
+    try WaitingRoom.ticketNames(in: folder).map(\.name)
+  }
+
+  /// What lies there by that name; `nil` if it is gone. What its writer died over before it was whole was not acknowledged,
+  /// and is removed.
+  func ticket(named name: String) throws(VolumeError) -> Ticket? {
+    let path = folder.appending(name)
+    guard let (_, id) = WaitingRoom.parse(name), let bytes = try DurableFile.read(path) else { return nil }
+    if let ticket = Ticket(path, id, bytes) { return ticket }
+    if try lease.hasExpired(path) { try DurableFile.remove(path) }
+    return nil
+  }
+
   /// Those of this very request.
-  func tickets(of envelope: Envelope, _ id: JobID? = nil) throws(VolumeError) -> [Ticket] {
+  func tickets(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> [Ticket] {
     try tickets(of: id).filter { envelope.requestId.isSame(as: $0.envelope.requestId.text) }
   }
 
