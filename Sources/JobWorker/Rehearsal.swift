@@ -7,7 +7,7 @@ extension Worker {
     let request = #"{"id":"rehearsal","steps":["true"],"env":{"A":"b"},"timeout":1}"#
     var envelope = Envelope(payload: request, topic: "rehearsal", requestId: RequestID("rehearsal"))
     envelope.correlationData = [0]
-    guard let id = try? JobID("rehearsal"), let read = try? settings.reader.read(Array(request.utf8)) else { return }
+    guard let id = try? JobID("rehearsal"), let read = try? JobRequest(payload: Array(request.utf8)) else { return }
     _ = try? read.definition { () throws(InvalidJob) in nil }
     let record = ClaimRecord(
       id: id, attempt: 1, worker: ledger.worker.id.text, process: ledger.worker.process, run: "", filter: ledger.filter,
