@@ -139,8 +139,7 @@ final class TreeCopy: Sendable {
   private func copyEntries(_ all: DirectoryEntries, of folder: CopyFolder, _ lane: CopyLane, _ queue: Queue) {
     var entries = all
     let copy = FileCopy(
-      folders: folder.descriptors, methods: methods, buffer: lane.content,
-      moved: moved)
+      folders: folder.descriptors, methods: methods, buffer: lane.content, moved: moved(queue))
     while !queue.isStopped {
       if queue.isHungry, let half = entries.split() {
         folder.addReader()
@@ -170,9 +169,11 @@ final class TreeCopy: Sendable {
     lane.endPiece(of: folder.number)
   }
 
-  private var moved: (Int64) throws(CallFailure) -> Void {
+  /// For each piece of a file. A large one must not keep the threads away from what lies there.
+  private func moved(_ queue: Queue) -> (Int64) throws(CallFailure) -> Void {
     { (bytes) throws(CallFailure) in
       self.meter.add(files: 0, bytes: bytes)
+      queue.grow()
       try self.checkIsWanted()
     }
   }

@@ -24,6 +24,8 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
   private var ended = false
 
   private let hungry = Atomic<Bool>(true)
+  /// Work was left lying because it was too early for another thread.
+  private let postponed = Atomic<Bool>(false)
   private let stopped = Atomic<Bool>(false)
   private let admission: ThreadAdmission
 
@@ -70,7 +72,12 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
   /// Looks whether the threads wait more than they work, and lets more in. Cheap: call it after each file.
   @inline(__always)
   func grow() {
-    if admission.isDue, admission.raise() { locked { admit() } }
+    if admission.isDue, admission.raise() {
+      locked { admit() }
+    } else if postponed.load(ordering: .relaxed), admission.isWorthwhile {
+      postponed.store(false, ordering: .relaxed)
+      locked { admit() }
+    }
   }
 
   /// Performs the items and all that they push; returns when nothing is left.
@@ -85,8 +92,10 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
   private func admit() {
     if waiting > 0 {
       pthread_cond_signal(arrival)
-    } else if !items.isEmpty, workers < admission.limit, !ended, admission.isWorthwhile {
-      if let thread = startThread({ [self] in work() }) {
+    } else if !items.isEmpty, workers < admission.limit, !ended {
+      if !admission.isWorthwhile {
+        postponed.store(true, ordering: .relaxed)
+      } else if let thread = startThread({ [self] in work() }) {
         threads.append(thread)
         workers += 1
       }

@@ -47,7 +47,7 @@ extension Worker {
   func accept() async throws -> AcceptedJob? {
     let rehearsal = Task(priority: .background) {
       try await Task.sleep(for: .milliseconds(100))
-      rehearse()
+      rehearseOnce()
     }
     defer { rehearsal.cancel() }
     while let offer = try await source.next() {

@@ -32,8 +32,9 @@ final class Mosquitto {
   /// The broker has something to say before CONNECT is sent.
   private(set) var hasFirstWord = false
   private var nextIsRedelivery = false
-  /// When something was last sent: the broker must hear from this client again within a keep-alive.
-  private(set) var lastWrite = ContinuousClock.now
+  private var lastWrite = ContinuousClock.now
+  /// Seconds: this client's, or those that the broker wants instead (MQTT 5, section 3.2.2.3.14). 0 asks for no pings.
+  private var keepAlive: UInt16
 
   init(_ options: SessionOptions) throws(MQTTError) {
     files = if let tls = options.tls { try TLSFiles(tls) } else { nil }
@@ -43,6 +44,7 @@ final class Mosquitto {
     }
     self.handle = handle
     self.options = options
+    keepAlive = options.keepAlive
     mosquitto_user_data_set(handle, Unmanaged.passUnretained(self).toOpaque())
     setCallbacks()
     try configure()
@@ -65,6 +67,7 @@ final class Mosquitto {
     problem = nil
     isAccepted = false
     hasFirstWord = false
+    keepAlive = options.keepAlive
     handshake.begin()
     let start = ContinuousClock.now
     inbox = []
@@ -109,6 +112,11 @@ final class Mosquitto {
   func write() -> Int32 {
     lastWrite = .now
     return mosquitto_loop_write(handle, 1)
+  }
+
+  /// When the library is to be asked whether a ping is due, if nothing is sent before.
+  var nextPing: ContinuousClock.Instant {
+    keepAlive == 0 ? .now + .seconds(3600) : lastWrite + .seconds(keepAlive)
   }
 
   func maintain() -> Int32 { mosquitto_loop_misc(handle) }
@@ -252,8 +260,9 @@ final class Mosquitto {
   // MARK: Callbacks
 
   private func setCallbacks() {
-    mosquitto_connect_v5_callback_set(handle) { _, context, code, flags, _ in
+    mosquitto_connect_v5_callback_set(handle) { _, context, code, flags, properties in
       owner(context).isAccepted = code == 0
+      if let seconds = serverKeepAlive(properties) { owner(context).keepAlive = seconds }
       owner(context).inbox.append(
         .connected(ReasonCode(rawValue: UInt8(clamping: code)), sessionPresent: flags & 1 == 1))
     }

@@ -117,3 +117,10 @@ extension mqtt5_property {
   /// The identifier in the type that the library's functions take.
   fileprivate var id: Int32 { Int32(rawValue) }
 }
+
+/// The keep-alive that a broker wants in its CONNACK, in place of the client's.
+func serverKeepAlive(_ properties: OpaquePointer?) -> UInt16? {
+  var seconds: UInt16 = 0
+  let found = mosquitto_property_read_int16(properties, MQTT_PROP_SERVER_KEEP_ALIVE.id, &seconds, false)
+  return found == nil ? nil : seconds
+}

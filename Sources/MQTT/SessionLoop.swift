@@ -95,7 +95,7 @@ final class SessionLoop {
     // Nothing moves before somebody decides, and that wakes.
     case .connected where undecided > 0: return -1
     // The library, when it is asked, sends a ping if a whole keep-alive has passed.
-    case .connecting, .connected: return max(100, milliseconds(until: client.lastWrite + .seconds(options.keepAlive)))
+    case .connecting, .connected: return max(100, milliseconds(until: client.nextPing))
     case .closed: return 0
     }
   }

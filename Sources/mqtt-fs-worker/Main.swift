@@ -7,7 +7,7 @@ import JobWorker
 @main
 struct Main {
   /// Not `async`: then the first thread would be ended (dispatch_main), for which a library is loaded, and nothing needs
-  /// that. It takes the signals.
+  /// that. It takes the signals; what is to run on the main actor or the main queue would wait for ever.
   static func main() {
     begin()
     while true { pause() }
@@ -16,7 +16,9 @@ struct Main {
   private nonisolated static func begin() {
     linux_allocate_sparingly()
     StopSignals.leaveAtOnce()
-    // While there is one thread, and little in memory: see Guardian.
+    // While there is one thread, and little in memory: see Guardian. Nobody may look into it before it has forgotten what it
+    // was started with.
+    if startsWorker { linux_forbid_inspection() }
     let guardian = startsWorker ? Result { try Guardian.fork() } : nil
     let command = parse()
     if (command as? Work)?.dryRun != false { StopSignals.restoreDefault() }
@@ -26,7 +28,8 @@ struct Main {
 
   private static func run(_ command: any ParsableCommand, guardedBy guardian: Result<Guardian, any Error>?) async {
     do {
-      if let work = command as? Work, let guardian {
+      if let work = command as? Work {
+        guard let guardian else { preconditionFailure("the worker has no guardian") }
         try await work.run(guardedBy: try guardian.get())
       } else {
         try await run(command)

@@ -10,8 +10,8 @@ enum StopSignals {
 
   /// They end the process at once and well, while it holds nothing: until somebody listens for them.
   ///
-  /// They cannot be held back until then: Dispatch has the first thread wait with no signal blocked (sigsuspend(2)), and
-  /// there what nobody listens for kills. Those that whoever started this process held back are let go here.
+  /// They are not held back until then: the first thread takes them. Those that whoever started this process held back are
+  /// let go here.
   static func leaveAtOnce() {
     for number in numbers { _ = linux_exit_on_signal(number) }
     var signals = sigset_t()

@@ -25,6 +25,20 @@ import TestSupport
     }
   }
 
+  @Test func brokerThatWantsToHearMoreOftenDoes() async throws {
+    try await Broker.running(Broker.Options("max_keepalive 10")) { broker in
+      var options = broker.sessionOptions("client")
+      options.keepAlive = 60
+      let session = try Session(options, logger: silent)
+      let reading = Reading(session)
+      _ = try await reading.connected()
+      // It would cut the connection after 15 seconds.
+      try await broker.logged("Received PINGREQ from client")
+      #expect(!broker.log.contains("exceeded timeout"))
+      await session.disconnect()
+    }
+  }
+
   @Test func publicationWaitsForABrokerThatIsDown() async throws {
     try await Broker.running { broker in
       var options = broker.sessionOptions("client")

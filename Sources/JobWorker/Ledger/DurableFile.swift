@@ -3,6 +3,13 @@ import SystemPackage
 
 /// Small files that must survive a crash of the machine.
 enum DurableFile {
+  /// What the time of a file says.
+  enum Age {
+    case new
+    /// Touched in 1970: no lease is so long.
+    case outdated
+  }
+
   /// Creates `path` exclusively with `bytes` in it; file and folder are on disk when this returns. `nil` if there is
   /// one already.
   static func create(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) -> FileDescriptor? {
@@ -31,13 +38,13 @@ enum DurableFile {
   }
 
   /// Puts `bytes` at `path` by rename; readers see the old or the new content, whole.
-  static func replace(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) {
-    try rewrite(path, bytes)
+  static func replace(_ path: FilePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
+    try rewrite(path, bytes, age)
     try syncFolder(split(path).folder)
   }
 
   /// As ``replace(_:_:)``, when it is the same whether a power failure leaves the old or the new content: one fsync(2) less.
-  static func rewrite(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) {
+  static func rewrite(_ path: FilePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
     let temporary = draft(of: path)
     try onVolume("writing", temporary) { () throws(Errno) in
       let file: FileDescriptor
@@ -49,6 +56,8 @@ enum DurableFile {
       }
       defer { try? file.close() }
       try write(bytes, to: file)
+      // A file system that knows no such time makes do without.
+      if age == .outdated { _ = futimens(file.rawValue, [timespec(), timespec()]) }
       try sync(file)
     }
     guard rename(temporary.string, path.string) == 0 else {
@@ -130,13 +139,6 @@ enum DurableFile {
     }
     try syncFolder(split(other).folder)
     return true
-  }
-
-  /// Makes a file as old as can be: touched in 1970.
-  static func makeOld(_ path: FilePath) throws(VolumeError) {
-    guard utimensat(AT_FDCWD, path.string, [timespec(), timespec()], AT_SYMLINK_NOFOLLOW) == 0 else {
-      throw VolumeError("touching", path, Errno(rawValue: Glibc.errno))
-    }
   }
 
   /// Whether there is anything by that name.

@@ -69,7 +69,7 @@ public struct Ledger: Sendable {
   /// holds it.
   public func claim(_ envelope: Envelope, _ id: JobID, signedBy key: String? = nil) throws(VolumeError) -> Claim? {
     let run = String(UInt64.random(in: 0 ... .max), radix: 36)
-    guard try directory.claimNames(of: id).isEmpty,
+    guard try highestAttempt(of: id) == 0,
       let claim = try create(id, attempt: 1, envelope, run: run, signedBy: key)
     else { return nil }
     try record(claim, claim.entry(.claimed))
@@ -114,7 +114,14 @@ public struct Ledger: Sendable {
   /// Whether another attempt holds the job of `claim` now, or ended it.
   public func isSuperseded(_ claim: Claim) throws(VolumeError) -> Bool {
     guard claim.isLinked else { return true }
-    return try directory.claimNames(of: claim.record.id).last.map { $0.attempt > claim.record.attempt } ?? false
+    return try highestAttempt(of: claim.record.id, above: claim.record.attempt) > claim.record.attempt
+  }
+
+  /// The highest attempt that a claim of `id` is of, if that is above `attempt`. A network file system may list names that are
+  /// gone; it knows when it is asked for the files.
+  private func highestAttempt(of id: JobID, above attempt: Int = 0) throws(VolumeError) -> Int {
+    guard let name = try directory.claimNames(of: id).last, name.attempt > attempt else { return attempt }
+    return try claimFiles(of: id).last?.attempt ?? 0
   }
 
   /// Removes the claims of a job that is done, from the lowest attempt up to this one.

@@ -140,13 +140,13 @@ public struct Members: Sendable {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let bytes = try? encoder.encode(member) else { throw VolumeError("encoding", path, .invalidArgument) }
     // What must outlast a power failure is which session the broker holds, so that it can be adopted.
-    if try read(path)?.isOfSameSession(as: member) == true {
-      try DurableFile.rewrite(path, Array(bytes))
-    } else {
-      try DurableFile.replace(path, Array(bytes))
-    }
     // Who looks for departed members sees at its time alone that it is one.
-    if member.state == .left { try DurableFile.makeOld(path) }
+    let age = member.state == .left ? DurableFile.Age.outdated : .new
+    if try read(path)?.isOfSameSession(as: member) == true {
+      try DurableFile.rewrite(path, Array(bytes), age)
+    } else {
+      try DurableFile.replace(path, Array(bytes), age)
+    }
   }
 
   func read(_ path: FilePath) throws(VolumeError) -> Member? {
