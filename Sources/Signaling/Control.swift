@@ -59,7 +59,7 @@ public final class Control: Sendable {
       nudges.finish()
     }
     Task { [session, commands, logger] in
-      for topic in [Topics.waiting] + commands.filters {
+      for topic in commands.filters + [Topics.waiting] {
         do {
           try await session.subscribe(try TopicFilter(topic))
         } catch MQTTError.closed {

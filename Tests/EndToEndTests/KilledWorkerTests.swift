@@ -45,7 +45,7 @@ import Testing
       try await first.listens()
       try await scene.send("job")
       try await eventually("the step") { scene.log("job") == "begun\n" }
-      #expect(scene.processes.count >= 4)
+      try await eventually("all that it starts") { scene.processes.count >= 4 }
       try await first.kill()
       try await eventually("the end of all that the worker started") { scene.processes.isEmpty }
       #expect(scene.listing(scene.jobs.appending("job/results")).isDisjoint(with: ["result.json", "half.txt"]))
