@@ -19,7 +19,7 @@ def tables(path):
                 cells = [cell.strip().strip("*").replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
                 if header is None:
                     header = cells
-                elif set("".join(cells)) > set("-:"):
+                elif not set("".join(cells)) <= set("-:"):
                     found.setdefault(title, {})[cells[0]] = dict(zip(header[1:], cells[1:]))
     return found
 
@@ -54,7 +54,7 @@ def rows(folder):
     loops = f"4 loops of the {SHELL}"
     for jobs in ("100", "1,000"):
         yield rate(f"{jobs} queued jobs, tmpfs", f"{OURS} --jobs 0, 4 workers", [loops], cycle, f"{jobs} queued jobs, 4 workers with `--jobs 0`")
-    yield rate("100 queued jobs, tmpfs", f"{OURS}, 4 restart loops", [loops], cycle, "the same, 4 restart loops")
+    yield rate("100 queued jobs, tmpfs", f"{OURS}, 4 restart loops", [loops], cycle, "100 queued jobs, 4 restart loops")
     yield beside("Log of a step, 1 GiB in lines of 80 bytes, tmpfs", OURS, ["| cat > file", "> file"], "median ms", "ms", cycle, "a log of 1 GiB in lines")
     grown = growth["Finished job folders on the volume"]
     least, most = grown["10"], grown["100,000"]
@@ -72,7 +72,7 @@ def rows(folder):
 
 def main():
     folder, page = sys.argv[1:]
-    lines = ["| what | mqtt-fs-worker | beside it, and how many times as much that takes |", "|---|--:|---|"]
+    lines = ["| what | mqtt-fs-worker | beside it, and how many times as fast the worker is |", "|---|--:|---|"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows(folder)]
     with open(page) as file:
         text = file.read()
