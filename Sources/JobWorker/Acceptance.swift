@@ -53,9 +53,10 @@ extension Worker {
     while let offer = try await source.next() {
       // As PID 1 of a container this process inherits what others leave behind, also while no step runs.
       ProcessTree.reapOrphans()
+      if case .request = offer { Checkpoint.received.reached() }
       let job =
         switch offer {
-        case .request(let offer): try await received(offer)
+        case .request(let offer): try await accept(offer)
         case .look: try await recover()
         }
       if let job {
@@ -66,13 +67,7 @@ extension Worker {
     return nil
   }
 
-  private func received(_ offer: JobOffer) async throws -> AcceptedJob? {
-    let now = ContinuousClock.now
-    Checkpoint.received.reached()
-    return try await accept(offer, offered: now)
-  }
-
-  private func accept(_ offer: JobOffer, offered: ContinuousClock.Instant) async throws -> AcceptedJob? {
+  private func accept(_ offer: JobOffer) async throws -> AcceptedJob? {
     let id = offer.request.id
     if let stored = try answer(to: offer.envelope, id) { return try await answerAgain(offer, stored) }
     var offer = offer
@@ -82,7 +77,7 @@ extension Worker {
       guard !isLeaving else { return nil }
       if !offer.isCurrent() { offer.envelope.requestId = offer.envelope.requestId.asRedelivered }
       if case .awaited(let why) = clearance(offer.envelope, plan) {
-        guard try ledger.claimFiles(of: id).isEmpty else { return try await alreadyHeld(offer, offered: offered) }
+        guard try ledger.claimFiles(of: id).isEmpty else { return try await alreadyHeld(offer) }
         try await park(offer, why)
         await offer.acknowledge(.answered)
         return nil
@@ -95,7 +90,7 @@ extension Worker {
       return nil
     }
     guard let claim = try ledger.claim(offer.envelope, id, signedBy: offer.request.signature?.keyID) else {
-      return try await alreadyHeld(offer, offered: offered)
+      return try await alreadyHeld(offer)
     }
     noteDryRun(plan)
     logger.debug("claimed", metadata: ["job": "\(id)"])
@@ -113,7 +108,7 @@ extension Worker {
     if offer.envelope.requestId.mayRepeat { try removeTickets(of: offer.envelope, id) }
     await offer.acknowledge(.claimed)
     Checkpoint.acknowledged.reached()
-    return AcceptedJob(claim: claim, work: .run(plan), offered: offered)
+    return AcceptedJob(claim: claim, work: .run(plan), offered: offer.moment)
   }
 
   /// A worker that is asked to stop claims nothing more: a request that it does not acknowledge stays where it came from.
@@ -167,14 +162,14 @@ extension Worker {
 
   /// Somebody holds the job: it is being worked on, or its worker died and the job is taken over here and now. A claim that
   /// is not whole may be one that its writer died over, and says nothing of this request: that is waited for.
-  private func alreadyHeld(_ offer: JobOffer, offered: ContinuousClock.Instant) async throws -> AcceptedJob? {
+  private func alreadyHeld(_ offer: JobOffer) async throws -> AcceptedJob? {
     let id = offer.request.id
     let abandoned = try ledger.abandonedClaims().first { $0.id == id }
     let job = if let abandoned { try await takeOver(abandoned) } else { nil as AcceptedJob? }
     guard !isLeaving || job != nil else { return nil }
     guard let holder = try job.map({ $0.claim.record }) ?? ledger.claimFiles(of: id).last?.record else {
       try await Task.sleep(for: .milliseconds(50))
-      return try await accept(offer, offered: offered)
+      return try await accept(offer)
     }
     if !offer.envelope.requestId.isSame(as: holder.envelope.requestId.text) {
       logger.notice("the job is being worked on already", metadata: ["job": "\(id)"])

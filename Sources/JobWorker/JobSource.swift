@@ -56,6 +56,8 @@ public struct JobOffer: Sendable {
   public let request: JobRequest
   /// How it arrived.
   public var envelope: Envelope
+  /// When it was offered.
+  public let moment = ContinuousClock.now
   /// Tells the source what became of the request, and that it must not come again: it is safe. Until then it would, if
   /// this worker died. Returns when that is said.
   public let acknowledge: @Sendable (Decision) async -> Void

@@ -76,8 +76,9 @@ struct AuditLogTests {
     let volume = try VolumeFixture()
     let logs = try (0..<4).map { _ in try volume.ledger().audit }
     let envelope = Envelope(payload: "{}", topic: String(repeating: "t", count: 900), requestId: RequestID("r"))
+    let id = try JobID("job")
     DispatchQueue.concurrentPerform(iterations: 4) { index in
-      for _ in 0..<200 { logs[index].note(AuditEntry(.duplicate, id: try! JobID("job"), of: envelope), silent) }
+      for _ in 0..<200 { logs[index].note(AuditEntry(.duplicate, id: id, of: envelope), silent) }
     }
     #expect(try lines(logs[0]).count == 800)
   }
