@@ -42,8 +42,9 @@ public final class Control: Sendable {
   }
 
   /// Hears nudges and commands from now on, and tells what ends the session. A broker that does not allow nudges costs a
-  /// worker no more than the wait for its next look; one that does not allow commands, that they do not reach it.
-  func listen(onFailure report: @escaping @Sendable (MQTTError) -> Void) {
+  /// worker no more than the wait for its next look; one that does not allow commands, that they do not reach it. The task
+  /// ends when they do, or never will.
+  func listen(onFailure report: @escaping @Sendable (MQTTError) -> Void) -> Task<Void, Never> {
     Task { [session, nudges, presence] in
       for await event in session.events {
         switch event {
@@ -58,15 +59,18 @@ public final class Control: Sendable {
       }
       nudges.finish()
     }
-    Task { [session, commands, logger] in
-      for topic in commands.filters + [Topics.waiting] {
-        do {
-          try await session.subscribe(try TopicFilter(topic))
-        } catch MQTTError.closed {
-          return
-        } catch {
-          logger.info("nobody can reach this worker on '\(topic)': \(error)")
-        }
+    Task { [self] in await subscribe(to: [Topics.waiting]) }
+    return Task { [self] in await subscribe(to: commands.filters) }
+  }
+
+  private func subscribe(to topics: [String]) async {
+    for topic in topics {
+      do {
+        try await session.subscribe(try TopicFilter(topic))
+      } catch MQTTError.closed {
+        return
+      } catch {
+        logger.info("nobody can reach this worker on '\(topic)': \(error)")
       }
     }
   }

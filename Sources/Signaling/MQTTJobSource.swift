@@ -63,7 +63,7 @@ public final class MQTTJobSource: JobSource {
   /// Connects control, and intake once no KILLSWITCH is there; from now on there is something to look at. Throws
   /// ``MQTTError/clientIDInUse(_:)`` when another connection has the id.
   public func open() async throws {
-    guard try await reachBroker() else { return }
+    guard let listening = try await reachBroker() else { return }
     await ledger.killSwitch.waitWhileOn(logger) { [self] in !isLeaving }
     control.presence.lookForKillSwitch()
     guard !isLeaving else {
@@ -74,13 +74,28 @@ public final class MQTTJobSource: JobSource {
     askForLook()
     if let former = try membership.formerSelf { try await adopter.adoptFormerSelf(former) }
     try membership.begin()
+    await unlessStopped(listening)
     try await intake.open()
     watch()
   }
 
-  /// Waits for control's connection, or for a request to stop; `false` when that comes first. The connection's thread may
-  /// be waiting for a name server then, and is left to it.
-  private func reachBroker() async throws -> Bool {
+  /// Waits until commands are heard: a job that is taken before that could not be canceled. Or for a request to stop.
+  private func unlessStopped(_ listening: Task<Void, Never>) async {
+    let (ends, end) = AsyncStream.makeStream(of: Void.self)
+    Task {
+      await listening.value
+      end.finish()
+    }
+    Task { [stop] in
+      await stop.raised()
+      end.finish()
+    }
+    for await _ in ends {}
+  }
+
+  /// Waits for control's connection, or for a request to stop; `nil` when that comes first. The connection's thread may be
+  /// waiting for a name server then, and is left to it. The task is ``Control/listen(onFailure:)``'s.
+  private func reachBroker() async throws -> Task<Void, Never>? {
     let (outcomes, outcome) = AsyncStream.makeStream(of: Result<Bool, MQTTError>.self)
     Task { [self] in
       do throws(MQTTError) {
@@ -96,17 +111,17 @@ public final class MQTTJobSource: JobSource {
     }
     for await result in outcomes {
       guard try result.get() else { break }
-      control.listen { [sender] in sender.yield(.failed($0)) }
+      let listening = control.listen { [sender] in sender.yield(.failed($0)) }
       Task { [self] in
         for await departure in control.commands.departures {
           departing.withLock { $0 = departure }
           sender.yield(.stopped)
         }
       }
-      return true
+      return listening
     }
     sender.yield(.stopped)
-    return false
+    return nil
   }
 
   /// The sessions know client ids only; who reads the error knows the worker.

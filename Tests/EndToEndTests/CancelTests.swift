@@ -17,7 +17,7 @@ import Testing
           "echo kept > kept.txt; echo ready; sleep 600", "echo never", ["run": "echo cleaned", "always": true],
         ])
       let results = try await scene.results()
-      let worker = try await scene.workerThatHearsCommands()
+      let worker = try await scene.listener()
       try await scene.send("job")
       try await eventually("the step") { scene.log("job") == "ready\n" }
       try await scene.broker.publish(topic, payload)
@@ -36,10 +36,20 @@ import Testing
     }
   }
 
+  /// A job that is taken can be canceled.
+  @Test func cancelsAreHeardBeforeJobsAreTaken() async throws {
+    try await Scene.play { scene in
+      _ = try await scene.listener()
+      let lines = scene.broker.log.split(separator: "\n")
+      let intake = try #require(lines.firstIndex { $0.contains(" as worker-01 (") })
+      #expect(lines[..<intake].count { $0.hasSuffix("Sending SUBACK to worker-01-control") } >= 3)
+    }
+  }
+
   @Test func jobThatIgnoresItsCancelationIsKilledAfterTheGrace() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["trap '' TERM; echo ready; while :; do sleep 1; done"])
-      let worker = try await scene.workerThatHearsCommands(["--grace", "1s"])
+      let worker = try await scene.listener(["--grace", "1s"])
       try await scene.send("job")
       try await eventually("the step") { scene.log("job") == "ready\n" }
       try await scene.broker.publish("jobs/cancel/job", "")
@@ -55,7 +65,7 @@ import Testing
   @Test func cancelationFromBeforeTheRequestDoesNotEndIt() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["sleep 1; echo done"])
-      let worker = try await scene.workerThatHearsCommands()
+      let worker = try await scene.listener()
       for topic in ["jobs/cancel/job", "workers/worker-01/command"] {
         try await scene.broker.publish(topic, #"{"command":"cancel","id":"job"}"#)
       }
@@ -71,7 +81,7 @@ import Testing
     try await Scene.play { scene in
       let gate = scene.gate()
       try scene.job("job", steps: [.string("echo ready; \(scene.waiting(for: gate))")])
-      let worker = try await scene.workerThatHearsCommands()
+      let worker = try await scene.listener()
       try await scene.send("job")
       try await eventually("the step") { scene.log("job") == "ready\n" }
       let command = "workers/worker-01/command"
@@ -102,11 +112,10 @@ import Testing
 }
 
 extension Scene {
-  /// A worker whose subscription to commands is taken, too.
-  func workerThatHearsCommands(_ arguments: [String] = []) async throws -> WorkerProcess {
+  /// A worker that can be given jobs. It can be given commands then, too.
+  func listener(_ arguments: [String] = []) async throws -> WorkerProcess {
     let worker = try worker("worker-01", on: "jobs/pending", arguments)
     try await worker.listens()
-    try await broker.logged("Sending SUBACK to worker-01-control\n", times: 4)
     return worker
   }
 }

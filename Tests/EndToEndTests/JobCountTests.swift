@@ -44,7 +44,7 @@ import Testing
       try scene.job("canceled", steps: ["echo ready; sleep 600"])
       try scene.job("next", steps: ["echo $PPID"])
       let results = try await scene.results()
-      let worker = try await scene.workerThatHearsCommands(["--jobs", "2"])
+      let worker = try await scene.listener(["--jobs", "2"])
       try await scene.send("canceled")
       try await eventually("the step") { scene.log("canceled") == "ready\n" }
       try await scene.send("next")
@@ -76,7 +76,7 @@ import Testing
   @Test func everyJobCanBeCanceled() async throws {
     try await Scene.play { scene in
       let results = try await scene.results()
-      let worker = try await scene.workerThatHearsCommands(["--jobs", "3"])
+      let worker = try await scene.listener(["--jobs", "3"])
       for id in ["one", "two", "three"] {
         try scene.job(id, steps: ["echo ready; sleep 600"])
         try await scene.send(id)

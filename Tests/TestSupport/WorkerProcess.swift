@@ -59,9 +59,7 @@ public final class WorkerProcess: Sendable {
     do {
       try await eventually("the subscription of \(id)", within: limit) {
         if let end = process.end { throw WaitedInVain("\(id) ended with \(end) before it subscribed") }
-        // For jobs; for cancels, commands to it and to all, and nudges.
         return broker.logged("Sending SUBACK to \(id)\n", from: startOfLog) > 0
-          && broker.logged("Sending SUBACK to \(id)-control\n", from: startOfLog) > 3
       }
     } catch let error as WaitedInVain {
       throw WaitedInVain("\(error); it wrote:\n\(log.suffix(4000))")
