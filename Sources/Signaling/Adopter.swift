@@ -29,7 +29,8 @@ struct Adopter: Sendable {
   private func adopt(_ adoption: Adoption) async {
     let member = adoption.member
     do {
-      try await unlessStopped { try await empty(member) }
+      // What is not acknowledged stays with the broker.
+      guard try await stop.unlessRaised({ try await empty(member) }) != nil else { throw MQTTError.closed }
       try adoption.complete()
       var entry = AuditEntry(.adopted)
       entry.from = member.worker
@@ -39,25 +40,6 @@ struct Adopter: Sendable {
       logger.notice("the session of worker \(member.worker) is left as it is: \(error)")
       try? adoption.abandon()
     }
-  }
-
-  /// Waits for `work`, or for a request to stop, which throws ``MQTTError/closed``. The session's thread may be waiting for
-  /// a name server or a silent broker then, and is left to it: what it had not acknowledged stays with the broker.
-  private func unlessStopped(_ work: @escaping @Sendable () async throws -> Void) async throws {
-    let (outcomes, outcome) = AsyncThrowingStream.makeStream(of: Void.self)
-    Task {
-      do {
-        try await work()
-        outcome.finish()
-      } catch {
-        outcome.finish(throwing: error)
-      }
-    }
-    Task {
-      await stop.raised()
-      outcome.finish(throwing: MQTTError.closed)
-    }
-    for try await _ in outcomes {}
   }
 
   /// Connects with the member's client id, leaves its group, and puts all that is queued into the waiting room, until a

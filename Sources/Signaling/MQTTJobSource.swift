@@ -74,54 +74,33 @@ public final class MQTTJobSource: JobSource {
     askForLook()
     if let former = try membership.formerSelf { try await adopter.adoptFormerSelf(former) }
     try membership.begin()
-    await unlessStopped(listening)
+    // A job that is taken before commands are heard could not be canceled.
+    _ = try await stop.unlessRaised { await listening.value }
     try await intake.open()
     watch()
   }
 
-  /// Waits until commands are heard: a job that is taken before that could not be canceled. Or for a request to stop.
-  private func unlessStopped(_ listening: Task<Void, Never>) async {
-    let (ends, end) = AsyncStream.makeStream(of: Void.self)
-    Task {
-      await listening.value
-      end.finish()
-    }
-    Task { [stop] in
-      await stop.raised()
-      end.finish()
-    }
-    for await _ in ends {}
-  }
-
-  /// Waits for control's connection, or for a request to stop; `nil` when that comes first. The connection's thread may be
-  /// waiting for a name server then, and is left to it. The task is ``Control/listen(onFailure:)``'s.
+  /// Waits for control's connection, or for a request to stop; `nil` when that comes first. The task is
+  /// ``Control/listen(onFailure:)``'s.
   private func reachBroker() async throws -> Task<Void, Never>? {
-    let (outcomes, outcome) = AsyncStream.makeStream(of: Result<Bool, MQTTError>.self)
-    Task { [self] in
+    let opened: Void? = try await stop.unlessRaised { [self] in
       do throws(MQTTError) {
         try await control.open()
-        outcome.yield(.success(true))
       } catch {
-        outcome.yield(.failure(naming(error)))
+        throw naming(error)
       }
     }
-    Task { [stop] in
-      await stop.raised()
-      outcome.yield(.success(false))
+    guard opened != nil else {
+      sender.yield(.stopped)
+      return nil
     }
-    for await result in outcomes {
-      guard try result.get() else { break }
-      let listening = control.listen { [sender] in sender.yield(.failed($0)) }
-      Task { [self] in
-        for await departure in control.commands.departures {
-          departing.withLock { $0 = departure }
-          sender.yield(.stopped)
-        }
+    Task { [self] in
+      for await departure in control.commands.departures {
+        departing.withLock { $0 = departure }
+        sender.yield(.stopped)
       }
-      return listening
     }
-    sender.yield(.stopped)
-    return nil
+    return control.listen { [sender] in sender.yield(.failed($0)) }
   }
 
   /// The sessions know client ids only; who reads the error knows the worker.

@@ -68,6 +68,25 @@ public final class StopRequest: Sendable {
     }
   }
 
+  /// Waits for `work`, or for a raise; `nil` when that comes first. The work goes on then, and nobody waits for it: a thread may
+  /// be waiting for a name server or a silent broker in it.
+  public func unlessRaised<T: Sendable>(_ work: @escaping @Sendable () async throws -> T) async throws -> T? {
+    let (outcomes, outcome) = AsyncThrowingStream.makeStream(of: T.self)
+    Task {
+      do {
+        outcome.yield(try await work())
+      } catch {
+        outcome.finish(throwing: error)
+      }
+    }
+    let stop = Task {
+      await raised()
+      outcome.finish()
+    }
+    defer { stop.cancel() }
+    return try await outcomes.first { _ in true }
+  }
+
   /// A request for the next job alone, in place of the one before: what is asked of this one reaches it, but its end is
   /// not this one's.
   public func forNextJob() -> StopRequest {

@@ -65,4 +65,14 @@ struct StopRequestTests {
     await waiting.value
     #expect(stop.level == .none)
   }
+
+  @Test func workIsWaitedForUnlessItIsRaised() async throws {
+    struct Failure: Error {}
+    let stop = StopRequest()
+    #expect(try await stop.unlessRaised { 7 } == 7)
+    await #expect(throws: Failure.self) { try await stop.unlessRaised { throw Failure() } }
+    async let never = stop.unlessRaised { try await Task.sleep(for: .seconds(3600)) }
+    stop.raise(.terminate, reason: .shutdown)
+    #expect(try await never == nil)
+  }
 }
