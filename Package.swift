@@ -72,7 +72,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["MQTT", system, logging], path: "Tests/TestSupport", swiftSettings: strict),
     .executableTarget(
       name: "filetree-bench", dependencies: ["FileTree", system], path: "Benchmarks/filetree-bench",
-      swiftSettings: strict),
+      swiftSettings: strict, linkerSettings: quickStart),
     .testTarget(
       name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
     .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),

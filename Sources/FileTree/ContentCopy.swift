@@ -3,7 +3,8 @@ import Glibc
 
 /// Copies the content of one open file into another that is empty, holes as holes.
 struct ContentCopy {
-  private static let largeFile: Int64 = 1 << 20
+  /// From this size on a file, or a piece of one, is worth a call or a look of its own.
+  static let largeFile: Int64 = 1 << 20
 
   /// What one call moves at most: progress is told between calls.
   private static let mostAtOnce: Int64 = 16 << 20

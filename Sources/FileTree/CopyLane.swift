@@ -10,6 +10,8 @@ final class CopyLane {
   var skipped: [SkippedEntry] = []
   private(set) var files = 0
   private(set) var bytes: Int64 = 0
+  /// Bytes that were copied and are not in the progress yet.
+  var untold: Int64 = 0
 
   private var entries: [SnapshotEntry] = []
   private var names: [UInt8] = []
@@ -19,16 +21,14 @@ final class CopyLane {
     content.deallocate()
   }
 
-  func add(_ name: FileName, _ status: stat) {
-    entries.append(SnapshotEntry(status, name: UInt32(names.count)))
-    append(name)
+  func add(_ name: FileName, _ entry: SnapshotEntry) {
+    append(name, entry)
     files += 1
-    if status.kind == .file { bytes += Int64(status.st_size) }
+    if entry.kind == .file { bytes += entry.size }
   }
 
   func add(folder: Int32, _ name: FileName) {
-    entries.append(SnapshotEntry(folder: folder, name: UInt32(names.count)))
-    append(name)
+    append(name, SnapshotEntry(folder: folder))
   }
 
   /// What was added since the last call are entries of this folder.
@@ -41,7 +41,8 @@ final class CopyLane {
     names.removeAll(keepingCapacity: true)
   }
 
-  private func append(_ name: FileName) {
+  private func append(_ name: FileName, _ entry: SnapshotEntry) {
+    entries.append(entry.named(at: names.count))
     names.append(contentsOf: UnsafeRawBufferPointer(start: name, count: strlen(name) + 1))
   }
 

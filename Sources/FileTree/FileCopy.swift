@@ -4,8 +4,8 @@ import Glibc
 struct FileCopy {
   /// What came of it.
   enum Outcome {
-    /// It is there; its status as it is now.
-    case copied(stat)
+    /// It is there, as the entry says.
+    case copied(SnapshotEntry)
     /// It is of a kind that is not copied.
     case skipped(SkippedEntry.Reason)
     /// It is a folder by now, or was all along on a file system that does not tell in its listings.
@@ -26,7 +26,7 @@ struct FileCopy {
     do throws(CallFailure) {
       switch kind {
       case .file: return try copyFile(name)
-      case .symlink: return .copied(try copySymlink(name))
+      case .symlink: return .copied(SnapshotEntry(try copySymlink(name)))
       case .folder: return .isFolder
       case .fifo, .socket, .device: return .skipped(kind.skipReason!)
       case .unknown:
@@ -72,7 +72,7 @@ struct FileCopy {
       _ = try retrying(.setMode) { fchmod(destination, after.st_mode & Self.permissions) }
       result = try status(of: destination)
     }
-    return result.st_size == after.st_size ? .copied(result) : .sourceChanged
+    return result.st_size == after.st_size ? .copied(SnapshotEntry(result)) : .sourceChanged
   }
 
   private func copySymlink(_ name: FileName) throws(CallFailure) -> stat {

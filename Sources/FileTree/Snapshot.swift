@@ -65,7 +65,7 @@ struct SnapshotEntry: Sendable {
   let modified: Int64
   let changed: Int64
   /// Where its name begins in the piece's names.
-  let name: UInt32
+  private(set) var name: UInt32 = 0
   /// Kind and permissions: the 16 bits that Linux uses.
   private let shortMode: UInt16
 
@@ -73,23 +73,28 @@ struct SnapshotEntry: Sendable {
   var kind: FileKind { FileKind(mode: mode) }
 
   /// The entry of a file or symlink.
-  init(_ status: stat, name: UInt32) {
+  init(_ status: stat) {
     identity = UInt64(status.st_ino)
     size = Int64(status.st_size)
     modified = status.modified
     changed = status.changed
-    self.name = name
     shortMode = UInt16(truncatingIfNeeded: status.st_mode)
   }
 
   /// The entry of a folder, of which only its own entries can change.
-  init(folder: Int32, name: UInt32) {
+  init(folder: Int32) {
     identity = UInt64(folder)
     size = 0
     modified = 0
     changed = 0
-    self.name = name
     shortMode = UInt16(S_IFDIR)
+  }
+
+  /// The entry in a piece, where its name begins at this byte.
+  func named(at offset: Int) -> SnapshotEntry {
+    var entry = self
+    entry.name = UInt32(offset)
+    return entry
   }
 
   /// Whether the metadata say that nothing happened to it.

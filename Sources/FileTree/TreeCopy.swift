@@ -139,7 +139,7 @@ final class TreeCopy: Sendable {
   private func copyEntries(_ all: DirectoryEntries, of folder: CopyFolder, _ lane: CopyLane, _ queue: Queue) {
     var entries = all
     let copy = FileCopy(
-      folders: folder.descriptors, methods: methods, buffer: lane.content, moved: moved(queue))
+      folders: folder.descriptors, methods: methods, buffer: lane.content, moved: moved(lane, queue))
     while !queue.isStopped {
       if queue.isHungry, let half = entries.split() {
         folder.addReader()
@@ -154,7 +154,7 @@ final class TreeCopy: Sendable {
       do throws(CallFailure) {
         try checkIsWanted()
         switch try copy.run(name, kind) {
-        case .copied(let status): lane.add(name, status)
+        case .copied(let entry): lane.add(name, entry)
         case .skipped(let reason): lane.skipped.append(SkippedEntry(path: folder.path(of: name), reason: reason))
         case .isFolder: addSubfolder(name, of: folder, lane, queue)
         case .sourceChanged:
@@ -163,19 +163,27 @@ final class TreeCopy: Sendable {
       } catch {
         fail(FileTreeError("copy", error, at: folder.path(of: name)), queue)
       }
-      meter.add(files: 1)
+      tell(lane, files: 1)
       queue.grow()
     }
     lane.endPiece(of: folder.number)
   }
 
-  /// For each piece of a file. A large one must not keep the threads away from what lies there.
-  private func moved(_ queue: Queue) -> (Int64) throws(CallFailure) -> Void {
+  /// For each piece of a file. A large one must not keep the threads away from what lies there; a small one is told
+  /// with its file.
+  private func moved(_ lane: CopyLane, _ queue: Queue) -> (Int64) throws(CallFailure) -> Void {
     { (bytes) throws(CallFailure) in
-      self.meter.add(files: 0, bytes: bytes)
+      lane.untold += bytes
+      if bytes < ContentCopy.largeFile { return }
+      self.tell(lane, files: 0)
       queue.grow()
       try self.checkIsWanted()
     }
+  }
+
+  private func tell(_ lane: CopyLane, files: Int) {
+    meter.add(files: files, bytes: lane.untold)
+    lane.untold = 0
   }
 
   private func checkIsWanted() throws(CallFailure) {
