@@ -7,6 +7,10 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
+  // Generic types are put together from what the compiler knows of them. By default the program looks their parts up by
+  // name when it first uses each, among all that it has; a process for each job does that for all of them, every time.
+  .unsafeFlags(
+    ["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"], .when(configuration: .release)),
 ]
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
