@@ -10,8 +10,8 @@ WORKDIR /source
 COPY . .
 # What was built before is kept outside the image, so that the next build compiles only what changed.
 RUN --mount=type=cache,target=/source/.build \
-    swift build -c release --static-swift-stdlib --product mqtt-fs-worker -Xlinker -s \
- && install -D "$(swift build -c release --static-swift-stdlib --show-bin-path)/mqtt-fs-worker" /product/mqtt-fs-worker
+    swift build -c release --static-swift-stdlib --toolset toolset.json --product mqtt-fs-worker -Xlinker -s \
+ && install -D "$(swift build -c release --static-swift-stdlib --toolset toolset.json --show-bin-path)/mqtt-fs-worker" /product/mqtt-fs-worker
 
 FROM ${BASE_IMAGE}
 RUN apt-get update \

@@ -9,6 +9,7 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
   // Generic types are put together from what the compiler knows of them. By default the program looks their parts up by
   // name when it first uses each, among all that it has; a process for each job does that for all of them, every time.
+  // toolset.json says the same of the packages that are used here.
   .unsafeFlags(
     ["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"], .when(configuration: .release)),
 ]

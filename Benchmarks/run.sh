@@ -27,9 +27,9 @@ built=.build/benchmarks
 mkdir -p "$built"
 compile() { clang -O2 -Wall -Wextra "$@"; }
 product() {
-  swift build -c release --static-swift-stdlib --product "$1"
+  swift build -c release --static-swift-stdlib --toolset toolset.json --product "$1"
   # What is measured is what is installed: without symbols.
-  strip -o "$built/$1" "$(swift build -c release --static-swift-stdlib --show-bin-path)/$1"
+  strip -o "$built/$1" "$(swift build -c release --static-swift-stdlib --toolset toolset.json --show-bin-path)/$1"
 }
 
 compile Benchmarks/files/measure.c -o "$built/measure"

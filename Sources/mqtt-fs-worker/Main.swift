@@ -20,6 +20,7 @@ struct Main {
     // was started with.
     if startsWorker { linux_forbid_inspection() }
     let guardian = startsWorker ? Result { try Guardian.fork() } : nil
+    if startsWorker { linux_touch_variables() }
     let command = parse()
     if (command as? Work)?.dryRun != false { StopSignals.restoreDefault() }
     if command is Work { Secrets.wipe() }

@@ -16,6 +16,9 @@ int linux_forbid_inspection(void);
 int linux_fork(void);
 // mallopt(3): memory in few steps and from few arenas. Each step is a call to the kernel; each arena has pages of its own.
 void linux_allocate_sparingly(void);
+// madvise(2), MADV_POPULATE_WRITE: makes all pages of the variables that begin as zeros at once. Most are read first and
+// written to a moment later, each by itself: two faults a page, and the second has the other cores forget what they know.
+void linux_touch_variables(void);
 
 // sigaction(2): from now on a signal of this number is written to `fd` as one byte; or ends the process with 0.
 int linux_tell_signal(int number, int fd);
