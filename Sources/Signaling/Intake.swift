@@ -13,6 +13,11 @@ actor Intake {
     case offering, puttingDown, closed
   }
 
+  /// A request that arrives in this time from the beginning of a job waits for the job's end.
+  private static let shortJob = Duration.milliseconds(100)
+  /// Between two looks for a free seat.
+  private static let betweenLooks = Duration.milliseconds(200)
+
   private let options: SessionOptions
   private let filter: TopicFilter
   private let ledger: Ledger
@@ -34,8 +39,8 @@ actor Intake {
   private var offered: Delivery?
   private var offers = 0
   private var lastNudge: ContinuousClock.Instant?
-  /// Between two looks for a free seat.
   private var seatPause: Task<Void?, Never>?
+  private var busySince = ContinuousClock.now
 
   init(
     _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, reader: RequestReader,
@@ -96,6 +101,10 @@ actor Intake {
     if delivery.message.payload.isEmpty || control.topics.areReserved(delivery.message.topic) {
       return await delivery.acknowledge()
     }
+    await dispose(of: delivery)
+  }
+
+  private func dispose(of delivery: Delivery) async {
     switch mode {
     case .offering where ledger.killSwitch.isOn(logger): await halt()
     case .offering where offered == nil: await offer(delivery)
@@ -200,6 +209,7 @@ actor Intake {
 
   private func stopOffering() {
     guard mode == .offering else { return }
+    busySince = .now
     mode = options.start == .clean || filter.shareName != nil ? .puttingDown : .closed
   }
 
@@ -207,7 +217,7 @@ actor Intake {
   private func putDown(_ delivery: Delivery) async {
     do {
       let outcome = try await handover.settle(delivery, session: options.clientID) { try await self.seat() }
-      guard case .settled(let ticket) = outcome else { return }
+      guard case .settled(let ticket) = outcome else { return await dispose(of: delivery) }
       await acknowledge(delivery)
       guard ticket != nil else { return }
       nudge()
@@ -220,15 +230,18 @@ actor Intake {
     }
   }
 
-  /// A full waiting room is enough work for everybody: the broker keeps the rest. A clean session is lost with its
-  /// connection, so there everything is put down.
+  /// Waits for what pays: a short job ends sooner than a request is put down and taken up again, and this worker, or the next
+  /// of its name, then takes it from the broker; and a full waiting room is enough work for everybody. A clean session is lost
+  /// with its connection, so there everything is put down at once.
   private func seat() async throws -> Seat {
-    while mode == .puttingDown, options.start == .resume, try ledger.waitingRoom.count() >= WaitingRoom.seats {
-      let pause = Task { try? await Task.sleep(for: .milliseconds(200)) }
+    while mode == .puttingDown, options.start == .resume {
+      let untilJobIsLong = busySince + Self.shortJob - .now
+      if untilJobIsLong <= .zero, try ledger.waitingRoom.count() < WaitingRoom.seats { break }
+      let pause = Task { try? await Task.sleep(for: untilJobIsLong > .zero ? untilJobIsLong : Self.betweenLooks) }
       seatPause = pause
       await pause.value
     }
-    return mode == .closed ? .none : .free
+    return mode == .closed || (mode == .offering && offered == nil) ? .none : .free
   }
 
   private func nudge() {

@@ -42,18 +42,23 @@ struct ProcessEntry: Sendable, Hashable {
   /// Every process that this one may see.
   static func all() -> [ProcessEntry] { numbers(in: "/proc").compactMap { ProcessEntry($0) } }
 
-  /// Children of this process, zombies among them; nil where the kernel has no such list (CONFIG_PROC_CHILDREN).
-  static func childrenOfThisProcess() -> [pid_t]? {
-    var children: [pid_t] = []
-    for thread in numbers(in: "/proc/self/task") {
-      // A thread that ended in between leaves its children to the others.
-      guard let list = contents(of: "/proc/self/task/\(thread)/children", atMost: 1 << 22) else {
-        guard access("/proc/self/task/\(getpid())/children", R_OK) == 0 else { return nil }
-        continue
-      }
-      children += list.split(separator: UInt8(ascii: " ")).map { pid_t(number($0)) }
+  /// Children of this process, zombies among them, and all that came to it as orphans; nil where the kernel has no such list
+  /// (CONFIG_PROC_CHILDREN).
+  ///
+  /// Orphans come to the first thread, and to others only when that has ended (exit.c, find_new_reaper). The others are left
+  /// alone for as long as the first has children: what the kernel keeps in mind of a thread that was looked at has to be
+  /// forgotten when it ends, and the cores of a machine with several workers spin over that for milliseconds.
+  static func children() -> [pid_t]? {
+    guard let ofFirst = children(ofThread: getpid()) else { return nil }
+    if !ofFirst.isEmpty { return ofFirst }
+    // A thread that ended in between leaves its children to the others.
+    return numbers(in: "/proc/self/task").flatMap { children(ofThread: $0) ?? [] }
+  }
+
+  private static func children(ofThread thread: pid_t) -> [pid_t]? {
+    contents(of: "/proc/self/task/\(thread)/children", atMost: 1 << 22)?.split(separator: UInt8(ascii: " ")).map {
+      pid_t(number($0))
     }
-    return children
   }
 
   static func descriptorsOfThisProcess() -> [Int32] { numbers(in: "/proc/self/fd") }

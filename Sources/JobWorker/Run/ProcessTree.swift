@@ -58,7 +58,7 @@ public enum ProcessTree {
         guard pid > 0 else { return }
         guard isOrphan(pid, state.spared) else {
           // The first zombie is one that others wait for, and would be shown again for ever: look at each child.
-          for child in ProcessEntry.childrenOfThisProcess() ?? [] where isOrphan(child, state.spared) { reap(child) }
+          for child in ProcessEntry.children() ?? [] where isOrphan(child, state.spared) { reap(child) }
           return
         }
         reap(pid)

@@ -29,7 +29,7 @@ struct StepLineage: Sendable {
   /// Living children that are no one else's than this step's; nil where the kernel does not list children. Reaps those
   /// that have ended.
   func orphans() -> [ProcessEntry]? {
-    while let children = ProcessEntry.childrenOfThisProcess() {
+    while let children = ProcessEntry.children() {
       let entries = children.filter { $0 != leader }.compactMap { ProcessEntry($0) }.filter(isOrphan)
       let dead = entries.filter { !$0.isAlive }
       // The children of one that has just ended may have come to us after the list was read: look again.
