@@ -13,8 +13,6 @@ actor Intake {
     case offering, puttingDown, closed
   }
 
-  /// A request that arrives in this time from the beginning of a job waits for the job's end.
-  private static let shortJob = Duration.milliseconds(100)
   /// Between two looks for a free seat.
   private static let betweenLooks = Duration.milliseconds(200)
 
@@ -26,6 +24,7 @@ actor Intake {
   private let handover: Handover
   private let signals: AsyncStream<MQTTJobSource.Signal>.Continuation
   private let giveUpAfter: Duration?
+  private let shortJob: Duration
   private let logger: Logger
   private var mode = Mode.offering
   private var session: Session?
@@ -44,7 +43,7 @@ actor Intake {
 
   init(
     _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, reader: RequestReader,
-    signals: AsyncStream<MQTTJobSource.Signal>.Continuation, giveUpAfter: Duration?, logger: Logger
+    signals: AsyncStream<MQTTJobSource.Signal>.Continuation, giveUpAfter: Duration?, shortJob: Duration, logger: Logger
   ) {
     self.options = options
     self.filter = filter
@@ -53,6 +52,7 @@ actor Intake {
     self.reader = reader
     self.signals = signals
     self.giveUpAfter = giveUpAfter
+    self.shortJob = shortJob
     self.logger = logger
     handover = Handover(
       ledger: ledger, room: ledger.waitingRoom, control: control, reader: reader, logger: logger)
@@ -235,7 +235,7 @@ actor Intake {
   /// with its connection, so there everything is put down at once.
   private func seat() async throws -> Seat {
     while mode == .puttingDown, options.start == .resume {
-      let untilJobIsLong = busySince + Self.shortJob - .now
+      let untilJobIsLong = busySince + shortJob - .now
       if untilJobIsLong <= .zero, try ledger.waitingRoom.count() < WaitingRoom.seats { break }
       let pause = Task { try? await Task.sleep(for: untilJobIsLong > .zero ? untilJobIsLong : Self.betweenLooks) }
       seatPause = pause

@@ -39,15 +39,17 @@ public final class MQTTJobSource: JobSource {
     var timer: Task<Void, any Error>?
   }
 
-  /// Requests that match `filter` and that `reader` takes, over a session opened with `options`.
+  /// Requests that match `filter` and that `reader` takes, over a session opened with `options`. What arrives within
+  /// `shortJob` of the beginning of a job is put down only after that time, if the job has not ended by then.
   public init(
     _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, reader: RequestReader,
-    stop: StopRequest, giveUpAfter: Duration?, idleTimeout: Duration?, logger: Logger
+    stop: StopRequest, giveUpAfter: Duration?, idleTimeout: Duration?, shortJob: Duration = .milliseconds(100),
+    logger: Logger
   ) {
     (signals, sender) = AsyncStream.makeStream()
     intake = Intake(
       options, filter: filter, ledger: ledger, control: control, reader: reader, signals: sender,
-      giveUpAfter: giveUpAfter, logger: logger)
+      giveUpAfter: giveUpAfter, shortJob: shortJob, logger: logger)
     adopter = Adopter(
       options: options, ledger: ledger, control: control, reader: reader, stop: stop, logger: logger)
     membership = Attendance(options, filter: filter, ledger: ledger)

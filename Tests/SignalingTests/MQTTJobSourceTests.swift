@@ -1,0 +1,88 @@
+import Foundation
+import JobWorker
+import MQTT
+import Signaling
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What becomes of a request that arrives while the worker has a job.
+@Suite struct MQTTJobSourceTests {
+  private let filter = "$share/workers/jobs/pending"
+
+  private func withSource(
+    on broker: Broker, shortJob: Duration, _ body: (MQTTJobSource, Ledger) async throws -> Void,
+    afterwards: (Ledger) async throws -> Void = { _ in }
+  ) async throws {
+    let volume = FilePath(FileManager.default.temporaryDirectory.path).appending("volume-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(atPath: volume.string, withIntermediateDirectories: false)
+    defer { try? FileManager.default.removeItem(atPath: volume.string) }
+    let identity = WorkerIdentity(id: try #require(WorkerID("worker-01", host: "")), version: "1.2.3")
+    let ledger = try Ledger(JobsDirectory(volume), worker: identity, filter: filter, lease: .seconds(60))
+    let session = try Session(broker.sessionOptions("worker-01-control"), giveUpAfter: patience, logger: silent)
+    let control = Control(
+      session, topics: Topics(results: "jobs/results"), retention: .none, presence: try .testing(session),
+      logger: silent)
+    var options = broker.sessionOptions("worker-01")
+    (options.receiveMaximum, options.sessionExpiry) = (1, 3600)
+    let source = MQTTJobSource(
+      options, filter: try TopicFilter(filter), ledger: ledger, control: control, reader: .unsigned,
+      stop: StopRequest(), giveUpAfter: patience, idleTimeout: nil, shortJob: shortJob, logger: silent)
+    try await source.open()
+    try await body(source, ledger)
+    await source.close()
+    try await afterwards(ledger)
+  }
+
+  private func nextRequest(_ source: MQTTJobSource) async throws -> JobOffer {
+    while let offer = try await source.next() {
+      if case .request(let request) = offer { return request }
+    }
+    throw WaitedInVain("the source has ended")
+  }
+
+  /// Gives the worker the job `first`, and lets the request for `second` arrive.
+  private func begin(_ source: MQTTJobSource, _ broker: Broker) async throws {
+    try await broker.logged("Sending SUBACK to worker-01\n")
+    for id in ["first", "second"] { try await broker.publish("jobs/pending", #"{"id": "\#(id)"}"#) }
+    let first = try await nextRequest(source)
+    #expect(first.request.id == (try JobID("first")))
+    await first.acknowledge(.claimed)
+    await source.workerIsBusy()
+    try await broker.logged("Sending PUBLISH to worker-01 (d0, q1, r0, m2")
+  }
+
+  @Test func requestThatArrivesDuringAShortJobIsTheNextJob() async throws {
+    try await Broker.running { broker in
+      try await withSource(on: broker, shortJob: .seconds(3600)) { source, ledger in
+        try await begin(source, broker)
+        await source.workerIsIdle()
+        let second = try await nextRequest(source)
+        #expect(second.request.id == (try JobID("second")))
+        #expect(try ledger.waitingRoom.count() == 0)
+        await second.acknowledge(.answered)
+      }
+    }
+  }
+
+  @Test func requestThatArrivesDuringAShortJobStaysWithTheBroker() async throws {
+    try await Broker.running { broker in
+      try await withSource(on: broker, shortJob: .seconds(3600)) { source, _ in
+        try await begin(source, broker)
+      } afterwards: { ledger in
+        #expect(try ledger.waitingRoom.count() == 0)
+        try await broker.session(of: "worker-01") { $0?.queued == 1 }
+      }
+    }
+  }
+
+  @Test func requestThatArrivesDuringALongJobIsPutDown() async throws {
+    try await Broker.running { broker in
+      try await withSource(on: broker, shortJob: .zero) { source, ledger in
+        try await begin(source, broker)
+        try await eventually("a ticket") { try ledger.waitingRoom.count() == 1 }
+        try await broker.session(of: "worker-01") { $0?.queued == 0 }
+      }
+    }
+  }
+}
