@@ -121,7 +121,8 @@ DIMENSIONS = {dimension.name: dimension for dimension in [
     Dimension("finished", "Finished job folders on the volume", [10, 1000, 100_000], finished),
     Dimension("queued", "Requests that wait behind it, without a group", [10, 10_000], queue("jobs/growth", "queued")),
     Dimension("queued-group", "Requests that wait behind it, in a group", [10, 10_000], queue(SHARED, "queued-group"),
-              "A busy worker of a group puts requests down for others, up to 64: with 10 all are put down and taken up, by turns."),
+              "A busy worker of a group puts requests down for others, up to 64, once its job has taken 100 ms: with jobs as "
+              "short as these it does not."),
     Dimension("members", "Workers of the same kind", [4, 200], members),
     Dimension("steps", "Steps", [1, 10, 100, 1000], steps, "Linear: each step is a process."),
     Dimension("payload", "Bytes of payload", [100, 16_000, 256_000], payload,
