@@ -80,7 +80,7 @@ final class SessionLoop {
   private func wait() {
     var descriptors = [pollfd(fd: mailbox.wakeDescriptor, events: Int16(POLLIN), revents: 0)]
     if isOpen, undecided == 0 {
-      var wanted = Int16(POLLIN)
+      var wanted = acknowledging.isEmpty ? Int16(POLLIN) : 0
       if client.wantsToWrite, !isShakingHands { wanted |= Int16(POLLOUT) }
       descriptors.append(pollfd(fd: client.socket, events: wanted, revents: 0))
     }
@@ -119,6 +119,10 @@ final class SessionLoop {
 
   private func move() {
     guard isOpen, undecided == 0 else { return }
+    // Whoever decides about one message after the other waits for a PUBACK that the broker does not take yet, and comes to
+    // the next only then.
+    if !acknowledging.isEmpty { flush() }
+    guard isOpen, acknowledging.isEmpty else { return }
     step(client.read())
     // A read may have brought a message: its PUBACK is queued now, and stays there.
     guard isOpen, undecided == 0 else { return }

@@ -1,3 +1,4 @@
+import Foundation
 import MQTT
 import Synchronization
 import Testing
@@ -92,6 +93,45 @@ import TestSupport
       session.drop()
       try await broker.session(of: "worker-01") { $0?.queued == 2 }
     }
+  }
+
+  /// Who reads one message after the other is not left waiting for a PUBACK that is stuck behind the next message.
+  @Test func acknowledgementThatTheBrokerDoesNotTakeYetComesBeforeTheNextMessage() async throws {
+    try await Broker.running { broker in
+      var options = options(broker, .v5)
+      options.receiveMaximum = 20
+      let session = try Session(options, logger: silent)
+      try await session.subscribe(try TopicFilter("jobs/pending"))
+      let reading = Reading(session)
+      try await broker.publish([.init("jobs/pending", "1"), .init("jobs/pending", "2")])
+      let first = try await reading.delivery()
+      try await broker.logged("Sending PUBLISH to worker-01 (d0, q1, r0, m2")
+      session.send(Message(topic: "logs", payload: [UInt8](repeating: 0x20, count: 64 << 20), qos: .atMostOnce))
+      try await broker.freeze()
+      let isOut = Mutex(false)
+      let acknowledging = Task {
+        await first.acknowledge()
+        isOut.withLock { $0 = true }
+      }
+      try await eventually("a connection that takes no more") { unsent(to: broker.port) > 0 }
+      broker.thaw()
+      try await eventually("the acknowledgement") { isOut.withLock { $0 } }
+      await acknowledging.value
+      let second = try await reading.delivery()
+      #expect(second.message.text == "2")
+      await second.acknowledge()
+      try await broker.session(of: "worker-01") { $0?.queued == 0 }
+      session.drop()
+    }
+  }
+
+  /// Bytes that wait in connections to `port`, as /proc/net/tcp tells: `sl local remote state tx_queue:rx_queue …`.
+  private func unsent(to port: UInt16) -> Int {
+    let bytes = try? FileHandle(forReadingAtPath: "/proc/net/tcp")?.readToEnd()
+    let table = String(decoding: bytes ?? Data(), as: UTF8.self)
+    let end = ":" + String(0x10000 + Int(port), radix: 16, uppercase: true).dropFirst()
+    return table.split(separator: "\n").map { $0.split(separator: " ") }.filter { $0.count > 4 && $0[2].hasSuffix(end) }
+      .compactMap { Int($0[4].prefix(8), radix: 16) }.reduce(0, +)
   }
 
   @Test func disconnectWithAnUndecidedDeliveryKeepsItWithTheBroker() async throws {
