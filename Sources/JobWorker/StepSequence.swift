@@ -28,7 +28,10 @@ struct StepSequence {
     var logs: [StepLog] = []
     for (index, step) in definition.steps.enumerated() {
       if deadline.map({ ContinuousClock.now >= $0 }) ?? false { report.isTimedOut = true }
-      let isEnding = report.decisive != nil || report.hasFailed || report.isTimedOut || stop.level > .none
+      // Looked at once: a step that began before the job was asked to end is ended, and only one that begins after that is
+      // there to clean up.
+      let isStopped = stop.level > .none
+      let isEnding = report.decisive != nil || report.hasFailed || report.isTimedOut || isStopped
       guard !isEnding || step.always, stop.level < .kill else {
         if report.decisive == nil { report.stoppedBy = report.stoppedBy ?? stop.reason }
         report.steps.append(StepResult(skipped: step, index).masked(by: redaction))
@@ -38,7 +41,8 @@ struct StepSequence {
       let log = try results.log(index, limit: settings.maxLogBytes, redacting: redaction)
       let result: StepResult
       do throws(JobFailure) {
-        result = try await run(step, index, log, with: runner, isEnding ? nil : deadline, &report)
+        let ending = isStopped ? stop.forCleanup() : stop
+        result = try await run(step, index, log, with: runner, until: ending, isEnding ? nil : deadline, &report)
           .masked(by: redaction)
       } catch {
         report.fail(error)
@@ -58,8 +62,8 @@ struct StepSequence {
 
   /// Runs one step; a step that runs `always`, when the job is ending, is not bound by what ended it.
   private func run(
-    _ step: Step, _ index: Int, _ log: StepLog, with runner: StepRunner, _ deadline: ContinuousClock.Instant?,
-    _ report: inout JobReport
+    _ step: Step, _ index: Int, _ log: StepLog, with runner: StepRunner, until stop: StopRequest,
+    _ deadline: ContinuousClock.Instant?, _ report: inout JobReport
   ) async throws(JobFailure) -> StepResult {
     let left = deadline.map { $0 - .now }
     let isJobTimeout = left.map { $0 < step.timeout ?? .seconds(Int64.max / 2) } ?? false
@@ -69,7 +73,6 @@ struct StepSequence {
       timeout: isJobTimeout ? left : step.timeout, grace: settings.grace)
     let outcome: StepOutcome
     do throws(SpawnError) {
-      let stop = stop.level > .none ? stop.forCleanup() : stop
       if let relay {
         outcome = try await LogRelay(step: index, log: log, tell: relay).relaying { () async throws(SpawnError) in
           try await runner.run(command, into: log, until: stop)
