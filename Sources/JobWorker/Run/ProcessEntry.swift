@@ -42,8 +42,8 @@ struct ProcessEntry: Sendable, Hashable {
   /// Every process that this one may see.
   static func all() -> [ProcessEntry] { numbers(in: "/proc").compactMap { ProcessEntry($0) } }
 
-  /// Children of this process, zombies among them, and all that came to it as orphans; nil where the kernel has no such list
-  /// (CONFIG_PROC_CHILDREN).
+  /// Children of this process, zombies among them: all that came to it as orphans, and not all that it started; nil where the
+  /// kernel has no such list (CONFIG_PROC_CHILDREN).
   ///
   /// Orphans come to the first thread, and to others only when that has ended (exit.c, find_new_reaper). The others are left
   /// alone for as long as the first has children: what the kernel keeps in mind of a thread that was looked at has to be
