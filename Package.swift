@@ -55,6 +55,7 @@ let package = Package(
       name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
     .target(name: "CLinux"),
+    .target(name: "CConcurrency"),
     .systemLibrary(name: "CLinuxFiles"),
     .target(name: "FileTree", dependencies: ["CLinuxFiles", system, crypto], swiftSettings: strict),
     .target(
@@ -71,7 +72,8 @@ let package = Package(
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
-        "CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", "Controller", "Signing", system, logging,
+        "CLinux", "CConcurrency", "MQTT", "FileTree", "JobWorker", "Signaling", "Controller", "Signing", system,
+        logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],

@@ -6,11 +6,10 @@ import JobWorker
 /// The program.
 @main
 struct Main {
-  /// Not `async`: then the first thread would be ended (dispatch_main), for which a library is loaded, and nothing needs
-  /// that. It takes the signals; what is to run on the main actor or the main queue would wait for ever.
+  /// Not `async`: then the first thread would be ended (dispatch_main), for which a library is loaded. It takes the signals.
   static func main() {
     begin()
-    while true { pause() }
+    MainThread.run()
   }
 
   private nonisolated static func begin() {
@@ -24,6 +23,7 @@ struct Main {
     let command = parse()
     if (command as? Work)?.dryRun != false { StopSignals.restoreDefault() }
     if command is Work { Secrets.wipe() }
+    MainThread.takeTasks()
     Task { await run(command, guardedBy: guardian) }
   }
 
