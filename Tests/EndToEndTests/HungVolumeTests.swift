@@ -1,0 +1,84 @@
+import Foundation
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A volume that does not answer for a while, as one on a network does not. Here it is a file system that is frozen.
+@Suite(.enabled(if: canFreezeFileSystems, "only root can freeze a file system, and mount a file as one"))
+struct HungVolumeTests {
+  @Test func workerThatWaitsForTheVolumeAnswersAndDoesTheJobWhenItIsBack() async throws {
+    try await Scene.play { scene in
+      try await withFileSystem(at: scene.jobs, in: scene) {
+        try scene.job("job", steps: ["echo done"])
+        let answers = try await scene.broker.collect("workers/worker-01/answers")
+        let worker = try scene.worker([])
+        try await worker.listens()
+        try await withFrozen(scene.jobs, in: scene) {
+          try await scene.send("job")
+          try await eventually("a worker that waits for the volume") { ProcessEntry.state(of: worker.pid) == "D" }
+          try await scene.command("health-check", to: "worker-01")
+          #expect(try await answers.message().json["outcome"] == "done")
+          #expect(ProcessEntry.state(of: worker.pid) == "D")
+        }
+        #expect(try await worker.end() == .code(0))
+        #expect(scene.result("job")["status"] == "success")
+        #expect(scene.log("job") == "done\n")
+      }
+    }
+  }
+}
+
+private let canFreezeFileSystems = geteuid() == 0 && access("/dev/loop-control", W_OK) == 0
+
+/// Runs `body` with an ext4 of 32 MiB at `path`.
+private func withFileSystem(at path: FilePath, in scene: Scene, _ body: () async throws -> Void) async throws {
+  let image = scene.files.appending("volume")
+  try await expectSuccess(
+    of: """
+      truncate -s 32M '\(image)' && mkfs.ext4 -q '\(image)' && mount -o loop '\(image)' '\(path)'
+      """, in: scene)
+  do {
+    try await body()
+  } catch {
+    umount2(path.string, Int32(MNT_DETACH))
+    throw error
+  }
+  umount2(path.string, Int32(MNT_DETACH))
+}
+
+/// Runs `body` while nothing can be written at `path`. After a minute it is thawed, whatever became of the test: what waits
+/// for it could not even be killed.
+private func withFrozen(_ path: FilePath, in scene: Scene, _ body: () async throws -> Void) async throws {
+  let (frozen, thaw) = (scene.files.appending("frozen"), scene.files.appending("thaw"))
+  let freezer = try scene.start(
+    "/bin/sh",
+    [
+      "-c",
+      """
+      fsfreeze -f '\(path)' && touch '\(frozen)'
+      for _ in $(seq 600); do test -e '\(thaw)' && break; sleep 0.1; done
+      fsfreeze -u '\(path)'
+      """,
+    ], environment: systemTools(scene), name: "freezer")
+  try await eventually("a frozen file system") { access(frozen.string, F_OK) == 0 }
+  let result = await Result(catching: body)
+  try scene.write("", thaw)
+  #expect(try await freezer.end() == .code(0))
+  try result.get()
+}
+
+private func expectSuccess(of script: String, in scene: Scene) async throws {
+  let shell = try scene.start("/bin/sh", ["-c", script], environment: systemTools(scene), name: "shell")
+  #expect(try await shell.end() == .code(0), "\(shell.errors)")
+}
+
+private func systemTools(_ scene: Scene) -> [String: String] {
+  scene.environment.merging(["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]) { $1 }
+}
+
+extension Result where Failure == any Error {
+  fileprivate init(catching body: () async throws -> Success) async {
+    do { self = .success(try await body()) } catch { self = .failure(error) }
+  }
+}
