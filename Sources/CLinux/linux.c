@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ int linux_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0,
 int linux_forbid_inspection(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 int linux_fork(void) { return fork(); }
+int linux_close_range(int first, int last) { return (int)syscall(SYS_close_range, first, last, 0); }
 void linux_allocate_sparingly(void) {
   mallopt(M_TOP_PAD, 1 << 20);
   mallopt(M_ARENA_MAX, 2);

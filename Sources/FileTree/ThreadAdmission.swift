@@ -8,8 +8,9 @@ final class ThreadAdmission: Sendable {
   /// A thread costs about as much as copying ten files: a tree that is done by then is none to share.
   private static let alone: Int64 = 500_000
 
+  private static let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+
   private let begun = clock(CLOCK_MONOTONIC)
-  private let cores: Int
   private let most: Int
   private let current: Atomic<Int>
   private let nextLook: Atomic<Int64>
@@ -17,11 +18,10 @@ final class ThreadAdmission: Sendable {
   private let lastCPU: Atomic<Int64>
 
   init(_ policy: ThreadPolicy) {
-    cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     switch policy {
     case .adaptive:
-      most = max(cores, Self.most)
-      current = Atomic(cores)
+      most = max(Self.cores, Self.most)
+      current = Atomic(Self.cores)
     case .atMost(let count):
       most = count
       current = Atomic(count)
@@ -54,7 +54,7 @@ final class ThreadAdmission: Sendable {
     let cpu = clock(CLOCK_PROCESS_CPUTIME_ID)
     let wallSpent = wall - lastWall.exchange(wall, ordering: .relaxed)
     let cpuSpent = cpu - lastCPU.exchange(cpu, ordering: .relaxed)
-    guard cpuSpent * 2 < wallSpent * Int64(cores) else { return false }
+    guard cpuSpent * 2 < wallSpent * Int64(Self.cores) else { return false }
     current.store(min(most, limit * 2), ordering: .relaxed)
     return true
   }

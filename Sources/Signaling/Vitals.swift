@@ -47,10 +47,11 @@ private func freeBytes(_ folder: FilePath) -> Int64? {
 }
 
 /// The words at the start of a file of proc(5).
-private func words(_ path: FilePath) -> [Substring] {
+private func words(_ path: FilePath) -> [String] {
   guard let file = try? FileDescriptor.open(path, .readOnly, options: .closeOnExec) else { return [] }
   defer { try? file.close() }
   var buffer = [UInt8](repeating: 0, count: 1024)
   guard let count = try? buffer.withUnsafeMutableBytes({ try file.read(into: $0) }) else { return [] }
-  return String(decoding: buffer[..<count], as: UTF8.self).split(whereSeparator: \.isWhitespace)
+  // Of bytes: to know a white character by its Unicode properties takes longer than all else here.
+  return buffer[..<count].split { $0 <= UInt8(ascii: " ") }.map { String(decoding: $0, as: UTF8.self) }
 }

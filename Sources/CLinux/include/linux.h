@@ -16,6 +16,8 @@ int linux_forbid_inspection(void);
 int linux_fork(void);
 // mallopt(3): memory in few steps and from few arenas. Each step is a call to the kernel; each arena has pages of its own.
 void linux_allocate_sparingly(void);
+// close_range(2), Linux 5.9: closes the descriptors from `first` to `last`.
+int linux_close_range(int first, int last);
 // madvise(2), MADV_POPULATE_WRITE: makes all pages of the variables that begin as zeros at once. Most are read first and
 // written to a moment later, each by itself: two faults a page, and the second has the other cores forget what they know.
 void linux_touch_variables(void);

@@ -70,14 +70,14 @@ public final class Guardian: Sendable {
   /// Tells it of a session that a step has, or in which an orphan of a step is: what is in it and not older than
   /// `start` (ticks since boot) is the step's, and so is what writes to the pipe with that inode number.
   func watch(session: pid_t, since start: UInt64, pipe: UInt64) {
-    send(GuardianMessage(session: session, start: start, pipe: pipe).words.withUnsafeBytes { Array($0) })
+    send(GuardianMessage(session: session, start: start, pipe: pipe).bytes)
   }
 
   /// Nothing is left of the step: the numbers may come to mean others.
-  func forgetAll() { send(GuardianMessage.forgetAll.words.withUnsafeBytes { Array($0) }) }
+  func forgetAll() { send(GuardianMessage.forgetAll.bytes) }
 
   /// The job is over: from now on another worker may have it, and its processes must not be taken for this one's.
-  func forgetJob() { send(GuardianMessage.forgetJob.words.withUnsafeBytes { Array($0) }) }
+  func forgetJob() { send(GuardianMessage.forgetJob.bytes) }
 
   /// A guardian that somebody has killed is no reason to fail, or to die of SIGPIPE.
   private func send(_ bytes: [UInt8]) {
@@ -94,20 +94,23 @@ struct GuardianMessage {
   static let forgetJob = GuardianMessage(session: -1, start: 0, pipe: 0)
   static let size = 24
 
-  let words: [Int64]
+  /// 0 in `forgetAll`.
+  let session: pid_t
+  let start: UInt64
+  let pipe: UInt64
 
   init(session: pid_t, start: UInt64, pipe: UInt64) {
-    words = [Int64(session), Int64(bitPattern: start), Int64(bitPattern: pipe)]
+    (self.session, self.start, self.pipe) = (session, start, pipe)
   }
 
   /// Takes ``size`` bytes.
-  init(bytes: ArraySlice<UInt8>) {
-    words = bytes.withUnsafeBytes { bytes in (0..<3).map { bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self) }
-    }
+  init(_ bytes: UnsafeRawBufferPointer) {
+    session = pid_t(truncatingIfNeeded: bytes.loadUnaligned(as: Int64.self))
+    start = bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+    pipe = bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
   }
 
-  /// 0 in `forgetAll`.
-  var session: pid_t { pid_t(truncatingIfNeeded: words[0]) }
-  var start: UInt64 { UInt64(bitPattern: words[1]) }
-  var pipe: UInt64 { UInt64(bitPattern: words[2]) }
+  var bytes: [UInt8] {
+    withUnsafeBytes(of: (Int64(session), start, pipe)) { Array($0) }
+  }
 }

@@ -8,7 +8,7 @@ struct GuardianWatch {
   private let socket: Int32
   /// `nil` as long as there is no job.
   private var marker: String?
-  private var sessions: [pid_t: GuardianMessage] = [:]
+  private var sessions: [GuardianMessage] = []
 
   init(socket: Int32, marker: String? = nil) {
     self.socket = socket
@@ -35,11 +35,19 @@ struct GuardianWatch {
     if null >= 0 {
       for standard in 0...2 as ClosedRange<Int32> { dup2(null, standard) }
     }
+    closeAll(but: socket)
+    wipeEnvironment()
+    nameProcess("mqtt-fs-worker guardian")
+  }
+
+  /// Closes what is above the standard descriptors.
+  private static func closeAll(but socket: Int32) {
+    let below = socket > 3 ? linux_close_range(3, socket - 1) : 0
+    guard below != 0 || linux_close_range(socket + 1, .max) != 0 else { return }
+    // An older kernel, or a filter of system calls that does not know this one.
     for descriptor in ProcessEntry.descriptorsOfThisProcess() where descriptor > 2 && descriptor != socket {
       close(descriptor)
     }
-    wipeEnvironment()
-    nameProcess("mqtt-fs-worker guardian")
   }
 
   private static func wipeEnvironment() {
@@ -64,21 +72,29 @@ struct GuardianWatch {
 
   /// Returns when the other end is closed, whoever closed it.
   mutating func awaitEndOfFile() {
-    // A marker is a path, which may be of any length that the worker could open.
-    var bytes = [UInt8](repeating: 0, count: 64 << 10)
+    // A marker is a path, which may be of any length that the worker could open. What is not used of it is no memory.
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
+    defer { buffer.deallocate() }
     while true {
-      let count = recv(socket, &bytes, bytes.count, 0)
+      let count = recv(socket, buffer.baseAddress, buffer.count, 0)
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { return }
+      let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
       // Numbers of this size hold zeros, and an environment entry never does.
-      if count == GuardianMessage.size, bytes[..<count].contains(0) {
-        let message = GuardianMessage(bytes: bytes[..<count])
-        if message.session > 0 { sessions[message.session] = message } else { sessions = [:] }
-        if message.session < 0 { marker = nil }
+      if count == GuardianMessage.size, bytes.contains(0) {
+        learn(GuardianMessage(bytes))
       } else {
-        marker = String(decoding: bytes[..<count], as: UTF8.self)
+        marker = String(decoding: bytes, as: UTF8.self)
       }
     }
+  }
+
+  private mutating func learn(_ message: GuardianMessage) {
+    if message.session <= 0 { sessions = [] }
+    if message.session < 0 { marker = nil }
+    guard message.session > 0 else { return }
+    sessions.removeAll { $0.session == message.session }
+    sessions.append(message)
   }
 
   /// Kills the steps' processes until none is left but such as this process may not signal.
@@ -104,10 +120,10 @@ struct GuardianWatch {
   private func processes(of marker: String, notAfter end: UInt64) -> [ProcessEntry] {
     let table = ProcessEntry.all()
     let own = getpid()
-    let pipes = Set(sessions.values.map(\.pipe))
+    let pipes = Set(sessions.map(\.pipe))
     let roots = table.filter { entry in
       guard entry.isAlive, entry.pid != own else { return false }
-      if let session = sessions[entry.session], entry.start >= session.start { return true }
+      if sessions.contains(where: { $0.session == entry.session && entry.start >= $0.start }) { return true }
       guard entry.start <= end else { return false }
       return entry.carries(marker) || pipes.contains { entry.writes(toPipe: $0) }
     }

@@ -23,9 +23,8 @@ struct GuardianWatchTests {
     let leader = try await fixture.pids(in: "leader")[0]
     let pids = try await fixture.pids(in: "pids")
     if learns {
-      _ = GuardianMessage(session: leader, start: ProcessEntry(leader)?.start ?? 0, pipe: 0).words.withUnsafeBytes {
-        send(worker, $0.baseAddress, $0.count, 0)
-      }
+      let message = GuardianMessage(session: leader, start: ProcessEntry(leader)?.start ?? 0, pipe: 0).bytes
+      _ = send(worker, message, message.count, 0)
     }
     close(worker)
     await watch.value()
