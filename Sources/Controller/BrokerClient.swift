@@ -73,7 +73,7 @@ public final class BrokerClient: Sendable {
       return streams.end
     }
     if let end { throw end }
-    for filter in filters { try await session.subscribe(filter) }
+    if let refusal = try await session.subscribe(filters).first { throw refusal }
     return stream
   }
 

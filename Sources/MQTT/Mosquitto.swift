@@ -14,7 +14,7 @@ final class Mosquitto {
     case connected(ReasonCode, sessionPresent: Bool)
     case disconnected(Int32)
     case published(Int32, ReasonCode)
-    case subscribed(Int32, ReasonCode)
+    case subscribed(Int32, [ReasonCode])
     case unsubscribed(Int32)
     case message(Message, packetID: UInt16, isRedelivery: Bool)
   }
@@ -142,15 +142,17 @@ final class Mosquitto {
     return id
   }
 
-  func subscribe(_ filter: TopicFilter) throws(MQTTError) -> Int32 {
+  func subscribe(_ filters: [TopicFilter]) throws(MQTTError) -> Int32 {
     var id: Int32 = 0
     // A retained message is known as one even when it arrives live, and does not come again when what is subscribed
     // already is subscribed once more (MQTT 5, section 3.8.3.1).
     let flags = MQTT_SUB_OPT_RETAIN_AS_PUBLISHED.rawValue | MQTT_SUB_OPT_SEND_RETAIN_NEW.rawValue
     let options = options.version == .v5 ? Int32(flags) : 0
+    let texts = filters.map { strdup($0.text) }
+    defer { texts.forEach { free($0) } }
     try check(
-      mosquitto_subscribe_v5(handle, &id, filter.text, QoS.atLeastOnce.rawValue, options, nil),
-      "subscribing to '\(filter.text)'")
+      mosquitto_subscribe_multiple(handle, &id, Int32(texts.count), texts, QoS.atLeastOnce.rawValue, options, nil),
+      "subscribing to '\(filters.map(\.text).joined(separator: "', '"))'")
     return id
   }
 
@@ -273,8 +275,8 @@ final class Mosquitto {
       owner(context).inbox.append(.published(id, ReasonCode(rawValue: UInt8(clamping: code))))
     }
     mosquitto_subscribe_v5_callback_set(handle) { _, context, id, count, codes, _ in
-      let code = count > 0 ? codes?.pointee ?? 0x80 : 0x80
-      owner(context).inbox.append(.subscribed(id, ReasonCode(rawValue: UInt8(clamping: code))))
+      let codes = UnsafeBufferPointer(start: codes, count: codes == nil ? 0 : Int(count))
+      owner(context).inbox.append(.subscribed(id, codes.map { ReasonCode(rawValue: UInt8(clamping: $0)) }))
     }
     mosquitto_unsubscribe_v5_callback_set(handle) { _, context, id, _ in
       owner(context).inbox.append(.unsubscribed(id))

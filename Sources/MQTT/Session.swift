@@ -71,12 +71,18 @@ public final class Session: Sendable {
 
   /// Subscribes with QoS 1 and waits for the SUBACK; throws ``MQTTError/refused(_:)`` with the topic when it says no.
   public func subscribe(_ filter: TopicFilter) async throws(MQTTError) {
-    try await ask { (loop, answer: SessionLoop.Answer<Void>) in loop.subscribe(filter, answer) }
+    if let refusal = try await subscribe([filter]).first { throw refusal }
+  }
+
+  /// Subscribes to several with one SUBSCRIBE, and waits for the SUBACK; returns an ``MQTTError/refused(_:)`` for each that
+  /// it says no to (MQTT 5, section 3.9.3). The others are subscribed.
+  public func subscribe(_ filters: [TopicFilter]) async throws(MQTTError) -> [MQTTError] {
+    try await ask { (loop, answer: SessionLoop.Answer<[MQTTError]>) in loop.subscribe(filters, answer) }
   }
 
   /// Unsubscribes and waits for the UNSUBACK; what was queued for this session before it still arrives.
   public func unsubscribe(_ filter: TopicFilter) async throws(MQTTError) {
-    try await ask { (loop, answer: SessionLoop.Answer<Void>) in loop.unsubscribe(filter, answer) }
+    _ = try await ask { (loop, answer: SessionLoop.Answer<[MQTTError]>) in loop.unsubscribe(filter, answer) }
   }
 
   /// Ends the session with DISCONNECT, after what is queued; with `sessionExpiry` (MQTT 5, seconds) the broker keeps

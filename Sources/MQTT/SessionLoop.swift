@@ -43,11 +43,10 @@ final class SessionLoop {
 
   private struct Request {
     let repeating: Command
-    /// `nil` when the session asks on its own account.
-    let answer: Answer<Void>?
-    let doing: String
+    /// What the broker refused; `nil` when the session asks on its own account.
+    let answer: Answer<[MQTTError]>?
     /// What a SUBSCRIBE asks for.
-    var filter: TopicFilter?
+    var filters: [TopicFilter] = []
   }
 
   init(
@@ -151,12 +150,14 @@ final class SessionLoop {
       connectionEnded(MQTTError(disconnecting: options, code) ?? client.error(code, errno: errno))
     case .published(let id, let code):
       publications.removeValue(forKey: id)?.resume(returning: .success(code))
-    case .subscribed(let id, let code):
+    case .subscribed(let id, let codes):
       guard let request = requests.removeValue(forKey: id) else { return }
-      if !code.isFailure, let filter = request.filter, !subscriptions.contains(filter) { subscriptions.append(filter) }
-      let error = MQTTError.refused("\(request.doing): the broker answers \(code); check the account's rights (ACL)")
-      guard let answer = request.answer else { return code.isFailure ? fail(error) : () }
-      answer.resume(returning: code.isFailure ? .failure(error) : .success(()))
+      let refusals = keep(request.filters, codes)
+      if let answer = request.answer {
+        answer.resume(returning: .success(refusals))
+      } else if let refusal = refusals.first {
+        fail(refusal)
+      }
     case .unsubscribed(let id):
       // Over TLS one read brings several packets: whoever unsubscribed must have decided about all that came before.
       unsubscribed.append(id)
@@ -170,9 +171,24 @@ final class SessionLoop {
     }
   }
 
+  /// Keeps the filters that the broker took, and returns why it did not take the others.
+  private func keep(_ filters: [TopicFilter], _ codes: [ReasonCode]) -> [MQTTError] {
+    var refusals: [MQTTError] = []
+    for (index, filter) in filters.enumerated() {
+      let code = index < codes.count ? codes[index] : ReasonCode(rawValue: 0x80)
+      if code.isFailure {
+        refusals.append(
+          .refused("subscribing to '\(filter.text)': the broker answers \(code); check the account's rights (ACL)"))
+      } else if !subscriptions.contains(filter) {
+        subscriptions.append(filter)
+      }
+    }
+    return refusals
+  }
+
   private func answerUnsubscribed() {
     guard undecided == 0 else { return }
-    for id in unsubscribed { requests.removeValue(forKey: id)?.answer?.resume(returning: .success(())) }
+    for id in unsubscribed { requests.removeValue(forKey: id)?.answer?.resume(returning: .success([])) }
     unsubscribed = []
   }
 
@@ -184,7 +200,7 @@ final class SessionLoop {
     opening = []
     events.yield(.connected(sessionPresent ? .resumed : .new))
     // The broker knew nothing of these when the connection before this one was lost, or may have forgotten.
-    for filter in subscriptions { subscribe(filter, nil) }
+    if !subscriptions.isEmpty { subscribe(subscriptions, nil) }
     let commands = deferred
     deferred = []
     for command in commands { command(self) }
@@ -284,20 +300,18 @@ extension SessionLoop {
     }
   }
 
-  func subscribe(_ filter: TopicFilter, _ answer: Answer<Void>?) {
-    let again: Command = { $0.subscribe(filter, answer) }
+  func subscribe(_ filters: [TopicFilter], _ answer: Answer<[MQTTError]>?) {
+    let again: Command = { $0.subscribe(filters, answer) }
     whenConnected(again, orFail: answer) { () throws(MQTTError) in
-      let id = try client.subscribe(filter)
-      requests[id] = Request(repeating: again, answer: answer, doing: "subscribing to '\(filter.text)'", filter: filter)
+      requests[try client.subscribe(filters)] = Request(repeating: again, answer: answer, filters: filters)
     }
   }
 
-  func unsubscribe(_ filter: TopicFilter, _ answer: Answer<Void>) {
+  func unsubscribe(_ filter: TopicFilter, _ answer: Answer<[MQTTError]>) {
     subscriptions.removeAll { $0 == filter }
     let again: Command = { $0.unsubscribe(filter, answer) }
     whenConnected(again, orFail: answer) { () throws(MQTTError) in
-      let id = try client.unsubscribe(filter)
-      requests[id] = Request(repeating: again, answer: answer, doing: "unsubscribing from '\(filter.text)'")
+      requests[try client.unsubscribe(filter)] = Request(repeating: again, answer: answer)
     }
   }
 

@@ -59,19 +59,18 @@ public final class Control: Sendable {
       }
       nudges.finish()
     }
-    Task { [self] in await subscribe(to: [Topics.waiting]) }
-    return Task { [self] in await subscribe(to: commands.filters) }
+    return Task { [self] in await subscribe(to: [Topics.waiting] + commands.filters) }
   }
 
   private func subscribe(to topics: [String]) async {
-    for topic in topics {
-      do {
-        try await session.subscribe(try TopicFilter(topic))
-      } catch MQTTError.closed {
-        return
-      } catch {
-        logger.info("nobody can reach this worker on '\(topic)': \(error)")
+    do {
+      for refusal in try await session.subscribe(topics.map { try TopicFilter($0) }) {
+        logger.info("nobody can reach this worker there: \(refusal)")
       }
+    } catch MQTTError.closed {
+      return
+    } catch {
+      logger.info("nobody can reach this worker: \(error)")
     }
   }
 

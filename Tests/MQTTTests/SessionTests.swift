@@ -92,6 +92,26 @@ import TestSupport
     }
   }
 
+  @Test(arguments: [ProtocolVersion.v5, .v311])
+  func ofSeveralSubscriptionsThoseThatTheBrokerTakesAreThere(_ version: ProtocolVersion) async throws {
+    try await Broker.running(.refusingSubscriptions(to: "forbidden")) { broker in
+      var options = broker.sessionOptions("client")
+      options.version = version
+      let session = try Session(options, logger: silent)
+      let reading = Reading(session)
+      let refusals = try await session.subscribe(["first", "forbidden", "last"].map { try TopicFilter($0) })
+      #expect(refusals.count == 1 && "\(refusals)".contains("'forbidden'"))
+      for topic in ["forbidden", "last", "first"] { try await broker.publish(topic, topic) }
+      for topic in ["last", "first"] {
+        let delivery = try await reading.delivery()
+        #expect(delivery.message.topic == topic)
+        await delivery.acknowledge()
+      }
+      #expect(broker.logged("Received SUBSCRIBE from client\n") == 1)
+      await session.disconnect()
+    }
+  }
+
   @Test func wrongPasswordEndsTheSessionAtOnce() async throws {
     var options = Broker.Options()
     options.anonymous = .refused(users: ["worker": "secret"])
