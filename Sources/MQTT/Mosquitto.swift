@@ -162,11 +162,11 @@ final class Mosquitto {
     return id
   }
 
-  private func check(_ code: Int32, _ doing: String) throws(MQTTError) {
+  private func check(_ code: Int32, _ doing: @autoclosure () -> String) throws(MQTTError) {
     switch code {
     case MOSQ_ERR_SUCCESS.code: return
-    case MOSQ_ERR_NO_CONN.code, MOSQ_ERR_CONN_LOST.code: throw .unreachable("\(doing): no connection to the broker")
-    default: throw .usage("\(doing): \(String(cString: mosquitto_strerror(code)))")
+    case MOSQ_ERR_NO_CONN.code, MOSQ_ERR_CONN_LOST.code: throw .unreachable("\(doing()): no connection to the broker")
+    default: throw .usage("\(doing()): \(String(cString: mosquitto_strerror(code)))")
     }
   }
 

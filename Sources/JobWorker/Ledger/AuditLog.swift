@@ -52,15 +52,23 @@ public final class AuditLog: Sendable {
 
   private func line(_ entry: AuditEntry) throws(VolumeError) -> [UInt8] {
     var entry = entry
-    for text in [\AuditEntry.topic, \.requestId, \.error, \.by, \.reason, \.approvedBy, \.definitionDigest] {
-      guard let scalars = entry[keyPath: text]?.unicodeScalars, scalars.count > AuditLog.longestText else { continue }
-      entry[keyPath: text] = "\(String(scalars.prefix(AuditLog.longestText)))…"
-    }
+    shorten(&entry.topic)
+    shorten(&entry.requestId)
+    shorten(&entry.error)
+    shorten(&entry.by)
+    shorten(&entry.reason)
+    shorten(&entry.approvedBy)
+    shorten(&entry.definitionDigest)
     do {
       return try compactJSON(AuditLine(entry: entry, worker: worker)) + [UInt8(ascii: "\n")]
     } catch {
       throw VolumeError("encoding a line for", path, .invalidArgument)
     }
+  }
+
+  private func shorten(_ text: inout String?) {
+    guard let scalars = text?.unicodeScalars, scalars.count > AuditLog.longestText else { return }
+    text = "\(String(scalars.prefix(AuditLog.longestText)))…"
   }
 
   private func append(_ line: [UInt8]) throws(VolumeError) {

@@ -84,7 +84,8 @@ public final class StopRequest: Sendable {
       outcome.finish()
     }
     defer { stop.cancel() }
-    return try await outcomes.first { _ in true }
+    for try await outcome in outcomes { return outcome }
+    return nil
   }
 
   /// A request for the next job alone, in place of the one before: what is asked of this one reaches it, but its end is
