@@ -25,6 +25,8 @@ void linux_touch_variables(void);
 // sigaction(2): from now on a signal of this number is written to `fd` as one byte; or ends the process with 0.
 int linux_tell_signal(int number, int fd);
 int linux_exit_on_signal(int number);
+// The same, and nothing is done: what it finds waiting in a system call has EINTR.
+int linux_interrupt_on_signal(int number);
 
 // pipe2(2) with O_CLOEXEC; fcntl(2) F_SETPIPE_SZ, F_GETPIPE_SZ; eventfd(2)
 int linux_pipe(int ends[2]);

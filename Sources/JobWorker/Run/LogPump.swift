@@ -9,21 +9,26 @@ import SystemPackage
 /// wakes it nor waits for it at each one: the pipe collects them.
 final class LogPump: Sendable {
   private let finished: Wakeup
+  private let reader: PipeReader
   private let thread: ThreadResult<Void>
 
   /// Starts to read `pipe`, which it closes at its end.
   init(from pipe: FileDescriptor, into log: StepLog) throws(Errno) {
     let finished = try Wakeup()
-    self.finished = finished
+    let reader = PipeReader(pipe.rawValue)
+    (self.finished, self.reader) = (finished, reader)
     thread = ThreadResult("log-pump") {
-      var loop = PumpLoop(pipe: pipe.rawValue, finished: finished, log: log)
-      loop.run()
+      reader.read {
+        var loop = PumpLoop(reader: reader, finished: finished, log: log)
+        loop.run()
+      }
     }
   }
 
   /// Takes what is in the pipe at this moment, whoever may still hold its other end, and ends.
   func finish() async {
     finished.signal()
+    reader.interrupt()
     await thread.value()
   }
 }
@@ -32,47 +37,46 @@ private struct PumpLoop {
   static let bufferSize = 1 << 20
   static let longestPause = Duration.milliseconds(10)
 
-  let pipe: Int32
+  let reader: PipeReader
   let finished: Wakeup
   let log: StepLog
   private let capacity: Int
   private let buffer: UnsafeMutableRawBufferPointer
   private var isOpen = true
+  private var pause = Duration.zero
   private var pushAt: ContinuousClock.Instant?
   private var notBefore = ContinuousClock.now
   private var lastRead = ContinuousClock.now
 
-  init(pipe: Int32, finished: Wakeup, log: StepLog) {
-    self.pipe = pipe
+  init(reader: PipeReader, finished: Wakeup, log: StepLog) {
+    self.reader = reader
     self.finished = finished
     self.log = log
-    capacity = max(4096, Int(linux_pipe_size(pipe)))
+    capacity = max(4096, Int(linux_pipe_size(reader.pipe)))
     buffer = .allocate(byteCount: Self.bufferSize, alignment: 4096)
-    _ = fcntl(pipe, F_SETFL, fcntl(pipe, F_GETFL) | O_NONBLOCK)
   }
 
   mutating func run() {
-    while true {
-      var entries = [
-        pollfd(fd: finished.descriptor, events: Int16(POLLIN), revents: 0),
-        pollfd(fd: isOpen ? pipe : -1, events: Int16(POLLIN), revents: 0),
-      ]
-      _ = poll(&entries, 2, pushAt.map { (ContinuousClock.now.duration(to: $0)).pollTimeout } ?? -1)
-      if entries[0].revents != 0 { break }
-      if entries[1].revents != 0 { take() }
+    while finished.wait(atMost: isOpen ? pause : untilPush) == .timedOut {
+      if isOpen { take() }
       pushIfDue()
     }
     drain()
     log.finish()
     buffer.deallocate()
-    close(pipe)
   }
+
+  private var untilPush: Duration { pushAt.map { ContinuousClock.now.duration(to: $0) } ?? .seconds(3600) }
 
   /// Reads once, and then lets the pipe collect as much as is worth the next reading.
   private mutating func take() {
-    let count = read(pipe, buffer.baseAddress, buffer.count)
+    // With nothing left to push, only output or the end is waited for.
+    reader.blocks = pushAt == nil
+    if reader.blocks, finished.wait(atMost: .zero) == .ready { return }
+    let count = reader.read(into: buffer)
     guard count > 0 else {
       isOpen = count < 0 && (errno == EAGAIN || errno == EINTR)
+      if isOpen { awaitOutput() }
       return
     }
     let now = ContinuousClock.now
@@ -81,11 +85,23 @@ private struct PumpLoop {
     log.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     // Within a second of the first byte that is not on its way, and a second at least after the push before.
     if pushAt == nil { pushAt = max(now + .milliseconds(900), notBefore) }
-    let enough = capacity / 4
-    guard count < enough else { return }
     // The time in which, at the pace of this reading, a quarter of the pipe fills.
-    let pause = min(Self.longestPause, elapsed * (Double(enough) / Double(count)))
-    if pause >= .milliseconds(1) { finished.wait(atMost: pause) }
+    let enough = capacity / 4
+    pause = count < enough ? min(Self.longestPause, elapsed * (Double(enough) / Double(count))) : .zero
+    if pause < .milliseconds(1) { pause = .zero }
+  }
+
+  /// The pipe is empty: one that filled fast is waited for, another looked at again after a pause.
+  ///
+  /// From the first poll(2) of a pipe on, the kernel looks for whom to wake at each write(2) to it: a step that writes many
+  /// small pieces would be a sixth slower.
+  private mutating func awaitOutput() {
+    guard pause == .zero else { return pause = Self.longestPause }
+    var entries = [
+      pollfd(fd: finished.descriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: reader.pipe, events: Int16(POLLIN), revents: 0),
+    ]
+    _ = poll(&entries, 2, untilPush.pollTimeout)
   }
 
   private mutating func pushIfDue() {
@@ -97,9 +113,10 @@ private struct PumpLoop {
 
   /// Takes one pipe's fill: all that was written before, and no more, should somebody write for ever.
   private func drain() {
+    reader.blocks = false
     var rest = isOpen ? capacity : 0
     while rest > 0 {
-      let count = read(pipe, buffer.baseAddress, min(rest, buffer.count))
+      let count = reader.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(rest, buffer.count)]))
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { return }
       log.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))

@@ -25,16 +25,20 @@ struct LogPumpTests {
     }
   }
 
+  private func until(_ condition: () throws -> Bool) async throws {
+    let asked = ContinuousClock.now
+    while try !condition() {
+      try #require(asked.duration(to: .now) < .seconds(10))
+      try await Task.sleep(for: .milliseconds(1))
+    }
+  }
+
   @Test func aLineIsInTheFileWhileTheStepRuns() async throws {
     let pump = try LogPump(from: readEnd, into: try fixture.log())
     for line in ["first\n", "second\n"] {
       write(line)
-      let asked = ContinuousClock.now
-      while !String(decoding: try fixture.contents("step_0.log"), as: UTF8.self).hasSuffix(line) {
-        // The promise is 100 ms; a busy machine is given more.
-        try #require(asked.duration(to: .now) < .seconds(10))
-        try await Task.sleep(for: .milliseconds(1))
-      }
+      // The promise is 100 ms; a busy machine is given more.
+      try await until { String(decoding: try fixture.contents("step_0.log"), as: UTF8.self).hasSuffix(line) }
     }
     close(writeEnd)
     await pump.finish()
@@ -47,6 +51,36 @@ struct LogPumpTests {
     await pump.finish()
     close(writeEnd)
     #expect(log.length == 300_000)
+  }
+
+  /// Wherever the thread is as it is told to end: before it reads, at the door, or in the read that waits.
+  @Test func itEndsThoughNothingIsWrittenAndItsOtherEndStaysOpen() async throws {
+    for round in 0..<300 {
+      let log = try fixture.log(name: "step_\(round).log")
+      var ends: [Int32] = [-1, -1]
+      try #require(pipe(&ends) == 0)
+      let pump = try LogPump(from: FileDescriptor(rawValue: ends[0]), into: log)
+      for _ in 0..<(round % 30) { await Task.yield() }
+      await pump.finish()
+      close(ends[1])
+      #expect(log.length == 0)
+    }
+    close(writeEnd)
+    try readEnd.close()
+  }
+
+  @Test func itWaitsAgainAfterAPauseOfTheStep() async throws {
+    let log = try fixture.log()
+    let pump = try LogPump(from: readEnd, into: log)
+    for length in [5, 10] as [Int64] {
+      write("abcde")
+      try await until { log.length == length }
+      // It has pushed, and is to be woken by nothing but more output or its end.
+      try await until { fcntl(readEnd.rawValue, F_GETFL) & O_NONBLOCK == 0 }
+    }
+    await pump.finish()
+    close(writeEnd)
+    #expect(log.length == 10)
   }
 
   @Test func itOutlastsAStepThatClosesItsOutputEarly() async throws {
