@@ -70,9 +70,13 @@ private struct PumpLoop {
 
   /// Reads once, and then lets the pipe collect as much as is worth the next reading.
   private mutating func take() {
-    // With nothing left to push, only output or the end is waited for.
-    reader.blocks = pushAt == nil
-    if reader.blocks, finished.wait(atMost: .zero) == .ready { return }
+    if pushAt == nil {
+      // Nothing but output or the end is waited for.
+      reader.block()
+      if finished.wait(atMost: .zero) == .ready { return }
+    } else {
+      reader.doNotBlock()
+    }
     let count = reader.read(into: buffer)
     guard count > 0 else {
       isOpen = count < 0 && (errno == EAGAIN || errno == EINTR)
@@ -113,7 +117,7 @@ private struct PumpLoop {
 
   /// Takes one pipe's fill: all that was written before, and no more, should somebody write for ever.
   private func drain() {
-    reader.blocks = false
+    reader.doNotBlock()
     var rest = isOpen ? capacity : 0
     while rest > 0 {
       let count = reader.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(rest, buffer.count)]))

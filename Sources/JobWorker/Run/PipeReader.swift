@@ -36,24 +36,23 @@ final class PipeReader: Sendable {
     close(pipe)
   }
 
-  /// Whether to read from an empty pipe is to wait; otherwise it fails with EAGAIN.
-  var blocks: Bool {
-    get { fcntl(pipe, F_GETFL) & O_NONBLOCK == 0 }
-    set { _ = fcntl(pipe, F_SETFL, newValue ? 0 : O_NONBLOCK) }
-  }
+  /// From now on a read of an empty pipe waits. Look afterwards whether that is still wanted: `interrupt` may have come first.
+  func block() { _ = fcntl(pipe, F_SETFL, 0) }
+
+  /// From now on a read of an empty pipe fails with EAGAIN.
+  func doNotBlock() { _ = fcntl(pipe, F_SETFL, O_NONBLOCK) }
 
   /// read(2).
   func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
     Glibc.read(pipe, buffer.baseAddress, buffer.count)
   }
 
-  /// From now on, and until `blocks` is set, no read waits, nor one that waits already. Who sets `blocks` must look
-  /// afterwards whether it is still wanted.
+  /// From now on no read waits, nor does one that waits already.
   func interrupt() {
     thread.withLock { thread in
       guard let thread else { return }
       // First: a read that is not begun when the signal comes finds that.
-      blocks = false
+      doNotBlock()
       pthread_kill(thread, Self.signal)
     }
   }
