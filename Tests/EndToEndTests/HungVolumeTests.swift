@@ -38,13 +38,7 @@ private func withFileSystem(at path: FilePath, in scene: Scene, _ body: () async
     of: """
       truncate -s 32M '\(image)' && mkfs.ext4 -q '\(image)' && mount -o loop '\(image)' '\(path)'
       """, in: scene)
-  do {
-    try await body()
-  } catch {
-    umount2(path.string, Int32(MNT_DETACH))
-    throw error
-  }
-  umount2(path.string, Int32(MNT_DETACH))
+  try await unmounting(path, after: body)
 }
 
 /// Runs `body` while nothing can be written at `path`. After a minute it is thawed, whatever became of the test: what waits

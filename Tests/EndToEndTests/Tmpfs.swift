@@ -7,11 +7,11 @@ func withTmpfs(of size: String, at path: FilePath, _ body: () async throws -> Vo
   guard mount("tmpfs", path.string, "tmpfs", 0, "size=\(size),mode=0755") == 0 else {
     throw Errno(rawValue: errno)
   }
-  do {
-    try await body()
-  } catch {
-    umount2(path.string, Int32(MNT_DETACH))
-    throw error
-  }
-  umount2(path.string, Int32(MNT_DETACH))
+  try await unmounting(path, after: body)
+}
+
+/// Runs `body`, and takes the file system at `path` away, whatever became of it.
+func unmounting(_ path: FilePath, after body: () async throws -> Void) async throws {
+  defer { umount2(path.string, Int32(MNT_DETACH)) }
+  try await body()
 }
