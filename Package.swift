@@ -20,7 +20,6 @@ let strict: [SwiftSetting] = [
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
-let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 
 /// A process for each job: what the dynamic linker does at its start is paid for by every one. A release has the C++ library
 /// in it, of which little is used, and a fixed address, so that 50,000 pointers in it need not be adjusted; the heap, the
@@ -47,8 +46,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-    // Without its Foundation trait: the worker starts faster and the binary is a fraction of the size.
-    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
   ],
   targets: [
     .systemLibrary(
@@ -59,7 +56,7 @@ let package = Package(
     .systemLibrary(name: "CLinuxFiles"),
     .target(name: "FileTree", dependencies: ["CLinuxFiles", system, crypto], swiftSettings: strict),
     .target(
-      name: "JobWorker", dependencies: ["CLinux", "FileTree", system, subprocess, logging, crypto],
+      name: "JobWorker", dependencies: ["CLinux", "FileTree", system, logging, crypto],
       swiftSettings: strict),
     .target(
       name: "Signaling", dependencies: ["CLinux", "MQTT", "JobWorker", system, logging],
@@ -87,7 +84,7 @@ let package = Package(
       name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
     .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
     .testTarget(
-      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, subprocess, logging],
+      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, logging],
       swiftSettings: strict),
     .testTarget(
       name: "SignalingTests", dependencies: ["Signaling", "JobWorker", "MQTT", "TestSupport", system, logging],

@@ -16,6 +16,12 @@ int linux_forbid_inspection(void);
 int linux_fork(void);
 // mallopt(3): memory in few steps and from few arenas. Each step is a call to the kernel; each arena has pages of its own.
 void linux_allocate_sparingly(void);
+// posix_spawn(3): a program that leads a session of its own, begins in `directory`, reads /dev/null, writes stdout and stderr
+// to `output`, and has no other descriptor, no signal ignored and none blocked. Its pid; or the error's number, negative.
+int linux_spawn(
+  const char *program, char *const arguments[], char *const environment[], const char *directory, int output);
+// pidfd_open(2), Linux 5.3
+int linux_pidfd(int pid);
 // close_range(2), Linux 5.9: closes the descriptors from `first` to `last`.
 int linux_close_range(int first, int last);
 // madvise(2), MADV_POPULATE_WRITE: makes all pages of the variables that begin as zeros at once. Most are read first and

@@ -1,6 +1,5 @@
 import CLinux
 import Glibc
-import Subprocess
 import SystemPackage
 
 /// Runs one step at a time: in a session of its own, with stdin from /dev/null, stdout and stderr in one pipe that is
@@ -23,25 +22,6 @@ public struct StepRunner: Sendable {
   public func run(
     _ command: StepCommand, into log: StepLog, until stop: StopRequest
   ) async throws(SpawnError) -> StepOutcome {
-    // A task of its own: swift-subprocess would otherwise answer cancellation by killing the shell alone, at once.
-    let task = Task { () -> Result<StepOutcome, SpawnError> in
-      do throws(SpawnError) {
-        return .success(try await start(command, log, stop))
-      } catch {
-        return .failure(error)
-      }
-    }
-    let result = await withTaskCancellationHandler {
-      await task.value
-    } onCancel: {
-      stop.raise(.terminate, reason: .canceled)
-    }
-    return try result.get()
-  }
-
-  private func start(
-    _ command: StepCommand, _ log: StepLog, _ stop: StopRequest
-  ) async throws(SpawnError) -> StepOutcome {
     let began = ContinuousClock.now
     let (arguments, script) = try ScriptFile.arguments(of: command)
     defer { withExtendedLifetime(script) {} }
@@ -51,133 +31,106 @@ public struct StepRunner: Sendable {
     guard !arguments.contains(where: { $0.utf8.contains(0) }) else {
       throw SpawnError(program: program, problem: "its arguments hold a NUL byte, which no program can be given")
     }
-    let resources: Resources
+    let output: StepPipe
+    let wakeup: Wakeup
     do {
-      resources = try Resources(command, log, stop)
+      (wakeup, output) = (try Wakeup(), try StepPipe(into: log))
     } catch {
       throw SpawnError(program: program, problem: "the worker has no descriptors left for it (\(error))", errno: error)
     }
-    let ending: StepEnding.Outcome
-    let status: TerminationStatus
-    ProcessTree.willSpawn()
-    do {
-      let result = try await Subprocess.run(
-        Self.configuration(program, arguments, command), input: .none,
-        output: .fileDescriptor(resources.writeEnd, closeAfterSpawningProcess: true), error: .combinedWithOutput
-      ) { execution in
-        await watch(execution.processIdentifier, command, resources)
+    // Threads before processes: a step may use up all that the system allows of both.
+    let life = ThreadResult("step") { [guardian] in
+      Result { () throws(SpawnError) in
+        try StepLife(command, guardian, stop, wakeup).run(arguments, output)
       }
-      ending = result.closureResult
-      status = result.terminationStatus
-      // Not before its status was taken.
-      ProcessTree.unspare(result.processIdentifier.value)
-    } catch {
-      if resources.ending.abandon() { ProcessTree.didSpawn(nil) }
-      await resources.pump.finish()
-      throw SpawnError(program: program, command, error)
     }
-    await resources.pump.finish()
+    let result = await withTaskCancellationHandler {
+      await life.value()
+    } onCancel: {
+      stop.raise(.terminate, reason: .canceled)
+    }
+    await output.pump.finish()
+    let (end, watch) = try result.get()
     return StepOutcome(
-      end: StepEnd(status), timedOut: ending.timedOut, stopped: ending.stopped, killed: ending.killed,
-      endedProcesses: ending.ended.count, survivors: ending.survivors, duration: began.duration(to: .now),
+      end: end, timedOut: watch.timedOut, stopped: watch.stopped, killed: watch.killed,
+      endedProcesses: watch.ended.count, survivors: watch.survivors, duration: began.duration(to: .now),
       logBytes: log.length, logDropped: log.dropped, logError: log.error)
-  }
-
-  private func watch(
-    _ process: ProcessIdentifier, _ command: StepCommand, _ resources: Resources
-  ) async -> StepEnding.Outcome {
-    let marker = command.environment[StepEnvironment.markerName].map { "\(StepEnvironment.markerName)=\($0)" }
-    let lineage = StepLineage(
-      leader: process.value, start: ProcessEntry(process.value)?.start ?? 0, pipe: resources.pipeInode, marker: marker)
-    ProcessTree.didSpawn(process.value)
-    guardian?.watch(session: lineage.leader, since: lineage.start, pipe: lineage.pipe)
-    let outcome = await resources.ending.watch(
-      .init(lineage: lineage, pidfd: process.processDescriptor, guardian: guardian))
-    guardian?.forgetAll()
-    return outcome
-  }
-
-  private static func configuration(
-    _ program: String, _ arguments: [String], _ command: StepCommand
-  ) -> Configuration {
-    var options = PlatformOptions()
-    options.createSession = true
-    let environment = command.environment.map { (Environment.Key(stringLiteral: $0), $1) }
-    return Configuration(
-      executable: program.contains("/") ? .path(FilePath(program)) : .name(program),
-      // The name as it was given, as a shell would: else `$0` were the path that it was found under.
-      arguments: Arguments(executablePathOverride: program, remainingValues: Array(arguments.dropFirst())),
-      environment: .custom(Dictionary(environment, uniquingKeysWith: { first, _ in first })),
-      workingDirectory: command.workingDirectory, platformOptions: options)
   }
 }
 
-/// What there is of a step besides its process. All of it exists before the process does.
-private struct Resources: Sendable {
-  static let pipeSize: Int32 = 1 << 20
+/// A step from its spawn until it is reaped.
+private struct StepLife {
+  private let command: StepCommand
+  private let guardian: Guardian?
+  private let stop: StopRequest
+  private let wakeup: Wakeup
 
-  let writeEnd: FileDescriptor
-  let pipeInode: UInt64
-  let pump: LogPump
-  let ending: StepEnding
+  init(_ command: StepCommand, _ guardian: Guardian?, _ stop: StopRequest, _ wakeup: Wakeup) {
+    self.command = command
+    self.guardian = guardian
+    self.stop = stop
+    self.wakeup = wakeup
+  }
 
-  init(_ command: StepCommand, _ log: StepLog, _ stop: StopRequest) throws(Errno) {
-    let ending = try StepEnding(timeout: command.timeout, grace: command.grace, stop: stop)
-    do throws(Errno) {
-      var ends: [Int32] = [-1, -1]
-      guard linux_pipe(&ends) == 0 else { throw Errno(rawValue: errno) }
-      // An unprivileged user with many pipes gets smaller ones: slower, but no reason to fail.
-      _ = linux_set_pipe_size(ends[1], Self.pipeSize)
-      var status = stat()
-      fstat(ends[1], &status)
-      pipeInode = UInt64(status.st_ino)
-      writeEnd = FileDescriptor(rawValue: ends[1])
-      do throws(Errno) {
-        pump = try LogPump(from: FileDescriptor(rawValue: ends[0]), into: log)
-      } catch {
-        for end in ends { close(end) }
-        throw error
-      }
-      self.ending = ending
+  func run(_ arguments: [String], _ output: StepPipe) throws(SpawnError) -> (StepEnd, StepWatch.Outcome) {
+    let process = try spawn(arguments, output)
+    let pidfd = process.descriptor()
+    defer { if pidfd >= 0 { close(pidfd) } }
+    let marker = command.environment[StepEnvironment.markerName].map { "\(StepEnvironment.markerName)=\($0)" }
+    let lineage = StepLineage(
+      leader: process.pid, start: ProcessEntry(process.pid)?.start ?? 0, pipe: output.inode, marker: marker)
+    guardian?.watch(session: lineage.leader, since: lineage.start, pipe: lineage.pipe)
+    stop.add(wakeup)
+    var watch = StepWatch(
+      lineage, pidfd: pidfd, guardian: guardian, timeout: command.timeout, grace: command.grace, stop: stop,
+      wakeup: wakeup)
+    let outcome = watch.run()
+    stop.remove(wakeup)
+    guardian?.forgetAll()
+    let end = process.reap()
+    // Not before its status was taken.
+    ProcessTree.unspare(process.pid)
+    return (end, outcome)
+  }
+
+  private func spawn(_ arguments: [String], _ output: StepPipe) throws(SpawnError) -> StepProcess {
+    // The step alone holds the pipe from now on.
+    defer { close(output.writeEnd.rawValue) }
+    ProcessTree.willSpawn()
+    do throws(SpawnError) {
+      let process = try StepProcess.spawn(arguments, command, output: output.writeEnd)
+      ProcessTree.didSpawn(process.pid)
+      return process
     } catch {
-      _ = ending.abandon()
+      ProcessTree.didSpawn(nil)
       throw error
     }
   }
 }
 
-extension StepEnd {
-  init(_ status: TerminationStatus) {
-    switch status {
-    case .exited(let code): self = .exited(code)
-    case .signaled(let number): self = .signaled(number)
-    }
-  }
-}
+/// What a step writes to, and what carries that into its log.
+private struct StepPipe: Sendable {
+  private static let size: Int32 = 1 << 20
 
-extension SpawnError {
-  /// What swift-subprocess said, in words that tell what to do.
-  init(program: String, _ command: StepCommand, _ error: any Error) {
-    guard let error = error as? SubprocessError else {
-      self.init(program: program, problem: "\(error)")
-      return
+  /// For the step. To be closed by whoever gives it to it.
+  let writeEnd: FileDescriptor
+  let inode: UInt64
+  let pump: LogPump
+
+  init(into log: StepLog) throws(Errno) {
+    var ends: [Int32] = [-1, -1]
+    guard linux_pipe(&ends) == 0 else { throw Errno(rawValue: errno) }
+    // An unprivileged user with many pipes gets smaller ones: slower, but no reason to fail.
+    _ = linux_set_pipe_size(ends[1], Self.size)
+    var status = stat()
+    fstat(ends[1], &status)
+    inode = UInt64(status.st_ino)
+    writeEnd = FileDescriptor(rawValue: ends[1])
+    do throws(Errno) {
+      pump = try LogPump(from: FileDescriptor(rawValue: ends[0]), into: log)
+    } catch {
+      for end in ends { close(end) }
+      throw error
     }
-    let problem: String
-    switch error.code {
-    case .executableNotFound where program.contains("/"):
-      problem = "there is no such program, or it or the interpreter in its first line may not be executed"
-    case .executableNotFound:
-      let path = command.environment["PATH"] ?? ""
-      problem = "no such program in PATH (\(path)); install it where the worker runs, or give its path"
-    case .failedToChangeWorkingDirectory:
-      problem = "its working directory '\(command.workingDirectory)' cannot be entered"
-    default:
-      switch error.underlyingError {
-      case .some(.argListTooLong): problem = "its arguments and environment are too long for execve(2)"
-      default: problem = "\(error)"
-      }
-    }
-    let reason = error.underlyingError.map { " (\($0))" } ?? ""
-    self.init(program: program, problem: problem + reason, errno: error.underlyingError)
   }
 }

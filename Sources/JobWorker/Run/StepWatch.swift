@@ -1,9 +1,20 @@
 import Glibc
 import SystemPackage
 
-/// What `StepEnding` does on its thread.
+/// Watches over one step that runs: until it ends, its time is up or its end is asked for. Then it ends all that is left.
 struct StepWatch {
-  private let spawned: StepEnding.Spawned
+  struct Outcome: Sendable {
+    var timedOut = false
+    var stopped: StopReason?
+    var killed = false
+    var ended: Set<ProcessEntry.Identity> = []
+    var survivors = 0
+  }
+
+  private let lineage: StepLineage
+  /// Becomes readable when the leader has ended; negative on kernels that have no such thing.
+  private let pidfd: Int32
+  private let guardian: Guardian?
   private let grace: Duration
   private let stop: StopRequest
   private let wakeup: Wakeup
@@ -14,7 +25,7 @@ struct StepWatch {
   private var told: Set<ProcessEntry.Identity> = []
   private var killPause = Self.longWait
   private var nextLook = ContinuousClock.now + Self.orphanInterval
-  private var outcome = StepEnding.Outcome()
+  private var outcome = Outcome()
 
   /// Within this time a process that nothing can hold up is gone after SIGKILL. Who is not hangs in the kernel.
   private static let patience = Duration.seconds(30)
@@ -24,22 +35,29 @@ struct StepWatch {
   /// Between looks at what the step has orphaned while it runs.
   private static let orphanInterval = Duration.seconds(1)
 
-  init(_ spawned: StepEnding.Spawned, timeout: Duration?, grace: Duration, stop: StopRequest, wakeup: Wakeup) {
-    self.spawned = spawned
+  /// `wakeup` is signaled when `stop` is raised.
+  init(
+    _ lineage: StepLineage, pidfd: Int32, guardian: Guardian?, timeout: Duration?, grace: Duration, stop: StopRequest,
+    wakeup: Wakeup
+  ) {
+    self.lineage = lineage
+    self.pidfd = pidfd
+    self.guardian = guardian
     self.grace = grace
     self.stop = stop
     self.wakeup = wakeup
     timeoutAt = timeout.map { ContinuousClock.now.advanced(by: min($0, .seconds(1 << 40))) }
   }
 
-  mutating func run() -> StepEnding.Outcome {
+  /// Returns when nothing of the step is left but its leader, as a zombie that is to be reaped.
+  mutating func run() -> Outcome {
     while !leaderEnded() {
-      if escalate() || pressure == .kill { press(spawned.lineage.processes()) }
+      if escalate() || pressure == .kill { press(lineage.processes()) }
       lookAfterOrphans()
       waitForLeader()
     }
     endLeftovers()
-    outcome.ended = asked.filter { $0.pid != spawned.lineage.leader }
+    outcome.ended = asked.filter { $0.pid != lineage.leader }
     return outcome
   }
 
@@ -48,7 +66,7 @@ struct StepWatch {
   /// Whether the leader has ended. It stays a zombie: its status is for the one who spawned it.
   private func leaderEnded() -> Bool {
     var status = siginfo_t()
-    guard waitid(P_PID, id_t(spawned.lineage.leader), &status, WEXITED | WNOHANG | WNOWAIT) == 0 else { return true }
+    guard waitid(P_PID, id_t(lineage.leader), &status, WEXITED | WNOHANG | WNOWAIT) == 0 else { return true }
     return status._sifields._sigchld.si_pid != 0
   }
 
@@ -57,13 +75,13 @@ struct StepWatch {
   private mutating func lookAfterOrphans() {
     guard ProcessTree.adoptsOrphans, nextLook <= .now else { return }
     nextLook = .now + Self.orphanInterval
-    for orphan in spawned.lineage.orphans() ?? [] where told.insert(orphan.identity).inserted {
-      spawned.guardian?.watch(session: orphan.session, since: orphan.start, pipe: spawned.lineage.pipe)
+    for orphan in lineage.orphans() ?? [] where told.insert(orphan.identity).inserted {
+      guardian?.watch(session: orphan.session, since: orphan.start, pipe: lineage.pipe)
     }
   }
 
   private mutating func waitForLeader() {
-    var limit = spawned.pidfd < 0 ? Self.longWait : Self.orphanInterval
+    var limit = pidfd < 0 ? Self.longWait : Self.orphanInterval
     if pressure == .kill {
       limit = killPause
       // One that may not be killed, or cannot be for now, is not worth a look at every process fifty times a second.
@@ -72,7 +90,7 @@ struct StepWatch {
     if let due = pressure == .none ? timeoutAt : killAt { limit = min(limit, ContinuousClock.now.duration(to: due)) }
     var entries = [
       pollfd(fd: wakeup.descriptor, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: spawned.pidfd, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0),
     ]
     _ = poll(&entries, 2, limit.pollTimeout)
     if entries[0].revents != 0 { wakeup.clear() }
@@ -109,7 +127,7 @@ struct StepWatch {
   private mutating func endLeftovers() {
     var givenUpAt: ContinuousClock.Instant?
     while true {
-      var left = spawned.lineage.leftovers()
+      var left = lineage.leftovers()
       if left.isEmpty { return }
       if pressure == .none { raise(to: stop.level == .kill ? .kill : .terminate) }
       hasten()
