@@ -14,6 +14,7 @@ struct Main {
 
   private nonisolated static func begin() {
     linux_allocate_sparingly()
+    openStandardStreams()
     StopSignals.leaveAtOnce()
     // While there is one thread, and little in memory: see Guardian. Nobody may look into it before it has forgotten what it
     // was started with.
@@ -25,6 +26,11 @@ struct Main {
     if command is Work { Secrets.wipe() }
     MainThread.takeTasks()
     Task { await run(command, guardedBy: guardian) }
+  }
+
+  /// Who was started without stdin, stdout or stderr would open something else under that number, and write its log there.
+  private nonisolated static func openStandardStreams() {
+    for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
   }
 
   private static func run(_ command: any ParsableCommand, guardedBy guardian: Result<Guardian, any Error>?) async {

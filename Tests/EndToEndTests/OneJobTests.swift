@@ -277,6 +277,25 @@ import Testing
       #expect(scene.result("job")["artifacts"].elements.count == 2)
     }
   }
+
+  /// Cron and some supervisors start programs so. What is opened then gets these numbers, and would be taken for the streams.
+  @Test(arguments: ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+  func workerWithoutStandardStreamsDoesItsJob(_ closing: String) async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: ["readlink /proc/self/fd/0; echo out; echo error >&2"])
+      let process = try scene.start(
+        installed("sh"),
+        [
+          "-c", "exec \"$0\" \"$@\" \(closing)", try WorkerProcess.executable.string, "-j", scene.jobs.string, "-w",
+          scene.workspaces.string,
+        ], environment: scene.environment.merging(scene.broker.workerEnvironment) { $1 }, name: "worker")
+      try await WorkerProcess(process, id: "worker-01", broker: scene.broker, startOfLog: 0).listens()
+      try await scene.send("job")
+      #expect(try await process.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success")
+      #expect(scene.log("job") == "/dev/null\nout\nerror\n")
+    }
+  }
 }
 
 private func instant(_ text: String) -> Date? {

@@ -11,7 +11,8 @@ public final class WorkerProcess: Sendable {
   private let broker: Broker
   private let startOfLog: Int
 
-  init(_ process: ChildProcess, id: String, broker: Broker, startOfLog: Int) {
+  /// A worker that runs as `process`, however it was started. What the broker logged before `startOfLog` is not of it.
+  public init(_ process: ChildProcess, id: String, broker: Broker, startOfLog: Int) {
     self.process = process
     self.id = id
     self.broker = broker

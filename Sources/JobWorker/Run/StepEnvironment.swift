@@ -9,8 +9,8 @@ public struct StepEnvironment: Sendable {
   /// What steps get of the worker's own environment.
   let inherited: [String: String]
 
-  /// Takes `inherited` without every `MQTT_*`, without the names in `hiding`, and without names that no program can be
-  /// started with (POSIX: a name does not begin with a digit, and swift-subprocess insists).
+  /// Takes `inherited` without every `MQTT_*`, without the names in `hiding`, and without those that are no names (POSIX: one
+  /// does not begin with a digit).
   public init(inherited: [String: String] = StepEnvironment.inherited(), hiding: Set<String> = []) {
     self.inherited = inherited.filter { name, _ in
       guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }

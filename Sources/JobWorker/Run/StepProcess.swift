@@ -14,13 +14,13 @@ struct StepProcess: Sendable {
     guard let path = path(of: program, command.environment["PATH"]) else {
       throw SpawnError(
         program: program,
-        problem: "no such program in PATH (\(command.environment["PATH"] ?? "")); install it where the worker runs, or give "
-          + "its path")
+        problem: "no such program in PATH (\(command.environment["PATH"] ?? "")); install it where the worker runs, or "
+          + "give its path")
     }
-    let argv = CStrings(arguments)
-    let environment = CStrings(command.environment.map { "\($0)=\($1)" })
-    let pid = linux_spawn(
-      path, argv.pointers, environment.pointers, command.workingDirectory.string, output.rawValue)
+    let argv = arguments.map { strdup($0) } + [nil]
+    let environment = command.environment.map { strdup("\($0)=\($1)") } + [nil]
+    defer { for text in argv + environment { free(text) } }
+    let pid = linux_spawn(path, argv, environment, command.workingDirectory.string, output.rawValue)
     guard pid > 0 else { throw SpawnError(program, in: command.workingDirectory, Errno(rawValue: -pid)) }
     return StepProcess(pid: pid)
   }
@@ -43,19 +43,6 @@ struct StepProcess: Sendable {
     while waitid(P_PID, id_t(pid), &status, WEXITED) != 0, errno == EINTR {}
     let code = status._sifields._sigchld.si_status
     return status.si_code == CLD_EXITED ? .exited(code) : .signaled(code)
-  }
-}
-
-/// The array of C strings that execve(2) takes.
-private struct CStrings: ~Copyable {
-  let pointers: [UnsafeMutablePointer<CChar>?]
-
-  init(_ strings: [String]) {
-    pointers = strings.map { strdup($0) } + [nil]
-  }
-
-  deinit {
-    for pointer in pointers { free(pointer) }
   }
 }
 
