@@ -39,12 +39,6 @@ enum DurableFile {
 
   /// Puts `bytes` at `path` by rename; readers see the old or the new content, whole.
   static func replace(_ path: FilePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
-    try rewrite(path, bytes, age)
-    try syncFolder(split(path).folder)
-  }
-
-  /// As ``replace(_:_:)``, when it is the same whether a power failure leaves the old or the new content: one fsync(2) less.
-  static func rewrite(_ path: FilePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
     let temporary = draft(of: path)
     try onVolume("writing", temporary) { () throws(Errno) in
       let file: FileDescriptor
@@ -56,8 +50,7 @@ enum DurableFile {
       }
       defer { try? file.close() }
       try write(bytes, to: file)
-      // A file system that knows no such time makes do without.
-      if age == .outdated { _ = futimens(file.rawValue, [timespec(), timespec()]) }
+      set(age, of: file)
       try sync(file)
     }
     guard rename(temporary.string, path.string) == 0 else {
@@ -65,6 +58,37 @@ enum DurableFile {
       unlink(temporary.string)
       throw VolumeError("renaming", temporary, cause)
     }
+    try syncFolder(split(path).folder)
+  }
+
+  /// What a disk writes at once, whatever happens.
+  static let sector = 512
+
+  /// Writes `bytes` over a ``sector`` that is the whole content of `path`, and waits for nothing: for what may be the old or the
+  /// new after a power failure, but never neither. `false` if there is no such file.
+  static func overwrite(_ path: FilePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) -> Bool {
+    guard bytes.count == sector else { return false }
+    do {
+      let file = try FileDescriptor.open(path, .writeOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
+      defer { try? file.close() }
+      var status = stat()
+      guard fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size == sector else {
+        return false
+      }
+      try write(bytes, to: file)
+      set(age, of: file)
+      // Somebody may have removed it meanwhile.
+      return fstat(file.rawValue, &status) == 0 && status.st_nlink > 0
+    } catch Errno.noSuchFileOrDirectory {
+      return false
+    } catch {
+      throw VolumeError("writing", path, errno(error))
+    }
+  }
+
+  /// A file system that knows no such time makes do without.
+  private static func set(_ age: Age, of file: FileDescriptor) {
+    if age == .outdated { _ = futimens(file.rawValue, [timespec(), timespec()]) }
   }
 
   /// Where the next content of `path` is written. One writer a file, and one name: what a killed one left is written over by the

@@ -138,15 +138,14 @@ public struct Members: Sendable {
   func write(_ member: Member, _ path: FilePath) throws(VolumeError) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    guard let bytes = try? encoder.encode(member) else { throw VolumeError("encoding", path, .invalidArgument) }
-    // What must outlast a power failure is which session the broker holds, so that it can be adopted.
+    guard let text = try? encoder.encode(member) else { throw VolumeError("encoding", path, .invalidArgument) }
+    let padding = [UInt8](repeating: UInt8(ascii: " "), count: max(0, DurableFile.sector - 1 - text.count))
+    let bytes = Array(text) + padding + [UInt8(ascii: "\n")]
     // Who looks for departed members sees at its time alone that it is one.
     let age = member.state == .left ? DurableFile.Age.outdated : .new
-    if try read(path)?.isOfSameSession(as: member) == true {
-      try DurableFile.rewrite(path, Array(bytes), age)
-    } else {
-      try DurableFile.replace(path, Array(bytes), age)
-    }
+    // What must outlast a power failure is which session the broker holds, so that it can be adopted.
+    if try read(path)?.isOfSameSession(as: member) == true, try DurableFile.overwrite(path, bytes, age) { return }
+    try DurableFile.replace(path, bytes, age)
   }
 
   func read(_ path: FilePath) throws(VolumeError) -> Member? {

@@ -42,8 +42,6 @@ struct DurableFileTests {
     try DurableFile.replace(file, Array("one".utf8))
     try DurableFile.replace(file, Array("two".utf8))
     #expect(volume.text(file) == "two")
-    try DurableFile.rewrite(file, Array("3".utf8))
-    #expect(volume.text(file) == "3")
     #expect(try volume.names(volume.root) == ["file", "jobs"])
   }
 
@@ -51,6 +49,20 @@ struct DurableFileTests {
     try DurableFile.makeFolder(file.appending("below"))
     #expect(throws: VolumeError.self) { try DurableFile.replace(file, []) }
     #expect(try volume.names(volume.root) == ["file", "jobs"])
+  }
+
+  @Test func onlyASectorIsOverwritten() throws {
+    let (old, new) = ([UInt8](repeating: 0x6F, count: 512), [UInt8](repeating: 0x6E, count: 512))
+    #expect(try !DurableFile.overwrite(file, new))
+    #expect(try volume.names(volume.root) == ["jobs"])
+    try DurableFile.replace(file, old)
+    #expect(try !DurableFile.overwrite(file, Array(new.dropLast())))
+    #expect(try DurableFile.read(file) == old)
+    #expect(try DurableFile.overwrite(file, new))
+    #expect(try DurableFile.read(file) == new)
+    try DurableFile.replace(file, Array(old.dropLast()))
+    #expect(try !DurableFile.overwrite(file, new))
+    #expect(try DurableFile.read(file)?.count == 511)
   }
 
   @Test func fileThatIsNotThereIsNoError() throws {

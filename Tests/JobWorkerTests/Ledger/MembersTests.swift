@@ -156,6 +156,33 @@ import Testing
     withExtendedLifetime(owner) {}
   }
 
+  /// What is said of a member that comes and goes fits into a sector, unless its names are long.
+  @Test(arguments: ["jobs/pending", String(repeating: "very/", count: 100) + "long"])
+  func memberComesAndGoesUnderEveryFilter(_ filter: String) throws {
+    let members = try members()
+    for state in [Member.State.away, .left, .away] {
+      let membership = try members.join(member("one", filter: filter))
+      #expect(try members.member(try volume.worker("one"))?.state == .present)
+      try membership.end(state)
+      #expect(try members.member(try volume.worker("one"))?.state == state)
+      #expect(
+        try members.departed(filter: filter, broker: "b:1883", except: volume.worker("two")).count
+          == (state == .left ? 1 : 0))
+      #expect(try volume.names(members.folder) == ["one.json"])
+    }
+  }
+
+  /// What has been said by then is not lost with the file.
+  @Test func memberWhoseFileWasRemovedComesBack() throws {
+    let members = try members()
+    try members.join(member("one")).end(.left)
+    let before = try #require(try members.member(try volume.worker("one")))
+    try #require(try members.adopt(before)).complete()
+    let owner = try members.join(member("one", .current))
+    #expect(try members.member(try volume.worker("one"))?.state == .present)
+    withExtendedLifetime(owner) {}
+  }
+
   @Test func halfWrittenFilesAreNoMembers() throws {
     let members = try members()
     try DurableFile.makeFolder(members.folder)
