@@ -28,26 +28,12 @@ final class SessionLoop {
   private var backoff = Backoff()
   private var shortLives = 0
   private var undecided = 0
-  private var unsubscribed: [Int32] = []
   private var acknowledging: [CheckedContinuation<Void, Never>] = []
   private var refusal: MQTTError?
   private var opening: [Answer<Void>] = []
   private var closing: [@Sendable () -> Void] = []
   private var farewell: Farewell?
-  private var deferred: [Command] = []
-  private var requests: [Int32: Request] = [:]
-  /// What is to be subscribed on every connection: brokers forget. Mosquitto 2.0 saves no shared subscription when it
-  /// restarts, and says all the same that the session is present.
-  private var subscriptions: [TopicFilter] = []
-  private var publications: [Int32: Answer<ReasonCode>] = [:]
-
-  private struct Request {
-    let repeating: Command
-    /// What the broker refused; `nil` when the session asks on its own account.
-    let answer: Answer<[MQTTError]>?
-    /// What a SUBSCRIBE asks for.
-    var filters: [TopicFilter] = []
-  }
+  private var pending = PendingRequests()
 
   init(
     _ options: SessionOptions, _ mailbox: Mailbox, _ events: AsyncStream<SessionEvent>.Continuation,
@@ -149,18 +135,12 @@ final class SessionLoop {
       if !closing.isEmpty && code == 0 { return close(with: .closed) }
       connectionEnded(MQTTError(disconnecting: options, code) ?? client.error(code, errno: errno))
     case .published(let id, let code):
-      publications.removeValue(forKey: id)?.resume(returning: .success(code))
+      pending.published(id, code)
     case .subscribed(let id, let codes):
-      guard let request = requests.removeValue(forKey: id) else { return }
-      let refusals = keep(request.filters, codes)
-      if let answer = request.answer {
-        answer.resume(returning: .success(refusals))
-      } else if let refusal = refusals.first {
-        fail(refusal)
-      }
+      if let refusal = pending.subscribed(id, codes) { fail(refusal) }
     case .unsubscribed(let id):
       // Over TLS one read brings several packets: whoever unsubscribed must have decided about all that came before.
-      unsubscribed.append(id)
+      pending.unsubscribed(id)
       answerUnsubscribed()
     case .message(let message, let packetID, let isRedelivery):
       undecided += 1
@@ -171,25 +151,8 @@ final class SessionLoop {
     }
   }
 
-  /// Keeps the filters that the broker took, and returns why it did not take the others.
-  private func keep(_ filters: [TopicFilter], _ codes: [ReasonCode]) -> [MQTTError] {
-    var refusals: [MQTTError] = []
-    for (index, filter) in filters.enumerated() {
-      let code = index < codes.count ? codes[index] : ReasonCode(rawValue: 0x80)
-      if code.isFailure {
-        refusals.append(
-          .refused("subscribing to '\(filter.text)': the broker answers \(code); check the account's rights (ACL)"))
-      } else if !subscriptions.contains(filter) {
-        subscriptions.append(filter)
-      }
-    }
-    return refusals
-  }
-
   private func answerUnsubscribed() {
-    guard undecided == 0 else { return }
-    for id in unsubscribed { requests.removeValue(forKey: id)?.answer?.resume(returning: .success([])) }
-    unsubscribed = []
+    if undecided == 0 { pending.answerUnsubscribed() }
   }
 
   private func accepted(_ sessionPresent: Bool) {
@@ -200,10 +163,8 @@ final class SessionLoop {
     opening = []
     events.yield(.connected(sessionPresent ? .resumed : .new))
     // The broker knew nothing of these when the connection before this one was lost, or may have forgotten.
-    if !subscriptions.isEmpty { subscribe(subscriptions, nil) }
-    let commands = deferred
-    deferred = []
-    for command in commands { command(self) }
+    if !pending.subscriptions.isEmpty { subscribe(pending.subscriptions, nil) }
+    for command in pending.takeDeferred() { command(self) }
   }
 
   // MARK: Connecting and losing the connection
@@ -229,9 +190,7 @@ final class SessionLoop {
       if clock.now - since >= .seconds(5) { backoff.reset() }
       giveUpAt = giveUpAfter.map { clock.now + $0 }
     }
-    // What was asked of the lost connection is asked again of the next; publications the library repeats itself.
-    deferred = requests.values.filter { $0.answer != nil }.map(\.repeating) + deferred
-    requests = [:]
+    pending.connectionEnded()
     if !closing.isEmpty { return close(with: .closed) }
     guard error.isTransient else { return fail(error) }
     if shortLives >= 3 {
@@ -251,7 +210,6 @@ final class SessionLoop {
   private func forgetDeliveries() {
     mailbox.connectionEnded()
     undecided = 0
-    unsubscribed = []
     acknowledging.forEach { $0.resume() }
     acknowledging = []
   }
@@ -268,14 +226,9 @@ final class SessionLoop {
     forgetDeliveries()
     opening.forEach { $0.resume(returning: .failure(error)) }
     opening = []
-    let lost = deferred
-    deferred = []
     // Deferred requests answer their callers themselves: they find the session closed.
-    for command in lost { command(self) }
-    requests.values.forEach { $0.answer?.resume(returning: .failure(error)) }
-    requests = [:]
-    publications.values.forEach { $0.resume(returning: .failure(error)) }
-    publications = [:]
+    for command in pending.takeDeferred() { command(self) }
+    pending.fail(error)
     events.finish()
     mailbox.close(with: error)
     closing.forEach { $0() }
@@ -296,22 +249,22 @@ extension SessionLoop {
 
   func publish(_ message: Message, _ answer: Answer<ReasonCode>?) {
     whenConnected({ $0.publish(message, answer) }, orFail: answer) { () throws(MQTTError) in
-      publications[try client.publish(message)] = answer
+      pending.add(publication: answer, try client.publish(message))
     }
   }
 
   func subscribe(_ filters: [TopicFilter], _ answer: Answer<[MQTTError]>?) {
     let again: Command = { $0.subscribe(filters, answer) }
     whenConnected(again, orFail: answer) { () throws(MQTTError) in
-      requests[try client.subscribe(filters)] = Request(repeating: again, answer: answer, filters: filters)
+      pending.add(.init(repeating: again, answer: answer, filters: filters), try client.subscribe(filters))
     }
   }
 
   func unsubscribe(_ filter: TopicFilter, _ answer: Answer<[MQTTError]>) {
-    subscriptions.removeAll { $0 == filter }
+    pending.forget(filter)
     let again: Command = { $0.unsubscribe(filter, answer) }
     whenConnected(again, orFail: answer) { () throws(MQTTError) in
-      requests[try client.unsubscribe(filter)] = Request(repeating: again, answer: answer)
+      pending.add(.init(repeating: again, answer: answer), try client.unsubscribe(filter))
     }
   }
 
@@ -358,12 +311,12 @@ extension SessionLoop {
   ) {
     switch state {
     case .closed: answer?.resume(returning: .failure(.closed))
-    case .waiting, .connecting: deferred.append(again)
+    case .waiting, .connecting: pending.defer(again)
     case .connected:
       do {
         try body()
       } catch MQTTError.unreachable {
-        deferred.append(again)
+        pending.defer(again)
       } catch {
         answer?.resume(returning: .failure(error))
       }

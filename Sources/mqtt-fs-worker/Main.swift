@@ -29,8 +29,11 @@ struct Main {
   }
 
   /// Who was started without stdin, stdout or stderr would open something else under that number, and write its log there.
+  /// What holds the number serves for nothing: to read or to write there fails as before.
   private nonisolated static func openStandardStreams() {
-    for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
+    for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
+      _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+    }
   }
 
   private static func run(_ command: any ParsableCommand, guardedBy guardian: Result<Guardian, any Error>?) async {

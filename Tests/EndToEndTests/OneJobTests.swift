@@ -278,7 +278,8 @@ import Testing
     }
   }
 
-  /// Cron and some supervisors start programs so. What is opened then gets these numbers, and would be taken for the streams.
+  /// Some supervisors start programs so. What is opened then gets these numbers: with all of them closed the log would go where
+  /// signals are told, and end the worker.
   @Test(arguments: ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
   func workerWithoutStandardStreamsDoesItsJob(_ closing: String) async throws {
     try await Scene.play { scene in

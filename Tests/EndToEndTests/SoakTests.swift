@@ -16,7 +16,7 @@ import Testing
         ]) { $1 }
       let soak = try scene.start(
         "/usr/bin/env", ["bash", script.string, "200", "4"], environment: environment, name: "soak")
-      let end = try await soak.end(within: .seconds(300))
+      let end = try await soak.end(within: .seconds(600))
       #expect(end == .code(0), "\(soak.output)\(soak.errors.suffix(4000))")
     }
   }

@@ -191,7 +191,9 @@ import TestSupport
       for _ in 0..<20 { session.send(Message("events", "x")) }
       try await broker.publish("nudges", "last")
       opening.yield()
-      try await eventually("the rest") { seen.withLock { $0 } == numbers + ["last"] }
+      // The broker may take those of QoS 0, which nobody acknowledges to their publisher, after the one that was sent later.
+      try await eventually("the rest") { seen.withLock { $0.count } == numbers.count + 1 }
+      #expect(seen.withLock { Set($0) } == Set(numbers + ["last"]))
       await session.disconnect()
       await consumer.value
     }

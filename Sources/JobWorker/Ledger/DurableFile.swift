@@ -39,6 +39,12 @@ enum DurableFile {
 
   /// Puts `bytes` at `path` by rename; readers see the old or the new content, whole.
   static func replace(_ path: FilePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
+    try rewrite(path, bytes, age)
+    try syncFolder(split(path).folder)
+  }
+
+  /// As ``replace(_:_:)``, when it is the same whether a power failure leaves the old or the new content: one fsync(2) less.
+  static func rewrite(_ path: FilePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
     let temporary = draft(of: path)
     try onVolume("writing", temporary) { () throws(Errno) in
       let file: FileDescriptor
@@ -50,7 +56,8 @@ enum DurableFile {
       }
       defer { try? file.close() }
       try write(bytes, to: file)
-      set(age, of: file)
+      // A file system that knows no such time makes do without.
+      if age == .outdated { _ = futimens(file.rawValue, [timespec(), timespec()]) }
       try sync(file)
     }
     guard rename(temporary.string, path.string) == 0 else {
@@ -58,7 +65,6 @@ enum DurableFile {
       unlink(temporary.string)
       throw VolumeError("renaming", temporary, cause)
     }
-    try syncFolder(split(path).folder)
   }
 
   /// What a disk writes at once, whatever happens.
@@ -66,29 +72,28 @@ enum DurableFile {
 
   /// Writes `bytes` over a ``sector`` that is the whole content of `path`, and waits for nothing: for what may be the old or the
   /// new after a power failure, but never neither. `false` if there is no such file.
-  static func overwrite(_ path: FilePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) -> Bool {
+  ///
+  /// Who reads at this moment may see the new time with the old content, or some of both.
+  static func overwrite(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) -> Bool {
     guard bytes.count == sector else { return false }
     do {
       let file = try FileDescriptor.open(path, .writeOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
-      defer { try? file.close() }
       var status = stat()
-      guard fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size == sector else {
-        return false
+      // What a network volume refuses it may say at the end only.
+      let isWritten = try file.closeAfter {
+        guard fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size == sector else {
+          return false
+        }
+        try file.writeAll(bytes)
+        return true
       }
-      try write(bytes, to: file)
-      set(age, of: file)
       // Somebody may have removed it meanwhile.
-      return fstat(file.rawValue, &status) == 0 && status.st_nlink > 0
-    } catch Errno.noSuchFileOrDirectory {
+      return isWritten && stat(path.string, &status) == 0
+    } catch Errno.noSuchFileOrDirectory, Errno.staleNFSFileHandle {
       return false
     } catch {
       throw VolumeError("writing", path, errno(error))
     }
-  }
-
-  /// A file system that knows no such time makes do without.
-  private static func set(_ age: Age, of file: FileDescriptor) {
-    if age == .outdated { _ = futimens(file.rawValue, [timespec(), timespec()]) }
   }
 
   /// Where the next content of `path` is written. One writer a file, and one name: what a killed one left is written over by the

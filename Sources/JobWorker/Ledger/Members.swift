@@ -82,7 +82,10 @@ public struct Members: Sendable {
     while ContinuousClock.now < deadline, isWatching() {
       try await Task.sleep(for: min(lease.duration / 10, .milliseconds(250)))
       guard let now = try lease.clock.touched(path) else { return false }
-      if now != before { return try read(path)?.state == .present }
+      guard now != before else { continue }
+      // The time comes before what is written.
+      try await Task.sleep(for: .milliseconds(20))
+      return try read(path)?.state == .present
     }
     return false
   }
@@ -141,15 +144,22 @@ public struct Members: Sendable {
     guard let text = try? encoder.encode(member) else { throw VolumeError("encoding", path, .invalidArgument) }
     let padding = [UInt8](repeating: UInt8(ascii: " "), count: max(0, DurableFile.sector - 1 - text.count))
     let bytes = Array(text) + padding + [UInt8(ascii: "\n")]
-    // Who looks for departed members sees at its time alone that it is one.
-    let age = member.state == .left ? DurableFile.Age.outdated : .new
     // What must outlast a power failure is which session the broker holds, so that it can be adopted.
-    if try read(path)?.isOfSameSession(as: member) == true, try DurableFile.overwrite(path, bytes, age) { return }
-    try DurableFile.replace(path, bytes, age)
+    let isOfSameSession = try read(path)?.isOfSameSession(as: member) == true
+    switch member.state {
+    case .present, .away:
+      if isOfSameSession, try DurableFile.overwrite(path, bytes) { return }
+      try isOfSameSession ? DurableFile.rewrite(path, bytes) : DurableFile.replace(path, bytes)
+    // Who looks for departed members sees at its time alone that it is one: a file that nobody touches any more.
+    case .left: try DurableFile.replace(path, bytes, .outdated)
+    }
   }
 
   func read(_ path: FilePath) throws(VolumeError) -> Member? {
-    try DurableFile.read(path).flatMap(Member.init(json:))
+    guard let bytes = try DurableFile.read(path) else { return nil }
+    if let member = Member(json: bytes) { return member }
+    // It may have been read while it was written over.
+    return try DurableFile.read(path).flatMap(Member.init(json:))
   }
 
   func file(of worker: String) -> FilePath { folder.appending("\(worker).json") }

@@ -8,30 +8,47 @@ struct StepProcess: Sendable {
 
   /// Starts the command with `arguments`, its output going to `output`. posix_spawn(3).
   ///
-  /// argv[0] stays as it was given, as in a shell: else `$0` were the path that it was found under.
+  /// A program that is named without "/" is sought in the folders of the step's own `PATH`, as execvp(3) does, less those that
+  /// are relative: what a job brings along is no program by its name alone. argv[0] stays as it was given, as in a shell.
   static func spawn(_ arguments: [String], _ command: StepCommand, output: FileDescriptor) throws(SpawnError) -> Self {
     let program = arguments[0]
-    guard let path = path(of: program, command.environment["PATH"]) else {
-      throw SpawnError(
-        program: program,
-        problem: "no such program in PATH (\(command.environment["PATH"] ?? "")); install it where the worker runs, or "
-          + "give its path")
-    }
     let argv = arguments.map { strdup($0) } + [nil]
     let environment = command.environment.map { strdup("\($0)=\($1)") } + [nil]
     defer { for text in argv + environment { free(text) } }
-    let pid = linux_spawn(path, argv, environment, command.workingDirectory.string, output.rawValue)
-    guard pid > 0 else { throw SpawnError(program, in: command.workingDirectory, Errno(rawValue: -pid)) }
-    return StepProcess(pid: pid)
+    // What confstr(3) says of _CS_PATH, for who has none.
+    let folders = command.environment["PATH"] ?? "/bin:/usr/bin"
+    var failure: Errno?
+    for path in paths(of: program, folders) {
+      let pid = patiently {
+        linux_spawn(path, argv, environment, command.workingDirectory.string, output.rawValue)
+      }
+      guard pid < 0 else { return StepProcess(pid: pid) }
+      failure = Errno(rawValue: -pid)
+      guard [ENOENT, EACCES, ENOTDIR].contains(-pid) else { break }
+    }
+    guard let failure else {
+      throw SpawnError(
+        program: program,
+        problem: "no such program in the folders of PATH (\(folders)), those that are relative not counted; install it "
+          + "where the worker runs, or give its path")
+    }
+    throw SpawnError(program, in: command.workingDirectory, failure)
   }
 
-  /// One that is named without "/" is the first of that name in `PATH` that may be executed. Folders there that are relative
-  /// are passed over: what a job brings along is no program by its name alone.
-  private static func path(of program: String, _ folders: String?) -> String? {
-    guard !program.contains("/") else { return program }
-    // What confstr(3) says of _CS_PATH, for who has none.
-    let folders = (folders ?? "/bin:/usr/bin").split(separator: ":").lazy.filter { $0.hasPrefix("/") }
-    return folders.map { "\($0)/\(program)" }.first { kind(of: $0) == S_IFREG && access($0, X_OK) == 0 }
+  /// That there are as many processes as are allowed may be so for a moment only: tries again for 31 ms.
+  private static func patiently(_ spawn: () -> Int32) -> Int32 {
+    for milliseconds: UInt32 in [1, 2, 4, 8, 16] {
+      let pid = spawn()
+      guard pid == -EAGAIN else { return pid }
+      usleep(milliseconds * 1000)
+    }
+    return spawn()
+  }
+
+  private static func paths(of program: String, _ folders: String) -> [String] {
+    guard !program.contains("/") else { return [program] }
+    return folders.split(separator: ":").filter { $0.hasPrefix("/") }.map { "\($0)/\(program)" }
+      .filter { kind(of: $0) == S_IFREG && access($0, X_OK) == 0 }
   }
 
   /// Becomes readable when it has ended; negative on kernels that have no such thing. To be closed by whoever asks for it.
@@ -51,14 +68,14 @@ extension SpawnError {
   fileprivate init(_ program: String, in folder: FilePath, _ error: Errno) {
     let problem =
       switch error {
+      case _ where kind(of: folder.string) != S_IFDIR || access(folder.string, X_OK) != 0:
+        "its working directory '\(folder)' cannot be entered"
       case .noSuchFileOrDirectory, .notDirectory, .permissionDenied:
-        if kind(of: folder.string) == S_IFDIR, access(folder.string, X_OK) == 0 {
-          "there is no such program, or it or the interpreter in its first line may not be executed"
-        } else {
-          "its working directory '\(folder)' cannot be entered"
-        }
+        "there is no such program, or it or the interpreter in its first line may not be executed"
       case .argListTooLong: "its arguments and environment are too long for execve(2)"
       case .execFormatError: "it is no program of this machine's, nor does its first line name an interpreter"
+      case .resourceTemporarilyUnavailable:
+        "there are as many processes as are allowed; raise the limit (ulimit -u, pids.max), or run fewer at once"
       default: "posix_spawn(3) refuses it"
       }
     self.init(program: program, problem: "\(problem) (\(error))", errno: error)

@@ -63,6 +63,9 @@ struct DurableFileTests {
     try DurableFile.replace(file, Array(old.dropLast()))
     #expect(try !DurableFile.overwrite(file, new))
     #expect(try DurableFile.read(file)?.count == 511)
+    let link = volume.root.appending("link")
+    #expect(symlink(file.string, link.string) == 0)
+    #expect(throws: VolumeError.self) { try DurableFile.overwrite(link, new) }
   }
 
   @Test func fileThatIsNotThereIsNoError() throws {

@@ -172,17 +172,6 @@ import Testing
     }
   }
 
-  /// What has been said by then is not lost with the file.
-  @Test func memberWhoseFileWasRemovedComesBack() throws {
-    let members = try members()
-    try members.join(member("one")).end(.left)
-    let before = try #require(try members.member(try volume.worker("one")))
-    try #require(try members.adopt(before)).complete()
-    let owner = try members.join(member("one", .current))
-    #expect(try members.member(try volume.worker("one"))?.state == .present)
-    withExtendedLifetime(owner) {}
-  }
-
   @Test func halfWrittenFilesAreNoMembers() throws {
     let members = try members()
     try DurableFile.makeFolder(members.folder)

@@ -70,7 +70,7 @@ struct StepRunnerTests {
     let command = StepCommand(
       arguments: ["no-such-program"], workingDirectory: fixture.directory, environment: fixture.environment)
     let error = await #expect(throws: SpawnError.self) { try await fixture.run(command) }
-    #expect(error?.description.contains("no such program in PATH (/usr/bin:/bin)") == true)
+    #expect(error?.description.contains("no such program in the folders of PATH (/usr/bin:/bin)") == true)
   }
 
   @Test func aWorkingDirectoryThatIsNotThereIsAnErrorThatNamesIt() async throws {
