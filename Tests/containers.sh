@@ -187,7 +187,8 @@ for result in /jobs/job_*/results/result.json; do
   grep -q "\"host\" *: *\"$1\"" "$result" || continue
   grep -q '"reason" *: *"shutdown"' "$result" || continue
   id=$(basename "${result%/results/result.json}")
-  mv "/jobs/.trace/$id" "/jobs/.trace/$id.interrupted"
+  # There is none of one that was stopped before its step began.
+  [ ! -e "/jobs/.trace/$id" ] || mv "/jobs/.trace/$id" "/jobs/.trace/$id.interrupted"
   echo "${id#job_}"
 done
 EOF
