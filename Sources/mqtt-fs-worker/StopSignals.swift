@@ -3,6 +3,7 @@ import Dispatch
 import Glibc
 import JobWorker
 import Logging
+import Synchronization
 
 /// What asks a worker to stop: TERM and INT.
 enum StopSignals {
@@ -30,17 +31,21 @@ enum StopSignals {
     var ends: [Int32] = [-1, -1]
     guard linux_pipe(&ends) == 0 else { throw Misconfiguration("no descriptors are left; raise the limit (ulimit -n)") }
     for end in ends { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
-    let source = DispatchSource.makeReadSource(fileDescriptor: ends[0], queue: DispatchQueue(label: "stop-signals"))
-    source.setEventHandler {
-      var number: UInt8 = 0
-      while read(Int32(source.handle), &number, 1) == 1 {
-        let level: StopLevel = stop.isShutdown ? .kill : .terminate
-        let name = Int32(number) == SIGINT ? "SIGINT" : "SIGTERM"
-        logger.notice("\(name): \(level == .kill ? "ending at once" : "stopping")")
-        stop.raise(level, reason: .shutdown)
+    let hear = { @Sendable [end = ends[0], reading = Mutex(())] in
+      reading.withLock { _ in
+        var number: UInt8 = 0
+        while read(end, &number, 1) == 1 {
+          let level: StopLevel = stop.isShutdown ? .kill : .terminate
+          let name = Int32(number) == SIGINT ? "SIGINT" : "SIGTERM"
+          logger.notice("\(name): \(level == .kill ? "ending at once" : "stopping")")
+          stop.raise(level, reason: .shutdown)
+        }
       }
     }
+    let source = DispatchSource.makeReadSource(fileDescriptor: ends[0], queue: DispatchQueue(label: "stop-signals"))
+    // It holds itself: it is there as long as the process.
+    source.setEventHandler { withExtendedLifetime(source, hear) }
     source.resume()
-    for number in numbers { _ = linux_tell_signal(number, ends[1]) }
+    MainThread.take(numbers, to: ends[1], hear)
   }
 }
