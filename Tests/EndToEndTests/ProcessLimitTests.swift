@@ -1,0 +1,52 @@
+import Foundation
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A worker that may have no more processes and threads (RLIMIT_NPROC, pids.max).
+@Suite(.enabled(if: geteuid() == 0, "only root can become somebody else, whom the limit counts alone"))
+struct ProcessLimitTests {
+  /// Whoever hears the signal needs a thread, of which the step has left none.
+  @Test func termEndsAStepThatHasUsedUpAllProcesses() async throws {
+    try await Scene.play(.down) { scene in
+      let bomb = """
+        import os, time
+        while True:
+          try:
+            if os.fork() == 0: time.sleep(1000); os._exit(0)
+          except OSError:
+            print("full", flush=True); time.sleep(0.1)
+        """
+      try scene.job("job", steps: [["run": .string(bomb), "shell": ["python3", "-c"]]])
+      let payload = scene.files.appending("payload.json")
+      try scene.write(#"{"id":"job"}"#, payload)
+      let process = try scene.crowded(["--dry-run", "--payload", payload.string])
+      try await eventually("the last process") { scene.log("job").contains("full") }
+      process.send(SIGTERM)
+      #expect(try await process.end(within: .seconds(20)) == .code(143))
+      #expect(scene.result("job")["status"] == "canceled")
+      #expect(scene.result("job")["reason"] == "shutdown")
+    }
+  }
+}
+
+extension Scene {
+  /// A worker that may have 60 processes and threads, with all that its steps start.
+  fileprivate func crowded(_ arguments: [String]) throws -> ChildProcess {
+    let executable = files.appending("mqtt-fs-worker")
+    try FileManager.default.copyItem(atPath: try WorkerProcess.executable.string, toPath: executable.string)
+    // The limit counts all processes of a user: this one has no others.
+    let user = UInt32.random(in: 1_000_000..<2_000_000)
+    for folder in [jobs, workspaces] {
+      chown(folder.string, user, user)
+      for path in listing(folder) { chown(folder.pushing(FilePath(path)).string, user, user) }
+    }
+    return try start(
+      installed("setpriv"),
+      [
+        "--reuid", "\(user)", "--regid", "\(user)", "--clear-groups", "prlimit", "--nproc=60", executable.string, "-j",
+        jobs.string, "-w", workspaces.string,
+      ] + arguments, name: "crowded")
+  }
+}
