@@ -14,7 +14,7 @@ import time
 STEP = """\
 # One line for each run; whether another runs at the same time.
 echo "begin $JOB_ATTEMPT ${HOLD:+second}" >>"$RECORD/runs"
-if ! mkdir "$RECORD/lock" 2>/dev/null && readlink "/proc/$(cat "$RECORD/lock/pid")/exe" >/dev/null 2>&1; then
+if ! mkdir "$RECORD/lock" 2>/dev/null && readlink "/proc/$(cat "$RECORD/lock/pid" 2>/dev/null)/exe" >/dev/null 2>&1; then
   echo "attempt $JOB_ATTEMPT ${HOLD:+second} beside $(cat "$RECORD/lock/pid")" >>"$RECORD/overlaps"
 fi
 echo $$ >"$RECORD/lock/pid"
@@ -157,9 +157,11 @@ class Scene:
         """A worker under the tracer."""
         tracer = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tracer.py")
         self.trace = f"{self.root}/trace"
+        # Workspaces lie on a local disk, which does what it says.
+        below = [self.jobs] if what == "late" else [self.jobs, self.workspaces]
         return self.start(
-            [sys.executable, tracer, "--below", self.jobs, "--below", self.workspaces, "--at", str(at), "--do", what, "--log",
-             self.trace, "--", *self.command(worker)], f"{self.root}/{worker}.log")
+            [sys.executable, tracer, *(word for folder in below for word in ("--below", folder)), "--at", str(at), "--do", what,
+             "--log", self.trace, "--", *self.command(worker)], f"{self.root}/{worker}.log")
 
     def calls(self):
         """What the tracer counted: (number, name, path)."""

@@ -9,7 +9,8 @@ before the first. At call N it does WHAT:
     kill          SIGKILL before the call is carried out
     stop          SIGSTOP: the call is carried out, nothing after it
     error=EIO     the call is not carried out and says EIO (any name of errno(3))
-    late=ENOENT   the call is carried out and says ENOENT, as a network file system may that sent it twice
+    late          the call is carried out and says that it could not be: ENOENT or EEXIST, as over NFS, when the server restarts
+                  before its reply and is asked again. Only calls that remove, rename or make something count
 
 strace(1) can do the same, but counts the calls of each thread by themselves. This needs ptrace(2) of Linux 5.3 on x86_64.
 The exit status is the program's.
@@ -54,6 +55,9 @@ HOLDING = {
     77: ("ftruncate", 0), 91: ("fchmod", 0), 93: ("fchown", 0), 190: ("fsetxattr", 0), 217: ("getdents64", 0),
     277: ("sync_file_range", 0), 285: ("fallocate", 0), 306: ("syncfs", 0), 326: ("copy_file_range", 2),
 }
+# What a call says that is carried out a second time.
+AGAIN = dict.fromkeys(("rename", "renameat", "renameat2", "rmdir", "unlink", "unlinkat"), "ENOENT")
+AGAIN |= dict.fromkeys(("link", "linkat", "mkdir", "mkdirat", "symlink", "symlinkat"), "EEXIST")
 SENDING = {1: "write", 20: "writev", 44: "sendto", 46: "sendmsg"}
 
 
@@ -124,18 +128,20 @@ class Tracer:
         if info.op != 1:
             return
         call = self.call(thread, info)
-        if call is None:
+        if call is None or self.what == "late" and call[0] not in AGAIN:
             return
         self.count += 1
         self.log.write(f"{self.count} {call[0]} {call[1]}\n")
         if self.count == self.at:
-            self.act(thread)
+            self.act(thread, call[0])
 
-    def act(self, thread):
+    def act(self, thread, name):
         if self.what in ("kill", "stop"):
             os.kill(self.pid, signal.SIGKILL if self.what == "kill" else signal.SIGSTOP)
             return
-        if self.what == "error":
+        if self.what == "late":
+            self.code = AGAIN[name]
+        else:
             ptrace(PTRACE_POKEUSER, thread, ORIG_RAX, (1 << 64) - 1)
         self.failing = thread
 

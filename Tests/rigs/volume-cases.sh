@@ -99,7 +99,7 @@ finish() {
   touch "$place/stop-$1"
   # This is a namespace of processes of our own.
   for environment in /proc/[0-9]*/cmdline; do
-    if tr '\0' ' ' <"$environment" 2>/dev/null | grep -q "^$worker .*/$1 "; then
+    if tr "\0" " " 2>/dev/null <"$environment" | grep -q "^$worker .*/$1 "; then
       pid=${environment#/proc/} && kill "${pid%/cmdline}" 2>/dev/null || true
     fi
   done
