@@ -76,7 +76,8 @@ let package = Package(
       ],
       swiftSettings: strict, linkerSettings: quickStart),
     .target(
-      name: "TestSupport", dependencies: ["MQTT", system, logging], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["MQTT", system, logging], path: "Tests/TestSupport",
+      exclude: ["retransmitting.py"], swiftSettings: strict),
     .executableTarget(
       name: "filetree-bench", dependencies: ["FileTree", system], path: "Benchmarks/filetree-bench",
       swiftSettings: strict, linkerSettings: quickStart),
