@@ -103,14 +103,14 @@ struct FileExport {
     var offset: Int64 = 0
     while true {
       let data = try map.nextData(from: offset)
-      if hasher != nil { try hashZeros(data - offset, into: &hasher) }
+      if hasher != nil { try hashZeros(data &- offset, into: &hasher) }
       offset = data
       let count = try retrying(.read) { pread(file, buffer.baseAddress!, buffer.count, off_t(offset)) }
       if count == 0 { break }
       let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
       hasher?.update(bufferPointer: bytes)
       try writeAll(bytes, to: copy, at: offset)
-      offset += Int64(count)
+      offset &+= Int64(count)
       try moved(Int64(count))
     }
     if map.mayHaveHoles { _ = try retrying(.setSize) { ftruncate(copy, off_t(offset)) } }
