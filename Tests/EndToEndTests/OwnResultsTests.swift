@@ -62,7 +62,8 @@ import Testing
   }
 
   /// Those of version 0.1.0: a result.json, or only a log when its worker died.
-  @Test(arguments: ["step_0.log", ".result.json.reserved"]) func resultsOfAnyWorkerMakeWay(_ name: String) async throws {
+  @Test(arguments: ["step_0.log", ".result.json.reserved"]) func resultsOfAnyWorkerMakeWay(_ name: String) async throws
+  {
     try await Scene.play { scene in
       try scene.job("job", steps: ["true"], ["results/\(name)": "", "results/sub/artifact": "old"])
       #expect(try await scene.outcome()["status"] == "success")

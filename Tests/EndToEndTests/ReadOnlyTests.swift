@@ -55,7 +55,9 @@ struct ReadOnlyTests {
       let results = try await scene.results()
       let process = try scene.strangerWithoutHome(Self.user)
       // The volume is the stranger's, this job's folder is not.
-      for path in [folder, folder.appending("results"), folder.appending("results/step_0.log")] { chown(path.string, 0, 0) }
+      for path in [folder, folder.appending("results"), folder.appending("results/step_0.log")] {
+        chown(path.string, 0, 0)
+      }
       try await scene.broker.logged("Sending SUBACK to worker-01\n")
       try await scene.send("job")
       let message = try await results.message()

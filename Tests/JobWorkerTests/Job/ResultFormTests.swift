@@ -22,7 +22,8 @@ struct ResultFormTests {
     while let shorter = form.shorter {
       let result = whole.inForm(shorter)
       #expect(result.artifacts.isEmpty && result.deleted.isEmpty)
-      #expect(result.skipped.first?.reason.contains("2 artifacts, 1 deleted and 0 skipped files are not listed") == true)
+      #expect(
+        result.skipped.first?.reason.contains("2 artifacts, 1 deleted and 0 skipped files are not listed") == true)
       #expect(result.status == whole.status && result.workerVersion == whole.workerVersion)
       if form != .whole { #expect(try result.encoded().count < size) }
       (form, size) = (shorter, try result.encoded().count)
