@@ -101,9 +101,8 @@ final class Commands: Sendable {
   /// have no right to publish there, and would do so through the worker.
   private func answer(_ answer: CommandAnswer, to command: Message) -> Message? {
     guard let payload = try? answer.encoded() else { return nil }
-    let topic = command.properties.responseTopic.flatMap { topics.areReserved($0) ? nil : $0 }
-    var message = Message(topic: topic ?? Topics.answers(of: worker), payload: payload)
-    message.properties.contentType = "application/json"
+    let topic = command.properties.responseTopic.flatMap { topics.areActedOn($0) ? nil : $0 }
+    var message = Message(topic ?? Topics.answers(of: worker), payload, from: worker)
     message.properties.correlationData = command.properties.correlationData
     return message
   }
