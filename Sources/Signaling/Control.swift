@@ -97,13 +97,12 @@ public final class Control: Sendable {
   func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
     let topic = result.id.map { topics.result(of: $0) } ?? topics.rejected
     var message = Message(topic: topic, payload: [])
-    message.properties.correlationData = envelope.correlationData
     let isAnswered = await answerSender(result, message, envelope)
     if case .expiring(let seconds) = retention, result.status != .rejected {
       message.retention = .retained
       message.properties.messageExpiry = seconds
     }
-    guard let refusal = try await delivery.publish(result, as: message) else { return }
+    guard let refusal = try await delivery.publish(result, as: message, answering: envelope) else { return }
     throw Undeliverable(cause: refusal, senderIsAnswered: isAnswered)
   }
 
@@ -119,7 +118,7 @@ public final class Control: Sendable {
     var answer = message
     answer.topic = topic
     do {
-      guard let refusal = try await delivery.publish(result, as: answer) else { return true }
+      guard let refusal = try await delivery.publish(result, as: answer, answering: envelope) else { return true }
       throw refusal
     } catch {
       logger.warning("the sender's response topic cannot be answered: \(error)")

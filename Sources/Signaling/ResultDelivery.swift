@@ -15,17 +15,34 @@ struct ResultDelivery: Sendable {
   }
 
   /// Publishes a result in as many words as the broker takes. Returns why it takes none; throws what ended the session.
-  func publish(_ result: ResultMessage, as draft: Message) async throws -> MQTTError? {
+  func publish(_ result: ResultMessage, as draft: Message, answering envelope: Envelope) async throws -> MQTTError? {
     var refusal: MQTTError?
-    for form in result.shorterForms {
+    for (form, correlationData) in forms(of: result, draft, envelope) {
       var message = Message(draft.topic, try form.encoded(), from: worker)
       message.retention = draft.retention
       message.properties.messageExpiry = draft.properties.messageExpiry
-      message.properties.correlationData = draft.properties.correlationData
+      message.properties.correlationData = correlationData
       refusal = try await publish(message)
       guard let refusal, refusal.isAboutSize else { return refusal }
     }
     return refusal
+  }
+
+  /// What may be said of a result, in ever fewer words, with the Correlation Data beside it. The last does without one of the two
+  /// keys, if it has both: who waits on its own topic knows its answer by Correlation Data, and everybody else by either.
+  private func forms(
+    of result: ResultMessage, _ draft: Message, _ envelope: Envelope
+  ) -> [(ResultMessage, [UInt8]?)] {
+    let data = envelope.correlationData
+    var forms = result.shorterForms.map { ($0, data) }
+    guard let data, let key = result.requestId, var shortest = forms.last?.0 else { return forms }
+    if draft.topic == envelope.responseTopic || key.utf8.count > data.count {
+      shortest.requestId = nil
+      forms.append((shortest, data))
+    } else {
+      forms.append((shortest, nil))
+    }
+    return forms
   }
 
   /// Publishes a message. Returns why the broker does not take it, if it does not; throws what ended the session.
@@ -54,10 +71,15 @@ extension MQTTError {
 
   /// Whether others may be sent over the same connection.
   fileprivate var isAboutMessage: Bool {
-    if case .usage = self { true } else { false }
+    switch self {
+    case .packetTooLarge, .usage: true
+    case .unreachable, .refused, .tls, .clientIDInUse, .unsupported, .closed: false
+    }
   }
 
-  fileprivate var isAboutSize: Bool { isAboutMessage }
+  fileprivate var isAboutSize: Bool {
+    if case .packetTooLarge = self { true } else { false }
+  }
 }
 
 extension ReasonCode {
