@@ -29,7 +29,7 @@ struct ContentCopy {
       return try copy(0..<size)
     }
     var offset: Int64 = 0
-    while offset < size, let data = try map.nextRange(from: offset), !data.isEmpty {
+    while offset < size, let data = try map.nextRange(from: offset) {
       try copy(data)
       offset = data.upperBound
     }

@@ -10,8 +10,8 @@ struct HoleMap {
 
   init(_ file: Int32, _ status: stat) {
     self.file = file
-    size = max(0, Int64(status.st_size))
-    unallocated = max(0, size &- max(0, Int64(status.st_blocks)) &* 512)
+    size = Int64(status.st_size)
+    unallocated = max(0, size - Int64(status.st_blocks) &* 512)
   }
 
   var mayHaveHoles: Bool { unallocated > 0 }
@@ -23,7 +23,7 @@ struct HoleMap {
     var offset: Int64 = 0
     while offset < size {
       let data = try nextRange(from: offset)
-      found &+= (data?.lowerBound ?? size) &- offset
+      found += (data?.lowerBound ?? size) - offset
       if found > bytes { return true }
       offset = data?.upperBound ?? size
     }
@@ -35,7 +35,7 @@ struct HoleMap {
   func nextData(from offset: Int64) throws(CallFailure) -> Int64 {
     guard mayHaveHoles, offset < size else { return offset }
     do throws(CallFailure) {
-      // A file system in user space may answer anything (fuse(4)).
+      // A file system in user space may answer anything (fuse(4)): nothing leads backwards.
       return max(offset, Int64(try retrying(.seekData) { lseek(file, off_t(offset), linuxSeekData) }))
     } catch {
       switch error.code {
@@ -52,7 +52,7 @@ struct HoleMap {
     guard begin < size else { return nil }
     do throws(CallFailure) {
       let end = Int64(try retrying(.seekHole) { lseek(file, off_t(begin), linuxSeekHole) })
-      // What makes no way forward tells no holes either.
+      // What makes no way forward tells no holes.
       return begin..<(end > begin ? min(end, size) : size)
     } catch {
       switch error.code {
