@@ -113,7 +113,7 @@ struct MountedWorkspaceTests {
 struct UnremovableTests {
   @Test func immutableFileInAWorkspaceDelaysNoLaterJob() async throws {
     try await Scene.play(leaving: .workspaces) { scene in
-      defer { immutable(false, scene) }
+      defer { makeMutable(scene) }
       try scene.job("job", steps: ["mkdir -p a/b && touch a/b/file a/other && chattr +i a/b/file || exit 9"])
       try scene.job("other", steps: ["true"])
       let first = try await scene.outcome()
@@ -127,7 +127,7 @@ struct UnremovableTests {
       #expect(try await scene.outcome()["status"] == "success")
       #expect(scene.log("job") == "\(scene.workspaces)/job.2\n")
       #expect(scene.listing(scene.workspaces) == left)
-      immutable(false, scene)
+      makeMutable(scene)
       try await scene.worker([]).listens()
       #expect(scene.workspacesLeft.isEmpty)
     }
@@ -152,7 +152,7 @@ struct UnremovableTests {
 
   @Test func earlierResultsThatCannotBeRemovedDelayNoRun() async throws {
     try await Scene.play { scene in
-      defer { immutable(false, scene) }
+      defer { makeMutable(scene) }
       try scene.job("job", steps: ["echo run $(cat ../n) > made || true"])
       for run in 1...2 {
         #expect(try await scene.outcome()["status"] == "success", "\(run)")
@@ -169,7 +169,7 @@ struct UnremovableTests {
       #expect(scene.result("job")["artifacts"].elements.map { $0["path"] } == ["made"])
       let hidden = scene.listing(scene.jobs.appending("job/.worker")).filter { $0.hasSuffix("/") }
       #expect(hidden.count == 2)
-      immutable(false, scene)
+      makeMutable(scene)
       #expect(try await scene.outcome()["status"] == "success")
       #expect(!scene.volume.contains { $0.hasPrefix("job/.worker") })
     }
@@ -180,10 +180,10 @@ struct UnremovableTests {
     try #require(try await process.end() == .code(0), "the file system of the test has no immutable files")
   }
 
-  private func immutable(_ isOn: Bool, _ scene: Scene) {
+  private func makeMutable(_ scene: Scene) {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", "chattr -R \(isOn ? "+" : "-")i '\(scene.jobs)' '\(scene.workspaces)' 2>/dev/null"]
+    process.arguments = ["-c", "chattr -R -i '\(scene.jobs)' '\(scene.workspaces)' 2>/dev/null"]
     try? process.run()
     process.waitUntilExit()
   }
