@@ -56,12 +56,9 @@ final class ResultsFolder: Sendable {
   }
 
   private static func moveAside(in folder: JobFolder) throws {
-    let job = folder.descriptor.rawValue
     if try isEmptyOrMissing(in: folder) { return }
     try FileTree.remove(JobsDirectory.previousResults, in: folder.descriptor)
-    guard renameat(job, JobsDirectory.results, job, JobsDirectory.previousResults) == 0 else {
-      throw Errno(rawValue: errno)
-    }
+    try move(JobsDirectory.results, to: JobsDirectory.previousResults, in: folder.descriptor)
   }
 
   /// An empty folder may be a mount point, or have rights that were given to it: it must stay.
@@ -139,10 +136,14 @@ final class ResultsFolder: Sendable {
   }
 
   /// Removed, moved away, or replaced by something else. A later attempt moves it aside, too: that is no loss.
+  /// Where the volume does not say, it is where it was.
   private var hasLostItsPlace: Bool {
-    var own = stat()
-    guard fstat(descriptor.rawValue, &own) == 0 else { return false }
-    return !isSame(own, JobsDirectory.results, in: folder.descriptor) && isHeld()
+    var (own, named) = (stat(), stat())
+    guard fstat(descriptor.rawValue, &own) == 0 else { return Errno(rawValue: errno).saysGone && isHeld() }
+    guard fstatat(folder.descriptor.rawValue, JobsDirectory.results, &named, AT_SYMLINK_NOFOLLOW) == 0 else {
+      return Errno(rawValue: errno).saysGone && isHeld()
+    }
+    return (named.st_ino != own.st_ino || named.st_dev != own.st_dev) && isHeld()
   }
 
   private func remake() throws(Errno) {
