@@ -50,7 +50,8 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
-    .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .target(name: "MQTT", dependencies: ["CMosquitto", "COpenSSL", logging], swiftSettings: strict),
     .target(name: "CLinux"),
     .target(name: "CConcurrency"),
     .systemLibrary(name: "CLinuxFiles"),
@@ -85,7 +86,7 @@ let package = Package(
       name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
     .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
     .testTarget(
-      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, logging],
+      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", "TestSupport", system, logging],
       swiftSettings: strict),
     .testTarget(
       name: "SignalingTests", dependencies: ["Signaling", "JobWorker", "MQTT", "TestSupport", system, logging],

@@ -22,15 +22,18 @@ func rename(_ name: String, to newName: String, in folder: FileDescriptor) throw
   }
 }
 
-/// renameat(2) within a folder. A server that carried it out may say ENOENT when it is asked again (nfs(5)): then what bore
+/// renameat(2), within a folder or to `other`. A server that carried it out may say ENOENT when it is asked again (nfs(5)): then what bore
 /// the old name bears the new one.
-func move(_ name: String, to newName: String, in folder: FileDescriptor) throws(Errno) {
+func move(
+  _ name: String, to newName: String, in folder: FileDescriptor, to other: FileDescriptor? = nil
+) throws(Errno) {
+  let target = (other ?? folder).rawValue
   var (before, after) = (stat(), stat())
   let wasThere = fstatat(folder.rawValue, name, &before, AT_SYMLINK_NOFOLLOW) == 0
-  guard renameat(folder.rawValue, name, folder.rawValue, newName) != 0 else { return }
+  guard renameat(folder.rawValue, name, target, newName) != 0 else { return }
   let cause = Errno(rawValue: errno)
   guard cause == .noSuchFileOrDirectory, wasThere,
-    fstatat(folder.rawValue, newName, &after, AT_SYMLINK_NOFOLLOW) == 0, after.st_ino == before.st_ino,
+    fstatat(target, newName, &after, AT_SYMLINK_NOFOLLOW) == 0, after.st_ino == before.st_ino,
     after.st_dev == before.st_dev
   else { throw cause }
 }

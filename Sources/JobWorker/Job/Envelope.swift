@@ -36,6 +36,10 @@ public struct Envelope: Codable, Sendable, Equatable {
 /// message may have that, too, so only the key of a redelivery is compared without its time. A session that the broker lost
 /// begins its packet identifiers anew: then it has a new epoch.
 public struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
+  /// The most bytes that a sender's key may have, and so the Correlation Data of a request: both go back with the result, which
+  /// must fit into what the broker takes.
+  public static let longest = 4096
+
   /// The key.
   public let text: String
 

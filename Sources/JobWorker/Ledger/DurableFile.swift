@@ -40,32 +40,6 @@ enum DurableFile {
     }
   }
 
-  /// As ``create(_:_:written:)``, and nobody ever finds half of it: `false` if there is one already.
-  ///
-  /// The file is written under a hidden name and linked to its own (link(2) fails with EEXIST if there is one). A link that a
-  /// server carried out may be answered EEXIST when it was sent again (nfs(5)): then the name is this very file's.
-  static func createWhole(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) -> Bool {
-    let (folder, name) = split(path)
-    let draft = folder.appending(".\(name).\(String(UInt64.random(in: 0 ... .max), radix: 36))")
-    guard let file = try create(draft, bytes) else { return false }
-    defer {
-      unlink(draft.string)
-      try? file.close()
-    }
-    if link(draft.string, path.string) != 0 {
-      let cause = Errno(rawValue: Glibc.errno)
-      guard cause == .fileExists else {
-        // A file system without hard links.
-        guard let created = try create(path, bytes) else { return false }
-        try? created.close()
-        return true
-      }
-      guard isNamed(file, path) else { return false }
-    }
-    try syncFolder(folder)
-    return true
-  }
-
   /// Puts `bytes` at `path` by rename; readers see the old or the new content, whole.
   static func replace(_ path: FilePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
     try rewrite(path, bytes, age)
@@ -101,7 +75,7 @@ enum DurableFile {
   }
 
   /// Whether `path` is a name of the open file.
-  private static func isNamed(_ file: FileDescriptor, _ path: FilePath) -> Bool {
+  static func isNamed(_ file: FileDescriptor, _ path: FilePath) -> Bool {
     var (own, named) = (stat(), stat())
     return fstat(file.rawValue, &own) == 0 && lstat(path.string, &named) == 0 && own.st_ino == named.st_ino
       && own.st_dev == named.st_dev
@@ -145,7 +119,7 @@ enum DurableFile {
 
   /// The folder that a file lies in, and its name there. `FilePath` takes apart all of a path for that, by a dozen types that
   /// a worker would use for nothing else.
-  private static func split(_ path: FilePath) -> (folder: FilePath, name: Substring) {
+  static func split(_ path: FilePath) -> (folder: FilePath, name: Substring) {
     let text = path.string
     guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return ("", text[...]) }
     return (FilePath(String(text[...slash])), text[text.index(after: slash)...])

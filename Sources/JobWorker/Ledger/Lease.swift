@@ -33,7 +33,7 @@ struct Lease: Sendable {
     if look.touched < Lease.firstDay { return true }
     if times == .volume {
       let now = if let moment { moment } else { try clock.now() }
-      let age = Duration.nanoseconds(now.subtractingReportingOverflow(look.touched).partialValue)
+      let age = Duration.nanoseconds(now) - .nanoseconds(look.touched)
       guard age < .seconds(-1) else { return age > duration }
     }
     return watched.age(of: path, look.mark) > duration

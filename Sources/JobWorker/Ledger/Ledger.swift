@@ -67,6 +67,11 @@ public struct Ledger: Sendable {
   /// Where they are let go.
   var approvals: ApprovalDesk { ApprovalDesk(directory) }
 
+  /// Where results of this kind of workers lie that the broker does not take.
+  var undelivered: UndeliveredResults {
+    UndeliveredResults(folder: directory.undelivered(of: filter ?? ""), lease: lease)
+  }
+
   // MARK: Claims
 
   /// Claims a job that nobody holds; the claim is on disk, and in the audit log, when this returns. `nil` when somebody
@@ -127,12 +132,12 @@ public struct Ledger: Sendable {
     return try hasSuccessor(claim)
   }
 
-  /// Whether a higher attempt of the same run has a claim. One that is not whole will be in a moment; one of another run was
+  /// Whether a higher attempt of the same run has a claim. One that is not whole yet is looked at again; one of another run was
   /// made by somebody who did not know that its job was done, and drops it.
   func hasSuccessor(_ claim: Claim) throws(VolumeError) -> Bool {
     for name in try directory.claimNames(of: claim.record.id) where name.attempt > claim.record.attempt {
       guard let file = try ClaimFile.read(name) else { continue }
-      if file.record?.isOfSameRun(as: claim.record) ?? true { return true }
+      if file.record?.isOfSameRun(as: claim.record) == true { return true }
     }
     return false
   }
