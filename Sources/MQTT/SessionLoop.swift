@@ -97,6 +97,7 @@ final class SessionLoop {
   }
 
   private func milliseconds(until instant: ContinuousClock.Instant) -> Int32 {
+    // At most a keep-alive away, or the longest back-off: milliseconds that an Int32 holds.
     let left = (instant - clock.now).components
     return max(0, Int32(left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000) + 1)
   }

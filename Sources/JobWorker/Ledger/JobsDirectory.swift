@@ -81,6 +81,13 @@ public struct JobsDirectory: Sendable {
     parked.appending(percentEncoded(filter))
   }
 
+  /// The results of one kind of workers that the broker does not take.
+  func undelivered(of filter: String) -> FilePath {
+    undelivered.appending(percentEncoded(filter))
+  }
+
+  /// A folder of undelivered results for each kind of workers.
+  var undelivered: FilePath { state.appending("undelivered") }
   /// A folder of tickets for each kind of workers.
   var waiting: FilePath { state.appending("waiting") }
   /// A folder of parked requests for each kind of workers.
@@ -115,6 +122,7 @@ public struct JobsDirectory: Sendable {
     guard name.hasSuffix(".json") else { return nil }
     let stem = name.dropLast(5)
     guard let dot = stem.lastIndex(of: "."), let attempt = Int(stem[stem.index(after: dot)...]), attempt > 0,
+      attempt < Int.max,
       let id = try? JobID(String(stem[..<dot]))
     else { return nil }
     return (id, attempt)
