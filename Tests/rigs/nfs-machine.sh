@@ -59,7 +59,7 @@ chmod +x "$place/top/init"
 cat "$machine/base.cpio" "$place/top.cpio" >"$place/initrd"
 rm -rf "$place/top" "$place/top.cpio"
 qemu-system-x86_64 -enable-kvm -cpu host -smp 2 -m 4096 -nodefaults -display none -no-reboot -net none \
-  -kernel "$machine/vmlinuz" -initrd "$place/initrd" -append "console=ttyS0 quiet loglevel=3 panic=1 sysrq_always_enabled=1" \
+  -kernel "$machine/vmlinuz" -initrd "$place/initrd" -append "console=ttyS0 loglevel=6 panic=1 sysrq_always_enabled=1" \
   -serial "file:$place/console" -serial "file:$place/logs.tgz" </dev/null &
 qemu=$!
 trap 'kill "$qemu" 2>/dev/null || true; rm -rf "$place"' EXIT
