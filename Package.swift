@@ -76,7 +76,8 @@ let package = Package(
       ],
       swiftSettings: strict, linkerSettings: quickStart),
     .target(
-      name: "TestSupport", dependencies: ["MQTT", system, logging], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["MQTT", system, logging], path: "Tests/TestSupport",
+      exclude: ["retransmitting.py"], swiftSettings: strict),
     .executableTarget(
       name: "filetree-bench", dependencies: ["FileTree", system], path: "Benchmarks/filetree-bench",
       swiftSettings: strict, linkerSettings: quickStart),
@@ -84,7 +85,7 @@ let package = Package(
       name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
     .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
     .testTarget(
-      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, logging],
+      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", "TestSupport", system, logging],
       swiftSettings: strict),
     .testTarget(
       name: "SignalingTests", dependencies: ["Signaling", "JobWorker", "MQTT", "TestSupport", system, logging],

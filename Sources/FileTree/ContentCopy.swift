@@ -61,7 +61,9 @@ struct ContentCopy {
     do throws(CallFailure) {
       let begin = Int64(try retrying(.seekData) { lseek(source, off_t(offset), linuxSeekData) })
       let end = Int64(try retrying(.seekHole) { lseek(source, off_t(begin), linuxSeekHole) })
-      return begin < size ? begin..<min(end, size) : nil
+      guard begin < size else { return nil }
+      // A file system in user space may answer anything (fuse(4)): what makes no way forward tells no holes either.
+      return begin >= offset && end > begin ? begin..<min(end, size) : offset..<size
     } catch {
       switch error.code {
       case ENXIO: return nil

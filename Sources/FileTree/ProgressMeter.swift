@@ -24,7 +24,8 @@ final class ProgressMeter: Sendable {
   func add(files moreFiles: Int, bytes moreBytes: Int64 = 0) {
     guard let report else { return }
     files.add(moreFiles, ordering: .relaxed)
-    bytes.add(moreBytes, ordering: .relaxed)
+    // Sparse files may add up to more than there is; a sum that is only shown must not end the program.
+    bytes.wrappingAdd(moreBytes, ordering: .relaxed)
     guard clock(CLOCK_MONOTONIC_COARSE) >= nextReport.load(ordering: .relaxed) else { return }
     _ = reporting.withLockIfAvailable { _ in
       let now = clock(CLOCK_MONOTONIC_COARSE)

@@ -73,7 +73,7 @@ final class TreeCopy: Sendable {
     return Snapshot(
       pieces: lanes.flatMap(\.pieces), folders: Int(folders.load(ordering: .relaxed)),
       skipped: lanes.flatMap(\.skipped), files: lanes.reduce(0) { $0 + $1.files },
-      bytes: lanes.reduce(0) { $0 + $1.bytes })
+      bytes: lanes.reduce(0) { $0 &+ $1.bytes })
   }
 
   private func perform(_ item: Item, _ lane: CopyLane, _ queue: Queue) {
@@ -173,7 +173,7 @@ final class TreeCopy: Sendable {
   /// with its file.
   private func moved(_ lane: CopyLane, _ queue: Queue) -> (Int64) throws(CallFailure) -> Void {
     { (bytes) throws(CallFailure) in
-      lane.untold += bytes
+      lane.untold &+= bytes
       if bytes < ContentCopy.largeFile { return }
       self.tell(lane, files: 0)
       queue.grow()

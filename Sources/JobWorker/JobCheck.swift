@@ -40,13 +40,41 @@ public struct JobCheck: Sendable {
         definition.unknownKeys.map { "\(folder)/job.json: the key \($0) means nothing here" }
         + definition.steps.enumerated().compactMap { index, step in
           guard let directory = step.workingDirectory, !opened.hasFolder(directory) else { return nil }
-          return "steps[\(index)]: workingDirectory \"\(directory)\" is not in the folder; an earlier step must make it"
-        }
+          return
+            "steps[\(index)]: workingDirectory \(directory.quoted) is not in the folder; an earlier step must make it"
+        } + JobCheck.surprises(in: definition)
     } catch {
       job = nil
       errors = [error.description]
       warnings = []
       steps = 0
+    }
+  }
+
+  /// What a shell, or a person, reads in another way than it is meant.
+  private static func surprises(in definition: JobDefinition) -> [String] {
+    var warnings = unexpanded(definition.environment, "\"env\"")
+    for (index, step) in definition.steps.enumerated() {
+      if step.run.utf8.contains(UInt8(ascii: "\r")) {
+        warnings.append(
+          "steps[\(index)]: the command has line ends of Windows (CR LF), and the shell takes each CR for a part of its line; "
+            + "save it with LF alone")
+      }
+      warnings += unexpanded(step.environment, "steps[\(index)]: \"env\"")
+    }
+    return warnings
+  }
+
+  private static func unexpanded(_ environment: [String: String], _ place: String) -> [String] {
+    environment.filter { holdsVariable($0.value) }.keys.sorted().map {
+      "\(place): the \"$\" in \($0.quoted) stays as it is, for no shell reads it; set the variable in the step instead"
+    }
+  }
+
+  /// Whether a shell would put something else for a `$` in the text (POSIX, Shell Command Language, section 2.6).
+  private static func holdsVariable(_ text: String) -> Bool {
+    zip(text, text.dropFirst()).contains { first, next in
+      first == "$" && ("{(_".contains(next) || ("a"..."z").contains(next) || ("A"..."Z").contains(next))
     }
   }
 

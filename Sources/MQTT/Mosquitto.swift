@@ -11,7 +11,7 @@ private import Glibc
 final class Mosquitto {
   /// What the library said.
   enum Event {
-    case connected(ReasonCode, sessionPresent: Bool)
+    case connected(ReasonCode, sessionPresent: Bool, SessionLimits)
     case disconnected(Int32)
     case published(Int32, ReasonCode)
     case subscribed(Int32, [ReasonCode])
@@ -135,10 +135,14 @@ final class Mosquitto {
   func publish(_ message: Message) throws(MQTTError) -> Int32 {
     let properties = try PropertyList(options.version == .v5 ? message.properties : MessageProperties())
     var id: Int32 = 0
-    try check(
-      mosquitto_publish_v5(
-        handle, &id, message.topic, Int32(message.payload.count), message.payload, message.qos.rawValue,
-        message.retention == .retained, properties.pointer), "publishing to '\(message.topic)'")
+    let code = mosquitto_publish_v5(
+      handle, &id, message.topic, Int32(clamping: message.payload.count), message.payload, message.qos.rawValue,
+      message.retention == .retained, properties.pointer)
+    // It goes by what some earlier CONNACK said.
+    guard code != MOSQ_ERR_OVERSIZE_PACKET.code else {
+      throw .packetTooLarge(limit: message.packetSize(options.version) - 1)
+    }
+    try check(code, "publishing to '\(message.topic)'")
     return id
   }
 
@@ -264,9 +268,11 @@ final class Mosquitto {
   private func setCallbacks() {
     mosquitto_connect_v5_callback_set(handle) { _, context, code, flags, properties in
       owner(context).isAccepted = code == 0
-      if let seconds = serverKeepAlive(properties) { owner(context).keepAlive = seconds }
+      if let seconds = int16Property(properties, MQTT_PROP_SERVER_KEEP_ALIVE) { owner(context).keepAlive = seconds }
       owner(context).inbox.append(
-        .connected(ReasonCode(rawValue: UInt8(clamping: code)), sessionPresent: flags & 1 == 1))
+        .connected(
+          ReasonCode(rawValue: UInt8(clamping: code)), sessionPresent: flags & 1 == 1,
+          SessionLimits(owner(context).options, properties)))
     }
     mosquitto_disconnect_v5_callback_set(handle) { _, context, code, _ in
       owner(context).inbox.append(.disconnected(code))

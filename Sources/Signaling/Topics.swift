@@ -29,7 +29,8 @@ public struct Topics: Sendable {
   /// The step whose output comes on `topic`; `nil` for other topics.
   public func step(loggedOn topic: String, of id: JobID) -> Int? {
     let prefix = "\(base)logs/\(id)/"
-    return topic.hasPrefix(prefix) ? Int(topic.dropFirst(prefix.count)) : nil
+    guard topic.hasPrefix(prefix), let step = Int(topic.dropFirst(prefix.count)), step >= 0 else { return nil }
+    return step
   }
 
   /// Where one job is canceled.

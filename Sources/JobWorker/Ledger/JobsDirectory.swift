@@ -115,6 +115,7 @@ public struct JobsDirectory: Sendable {
     guard name.hasSuffix(".json") else { return nil }
     let stem = name.dropLast(5)
     guard let dot = stem.lastIndex(of: "."), let attempt = Int(stem[stem.index(after: dot)...]), attempt > 0,
+      attempt < Int.max,
       let id = try? JobID(String(stem[..<dot]))
     else { return nil }
     return (id, attempt)
