@@ -81,6 +81,13 @@ public struct JobsDirectory: Sendable {
     parked.appending(percentEncoded(filter))
   }
 
+  /// The results of one kind of workers that the broker does not take.
+  func undelivered(of filter: String) -> FilePath {
+    undelivered.appending(percentEncoded(filter))
+  }
+
+  /// A folder of undelivered results for each kind of workers.
+  var undelivered: FilePath { state.appending("undelivered") }
   /// A folder of tickets for each kind of workers.
   var waiting: FilePath { state.appending("waiting") }
   /// A folder of parked requests for each kind of workers.
