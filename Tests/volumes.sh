@@ -35,6 +35,7 @@ if [ "${IN_NAMESPACES:-}" != yes ]; then
   exit "$status"
 fi
 
+# shellcheck disable=SC2153 # it is set above
 place=$PLACE
 mkdir "$place/logs" "$place/record"
 ip link set lo up
