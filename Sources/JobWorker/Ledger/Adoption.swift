@@ -5,11 +5,11 @@ public final class Adoption: Sendable {
   /// Whose session it is.
   public let member: Member
   private let members: Members
-  private let path: FilePath
+  private let path: VolumePath
   private let file: FileDescriptor
   private let keeper: LeaseKeeper
 
-  init(_ member: Member, _ members: Members, _ path: FilePath, _ file: FileDescriptor) {
+  init(_ member: Member, _ members: Members, _ path: VolumePath, _ file: FileDescriptor) {
     self.member = member
     self.members = members
     self.path = path

@@ -26,14 +26,14 @@ public struct ClaimRecord: Codable, Sendable {
 
 /// What the name of a claim file says.
 struct ClaimName: Sendable {
-  let path: FilePath
+  let path: VolumePath
   let id: JobID
   let attempt: Int
 }
 
 /// A claim file as it lies on the volume, perhaps somebody else's.
 struct ClaimFile: Sendable {
-  let path: FilePath
+  let path: VolumePath
   let id: JobID
   let attempt: Int
   /// `nil` when its writer died before it was whole; then its request was not acknowledged, and comes again.
@@ -44,14 +44,14 @@ struct ClaimFile: Sendable {
 public final class Claim: Sendable {
   /// What its file says.
   public let record: ClaimRecord
-  let path: FilePath
+  let path: VolumePath
   private let digest: String
   private let file: FileDescriptor
   private let keeper: LeaseKeeper
   private let watch: Watch
 
   /// Touches the file every third of `lease` from now on.
-  init(_ record: ClaimRecord, path: FilePath, file: FileDescriptor, lease: Lease) {
+  init(_ record: ClaimRecord, path: VolumePath, file: FileDescriptor, lease: Lease) {
     self.record = record
     self.path = path
     self.file = file

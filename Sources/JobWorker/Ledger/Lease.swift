@@ -19,12 +19,12 @@ struct Lease: Sendable {
   /// A file from the future was touched before the volume's clock was set back: it is watched, and has expired when it
   /// stays untouched for a whole lease of this process's monotonic clock. Who looks at many files reads the volume's clock
   /// once, before the first, and gives it as `moment`: to read it is to write to the volume.
-  func hasExpired(_ path: FilePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
+  func hasExpired(_ path: VolumePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
     guard let touched = try clock.touched(path) else { return false }
     let now = if let moment { moment } else { try clock.now() }
     let age = Duration.nanoseconds(now - touched)
     guard age < .seconds(-1) else { return age > duration }
-    return watched.age(of: path.string, touched: touched) > duration
+    return watched.age(of: path, touched: touched) > duration
   }
 
   /// Touches `file` every third of the lease, on a thread of the system's timers, and calls `body` each time.
@@ -33,9 +33,9 @@ struct Lease: Sendable {
   }
 
   private final class Watched: Sendable {
-    private let seen = Mutex<[String: (touched: Int64, since: ContinuousClock.Instant)]>([:])
+    private let seen = Mutex<[VolumePath: (touched: Int64, since: ContinuousClock.Instant)]>([:])
 
-    func age(of path: String, touched: Int64) -> Duration {
+    func age(of path: VolumePath, touched: Int64) -> Duration {
       let now = ContinuousClock.now
       return seen.withLock { seen in
         if let entry = seen[path], entry.touched == touched { return now - entry.since }

@@ -5,34 +5,28 @@ import SystemPackage
 /// The volume's own clock, read by touching a file on it: hosts' clocks differ, and a server stamps what is touched with
 /// its own (utimensat(2), `UTIME_NOW`).
 struct VolumeClock: Sendable {
-  let probe: FilePath
+  let probe: VolumePath
 
   /// Nanoseconds since 1970 on the volume.
   func now() throws(VolumeError) -> Int64 {
     try onVolume("touching", probe) { () throws(Errno) in
-      do {
-        let file = try FileDescriptor.open(
-          probe, .writeOnly, options: [.create, .closeOnExec], permissions: .init(rawValue: 0o644))
-        defer { try? file.close() }
-        try touch(file)
-        return try modificationTime(of: file)
-      } catch {
-        throw errno(error)
-      }
+      let file = try probe.openFile(O_WRONLY | O_CREAT, mode: 0o666)
+      defer { try? file.close() }
+      try touch(file)
+      return try modificationTime(of: file)
     }
   }
 
   /// When `path` was touched last, in the same nanoseconds; `nil` if it is gone. Opening it makes a network file system
   /// ask its server instead of its cache (nfs(5), close-to-open).
-  func touched(_ path: FilePath) throws(VolumeError) -> Int64? {
-    do {
-      let file = try FileDescriptor.open(path, .readOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
+  func touched(_ path: VolumePath) throws(VolumeError) -> Int64? {
+    do throws(Errno) {
+      let file = try path.open(O_RDONLY)
       defer { try? file.close() }
       return try modificationTime(of: file)
-    } catch Errno.noSuchFileOrDirectory {
-      return nil
     } catch {
-      throw VolumeError("reading", path, errno(error))
+      guard error == .noSuchFileOrDirectory else { throw VolumeError("reading", path, error) }
+      return nil
     }
   }
 }

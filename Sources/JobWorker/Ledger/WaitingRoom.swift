@@ -4,11 +4,11 @@ import SystemPackage
 
 /// A request that was put down on the volume.
 struct Ticket: Sendable {
-  let path: FilePath
+  let path: VolumePath
   let id: JobID
   let envelope: Envelope
 
-  init?(_ path: FilePath, _ id: JobID, _ bytes: [UInt8]) {
+  init?(_ path: VolumePath, _ id: JobID, _ bytes: [UInt8]) {
     guard let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(bytes)) else { return nil }
     self.path = path
     self.id = id
@@ -28,7 +28,7 @@ public struct WaitingRoom: Sendable {
   /// Over this many, further requests that need an approval are refused.
   static let parkingSpaces = 1000
 
-  let folder: FilePath
+  let folder: VolumePath
   let lease: Lease
 
   /// Puts a request down, durably. One that lies there already, because the broker sent it again, is not put down twice.
@@ -50,7 +50,7 @@ public struct WaitingRoom: Sendable {
 
   /// Takes a name that is free, exclusively.
   @discardableResult
-  private func create(_ id: JobID, _ bytes: [UInt8]) throws(VolumeError) -> FilePath {
+  private func create(_ id: JobID, _ bytes: [UInt8]) throws(VolumeError) -> VolumePath {
     var instant = try lease.clock.now()
     while true {
       let path = folder.appending(WaitingRoom.name(instant, id))
@@ -66,8 +66,7 @@ public struct WaitingRoom: Sendable {
   func removeBlanks() throws(VolumeError) {
     for (_, _, name) in try WaitingRoom.ticketNames(in: folder) {
       let path = folder.appending(name)
-      var status = stat()
-      guard lstat(path.string, &status) == 0, status.st_size == 0, try lease.hasExpired(path) else { continue }
+      guard let status = try? path.status(), status.st_size == 0, try lease.hasExpired(path) else { continue }
       try DurableFile.remove(path)
       try DurableFile.remove(DurableFile.draft(of: path))
     }
@@ -108,7 +107,7 @@ public struct WaitingRoom: Sendable {
   }
 
   /// The names of tickets with what they say, oldest first: nanoseconds on the volume's clock, and the job.
-  static func ticketNames(in folder: FilePath) throws(VolumeError) -> [(instant: Int64, id: JobID, name: String)] {
+  static func ticketNames(in folder: VolumePath) throws(VolumeError) -> [(instant: Int64, id: JobID, name: String)] {
     let named = try DurableFile.names(in: folder).compactMap { name -> (instant: Int64, id: JobID, name: String)? in
       parse(name).map { ($0.instant, $0.id, name) }
     }
@@ -118,8 +117,7 @@ public struct WaitingRoom: Sendable {
   /// Moves a ticket of another room here, as it is; `false` when somebody else took it away.
   func admit(_ ticket: Ticket) throws(VolumeError) -> Bool {
     try DurableFile.makeFolder(folder)
-    guard let name = ticket.path.lastComponent?.string else { return false }
-    return try DurableFile.move(ticket.path, to: WaitingRoom.freePath(like: name, in: folder))
+    return try DurableFile.move(ticket.path, to: WaitingRoom.freePath(like: ticket.path.name, in: folder))
   }
 
   /// Takes a ticket away; `false` when somebody else did.
@@ -141,7 +139,7 @@ public struct WaitingRoom: Sendable {
   }
 
   /// Where in `folder` a ticket can lie that was called `name` elsewhere: there, or a little later.
-  static func freePath(like name: String, in folder: FilePath) -> FilePath {
+  static func freePath(like name: String, in folder: VolumePath) -> VolumePath {
     var path = folder.appending(name)
     guard case (var instant, let id)? = parse(name) else { return path }
     while DurableFile.exists(path) {
@@ -153,7 +151,7 @@ public struct WaitingRoom: Sendable {
   }
 
   /// What stands in a ticket.
-  static func bytes(of envelope: Envelope, _ folder: FilePath) throws(VolumeError) -> [UInt8] {
+  static func bytes(of envelope: Envelope, _ folder: VolumePath) throws(VolumeError) -> [UInt8] {
     do {
       return Array(try JSONEncoder().encode(envelope))
     } catch {

@@ -6,7 +6,7 @@ public import SystemPackage
 public struct WorkspacesDirectory: Sendable {
   let path: FilePath
 
-  private var locks: FilePath { path.appending(".worker") }
+  private var locks: VolumePath { VolumePath(path).appending(".worker") }
 
   /// Makes the folder if it is missing. Throws when it cannot be written.
   public init(_ path: FilePath) throws(VolumeError) {
@@ -14,9 +14,7 @@ public struct WorkspacesDirectory: Sendable {
     guard let resolved = realPath(path) else { throw VolumeError("opening", path, .noSuchFileOrDirectory) }
     self.path = resolved
     try DurableFile.makeFolder(locks, mode: 0o700)
-    guard access(locks.string, W_OK | X_OK) == 0 else {
-      throw VolumeError("writing to", path, Errno(rawValue: errno))
-    }
+    try onVolume("writing to", path) { () throws(Errno) in try locks.checkWritable() }
   }
 
   /// Makes an empty workspace for `id`, mode 0700, that no living worker uses.
@@ -69,7 +67,7 @@ public struct WorkspacesDirectory: Sendable {
     }
   }
 
-  private func lockPath(_ name: String) -> FilePath { locks.appending("\(name).lock") }
+  private func lockPath(_ name: String) -> VolumePath { locks.appending("\(name).lock") }
 }
 
 /// A flock(2) that the kernel drops when its holder dies, whatever killed it. The file is marked before the first workspace
@@ -79,10 +77,10 @@ final class WorkspaceLock: Sendable {
     case create, existing
   }
 
-  private let path: FilePath
+  private let path: VolumePath
   private let file: FileDescriptor
 
-  private init(_ path: FilePath, _ file: FileDescriptor) {
+  private init(_ path: VolumePath, _ file: FileDescriptor) {
     self.path = path
     self.file = file
   }
@@ -105,24 +103,19 @@ final class WorkspaceLock: Sendable {
   }
 
   /// `nil` when a living process holds it, or when it is not there and is not to be made.
-  static func acquire(_ path: FilePath, _ creation: Creation) throws(VolumeError) -> WorkspaceLock? {
+  static func acquire(_ path: VolumePath, _ creation: Creation) throws(VolumeError) -> WorkspaceLock? {
     let file: FileDescriptor
-    do {
-      file = try FileDescriptor.open(
-        path, .readWrite,
-        options: creation == .create ? [.create, .noFollow, .closeOnExec] : [.noFollow, .closeOnExec],
-        permissions: .init(rawValue: 0o600))
-    } catch Errno.noSuchFileOrDirectory {
-      return nil
+    do throws(Errno) {
+      file = try path.openFile(creation == .create ? O_RDWR | O_CREAT : O_RDWR, mode: 0o600)
     } catch {
-      throw VolumeError("opening", path, JobWorker.errno(error))
+      guard error == .noSuchFileOrDirectory else { throw VolumeError("opening", path, error) }
+      return nil
     }
     let lock = WorkspaceLock(path, file)
     guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else { return nil }
     // Whoever held it before may have removed the file between our open and our lock.
     var mine = stat()
-    var current = stat()
-    guard fstat(file.rawValue, &mine) == 0, stat(path.string, &current) == 0, mine.st_ino == current.st_ino else {
+    guard fstat(file.rawValue, &mine) == 0, let current = try? path.status(), mine.st_ino == current.st_ino else {
       return nil
     }
     return lock
