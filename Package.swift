@@ -50,7 +50,8 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
-    .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .target(name: "MQTT", dependencies: ["CMosquitto", "COpenSSL", logging], swiftSettings: strict),
     .target(name: "CLinux"),
     .target(name: "CConcurrency"),
     .systemLibrary(name: "CLinuxFiles"),
@@ -76,7 +77,8 @@ let package = Package(
       ],
       swiftSettings: strict, linkerSettings: quickStart),
     .target(
-      name: "TestSupport", dependencies: ["MQTT", system, logging], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["MQTT", system, logging], path: "Tests/TestSupport",
+      exclude: ["retransmitting.py"], swiftSettings: strict),
     .executableTarget(
       name: "filetree-bench", dependencies: ["FileTree", system], path: "Benchmarks/filetree-bench",
       swiftSettings: strict, linkerSettings: quickStart),
@@ -84,7 +86,7 @@ let package = Package(
       name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
     .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
     .testTarget(
-      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", system, logging],
+      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", "TestSupport", system, logging],
       swiftSettings: strict),
     .testTarget(
       name: "SignalingTests", dependencies: ["Signaling", "JobWorker", "MQTT", "TestSupport", system, logging],

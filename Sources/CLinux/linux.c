@@ -122,8 +122,9 @@ int linux_reserve(int fd, int64_t offset, int64_t bytes) { return fallocate(fd, 
 int64_t linux_nanoseconds(const void *timespec) {
   const struct timespec *time = timespec;
   int64_t nanoseconds;
-  if (__builtin_mul_overflow((int64_t)time->tv_sec, 1000000000, &nanoseconds)
-      || __builtin_add_overflow(nanoseconds, (int64_t)time->tv_nsec, &nanoseconds))
+  // Files may have times from before 1678 and after 2262.
+  if (__builtin_mul_overflow((int64_t)time->tv_sec, 1000000000, &nanoseconds) ||
+      __builtin_add_overflow(nanoseconds, (int64_t)time->tv_nsec, &nanoseconds))
     return time->tv_sec < 0 ? INT64_MIN : INT64_MAX;
   return nanoseconds;
 }

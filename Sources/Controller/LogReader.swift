@@ -47,14 +47,16 @@ struct LogReader: Sendable {
   private func bytes(of file: Int32, _ name: String) throws(VolumeError) -> [UInt8] {
     var status = stat()
     guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return [] }
+    // A log may be cut at any moment: below what has been read, or between this and the reading, which is then short.
+    guard Int64(status.st_size) > position else { return [] }
     let size = Int(min(Int64(LogReader.largestPiece), Int64(status.st_size) - position))
-    guard size > 0 else { return [] }
     var failure: Errno?
     let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
-      filled = max(0, pread(file, buffer.baseAddress, size, off_t(position)))
-      if filled == 0, errno != 0 { failure = Errno(rawValue: errno) }
+      let count = pread(file, buffer.baseAddress, size, off_t(position))
+      if count < 0 { failure = Errno(rawValue: errno) }
+      filled = max(0, count)
     }
-    if bytes.isEmpty, let failure, failure != .interrupted { throw VolumeError("reading", FilePath(name), failure) }
+    if let failure, failure != .interrupted { throw VolumeError("reading", FilePath(name), failure) }
     return bytes
   }
 

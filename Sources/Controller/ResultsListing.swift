@@ -27,8 +27,10 @@ final class ResultsListing: Sendable {
   /// The first step behind `step` that has a log. Steps that were not run have none.
   func firstStep(after step: Int) -> Int? {
     var status = stat()
-    if fstatat(descriptor.rawValue, JobsDirectory.logName(step + 1), &status, AT_SYMLINK_NOFOLLOW) == 0 {
-      return step + 1
+    // A step may have made a file whose name has the largest number.
+    let next = step.addingReportingOverflow(1).partialValue
+    if next > step, fstatat(descriptor.rawValue, JobsDirectory.logName(next), &status, AT_SYMLINK_NOFOLLOW) == 0 {
+      return next
     }
     return steps().first { $0 > step }
   }

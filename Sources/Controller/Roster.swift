@@ -25,7 +25,7 @@ public struct Roster: Sendable {
 
     /// The broker drops an overdue status without a word to those who have it already.
     func isOverdue(at now: ContinuousClock.Instant) -> Bool {
-      status.heartbeat.map { now - heard > .seconds(3 * $0 + 1) } ?? false
+      status.interval.map { now - heard > $0 * 3 + .seconds(1) } ?? false
     }
   }
 
@@ -92,14 +92,20 @@ extension WorkerStatus {
   /// How long its state had lasted when it was told, by the worker's own clock.
   fileprivate var ageWhenTold: Duration? {
     guard let since, let time, let began = Timestamp(since), let told = Timestamp(time) else { return nil }
-    return .milliseconds(max(0, told.millisecondsSince1970 - began.millisecondsSince1970))
+    return max(.zero, .milliseconds(told.millisecondsSince1970) - .milliseconds(began.millisecondsSince1970))
+  }
+
+  /// How often it beats; `nil` when it says nothing that any worker could mean, for no worker takes such an interval.
+  fileprivate var interval: Duration? {
+    guard let heartbeat, (1...86400).contains(heartbeat) else { return nil }
+    return .seconds(heartbeat)
   }
 
   /// For how many seconds the broker keeps it.
   fileprivate var lifetime: UInt32? {
     switch state {
     case .offline: reason.flatMap { Absence(rawValue: $0) }.map { Presence.Lifetime.of($0) }
-    case .idle, .busy, .halted: heartbeat.map { Presence.Lifetime.live(.seconds($0)) }
+    case .idle, .busy, .halted: interval.map { Presence.Lifetime.live($0) }
     }
   }
 }

@@ -181,13 +181,17 @@ public actor Submission {
 
   private func news(of message: Message) throws -> JobNews? {
     if message.topic == topics.result(of: request.id) {
-      guard let result = ResultMessage(payload: message.payload), isMine(result.requestId, message) else { return nil }
+      guard let result = ResultMessage(payload: message.payload),
+        isMine(result.requestId, message, isRefusal: result.status == .rejected)
+      else { return nil }
       return note(.result(result), from: .broker)
     }
     if let step = topics.step(loggedOn: message.topic, of: request.id) {
       return follower == nil ? output(of: step, message) : nil
     }
-    guard let event = JobEvent(payload: message.payload), isMine(event.requestId, message) else { return nil }
+    guard let event = JobEvent(payload: message.payload),
+      isMine(event.requestId, message, isRefusal: event.event == .rejected)
+    else { return nil }
     if event.event == .duplicate {
       // Once the job is taken this is about the request being sent again.
       guard attempt > 0 else { throw JobIsBusy(id: request.id) }
@@ -204,11 +208,15 @@ public actor Submission {
     return event.event == .accepted ? nil : .event(event)
   }
 
-  /// Other requests for the same job have answers, too. A refusal may come from a worker that could not read the key; of a
-  /// job that is taken it is another's.
-  private func isMine(_ key: String?, _ message: Message) -> Bool {
+  /// Other requests for the same job have answers, too, and anybody may write there: only what bears this request's key is
+  /// its answer, in the payload or as Correlation Data.
+  ///
+  /// MQTT 3.1.1 has no Correlation Data. There a worker that cannot read a request, as one that it cannot verify, refuses it
+  /// without a key; such a refusal counts as long as no worker has the job.
+  private func isMine(_ key: String?, _ message: Message, isRefusal: Bool) -> Bool {
     if let key { return key == request.requestID.text }
-    return message.properties.correlationData.map { $0 == Array(request.requestID.text.utf8) } ?? (attempt == 0)
+    if let data = message.properties.correlationData { return data == Array(request.requestID.text.utf8) }
+    return isRefusal && sender.version == .v311 && attempt == 0
   }
 
   private func note(_ news: VolumeWatch.News, from side: Ending.Side) -> JobNews? {
@@ -235,14 +243,16 @@ public actor Submission {
 
   private func output(of step: Int, _ message: Message) -> JobNews? {
     let properties = message.properties.userProperties
-    let number = { (name: String) in properties.first { $0.name == name }.flatMap { Int64($0.value) } }
     if let key = properties.first(where: { $0.name == "requestId" })?.value, key != request.requestID.text {
       return nil
     }
     let expected = received[step] ?? 0
     // Without properties (MQTT 3.1.1) there is nothing to go by.
-    let offset = number("offset") ?? expected
-    let end = offset + Int64(message.payload.count)
+    let stated = properties.first { $0.name == "offset" }?.value
+    // A place that no log has is not stated by a worker.
+    guard let offset = stated.map({ Int64($0) }) ?? expected, offset >= 0 else { return nil }
+    let (end, isBeyond) = offset.addingReportingOverflow(Int64(message.payload.count))
+    guard !isBeyond else { return nil }
     if offset > expected {
       received[step] = offset
       inbox.putBack(.message(message))
@@ -250,6 +260,7 @@ public actor Submission {
     }
     guard end > expected else { return nil }
     received[step] = end
+    // Less than the payload has, for its end is behind what is expected.
     return .output(step: step, bytes: Array(message.payload.dropFirst(Int(expected - offset))))
   }
 

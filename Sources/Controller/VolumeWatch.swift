@@ -1,4 +1,4 @@
-private import Glibc
+import Glibc
 import JobWorker
 import SystemPackage
 
@@ -14,8 +14,8 @@ struct VolumeWatch: Sendable {
   private var nextLook = ContinuousClock.now
   private var attempt = 0
   private var hasResult = false
-  /// What the file was that was read last; one of many artifacts is not read again and again.
-  private var seen: [Int64] = []
+  /// The file that was read last; a result of many artifacts is not read again and again.
+  private var seen: FileStamp?
 
   init(_ request: OutgoingRequest, in directory: JobsDirectory) {
     self.request = request
@@ -42,15 +42,27 @@ struct VolumeWatch: Sendable {
 
   private func isMine(_ key: String?) -> Bool { key == request.requestID.text }
 
-  private func stamp() -> [Int64]? {
+  private func stamp() -> FileStamp? {
     guard let results = records.openResults(of: request.id) else { return nil }
     defer { try? results.close() }
     var status = stat()
-    guard fstatat(results.rawValue, "result.json", &status, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
-    // Some file systems use all 64 bits of a number.
-    return [
-      Int64(truncatingIfNeeded: status.st_ino), Int64(status.st_size), Int64(status.st_mtim.tv_sec),
-      Int64(status.st_mtim.tv_nsec),
-    ]
+    return fstatat(results.rawValue, "result.json", &status, AT_SYMLINK_NOFOLLOW) == 0 ? FileStamp(status) : nil
+  }
+}
+
+/// Which file has a name, and which content: another number, size or time of writing is another.
+///
+/// The fields have the types of stat(3type). Numbers of 2^63 and more are usual on some file systems (GlusterFS).
+struct FileStamp: Equatable, Sendable {
+  private let number: ino_t
+  private let size: off_t
+  private let seconds: time_t
+  private let nanoseconds: Int
+
+  init(_ status: stat) {
+    number = status.st_ino
+    size = status.st_size
+    seconds = status.st_mtim.tv_sec
+    nanoseconds = status.st_mtim.tv_nsec
   }
 }

@@ -24,7 +24,7 @@ final class CopyLane {
   func add(_ name: FileName, _ entry: SnapshotEntry) {
     append(name, entry)
     files += 1
-    if entry.kind == .file { bytes += entry.size }
+    if entry.kind == .file { bytes &+= entry.size }
   }
 
   func add(folder: Int32, _ name: FileName) {

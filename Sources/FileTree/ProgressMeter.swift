@@ -17,14 +17,12 @@ final class ProgressMeter: Sendable {
     nextReport = Atomic(clock(CLOCK_MONOTONIC_COARSE) + Self.interval)
   }
 
-  /// For a copy to call with the bytes that it has moved; `nil` when nobody wants to know.
-  var moved: ((Int64) -> Void)? { report == nil ? nil : { self.add(files: 0, bytes: $0) } }
-
   /// Counts, and reports if it is time and no other thread does.
   func add(files moreFiles: Int, bytes moreBytes: Int64 = 0) {
     guard let report else { return }
     files.add(moreFiles, ordering: .relaxed)
-    bytes.add(moreBytes, ordering: .relaxed)
+    // Sparse files may add up to more than there is; a sum that is only shown must not end the program.
+    bytes.wrappingAdd(moreBytes, ordering: .relaxed)
     guard clock(CLOCK_MONOTONIC_COARSE) >= nextReport.load(ordering: .relaxed) else { return }
     _ = reporting.withLockIfAvailable { _ in
       let now = clock(CLOCK_MONOTONIC_COARSE)

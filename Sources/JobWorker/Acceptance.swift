@@ -138,7 +138,17 @@ extension Worker {
 
   func answerAgain(_ envelope: Envelope, _ stored: JobResult, signedBy key: String?) async throws {
     logger.info("the request was answered before; publishing its result again", metadata: ["job": "\(stored.jobId)"])
-    try await publish(ResultMessage(result: stored, tail: nil), answering: envelope)
+    let message = ResultMessage(result: stored, tail: nil)
+    do {
+      try await publish(message, answering: envelope)
+      try await withdrawUndelivered(stored.jobId)
+    } catch let refusal as Undeliverable {
+      var ending = JobEvent(
+        event: .completed, id: stored.jobId, requestId: envelope.requestId, workerId: ledger.worker.id.text,
+        attempt: stored.attempt)
+      (ending.status, ending.exitCode) = (stored.status.rawValue, stored.exitCode)
+      return try putAside(message, of: stored.jobId, answering: envelope, ending: ending, refusal)
+    }
     var entry = AuditEntry(.answered, id: stored.jobId, of: envelope, signedBy: key)
     (entry.status, entry.attempt) = (stored.status.rawValue, stored.attempt)
     ledger.audit.note(entry, logger)
@@ -152,9 +162,14 @@ extension Worker {
     entry.error = reason.description
     ledger.audit.note(entry, logger)
     let worker = ledger.worker.id.text
-    try await publish(
-      ResultMessage.rejected(
-        id: id, requestId: envelope.requestId, error: reason.description, workerID: worker), answering: envelope)
+    do {
+      try await publish(
+        ResultMessage.rejected(
+          id: id, requestId: envelope.requestId, error: reason.description, workerID: worker), answering: envelope)
+    } catch let refusal as Undeliverable {
+      // There is no result to keep, and the request must not come again and again.
+      logger.warning("the rejection cannot be published: \(refusal)", metadata: ["job": "\(id)"])
+    }
     await source.publish(
       JobEvent(
         event: .rejected, id: id, requestId: envelope.requestId, workerId: worker, error: reason.description))

@@ -7,7 +7,7 @@ private import Glibc
 /// is left of this.
 package enum Checkpoint: String {
   case received, claimed, begun, acknowledged, started, resultWritten, published, released, ticketWritten, ticketClaimed
-  case parked, decisionWritten, decisionMade
+  case putAside, parked, decisionWritten, decisionMade
 
   /// Marks the point.
   @inline(__always)

@@ -15,7 +15,11 @@ public struct JobCheck: Sendable {
   public init(_ folder: FilePath) {
     self.init(folder) { () throws(InvalidJob) in
       let (name, above) = try JobCheck.place(of: folder)
-      return try JobFolder.open(JobCheck.id(in: name), in: JobsDirectory(above))
+      let opened = try JobFolder.open(JobCheck.id(in: name), in: JobsDirectory(above))
+      if let (name, entry) = EarlierResults(folder: opened).foreign.first, name == JobsDirectory.results {
+        throw InvalidJob(description: "\(folder)/\(name) \(EarlierResults.reason(entry)); rename or remove it")
+      }
+      return opened
     }
   }
 
@@ -37,16 +41,47 @@ public struct JobCheck: Sendable {
       errors = []
       steps = definition.steps.count
       warnings =
-        definition.unknownKeys.map { "\(folder)/job.json: the key \($0) means nothing here" }
+        EarlierResults(folder: opened).foreign.map { name, entry in
+          "\(folder)/\(name) \(EarlierResults.reason(entry)), so that it is not copied"
+        }
+        + definition.unknownKeys.map { "\(folder)/job.json: the key \($0) means nothing here" }
         + definition.steps.enumerated().compactMap { index, step in
           guard let directory = step.workingDirectory, !opened.hasFolder(directory) else { return nil }
-          return "steps[\(index)]: workingDirectory \"\(directory)\" is not in the folder; an earlier step must make it"
-        }
+          return
+            "steps[\(index)]: workingDirectory \(directory.quoted) is not in the folder; an earlier step must make it"
+        } + JobCheck.surprises(in: definition)
     } catch {
       job = nil
       errors = [error.description]
       warnings = []
       steps = 0
+    }
+  }
+
+  /// What a shell, or a person, reads in another way than it is meant.
+  private static func surprises(in definition: JobDefinition) -> [String] {
+    var warnings = unexpanded(definition.environment, "\"env\"")
+    for (index, step) in definition.steps.enumerated() {
+      if step.run.utf8.contains(UInt8(ascii: "\r")) {
+        warnings.append(
+          "steps[\(index)]: the command has line ends of Windows (CR LF), and the shell takes each CR for a part of its line; "
+            + "save it with LF alone")
+      }
+      warnings += unexpanded(step.environment, "steps[\(index)]: \"env\"")
+    }
+    return warnings
+  }
+
+  private static func unexpanded(_ environment: [String: String], _ place: String) -> [String] {
+    environment.filter { holdsVariable($0.value) }.keys.sorted().map {
+      "\(place): the \"$\" in \($0.quoted) stays as it is, for no shell reads it; set the variable in the step instead"
+    }
+  }
+
+  /// Whether a shell would put something else for a `$` in the text (POSIX, Shell Command Language, section 2.6).
+  private static func holdsVariable(_ text: String) -> Bool {
+    zip(text, text.dropFirst()).contains { first, next in
+      first == "$" && ("{(_".contains(next) || ("a"..."z").contains(next) || ("A"..."Z").contains(next))
     }
   }
 

@@ -19,11 +19,29 @@ public protocol JobSource: Sendable {
   /// Hands on a piece of what a step wrote; returns when it has arrived, or never will.
   func publish(_ output: StepOutput, of claim: ClaimRecord) async
 
-  /// Publishes the result of a job, and returns when it is certain that it arrived.
+  /// Publishes the result of a job, and returns when it is certain that it arrived. Throws ``Undeliverable`` when this one
+  /// is not taken, though others are.
   func publish(_ result: ResultMessage, answering envelope: Envelope) async throws
 
   /// Ends the source; what still waits in `publish` fails.
   func close() async
+}
+
+/// One result is not taken, while all is well with the connection: whoever tries again at once hears the same.
+public struct Undeliverable: Error, CustomStringConvertible {
+  /// What the source said.
+  public let cause: any Error
+  /// Whether the sender has its answer where it waits for it.
+  public let senderIsAnswered: Bool
+
+  /// A result that is not taken because of `cause`.
+  public init(cause: any Error, senderIsAnswered: Bool) {
+    self.cause = cause
+    self.senderIsAnswered = senderIsAnswered
+  }
+
+  /// A sentence for the user.
+  public var description: String { "\(cause)" }
 }
 
 /// That somebody wants a job canceled.

@@ -1,5 +1,5 @@
-private import Glibc
 private import Synchronization
+private import SystemPackage
 
 /// One request, and its result on stdout: a dry run.
 public final class PayloadSource: JobSource {
@@ -36,10 +36,14 @@ public final class PayloadSource: JobSource {
   /// Nobody listens to that either.
   public func publish(_ output: StepOutput, of claim: ClaimRecord) async {}
 
-  /// Prints the message that a broker would get.
+  /// Prints the message that a broker would get. Throws ``VolumeError`` when it cannot be printed.
   public func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
     let line = try result.encoded() + [UInt8(ascii: "\n")]
-    _ = write(STDOUT_FILENO, line, line.count)
+    do {
+      try FileDescriptor.standardOutput.writeAll(line)
+    } catch {
+      throw VolumeError("cannot write to", "standard output", error as? Errno ?? .ioError)
+    }
   }
 
   /// Nothing is open.

@@ -5,6 +5,7 @@ import Logging
 extension Worker {
   /// Takes over the job of a worker that died, if there is one.
   func recover() async throws -> AcceptedJob? {
+    try redeliver()
     for stale in try ledger.abandonedClaims() where !isLeaving {
       if let job = try await takeOver(stale) { return job }
     }

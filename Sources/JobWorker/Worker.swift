@@ -13,6 +13,7 @@ public struct Worker: Sendable {
   let settings: WorkerSettings
   let stop: StopRequest
   let logger: Logger
+  let redelivery = Redelivery()
 
   /// A worker that takes jobs from `source` and holds them in `ledger`. `stop` ends it early.
   public init(
@@ -32,6 +33,13 @@ public struct Worker: Sendable {
   /// A step that fails is a result. Throws ``VolumeError`` when the volume fails, and what `source` throws when the
   /// result cannot be published; the claim then stays for the next worker.
   public func run() async throws -> WorkerOutcome {
+    let outcome: Result<WorkerOutcome, any Error>
+    do { outcome = .success(try await live()) } catch { outcome = .failure(error) }
+    await redelivery.end()
+    return try outcome.get()
+  }
+
+  private func live() async throws -> WorkerOutcome {
     defer { settings.guardian?.forgetJob() }
     guard let job = try await accept() else { return .noJob }
     source.worker(isAt: job.place())
@@ -55,9 +63,9 @@ public struct Worker: Sendable {
     ]
     logger.info("took a job", metadata: metadata)
     do {
-      let result = try await perform(job)
-      logger.info("the job ended: \(result.status)", metadata: metadata)
-      return .finished(result)
+      let outcome = try await perform(job)
+      logger.info("the job ended: \(outcome.result.status)", metadata: metadata)
+      return outcome.refusal.map { .undelivered(outcome.result, $0) } ?? .finished(outcome.result)
     } catch is Superseded {
       note(.superseded, job.claim)
       logger.notice("another worker has taken the job over; leaving it", metadata: ["job": "\(job.claim.record.id)"])
@@ -65,7 +73,10 @@ public struct Worker: Sendable {
     }
   }
 
-  private func perform(_ job: AcceptedJob) async throws -> JobResult {
+  /// What became of a job, and why its result is not delivered if it is not.
+  private typealias Ending = (result: JobResult, refusal: Unpublished?)
+
+  private func perform(_ job: AcceptedJob) async throws -> Ending {
     switch job.work {
     case .run(let plan): try await carryOut(job, JobRun(job, plan, self))
     case .publish(let result): try await deliver(ResultMessage(result: result, tail: nil), result, of: job)
@@ -74,7 +85,7 @@ public struct Worker: Sendable {
   }
 
   /// The job from its claim, which is acknowledged by now, to its end.
-  private func carryOut(_ job: AcceptedJob, _ run: JobRun) async throws -> JobResult {
+  private func carryOut(_ job: AcceptedJob, _ run: JobRun) async throws -> Ending {
     var run = run
     do {
       run.warnOfShortSecrets()
@@ -83,36 +94,45 @@ public struct Worker: Sendable {
       await run.sync()
       try fence(job.claim)
       let result = try run.writeResult()
-      _ = try await deliver(run.message(result), result, of: job)
+      let ending = try await deliver(run.message(result), result, of: job)
       await run.purge()
       try? ledger.seen.clear(beside: run.request)
-      return result
+      return ending
     } catch {
       await run.purge()
       throw error
     }
   }
 
-  /// Publishes, and only then lets go of the job.
-  private func deliver(_ message: ResultMessage, _ result: JobResult, of job: AcceptedJob) async throws -> JobResult {
+  /// Publishes, or puts the result aside when the broker does not take it, and only then lets go of the job.
+  private func deliver(_ message: ResultMessage, _ result: JobResult, of job: AcceptedJob) async throws -> Ending {
     try fence(job.claim)
     note(.completed, job.claim, result)
-    try await publish(message, answering: job.claim.record.envelope)
-    note(.published, job.claim, result)
-    Checkpoint.published.reached()
-    await source.publish(job.ending(result, ledger.worker))
+    try await withdrawUndelivered(job.claim.record.id)
+    let (envelope, event) = (job.claim.record.envelope, job.ending(result, ledger.worker))
+    var refusal: Unpublished?
+    do {
+      try await publish(message, answering: envelope)
+      note(.published, job.claim, result)
+      Checkpoint.published.reached()
+      await source.publish(event)
+    } catch let undeliverable as Undeliverable {
+      try putAside(message, of: job.claim.record.id, answering: envelope, ending: event, undeliverable)
+      Checkpoint.putAside.reached()
+      refusal = Unpublished(cause: undeliverable.cause)
+    }
     try ledger.release(job.claim)
     Checkpoint.released.reached()
-    return result
+    return (result, refusal)
   }
 
   /// Answers for a job that no attempt is left of.
-  private func giveUp(_ job: AcceptedJob, _ folder: JobFolder, _ reason: String) async throws -> JobResult {
+  private func giveUp(_ job: AcceptedJob, _ folder: JobFolder, _ reason: String) async throws -> Ending {
     let report = JobReport(job.claim.record, worker: ledger.worker)
     let result = report.lost(after: job.claim.record.attempt - 1, reason)
     var message = ResultMessage(result: result, tail: nil)
     do {
-      try ResultsFolder.prepare(in: folder).write(result)
+      try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt).write(result)
     } catch let failure as JobFailure {
       logger.error("\(failure)")
       message.manifestFile = nil
@@ -133,6 +153,8 @@ public struct Worker: Sendable {
     defer { patience.cancel() }
     do {
       try await source.publish(message, answering: envelope)
+    } catch let refusal as Undeliverable {
+      throw refusal
     } catch {
       if stop.reason == .superseded { throw Superseded() }
       throw Unpublished(cause: error)
@@ -163,6 +185,8 @@ public struct Worker: Sendable {
 public enum WorkerOutcome: Sendable {
   /// It saw a job through.
   case finished(JobResult)
+  /// It saw a job through, and the broker does not take the result: it is put aside, and tried again.
+  case undelivered(JobResult, Unpublished)
   /// It was asked to stop, or there was nothing to do for too long.
   case noJob
   /// It had a job that another worker holds by now.
@@ -177,13 +201,13 @@ public enum WorkerOutcome: Sendable {
 /// Another worker holds the job by now, because this one did not touch its claim for a whole lease.
 struct Superseded: Error {}
 
-/// A job's result stands on the volume and could not be published; the next worker does it.
+/// A job's result stands on the volume and could not be published; whichever worker can does it later.
 public struct Unpublished: Error, CustomStringConvertible {
   /// What the source said.
   public let cause: any Error
 
   /// A sentence for the user.
   public var description: String {
-    "the result is kept on the volume but could not be published: \(cause); the next worker publishes it"
+    "the result is kept on the volume but could not be published: \(cause); a worker tries again"
   }
 }

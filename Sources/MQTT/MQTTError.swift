@@ -12,6 +12,9 @@ public enum MQTTError: Error, Sendable, Equatable {
   case unsupported(String)
   /// The library or the caller broke a rule of MQTT; a defect.
   case usage(String)
+  /// A message is not sent, or was refused by the broker, because its packet would have more than `limit` bytes
+  /// (``Message/packetSize(_:)``). The session goes on. What the broker takes may be less than `limit`, if it did not announce it.
+  case packetTooLarge(limit: Int)
   /// The session was closed before this was done.
   case closed
 }
@@ -30,6 +33,7 @@ extension MQTTError: CustomStringConvertible {
     case .unreachable(let text), .refused(let text), .tls(let text), .clientIDInUse(let text), .unsupported(let text),
       .usage(let text):
       text
+    case .packetTooLarge(let limit): "the message is too large: the broker takes no packet of more than \(limit) bytes"
     case .closed: "the session was closed"
     }
   }

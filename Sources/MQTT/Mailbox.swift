@@ -9,15 +9,17 @@ final class Mailbox: Sendable {
   private struct State {
     var items: [Item] = []
     var closed: MQTTError?
+    var limits: SessionLimits
   }
 
   /// Readable while there is something to take; the read end of a pipe.
   let wakeDescriptor: Int32
   private let wakingDescriptor: Int32
-  private let state = Mutex(State())
+  private let state: Mutex<State>
   private let ended = Atomic(0)
 
-  init() throws(MQTTError) {
+  init(_ limits: SessionLimits = SessionLimits()) throws(MQTTError) {
+    state = Mutex(State(limits: limits))
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else {
       throw .usage("pipe: \(String(cString: strerror(errno))); raise the limit of open files (ulimit -n)")
@@ -41,6 +43,12 @@ final class Mailbox: Sendable {
   /// Called before the socket is closed.
   func connectionEnded() {
     ended.add(1, ordering: .sequentiallyConsistent)
+  }
+
+  /// What the broker takes and keeps.
+  var limits: SessionLimits {
+    get { state.withLock { $0.limits } }
+    set { state.withLock { $0.limits = newValue } }
   }
 
   /// Why the session is closed.

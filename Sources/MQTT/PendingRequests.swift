@@ -12,11 +12,26 @@ struct PendingRequests {
     var filters: [TopicFilter] = []
   }
 
+  /// A PUBLISH that is not acknowledged yet.
+  private struct Publication {
+    let message: Message
+    let size: Int
+    let answer: Answer<ReasonCode>?
+
+    /// The broker does not take it for its size, which is returned.
+    func refuse() -> Int {
+      answer?.resume(returning: .failure(.packetTooLarge(limit: size - 1)))
+      return size
+    }
+  }
+
   /// What is to be subscribed on every connection: brokers forget. Mosquitto 2.0 saves no shared subscription when it
   /// restarts, and says all the same that the session is present.
   private(set) var subscriptions: [TopicFilter] = []
   private var requests: [Int32: Request] = [:]
-  private var publications: [Int32: Answer<ReasonCode>] = [:]
+  private var publications: [Int32: Publication] = [:]
+  /// Their packet identifiers, in the order in which they were sent; those that are answered may still be among them.
+  private var order: [Int32] = []
   /// UNSUBACKs that nobody was told of.
   private var unsubscribed: [Int32] = []
   private var deferred: [Command] = []
@@ -25,7 +40,11 @@ struct PendingRequests {
 
   mutating func add(_ request: Request, _ id: Int32) { requests[id] = request }
 
-  mutating func add(publication answer: Answer<ReasonCode>?, _ id: Int32) { publications[id] = answer }
+  mutating func add(_ message: Message, ofSize size: Int, _ answer: Answer<ReasonCode>?, _ id: Int32) {
+    if order.count > 2 * publications.count + 16 { order = order.filter { publications[$0] != nil } }
+    publications[id] = Publication(message: message, size: size, answer: answer)
+    order.append(id)
+  }
 
   /// It is not subscribed on the next connection.
   mutating func forget(_ filter: TopicFilter) { subscriptions.removeAll { $0 == filter } }
@@ -40,8 +59,32 @@ struct PendingRequests {
 
   // MARK: Answers
 
-  mutating func published(_ id: Int32, _ code: ReasonCode) {
-    publications.removeValue(forKey: id)?.resume(returning: .success(code))
+  /// Returns, if the broker did not take it for its size, how many bytes it had.
+  mutating func published(_ id: Int32, _ code: ReasonCode) -> Int? {
+    guard let publication = publications.removeValue(forKey: id) else { return nil }
+    guard code == .packetTooLarge else {
+      publication.answer?.resume(returning: .success(code))
+      return nil
+    }
+    return publication.refuse()
+  }
+
+  /// Answers those that are larger than `limit`; returns whether there were any.
+  mutating func refusePublications(over limit: Int) -> Bool {
+    let tooLarge = publications.filter { $0.value.size > limit }
+    for (id, publication) in tooLarge {
+      publications[id] = nil
+      publication.answer?.resume(returning: .failure(.packetTooLarge(limit: limit)))
+    }
+    return !tooLarge.isEmpty
+  }
+
+  /// The broker ended the connection because a packet was too large, and did not say which: the largest is one that it does
+  /// not take. Answers it, and returns how many bytes it had.
+  mutating func refuseLargestPublication() -> Int? {
+    guard let largest = publications.max(by: { $0.value.size < $1.value.size }) else { return nil }
+    publications[largest.key] = nil
+    return largest.value.refuse()
   }
 
   /// Keeps the filters that the broker took. Returns a refusal that no caller waits for.
@@ -83,11 +126,23 @@ struct PendingRequests {
     requests = [:]
   }
 
+  /// The library has forgotten what it was given: it is to be published anew on the next connection.
+  mutating func repeatPublications() {
+    let again = order.compactMap { publications[$0] }.map { publication -> Command in
+      let (message, answer) = (publication.message, publication.answer)
+      return { $0.publish(message, answer) }
+    }
+    publications = [:]
+    order = []
+    deferred = again + deferred
+  }
+
   /// There will be no next connection. What was deferred is not answered here.
   mutating func fail(_ error: MQTTError) {
     requests.values.forEach { $0.answer?.resume(returning: .failure(error)) }
     requests = [:]
-    publications.values.forEach { $0.resume(returning: .failure(error)) }
+    publications.values.forEach { $0.answer?.resume(returning: .failure(error)) }
     publications = [:]
+    order = []
   }
 }

@@ -118,9 +118,18 @@ extension mqtt5_property {
   fileprivate var id: Int32 { Int32(rawValue) }
 }
 
-/// The keep-alive that a broker wants in its CONNACK, in place of the client's.
-func serverKeepAlive(_ properties: OpaquePointer?) -> UInt16? {
-  var seconds: UInt16 = 0
-  let found = mosquitto_property_read_int16(properties, MQTT_PROP_SERVER_KEEP_ALIVE.id, &seconds, false)
-  return found == nil ? nil : seconds
+/// The number that a CONNACK has for `property`, if it has one.
+func byteProperty(_ list: OpaquePointer?, _ property: mqtt5_property) -> UInt8? {
+  var value: UInt8 = 0
+  return mosquitto_property_read_byte(list, property.id, &value, false) == nil ? nil : value
+}
+
+func int16Property(_ list: OpaquePointer?, _ property: mqtt5_property) -> UInt16? {
+  var value: UInt16 = 0
+  return mosquitto_property_read_int16(list, property.id, &value, false) == nil ? nil : value
+}
+
+func int32Property(_ list: OpaquePointer?, _ property: mqtt5_property) -> UInt32? {
+  var value: UInt32 = 0
+  return mosquitto_property_read_int32(list, property.id, &value, false) == nil ? nil : value
 }

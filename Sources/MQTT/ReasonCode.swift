@@ -21,6 +21,11 @@ public struct ReasonCode: RawRepresentable, Hashable, Sendable {
   /// 0x8E in a DISCONNECT: another connection opened with the same client id.
   public static let sessionTakenOver = ReasonCode(rawValue: 0x8E)
 
+  /// 0x95: a packet has more bytes than the broker takes.
+  public static let packetTooLarge = ReasonCode(rawValue: 0x95)
+  /// 0x9A: the broker keeps no retained messages.
+  public static let retainNotSupported = ReasonCode(rawValue: 0x9A)
+
   /// Whether the broker refused.
   public var isFailure: Bool {
     rawValue >= 0x80

@@ -20,7 +20,7 @@ public final class Session: Sendable {
   /// ``MQTTError/unreachable(_:)``; without it, it tries for ever, after 1 to 30 s each time.
   public init(_ options: SessionOptions, giveUpAfter: Duration? = nil, logger: Logger) throws(MQTTError) {
     let (events, continuation) = AsyncStream.makeStream(of: SessionEvent.self)
-    let mailbox = try Mailbox()
+    let mailbox = try Mailbox(SessionLimits(options))
     self.events = events
     self.clientID = options.clientID
     self.mailbox = mailbox
@@ -58,13 +58,17 @@ public final class Session: Sendable {
     try await ask { (loop, answer: SessionLoop.Answer<Void>) in loop.open(answer) }
   }
 
+  /// What the broker takes and keeps on the present connection, or on the last; before the first what was asked for.
+  public var limits: SessionLimits { mailbox.limits }
+
   /// Publishes, and with QoS 1 returns the PUBACK's reason code (0 always on 3.1.1). Waits for a connection if there
-  /// is none, and is sent again by the library if the connection ends before the PUBACK.
+  /// is none, and is sent again by the library if the connection ends before the PUBACK. Throws
+  /// ``MQTTError/packetTooLarge(limit:)`` for what the broker does not take for its size, and goes on.
   public func publish(_ message: Message) async throws(MQTTError) -> ReasonCode {
     try await ask { (loop, answer: SessionLoop.Answer<ReasonCode>) in loop.publish(message, answer) }
   }
 
-  /// Publishes without waiting for anything, in order with other publications.
+  /// Publishes without waiting for anything, in order with other publications. What cannot be sent is told in the log.
   public func send(_ message: Message) {
     mailbox.post { $0?.publish(message, nil) }
   }

@@ -8,32 +8,37 @@ final class SessionLoop {
   typealias Command = @Sendable (SessionLoop) -> Void
   typealias Answer<T> = CheckedContinuation<Result<T, MQTTError>, Never>
 
-  private enum State {
+  enum State {
     case waiting(until: ContinuousClock.Instant)
     case connecting
     case connected(since: ContinuousClock.Instant)
     case closed
   }
 
-  private let options: SessionOptions
-  private let client: Mosquitto
-  private let mailbox: Mailbox
+  private(set) var options: SessionOptions
+  private(set) var client: Mosquitto
+  let mailbox: Mailbox
   private let events: AsyncStream<SessionEvent>.Continuation
-  private let logger: Logger
+  let logger: Logger
   private let giveUpAfter: Duration?
   private let clock = ContinuousClock()
 
-  private var state: State
+  var state: State
   private var giveUpAt: ContinuousClock.Instant?
   private var backoff = Backoff()
   private var shortLives = 0
-  private var undecided = 0
-  private var acknowledging: [CheckedContinuation<Void, Never>] = []
+  var undecided = 0
+  var acknowledging: [CheckedContinuation<Void, Never>] = []
   private var refusal: MQTTError?
-  private var opening: [Answer<Void>] = []
-  private var closing: [@Sendable () -> Void] = []
-  private var farewell: Farewell?
-  private var pending = PendingRequests()
+  private(set) var limits: SessionLimits
+  /// What is known of the broker's limit from packets that it refused, if it does not announce one.
+  private var learnedLimit: Int?
+  private var needsNewClient = false
+  private var hasToldOfRetention = false
+  var opening: [Answer<Void>] = []
+  var closing: [@Sendable () -> Void] = []
+  var farewell: Farewell?
+  var pending = PendingRequests()
 
   init(
     _ options: SessionOptions, _ mailbox: Mailbox, _ events: AsyncStream<SessionEvent>.Continuation,
@@ -45,6 +50,7 @@ final class SessionLoop {
     self.logger = logger
     self.giveUpAfter = giveUpAfter
     client = try Mosquitto(options)
+    limits = SessionLimits(options)
     let now = clock.now
     state = .waiting(until: now)
     giveUpAt = giveUpAfter.map { now + $0 }
@@ -66,7 +72,7 @@ final class SessionLoop {
     var descriptors = [pollfd(fd: mailbox.wakeDescriptor, events: Int16(POLLIN), revents: 0)]
     if isOpen, undecided == 0 {
       var wanted = acknowledging.isEmpty ? Int16(POLLIN) : 0
-      if client.wantsToWrite, !isShakingHands { wanted |= Int16(POLLOUT) }
+      if client.wantsToWrite { wanted |= Int16(POLLOUT) }
       descriptors.append(pollfd(fd: client.socket, events: wanted, revents: 0))
     }
     poll(&descriptors, nfds_t(descriptors.count), timeout)
@@ -76,7 +82,6 @@ final class SessionLoop {
   private var timeout: Int32 {
     switch state {
     case .waiting(let instant): return milliseconds(until: instant)
-    case .connecting where options.tls != nil: return 20
     // Nothing moves before somebody decides, and that wakes.
     case .connected where undecided > 0: return -1
     // The library, when it is asked, sends a ping if a whole keep-alive has passed.
@@ -86,20 +91,16 @@ final class SessionLoop {
   }
 
   private func milliseconds(until instant: ContinuousClock.Instant) -> Int32 {
+    // At most a keep-alive away, or the longest back-off: milliseconds that an Int32 holds.
     let left = (instant - clock.now).components
     return max(0, Int32(left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000) + 1)
   }
 
-  private var isOpen: Bool {
+  var isOpen: Bool {
     switch state {
     case .connecting, .connected: true
     case .waiting, .closed: false
     }
-  }
-
-  /// During a TLS handshake the library says that it wants to write, and writes nothing: do not spin on it.
-  private var isShakingHands: Bool {
-    if case .connecting = state, options.tls != nil { true } else { false }
   }
 
   private func move() {
@@ -116,7 +117,7 @@ final class SessionLoop {
     step(client.maintain())
   }
 
-  private func step(_ code: Int32) {
+  func step(_ code: Int32) {
     let number = errno
     let inbox = client.inbox
     client.inbox = []
@@ -128,14 +129,23 @@ final class SessionLoop {
 
   private func take(_ event: Mosquitto.Event) {
     switch event {
-    case .connected(let code, let sessionPresent):
-      if code.rawValue == 0 { accepted(sessionPresent) } else { refusal = MQTTError(refusing: options, code) }
+    case .connected(.success, let sessionPresent, let limits): accepted(sessionPresent, limits)
+    case .connected(.retainNotSupported, _, _) where options.will?.retention == .retained:
+      keepNothingRetained()
+      options.will?.retention = .notRetained
+      needsNewClient = true
+      refusal = .unreachable("the broker takes no Last Will that is to be retained")
+    case .connected(let code, _, _): refusal = MQTTError(refusing: options, code)
     case .disconnected(let code):
       guard isOpen else { return }
       if !closing.isEmpty && code == 0 { return close(with: .closed) }
+      if code == Int32(ReasonCode.packetTooLarge.rawValue), let size = pending.refuseLargestPublication() {
+        learn(tooLarge: size)
+        needsNewClient = true
+      }
       connectionEnded(MQTTError(disconnecting: options, code) ?? client.error(code, errno: errno))
     case .published(let id, let code):
-      pending.published(id, code)
+      if let size = pending.published(id, code) { learn(tooLarge: size) }
     case .subscribed(let id, let codes):
       if let refusal = pending.subscribed(id, codes) { fail(refusal) }
     case .unsubscribed(let id):
@@ -151,20 +161,52 @@ final class SessionLoop {
     }
   }
 
-  private func answerUnsubscribed() {
+  func answerUnsubscribed() {
     if undecided == 0 { pending.answerUnsubscribed() }
   }
 
-  private func accepted(_ sessionPresent: Bool) {
+  private func accepted(_ sessionPresent: Bool, _ limits: SessionLimits) {
     state = .connected(since: clock.now)
     giveUpAt = nil
+    self.limits = limits
+    learn(tooLarge: nil)
+    if !limits.isRetainAvailable { keepNothingRetained() }
     logger.debug("connected", metadata: ["client": "\(options.clientID)", "session": "\(sessionPresent)"])
+    // The library sends again what it was given for a broker that took more: it must forget that.
+    if let limit = self.limits.maximumPacketSize, pending.refusePublications(over: limit) {
+      needsNewClient = true
+      return connectionEnded(.unreachable("what was to be published is too large for the broker, which was exchanged"))
+    }
     opening.forEach { $0.resume(returning: .success(())) }
     opening = []
     events.yield(.connected(sessionPresent ? .resumed : .new))
     // The broker knew nothing of these when the connection before this one was lost, or may have forgotten.
     if !pending.subscriptions.isEmpty { subscribe(pending.subscriptions, nil) }
     for command in pending.takeDeferred() { command(self) }
+  }
+
+  // MARK: What the broker does not take
+
+  /// It did not take a packet of `size` bytes.
+  private func learn(tooLarge size: Int?) {
+    if let size { learnedLimit = min(size - 1, learnedLimit ?? Int.max) }
+    if let learnedLimit { limits.maximumPacketSize = min(learnedLimit, limits.maximumPacketSize ?? Int.max) }
+    mailbox.limits = limits
+  }
+
+  private func keepNothingRetained() {
+    guard !hasToldOfRetention else { return }
+    hasToldOfRetention = true
+    logger.warning(
+      "the broker \(options.host):\(options.port) keeps no retained messages (retain not available): who comes later does not see what was published before",
+      metadata: ["client": "\(options.clientID)"])
+  }
+
+  /// The library repeats what it was given on each connection, and takes nothing back: only another one forgets.
+  private func renewClient() throws(MQTTError) {
+    needsNewClient = false
+    pending.repeatPublications()
+    client = try Mosquitto(options)
   }
 
   // MARK: Connecting and losing the connection
@@ -174,7 +216,8 @@ final class SessionLoop {
     do {
       state = .connecting
       try client.connect()
-      if client.hasFirstWord { step(client.read()) }
+      // With TLS the library looks there whether the handshake is done, and writes nothing before.
+      if options.tls != nil { step(client.read()) }
       if isOpen { step(client.write()) }
     } catch {
       connectionEnded(error)
@@ -193,13 +236,17 @@ final class SessionLoop {
     pending.connectionEnded()
     if !closing.isEmpty { return close(with: .closed) }
     guard error.isTransient else { return fail(error) }
+    let isRenewed = needsNewClient
+    if needsNewClient {
+      do { try renewClient() } catch { return fail(error) }
+    }
     if shortLives >= 3 {
       return fail(
         .clientIDInUse(
           "the connection of client id '\(options.clientID)' was cut within 5 s three times running: \(error)"))
     }
     if let giveUpAt, clock.now >= giveUpAt { return fail(error) }
-    var delay = backoff.next()
+    var delay = isRenewed ? .zero : backoff.next()
     if let giveUpAt { delay = min(delay, giveUpAt - clock.now) }
     logger.warning("\(error); next try in \(delay.formattedSeconds)", metadata: ["client": "\(options.clientID)"])
     state = .waiting(until: clock.now + delay)
@@ -219,7 +266,7 @@ final class SessionLoop {
     close(with: error)
   }
 
-  private func close(with error: MQTTError) {
+  func close(with error: MQTTError) {
     state = .closed
     farewell?.wait(atMost: .milliseconds(300))
     farewell = nil
@@ -233,94 +280,6 @@ final class SessionLoop {
     mailbox.close(with: error)
     closing.forEach { $0() }
     closing = []
-  }
-}
-
-// MARK: - What callers ask for
-
-extension SessionLoop {
-  func open(_ answer: Answer<Void>) {
-    switch state {
-    case .connected: answer.resume(returning: .success(()))
-    case .closed: answer.resume(returning: .failure(.closed))
-    case .connecting, .waiting: opening.append(answer)
-    }
-  }
-
-  func publish(_ message: Message, _ answer: Answer<ReasonCode>?) {
-    whenConnected({ $0.publish(message, answer) }, orFail: answer) { () throws(MQTTError) in
-      pending.add(publication: answer, try client.publish(message))
-    }
-  }
-
-  func subscribe(_ filters: [TopicFilter], _ answer: Answer<[MQTTError]>?) {
-    let again: Command = { $0.subscribe(filters, answer) }
-    whenConnected(again, orFail: answer) { () throws(MQTTError) in
-      pending.add(.init(repeating: again, answer: answer, filters: filters), try client.subscribe(filters))
-    }
-  }
-
-  func unsubscribe(_ filter: TopicFilter, _ answer: Answer<[MQTTError]>) {
-    pending.forget(filter)
-    let again: Command = { $0.unsubscribe(filter, answer) }
-    whenConnected(again, orFail: answer) { () throws(MQTTError) in
-      pending.add(.init(repeating: again, answer: answer), try client.unsubscribe(filter))
-    }
-  }
-
-  /// Of several deliveries that came in one read no PUBACK leaves before all are acknowledged: the library writes all
-  /// that is queued. Only the last of them waits for that: who decides about one after the other must come to it.
-  func acknowledged(_ delivery: Delivery, _ done: CheckedContinuation<Void, Never>) {
-    // The acknowledgement of a lost connection says nothing about what the present one brought.
-    guard delivery.connection == mailbox.connection, isOpen else { return done.resume() }
-    undecided = max(0, undecided - 1)
-    guard undecided == 0 else { return done.resume() }
-    acknowledging.append(done)
-    flush()
-  }
-
-  private func flush() {
-    guard undecided == 0 else { return }
-    if isOpen, client.wantsToWrite { step(client.write()) }
-    guard !isOpen || !client.wantsToWrite else { return }
-    acknowledging.forEach { $0.resume() }
-    acknowledging = []
-    answerUnsubscribed()
-  }
-
-  /// Sends DISCONNECT and what is queued before it; an undecided delivery forbids that, its PUBACK would go along.
-  func disconnect(sessionExpiry: UInt32?, _ done: @escaping @Sendable () -> Void) {
-    closing.append(done)
-    guard case .connected = state, undecided == 0 else { return drop() }
-    // Where nothing hangs on DISCONNECT, nobody waits for the broker to have read it.
-    if options.will != nil || sessionExpiry != nil { farewell = Farewell(client.socket) }
-    do {
-      try client.queueDisconnect(sessionExpiry: sessionExpiry)
-      step(client.write())
-    } catch {
-      drop()
-    }
-  }
-
-  func drop() {
-    close(with: .closed)
-  }
-
-  private func whenConnected<T>(
-    _ again: @escaping Command, orFail answer: Answer<T>?, _ body: () throws(MQTTError) -> Void
-  ) {
-    switch state {
-    case .closed: answer?.resume(returning: .failure(.closed))
-    case .waiting, .connecting: pending.defer(again)
-    case .connected:
-      do {
-        try body()
-      } catch MQTTError.unreachable {
-        pending.defer(again)
-      } catch {
-        answer?.resume(returning: .failure(error))
-      }
-    }
   }
 }
 

@@ -13,6 +13,12 @@ struct Arrival: Sendable {
     let message = delivery.message
     request = try reader.arriving(message.payload)
     let properties = message.properties
+    if let data = properties.correlationData, data.count > RequestID.longest {
+      throw InvalidJob(
+        id: request.id,
+        description: "the Correlation Data has \(data.count) bytes, and at most \(RequestID.longest) are taken; "
+          + "it goes back with the result")
+    }
     envelope = Envelope(
       payload: String(decoding: message.payload, as: UTF8.self), topic: message.topic,
       requestId: request.requestID.map { RequestID($0) } ?? RequestID(correlationData: properties.correlationData)
@@ -26,7 +32,7 @@ struct Arrival: Sendable {
 extension RequestID {
   /// Correlation Data as a key: what is readable stays so.
   init?(correlationData: [UInt8]?) {
-    guard let data = correlationData else { return nil }
+    guard let data = correlationData, data.count <= RequestID.longest else { return nil }
     if let text = String(validating: data, as: UTF8.self), text.allSatisfy({ !$0.isNewline && $0 != "\0" }) {
       self.init(text)
     } else {

@@ -17,7 +17,7 @@ public enum Departure: Sendable {
 final class Commands: Sendable {
   /// That somebody wants the worker to end.
   let departures: AsyncStream<Departure>
-  private let cancels = Mutex(AsyncStream.makeStream(of: Cancellation.self))
+  private let cancels = Mutex(Commands.makeCancels())
   private let departs: AsyncStream<Departure>.Continuation
   private let presence: Presence
   private let topics: Topics
@@ -35,8 +35,15 @@ final class Commands: Sendable {
 
   /// What was to be canceled up to now is done. A stream that was read by a task that is cancelled has ended, too.
   func forgetCancellations() {
-    cancels.withLock { $0 = AsyncStream.makeStream() }
+    cancels.withLock { $0 = Commands.makeCancels() }
   }
+
+  /// An idle worker hears every cancellation, and reads them when it has a job: it remembers only the latest of them.
+  private static func makeCancels() -> (stream: AsyncStream<Cancellation>, continuation: AsyncStream<Cancellation>.Continuation) {
+    AsyncStream.makeStream(of: Cancellation.self, bufferingPolicy: .bufferingNewest(mostCancellations))
+  }
+
+  static let mostCancellations = 1000
 
   private func cancel(_ id: JobID, by topic: String) {
     cancels.withLock { _ = $0.continuation.yield(Cancellation(id, by: topic)) }
@@ -101,9 +108,8 @@ final class Commands: Sendable {
   /// have no right to publish there, and would do so through the worker.
   private func answer(_ answer: CommandAnswer, to command: Message) -> Message? {
     guard let payload = try? answer.encoded() else { return nil }
-    let topic = command.properties.responseTopic.flatMap { topics.areReserved($0) ? nil : $0 }
-    var message = Message(topic: topic ?? Topics.answers(of: worker), payload: payload)
-    message.properties.contentType = "application/json"
+    let topic = command.properties.responseTopic.flatMap { topics.areActedOn($0) ? nil : $0 }
+    var message = Message(topic ?? Topics.answers(of: worker), payload, from: worker)
     message.properties.correlationData = command.properties.correlationData
     return message
   }

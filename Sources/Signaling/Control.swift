@@ -15,6 +15,7 @@ public final class Control: Sendable {
 
   let topics: Topics
   private let session: Session
+  private let delivery: ResultDelivery
   private let retention: ResultRetention
   private let logger: Logger
   private let worker: WorkerID
@@ -32,6 +33,7 @@ public final class Control: Sendable {
     self.presence = presence
     self.logger = logger
     worker = presence.settings.worker.id
+    delivery = ResultDelivery(session, worker)
     commands = Commands(presence, topics: topics, logger: logger)
     (nudged, nudges) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
@@ -90,40 +92,38 @@ public final class Control: Sendable {
 
   // MARK: Results
 
-  /// Publishes a result where everybody looks, and where the sender waits; throws when the broker refuses it.
+  /// Publishes a result where everybody looks, and where the sender waits. Throws ``Undeliverable`` when the broker does not
+  /// take it, and others.
   func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
-    let payload = try result.encoded()
     let topic = result.id.map { topics.result(of: $0) } ?? topics.rejected
-    var message = Message(topic: topic, payload: payload)
-    message.properties.contentType = "application/json"
+    var message = Message(topic: topic, payload: [])
+    let isAnswered = await answerSender(result, message, envelope)
     if case .expiring(let seconds) = retention, result.status != .rejected {
       message.retention = .retained
       message.properties.messageExpiry = seconds
     }
-    message.properties.correlationData = envelope.correlationData
-    if let responseTopic = envelope.responseTopic, responseTopic != topic {
-      var answer = message
-      answer.topic = responseTopic
-      answer.retention = .notRetained
-      answer.properties.messageExpiry = nil
-      await answerSender(answer)
-    }
-    try check(try await session.publish(message), topic)
+    guard let refusal = try await delivery.publish(result, as: message, answering: envelope) else { return }
+    throw Undeliverable(cause: refusal, senderIsAnswered: isAnswered)
   }
 
-  /// The sender named the topic: that it cannot be reached is its own loss, and must not hold the result back.
-  private func answerSender(_ answer: Message) async {
+  /// The sender named the topic: that it cannot be reached is its own loss, and must not hold the result back. Where workers or
+  /// controllers act on what comes, nobody is answered: the sender may have no right to publish there, and would do so through
+  /// the worker. Whether it has its answer.
+  private func answerSender(_ result: ResultMessage, _ message: Message, _ envelope: Envelope) async -> Bool {
+    guard let topic = envelope.responseTopic, topic != message.topic else { return false }
+    guard !topics.areActedOn(topic) else {
+      logger.warning("the sender is not answered on its response topic '\(topic)', which has a meaning of its own")
+      return false
+    }
+    var answer = message
+    answer.topic = topic
     do {
-      try check(try await session.publish(answer), answer.topic)
+      guard let refusal = try await delivery.publish(result, as: answer, answering: envelope) else { return true }
+      throw refusal
     } catch {
       logger.warning("the sender's response topic cannot be answered: \(error)")
+      return false
     }
-  }
-
-  private func check(_ code: ReasonCode, _ topic: String) throws(MQTTError) {
-    guard code.isFailure else { return }
-    let text = "publishing to '\(topic)': the broker answers \(code)"
-    throw code == .notAuthorized ? .refused("\(text); check the account's rights (ACL)") : .unreachable(text)
   }
 
   /// Answers a request that is not run, and of which nothing may be known but its Correlation Data.
@@ -131,7 +131,11 @@ public final class Control: Sendable {
     let key = RequestID(correlationData: envelope.correlationData)
     let message = ResultMessage.rejected(
       id: reason.id, requestId: key, error: reason.description, workerID: worker.text)
-    try await publish(message, answering: envelope)
+    do {
+      try await publish(message, answering: envelope)
+    } catch let refusal as Undeliverable {
+      logger.warning("the rejection cannot be published: \(refusal)")
+    }
     if let id = reason.id {
       publish(JobEvent(event: .rejected, id: id, requestId: key, workerId: worker.text, error: reason.description))
     }
@@ -142,9 +146,7 @@ public final class Control: Sendable {
   /// Publishes an event without waiting for it to arrive.
   func publish(_ event: JobEvent) {
     guard let payload = try? event.encoded() else { return }
-    var message = Message(topic: topics.events(of: event.id), payload: payload)
-    message.properties.contentType = "application/json"
-    session.send(message)
+    session.send(Message(topics.events(of: event.id), payload, from: worker))
   }
 
   /// Publishes a piece of what a step wrote, as bytes; MQTT 5 says besides where in the whole it belongs. Returns when the
@@ -153,11 +155,13 @@ public final class Control: Sendable {
     var message = Message(topic: topics.log(of: claim.id, step: output.step), payload: output.bytes)
     message.properties.contentType = "application/octet-stream"
     message.properties.userProperties = [
+      .mark(worker),
       UserProperty(name: "offset", value: "\(output.offset)"), UserProperty(name: "attempt", value: "\(claim.attempt)"),
       UserProperty(name: "requestId", value: claim.envelope.requestId.text),
     ]
     do {
-      try check(try await session.publish(message), message.topic)
+      guard let refusal = try await delivery.publish(message) else { return }
+      throw refusal
     } catch {
       logger.debug("output of a step is not published: \(error)")
     }
@@ -171,8 +175,8 @@ public final class Control: Sendable {
   /// Clears the retained message of a topic, so that it does not come again (MQTT 5, section 3.3.1.3).
   func clearRetained(_ topic: String) async {
     do {
-      let code = try await session.publish(Message(topic: topic, payload: [], retention: .retained))
-      try check(code, topic)
+      let empty = Message(topic: topic, payload: [], retention: .retained)
+      if let refusal = try await delivery.publish(empty) { throw refusal }
     } catch {
       logger.warning("the retained request on '\(topic)' cannot be cleared, and will come again: \(error)")
     }

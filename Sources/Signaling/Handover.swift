@@ -25,7 +25,7 @@ struct Handover: Sendable {
     _ delivery: Delivery, session: String, seat: @Sendable () async throws -> Seat
   ) async throws -> Outcome {
     let message = delivery.message
-    guard !message.payload.isEmpty, !control.topics.areReserved(message.topic) else { return .settled(nil) }
+    guard control.topics.mayBeRequest(message) else { return .settled(nil) }
     var arrival: Arrival
     do {
       arrival = try Arrival(delivery, session: session, reader)

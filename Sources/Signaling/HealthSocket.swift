@@ -85,7 +85,7 @@ public final class HealthSocket: Sendable {
     while bytes.count < 64 << 10 {
       var descriptor = pollfd(fd: peer, events: Int16(POLLIN), revents: 0)
       let left = (deadline - .now) / .milliseconds(1)
-      guard left > 0, poll(&descriptor, 1, Int32(left) + 1) > 0 else { return nil }
+      guard left > 0, poll(&descriptor, 1, Int32(min(left, 1_000_000_000)) + 1) > 0 else { return nil }
       let chunk = [UInt8](unsafeUninitializedCapacity: 4096) { $1 = max(0, read(peer, $0.baseAddress, $0.count)) }
       guard !chunk.isEmpty else { break }
       bytes += chunk

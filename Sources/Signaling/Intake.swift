@@ -97,10 +97,7 @@ actor Intake {
       closing?.resume()
       closing = nil
     }
-    // An empty message clears a retained one.
-    if delivery.message.payload.isEmpty || control.topics.areReserved(delivery.message.topic) {
-      return await delivery.acknowledge()
-    }
+    guard control.topics.mayBeRequest(delivery.message) else { return await delivery.acknowledge() }
     await dispose(of: delivery)
   }
 

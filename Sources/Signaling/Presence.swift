@@ -66,9 +66,8 @@ public final class Presence: Sendable {
     }
 
     fileprivate func message(_ status: WorkerStatus, expiry: UInt32) -> Message {
-      var message = Message(
-        topic: Topics.status(of: worker.id), payload: (try? status.encoded()) ?? [], retention: .retained)
-      message.properties.contentType = "application/json"
+      var message = Message(Topics.status(of: worker.id), (try? status.encoded()) ?? [], from: worker.id)
+      message.retention = .retained
       message.properties.messageExpiry = expiry
       return message
     }

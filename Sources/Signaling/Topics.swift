@@ -1,13 +1,18 @@
 public import JobWorker
+public import MQTT
 
 /// The topics that a worker publishes to, spelled once.
 public struct Topics: Sendable {
   private let results: String
   private let base: String
+  /// What comes where is taken as a request.
+  private let jobs: TopicFilter?
 
-  /// Topics beside the results topic: with `jobs/results`, events go to `jobs/events/<id>`.
-  public init(results: String) {
+  /// Topics beside the results topic: with `jobs/results`, events go to `jobs/events/<id>`. `jobs` is where requests come from,
+  /// for those who hear them.
+  public init(results: String, jobs: TopicFilter? = nil) {
     self.results = results
+    self.jobs = jobs
     base = results.lastIndex(of: "/").map { String(results[...$0]) } ?? ""
   }
 
@@ -29,7 +34,8 @@ public struct Topics: Sendable {
   /// The step whose output comes on `topic`; `nil` for other topics.
   public func step(loggedOn topic: String, of id: JobID) -> Int? {
     let prefix = "\(base)logs/\(id)/"
-    return topic.hasPrefix(prefix) ? Int(topic.dropFirst(prefix.count)) : nil
+    guard topic.hasPrefix(prefix), let step = Int(topic.dropFirst(prefix.count)), step >= 0 else { return nil }
+    return step
   }
 
   /// Where one job is canceled.
@@ -62,6 +68,17 @@ public struct Topics: Sendable {
       || ["\(results)/", "\(base)events/", "\(base)logs/", "\(base)cancel/", "workers/"].contains {
         topic.hasPrefix($0)
       }
+  }
+
+  /// Whether workers, controllers or the broker itself act on what comes on `topic`: nobody may choose it for an answer.
+  func areActedOn(_ topic: String) -> Bool {
+    // A subscription to `jobs/results/#` gets what comes on `jobs/results`, too (MQTT 5, section 4.7.1.2).
+    topic.hasPrefix("$") || areReserved(topic) || areReserved("\(topic)/") || jobs?.matches(topic) == true
+  }
+
+  /// Whether a message that comes to where requests come may be one. An empty message clears a retained one.
+  func mayBeRequest(_ message: Message) -> Bool {
+    !message.payload.isEmpty && !areReserved(message.topic) && !message.isOfWorker
   }
 
   /// Where a busy worker tells idle ones that it put a request down.

@@ -23,7 +23,7 @@ public struct KeySet: Sendable {
     var leftAside: [String] = []
     switch try KeyText(bytes) {
     case .secret(let secret):
-      keys = [VerificationKey(name: nil, material: .secret(try longEnough(secret)))]
+      keys = [VerificationKey(name: nil, material: .secret(try secretKey(secret)))]
     case .pem(let blocks):
       for block in blocks { keys.append(try VerificationKey(block)) }
     case .jwks(let jwks, let isSet):
@@ -131,17 +131,30 @@ extension JWK {
     guard let bytes = k.flatMap({ Base64URL.decode($0.utf8) }) else {
       throw InvalidKey("holds a JWK whose \"k\" is missing or not base64url")
     }
-    return try longEnough(bytes)
+    return try secretKey(bytes)
   }
 }
 
-/// A secret is as long as the hash at least (RFC 7518, section 3.2).
-func longEnough(_ secret: [UInt8]) throws(InvalidKey) -> SymmetricKey {
+/// A secret is as long as the hash at least (RFC 7518, section 3.2), and nothing that everybody may know.
+func secretKey(_ secret: [UInt8]) throws(InvalidKey) -> SymmetricKey {
+  let prefix = PEMBlock.publicPrefix
+  let publicForms = [prefix, Array(Data(prefix).base64EncodedString().utf8), hexadecimal(prefix)]
+  guard !publicForms.contains(where: { secret.starts(with: $0) || lowercased(secret).starts(with: $0) }) else {
+    throw InvalidKey("holds a public key as a secret: everybody who has it could sign; write it as PEM")
+  }
   guard secret.count >= 32 else {
     throw InvalidKey(
       "holds a secret of \(secret.count) bytes; HS256 takes 32 at least: openssl rand -base64 48")
   }
   return SymmetricKey(data: secret)
+}
+
+private func hexadecimal(_ bytes: [UInt8]) -> [UInt8] {
+  bytes.flatMap { Array(($0 < 16 ? "0" : "").utf8) + Array(String($0, radix: 16).utf8) }
+}
+
+private func lowercased(_ text: [UInt8]) -> [UInt8] {
+  text.map { (0x41...0x5A).contains($0) ? $0 + 0x20 : $0 }
 }
 
 private func publicKey(_ bytes: [UInt8]) throws(InvalidKey) -> Curve25519.Signing.PublicKey {

@@ -4,12 +4,17 @@ private import FoundationEssentials
 ///
 /// - `{`: a JWK, or a JWK set (RFC 7517).
 /// - `-----BEGIN `: PEM. One block or several, each an Ed25519 key (RFC 8410).
-/// - Anything else: a secret for HS256. Of printable text it is the one line, without the line end; otherwise all bytes.
-///   Base64 is not decoded: the same text is the secret for the signer, too.
+/// - `hs256:`: a secret for HS256, the rest of that one line. Base64 is not decoded: the same text is the secret for the
+///   signer, too.
+///
+/// Nothing else is a key. A secret has to say that it is one: a public key may come as base64, hexadecimal or bare bytes, and
+/// if that were taken for a secret, everybody who knows the public key could sign.
 enum KeyText {
   case jwks([JWK], isSet: Bool)
   case pem([PEMBlock])
   case secret([UInt8])
+
+  private static let secretMark = Array("hs256:".utf8)
 
   init(_ bytes: [UInt8]) throws(InvalidKey) {
     let start = bytes.prefix { $0 == 0x20 || (0x09...0x0D).contains($0) }.count
@@ -18,8 +23,10 @@ enum KeyText {
       self = try KeyText.jwks(in: bytes)
     } else if text.starts(with: "-----BEGIN ".utf8) {
       self = .pem(try PEMBlock.all(in: String(decoding: text, as: UTF8.self)))
+    } else if text.starts(with: KeyText.secretMark) {
+      self = .secret(try KeyText.secret(in: text.dropFirst(KeyText.secretMark.count)))
     } else {
-      self = .secret(try KeyText.secret(in: bytes))
+      throw KeyText.refusal(of: text)
     }
   }
 
@@ -33,21 +40,33 @@ enum KeyText {
     }
   }
 
-  private static func secret(in bytes: [UInt8]) throws(InvalidKey) -> [UInt8] {
-    // A public key that is no secret, in a form that is not read here: everybody could sign with it.
-    if bytes.starts(with: "ssh-".utf8) || bytes.starts(with: "ecdsa-".utf8) {
-      throw InvalidKey("is a key of OpenSSH; write the Ed25519 key as PEM (openssl) or as a JWK")
-    }
-    if bytes.starts(with: PEMBlock.publicPrefix) || bytes.starts(with: PEMBlock.privatePrefix) {
-      throw InvalidKey("is a key in DER; write it as PEM: openssl pkey -inform DER, with -pubin for a public key")
-    }
-    guard bytes.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }) else {
-      return bytes
-    }
-    let lines = bytes.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D })
+  private static func secret(in bytes: ArraySlice<UInt8>) throws(InvalidKey) -> [UInt8] {
+    let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x09 }
+    let lines = bytes.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D }).filter { !$0.allSatisfy(isBlank) }
     guard lines.count <= 1 else { throw InvalidKey("has \(lines.count) lines; a secret stands on one") }
-    return Array(lines.first ?? [])
+    var secret = (lines.first ?? []).drop(while: isBlank)
+    while let last = secret.last, isBlank(last) { secret.removeLast() }
+    guard String(validating: secret, as: UTF8.self) != nil, !secret.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
+      throw InvalidKey("has a secret that is no text; write it as a JWK of the kind oct")
+    }
+    return Array(secret)
   }
+
+  private static func refusal(of text: ArraySlice<UInt8>) -> InvalidKey {
+    if text.isEmpty { return InvalidKey("is empty; \(forms)") }
+    if text.starts(with: "ssh-".utf8) || text.starts(with: "ecdsa-".utf8) {
+      return InvalidKey("is a key of OpenSSH; write the Ed25519 key as PEM (openssl) or as a JWK")
+    }
+    if text.starts(with: PEMBlock.publicPrefix) || text.starts(with: PEMBlock.privatePrefix) {
+      return InvalidKey("is a key in DER; write it as PEM: openssl pkey -inform DER, with -pubin for a public key")
+    }
+    return InvalidKey(
+      "is neither PEM nor a JWK, and does not say that it is a secret. \(forms). If it is a secret that served until now, put "
+        + "hs256: before it, in each file that has it")
+  }
+
+  private static let forms =
+    "A key file is PEM, a JWK or a JWK set, or, for HS256, one line of hs256: and a secret of 32 bytes or more"
 }
 
 /// A JSON Web Key (RFC 7517) with the members of the kinds that are taken: `oct` (RFC 7518, section 6.4) and `OKP` with

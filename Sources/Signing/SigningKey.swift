@@ -18,7 +18,7 @@ public struct SigningKey: Sendable {
     switch try KeyText(bytes) {
     case .secret(let secret):
       self.name = name
-      material = .secret(try longEnough(secret))
+      material = .secret(try secretKey(secret))
     case .pem(let blocks):
       guard blocks.count == 1, let block = blocks.first, block.label == "PRIVATE KEY" else {
         throw InvalidKey("must hold one PRIVATE KEY; make one with: openssl genpkey -algorithm ed25519")

@@ -49,7 +49,7 @@ struct Approve: AsyncParsableCommand {
     let directory = try volume.directory(environment)
     let desk = ApprovalDesk(directory)
     let parked = try desk.parked()
-    guard let id else { return print(table(parked), terminator: "") }
+    guard let id else { return try Output.write(table(parked)) }
     let request = try choose(id, among: parked, console)
     let approval = try approval(of: request, console)
     guard await isMeant(console) else {
@@ -79,7 +79,7 @@ struct Approve: AsyncParsableCommand {
     }
     guard meant.count == 1 else {
       console.say("'\(name.escaped)' may be one of \(meant.count) requests; name one by its job or its key")
-      complain(String(table(meant).dropLast()))
+      for line in table(meant).split(separator: "\n") { complain(String(line)) }
       throw ExitStatus.usage
     }
     return request

@@ -65,7 +65,7 @@ struct BrokerAddress: Equatable {
 }
 
 /// What may be shown of a URL: a password never is.
-private func withoutPassword(_ text: String) -> String {
+func withoutPassword(_ text: String) -> String {
   guard let at = text.lastIndex(of: "@") else { return text }
   return "…\(text[at...])"
 }

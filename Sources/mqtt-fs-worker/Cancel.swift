@@ -50,7 +50,7 @@ struct Cancel: AsyncParsableCommand {
     case .asked(let worker): console.say("asked worker \(worker) to end job \(id)")
     case .ended(let result):
       console.say("job \(id): \(result.status.rawValue)")
-      if json { try await put(line: String(decoding: try result.encoded(), as: UTF8.self)) }
+      if json { try await Output.put(json: String(decoding: try result.encoded(), as: UTF8.self)) }
     }
   }
 }

@@ -14,12 +14,19 @@ struct Check: ParsableCommand {
 
   func run() throws {
     let check = JobCheck(FilePath(folder))
-    for warning in check.warnings { print("warning: \(warning)") }
-    for error in check.errors { print("error: \(error)") }
+    for warning in check.warnings { try say("warning: \(warning)") }
+    for error in check.errors { try say("error: \(error)") }
     guard check.errors.isEmpty else { throw ExitStatus.badPayload }
     if check.job?.definition.requiresApproval == true {
-      print("each request for it waits until somebody approves it (requireApproval)")
+      try say("each request for it waits until somebody approves it (requireApproval)")
     }
-    print("\(folder): \(check.steps) step\(check.steps == 1 ? "" : "s"), nothing wrong")
+    let warnings = check.warnings.isEmpty ? "nothing wrong" : counted(check.warnings.count, "warning")
+    try say("\(folder): \(counted(check.steps, "step")), \(warnings)")
+  }
+
+  private func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
+  private func say(_ text: String) throws {
+    try Output.write("\(text.onOneLine)\n")
   }
 }

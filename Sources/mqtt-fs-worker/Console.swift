@@ -1,6 +1,5 @@
 import Glibc
 import JobWorker
-import SystemPackage
 
 /// What a command shows to a person, on stderr; stdout is for data.
 struct Console: Sendable {
@@ -15,9 +14,9 @@ struct Console: Sendable {
   /// Whether somebody can answer a question.
   var canAsk: Bool { isTerminal && isatty(STDIN_FILENO) == 1 }
 
-  /// A line that matters whoever reads it.
+  /// A line that matters whoever reads it. What is foreign in it cannot write to the terminal what it likes, or forge a line.
   func say(_ text: String) {
-    write("\(command): \(text)\n")
+    write("\(command): \(text.onOneLine)\n")
   }
 
   /// A line for those who watch.
@@ -27,7 +26,7 @@ struct Console: Sendable {
 
   /// Asks a question and waits for a line; `nil` at the end of the input. The answer is read on a thread of its own.
   func ask(_ question: String) async -> String? {
-    write("\(command): \(question) ")
+    write("\(command): \(question.onOneLine) ")
     return try? await onThread { line() }
   }
 
@@ -46,14 +45,4 @@ struct Console: Sendable {
     let bytes = Array(text.utf8)
     _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
   }
-}
-
-/// Writes data to a descriptor, whole, on a thread of its own: whoever reads may be slow. Throws `Errno`.
-func put(_ bytes: [UInt8], on descriptor: FileDescriptor) async throws {
-  try await onThread { _ = try descriptor.writeAll(bytes) }
-}
-
-/// Writes a line to stdout.
-func put(line: String) async throws {
-  try await put(Array("\(line)\n".utf8), on: .standardOutput)
 }

@@ -57,15 +57,16 @@ struct Doctor: AsyncParsableCommand {
   func run() async throws {
     let course = Course(shows: json ? .nothing : .lines)
     try await Interrupts().handled(by: course.interrupt) { try await examine(.current, course) }
+    if let failure = course.failure { throw failure }
     guard !course.isInterrupted else { throw ExitStatus.interrupted }
     let isFit = !course.findings.contains(where: \.isFatal)
     if json {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-      print(
-        String(decoding: try encoder.encode(Diagnosis(fit: isFit, findings: course.findings)), as: UTF8.self))
+      let diagnosis = try encoder.encode(Diagnosis(fit: isFit, findings: course.findings))
+      try Output.write(json: String(decoding: diagnosis, as: UTF8.self) + "\n")
     } else {
-      print(isFit ? "fit" : "not fit: see NO")
+      try Output.write(isFit ? "fit\n" : "not fit: see NO\n")
     }
     guard isFit else { throw ExitStatus(rawValue: 1) }
   }
@@ -93,7 +94,14 @@ private final class Course: Sendable {
   enum Shown: Sendable { case lines, nothing }
 
   private let shown: Shown
-  private let state = Mutex<(findings: [Finding], isInterrupted: Bool)>(([], false))
+  private let state = Mutex(State())
+
+  private struct State {
+    var findings: [Finding] = []
+    var isInterrupted = false
+    /// Why nothing more can be shown.
+    var failure: (any Error)?
+  }
 
   init(shows shown: Shown) {
     self.shown = shown
@@ -103,11 +111,19 @@ private final class Course: Sendable {
 
   var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
 
+  var failure: (any Error)? { state.withLock { $0.failure } }
+
+  /// Nobody needs findings that cannot be shown: the examination ends then, as if it were interrupted.
   func report(_ finding: Finding) {
-    state.withLock { $0.findings.append(finding) }
-    guard shown == .lines else { return }
-    print(finding.line)
-    fflush(nil)
+    state.withLock { state in
+      state.findings.append(finding)
+      guard shown == .lines, state.failure == nil else { return }
+      do {
+        try Output.write("\(finding.line)\n")
+      } catch {
+        (state.failure, state.isInterrupted) = (error, true)
+      }
+    }
   }
 
   @Sendable func interrupt() {
@@ -135,17 +151,12 @@ extension Finding {
       case .unknown: isFatal ? "NO?" : "?"
       }
     let columns = [(subject.rawValue, 10), (mark, 3), (name, 23)]
-    return columns.map { $0.padding(to: $1) }.joined(separator: "  ") + "  \(detail.escapedLine)"
+    return columns.map { $0.padding(to: $1) }.joined(separator: "  ") + "  \(detail.onOneLine)"
   }
 }
 
 extension String {
   fileprivate func padding(to width: Int) -> String {
     self + String(repeating: " ", count: Swift.max(0, width - count))
-  }
-
-  /// What a broker said must not write to the terminal what it likes.
-  fileprivate var escapedLine: String {
-    String(String.UnicodeScalarView(unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
   }
 }

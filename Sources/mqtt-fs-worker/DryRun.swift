@@ -26,6 +26,6 @@ struct DryRun {
       throw stop.isShutdown ? ExitStatus.terminated : ExitStatus.badPayload
     }
     if result.status == .rejected { throw ExitStatus.badPayload }
-    throw ExitStatus(rawValue: Int32(result.exitCode ?? 70))
+    throw ExitStatus(rawValue: Int32(truncatingIfNeeded: result.exitCode ?? 70))
   }
 }

@@ -30,6 +30,8 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
   static let terminated = ExitStatus(rawValue: 143)
   /// As a shell has it for what SIGINT ended.
   static let interrupted = ExitStatus(rawValue: 130)
+  /// As a shell has it for what SIGPIPE ended: nobody reads what is written any more.
+  static let nobodyReads = ExitStatus(rawValue: 141)
 
   init(rawValue: Int32) {
     self.rawValue = rawValue
@@ -44,7 +46,7 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
     case MQTTError.unreachable: self = .unreachable
     case MQTTError.refused: self = .refused
     case MQTTError.tls, MQTTError.clientIDInUse, MQTTError.unsupported, is Misconfiguration: self = .misconfigured
-    case is VolumeError, is FileTreeError, is NoVolume: self = .volume
+    case is VolumeError, is FileTreeError, is NoVolume, is OutputFailure: self = .volume
     case is JobExists: self = .exists
     case is JobIsBusy: self = .tryAgain
     case is NoWorkspace: self = .noWorkspace
@@ -56,10 +58,14 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
 
 extension ExitStatus {
   /// What the end of a job means to who submitted it: the job's own exit code, or one that says why there is none.
+  ///
+  /// Anybody may have written the message. What did not succeed is never 0, and neither is a code that exit(3) would cut to 0.
   init(_ result: ResultMessage) {
     switch result.status {
-    case .success: self.init(rawValue: 0)
-    case .failed: self.init(rawValue: Int32(truncatingIfNeeded: result.exitCode ?? 1))
+    case .success where result.exitCode ?? 0 == 0: self.init(rawValue: 0)
+    case .success, .failed:
+      let code = result.exitCode ?? 1
+      self.init(rawValue: (1...255).contains(code) ? Int32(code) : 1)
     case .timeout: self = .timedOut
     case .canceled: self = .interrupted
     case .error: self.init(rawValue: 125)

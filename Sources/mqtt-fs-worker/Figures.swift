@@ -9,8 +9,10 @@ func bytesText(_ bytes: Int64) -> String {
     value /= 1024
     unit += 1
   }
+  guard unit > 0 else { return "\(bytes) B" }
+  // 2^63 bytes are 8192 PiB.
   let tenths = Int(value * 10)
-  return unit == 0 ? "\(bytes) B" : "\(tenths / 10).\(tenths % 10) \(units[unit])"
+  return "\(tenths / 10).\(tenths % 10) \(units[unit])"
 }
 
 /// How long something took, as in `120 ms`, `2.5 s`, `1h30m`.

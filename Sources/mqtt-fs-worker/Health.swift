@@ -44,9 +44,10 @@ struct Health: ParsableCommand {
         "worker \(worker) does not answer: it does not run here, is frozen, or has other workspaces than \(folder)")
     }
     if json {
-      print(String(decoding: try JSONEncoder().encode(report), as: UTF8.self))
+      try Output.write(json: String(decoding: try JSONEncoder().encode(report), as: UTF8.self) + "\n")
     } else {
-      print("worker \(worker): \(report.status.state)\(report.connected ? "" : ", no connection to the broker")")
+      let connection = report.connected ? "" : ", no connection to the broker"
+      try Output.write("worker \(worker): \(report.status.state)\(connection)\n")
     }
     guard report.connected || report.status.state == .busy else { throw ExitStatus(rawValue: 1) }
   }

@@ -45,7 +45,11 @@ struct Jobs: AsyncParsableCommand {
       let finished = jobs.partition { $0.state == .finished }
       jobs = Array(jobs[..<finished] + jobs[finished...].prefix(last))
     }
-    try await put(Array((json ? try jsonText(jobs) : table(jobs)).utf8), on: .standardOutput)
+    if json {
+      try Output.write(json: jsonText(jobs))
+    } else {
+      try Output.write(table(jobs))
+    }
   }
 
   private func table(_ jobs: [JobSummary]) -> String {

@@ -32,9 +32,10 @@ struct Logs: AsyncParsableCommand {
       // Asked first: when it has ended, then all that comes after this is all that there will be.
       let isOver = try !follow || listing.job(id).map { $0.state == .finished } ?? true
       while let piece = try step.map({ try follower.next(ofStep: $0) }) ?? follower.next() {
-        try await put(piece.bytes, on: .standardOutput)
+        try await Output.put(piece.bytes)
       }
       if isOver { return }
+      try Output.checkReader()
       try await Task.sleep(for: .milliseconds(50))
     }
   }

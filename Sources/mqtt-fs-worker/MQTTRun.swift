@@ -20,7 +20,7 @@ struct MQTTRun {
 
   init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
     filter = try work.filter(environment)
-    topics = Topics(results: try checkedResultsTopic(work.resultsTopic, environment))
+    topics = Topics(results: try checkedResultsTopic(work.resultsTopic, environment), jobs: filter)
     jobs = try work.jobCount(environment)
     giveUpAfter = try broker.giveUpAfter(environment)
     idleTimeout = try (work.idleTimeout ?? environment.value("WORKER_IDLE_TIMEOUT"))?.duration
@@ -72,17 +72,22 @@ struct MQTTRun {
     do {
       try await source.open()
       var done = 0
+      var undelivered: Unpublished?
       while true {
         let worker = Worker(
           ledger: ledger, workspaces: workspaces, source: source, settings: setup.settings, stop: stop.forNextJob(),
           logger: setup.logger)
-        guard try await worker.run().hadJob else { break }
+        let outcome = try await worker.run()
+        guard outcome.hadJob else { break }
+        if case .undelivered(_, let refusal) = outcome { undelivered = refusal }
         done += 1
         guard jobs == 0 || done < jobs, !source.isLeaving else { break }
         await source.workerIsIdle()
       }
       await source.close()
       if source.isLeaving { ledger.audit.note(AuditEntry(.left), setup.logger) }
+      // A process that goes on, job after job, has said so in its log.
+      if jobs > 0, let undelivered { throw undelivered }
     } catch {
       await source.close()
       throw error

@@ -71,7 +71,7 @@ struct Main {
       }
       return try RootCommand.parseAsRoot()
     } catch {
-      RootCommand.exit(withError: error)
+      RootCommand.exit(withError: Secrets.usageError(error))
     }
   }
 
@@ -91,9 +91,9 @@ struct Main {
   }
 }
 
-/// Says something on stderr, where no log is.
+/// Says something on stderr, where no log is: one line, of what prints.
 func complain(_ text: String) {
-  let bytes = Array("\(text)\n".utf8)
+  let bytes = Array("\(text.onOneLine)\n".utf8)
   _ = write(STDERR_FILENO, bytes, bytes.count)
 }
 

@@ -29,7 +29,7 @@ enum ProgressLine {
   /// `staging job_1: 12345 files, 1.2 GiB, 310.5 MiB/s`
   static func text(_ doing: String, _ progress: CopyProgress) -> String {
     let seconds = progress.elapsed / .seconds(1)
-    let rate = Int64(Double(progress.bytes) / max(seconds, 0.001))
+    let rate = Int64(exactly: (Double(progress.bytes) / max(seconds, 0.001)).rounded(.down)) ?? .max
     let files = "\(progress.files) file\(progress.files == 1 ? "" : "s")"
     return "\(doing): \(files), \(bytesText(progress.bytes)), \(bytesText(rate))/s"
   }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import CLinux
 import Glibc
 
@@ -40,6 +41,22 @@ enum Secrets {
           body(argument + option.utf8.count + 1, isURL)
         }
       }
+    }
+  }
+
+  /// The error to show in place of `error`, which arises from the arguments: as if the passwords among them were others.
+  ///
+  /// A parser repeats what it does not understand, and most of all what was typed as with another program (`-pSECRET`,
+  /// `-P SECRET`, `--pw SECRET`).
+  static func usageError(_ error: any Error) -> any Error {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let shown = SecretArguments.masked(arguments)
+    guard shown != arguments else { return error }
+    do {
+      _ = try RootCommand.parseAsRoot(shown)
+      return ValidationError("the arguments cannot be read, and a password among them is not shown; see --help")
+    } catch {
+      return error
     }
   }
 

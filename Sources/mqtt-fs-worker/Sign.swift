@@ -24,7 +24,7 @@ struct Sign: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The key to sign with: Ed25519 (PEM or JWK with its private part), or a secret of 32 bytes or more.",
+      "The key to sign with: Ed25519 (PEM or JWK with its private part), or hs256: and a secret of 32 bytes or more.",
       valueName: "file"), completion: .file())
   var key: String
 
@@ -66,7 +66,7 @@ struct Sign: ParsableCommand {
     _ = try JobRequest(payload: payload, signedBy: "")
     let text = try signer.sign(payload)
     // A line end would be part of the message when the output is a file or a pipe.
-    print(text, terminator: isatty(STDOUT_FILENO) == 1 ? "\n" : "")
+    try Output.write(isatty(STDOUT_FILENO) == 1 ? "\(text)\n" : text)
   }
 
   private func request() throws -> SignedRequest {

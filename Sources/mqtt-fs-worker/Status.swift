@@ -24,9 +24,9 @@ struct Status: ParsableCommand {
     }
     let result = job.state == .finished ? JobRecords(directory).result(of: id) : nil
     if json {
-      print(try jsonText(Report(job: job, result: result)), terminator: "")
+      try Output.write(json: jsonText(Report(job: job, result: result)))
     } else {
-      print(text(job, result), terminator: "")
+      try Output.write(text(job, result))
     }
   }
 

@@ -44,18 +44,14 @@ struct LogLine {
     switch format {
     case .text:
       let pairs = fields.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
-      return "\(time) \(level) \(oneLine(message))\(oneLine(pairs))"
+      // What came from outside must not forge a line of its own, or write to the terminal what it likes.
+      return "\(time) \(level) \(message.onOneLine)\(pairs.onOneLine)"
     case .json:
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       let own = ["time": time, "level": level, "message": message]
       let bytes = (try? encoder.encode(fields.merging(own) { $1 })) ?? Data()
-      return String(decoding: bytes, as: UTF8.self)
+      return String(decoding: bytes, as: UTF8.self).escapedInJSON
     }
-  }
-
-  /// What came from outside must not forge a line of its own.
-  private func oneLine(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
   }
 }

@@ -3,12 +3,11 @@ import Glibc
 import JobWorker
 import MQTT
 import Synchronization
-import SystemPackage
 
 /// One submission as a person sees it: what is printed, and what an interrupt does.
 struct SubmitRun: Sendable {
   /// What goes to stdout.
-  enum Output {
+  enum Content {
     case logs, result
   }
 
@@ -17,7 +16,7 @@ struct SubmitRun: Sendable {
   let request: OutgoingRequest
   let steps: [Step]
   let console: Console
-  let output: Output
+  let output: Content
   let timeout: Duration?
 
   /// Sends the request, and prints the id when the broker has it.
@@ -32,13 +31,21 @@ struct SubmitRun: Sendable {
       }
     }
     await submission.close()
-    switch output {
-    case .logs: try await put(line: request.id.text)
-    case .result: try await put(line: #"{"id":"\#(request.id)","requestId":"\#(request.requestID)"}"#)
+    do {
+      switch output {
+      case .logs: try Output.write("\(request.id)\n")
+      case .result: try Output.write(json: #"{"id":"\#(request.id)","requestId":"\#(request.requestID)"}"# + "\n")
+      }
+    } catch let failure as OutputFailure {
+      console.say("the request for job \(request.id) is sent")
+      throw failure
     }
   }
 
   /// Sends the request and follows the job to its end. Throws the ``ExitStatus`` that its result comes to.
+  ///
+  /// When nobody reads the output any more, as in `submit … | head`, or it cannot be written, the job is still followed: it
+  /// runs, and its exit code is what is waited for.
   func follow(_ interrupts: Interrupts) async throws {
     let end = SubmitEnd(submission, upload, console)
     let following = Task {
@@ -54,18 +61,22 @@ struct SubmitRun: Sendable {
     }
     defer { limit.cancel() }
     do {
-      let result = try await interrupts.handled {
+      let (result, failure) = try await interrupts.handled {
         if await end.interrupt() { following.cancel() }
       } during: {
         try await following.value
       }
+      // A job that failed is what matters more.
+      if let failure, ExitStatus(result).rawValue == 0 { throw ExitStatus(failure) }
       throw ExitStatus(result)
     } catch is CancellationError {
       throw await end.status
     }
   }
 
-  private func follow() async throws -> ResultMessage {
+  /// The job's result, and why what is printed is not all of it, if it is not for a reader who had enough.
+  private func follow() async throws -> (ResultMessage, OutputFailure?) {
+    var printing = Printing(console)
     var patience: Task<Void, any Error>?
     var step: Int?
     var parked: String?
@@ -87,12 +98,12 @@ struct SubmitRun: Sendable {
       case .output(let number, let bytes):
         if step != number { console.show(heading(number)) }
         step = number
-        try await put(bytes, on: output == .logs ? .standardOutput : .standardError)
+        await printing.put(bytes, to: output == .logs ? .standardOutput : .standardError)
       case .finished(let result):
         patience?.cancel()
         tell(news)
-        if output == .result { try await put(line: String(decoding: try result.encoded(), as: UTF8.self)) }
-        return result
+        if output == .result { await printing.put(try result.line) }
+        return (result, printing.failure)
       default: break
       }
       tell(news)
@@ -140,6 +151,37 @@ struct SubmitRun: Sendable {
     guard steps.indices.contains(number) else { return "step \(number)" }
     let title = steps[number].name ?? String(steps[number].run.prefix { !$0.isNewline }.prefix(60))
     return "step \(number) of 0 to \(steps.count - 1): \(title)"
+  }
+}
+
+/// What a followed job prints, until it cannot be printed any more.
+private struct Printing {
+  private let console: Console
+  private var ended: Set<Output.Stream> = []
+  /// Why not, if it is worth a word: that nobody reads is not.
+  private(set) var failure: OutputFailure?
+
+  init(_ console: Console) {
+    self.console = console
+  }
+
+  mutating func put(_ bytes: [UInt8], to stream: Output.Stream = .standardOutput) async {
+    guard !ended.contains(stream) else { return }
+    do {
+      try await Output.put(bytes, to: stream)
+    } catch {
+      ended.insert(stream)
+      guard let failure = error as? OutputFailure else { return }
+      self.failure = failure
+      console.say("\(failure); the job is followed to its end without it")
+    }
+  }
+}
+
+extension ResultMessage {
+  /// The message as the line that `--json` prints.
+  fileprivate var line: [UInt8] {
+    get throws { Array("\(String(decoding: try encoded(), as: UTF8.self).escapedInJSON)\n".utf8) }
   }
 }
 

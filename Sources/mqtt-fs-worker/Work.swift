@@ -36,7 +36,7 @@ struct Work: ParsableCommand {
 
   /// Main runs it this way: the guardian must be there before there are threads.
   func run(guardedBy guardian: Guardian) async throws {
-    guard !version else { return print("mqtt-fs-worker \(workerVersion)") }
+    guard !version else { return try Output.write("mqtt-fs-worker \(workerVersion)\n") }
     try ProcessTree.adoptOrphans()
     let environment = Environment.current
     var setup = try WorkerSetup(work, log, environment)

@@ -83,7 +83,7 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Take only requests that are signed with this key: PEM, a JWK or JWK set, or a secret. (JOB_VERIFY_KEY)",
+      "Take only requests that are signed with this key: PEM, a JWK or JWK set, or hs256:<secret>. (JOB_VERIFY_KEY)",
       valueName: "file"), completion: .file())
   var verifyKey: String?
 

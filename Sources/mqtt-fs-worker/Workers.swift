@@ -31,18 +31,18 @@ struct Workers: AsyncParsableCommand {
     let patience = wait?.duration ?? .seconds(2)
     try await broker.withClient("workers", environment, logger: try log.logger(environment)) { client in
       let call = RollCall(client, patience: patience)
-      guard watch else { return show(try await call.take()) }
+      guard watch else { return try show(try await call.take()) }
       var view = RosterView(json ? .json : isatty(STDOUT_FILENO) == 1 ? .screen : .lines)
-      try await call.watch { view.show($0) }
+      try await call.watch { try view.show($0) }
     }
   }
 
-  private func show(_ roster: Roster) {
+  private func show(_ roster: Roster) throws {
     let table = RosterTable(roster)
     if json {
-      write(table.json + "\n")
+      try Output.write(json: table.json + "\n")
     } else {
-      write(table.text)
+      try Output.write(table.text)
       complain(table.summary)
     }
   }
@@ -66,32 +66,29 @@ struct RosterView {
     self.form = form
   }
 
-  mutating func show(_ roster: Roster) {
+  mutating func show(_ roster: Roster) throws {
     let table = RosterTable(roster)
     switch form {
     case .screen:
       // Home, and clear what was there (ECMA-48, CUP and ED).
-      write("\u{1B}[H\u{1B}[2J\(table.text)\(table.summary)\n")
+      try Output.write("\u{1B}[H\u{1B}[2J\(table.text)\(table.summary)\n")
     case .lines, .json:
       for row in table.rows where shown[row.worker] != row.stateText {
         shown[row.worker] = row.stateText
-        write(form == .json ? row.json + "\n" : row.columns.filter { !$0.isEmpty }.joined(separator: "  ") + "\n")
+        try write(row.columns.filter { !$0.isEmpty }.joined(separator: "  "), json: row.json)
       }
       for gone in shown.keys.filter({ worker in !table.rows.contains { $0.worker == worker } }) {
         shown[gone] = nil
-        write(form == .json ? "{\"state\":\"gone\",\"workerId\":\"\(gone)\"}\n" : "\(gone)  gone\n")
+        try write("\(gone)  gone", json: "{\"state\":\"gone\",\"workerId\":\"\(gone)\"}")
       }
     }
   }
-}
 
-private func write(_ text: String) {
-  let bytes = Array(text.utf8)
-  var rest = bytes[...]
-  while !rest.isEmpty {
-    let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-    // Nobody reads any more.
-    guard count > 0 else { exit(0) }
-    rest = rest.dropFirst(count)
+  private func write(_ line: String, json: String) throws {
+    if form == .json {
+      try Output.write(json: "\(json)\n")
+    } else {
+      try Output.write("\(line)\n")
+    }
   }
 }

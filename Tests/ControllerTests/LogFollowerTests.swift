@@ -65,6 +65,14 @@ import Testing
     #expect(try all(&follower) == ["0: new"])
   }
 
+  @Test func logOfTheLargestNumberIsTheLast() throws {
+    let volume = try Volume()
+    try volume.write("last", "jobs/a/results/step_\(Int.max).log")
+    var follower = LogFollower(try JobID("a"), in: volume.directory)
+    #expect(try all(&follower) == ["\(Int.max): last"])
+    #expect(try all(&follower) == [])
+  }
+
   @Test func linksAndPipesInPlaceOfALogAreNotRead() throws {
     let volume = try Volume()
     let secret = try volume.write("secret", "secret")

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import JobWorker
 import SystemPackage
 import Testing
@@ -35,6 +36,37 @@ import Testing
       #expect(try read() == "two\nthree\n")
       log.finish()
       #expect(try read() == "")
+    }
+  }
+
+  /// A log that is cut between the look at its size and the reading is shorter than it was said to be, as a file of sysfs is
+  /// always; an error number of an earlier call means nothing then.
+  @Test(.enabled(if: getuid() == 0, "mounts a file of sysfs over a log, which needs root"))
+  func logThatIsShorterThanItWasIsNoError() throws {
+    let folder = FilePath(FileManager.default.temporaryDirectory.path).appending("log-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder.string) }
+    let log = folder.appending("step_0.log")
+    FileManager.default.createFile(atPath: log.string, contents: nil)
+    try #require(mount("/sys/kernel/mm/transparent_hugepage/enabled", log.string, nil, UInt(MS_BIND), nil) == 0)
+    defer { umount2(log.string, MNT_DETACH) }
+    let directory = try FileDescriptor.open(folder, .readOnly, options: .directory)
+    defer { try? directory.close() }
+    var reader = LogReader(0)
+    #expect(try !reader.read(in: directory).isEmpty)
+    close(-1)
+    #expect(try reader.read(in: directory).isEmpty)
+  }
+
+  @Test func forgedFiguresOfDroppedOutputAreRead() throws {
+    // The step writes what looks like a log in its last form, and goes on.
+    let line = DroppedOutput(count: .max, limit: 1000).line
+    try follow(limit: 1 << 20) { (log, read) throws in
+      let half = [UInt8](repeating: UInt8(ascii: "x"), count: 500)
+      (half + line + half).withUnsafeBytes { log.append($0) }
+      #expect(try read().utf8.count == 1128)
+      log.write("more\n")
+      #expect(try read().hasSuffix("more\n"))
     }
   }
 

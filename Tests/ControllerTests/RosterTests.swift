@@ -42,6 +42,30 @@ import Testing
     #expect(roster.entries["w1"]?.began == nil)
   }
 
+  /// Anybody may write a status.
+  @Test(arguments: [1e300, -1e300, -1, 0, 1e-300, 86401, 9.3e18] as [Double])
+  func heartbeatThatNoWorkerHasSaysNothing(_ heartbeat: Double) {
+    var roster = Roster()
+    let now = ContinuousClock.now
+    for expiry in [nil, 0, UInt32.max] {
+      roster.take(status(idle(["heartbeat": .number(heartbeat)]), expiry: expiry), at: now)
+      #expect(roster.entries["w1"]?.isAlive(at: now + .seconds(1 << 40)) == true)
+    }
+  }
+
+  @Test func timesOfAnyYearAreAnAge() throws {
+    var roster = Roster()
+    for (since, time) in [
+      ("0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"),
+      ("9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000Z"),
+      ("-292275055-05-16T16:47:04.192Z", "+292278994-08-17T07:12:55.807Z"), ("99999999999999-01-01T00:00:00.000Z", "x"),
+    ] {
+      roster.take(status(idle(["since": .string(since), "time": .string(time)]), expiry: 1))
+      let entry = try #require(roster.entries["w1"])
+      #expect(entry.isAlive(at: .now))
+    }
+  }
+
   @Test(arguments: ["", #"{"state":"offline","reason":"left","workerId":"w1"}"#])
   func workerThatLeftIsNoneAnyMore(_ payload: String) {
     var roster = Roster()

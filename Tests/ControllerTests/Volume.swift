@@ -3,7 +3,7 @@ import JobWorker
 import SystemPackage
 
 /// A folder of a test's own: a volume, and a place for what is not on it.
-final class Volume {
+final class Volume: Sendable {
   let root: FilePath
   let directory: JobsDirectory
 

@@ -1,3 +1,4 @@
+import Glibc
 import JobWorker
 import TestSupport
 import Testing
@@ -14,6 +15,16 @@ import Testing
       case nil: String?.none
       }
     }
+  }
+
+  /// GlusterFS gives inode numbers that no Int64 holds, and any file system may give any size and time.
+  @Test func fileOfAnyNumberSizeAndTimeCanBeToldFromAnother() {
+    var status = stat()
+    (status.st_ino, status.st_size, status.st_mtim) = (.max, .max, timespec(tv_sec: .min, tv_nsec: .max))
+    let stamp = FileStamp(status)
+    #expect(stamp == FileStamp(status))
+    status.st_ino -= 1
+    #expect(stamp != FileStamp(status))
   }
 
   @Test func claimsAndResultsOfOneRequestAreTold() async throws {

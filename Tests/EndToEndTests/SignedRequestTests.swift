@@ -82,7 +82,7 @@ import Testing
     try await Scene.play { scene in
       let key = try await scene.key()
       let secret = scene.files.appending("secret")
-      try scene.write("a secret that has thirty-two bytes or some more\n", secret)
+      try scene.write("hs256:a secret that has thirty-two bytes or some more\n", secret)
       try await scene.shell("chmod 600 '\(secret)'")
       for (name, algorithm, verifying) in [("one", "EdDSA", key.verifying), ("two", "HS256", secret)] {
         let signing = algorithm == "EdDSA" ? key.signing : secret
@@ -91,7 +91,7 @@ import Testing
           # Debian's own, which has the package; another may come first in PATH.
           exec /usr/bin/python3 - <<'END'
           import jwt, time
-          key = open('\(signing)').read().strip()
+          key = open('\(signing)').read().strip().removeprefix("hs256:")
           claims = {"id": "\(name)", "steps": ["echo run; cat '\(verifying)'"], "jti": "order-\(name)", "iat": int(time.time()),
                     "nbf": int(time.time()), "exp": int(time.time()) + 60, "aud": ["workers"]}
           print(jwt.encode(claims, key, algorithm="\(algorithm)"), end="")
@@ -103,7 +103,7 @@ import Testing
         #expect(try await worker.end() == .code(0))
         #expect(scene.result(name)["status"] == "success")
         // A step can read a secret that the worker can read, but not have it shown.
-        let shown = algorithm == "HS256" ? "***\n" : try String(contentsOfFile: verifying.string, encoding: .utf8)
+        let shown = algorithm == "HS256" ? "hs256:***\n" : try String(contentsOfFile: verifying.string, encoding: .utf8)
         #expect(scene.log(name) == "run\n\(shown)")
       }
     }

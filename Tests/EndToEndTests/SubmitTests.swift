@@ -164,7 +164,7 @@ import Testing
   @Test func signedRequestIsTakenByAWorkerThatWantsASignature() async throws {
     try await Scene.play { scene in
       let key = scene.files.appending("secret")
-      try scene.write(String(repeating: "s3cret", count: 8) + "\n", key)
+      try scene.write("hs256:" + String(repeating: "s3cret", count: 8) + "\n", key)
       chmod(key.string, 0o600)
       let folder = try scene.folder("job", ["steps": ["cat file; exit 4"]], ["file": "x"])
       try scene.worker("worker-01", on: "jobs/pending", ["--verify-key", key.string])

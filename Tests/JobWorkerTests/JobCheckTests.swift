@@ -59,6 +59,24 @@ struct JobCheckTests {
     #expect(JobCheck("/nowhere/job").errors == ["/nowhere/job does not exist"])
   }
 
+  @Test func whatAShellReadsInAnotherWayIsAWarning() throws {
+    let steps = #"["ls\r\necho two\r\n", {"run": "true", "env": {"A": "${B}", "PRICE": "5$", "C": "$1"}}, "echo $X"]"#
+    let (check, _) = try check(
+      "job", #"{"steps": \#(steps), "env": {"PATH": "$HOME/t:$PATH", "D": "$(date)", "E": "a$b"}}"#)
+    #expect(check.errors.isEmpty)
+    #expect(check.warnings.count == 5)
+    #expect(check.warnings.prefix(3).allSatisfy { $0.hasPrefix(#""env": the "$" in "#) })
+    #expect(check.warnings[3].hasPrefix("steps[0]: the command has line ends of Windows"))
+    #expect(check.warnings[4].hasPrefix(#"steps[1]: "env": the "$" in "A""#))
+  }
+
+  @Test(arguments: [String.Encoding.utf16, .utf16LittleEndian, .utf16BigEndian, .utf32])
+  func definitionInAnotherEncodingIsNamed(_ encoding: String.Encoding) throws {
+    let bytes = try #require(#"{"steps": ["true"]}"#.data(using: encoding))
+    let refusal = try #require(throws: InvalidJob.self) { try JobDefinition(json: Array(bytes)) }
+    #expect(refusal.description.hasPrefix("job.json is not UTF-8 but UTF-16 or the like; save it as UTF-8"))
+  }
+
   @Test func unknownKeysAndFoldersThatAreNotThereAreWarnings() throws {
     let (check, folder) = try check("job", #"{"steps": [{"run": "b", "workingDirectory": "out", "x": 1}], "y": 2}"#)
     #expect(check.errors.isEmpty)

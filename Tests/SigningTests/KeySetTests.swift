@@ -36,19 +36,39 @@ import Testing
     #expect(try verified(keys, Array(jws.utf8)).payload.count == 70)
   }
 
-  @Test func secretIsTheLineOfATextAndEveryByteOfOtherFiles() throws {
+  @Test func secretIsTheLineBehindItsMarkOrOfAJWK() throws {
     let jws = Keys.jws(#"{"alg":"HS256"}"#, "text", Keys.hmac(Keys.secret))
-    for end in ["", "\n", "\r\n"] {
-      #expect(try verified(KeySet(file: Keys.secret + Array(end.utf8)), jws).keyID == "secret")
+    for end in ["", "\n", "\r\n", " \n\n"] {
+      #expect(try verified(KeySet(file: Keys.secretFile + Array(end.utf8)), jws).keyID == "secret")
     }
+    #expect(try verified(keys("hs256: \(String(decoding: Keys.secret, as: UTF8.self))"), jws).keyID == "secret")
     let bytes: [UInt8] = Array(0..<40) + [0xFF, 0x0A]
     let binary = Keys.jws(#"{"alg":"HS256"}"#, "text", Keys.hmac(bytes))
-    #expect(try verified(KeySet(file: bytes), binary).payload == Array("text".utf8))
+    #expect(try verified(keys(Keys.jwk(secret: bytes)), binary).payload == Array("text".utf8))
+  }
+
+  /// A public key in a form that is not read here; whoever knows it could sign, were it taken for a secret.
+  @Test(arguments: Keys.publicForms)
+  func publicKeyInAnotherFormIsNoSecret(_ form: [UInt8]) throws {
+    for file in [form, form + [0x0A], [0x20] + form, [0xEF, 0xBB, 0xBF] + form] {
+      #expect(throws: InvalidKey.self) { try KeySet(file: file) }
+      #expect(throws: InvalidKey.self) { try SigningKey(file: file, name: nil) }
+    }
+    let refusal = try #require(throws: InvalidKey.self) { try KeySet(file: Keys.secret) }
+    #expect(refusal.description.contains("hs256:") && refusal.description.contains("JWK"))
+  }
+
+  @Test func publicKeyThatIsMarkedAsASecretIsRefused() {
+    let body = Data(PEMBlock.publicPrefix + Keys.ed25519.publicKey.rawRepresentation)
+    for text in [body.base64EncodedString(), body.map { String(format: "%02X", $0) }.joined()] {
+      #expect(throws: InvalidKey.self) { try keys("hs256:\(text)") }
+    }
+    #expect(throws: InvalidKey.self) { try keys(Keys.jwk(secret: Array(body))) }
   }
 
   @Test func secretIsKnownInTheTextsByWhichItMayBeShown() throws {
     let encoded = Base64URL.encode(Keys.secret)
-    #expect(try KeySet(file: Keys.secret).secrets == [String(decoding: Keys.secret, as: UTF8.self), encoded])
+    #expect(try KeySet(file: Keys.secretFile).secrets == [String(decoding: Keys.secret, as: UTF8.self), encoded])
     #expect(try keys(Keys.jwk(secret: Keys.secret)).secrets.contains(encoded))
     #expect(try KeySet(file: Keys.publicPEM()).secrets.isEmpty)
   }
@@ -81,7 +101,10 @@ import Testing
 
   /// What is no key, or no key for this, and a word of what is said about it.
   @Test(arguments: [
-    ("", "0 bytes"), ("too short", "32"), ("one line\nand another that makes it long enough", "2 lines"),
+    ("", "empty"), ("hs256:", "0 bytes"), ("hs256:too short", "32"),
+    ("no mark, and long enough to be a secret", "hs256:"),
+    ("hs256:one line\nand another that makes it long enough", "2 lines"),
+    ("hs256:a secret that has thirty-two bytes\u{1}", "no text"),
     ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJCYkYGvkRzBc8qHPKGZkGVTvdXQYyp0Ql7qWkHJYkWQ me", "OpenSSH"),
     ("{", "JWK"), (#"{"keys":[]}"#, "no key"), (#"{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#, "EC"),
     (Keys.jwk(secret: Array("short".utf8)), "5 bytes"), (#"{"kty":"oct"}"#, "\"k\""),

@@ -7,6 +7,8 @@ import Testing
 /// Keys of the tests.
 enum Keys {
   static let secret = Array("a secret that has thirty-two bytes or some more".utf8)
+  /// The file of that secret.
+  static let secretFile = Array("hs256:".utf8) + secret
   static let ed25519 = Curve25519.Signing.PrivateKey()
   static let other = Curve25519.Signing.PrivateKey()
 
@@ -24,6 +26,18 @@ enum Keys {
     let body = Data(der).base64EncodedString(options: [.lineLength64Characters, .endLineWithLineFeed])
     return Array("-----BEGIN \(label)-----\n\(body)\n-----END \(label)-----\n".utf8)
   }
+
+  /// The public key in forms that people copy it in: the body of its PEM, bare base64, base64url, hexadecimal, and bytes.
+  static let publicForms: [[UInt8]] = {
+    let raw = Array(ed25519.publicKey.rawRepresentation)
+    let hexadecimal = raw.map { String(format: "%02x", $0) }.joined()
+    let der = PEMBlock.publicPrefix + raw
+    let texts = [
+      Data(der).base64EncodedString(), Data(raw).base64EncodedString(), Base64URL.encode(raw), Base64URL.encode(der),
+      hexadecimal, hexadecimal.uppercased(), "ssh-ed25519 \(Data(raw).base64EncodedString())",
+    ]
+    return texts.map { Array($0.utf8) } + [raw, der]
+  }()
 
   /// A JWK of a public key, with further members.
   static func jwk(_ key: Curve25519.Signing.PrivateKey = ed25519, _ more: String = "") -> String {

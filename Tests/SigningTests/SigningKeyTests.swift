@@ -10,7 +10,7 @@ import Testing
     let d = Base64URL.encode(Array(Keys.ed25519.rawRepresentation))
     let pairs: [(private: [UInt8], public: [UInt8], name: String?)] = [
       (Keys.privatePEM(), Keys.publicPEM(), nil), (Keys.privatePEM(), Keys.publicPEM(), "a"),
-      (Keys.secret, Keys.secret, nil), (secret, secret, nil),
+      (Keys.secretFile, Keys.secretFile, nil), (secret, secret, nil),
       (
         Array(Keys.jwk(Keys.ed25519, #","kid":"e","d":"\#(d)""#).utf8),
         Array(Keys.jwk(Keys.ed25519, #","kid":"e""#).utf8), nil

@@ -161,6 +161,15 @@ public final class Scene: Sendable {
 
   // MARK: The end
 
+  /// Asks all workers to leave, and waits for their end.
+  func everybodyLeaves() async throws {
+    for loop in stage.withLock({ $0.loops }) { loop.finish() }
+    for worker in stage.withLock({ $0.workers }) where worker.process.end == nil {
+      worker.send(SIGTERM)
+      try await worker.end()
+    }
+  }
+
   /// Asks everything to leave, and says what did not.
   private func leave(_ allowed: Leftovers) async -> [String] {
     var leftovers: [String] = []

@@ -94,7 +94,9 @@ public struct VolumeExamination: Sendable {
       guard utimensat(AT_FDCWD, path.string, nil, 0) == 0 else { throw VolumeError("touching", path, lastError()) }
       var status = stat()
       guard stat(path.string, &status) == 0 else { throw VolumeError("looking at", path, lastError()) }
-      let now = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+      // A file system may answer any time; one beyond the year 36,000 is as wrong as that.
+      let seconds = min(max(Int64(status.st_mtim.tv_sec), -1 << 40), 1 << 40)
+      let now = seconds * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
       guard now >= before else { return property.finding(false, "it went back by \(before - now) ms") }
       before = now
       skew = now - Timestamp.now.millisecondsSince1970

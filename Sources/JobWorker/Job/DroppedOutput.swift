@@ -41,10 +41,13 @@ public struct DroppedOutput: Sendable, Equatable {
 
   /// Where in the log to go on for a reader that has read `position` bytes of the output while the log grew: behind what
   /// it has, if the log still holds that; else this line, and all that follows.
+  ///
+  /// A step can write such a line itself, with any figures: one that tells of more than a file can hold tells of nothing that
+  /// has been read.
   public func resume(after position: Int64) -> Int64 {
     let head = DroppedOutput.offset(limit: limit)
-    let firstKept = head + count
     if position <= head { return position }
-    return position < firstKept ? head : head + DroppedOutput.length + position - firstKept
+    let behindHead = position - head
+    return behindHead < count ? head : head + DroppedOutput.length + (behindHead - count)
   }
 }

@@ -32,6 +32,10 @@ public struct Envelope: Codable, Sendable, Equatable {
 /// the broker with DUP set, has the same session and packet identifier (MQTT 5, section 4.4), but a later message may have
 /// them too, so only the key of a redelivery is compared without its time.
 public struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
+  /// The most bytes that a sender's key may have, and so the Correlation Data of a request: both go back with the result, which
+  /// must fit into what the broker takes.
+  public static let longest = 4096
+
   /// The key.
   public let text: String
 

@@ -41,6 +41,45 @@ extension String {
   }
 }
 
+// Foreign text as a whole: the one filter between it and a terminal.
+extension String {
+  /// A line that may go to a terminal, or into a log: line ends and tabs become blanks, so that it cannot forge another line,
+  /// and everything else that does not print is escaped.
+  package var onOneLine: String {
+    guard !utf8.allSatisfy(isPlain) else { return self }
+    var result = ""
+    for scalar in unicodeScalars {
+      switch scalar {
+      case "\n", "\r", "\t": result += " "
+      case _ where scalar.prints: result.unicodeScalars.append(scalar)
+      default: result += "\\u{\(scalar.hexadecimal)}"
+      }
+    }
+    return result
+  }
+
+  /// The same JSON text (RFC 8259, section 7) with everything escaped that does not print: an encoder leaves direction
+  /// overrides and the controls from U+007F on as they are. Line ends stand between values only.
+  package var escapedInJSON: String {
+    guard !utf8.allSatisfy({ isPlain($0) || $0 == 0x0A }) else { return self }
+    var result = ""
+    for scalar in unicodeScalars {
+      if scalar == "\n" || scalar.prints {
+        result.unicodeScalars.append(scalar)
+      } else {
+        for unit in String(scalar).utf16 {
+          let digits = String(unit, radix: 16)
+          result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
+      }
+    }
+    return result
+  }
+}
+
+/// Most text is of printing ASCII, and need not be looked at letter by letter.
+private func isPlain(_ byte: UInt8) -> Bool { byte >= 0x20 && byte < 0x7F }
+
 extension Unicode.Scalar {
   /// Whether a terminal shows it as a character: direction overrides, escapes and other line breaks do not.
   var prints: Bool {

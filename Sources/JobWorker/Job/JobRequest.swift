@@ -90,11 +90,20 @@ extension JobFields {
     }
   }
 
+  /// A key goes back with the result, which must not become too large for that.
+  func checkLength(_ key: String, _ name: String, _ value: JSONValue) throws(InvalidJob) {
+    guard key.utf8.count <= RequestID.longest else {
+      throw invalid(
+        "\(name) has \(key.utf8.count) bytes, and at most \(RequestID.longest) are taken; write a shorter key", at: value)
+    }
+  }
+
   fileprivate func requestID(_ value: JSONValue) throws(InvalidJob) -> String {
     let text = try string(value, "\"requestId\"", like: "\"order-4711\"")
     if text.isEmpty {
       throw invalid("\"requestId\" is empty; write a key that no other request has, or leave it out", at: value)
     }
+    try checkLength(text, "\"requestId\"", value)
     return text
   }
 }

@@ -145,3 +145,13 @@ public struct RequestReader: Sendable {
     }
   }
 }
+
+/// Whether a payload is a result, an event or a status, as workers publish them: it has `workerId`, and one of `status`, `event`
+/// and `state`, but no `steps`.
+public func isSaidByWorker(_ payload: [UInt8]) -> Bool {
+  // Most requests need not be read for that.
+  guard payload.count <= 128 << 10, payload.firstRange(of: #""workerId""#.utf8) != nil,
+    let text = try? JSONText(payload), text.root["workerId"]?.string != nil, text.root["steps"] == nil
+  else { return false }
+  return ["status", "event", "state"].contains { text.root[$0]?.string != nil }
+}

@@ -58,10 +58,12 @@ struct SignedClaims {
     case "nbf": notBefore = try fields.moment(value, "\"nbf\"")
     case "iat": issuedAt = try fields.moment(value, "\"iat\"")
     case "jti":
-      requestID = try fields.string(value, "\"jti\"", like: "\"order-4711\"")
-      if requestID?.isEmpty == true {
+      let key = try fields.string(value, "\"jti\"", like: "\"order-4711\"")
+      guard !key.isEmpty else {
         throw fields.invalid("\"jti\" is empty; write a key that no other request has", at: value)
       }
+      try fields.checkLength(key, "\"jti\"", value)
+      requestID = key
     default: break
     }
   }

@@ -61,6 +61,23 @@ public struct ResultMessage: Codable, Sendable, Equatable {
     self = message
   }
 
+  /// The message itself, and then with ever fewer words, for a broker that takes no larger one: without the log's tail, and
+  /// with `error` clipped, which says so. What is left last is no longer than its requestId makes it.
+  public var shorterForms: [ResultMessage] {
+    var forms = [self]
+    var form = self
+    if tail != nil {
+      form.tail = nil
+      forms.append(form)
+    }
+    guard let error else { return forms }
+    for limit in [4096, 1024, 256, 64] where error.utf8.count > limit {
+      form.error = error.clipped(to: limit, manifestFile == nil ? " … (clipped)" : " … (clipped; see result.json)")
+      forms.append(form)
+    }
+    return forms
+  }
+
   /// The payload: compact JSON, keys sorted.
   public func encoded() throws -> [UInt8] {
     try compactJSON(self)
@@ -85,6 +102,19 @@ public struct ResultMessage: Codable, Sendable, Equatable {
     try container.encodeIfPresent(attempt, forKey: .attempt)
     try container.encodeIfPresent(durationMs, forKey: .durationMs)
     try container.encodeIfPresent(tail, forKey: .tail)
+  }
+}
+
+extension String {
+  /// Its beginning, of at most `limit` bytes and whole characters, with `mark` behind it.
+  fileprivate func clipped(to limit: Int, _ mark: String) -> String {
+    var (beginning, bytes) = (String.UnicodeScalarView(), 0)
+    for scalar in unicodeScalars {
+      bytes += UTF8.width(scalar)
+      guard bytes <= limit else { break }
+      beginning.append(scalar)
+    }
+    return String(beginning) + mark
   }
 }
 

@@ -16,8 +16,10 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
 
   /// A moment as JSON writes it; `nil` for other texts.
   public init?(_ text: String) {
-    guard let date = try? Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(text) else { return nil }
-    millisecondsSince1970 = Int64((date.timeIntervalSince1970 * 1000).rounded())
+    guard let date = try? Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(text),
+      let milliseconds = Int64(exactly: (date.timeIntervalSince1970 * 1000).rounded())
+    else { return nil }
+    millisecondsSince1970 = milliseconds
   }
 
   /// The moment that the wall clock shows.
@@ -27,7 +29,8 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
 
   /// The moment as JSON writes it.
   public var description: String {
-    // By the C library: the first date that Foundation writes costs a worker more than its connection to the broker.
+    // By the C library: the first date that Foundation writes costs a worker more than its connection to the broker. All that
+    // an Int64 of milliseconds reaches is a year that gmtime_r(3) can hold.
     let (seconds, milliseconds) = millisecondsSince1970.flooredQuotientAndRemainder(dividingBy: 1000)
     var time = time_t(seconds)
     var parts = tm()

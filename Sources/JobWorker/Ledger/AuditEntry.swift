@@ -32,6 +32,10 @@ public struct AuditEntry: Encodable, Sendable {
     case completed
     /// The broker has the result.
     case published
+    /// The broker does not take the result, which was put aside and is tried again; `error` is what it said.
+    case undelivered
+    /// A result that was put aside is published no more: the job has a newer one.
+    case replaced
     /// Another worker holds the job, so this one left it.
     case superseded
     /// A kill switch was found; no job is taken.

@@ -83,6 +83,13 @@ public struct JobsDirectory: Sendable {
     parked.appending(percentEncoded(filter))
   }
 
+  /// The results of one kind of workers that the broker does not take.
+  func undelivered(of filter: String) -> VolumePath {
+    undelivered.appending(percentEncoded(filter))
+  }
+
+  /// A folder of undelivered results for each kind of workers.
+  var undelivered: VolumePath { state.appending("undelivered") }
   /// A folder of tickets for each kind of workers.
   var waiting: VolumePath { state.appending("waiting") }
   /// A folder of parked requests for each kind of workers.
@@ -117,6 +124,7 @@ public struct JobsDirectory: Sendable {
     guard name.hasSuffix(".json") else { return nil }
     let stem = name.dropLast(5)
     guard let dot = stem.lastIndex(of: "."), let attempt = Int(stem[stem.index(after: dot)...]), attempt > 0,
+      attempt < Int.max,
       let id = try? JobID(String(stem[..<dot]))
     else { return nil }
     return (id, attempt)

@@ -22,7 +22,7 @@ struct Lease: Sendable {
   func hasExpired(_ path: VolumePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
     guard let touched = try clock.touched(path) else { return false }
     let now = if let moment { moment } else { try clock.now() }
-    let age = Duration.nanoseconds(now - touched)
+    let age = Duration.nanoseconds(now) - .nanoseconds(touched)
     guard age < .seconds(-1) else { return age > duration }
     return watched.age(of: path, touched: touched) > duration
   }

@@ -61,6 +61,11 @@ public struct Ledger: Sendable {
   /// Where they are let go.
   var approvals: ApprovalDesk { ApprovalDesk(directory) }
 
+  /// Where results of this kind of workers lie that the broker does not take.
+  var undelivered: UndeliveredResults {
+    UndeliveredResults(folder: directory.undelivered(of: filter ?? ""), lease: lease)
+  }
+
   // MARK: Claims
 
   /// Claims a job that nobody holds; the claim is on disk, and in the audit log, when this returns. `nil` when somebody

@@ -58,7 +58,7 @@ public struct WaitingRoom: Sendable {
         try? file.close()
         return path
       }
-      instant += 1
+      instant &+= 1
     }
   }
 

@@ -16,6 +16,16 @@ import Testing
     #expect(DroppedOutput([UInt8](repeating: 0x5B, count: 128), inLogOf: 1128) == nil)
   }
 
+  @Test func lineThatAStepForgedLeadsNowhereElse() throws {
+    for count in [Int64.max, Int64.max - 1, Int64.max / 2] {
+      let line = DroppedOutput(count: count, limit: 1000).line
+      let dropped = try #require(DroppedOutput(line, inLogOf: 1128))
+      #expect(dropped.resume(after: 400) == 400)
+      #expect(dropped.resume(after: 1128) == 500)
+      #expect(dropped.resume(after: Int64.max) <= 628 + (Int64.max - count))
+    }
+  }
+
   @Test func readerGoesOnBehindWhatItHasOrWithTheLine() {
     let dropped = DroppedOutput(count: 300, limit: 1000)
     // The first half stands where it stood.

@@ -1,4 +1,5 @@
 import JobWorker
+import TestSupport
 import Testing
 
 struct JobDurationTests {

@@ -1,4 +1,5 @@
 import JobWorker
+import TestSupport
 import Testing
 
 /// 100,000 payloads and definitions made from good ones by seeded damage: every one is read or refused with a sentence.
@@ -79,45 +80,4 @@ struct JobFuzzTests {
     #"{"steps":["x",{"run":"y","shell":["bash","-euo"],"continueOnError":true,"always":false}],"maxAttempts":1}"#,
     "{\n \"steps\": [\n  \"make\",\n  \"make test\"\n ],\n \"env\": {\"MODE\": \"é\"},\n \"timeout\": 3600\n}\n",
   ]
-}
-
-/// Good texts with one to four places damaged, the same for the same seed.
-private struct Damage {
-  private var random: SeededRandom
-  private let seeds: [[UInt8]]
-  private let bits = [
-    "{", "}", "[", "]", ":", ",", "\"", "\\", "\\u0000", "\\ud800", "null", "true", "0", "-1", "1e999", "..", "../",
-    "/", "$",
-    "+", "#", " ", "\n", "\0", "\"id\":\"a\",", "\"run\":", "[[[[[[[[[[[[[[[[", "\u{43E}", "\u{202E}", "-rf", ".git",
-    "=",
-  ].map { Array($0.utf8) }
-
-  init(seed: UInt64, seeds: [String]) {
-    random = SeededRandom(seed: seed)
-    self.seeds = seeds.map { Array($0.utf8) }
-  }
-
-  mutating func next() -> [UInt8] {
-    var bytes = seeds[Int.random(in: 0..<seeds.count, using: &random)]
-    for _ in 0..<Int.random(in: 1...4, using: &random) {
-      let start = Int.random(in: 0...bytes.count, using: &random)
-      let end = min(bytes.count, start + Int.random(in: 0...4, using: &random))
-      switch Int.random(in: 0..<6, using: &random) {
-      case 0: bytes.removeSubrange(start..<end)
-      case 1: bytes.insert(contentsOf: bytes[start..<end], at: start)
-      case 2: bytes.insert(contentsOf: bits[Int.random(in: 0..<bits.count, using: &random)], at: start)
-      case 3: bytes.replaceSubrange(start..<end, with: bits[Int.random(in: 0..<bits.count, using: &random)])
-      case 4 where start < bytes.count: bytes[start] = UInt8.random(in: 0...255, using: &random)
-      case 4: break
-      default:
-        // A value loses its end, or the text does.
-        if let comma = bytes[start...].firstIndex(of: UInt8(ascii: ",")) {
-          bytes.removeSubrange(start..<comma)
-        } else {
-          bytes.removeSubrange(start...)
-        }
-      }
-    }
-    return bytes
-  }
 }

@@ -1,0 +1,164 @@
+import Glibc
+import Synchronization
+
+/// A broker that answers as a test says, for what no real one does when it is asked to. It speaks MQTT 5 on a free port of
+/// 127.0.0.1, one thread for each connection, until it goes out of scope.
+public final class ScriptedBroker: Sendable {
+  /// A control packet of a client (MQTT 5, section 2.1).
+  public struct Packet: Sendable {
+    /// The kind.
+    public enum Kind: UInt8, Sendable {
+      case connect = 1
+      case connack, publish, puback, pubrec, pubrel, pubcomp, subscribe, suback, unsubscribe, unsuback, pingreq,
+        pingresp
+      case disconnect, auth
+    }
+
+    /// What it is.
+    public let kind: Kind
+    /// All of its bytes.
+    public let bytes: [UInt8]
+    /// How many bytes its header has.
+    let headerSize: Int
+    /// The number of the connection that it came on, from 1.
+    public let connection: Int
+
+    var body: ArraySlice<UInt8> { bytes[headerSize...] }
+
+    /// The packet identifier; of PUBLISH the one behind the topic.
+    public var identifier: [UInt8] {
+      let start =
+        kind == .publish
+        ? body.startIndex + 2 + Int(body.first ?? 0) << 8 + Int(body.dropFirst().first ?? 0) : body.startIndex
+      return start + 2 <= bytes.count ? Array(bytes[start..<start + 2]) : []
+    }
+
+    /// How a broker answers that accepts everything, and announces nothing.
+    public var usualAnswer: [UInt8] {
+      switch kind {
+      case .connect: [0x20, 3, 0, 0, 0]
+      case .subscribe: [0x90, 4] + identifier + [0, 1]
+      case .unsubscribe: [0xB0, 4] + identifier + [0, 0]
+      case .publish where bytes[0] & 0x06 != 0: [0x40, 2] + identifier
+      case .pingreq: [0xD0, 0]
+      default: []
+      }
+    }
+  }
+
+  /// What becomes of a connection when a packet came.
+  public enum Answer: Sendable {
+    /// These bytes are sent; none at all is silence.
+    case bytes([UInt8])
+    /// These bytes are sent, and the connection is closed.
+    case last([UInt8])
+  }
+
+  /// The port.
+  public let port: UInt16
+  private let listener: Int32
+  private let seen = Mutex<[Packet]>([])
+
+  /// A broker that answers each packet with what `answer` says.
+  public init(_ answer: @escaping @Sendable (Packet) -> Answer = { .bytes($0.usualAnswer) }) throws {
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isListening = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(listener, $0, size) == 0 && listen(listener, 16) == 0 && getsockname(listener, $0, &size) == 0
+      }
+    }
+    guard isListening else { throw WaitedInVain("no port for a broker: errno \(errno)") }
+    port = UInt16(bigEndian: address.sin_port)
+    self.listener = listener
+    inThread { [weak self] in
+      var connections = 0
+      while true {
+        let connection = accept(listener, nil, nil)
+        guard connection >= 0 else { return }
+        connections += 1
+        let number = connections
+        inThread { [weak self] in
+          while let packet = packet(from: connection, number) {
+            self?.seen.withLock { $0.append(packet) }
+            switch answer(packet) {
+            case .bytes(let bytes):
+              guard sendAll(bytes, to: connection) else { break }
+            case .last(let bytes):
+              _ = sendAll(bytes, to: connection)
+              shutdown(connection, Int32(SHUT_RDWR))
+            }
+          }
+          close(connection)
+        }
+      }
+    }
+  }
+
+  deinit {
+    shutdown(listener, Int32(SHUT_RDWR))
+    close(listener)
+  }
+
+  /// The packets that came.
+  public var packets: [Packet] { seen.withLock { $0 } }
+}
+
+private func inThread(_ body: @escaping @Sendable () -> Void) {
+  let box = Unmanaged.passRetained(Box(body))
+  var thread = pthread_t()
+  pthread_create(
+    &thread, nil,
+    { raw in
+      Unmanaged<Box>.fromOpaque(raw!).takeRetainedValue().body()
+      return nil
+    }, box.toOpaque())
+  pthread_detach(thread)
+}
+
+private final class Box: Sendable {
+  let body: @Sendable () -> Void
+  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+}
+
+private func packet(from connection: Int32, _ number: Int) -> ScriptedBroker.Packet? {
+  guard var bytes = read(1, from: connection), let kind = ScriptedBroker.Packet.Kind(rawValue: bytes[0] >> 4) else {
+    return nil
+  }
+  var (length, shift) = (0, 0)
+  repeat {
+    guard let byte = read(1, from: connection) else { return nil }
+    bytes += byte
+    length |= Int(byte[0] & 0x7F) << shift
+    shift += 7
+  } while bytes.last! & 0x80 != 0
+  let headerSize = bytes.count
+  guard let body = read(length, from: connection) else { return nil }
+  return ScriptedBroker.Packet(kind: kind, bytes: bytes + body, headerSize: headerSize, connection: number)
+}
+
+private func read(_ count: Int, from connection: Int32) -> [UInt8]? {
+  var bytes = [UInt8](repeating: 0, count: count)
+  var done = 0
+  while done < count {
+    let got = bytes.withUnsafeMutableBytes { recv(connection, $0.baseAddress! + done, count - done, 0) }
+    guard got > 0 else { return nil }
+    done += got
+  }
+  return bytes
+}
+
+private func sendAll(_ bytes: [UInt8], to connection: Int32) -> Bool {
+  var done = 0
+  while done < bytes.count {
+    let sent = bytes[done...].withUnsafeBytes {
+      send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+    }
+    guard sent > 0 else { return false }
+    done += sent
+  }
+  return true
+}

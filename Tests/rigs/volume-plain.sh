@@ -1,0 +1,8 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
+# One folder under three names.
+cases=(jobs clocks)
+
+volume_up() {
+  mkdir "$place/first" "$place/second" "$place/ahead" "$place/volume"
+  for mount in first second ahead; do mount --bind "$place/volume" "$place/$mount"; done
+}
