@@ -64,6 +64,9 @@ static const int linuxPathOnly = 010000000;
 // renameat2(2) within a folder, RENAME_NOREPLACE: fails with EEXIST where rename(2) would put something away.
 int linux_rename_new(int folder, const char *from, const char *to);
 
+// statfs(2): the number of the kind of file system that `path` lies on; -1 with errno.
+int64_t linux_file_system(const char *path);
+
 // Times in nanoseconds: that of a struct timespec, the nearest there is if it is beyond the years 1677 to 2262, and
 // CLOCK_BOOTTIME.
 int64_t linux_nanoseconds(const void *timespec);

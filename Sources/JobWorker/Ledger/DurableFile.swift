@@ -11,8 +11,10 @@ enum DurableFile {
   }
 
   /// Creates `path` exclusively with `bytes` in it; file and folder are on disk when this returns. `nil` if there is
-  /// one already.
-  static func create(_ path: VolumePath, _ bytes: [UInt8]) throws(VolumeError) -> FileDescriptor? {
+  /// one already. `written` is called when it holds the bytes, and before they are on disk, which may take long.
+  static func create(
+    _ path: VolumePath, _ bytes: [UInt8], written: (FileDescriptor) -> Void = { _ in }
+  ) throws(VolumeError) -> FileDescriptor? {
     var operation = "creating"
     do throws(Errno) {
       return try path.inFolder(.sync) { (folder, name) throws(Errno) in
@@ -20,14 +22,15 @@ enum DurableFile {
         operation = "writing"
         do throws(Errno) {
           try write(bytes, to: file)
+          written(file)
           try sync(file)
           operation = "syncing"
           try sync(folder)
           return file
         } catch {
           // A file that is there but not whole would hold the name for ever.
+          if isNamed(file, name, in: folder) { unlinkat(folder.rawValue, name, 0) }
           try? file.close()
-          unlinkat(folder.rawValue, name, 0)
           throw error
         }
       }
@@ -72,7 +75,11 @@ enum DurableFile {
           if age == .outdated { _ = futimens(file.rawValue, [timespec(), timespec()]) }
           try sync(file)
           operation = "replacing"
-          guard renameat(folder.rawValue, draft, folder.rawValue, name) == 0 else { throw Errno(rawValue: Glibc.errno) }
+          if renameat(folder.rawValue, draft, folder.rawValue, name) != 0 {
+            let cause = Errno(rawValue: Glibc.errno)
+            // A server that carried it out may say so when it is asked again (nfs(5)).
+            guard cause.saysGone, isNamed(file, name, in: folder) else { throw cause }
+          }
         } catch {
           unlinkat(folder.rawValue, draft, 0)
           throw error
@@ -82,6 +89,18 @@ enum DurableFile {
     } catch {
       throw VolumeError(operation, path, error)
     }
+  }
+
+  /// Whether `path` is a name of the open file.
+  static func isNamed(_ file: FileDescriptor, _ path: VolumePath) -> Bool {
+    (try? path.inFolder { isNamed(file, $1, in: $0) }) ?? false
+  }
+
+  private static func isNamed(_ file: FileDescriptor, _ name: String, in folder: FileDescriptor) -> Bool {
+    var (own, named) = (stat(), stat())
+    return fstat(file.rawValue, &own) == 0
+      && fstatat(folder.rawValue, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && own.st_ino == named.st_ino
+      && own.st_dev == named.st_dev
   }
 
   /// What a disk writes at once, whatever happens.
@@ -110,9 +129,7 @@ enum DurableFile {
       // Somebody may have removed it meanwhile.
       return isWritten && exists(path)
     } catch {
-      guard error == .noSuchFileOrDirectory || error == .staleNFSFileHandle else {
-        throw VolumeError("writing", path, error)
-      }
+      guard error.saysGone else { throw VolumeError("writing", path, error) }
       return false
     }
   }
@@ -140,14 +157,18 @@ enum DurableFile {
   /// The content of a regular file of at most `limit` bytes; never follows a link and never waits on a FIFO.
   /// `nil` if there is none.
   static func read(_ path: VolumePath, limit: Int = 1 << 24) throws(VolumeError) -> [UInt8]? {
-    do throws(Errno) {
-      let file = try path.openFile(O_RDONLY)
-      defer { try? file.close() }
-      return try contents(of: file, limit: limit)
-    } catch {
-      guard error == .noSuchFileOrDirectory else { throw VolumeError("reading", path, error) }
-      return nil
+    // A file that was replaced on the server while it was opened here is stale once (nfs(5)).
+    for _ in 0..<2 {
+      do throws(Errno) {
+        let file = try path.openFile(O_RDONLY)
+        defer { try? file.close() }
+        return try contents(of: file, limit: limit)
+      } catch {
+        guard error.saysGone else { throw VolumeError("reading", path, error) }
+        if error == .noSuchFileOrDirectory { return nil }
+      }
     }
+    return nil
   }
 
   /// What an open regular file holds; `EFBIG` over `limit`, `EISDIR` for a folder and `EINVAL` for anything else.
@@ -178,17 +199,25 @@ enum DurableFile {
       }
       return true
     } catch {
-      guard error == .noSuchFileOrDirectory else { throw VolumeError("removing", path, error) }
+      guard error.saysGone else { throw VolumeError("removing", path, error) }
       return false
     }
   }
 
-  /// Gives a file another name, durably; `false` if there is none by the old one. Of many who do it at once, one does.
+  /// Gives a file another name, durably; `false` if there is none by the old one. Of many who do it at once, one does, if each
+  /// has a new name of its own.
   static func move(_ path: VolumePath, to other: VolumePath) throws(VolumeError) -> Bool {
+    let before = try? path.status()
     do throws(Errno) {
       try path.inFolder { (from, name) throws(Errno) in
         try other.inFolder(.sync) { (to, newName) throws(Errno) in
-          guard renameat(from.rawValue, name, to.rawValue, newName) == 0 else { throw Errno(rawValue: Glibc.errno) }
+          if renameat(from.rawValue, name, to.rawValue, newName) != 0 {
+            let cause = Errno(rawValue: Glibc.errno)
+            // A server that carried it out may say that there is nothing when it is asked again (nfs(5)).
+            guard cause == .noSuchFileOrDirectory, let before, let after = try? other.status(),
+              after.st_ino == before.st_ino
+            else { throw cause }
+          }
           try sync(to)
         }
       }
@@ -204,6 +233,15 @@ enum DurableFile {
 
   /// The names in a folder; none if there is no folder.
   static func names(in folder: VolumePath) throws(VolumeError) -> [String] {
+    try allNames(in: folder).filter { !$0.hasPrefix(".") }
+  }
+
+  /// The same, of what others do not see.
+  static func hiddenNames(in folder: VolumePath) throws(VolumeError) -> [String] {
+    try allNames(in: folder).filter { $0.hasPrefix(".") && $0 != "." && $0 != ".." }
+  }
+
+  private static func allNames(in folder: VolumePath) throws(VolumeError) -> [String] {
     do throws(Errno) {
       let file = try folder.open(O_RDONLY | O_DIRECTORY)
       guard let stream = fdopendir(file.rawValue) else {
@@ -217,11 +255,11 @@ enum DurableFile {
         let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
           String(validating: raw.prefix { $0 != 0 }, as: UTF8.self)
         }
-        if let name, !name.hasPrefix(".") { names.append(name) }
+        if let name { names.append(name) }
       }
       return names
     } catch {
-      guard error == .noSuchFileOrDirectory else { throw VolumeError("listing", folder, error) }
+      guard error.saysGone else { throw VolumeError("listing", folder, error) }
       return []
     }
   }

@@ -25,6 +25,8 @@ public struct Member: Encodable, Sendable {
   public var process: ProcessIdentity
   /// Whether it comes back.
   public var state: State
+  /// The session's, by which what the broker sends again is known; `nil` in files of version 0.1.
+  public var epoch: String?
 
   /// A member that is present.
   public init(worker: String, clientId: String, filter: String, broker: String, process: ProcessIdentity = .current) {
@@ -45,9 +47,11 @@ public struct Member: Encodable, Sendable {
     else { return nil }
     self.init(worker: worker, clientId: clientId, filter: filter, broker: broker, process: process)
     self.state = state
+    epoch = text.root["epoch"]?.string
   }
 
-  fileprivate func isOfSameSession(as other: Member) -> Bool {
+  /// Whether both are of one client id's subscription at one broker.
+  public func isOfSameSession(as other: Member) -> Bool {
     worker == other.worker && clientId == other.clientId && filter == other.filter && broker == other.broker
   }
 }
@@ -121,13 +125,13 @@ public struct Members: Sendable {
   /// The right to empty the session of a departed member; exclusive, `nil` when another worker has it.
   public func adopt(_ member: Member) throws(VolumeError) -> Adoption? {
     let path = folder.appending("\(member.worker).adoption")
-    if try lease.hasExpired(path) { try DurableFile.remove(path) }
+    if let stale = try KnownFile.read(path), try lease.hasExpired(path) { try stale.remove() }
     guard let file = try DurableFile.create(path, []) else { return nil }
-    let adoption = Adoption(member, self, path, file)
+    let adoption = try Adoption(member, self, path, file)
     // It may have come back, or have been adopted by another, since it was found.
     let place = self.file(of: member.worker)
     guard let now = try read(place), now.process == member.process, try isGone(now, place) else {
-      try DurableFile.remove(path)
+      try adoption.abandon()
       return nil
     }
     return adoption
@@ -145,7 +149,8 @@ public struct Members: Sendable {
     let padding = [UInt8](repeating: UInt8(ascii: " "), count: max(0, DurableFile.sector - 1 - text.count))
     let bytes = Array(text) + padding + [UInt8(ascii: "\n")]
     // What must outlast a power failure is which session the broker holds, so that it can be adopted.
-    let isOfSameSession = try read(path)?.isOfSameSession(as: member) == true
+    let former = try read(path)
+    let isOfSameSession = former?.isOfSameSession(as: member) == true && former?.epoch == member.epoch
     switch member.state {
     case .present, .away:
       if isOfSameSession, try DurableFile.overwrite(path, bytes) { return }

@@ -13,20 +13,35 @@ struct VolumeClock: Sendable {
       let file = try probe.openFile(O_WRONLY | O_CREAT, mode: 0o666)
       defer { try? file.close() }
       try touch(file)
-      return try modificationTime(of: file)
+      return nanoseconds(try status(of: file).st_mtim)
     }
   }
 
-  /// When `path` was touched last, in the same nanoseconds; `nil` if it is gone. Opening it makes a network file system
-  /// ask its server instead of its cache (nfs(5), close-to-open).
+  /// What a look at a file's times tells.
+  struct Look {
+    /// When it was touched last, in the same nanoseconds.
+    let touched: Int64
+    /// Changes whenever the file does: another file of the name, another time, another size.
+    let mark: String
+  }
+
+  /// When `path` was touched last; `nil` if it is gone.
   func touched(_ path: VolumePath) throws(VolumeError) -> Int64? {
+    try look(path)?.touched
+  }
+
+  /// What its times are; `nil` if it is gone. Opening it makes a network file system ask its server instead of its cache
+  /// (nfs(5), close-to-open).
+  func look(_ path: VolumePath) throws(VolumeError) -> Look? {
     do throws(Errno) {
       let file = try path.open(O_RDONLY)
       defer { try? file.close() }
-      return try modificationTime(of: file)
+      let status = try status(of: file)
+      let (touched, changed) = (nanoseconds(status.st_mtim), nanoseconds(status.st_ctim))
+      return Look(touched: touched, mark: "\(status.st_ino) \(status.st_size) \(touched) \(changed)")
     } catch {
-      guard error == .noSuchFileOrDirectory else { throw VolumeError("reading", path, error) }
-      return nil
+      if error.saysGone { return nil }
+      throw VolumeError("reading", path, error)
     }
   }
 }
@@ -36,8 +51,12 @@ func touch(_ file: FileDescriptor) throws(Errno) {
   guard futimens(file.rawValue, nil) == 0 else { throw Errno(rawValue: Glibc.errno) }
 }
 
-private func modificationTime(of file: FileDescriptor) throws(Errno) -> Int64 {
+private func status(of file: FileDescriptor) throws(Errno) -> stat {
   var status = stat()
   guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: Glibc.errno) }
-  return withUnsafePointer(to: status.st_mtim) { linux_nanoseconds($0) }
+  return status
+}
+
+private func nanoseconds(_ time: timespec) -> Int64 {
+  withUnsafePointer(to: time) { linux_nanoseconds($0) }
 }

@@ -17,6 +17,11 @@ public struct VolumePath: Hashable, Sendable, CustomStringConvertible {
     self.init(root, "")
   }
 
+  /// A file in a folder that the user named.
+  init(file path: FilePath) {
+    self.init(path.removingLastComponent(), path.lastComponent?.string ?? ".")
+  }
+
   private init(_ root: FilePath, _ names: String) {
     self.root = root
     self.names = names
@@ -93,6 +98,13 @@ extension VolumePath {
       var status = stat()
       guard fstatat(folder.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw Errno(rawValue: errno) }
       return status
+    }
+  }
+
+  /// Gives it another name in its folder.
+  func rename(to name: String) throws(Errno) {
+    try inFolder { (folder, old) throws(Errno) in
+      guard renameat(folder.rawValue, old, folder.rawValue, name) == 0 else { throw Errno(rawValue: errno) }
     }
   }
 

@@ -4,13 +4,14 @@ import SystemPackage
 
 /// A request that was put down on the volume.
 struct Ticket: Sendable {
-  let path: VolumePath
+  let file: KnownFile
   let id: JobID
   let envelope: Envelope
+  var path: VolumePath { file.path }
 
-  init?(_ path: VolumePath, _ id: JobID, _ bytes: [UInt8]) {
-    guard let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(bytes)) else { return nil }
-    self.path = path
+  init?(_ file: KnownFile, _ id: JobID) {
+    guard let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(file.bytes)) else { return nil }
+    self.file = file
     self.id = id
     self.envelope = envelope
   }
@@ -66,8 +67,10 @@ public struct WaitingRoom: Sendable {
   func removeBlanks() throws(VolumeError) {
     for (_, _, name) in try WaitingRoom.ticketNames(in: folder) {
       let path = folder.appending(name)
-      guard let status = try? path.status(), status.st_size == 0, try lease.hasExpired(path) else { continue }
-      try DurableFile.remove(path)
+      guard let status = try? path.status(), status.st_size == 0, try lease.hasExpired(path),
+        let blank = try KnownFile.read(path), blank.bytes.isEmpty
+      else { continue }
+      try blank.remove()
       try DurableFile.remove(DurableFile.draft(of: path))
     }
   }
@@ -95,9 +98,9 @@ public struct WaitingRoom: Sendable {
   /// and is removed.
   func ticket(named name: String) throws(VolumeError) -> Ticket? {
     let path = folder.appending(name)
-    guard let (_, id) = WaitingRoom.parse(name), let bytes = try DurableFile.read(path) else { return nil }
-    if let ticket = Ticket(path, id, bytes) { return ticket }
-    if try lease.hasExpired(path) { try DurableFile.remove(path) }
+    guard let (_, id) = WaitingRoom.parse(name), let file = try KnownFile.read(path) else { return nil }
+    if let ticket = Ticket(file, id) { return ticket }
+    if try lease.hasExpired(path) { try file.remove() }
     return nil
   }
 
@@ -122,7 +125,7 @@ public struct WaitingRoom: Sendable {
 
   /// Takes a ticket away; `false` when somebody else did.
   func remove(_ ticket: Ticket) throws(VolumeError) -> Bool {
-    try DurableFile.remove(ticket.path)
+    try ticket.file.remove()
   }
 
   // MARK: Names and contents

@@ -99,11 +99,6 @@ extension ProcessIdentity {
 /// The paths of a test are whole ones.
 extension VolumePath {
   var string: String { path.string }
-
-  /// What lies at `path`, in a folder that is trusted.
-  init(file path: FilePath) {
-    self = VolumePath(path.removingLastComponent()).appending(path.lastComponent?.string ?? ".")
-  }
 }
 
 extension DurableFile {
