@@ -192,7 +192,8 @@ public struct Ledger: Sendable {
     let moment = try lease.clock.now()
     var abandoned: [ClaimFile] = []
     for file in newest.values where file.record.map({ $0.filter == filter }) ?? true {
-      if try isAbandoned(file, at: moment) { abandoned.append(file) }
+      // One of which the volume does not say how old it is, is looked at again with the next look.
+      if (try? isAbandoned(file, at: moment)) == true { abandoned.append(file) }
     }
     return abandoned
   }

@@ -85,7 +85,10 @@ public struct Members: Sendable {
     let deadline = ContinuousClock.now + lease.duration
     while ContinuousClock.now < deadline, isWatching() {
       try await Task.sleep(for: min(lease.duration / 10, .milliseconds(250)))
-      guard let now = try lease.clock.touched(path) else { return false }
+      let now: Int64?
+      // An error says nothing: it is asked again.
+      do { now = try lease.clock.touched(path) } catch { continue }
+      guard let now else { return false }
       guard now != before else { continue }
       // The time comes before what is written.
       try await Task.sleep(for: .milliseconds(20))
@@ -100,7 +103,8 @@ public struct Members: Sendable {
   func departed(filter: String, broker: String, except worker: WorkerID) throws(VolumeError) -> [Member] {
     let moment = try lease.clock.now()
     var departed: [Member] = []
-    for path in try files(except: worker) where try lease.hasExpired(path, at: moment) {
+    // One of which the volume does not say how old it is, is looked at again with the next look.
+    for path in try files(except: worker) where (try? lease.hasExpired(path, at: moment)) == true {
       guard let member = try read(path), member.filter == filter, member.broker == broker else { continue }
       departed.append(member)
     }
@@ -112,7 +116,7 @@ public struct Members: Sendable {
     let moment = try lease.clock.now()
     for path in try files(except: worker) {
       guard let member = try read(path), member.filter == filter, member.broker == broker else { continue }
-      if try !isGone(member, path, at: moment) { return true }
+      if (try? isGone(member, path, at: moment)) != true { return true }
     }
     return false
   }
