@@ -35,6 +35,7 @@ final class SessionLoop {
   private var learnedLimit: Int?
   private var needsNewClient = false
   private var hasToldOfRetention = false
+  private var willRetention = WillRetention()
   var opening: [Answer<Void>] = []
   var closing: [@Sendable () -> Void] = []
   var farewell: Farewell?
@@ -175,8 +176,10 @@ final class SessionLoop {
     state = .connected(since: clock.now)
     giveUpAt = nil
     self.limits = limits
+    willRetention.accepted()
+    if willRetention.isDemoted { self.limits.isRetainAvailable = false }
     learn(tooLarge: nil)
-    if !limits.isRetainAvailable { keepNothingRetained() }
+    if !self.limits.isRetainAvailable { keepNothingRetained() }
     logger.debug("connected", metadata: ["client": "\(options.clientID)", "session": "\(sessionPresent)"])
     // The library sends again what it was given for a broker that took more: it must forget that.
     if let limit = self.limits.maximumPacketSize, pending.refusePublications(over: limit) {
@@ -219,9 +222,11 @@ final class SessionLoop {
 
   private func connect() {
     refusal = nil
+    willRetention.hasAsked = false
     do {
       state = .connecting
       try client.connect()
+      willRetention.hasAsked = true
       if client.hasFirstWord { step(client.read()) }
       if isOpen { step(client.write()) }
     } catch {
@@ -242,6 +247,7 @@ final class SessionLoop {
     if !closing.isEmpty { return close(with: .closed) }
     guard error.isTransient else { return fail(error) }
     let isRenewed = needsNewClient
+    if case .connecting = state, willRetention.refused(&options) { needsNewClient = true }
     if needsNewClient {
       do { try renewClient() } catch { return fail(error) }
     }

@@ -77,6 +77,8 @@ public final class Presence: Sendable {
     var place: JobPlace?
     /// The kill switch's reason, while it is there.
     var haltReason: String?
+    /// Since when it decides what to do next: it looks at the volume, or at a request.
+    var decidingSince: ContinuousClock.Instant?
     var isConnected = false
     var idleSince = ContinuousClock.now
     var ends = false
@@ -157,9 +159,23 @@ public final class Presence: Sendable {
   /// What is told now; with the figures of the last heartbeat.
   var status: WorkerStatus { state.withLock { status(&$0) } }
 
-  /// What is told to those on this host.
-  public var health: HealthReport {
-    state.withLock { HealthReport(status: status(&$0), connected: $0.isConnected) }
+  /// What is told to those on this host. A worker stalls that has decided for longer than `patience` what to do next.
+  public func health(patience: Duration) -> HealthReport {
+    state.withLock { state in
+      let stall = state.decidingSince.map { ContinuousClock.now - $0 }.flatMap { $0 > patience ? $0 : nil }
+      return HealthReport(
+        status: status(&state), connected: state.isConnected, stalledSeconds: stall.map { Int($0.components.seconds) })
+    }
+  }
+
+  /// The worker looks at the volume, or at a request, from now on; or is done with that.
+  func decides(_ isDeciding: Deciding) {
+    state.withLock { $0.decidingSince = isDeciding == .begun ? .now : nil }
+  }
+
+  /// Whether the worker decides what to do next.
+  enum Deciding {
+    case begun, done
   }
 
   // MARK: The end
