@@ -152,6 +152,9 @@ final class SessionLoop {
       }
       connectionEnded(MQTTError(disconnecting: options, code) ?? client.error(code, errno: errno))
     case .published(let id, let code):
+      if code.isFailure, let topic = pending.topicOfRefusal(id) {
+        logger.warning("publishing to '\(topic)': the broker answers \(code); check the account's rights (ACL)")
+      }
       if let size = pending.published(id, code) { learn(tooLarge: size) }
     case .subscribed(let id, let codes):
       if let refusal = pending.subscribed(id, codes) { fail(refusal) }
@@ -291,13 +294,5 @@ final class SessionLoop {
     mailbox.close(with: error)
     closing.forEach { $0() }
     closing = []
-  }
-}
-
-extension Duration {
-  /// Seconds with one decimal, as in `1.5 s`.
-  fileprivate var formattedSeconds: String {
-    let tenths = Int((self / .milliseconds(100)).rounded())
-    return "\(tenths / 10).\(tenths % 10) s"
   }
 }
