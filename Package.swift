@@ -50,7 +50,8 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
-    .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .target(name: "MQTT", dependencies: ["CMosquitto", "COpenSSL", logging], swiftSettings: strict),
     .target(name: "CLinux"),
     .target(name: "CConcurrency"),
     .systemLibrary(name: "CLinuxFiles"),

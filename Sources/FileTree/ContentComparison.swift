@@ -7,6 +7,7 @@ struct ContentComparison {
   let otherFolder: Int32
   /// Half for each file.
   let buffer: UnsafeMutableRawBufferPointer
+  let isCanceled: @Sendable () -> Bool
 
   /// What came of it.
   enum Result {
@@ -23,20 +24,27 @@ struct ContentComparison {
   }
 
   func compareFiles(since modified: Int64) throws(CallFailure) -> Result {
-    let one = try openFile(in: folder, name, O_RDONLY)
+    let one = try openFile(in: folder, name)
     defer { close(one) }
-    let other = try openFile(in: otherFolder, name, O_RDONLY)
+    let other = try openFile(in: otherFolder, name)
     defer { close(other) }
-    let otherStatus = try status(of: other)
-    guard try status(of: one).kind == .file, otherStatus.kind == .file else { return .different(isOriginal: false) }
+    let (oneStatus, otherStatus) = (try status(of: one), try status(of: other))
+    guard oneStatus.kind == .file, otherStatus.kind == .file else { return .different(isOriginal: false) }
     let half = buffer.count / 2
     let first = UnsafeMutableRawBufferPointer(rebasing: buffer[..<half])
     let second = UnsafeMutableRawBufferPointer(rebasing: buffer[half...])
+    let holes = (HoleMap(one, oneStatus), HoleMap(other, otherStatus))
+    var offset: Int64 = 0
     while true {
-      let count = try readFull(one, into: first)
-      guard try readFull(other, into: second) == count, memcmp(first.baseAddress!, second.baseAddress!, count) == 0
+      if isCanceled() { throw CallFailure(call: .read, code: ECANCELED) }
+      // What is a hole in both is the same in both.
+      offset = min(try holes.0.nextData(from: offset), try holes.1.nextData(from: offset))
+      let count = try readFull(one, into: first, at: offset)
+      guard try readFull(other, into: second, at: offset) == count,
+        memcmp(first.baseAddress!, second.baseAddress!, count) == 0
       else { return .different(isOriginal: otherStatus.modified == modified) }
       if count < half { return .same }
+      offset += Int64(count)
     }
   }
 }

@@ -24,12 +24,12 @@ struct ContentCopy {
     }
     // The kernel then reads twice as far ahead (posix_fadvise(2)); for a file of a page or two it would only cost a call.
     if size >= Self.largeFile { posix_fadvise(source, 0, 0, POSIX_FADV_SEQUENTIAL) }
-    let isSparse = Int64(status.st_blocks) * 512 < size
-    guard isSparse else {
+    let map = HoleMap(source, status)
+    guard map.mayHaveHoles else {
       return try copy(0..<size)
     }
     var offset: Int64 = 0
-    while offset < size, let data = try nextData(from: offset, size: size) {
+    while offset < size, let data = try map.nextRange(from: offset) {
       try copy(data)
       offset = data.upperBound
     }
@@ -54,23 +54,5 @@ struct ContentCopy {
     let count = try retrying(.read) { pread(source, buffer.baseAddress!, most, off_t(offset)) }
     try writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: destination, at: offset)
     return Int64(count)
-  }
-
-  /// The next range that is not a hole (lseek(2), SEEK_DATA); `nil` when only a hole is left.
-  private func nextData(from offset: Int64, size: Int64) throws(CallFailure) -> Range<Int64>? {
-    do throws(CallFailure) {
-      let begin = Int64(try retrying(.seekData) { lseek(source, off_t(offset), linuxSeekData) })
-      let end = Int64(try retrying(.seekHole) { lseek(source, off_t(begin), linuxSeekHole) })
-      guard begin < size else { return nil }
-      // A file system in user space may answer anything (fuse(4)): what makes no way forward tells no holes either.
-      return begin >= offset && end > begin ? begin..<min(end, size) : offset..<size
-    } catch {
-      switch error.code {
-      case ENXIO: return nil
-      // The file system does not tell holes.
-      case EINVAL, ENOTSUP, EOPNOTSUPP: return offset..<size
-      default: throw error
-      }
-    }
   }
 }

@@ -3,8 +3,11 @@ public struct Export: Sendable {
   /// What is in the results, complete and durable, in byte order of the paths.
   public let files: [ExportedFile]
 
-  /// What was left out: symlinks that lead out of the tree.
+  /// What was left out: symlinks that lead out of the tree, and mounts.
   public let skipped: [SkippedEntry]
+
+  /// What is missing because the export was canceled.
+  public let unfinished: [RelativePath]
 
   /// What could not be exported, and why, each with its path in the tree.
   public let failures: [FileTreeError]
@@ -21,8 +24,9 @@ public struct ExportedFile: Hashable, Sendable {
   /// Its permission bits, less setuid and setgid.
   public let mode: UInt32
 
-  /// The SHA-256 of what was written, of a symlink that of its target; lower-case hexadecimal.
-  public let sha256: String
+  /// The SHA-256 of what was written, of a symlink that of its target; lower-case hexadecimal. `nil` for a file with holes of
+  /// more than 16 GiB: they cost nothing but to be hashed.
+  public let sha256: String?
 
   /// Whether it is new or modified.
   public let change: ChangedEntry.Change

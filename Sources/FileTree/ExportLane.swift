@@ -8,6 +8,7 @@ final class ExportLane {
 
   private(set) var files: [ExportedFile] = []
   var skipped: [SkippedEntry] = []
+  var unfinished: [RelativePath] = []
   var failures: [FileTreeError] = []
 
   init(tree: Int32, results: Int32, owner: Owner?) {
@@ -23,7 +24,7 @@ final class ExportLane {
     files.append(
       ExportedFile(
         path: entry.path, size: written.size, mode: written.mode,
-        sha256: String(decoding: hexadecimal(written.digest), as: UTF8.self),
+        sha256: written.digest.map { String(decoding: hexadecimal($0), as: UTF8.self) },
         change: entry.change, storedAs: storedAs))
   }
 }

@@ -34,6 +34,7 @@ struct FileCopy {
         return actual == .unknown ? .skipped(.unknownKind) : try run(name, actual)
       }
     } catch {
+      if error.isMount { return .skipped(.mount) }
       // The name was listed a moment ago. It is gone, or it is a symlink, or none any more.
       let isGone = error.call != .create && (error.code == ENOENT || error.code == ESTALE)
       if isGone || (error.call == .open && error.code == ELOOP) || (error.call == .readlink && error.code == EINVAL) {
@@ -44,7 +45,7 @@ struct FileCopy {
   }
 
   private func copyFile(_ name: FileName) throws(CallFailure) -> Outcome {
-    let source = try openFile(in: folders.first, name, O_RDONLY)
+    let source = try openFile(in: folders.first, name)
     defer { close(source) }
     var before = try status(of: source)
     guard before.kind == .file else { return .sourceChanged }

@@ -17,19 +17,24 @@ struct FileExport {
   struct Written {
     let size: Int64
     let mode: UInt32
-    let digest: SHA256Digest
+    /// `nil` when there is too much of nothing to hash.
+    let digest: SHA256Digest?
   }
+
+  /// Holes of so many bytes are not hashed: that would take seconds for each 10 GiB, and hours for what costs a step one call.
+  static let mostHashedHoles: Int64 = 16 << 30
 
   let source: Int32
   let destination: Int32
   let owner: Owner?
   let durability: Durability
   let buffer: UnsafeMutableRawBufferPointer
-  let moved: ((Int64) -> Void)?
+  /// Is called for each piece, also one of a hole; what it throws ends the export.
+  let moved: (Int64) throws(CallFailure) -> Void
 
   /// Exports a regular file. `nil` when it changed twice while it was copied.
   func exportFile(_ name: [CChar], as newName: [CChar]) throws(CallFailure) -> Written? {
-    let file = try openFile(in: source, name, O_RDONLY)
+    let file = try openFile(in: source, name)
     defer { close(file) }
     var before = try status(of: file)
     guard before.kind == .file else { return nil }
@@ -91,32 +96,36 @@ struct FileExport {
     return nil
   }
 
-  private func copyContent(of file: Int32, _ status: stat, to copy: Int32) throws(CallFailure) -> SHA256Digest {
-    var hasher = SHA256()
+  /// Copies holes as holes: their zeros are in the digest, but are not written.
+  private func copyContent(of file: Int32, _ status: stat, to copy: Int32) throws(CallFailure) -> SHA256Digest? {
+    let map = HoleMap(file, status)
+    var hasher = try map.hasHoles(over: Self.mostHashedHoles) ? nil : SHA256()
     var offset: Int64 = 0
-    var isSparse = Int64(status.st_blocks) * 512 < Int64(status.st_size)
     while true {
-      if isSparse, offset < status.st_size {
-        // Zeros of a hole are in the digest, but are not written.
-        let data = lseek(file, off_t(offset), linuxSeekData)
-        if data < 0 && errno != ENXIO { isSparse = false }
-        let end = data < 0 ? (isSparse ? Int64(status.st_size) : offset) : Int64(data)
-        while offset < end {
-          let count = min(Int64(buffer.count), end - offset)
-          memset(buffer.baseAddress!, 0, Int(count))
-          hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<Int(count)]))
-          offset += count
-        }
-      }
+      let data = try map.nextData(from: offset)
+      if hasher != nil { try hashZeros(data - offset, into: &hasher) }
+      offset = data
       let count = try retrying(.read) { pread(file, buffer.baseAddress!, buffer.count, off_t(offset)) }
       if count == 0 { break }
       let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-      hasher.update(bufferPointer: bytes)
+      hasher?.update(bufferPointer: bytes)
       try writeAll(bytes, to: copy, at: offset)
       offset += Int64(count)
-      moved?(Int64(count))
+      try moved(Int64(count))
     }
-    if isSparse { _ = try retrying(.setSize) { ftruncate(copy, off_t(offset)) } }
-    return hasher.finalize()
+    if map.mayHaveHoles { _ = try retrying(.setSize) { ftruncate(copy, off_t(offset)) } }
+    return hasher?.finalize()
+  }
+
+  private func hashZeros(_ count: Int64, into hasher: inout SHA256?) throws(CallFailure) {
+    guard count > 0 else { return }
+    memset(buffer.baseAddress!, 0, buffer.count)
+    var left = count
+    while left > 0 {
+      let piece = Int(min(Int64(buffer.count), left))
+      hasher?.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<piece]))
+      left -= Int64(piece)
+      try moved(Int64(piece))
+    }
   }
 }

@@ -29,6 +29,9 @@ public struct FileTreeError: Error, Hashable, Sendable {
   /// Whether the file changed under the copy.
   public var isSourceChanged: Bool { reason == .sourceChanged }
 
+  /// Whether nothing went wrong, but the work was canceled.
+  public var isCancellation: Bool { errno == .canceled }
+
   /// Creates an error about one path.
   public init(operation: String, path: RelativePath, reason: Reason) {
     self.operation = operation
@@ -60,6 +63,8 @@ extension FileTreeError: CustomStringConvertible {
     case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "raise the limit of open files (ulimit -n)"
     case .readOnlyFileSystem: "mount it writable"
     case .ioError: "look for device or network errors in the kernel log"
+    case .improperLink: "something is mounted there, and is left alone; unmount it"
+    case .resourceBusy: "something is mounted there or uses it; unmount it, or end what uses it"
     default: nil
     }
   }

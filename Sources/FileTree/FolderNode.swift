@@ -36,6 +36,8 @@ class FolderNode: @unchecked Sendable {
   let name: [CChar]
   /// How often it has been listed, for a removal.
   let listings = Atomic<Int>(0)
+  /// Something in it cannot be removed, so that it cannot be either.
+  private let kept = Atomic<Bool>(false)
   private let open: OpenFolders
   private let state: Mutex<State>
 
@@ -73,6 +75,10 @@ class FolderNode: @unchecked Sendable {
   func path(of entry: [CChar]) -> RelativePath {
     entry.withUnsafeBufferPointer { path(of: $0.baseAddress!) }
   }
+
+  var isKept: Bool { kept.load(ordering: .relaxed) }
+
+  func keep() { kept.store(true, ordering: .relaxed) }
 
   /// Another piece of the listing is handed to a thread.
   func addReader() { state.withLock { $0.readers += 1 } }

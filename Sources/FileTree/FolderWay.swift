@@ -44,7 +44,10 @@ final class FolderWay {
     do throws(CallFailure) {
       return try openFolder(in: folder, name)
     } catch {
-      guard error.code == ENOENT, case .make(let owner) = missing else { throw error }
+      guard case .make(let owner) = missing else { throw error }
+      // A mount where something is to be written is no part of a tree that can be passed over.
+      if error.isMount { throw CallFailure(call: .makeFolder, code: error.code) }
+      guard error.code == ENOENT else { throw error }
       do throws(CallFailure) {
         _ = try retrying(.makeFolder) { mkdirat(folder, name, 0o777) }
       } catch {

@@ -17,9 +17,6 @@ final class ProgressMeter: Sendable {
     nextReport = Atomic(clock(CLOCK_MONOTONIC_COARSE) + Self.interval)
   }
 
-  /// For a copy to call with the bytes that it has moved; `nil` when nobody wants to know.
-  var moved: ((Int64) -> Void)? { report == nil ? nil : { self.add(files: 0, bytes: $0) } }
-
   /// Counts, and reports if it is time and no other thread does.
   func add(files moreFiles: Int, bytes moreBytes: Int64 = 0) {
     guard let report else { return }

@@ -55,7 +55,7 @@ func openForRemoval(_ name: FileName, in parent: Int32, _ rights: RightsOf) thro
   } catch {
     guard error.code == EACCES else { throw error }
     // fchmodat(2) would follow a symlink put in its place; /proc leads to the very folder that was opened.
-    let place = try retrying(.open) { openat(parent, name, linuxPathOnly | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC, 0) }
+    let place = try MountBoundary.open(.open, name, in: parent, linuxPathOnly | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)
     defer { close(place) }
     guard chmod("/proc/self/fd/\(place)", 0o700) == 0 else { throw error }
     return try openFolder(in: parent, name)

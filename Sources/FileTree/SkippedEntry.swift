@@ -10,6 +10,8 @@ public struct SkippedEntry: Hashable, Sendable {
     case device = "a device"
     /// A symlink whose target is absolute or leads out of the tree through `..`.
     case escapingSymlink = "a symlink that leads out of the tree"
+    /// Something is mounted there, and is not the tree's.
+    case mount = "a mount point: what is mounted there is left alone"
     /// A kind of file that this library does not know.
     case unknownKind = "not a file, a folder or a symlink"
   }

@@ -5,6 +5,12 @@ import Glibc
 struct CallFailure: Error {
   let call: Call
   let code: Int32
+
+  /// Something is mounted on what was to be opened.
+  var isMount: Bool { code == EXDEV && (call == .open || call == .openFolder) }
+
+  /// Whoever asked for the work wants it no more.
+  var isCancellation: Bool { code == ECANCELED }
 }
 
 /// A NUL-terminated file name, as the kernel takes it.
@@ -33,16 +39,17 @@ func retrying<Result: SignedInteger>(
   }
 }
 
-/// Opens without ever following a symlink in the last component, and without waiting for the other end of a FIFO.
+/// Opens a file to read it: never by a symlink in the last component, never over a mount, and without waiting for the other
+/// end of a FIFO.
 @inline(__always)
-func openFile(in folder: Int32, _ name: FileName, _ flags: Int32, mode: mode_t = 0) throws(CallFailure) -> Int32 {
-  try retrying(.open) { openat(folder, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode) }
+func openFile(in folder: Int32, _ name: FileName) throws(CallFailure) -> Int32 {
+  try MountBoundary.open(.open, name, in: folder, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
 }
 
-/// Opens a folder to list it; a symlink in its place is ENOTDIR (open(2), O_DIRECTORY with O_NOFOLLOW).
+/// Opens a folder to list it; a symlink in its place is ENOTDIR (open(2), O_DIRECTORY with O_NOFOLLOW), a mount EXDEV.
 @inline(__always)
 func openFolder(in folder: Int32, _ name: FileName) throws(CallFailure) -> Int32 {
-  try retrying(.openFolder) { openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0) }
+  try MountBoundary.open(.openFolder, name, in: folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 }
 
 @inline(__always)
@@ -79,10 +86,14 @@ func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: 
 }
 
 /// Reads until the buffer is full or the file ends; returns how much came.
-func readFull(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) throws(CallFailure) -> Int {
+func readFull(
+  _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
+) throws(CallFailure) -> Int {
   var filled = 0
   while let base = buffer.baseAddress, filled < buffer.count {
-    let count = try retrying(.read) { read(descriptor, base + filled, buffer.count - filled) }
+    let count = try retrying(.read) {
+      pread(descriptor, base + filled, buffer.count - filled, off_t(offset) + off_t(filled))
+    }
     if count == 0 { break }
     filled += count
   }

@@ -6,14 +6,15 @@ extension FileTree {
   /// Copies the tree below `source` into the folder `destination`, which exists and holds none of the names.
   ///
   /// Copied are files, folders and symlinks (never followed), with modes less setuid and setgid, and times; holes stay
-  /// holes, names are bytes, hard links become files of their own. FIFOs, sockets and devices are left out and listed
-  /// in the snapshot, and so, unlisted, are the names in `excluding` at the top. The modes and times of the two roots
+  /// holes, names are bytes, hard links become files of their own. FIFOs, sockets, devices and mounts are left out and
+  /// listed in the snapshot, and so, unlisted, are the names in `excluding` at the top. The modes and times of the two roots
   /// themselves are left alone. The depth of the tree is not limited by PATH_MAX.
   ///
   /// Blocks the calling thread, and works in threads of its own besides. `progress` is called from any of them, one
   /// at a time, some times a second.
   ///
-  /// - Parameter isCanceled: Is asked before each entry, and after each 16 MiB of a file; from any of the threads.
+  /// - Parameter isCanceled: Is asked before each entry, and after each piece of a file, of at most 16 MiB; from any of the
+  ///   threads.
   /// - Throws: `FileTreeError` naming the first path that could not be copied; the destination then holds a part. Its
   ///   errno is ECANCELED when the copy was canceled.
   ///   `isSourceChanged` when a file changed while it was copied and once more when it was copied again.
@@ -97,6 +98,11 @@ final class TreeCopy: Sendable {
       copyListing(of: folder, lane, queue)
     } catch {
       let path = parent.path(of: name)
+      if error.isMount {
+        lane.skipped.append(SkippedEntry(path: path, reason: .mount))
+        if parent.subfolderEnded() { complete(parent) }
+        return
+      }
       let isGone = error.call == .openFolder && [ENOENT, ENOTDIR, ELOOP].contains(error.code)
       fail(
         isGone
@@ -116,7 +122,8 @@ final class TreeCopy: Sendable {
       return (FolderDescriptors(first: source, second: try openFolder(in: parents.second, name)), original)
     } catch {
       close(source)
-      throw error
+      // Something was mounted on the new folder: the copy is not whole, which a mount in the source does not make it.
+      throw error.isMount ? CallFailure(call: .makeFolder, code: error.code) : error
     }
   }
 
@@ -174,10 +181,10 @@ final class TreeCopy: Sendable {
   private func moved(_ lane: CopyLane, _ queue: Queue) -> (Int64) throws(CallFailure) -> Void {
     { (bytes) throws(CallFailure) in
       lane.untold &+= bytes
+      try self.checkIsWanted()
       if bytes < ContentCopy.largeFile { return }
       self.tell(lane, files: 0)
       queue.grow()
-      try self.checkIsWanted()
     }
   }
 

@@ -9,16 +9,18 @@ extension FileTree {
   /// It is the SHA-256 of one line for each file, `<hex SHA-256 of its content>  <path>` and a line feed, sorted by path in
   /// byte order. A symlink, which Hash1 cannot express, counts as a file whose content is the link's target and whose path
   /// ends with `/`, as no file's does. Not covered are modes, times and empty folders, and what is not copied either:
-  /// FIFOs, sockets, devices, and the names in `excluding` at the top.
+  /// FIFOs, sockets, devices, mounts, and the names in `excluding` at the top.
   ///
   /// Blocks the calling thread, and works in threads of its own besides.
   ///
+  /// - Parameter isCanceled: Is asked before each file, and after each piece of one; from any of the threads.
   /// - Throws: `FileTreeError` naming the first path that cannot be read, or whose name holds a line feed, which Hash1
-  ///   refuses.
+  ///   refuses; ECANCELED when it was canceled.
   public static func digest(
-    of root: FileDescriptor, excluding: Set<String> = [], threads: ThreadPolicy = .adaptive
+    of root: FileDescriptor, excluding: Set<String> = [], threads: ThreadPolicy = .adaptive,
+    isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) -> String {
-    try TreeDigest(root.rawValue, threads: threads).run(excluding: ExcludedNames(excluding))
+    try TreeDigest(root.rawValue, threads: threads, isCanceled: isCanceled).run(excluding: ExcludedNames(excluding))
   }
 }
 
@@ -47,13 +49,15 @@ final class TreeDigest: Sendable {
 
   private let root: Int32
   private let threads: ThreadPolicy
+  private let isCanceled: @Sendable () -> Bool
   private let failure = FirstFailure()
   /// How many files a thread takes at once; neighbours are in the same folder, mostly.
   private static let batch = 16
 
-  init(_ root: Int32, threads: ThreadPolicy) {
+  init(_ root: Int32, threads: ThreadPolicy, isCanceled: @escaping @Sendable () -> Bool) {
     self.root = root
     self.threads = threads
+    self.isCanceled = isCanceled
   }
 
   func run(excluding: ExcludedNames) throws(FileTreeError) -> String {
@@ -65,6 +69,8 @@ final class TreeDigest: Sendable {
           do throws(CallFailure) {
             lane.lines.append((number, try self.line(of: entries[number], lane)))
           } catch {
+            // Something is mounted on the file.
+            if error.isMount { continue }
             self.failure.set(FileTreeError("digest", error, at: RelativePath(bytes: entries[number].path)))
             queue.stop()
           }
@@ -88,6 +94,7 @@ final class TreeDigest: Sendable {
     var folders: [[UInt8]] = [[]]
     while let folder = folders.popLast() {
       do throws(CallFailure) {
+        try checkIsWanted()
         // A descriptor of its own: a listing goes on from where the last one of the same descriptor ended.
         let descriptor = try openFolder(in: try way.folder(folder[...]), ".")
         defer { close(descriptor) }
@@ -106,7 +113,7 @@ final class TreeDigest: Sendable {
           }
         }
       } catch {
-        throw FileTreeError("digest", error, at: RelativePath(bytes: folder))
+        if !error.isMount { throw FileTreeError("digest", error, at: RelativePath(bytes: folder)) }
       }
     }
     if let entry = entries.first(where: { $0.path.contains(0x0A) }) {
@@ -131,14 +138,21 @@ final class TreeDigest: Sendable {
   private func contentDigest(
     of name: [CChar], in folder: Int32, _ buffer: UnsafeMutableRawBufferPointer
   ) throws(CallFailure) -> SHA256Digest {
-    let file = try openFile(in: folder, name, O_RDONLY)
+    let file = try openFile(in: folder, name)
     defer { close(file) }
     var hasher = SHA256()
+    var offset: Int64 = 0
     while true {
-      let count = try readFull(file, into: buffer)
+      try checkIsWanted()
+      let count = try readFull(file, into: buffer, at: offset)
       hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       if count < buffer.count { return hasher.finalize() }
+      offset += Int64(count)
     }
+  }
+
+  private func checkIsWanted() throws(CallFailure) {
+    if isCanceled() { throw CallFailure(call: .read, code: ECANCELED) }
   }
 }
 

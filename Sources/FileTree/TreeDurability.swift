@@ -25,8 +25,9 @@ extension FileTree {
     while var names = pending.popLast() {
       let next: Int32
       if let name = names.popLast() {
-        next = try openFolder(in: folder, name)
         pending.append(names)
+        guard let opened = try openUnlessMounted(name, in: folder) else { continue }
+        next = opened
         close(folder)
         folder = next
         pending.append(try syncFiles(in: folder))
@@ -57,14 +58,23 @@ extension FileTree {
     return folders
   }
 
+  private static func openUnlessMounted(_ name: FileName, in folder: Int32) throws(CallFailure) -> Int32? {
+    do throws(CallFailure) {
+      return try openFolder(in: folder, name)
+    } catch {
+      if error.isMount { return nil }
+      throw error
+    }
+  }
+
   private static func syncFile(_ name: FileName, in folder: Int32) throws(CallFailure) {
     do throws(CallFailure) {
-      let file = try openFile(in: folder, name, O_RDONLY)
+      let file = try openFile(in: folder, name)
       defer { close(file) }
       _ = try retrying(.sync) { fsync(file) }
     } catch {
-      // Its mode forbids its owner to open it: the file system writes it in its own time.
-      if error.code != EACCES { throw error }
+      // Its mode forbids its owner to open it: the file system writes it in its own time. What is mounted is not of the tree.
+      if error.code != EACCES, !error.isMount { throw error }
     }
   }
 }

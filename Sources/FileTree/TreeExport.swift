@@ -10,23 +10,27 @@ extension FileTree {
   /// what is there. Modes (less setuid and setgid), mtimes and holes are kept. Missing folders are made. `storedAs`
   /// gives the path in `results` where that is not the path in the tree. Symlinks that are absolute or lead out by
   /// `..` are skipped. No symlink in `results` is followed. Everything is durable at the return: by fsync(2) for a few files, by one
-  /// syncfs(2) for many, where the file system has a true one.
+  /// syncfs(2) for many, where the file system has a true one. What is mounted in the tree is skipped.
   ///
   /// Blocks the calling thread, and works in threads of its own besides. `progress` is called from any of them, one
   /// at a time, some times a second.
   ///
-  /// - Parameter owner: Whom files and folders that are made belong to; `nil`: the user that runs this.
-  /// - Returns: What is complete, what was skipped, and what failed: one file that cannot be exported does not keep
-  ///   the others back.
+  /// - Parameters:
+  ///   - owner: Whom files and folders that are made belong to; `nil`: the user that runs this.
+  ///   - isCanceled: Is asked before each entry, and after each piece of a file; from any of the threads. What is complete by
+  ///     then stays.
+  /// - Returns: What is complete, what was skipped, what is missing because it was canceled, and what failed: one file that
+  ///   cannot be exported does not keep the others back.
   /// - Throws: `FileTreeError` when what was written cannot be made durable, so that nothing is certain.
   public static func export(
     _ changes: Changes, from tree: FileDescriptor, to results: FileDescriptor,
     storedAs: (RelativePath) -> RelativePath? = { _ in nil }, owner: Owner? = nil,
-    threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil
+    threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) -> Export {
     let export = TreeExport(
       changes.changed.map { ($0, storedAs($0.path)) }, from: tree.rawValue, to: results.rawValue, owner: owner,
-      threads: threads, progress: progress)
+      threads: threads, progress: progress, isCanceled: isCanceled)
     return try export.run()
   }
 }
@@ -49,11 +53,14 @@ final class TreeExport: Sendable {
   private let durability: FileExport.Durability
   private let threads: ThreadPolicy
   private let meter: ProgressMeter
+  private let isCanceled: @Sendable () -> Bool
 
   init(
     _ entries: [(ChangedEntry, RelativePath?)], from tree: Int32, to results: Int32, owner: Owner?,
-    threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil
+    threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    isCanceled: @escaping @Sendable () -> Bool = { false }
   ) {
+    self.isCanceled = isCanceled
     meter = ProgressMeter(progress)
     self.entries = entries
     self.tree = tree
@@ -64,7 +71,7 @@ final class TreeExport: Sendable {
   }
 
   func run() throws(FileTreeError) -> Export {
-    if entries.isEmpty { return Export(files: [], skipped: [], failures: []) }
+    if entries.isEmpty { return Export(files: [], skipped: [], unfinished: [], failures: []) }
     let queue = Queue(
       threads: threads, makeLane: { ExportLane(tree: self.tree, results: self.results, owner: self.owner) },
       perform: { range, lane, queue in
@@ -79,11 +86,13 @@ final class TreeExport: Sendable {
     try makeDurable(files)
     return Export(
       files: files, skipped: lanes.flatMap(\.skipped).sorted { $0.path < $1.path },
+      unfinished: lanes.flatMap(\.unfinished).sorted(),
       failures: lanes.flatMap(\.failures).sorted { $0.path < $1.path })
   }
 
   private func export(_ entry: ChangedEntry, _ storedAs: RelativePath?, _ lane: ExportLane) {
     do throws(CallFailure) {
+      try checkIsWanted()
       let name = try fileName(entry.path.name)
       let source = try lane.source.folder(entry.path.folder)
       let target: [UInt8]?
@@ -100,7 +109,7 @@ final class TreeExport: Sendable {
       let newName = try fileName(place.name)
       let file = FileExport(
         source: source, destination: try lane.destination.folder(place.folder), owner: owner, durability: durability,
-        buffer: lane.content, moved: meter.moved)
+        buffer: lane.content, moved: moved)
       let written: FileExport.Written?
       if let target {
         written = try file.exportSymlink(target, as: newName)
@@ -114,8 +123,24 @@ final class TreeExport: Sendable {
         lane.failures.append(FileTreeError(operation: "export", path: entry.path, reason: .sourceChanged))
       }
     } catch {
-      lane.failures.append(FileTreeError("export", error, at: entry.path))
+      if error.isCancellation {
+        lane.unfinished.append(entry.path)
+      } else if error.isMount {
+        lane.skipped.append(SkippedEntry(path: entry.path, reason: .mount))
+      } else {
+        lane.failures.append(FileTreeError("export", error, at: entry.path))
+      }
     }
+  }
+
+  /// For each piece of a file.
+  private func moved(_ bytes: Int64) throws(CallFailure) {
+    meter.add(files: 0, bytes: bytes)
+    try checkIsWanted()
+  }
+
+  private func checkIsWanted() throws(CallFailure) {
+    if isCanceled() { throw CallFailure(call: .create, code: ECANCELED) }
   }
 
   private func makeDurable(_ files: [ExportedFile]) throws(FileTreeError) {

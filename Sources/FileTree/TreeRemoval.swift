@@ -7,15 +7,19 @@ extension FileTree {
   /// Removes `name` in the folder `parent`, with everything below it if it is a folder. A missing name is no error.
   ///
   /// Never follows a symlink; one is removed itself. Folders that their owner may not read or write are given the
-  /// right first. What cannot be removed does not keep the rest from being removed.
+  /// right first. What is mounted in the tree is left alone. What cannot be removed stays, with the folders above it, and does
+  /// not keep the rest from being removed.
   ///
   /// Blocks the calling thread, and works in threads of its own besides.
   ///
-  /// - Throws: `FileTreeError` naming the first path that could not be removed. EINVAL for a `name` with a `/`.
+  /// - Parameter isCanceled: Is asked before each entry, from any of the threads.
+  /// - Throws: `FileTreeError` naming the first path that could not be removed. EXDEV for a mount, EINVAL for a `name` with a
+  ///   `/`, ECANCELED when it was canceled.
   public static func remove(
-    _ name: String, in parent: FileDescriptor, threads: ThreadPolicy = .adaptive
+    _ name: String, in parent: FileDescriptor, threads: ThreadPolicy = .adaptive,
+    isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) {
-    try TreeRemoval(threads: threads).run(RelativePath(name), in: parent.rawValue)
+    try TreeRemoval(threads: threads, isCanceled: isCanceled).run(RelativePath(name), in: parent.rawValue)
   }
 }
 
@@ -37,13 +41,15 @@ final class TreeRemoval: Sendable {
   private static let listings = 8
 
   private let threads: ThreadPolicy
+  private let isCanceled: @Sendable () -> Bool
   private let open = OpenFolders(most: .max)
   private let crowd = OpenFolders.most
   private let moves = Atomic<Int>(0)
   private let failure = FirstFailure()
 
-  init(threads: ThreadPolicy = .adaptive) {
+  init(threads: ThreadPolicy = .adaptive, isCanceled: @escaping @Sendable () -> Bool = { false }) {
     self.threads = threads
+    self.isCanceled = isCanceled
   }
 
   func run(_ path: RelativePath, in parent: Int32) throws(FileTreeError) {
@@ -87,7 +93,7 @@ final class TreeRemoval: Sendable {
       do throws(CallFailure) {
         try removeFolder(name, in: parent.descriptors.first, rights(of: parent))
       } catch _ {
-        fail(error, parent.path(of: name))
+        fail(error, parent.path(of: name), in: parent)
       }
       if let top { ended(parent, parent.subfolderEnded(), top, queue) }
     }
@@ -96,13 +102,13 @@ final class TreeRemoval: Sendable {
   private func empty(_ folder: FolderNode, _ top: FolderNode, _ lane: RemovalLane, _ queue: Queue) {
     let descriptor = folder.descriptors.first
     do throws(CallFailure) {
-      while true {
+      while !queue.isStopped {
         let entries = try DirectoryEntries(of: descriptor, buffer: lane.listing)
         if entries.isEmpty { break }
         removeEntries(entries, of: folder, top, lane, queue)
       }
     } catch {
-      if error.code != ENOENT { fail(error, folder.path) }
+      if error.code != ENOENT { fail(error, folder.path, in: folder) }
     }
     ended(folder, folder.readerEnded().complete, top, queue)
   }
@@ -112,7 +118,11 @@ final class TreeRemoval: Sendable {
   ) {
     var entries = all
     let descriptor = folder.descriptors.first
-    while true {
+    while !queue.isStopped {
+      if isCanceled() {
+        fail(CallFailure(call: .unlink, code: ECANCELED), folder.path, in: folder)
+        return queue.stop()
+      }
       if queue.isHungry, let half = entries.split() {
         folder.addReader()
         queue.push(.entries(folder, half, top: top))
@@ -125,7 +135,7 @@ final class TreeRemoval: Sendable {
           addSubfolder(name, of: folder, top, queue)
         }
       } catch {
-        fail(error, folder.path(of: name))
+        fail(error, folder.path(of: name), in: folder)
       }
       queue.grow()
     }
@@ -151,11 +161,15 @@ final class TreeRemoval: Sendable {
   private func ended(_ first: FolderNode, _ isComplete: Bool, _ top: FolderNode, _ queue: Queue) {
     var folder = first
     var isComplete = isComplete
-    while isComplete, let parent = folder.parent {
+    while isComplete, let parent = folder.parent, !queue.isStopped {
       do throws(CallFailure) {
-        try removeFolder(folder.name, in: parent.descriptors.first, rights(of: parent))
+        if folder.isKept {
+          parent.keep()
+        } else {
+          try removeFolder(folder.name, in: parent.descriptors.first, rights(of: parent))
+        }
       } catch {
-        if error.code == ENOTEMPTY || error.code == EEXIST, failure.value == nil,
+        if error.code == ENOTEMPTY || error.code == EEXIST,
           folder.listings.add(1, ordering: .relaxed).newValue < Self.listings
         {
           folder.addReader()
@@ -163,7 +177,7 @@ final class TreeRemoval: Sendable {
           queue.push(.listing(folder, top: top))
           return
         }
-        fail(error, folder.path)
+        fail(error, folder.path, in: parent)
       }
       folder.closeForGood()
       isComplete = parent.subfolderEnded()
@@ -174,7 +188,9 @@ final class TreeRemoval: Sendable {
   /// Only the folder in which the whole removal takes place stays.
   private func rights(of folder: FolderNode) -> RightsOf { folder.parent == nil ? .bystander : .doomed }
 
-  private func fail(_ error: CallFailure, _ path: RelativePath) {
+  /// What cannot be removed keeps the folder that it lies in.
+  private func fail(_ error: CallFailure, _ path: RelativePath, in folder: FolderNode) {
+    folder.keep()
     failure.set(FileTreeError("remove", error, at: path))
   }
 }

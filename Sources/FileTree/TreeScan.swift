@@ -7,16 +7,21 @@ extension FileTree {
   /// A file has changed if its inode, size, mode, mtime or ctime differ from the snapshot and its content differs
   /// from the same path below `original`, from which it was copied; that is read only where the size is the same. So
   /// unchanged files cost one fstatat(2), `touch` and `chmod` alone are no change, and an edit of the same size within
-  /// the same second is one. If the original cannot be read any more, the file counts as modified.
+  /// the same second is one. If the original cannot be read any more, the file counts as modified. What is mounted in the tree
+  /// is `skipped`, whatever it is.
   ///
   /// Blocks the calling thread, and works in threads of its own besides.
   ///
-  /// - Throws: `FileTreeError` when the root cannot be listed. What cannot be looked at further down is in `failures`.
+  /// - Parameter isCanceled: Is asked before each entry, and after each piece of a file that is compared; from any of the threads.
+  /// - Throws: `FileTreeError` when the root cannot be listed, ECANCELED when it was canceled. What cannot be looked at further
+  ///   down is in `failures`.
   public static func changes(
     in tree: FileDescriptor, since snapshot: Snapshot, original: FileDescriptor, excluding: Set<String> = [],
-    threads: ThreadPolicy = .adaptive
+    threads: ThreadPolicy = .adaptive, isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) -> Changes {
-    try TreeScan(snapshot, original: original.rawValue, excluding: excluding, threads: threads).run(tree.rawValue)
+    let scan = TreeScan(
+      snapshot, original: original.rawValue, excluding: excluding, threads: threads, isCanceled: isCanceled)
+    return try scan.run(tree.rawValue)
   }
 }
 
@@ -35,9 +40,14 @@ final class TreeScan: Sendable {
   private let original: Int32
   private let excluded: ExcludedNames
   private let threads: ThreadPolicy
+  private let isCanceled: @Sendable () -> Bool
   private let open = OpenFolders()
 
-  init(_ snapshot: Snapshot, original: Int32, excluding: Set<String> = [], threads: ThreadPolicy = .adaptive) {
+  init(
+    _ snapshot: Snapshot, original: Int32, excluding: Set<String> = [], threads: ThreadPolicy = .adaptive,
+    isCanceled: @escaping @Sendable () -> Bool = { false }
+  ) {
+    self.isCanceled = isCanceled
     self.snapshot = snapshot
     self.original = original
     excluded = ExcludedNames(excluding)
@@ -58,6 +68,9 @@ final class TreeScan: Sendable {
       threads: threads, makeLane: { [original] in ScanLane(original: original) },
       perform: { item, lane, queue in self.perform(item, lane, queue) })
     let lanes = queue.run([.entries(root, [])])
+    if queue.isStopped {
+      throw FileTreeError("compare", CallFailure(call: .list, code: ECANCELED), at: RelativePath(bytes: []))
+    }
     let failures = lanes.flatMap(\.failures)
     if let failure = failures.first(where: { $0.path.bytes.isEmpty }) { throw failure }
     return Changes(
@@ -87,7 +100,7 @@ final class TreeScan: Sendable {
         descriptors: FolderDescriptors(first: descriptor, second: -1), open: open)
       scanListing(of: folder, lane, queue)
     } catch {
-      lane.failures.append(FileTreeError("compare", error, at: parent.path(of: name)))
+      note(error, at: parent.path(of: name), lane)
     }
     if parent.subfolderEnded() { parent.closeForGood() }
   }
@@ -95,7 +108,7 @@ final class TreeScan: Sendable {
   private func scanListing(of folder: ScanFolder, _ lane: ScanLane, _ queue: Queue) {
     let descriptor = folder.descriptors.first
     do throws(CallFailure) {
-      while true {
+      while !queue.isStopped {
         let entries = try DirectoryEntries(of: descriptor, buffer: lane.listing)
         if entries.isEmpty { break }
         scanEntries(entries, of: folder, lane, queue)
@@ -110,7 +123,8 @@ final class TreeScan: Sendable {
   private func scanEntries(_ all: DirectoryEntries, of folder: ScanFolder, _ lane: ScanLane, _ queue: Queue) {
     var entries = all
     let descriptor = folder.descriptors.first
-    while true {
+    while !queue.isStopped {
+      if isCanceled() { return queue.stop() }
       if queue.isHungry, let half = entries.split() {
         folder.addReader()
         queue.push(.entries(folder, half))
@@ -128,7 +142,7 @@ final class TreeScan: Sendable {
       } catch {
         // Gone since it was listed: then it is not seen, and so deleted.
         if error.code != ENOENT {
-          lane.failures.append(FileTreeError("compare", error, at: folder.path(of: name)))
+          note(error, at: folder.path(of: name), lane)
           if let known { folder.index?.markSeen(known.number) }
         }
       }
@@ -150,7 +164,7 @@ final class TreeScan: Sendable {
       return
     }
     guard let known, known.entry.kind != .folder else {
-      return lane.add(folder.path(of: name), kind, .new, now)
+      return try add(name, kind, .new, now, in: folder, descriptor, lane)
     }
     folder.index?.markSeen(known.number)
     let isUntouched = known.entry.isUntouched(now)
@@ -164,7 +178,29 @@ final class TreeScan: Sendable {
       case .unknown: if isUntouched { return }
       }
     }
-    lane.add(folder.path(of: name), kind, .modified, now)
+    try add(name, kind, .modified, now, in: folder, descriptor, lane)
+  }
+
+  /// Adds what has changed, unless only something is mounted there.
+  private func add(
+    _ name: FileName, _ kind: ChangedEntry.Kind, _ change: ChangedEntry.Change, _ now: stat, in folder: ScanFolder,
+    _ descriptor: Int32, _ lane: ScanLane
+  ) throws(CallFailure) {
+    let path = folder.path(of: name)
+    if kind == .file, try MountBoundary.lies(on: name, in: descriptor) {
+      lane.skipped.append(SkippedEntry(path: path, reason: .mount))
+    } else {
+      lane.add(path, kind, change, now)
+    }
+  }
+
+  /// A mount is passed over, and anything else that cannot be looked at is a failure.
+  private func note(_ error: CallFailure, at path: RelativePath, _ lane: ScanLane) {
+    if error.isMount {
+      lane.skipped.append(SkippedEntry(path: path, reason: .mount))
+    } else {
+      lane.failures.append(FileTreeError("compare", error, at: path))
+    }
   }
 
   private func compare(
@@ -173,7 +209,8 @@ final class TreeScan: Sendable {
   ) -> ContentComparison.Result {
     do throws(CallFailure) {
       let comparison = ContentComparison(
-        name: name, folder: descriptor, otherFolder: try lane.original.folder(path.folder), buffer: lane.content)
+        name: name, folder: descriptor, otherFolder: try lane.original.folder(path.folder), buffer: lane.content,
+        isCanceled: isCanceled)
       return try kind == .file
         ? comparison.compareFiles(since: entry.modified) : comparison.compareSymlinks(since: entry.modified)
     } catch {

@@ -15,7 +15,11 @@ public struct JobCheck: Sendable {
   public init(_ folder: FilePath) {
     self.init(folder) { () throws(InvalidJob) in
       let (name, above) = try JobCheck.place(of: folder)
-      return try JobFolder.open(JobCheck.id(in: name), in: JobsDirectory(above))
+      let opened = try JobFolder.open(JobCheck.id(in: name), in: JobsDirectory(above))
+      if let (name, entry) = EarlierResults(folder: opened).foreign.first, name == JobsDirectory.results {
+        throw InvalidJob(description: "\(folder)/\(name) \(EarlierResults.reason(entry)); rename or remove it")
+      }
+      return opened
     }
   }
 
@@ -37,7 +41,10 @@ public struct JobCheck: Sendable {
       errors = []
       steps = definition.steps.count
       warnings =
-        definition.unknownKeys.map { "\(folder)/job.json: the key \($0) means nothing here" }
+        EarlierResults(folder: opened).foreign.map { name, entry in
+          "\(folder)/\(name) \(EarlierResults.reason(entry)), so that it is not copied"
+        }
+        + definition.unknownKeys.map { "\(folder)/job.json: the key \($0) means nothing here" }
         + definition.steps.enumerated().compactMap { index, step in
           guard let directory = step.workingDirectory, !opened.hasFolder(directory) else { return nil }
           return

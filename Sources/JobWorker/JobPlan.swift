@@ -58,9 +58,9 @@ extension Workspace {
   ///
   /// Throws ``InvalidJob`` if it is not. From here on nothing comes from the volume any more, so that no step can differ
   /// from what was signed.
-  func check(_ plan: JobPlan) async throws -> JobPlan {
+  func check(_ plan: JobPlan, isCanceled: @escaping @Sendable () -> Bool = { false }) async throws -> JobPlan {
     guard case .verified(let wanted) = plan.staging else { return plan }
-    let found = try await digest()
+    let found = try await digest(isCanceled: isCanceled)
     let (request, folder) = (plan.request, plan.folder)
     guard found == wanted else {
       throw InvalidJob(

@@ -18,8 +18,12 @@ struct JobReport: Sendable {
   var tail: String?
   /// Why steps were ended, or not started, that would have run.
   var stoppedBy: StopReason?
+  /// When the job's timeout ends it, if it has one: known from its first step on.
+  var deadline: ContinuousClock.Instant?
   /// The job as a whole took longer than it may.
   var isTimedOut = false
+  /// What did not come back because the job was to end.
+  private var missing: String?
   private let redaction: Redaction
   private let started = ContinuousClock.now
 
@@ -50,7 +54,15 @@ struct JobReport: Sendable {
         change: file.change == .new ? .new : .modified, storedAs: file.storedAs)
     }
     result.skipped += export.skipped.map { SkippedPath($0) }
+    result.skipped += export.unfinished.map { SkippedPath(path: $0, reason: "not copied: the job was to end") }
     note(export.failures, "copying changed files to results")
+  }
+
+  /// The copying of results was ended by `reason`, or else by the job's timeout. What a step's failure has decided stays.
+  mutating func endSync(_ reason: StopReason?, missing: String) {
+    self.missing = missing
+    guard decisive == nil else { return }
+    if let reason { stoppedBy = stoppedBy ?? reason } else { isTimedOut = true }
   }
 
   /// Says, once, what was found out of order in `path` and what was done about it.
@@ -115,6 +127,9 @@ struct JobReport: Sendable {
 
   /// Stamps the end.
   private mutating func close() -> JobResult {
+    if let missing {
+      result.error = [result.error, "\(missing) did not come back"].compactMap(\.self).joined(separator: "; ")
+    }
     result.timing.end = Timestamp.now.description
     result.timing.durationMs = (ContinuousClock.now - started).milliseconds
     return result

@@ -41,15 +41,19 @@ struct JobRun {
   /// Makes results/ and the workspace, copies the job's folder into it, and sees to it that it is what was asked for.
   mutating func stage() async {
     await noting(\.stageMs) { run throws in
-      let results = try ResultsFolder.prepare(in: run.folder) { [ledger = run.worker.ledger, claim = run.job.claim] in
-        (try? ledger.isSuperseded(claim)) == false
+      let attempt = run.job.claim.record.attempt
+      let results = try ResultsFolder.prepare(in: run.folder, for: attempt) {
+        [ledger = run.worker.ledger, claim = run.job.claim] in (try? ledger.isSuperseded(claim)) == false
       }
       run.results = results
+      if let notice = results.notice { run.report.skipped.append(notice) }
+      results.reserve(JobResult.likelySize(run.plan.definition.steps))
       if run.job.claim.record.attempt > 1 { try await run.endRemains(in: results) }
       let workspace = try run.makeWorkspace()
       run.workspace = workspace
       guard let snapshot = try await run.copy(into: workspace) else { return }
-      run.plan = try await workspace.check(run.plan)
+      guard let plan = try await run.check(workspace) else { return }
+      run.plan = plan
       if case .verified = run.plan.staging {
         // What was staged may be another job.json than the one that was read first, with other secrets.
         if case .awaited(let why) = run.worker.clearance(run.job.claim.record.envelope, run.plan) {
@@ -65,14 +69,26 @@ struct JobRun {
   /// Copies the job's folder; `nil` when the job was stopped over that.
   private mutating func copy(into workspace: Workspace) async throws -> Snapshot? {
     guard plan.staging != .nothing else { return .empty }
-    let (folder, stop) = (folder, worker.stop)
-    do {
-      return try await feed(.stage).follow { progress in
+    let (folder, stop, feed) = (folder, worker.stop, feed(.stage))
+    return try await unlessStopped {
+      try await feed.follow { progress in
         try await workspace.stage(folder, progress: progress, isCanceled: { stop.level > .none })
       }
-    } catch {
-      guard stop.level > .none else { throw error }
-      report.stoppedBy = stop.reason
+    }
+  }
+
+  /// The plan by what was staged; `nil` when the job was stopped over that.
+  private mutating func check(_ workspace: Workspace) async throws -> JobPlan? {
+    let (plan, stop) = (plan, worker.stop)
+    return try await unlessStopped { try await workspace.check(plan, isCanceled: { stop.level > .none }) }
+  }
+
+  private mutating func unlessStopped<T>(_ body: () async throws -> T) async throws -> T? {
+    do {
+      return try await body()
+    } catch let failure as JobFailure {
+      guard worker.stop.level > .none else { throw failure }
+      report.stoppedBy = worker.stop.reason
       report.steps = plan.definition.steps.enumerated().map { StepResult(skipped: $1, $0) }
       return nil
     }
@@ -109,19 +125,26 @@ struct JobRun {
     return { [source = worker.source] output in await source.publish(output, of: claim) }
   }
 
-  /// Copies what changed into results/, whatever became of the steps.
+  /// Copies what changed into results/, whatever became of the steps, but only as long as ``SyncLimit`` lets it.
   mutating func sync() async {
     guard let results, let workspace, let snapshot else { return }
+    let limit = SyncLimit(worker.stop, grace: worker.settings.grace, deadline: report.deadline)
     await noting(\.syncMs) { run throws in
       do {
-        let changes = try await workspace.changes(since: snapshot, run.folder)
+        let changes = try await workspace.changes(since: snapshot, run.folder, isCanceled: { limit.isReached })
         run.report.add(changes)
+        results.reserve(JobResult.likelySize(run.plan.definition.steps, changes))
         let export = try await run.feed(.sync).follow {
-          try await results.export(changes, from: workspace, progress: $0)
+          try await results.export(changes, from: workspace, progress: $0, isCanceled: { limit.isReached })
         }
         run.report.add(export)
+        guard !export.unfinished.isEmpty else { return }
+        run.report.endSync(run.worker.stop.reason, missing: "\(export.unfinished.count) changed files")
       } catch let failure as JobFailure {
         throw failure
+      } catch let error as FileTreeError where error.isCancellation {
+        run.report.flag(JobsDirectory.results, "what the steps changed was not looked for to the end, and is missing")
+        run.report.endSync(run.worker.stop.reason, missing: "what the steps changed")
       } catch {
         throw JobFailure(.sync, "copying changed files to \(results.path): \(error)")
       }
@@ -159,7 +182,7 @@ struct JobRun {
     do {
       try await workspace?.purge()
     } catch {
-      worker.logger.warning("the workspace is left behind: \(error)")
+      worker.logger.warning("\(error)")
     }
   }
 

@@ -25,6 +25,7 @@ struct StepSequence {
     settings.guardian?.guardProcesses(carrying: "\(StepEnvironment.markerName)=\(workspace.path)")
     let runner = StepRunner(guardian: settings.guardian)
     let deadline = (definition.timeout ?? settings.timeout).map { ContinuousClock.now + $0 }
+    report.deadline = deadline
     var logs: [StepLog] = []
     for (index, step) in definition.steps.enumerated() {
       if deadline.map({ ContinuousClock.now >= $0 }) ?? false { report.isTimedOut = true }

@@ -132,7 +132,7 @@ public struct Worker: Sendable {
     let result = report.lost(after: job.claim.record.attempt - 1, reason)
     var message = ResultMessage(result: result, tail: nil)
     do {
-      try ResultsFolder.prepare(in: folder).write(result)
+      try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt).write(result)
     } catch let failure as JobFailure {
       logger.error("\(failure)")
       message.manifestFile = nil

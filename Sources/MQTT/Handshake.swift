@@ -1,8 +1,17 @@
-/// What was seen of a TLS handshake: whom the broker said to be, and why it broke off.
+private import COpenSSL
+private import Glibc
+
+/// What was seen of a TLS handshake: whom the broker said to be, why that was not believed, and why the broker broke off.
 final class Handshake {
   private(set) var brokerCertificate: X509Certificate?
+  /// What did not pass, of the broker's certificate or of one above it (X509_STORE_CTX_get_error(3)).
+  private(set) var problem: (code: Int32, depth: Int32, certificate: X509Certificate?)?
   /// The alert that the broker sent.
   private(set) var alert: UInt8?
+  /// Whether the broker wants to see a certificate of this client.
+  private(set) var asksForCertificate = false
+  /// The certificate that this client shows, and its file.
+  var certificate: (X509Certificate, file: String)?
 
   /// Alerts that come again until somebody changes a setting (RFC 8446, section 6.2; 41 is of SSL 3).
   private static let lasting: Set<UInt8> = [40, 41, 42, 43, 44, 45, 46, 48, 49, 51, 70, 71, 86, 112, 115, 116, 120]
@@ -12,26 +21,42 @@ final class Handshake {
   /// Forgets what was seen, for a new connection.
   func begin() {
     brokerCertificate = nil
+    problem = nil
     alert = nil
+    asksForCertificate = false
   }
 
-  /// Watches a connection (`SSL *`) from now on. It must not outlive this.
-  func watch(_ connection: OpenSSL.Object) {
-    OpenSSL.watch(connection, Unmanaged.passUnretained(self).toOpaque(), record)
+  /// Watches the connections of a context (`SSL_CTX *`), which must not outlive this.
+  func watch(_ context: OpaquePointer) {
+    let this = Unmanaged.passUnretained(self).toOpaque()
+    openssl_set_message_argument(context, this)
+    SSL_CTX_set_msg_callback(context) { isSent, _, type, bytes, count, _, handshake in
+      guard isSent == 0, let bytes, let handshake else { return }
+      Unmanaged<Handshake>.fromOpaque(handshake).takeUnretainedValue()
+        .received(type, Array(UnsafeRawBufferPointer(start: bytes, count: count)))
+    }
+    openssl_set_app_data(context, this)
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER) { isAccepted, store in
+      guard isAccepted == 0, let store, let handshake = openssl_verified_app_data(store) else { return isAccepted }
+      Unmanaged<Handshake>.fromOpaque(handshake).takeUnretainedValue().refused(store)
+      return 0
+    }
   }
 
-  /// A context (`SSL_CTX *`) whose connections are watched from their first message on. They must not outlive this.
-  func watchedContext() -> OpenSSL.Object? {
-    OpenSSL.context(Unmanaged.passUnretained(self).toOpaque(), record)
+  private func refused(_ store: OpaquePointer) {
+    problem = (
+      X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_error_depth(store),
+      X509_STORE_CTX_get_current_cert(store).map { X509Certificate(sharing: $0) }
+    )
   }
 
-  fileprivate func received(_ type: Int32, _ bytes: [UInt8]) {
-    let (alertType, handshakeType): (Int32, Int32) = (21, 22)
-    let certificateMessage: UInt8 = 11
-    if type == alertType, bytes.count == 2 {
-      alert = bytes[1]
-    } else if type == handshakeType, bytes.first == certificateMessage {
+  private func received(_ type: Int32, _ bytes: [UInt8]) {
+    switch (type, bytes.first.map { Int32($0) }) {
+    case (SSL3_RT_ALERT, _) where bytes.count == 2: alert = bytes[1]
+    case (SSL3_RT_HANDSHAKE, SSL3_MT_CERTIFICATE):
       brokerCertificate = Handshake.firstCertificate(bytes).flatMap { X509Certificate(der: $0) }
+    case (SSL3_RT_HANDSHAKE, SSL3_MT_CERTIFICATE_REQUEST): asksForCertificate = true
+    default: break
     }
   }
 
@@ -47,24 +72,59 @@ final class Handshake {
     return nil
   }
 
-  /// What the broker's alert means to a client that shows `certificate`, from `file`; `nil` when there was none, or
-  /// trying again may help.
-  func refusal(_ certificate: X509Certificate?, _ file: String?) -> String? {
+  /// Brings the handshake of `connection` (`SSL *`) over `socket` to its end, and waits for the broker's word on this
+  /// client's certificate. Throws what went wrong in OpenSSL's words; an empty text when the connection was closed.
+  func perform(_ connection: OpaquePointer, over socket: Int32, within limit: Duration) throws(Failure) {
+    let start = ContinuousClock.now
+    while true {
+      ERR_clear_error()
+      let code = SSL_do_handshake(connection)
+      if code == 1 { break }
+      try wait(SSL_get_error(connection, code), socket, until: start + limit)
+    }
+    // In TLS 1.3 the broker looks at the client's certificate when the client is done (RFC 8446, section 2). If it breaks
+    // off, what is written then is answered by a reset, and its alert may be lost: so it has the first word, for as long as
+    // the handshake took. A broker that agrees has one, too: a session ticket.
+    guard asksForCertificate, SSL_version(connection) == TLS1_3_VERSION else { return }
+    var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+    let milliseconds = min(max((ContinuousClock.now - start) / .milliseconds(1), 5), 1000)
+    guard poll(&entry, 1, Int32(milliseconds)) > 0 else { return }
+    var byte: UInt8 = 0
+    ERR_clear_error()
+    let code = SSL_peek(connection, &byte, 1)
+    let state = SSL_get_error(connection, code)
+    guard code <= 0, state != SSL_ERROR_WANT_READ, state != SSL_ERROR_WANT_WRITE else { return }
+    throw Failure(reasons: OpenSSL.takeErrors())
+  }
+
+  /// Why a handshake did not come to its end.
+  struct Failure: Error {
+    let reasons: [String]
+    var isTimeout = false
+  }
+
+  private func wait(_ state: Int32, _ socket: Int32, until deadline: ContinuousClock.Instant) throws(Failure) {
+    guard state == SSL_ERROR_WANT_READ || state == SSL_ERROR_WANT_WRITE else {
+      throw Failure(reasons: OpenSSL.takeErrors())
+    }
+    let events = state == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT
+    var entry = pollfd(fd: socket, events: Int16(events), revents: 0)
+    let left = (deadline - .now) / .milliseconds(1)
+    guard left > 0 else { throw Failure(reasons: [], isTimeout: true) }
+    poll(&entry, 1, Int32(left) + 1)
+  }
+
+  /// What the broker's alert means; `nil` when there was none, or trying again may help.
+  var refusal: String? {
     guard let alert, Handshake.lasting.contains(alert) else { return nil }
     let name = OpenSSL.alertName(alert)
     // TLS 1.2 has no alert of its own for a certificate that is missing.
     guard Handshake.aboutCertificate.contains(alert) || (alert == 40 && certificate == nil) else {
       return "the broker breaks off: \(name)"
     }
-    guard let certificate, let file else {
+    guard let (certificate, file) = certificate else {
       return "the broker asks for a client certificate (\(name)); give one, with its key"
     }
     return "the broker does not accept the certificate \(file) (\(name)); it is \(certificate.facts)"
   }
-}
-
-private let record: OpenSSL.MessageCallback = { isSent, _, type, bytes, count, _, handshake in
-  guard isSent == 0, let bytes, let handshake else { return }
-  Unmanaged<Handshake>.fromOpaque(handshake).takeUnretainedValue()
-    .received(type, Array(UnsafeRawBufferPointer(start: bytes, count: count)))
 }

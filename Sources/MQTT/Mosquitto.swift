@@ -24,20 +24,15 @@ final class Mosquitto {
   private(set) var errors: [String] = []
   private let handle: OpaquePointer
   private let options: SessionOptions
-  private let files: TLSFiles?
-  private let handshake = Handshake()
-  /// Why the broker's certificate is not accepted.
-  private var problem: String?
+  private let tls: TLSContext?
   private var isAccepted = false
-  /// The broker has something to say before CONNECT is sent.
-  private(set) var hasFirstWord = false
   private var nextIsRedelivery = false
   private var lastWrite = ContinuousClock.now
   /// Seconds: this client's, or those that the broker wants instead (MQTT 5, section 3.2.2.3.14). 0 asks for no pings.
   private var keepAlive: UInt16
 
   init(_ options: SessionOptions) throws(MQTTError) {
-    files = if let tls = options.tls { try TLSFiles(tls) } else { nil }
+    tls = if let tls = options.tls { try TLSContext(tls, host: options.host) } else { nil }
     _ = Mosquitto.library
     guard let handle = mosquitto_new(options.clientID, options.start == .clean, nil) else {
       throw .usage("client id '\(options.clientID)' is not taken by libmosquitto: \(String(cString: strerror(errno)))")
@@ -57,6 +52,8 @@ final class Mosquitto {
 
   private static let library: Void = {
     mosquitto_lib_init()
+    // OpenSSL writes to a connection that the broker has closed. Versions before 2.0.15 do this themselves.
+    signal(SIGPIPE, SIG_IGN)
   }()
 
   // MARK: Connection
@@ -64,12 +61,9 @@ final class Mosquitto {
   /// Opens the connection and queues CONNECT. Blocks while the name is looked up and TCP connects.
   func connect() throws(MQTTError) {
     errors = []
-    problem = nil
     isAccepted = false
-    hasFirstWord = false
     keepAlive = options.keepAlive
-    handshake.begin()
-    let start = ContinuousClock.now
+    tls?.handshake.begin()
     inbox = []
     let code: Int32
     if options.version == .v5 {
@@ -81,21 +75,27 @@ final class Mosquitto {
     }
     let error = errno
     guard code == MOSQ_ERR_SUCCESS.code else { throw self.error(code, errno: error) }
-    if let connection = mosquitto_ssl_get(handle) {
-      handshake.watch(connection)
-      listenForAlert(atMost: ContinuousClock.now - start)
+    if let tls, let connection = mosquitto_ssl_get(handle) {
+      try shakeHands(tls, OpaquePointer(connection))
     }
     // A peer that vanished is noticed half a keep-alive after the PINGREQ that it did not confirm (tcp(7)).
     setSocketOption(TCP_USER_TIMEOUT, Int32(options.keepAlive) * 500)
   }
 
-  /// In TLS 1.3 the broker looks at the client's certificate when the client is done (RFC 8446, section 2). If it breaks
-  /// off, what is written then is answered by a reset, and its alert may be lost: so it has the first word, for as long as
-  /// the handshake took. A broker that agrees has one, too: a session ticket.
-  private func listenForAlert(atMost limit: Duration) {
-    var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-    let milliseconds = min(max(limit / .milliseconds(1), 5), 1000)
-    hasFirstWord = poll(&entry, 1, Int32(milliseconds)) > 0
+  /// Versions of the library shake hands at different times, and tell little: it finds the handshake done.
+  private func shakeHands(_ tls: TLSContext, _ connection: OpaquePointer) throws(MQTTError) {
+    let limit = Duration.seconds(max(5, Int(options.keepAlive)))
+    do {
+      try tls.handshake.perform(connection, over: socket, within: limit)
+    } catch {
+      // The library closes it when it connects again.
+      shutdown(socket, Int32(SHUT_RDWR))
+      guard !error.isTimeout else {
+        throw .unreachable("TLS with \(broker): no answer to the handshake within \(limit.components.seconds) s")
+      }
+      errors = error.reasons
+      throw self.error(MOSQ_ERR_TLS.code)
+    }
   }
 
   var socket: Int32 { mosquitto_socket(handle) }
@@ -176,25 +176,27 @@ final class Mosquitto {
 
   /// What a code of the library means for the session.
   func error(_ code: Int32, errno error: Int32 = 0) -> MQTTError {
-    let broker = "\(options.host):\(options.port)"
-    if let tls = options.tls, let refusal = handshake.refusal(files?.certificate, tls.certificateFile) {
+    if let refusal = tls?.problem(of: options.host) ?? tls?.handshake.refusal {
       return .tls("TLS with \(broker): \(refusal)")
+    }
+    if let tls, tls.handshake.asksForCertificate, !isAccepted,
+      code == MOSQ_ERR_CONN_LOST.code || (code == MOSQ_ERR_ERRNO.code && [EPROTO, EPIPE].contains(error))
+    {
+      return .unreachable(
+        "TLS with \(broker): the broker broke off after the handshake; it may not accept this client's certificate")
     }
     switch code {
     case MOSQ_ERR_TLS.code:
-      if let problem {
-        let certificate = CertificateProbe.certificate(of: options.host, options.port)
-        return .tls("TLS with \(broker): \(problem)\(certificate.map { "; it is \($0.facts)" } ?? "")")
+      let reason = errors.joined(separator: "; ")
+      guard !reason.isEmpty, !reason.contains("unexpected eof") else {
+        return .unreachable(
+          "TLS with \(broker): the broker closed the connection during the handshake; does it speak TLS on this port?")
       }
-      let reason = errors.isEmpty ? "the handshake failed" : errors.joined(separator: "; ")
       // What is no TLS at all looks like a record of some other version.
       guard !reason.contains("wrong version number"), !reason.contains("packet length too long") else {
         return .tls("TLS with \(broker): it does not speak TLS on this port; give the port of TLS, or mqtt://")
       }
       return .unreachable("TLS with \(broker): \(reason)")
-    case MOSQ_ERR_ERRNO.code where error == EPROTO && !isAccepted:
-      return .unreachable(
-        "TLS with \(broker): the broker broke off after the handshake; it may not accept this client's certificate")
     case MOSQ_ERR_ERRNO.code:
       return .unreachable("broker \(broker): \(String(cString: strerror(error)))")
     case MOSQ_ERR_EAI.code:
@@ -209,18 +211,7 @@ final class Mosquitto {
     }
   }
 
-  /// Why the broker's certificate is not accepted, when the library logs `text`; `nil` if that is about something else.
-  /// Later its connection is gone.
-  private func certificateProblem(_ text: String) -> String? {
-    guard let tls = options.tls else { return nil }
-    if text.contains("host name") {
-      return "the broker's certificate is not for the host name '\(options.host)'"
-    }
-    guard text.contains("certificate verify failed") else { return nil }
-    let reason = mosquitto_ssl_get(handle).flatMap(OpenSSL.verificationProblem).map { ": \($0)" } ?? ""
-    let trusted = tls.caFile ?? "what the system trusts, give another CA with --ca-certs"
-    return "the broker's certificate is not accepted\(reason); trusted is \(trusted)"
-  }
+  private var broker: String { "\(options.host):\(options.port)" }
 
   // MARK: Set-up
 
@@ -233,7 +224,7 @@ final class Mosquitto {
       mosquitto_username_pw_set(handle, credentials.username, credentials.password)
     }
     if let will = options.will { try configure(will) }
-    if let tls = options.tls { try configure(tls) }
+    if let tls { try configure(tls) }
   }
 
   private func configure(_ will: Message) throws(MQTTError) {
@@ -246,15 +237,11 @@ final class Mosquitto {
     properties.handOver()
   }
 
-  private func configure(_ tls: TLSOptions) throws(MQTTError) {
-    if tls.caFile == nil {
-      mosquitto_int_option(handle, MOSQ_OPT_TLS_USE_OS_CERTS, 1)
-    }
-    // The library is never to ask a terminal for a passphrase.
-    let code = mosquitto_tls_set(handle, tls.caFile, nil, tls.certificateFile, tls.keyFile) { _, _, _, _ in -1 }
-    guard code == MOSQ_ERR_SUCCESS.code || (code == MOSQ_ERR_INVAL.code && tls.caFile == nil) else {
-      let files = [tls.caFile, tls.certificateFile, tls.keyFile].compactMap { $0 }.joined(separator: ", ")
-      throw .tls("TLS cannot be set up with \(files): check that the files exist, are readable, and are PEM")
+  private func configure(_ tls: TLSContext) throws(MQTTError) {
+    mosquitto_int_option(handle, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0)
+    let code = mosquitto_void_option(handle, MOSQ_OPT_SSL_CTX, UnsafeMutableRawPointer(tls.pointer))
+    guard code == MOSQ_ERR_SUCCESS.code else {
+      throw .tls("TLS cannot be set up: \(String(cString: mosquitto_strerror(code)))")
     }
   }
 
@@ -321,7 +308,6 @@ final class Mosquitto {
 
   private func logged(_ level: Int32, _ text: String) {
     if level == MOSQ_LOG_ERR {
-      problem = problem ?? certificateProblem(text)
       errors = errors.suffix(3) + [text]
     }
   }

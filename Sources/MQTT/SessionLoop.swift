@@ -73,7 +73,7 @@ final class SessionLoop {
     var descriptors = [pollfd(fd: mailbox.wakeDescriptor, events: Int16(POLLIN), revents: 0)]
     if isOpen, undecided == 0 {
       var wanted = acknowledging.isEmpty ? Int16(POLLIN) : 0
-      if client.wantsToWrite, !isShakingHands { wanted |= Int16(POLLOUT) }
+      if client.wantsToWrite { wanted |= Int16(POLLOUT) }
       descriptors.append(pollfd(fd: client.socket, events: wanted, revents: 0))
     }
     poll(&descriptors, nfds_t(descriptors.count), timeout)
@@ -83,7 +83,6 @@ final class SessionLoop {
   private var timeout: Int32 {
     switch state {
     case .waiting(let instant): return milliseconds(until: instant)
-    case .connecting where options.tls != nil: return 20
     // Nothing moves before somebody decides, and that wakes.
     case .connected where undecided > 0: return -1
     // The library, when it is asked, sends a ping if a whole keep-alive has passed.
@@ -103,11 +102,6 @@ final class SessionLoop {
     case .connecting, .connected: true
     case .waiting, .closed: false
     }
-  }
-
-  /// During a TLS handshake the library says that it wants to write, and writes nothing: do not spin on it.
-  private var isShakingHands: Bool {
-    if case .connecting = state, options.tls != nil { true } else { false }
   }
 
   private func move() {
@@ -230,7 +224,8 @@ final class SessionLoop {
       state = .connecting
       try client.connect()
       willRetention.hasAsked = true
-      if client.hasFirstWord { step(client.read()) }
+      // With TLS the library looks there whether the handshake is done, and writes nothing before.
+      if options.tls != nil { step(client.read()) }
       if isOpen { step(client.write()) }
     } catch {
       connectionEnded(error)

@@ -1,67 +1,62 @@
+private import COpenSSL
 private import Glibc
 
 /// What somebody must know of a certificate to see why it is not accepted.
 final class X509Certificate {
-  private let handle: OpenSSL.Object
+  private let handle: OpaquePointer
 
-  private init(_ handle: OpenSSL.Object) {
+  /// Takes over a reference to `handle` (X509_up_ref(3)).
+  private init(_ handle: OpaquePointer) {
     self.handle = handle
   }
 
   deinit {
-    typealias Free = @convention(c) (OpenSSL.Object) -> Void
-    OpenSSL.function("X509_free", as: Free.self)?(handle)
+    X509_free(handle)
   }
 
   /// The first certificate in a PEM file.
   convenience init?(pem: [UInt8]) {
-    typealias Read =
-      @convention(c) (OpenSSL.Object, UnsafeRawPointer?, UnsafeRawPointer?, UnsafeRawPointer?) ->
-      OpenSSL.Object?
-    let handle = OpenSSL.reading(pem) { OpenSSL.function("PEM_read_bio_X509", as: Read.self)?($0, nil, nil, nil) }
-    guard let handle else { return nil }
+    guard let handle = OpenSSL.reading(pem, { PEM_read_bio_X509($0, nil, { _, _, _, _ in -1 }, nil) }) else {
+      return nil
+    }
     self.init(handle)
   }
 
   /// A certificate as it travels.
   convenience init?(der: [UInt8]) {
-    typealias Read = @convention(c) (OpenSSL.Object, UnsafeRawPointer?) -> OpenSSL.Object?
-    let handle = OpenSSL.reading(der) { OpenSSL.function("d2i_X509_bio", as: Read.self)?($0, nil) }
-    guard let handle else { return nil }
+    guard let handle = OpenSSL.reading(der, { d2i_X509_bio($0, nil) }) else { return nil }
+    self.init(handle)
+  }
+
+  /// A certificate that somebody else has, too (`X509 *`).
+  convenience init(sharing handle: OpaquePointer) {
+    X509_up_ref(handle)
     self.init(handle)
   }
 
   /// Whether `key` is its key.
-  func fits(_ key: OpenSSL.Object) -> Bool {
-    typealias Check = @convention(c) (OpenSSL.Object, OpenSSL.Object) -> Int32
-    defer { OpenSSL.clearErrors() }
-    return OpenSSL.function("X509_check_private_key", as: Check.self).map { $0(handle, key) == 1 } ?? true
+  func fits(_ key: OpaquePointer) -> Bool {
+    defer { ERR_clear_error() }
+    return X509_check_private_key(handle, key) == 1
   }
 
   /// Whose it is, whose word it is, for which hosts and for how long.
   var facts: String {
     let hosts = names.map { ", for \($0)" } ?? ""
-    return "'\(name("X509_get_subject_name"))', issued by '\(name("X509_get_issuer_name"))'\(hosts), valid from "
-      + "\(time("X509_get0_notBefore")) to \(time("X509_get0_notAfter"))"
+    return
+      "'\(text(X509_get_subject_name(handle)))', issued by '\(text(X509_get_issuer_name(handle)))'\(hosts), valid from "
+      + "\(text(X509_get0_notBefore(handle))) to \(text(X509_get0_notAfter(handle)))"
   }
 
-  private func name(_ part: String) -> String {
-    typealias Get = @convention(c) (OpenSSL.Object) -> OpenSSL.Object?
-    typealias Text = @convention(c) (OpenSSL.Object, UnsafeMutablePointer<CChar>, Int32) -> UnsafePointer<CChar>?
+  private func text(_ name: OpaquePointer?) -> String {
     var buffer = [CChar](repeating: 0, count: 512)
-    guard let name = OpenSSL.function(part, as: Get.self)?(handle),
-      OpenSSL.function("X509_NAME_oneline", as: Text.self)?(name, &buffer, Int32(buffer.count)) != nil
-    else { return "?" }
+    guard let name, X509_NAME_oneline(name, &buffer, Int32(buffer.count)) != nil else { return "?" }
     return printable(buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) })
   }
 
-  private func time(_ part: String) -> String {
-    typealias Get = @convention(c) (OpenSSL.Object) -> OpenSSL.Object?
-    typealias Convert = @convention(c) (OpenSSL.Object, UnsafeMutablePointer<tm>) -> Int32
+  private func text(_ stamp: UnsafePointer<ASN1_TIME>?) -> String {
     var time = tm()
-    guard let stamp = OpenSSL.function(part, as: Get.self)?(handle),
-      OpenSSL.function("ASN1_TIME_to_tm", as: Convert.self)?(stamp, &time) == 1
-    else { return "?" }
+    guard let stamp, ASN1_TIME_to_tm(stamp, &time) == 1 else { return "?" }
     var buffer = [CChar](repeating: 0, count: 64)
     let count = strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%SZ", &time)
     return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -69,22 +64,12 @@ final class X509Certificate {
 
   /// The subject's alternative names, as in `DNS:localhost, IP Address:127.0.0.1`.
   private var names: String? {
-    typealias Find = @convention(c) (OpenSSL.Object, Int32, Int32) -> Int32
-    typealias Get = @convention(c) (OpenSSL.Object, Int32) -> OpenSSL.Object?
-    typealias Method = @convention(c) () -> UnsafeRawPointer?
-    typealias Make = @convention(c) (UnsafeRawPointer?) -> OpenSSL.Object?
-    typealias Print = @convention(c) (OpenSSL.Object, OpenSSL.Object, UInt, Int32) -> Int32
-    typealias Read = @convention(c) (OpenSSL.Object, UnsafeMutableRawPointer, Int32) -> Int32
-    typealias Free = @convention(c) (OpenSSL.Object) -> Int32
-    let subjectAltName: Int32 = 85
-    guard let place = OpenSSL.function("X509_get_ext_by_NID", as: Find.self)?(handle, subjectAltName, -1), place >= 0,
-      let found = OpenSSL.function("X509_get_ext", as: Get.self)?(handle, place),
-      let text = OpenSSL.function("BIO_new", as: Make.self)?(OpenSSL.function("BIO_s_mem", as: Method.self)?())
-    else { return nil }
-    defer { _ = OpenSSL.function("BIO_free", as: Free.self)?(text) }
-    guard OpenSSL.function("X509V3_EXT_print", as: Print.self)?(text, found, 0, 0) == 1 else { return nil }
+    let place = X509_get_ext_by_NID(handle, NID_subject_alt_name, -1)
+    guard place >= 0, let found = X509_get_ext(handle, place), let text = BIO_new(BIO_s_mem()) else { return nil }
+    defer { BIO_free(text) }
+    guard X509V3_EXT_print(text, found, 0, 0) == 1 else { return nil }
     var buffer = [UInt8](repeating: 0, count: 512)
-    let count = OpenSSL.function("BIO_read", as: Read.self)?(text, &buffer, Int32(buffer.count)) ?? 0
+    let count = BIO_read(text, &buffer, Int32(buffer.count))
     return count > 0 ? printable(Array(buffer[..<Int(count)])) : nil
   }
 }

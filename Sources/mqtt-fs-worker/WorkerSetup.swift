@@ -44,7 +44,7 @@ struct WorkerSetup {
   func openWorkspaces() throws -> WorkspacesDirectory {
     do {
       let directory = try WorkspacesDirectory(workspaces)
-      try directory.purgeAbandoned()
+      for left in try directory.purgeAbandoned() { logger.warning("\(left)") }
       return directory
     } catch {
       throw NoWorkspace(cause: error)

@@ -86,7 +86,7 @@ import Testing
     let export = try scratch.export(try scratch.changes(since: snapshot))
     #expect(export.files.count == 500)
     let sums = try scratch.shell("cd results && LC_ALL=C sha256sum a/b/*")
-    #expect(export.files.map { "\($0.sha256)  \($0.path)\n" }.joined() == sums)
+    #expect(export.files.map { "\($0.sha256 ?? "none")  \($0.path)\n" }.joined() == sums)
   }
 
   @Test(.enabled(if: geteuid() == 0)) func whatIsMadeBelongsToTheOwner() throws {
@@ -104,7 +104,7 @@ import Testing
     let snapshot = try scratch.stage()
     try scratch.shell("cd stage && truncate -s 50M f && printf x | dd of=f bs=1 seek=20000000 conv=notrunc status=none")
     let export = try scratch.export(try scratch.changes(since: snapshot))
-    #expect(try scratch.shell("sha256sum < stage/f | cut -c1-64") == export.files[0].sha256 + "\n")
+    #expect(try scratch.shell("sha256sum < stage/f | cut -c1-64") == (export.files[0].sha256 ?? "none") + "\n")
     #expect(
       try scratch.shell("cmp stage/f results/f && test $(du -k results/f | cut -f1) -lt 1024 && echo sparse")
         == "sparse\n")

@@ -1,3 +1,4 @@
+import FileTree
 private import Glibc
 import SystemPackage
 
@@ -63,6 +64,13 @@ public final class JobFolder: Sendable {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
+  /// Whom the files belong to that root makes in it: its owner could not remove them otherwise. `nil` for any other user.
+  var ownerToGive: Owner? {
+    var status = stat()
+    guard geteuid() == 0, fstat(descriptor.rawValue, &status) == 0, status.st_uid != 0 else { return nil }
+    return Owner(user: status.st_uid, group: status.st_gid)
+  }
+
   /// Whether the folder that was opened has no name any more.
   var isRemoved: Bool {
     var status = stat()
@@ -75,7 +83,7 @@ public final class JobFolder: Sendable {
     defer { try? results.close() }
     guard let file = try? openFile(JobsDirectory.result, in: results) else { return nil }
     defer { try? file.close() }
-    guard let bytes = try? DurableFile.contents(of: file, limit: 1 << 28) else { return nil }
+    guard let bytes = try? DurableFile.contents(of: file, limit: JobResult.largestFile) else { return nil }
     return try? JobResult(json: bytes)
   }
 

@@ -12,14 +12,19 @@ final class ResultsFolder: Sendable {
   private let isHeld: @Sendable () -> Bool
   /// The file that becomes result.json, open: a step could put another under its name, a link to a stranger's for one.
   private let reserved = Mutex<FileDescriptor?>(nil)
-  private static let reserve = ".result.json.reserved"
+  private static let reserve = EarlierResults.reserve
+  /// Room for the result of a job of a few steps and some hundred artifacts, and for any that leaves out its lists.
+  private static let leastReserve = 64 << 10
+  /// What is to be told of earlier results that could not be moved aside as they should.
+  let notice: SkippedPath?
 
   private init(
-    _ folder: JobFolder, _ descriptor: FileDescriptor, _ owner: Owner?, _ isHeld: @escaping @Sendable () -> Bool
+    _ folder: JobFolder, _ descriptor: FileDescriptor, _ notice: SkippedPath?, _ isHeld: @escaping @Sendable () -> Bool
   ) {
     self.folder = folder
     self.descriptor = descriptor
-    self.owner = owner
+    self.owner = folder.ownerToGive
+    self.notice = notice
     self.isHeld = isHeld
   }
 
@@ -28,26 +33,28 @@ final class ResultsFolder: Sendable {
     try? descriptor.close()
   }
 
-  /// An empty results/: what an earlier run left is moved to results.previous, an empty folder is used as it is.
+  /// An empty results/: what an earlier run left is moved aside (see ``EarlierResults``), an empty folder is used as it is.
   ///
   /// `isHeld` tells whether the job is still this attempt's: only then does ``restore(_:_:)`` put a folder back that is
-  /// not in its place. Throws ``JobFailure`` when results is no folder or cannot be written.
+  /// not in its place. Throws ``JobFailure`` when results is no folder, cannot be written, or holds what no worker made.
   static func prepare(
-    in folder: JobFolder, whileHeld isHeld: @escaping @Sendable () -> Bool = { true }
+    in folder: JobFolder, for attempt: Int = 1, whileHeld isHeld: @escaping @Sendable () -> Bool = { true }
   ) throws(JobFailure) -> ResultsFolder {
     let path = folder.path.appending(JobsDirectory.results)
     do {
-      try moveAside(in: folder)
+      let notice = try EarlierResults(folder: folder).makeWay(for: attempt)
       let made = mkdirat(folder.descriptor.rawValue, JobsDirectory.results, 0o755) == 0
       guard made || errno == EEXIST else { throw Errno(rawValue: errno) }
       let file = openat(
         folder.descriptor.rawValue, JobsDirectory.results, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
       guard file >= 0 else { throw Errno(rawValue: errno) }
       let descriptor = FileDescriptor(rawValue: file)
-      let results = ResultsFolder(folder, descriptor, ownerToGive(folder), isHeld)
+      let results = ResultsFolder(folder, descriptor, notice, isHeld)
       results.own(descriptor)
       try results.reserveSpace()
       return results
+    } catch let failure as JobFailure {
+      throw failure
     } catch {
       throw JobFailure(
         .stage,
@@ -55,37 +62,22 @@ final class ResultsFolder: Sendable {
     }
   }
 
-  private static func moveAside(in folder: JobFolder) throws {
-    let job = folder.descriptor.rawValue
-    if try isEmptyOrMissing(in: folder) { return }
-    try FileTree.remove(JobsDirectory.previousResults, in: folder.descriptor)
-    guard renameat(job, JobsDirectory.results, job, JobsDirectory.previousResults) == 0 else {
-      throw Errno(rawValue: errno)
-    }
-  }
-
-  /// An empty folder may be a mount point, or have rights that were given to it: it must stay.
-  private static func isEmptyOrMissing(in folder: JobFolder) throws(Errno) -> Bool {
-    let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-    let file = openat(folder.descriptor.rawValue, JobsDirectory.results, flags)
-    if file < 0, errno == ENOENT { return true }
-    guard file >= 0, let stream = fdopendir(file) else { throw Errno(rawValue: errno) }
-    defer { closedir(stream) }
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { $0.prefix { $0 != 0 } }
-      guard name.elementsEqual(".".utf8) || name.elementsEqual("..".utf8) else { return false }
-    }
-    return true
-  }
-
   /// Room for result.json on a volume that steps may fill up.
   private func reserveSpace() throws(Errno) {
     let file = try create(ResultsFolder.reserve)
     // A file system that cannot reserve makes do without.
-    _ = posix_fallocate(file.rawValue, 0, 64 << 10)
+    _ = posix_fallocate(file.rawValue, 0, off_t(ResultsFolder.leastReserve))
     reserved.withLock { reserved in
       try? reserved?.close()
       reserved = file
+    }
+  }
+
+  /// Makes sure of as much room for result.json as it is likely to take; without it, it is written shorter.
+  func reserve(_ bytes: Int) {
+    guard bytes > ResultsFolder.leastReserve else { return }
+    reserved.withLock { reserved in
+      if let reserved { _ = posix_fallocate(reserved.rawValue, 0, off_t(min(bytes, JobResult.largestFile))) }
     }
   }
 
@@ -170,12 +162,13 @@ final class ResultsFolder: Sendable {
 
   /// Copies what changed in the workspace into results/, durably.
   func export(
-    _ changes: Changes, from workspace: Workspace, progress: (@Sendable (CopyProgress) -> Void)? = nil
+    _ changes: Changes, from workspace: Workspace, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    isCanceled: @escaping @Sendable () -> Bool = { false }
   ) async throws -> Export {
     try await onThread {
       try FileTree.export(
         changes, from: workspace.descriptor, to: self.descriptor, storedAs: ResultsFolder.storedName, owner: self.owner,
-        progress: progress)
+        progress: progress, isCanceled: isCanceled)
     }
   }
 
@@ -196,19 +189,39 @@ final class ResultsFolder: Sendable {
   }
 
   /// Puts result.json in place by rename, durably: it is there whole or not at all.
+  ///
+  /// Where there is no room for all of it, it leaves out its lists, and says so: a job must not wait for its result until
+  /// somebody clears the volume.
   func write(_ result: JobResult) throws(VolumeError) {
     let path = folder.path.appending(JobsDirectory.results).appending(JobsDirectory.result)
     try onVolume("writing", path) { () throws(Errno) in
-      let bytes: [UInt8]
-      do { bytes = try result.encoded() } catch { throw Errno.invalidArgument }
       let file = try takeReserve()
       defer { try? file.close() }
-      try DurableFile.write(bytes, to: file)
-      guard ftruncate(file.rawValue, off_t(bytes.count)) == 0 else { throw Errno(rawValue: errno) }
-      try DurableFile.sync(file)
+      var form = JobResult.Form.whole
+      while true {
+        do throws(Errno) {
+          try write(result.inForm(form), to: file)
+          break
+        } catch {
+          guard [.noSpace, .diskQuotaExceeded, .fileTooLarge].contains(error), let shorter = form.shorter else {
+            throw error
+          }
+          form = shorter
+        }
+      }
       try rename(ResultsFolder.reserve, to: JobsDirectory.result, in: descriptor)
       try DurableFile.sync(descriptor)
     }
+  }
+
+  private func write(_ result: JobResult, to file: FileDescriptor) throws(Errno) {
+    let bytes: [UInt8]
+    do { bytes = try result.encoded() } catch { throw .invalidArgument }
+    guard bytes.count <= JobResult.largestFile else { throw .fileTooLarge }
+    guard lseek(file.rawValue, 0, SEEK_SET) == 0 else { throw Errno(rawValue: errno) }
+    try DurableFile.write(bytes, to: file)
+    guard ftruncate(file.rawValue, off_t(bytes.count)) == 0 else { throw Errno(rawValue: errno) }
+    try DurableFile.sync(file)
   }
 
   /// Creates `name` for writing; whatever bears the name is removed.
@@ -228,11 +241,5 @@ final class ResultsFolder: Sendable {
   private func own(_ file: FileDescriptor) {
     guard let owner else { return }
     _ = fchown(file.rawValue, owner.user, owner.group)
-  }
-
-  private static func ownerToGive(_ folder: JobFolder) -> Owner? {
-    var status = stat()
-    guard geteuid() == 0, fstat(folder.descriptor.rawValue, &status) == 0, status.st_uid != 0 else { return nil }
-    return Owner(user: status.st_uid, group: status.st_gid)
   }
 }

@@ -41,10 +41,11 @@ final class Workspace: Sendable {
     }
   }
 
-  /// The digest of what was staged. Throws ``InvalidJob`` for a tree that has none, and ``JobFailure`` when it cannot be read.
-  func digest() async throws -> String {
+  /// The digest of what was staged; fails soon once `isCanceled` says so. Throws ``InvalidJob`` for a tree that has none, and
+  /// ``JobFailure`` when it cannot be read.
+  func digest(isCanceled: @escaping @Sendable () -> Bool = { false }) async throws -> String {
     do {
-      return try await onThread { try FileTree.digest(of: self.descriptor) }
+      return try await onThread { try FileTree.digest(of: self.descriptor, isCanceled: isCanceled) }
     } catch let error as FileTreeError where error.reason == .lineFeedInName {
       throw InvalidJob(description: "source-mismatch: \(error)")
     } catch {
@@ -57,19 +58,22 @@ final class Workspace: Sendable {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
-  /// What the steps changed since `snapshot`. Throws ``JobFailure`` when they have removed the workspace.
-  func changes(since snapshot: Snapshot, _ folder: JobFolder) async throws -> Changes {
+  /// What the steps changed since `snapshot`. Throws ``JobFailure`` when they have removed the workspace, and ECANCELED soon
+  /// once `isCanceled` says so.
+  func changes(
+    since snapshot: Snapshot, _ folder: JobFolder, isCanceled: @escaping @Sendable () -> Bool = { false }
+  ) async throws -> Changes {
     var status = stat()
     if fstat(descriptor.rawValue, &status) == 0, status.st_nlink == 0 {
       throw JobFailure(.sync, "\(path) was removed while the job ran; what it made there is lost")
     }
     giveOwnerRights(to: descriptor)
     return try await onThread {
-      try FileTree.changes(in: self.descriptor, since: snapshot, original: folder.descriptor)
+      try FileTree.changes(in: self.descriptor, since: snapshot, original: folder.descriptor, isCanceled: isCanceled)
     }
   }
 
-  /// Removes the folder, and then its lock file.
+  /// Removes the folder, and then its lock file. Throws ``LeftWorkspace`` when something of it cannot be removed.
   func purge() async throws {
     try await onThread { try self.root.purge(self.path, self.lock) }
   }

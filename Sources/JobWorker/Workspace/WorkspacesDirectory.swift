@@ -19,112 +19,127 @@ public struct WorkspacesDirectory: Sendable {
     }
   }
 
-  /// Makes an empty workspace for `id`, mode 0700, that no living worker uses.
+  /// Makes an empty workspace for `id`, mode 0700, that no living worker uses. A name whose folder cannot be removed is passed
+  /// over.
   func make(_ id: JobID) throws(VolumeError) -> Workspace {
-    // A frozen worker may still sit in the first name when its job is taken over on the same host.
-    for name in [id.text] + (2...99).map({ "\(id).\($0)" }) {
-      let workspace = path.appending(name)
-      guard let lock = try WorkspaceLock.acquire(lockPath(name), .create) else { continue }
-      if !lock.isMarked, access(workspace.string, F_OK) == 0 {
-        try DurableFile.remove(lockPath(name))
-        throw VolumeError(
-          "using \(workspace), which no worker made, as a workspace: move it away;", workspace, .fileExists)
-      }
-      try lock.mark()
-      try removeTree(name)
-      guard mkdir(workspace.string, 0o700) == 0 else {
-        throw VolumeError("creating", workspace, Errno(rawValue: errno))
-      }
-      do {
-        let descriptor = try FileDescriptor.open(workspace, .readOnly, options: [.directory, .noFollow, .closeOnExec])
-        return Workspace(workspace, descriptor, self, lock)
+    var obstacle: VolumeError?
+    for name in names(for: id) {
+      do throws(VolumeError) {
+        if let workspace = try make(name) { return workspace }
       } catch {
-        throw VolumeError("opening", workspace, JobWorker.errno(error))
+        // Of this name only, or of all.
+        if obstacle == nil { obstacle = error }
       }
     }
-    throw VolumeError("finding a free workspace for \(id) in", path, .fileExists)
+    throw obstacle ?? VolumeError("finding a free workspace for \(id) in", path, .fileExists)
   }
 
-  /// Removes what workers that died on this host left behind.
-  public func purgeAbandoned() throws(VolumeError) {
-    for name in try DurableFile.names(in: locks) where name.hasSuffix(".lock") {
-      guard let lock = try WorkspaceLock.acquire(locks.appending(name), .existing) else { continue }
-      try purge(path.appending(String(name.dropLast(5))), lock)
+  /// A frozen worker may still sit in the first name when its job is taken over on the same host; what could not be removed
+  /// may have taken all of the others.
+  private func names(for id: JobID) -> some Sequence<String> {
+    let numbered = ["\(id)"] + (2...99).map { "\(id).\($0)" }
+    return numbered + (0..<3).map { _ in "\(id).\(UInt32.random(in: 100 ... .max))" }
+  }
+
+  /// `nil` when a living worker uses the name, or what a dead one left there.
+  private func make(_ name: String) throws(VolumeError) -> Workspace? {
+    let workspace = path.appending(name)
+    guard let lock = try WorkspaceLock.acquire(lockPath(name), .create) else { return nil }
+    let exists = DurableFile.exists(workspace)
+    if exists, !lock.isMarked {
+      try DurableFile.remove(lockPath(name))
+      throw VolumeError(
+        "using \(workspace), which no worker made, as a workspace: move it away;", workspace, .fileExists)
+    }
+    if exists {
+      // Those that were left before are tried at the start of a worker, and delay no job.
+      guard !lock.isLeft, (try? remove(name, lock)) != nil else { return nil }
+    }
+    try lock.mark()
+    guard mkdir(workspace.string, 0o700) == 0 else {
+      throw VolumeError("creating", workspace, Errno(rawValue: errno))
+    }
+    do {
+      let descriptor = try FileDescriptor.open(workspace, .readOnly, options: [.directory, .noFollow, .closeOnExec])
+      return Workspace(workspace, descriptor, self, lock)
+    } catch {
+      throw VolumeError("opening", workspace, JobWorker.errno(error))
     }
   }
 
-  func purge(_ workspace: FilePath, _ lock: WorkspaceLock) throws(VolumeError) {
+  /// Removes what workers that died on this host left behind, and returns what cannot be removed: it delays nobody.
+  ///
+  /// What could not be removed before is tried again, the longest untried first, but only so many and for a second: what
+  /// stays for good must not make each start slower. Throws when there is no list of what was left.
+  @discardableResult
+  public func purgeAbandoned() throws(VolumeError) -> [LeftWorkspace] {
+    var left: [LeftWorkspace] = []
+    var known: [(name: String, lastUse: Int)] = []
+    for file in try DurableFile.names(in: locks) where file.hasSuffix(".lock") {
+      let name = String(file.dropLast(5))
+      tryToPurge(name, &left) { lock in
+        if lock.isLeft { known.append((name, lock.lastUse)) }
+        return !lock.isLeft
+      }
+    }
+    let end = ContinuousClock.now + WorkspacesDirectory.patience
+    for (name, _) in known.sorted(by: { $0.lastUse < $1.lastUse }).prefix(WorkspacesDirectory.mostRetried) {
+      tryToPurge(name, &left, isCanceled: { ContinuousClock.now >= end }) { _ in ContinuousClock.now < end }
+    }
+    return left
+  }
+
+  private static let patience = Duration.seconds(1)
+  private static let mostRetried = 16
+
+  private func tryToPurge(
+    _ name: String, _ left: inout [LeftWorkspace], isCanceled: @escaping @Sendable () -> Bool = { false },
+    if isDue: (WorkspaceLock) -> Bool
+  ) {
+    do {
+      guard let lock = try WorkspaceLock.acquire(lockPath(name), .existing), isDue(lock) else { return }
+      try purge(path.appending(name), lock, isCanceled: isCanceled)
+    } catch let leftover as LeftWorkspace {
+      left.append(leftover)
+    } catch {
+      left.append(LeftWorkspace(path: path.appending(name), cause: error))
+    }
+  }
+
+  /// Removes a workspace, and then its lock file. Throws ``LeftWorkspace``.
+  func purge(
+    _ workspace: FilePath, _ lock: WorkspaceLock, isCanceled: @escaping @Sendable () -> Bool = { false }
+  ) throws {
     guard let name = workspace.lastComponent?.string else { return }
-    if lock.isMarked { try removeTree(name) }
+    if lock.isMarked { try remove(name, lock, isCanceled: isCanceled) }
     try DurableFile.remove(lockPath(name))
   }
 
-  private func removeTree(_ name: String) throws(VolumeError) {
+  private func remove(
+    _ name: String, _ lock: WorkspaceLock, isCanceled: @escaping @Sendable () -> Bool = { false }
+  ) throws(LeftWorkspace) {
     do {
       let root = try FileDescriptor.open(path, .readOnly, options: [.directory, .closeOnExec])
       defer { try? root.close() }
-      try FileTree.remove(name, in: root)
+      try FileTree.remove(name, in: root, isCanceled: isCanceled)
     } catch {
-      throw VolumeError("purging", path.appending(name), (error as? FileTreeError)?.errno ?? JobWorker.errno(error))
+      lock.noteLeft()
+      throw LeftWorkspace(path: path.appending(name), cause: error)
     }
   }
 
   private func lockPath(_ name: String) -> FilePath { locks.appending("\(name).lock") }
 }
 
-/// A flock(2) that the kernel drops when its holder dies, whatever killed it. The file is marked before the first workspace
-/// is made beside it: a folder beside an unmarked one is nobody's.
-final class WorkspaceLock: Sendable {
-  enum Creation {
-    case create, existing
-  }
+/// A workspace of which something cannot be removed: it stays, and delays nobody.
+public struct LeftWorkspace: Error, CustomStringConvertible {
+  /// The workspace.
+  public let path: FilePath
+  /// What could not be done.
+  public let cause: any Error
 
-  private let path: FilePath
-  private let file: FileDescriptor
-
-  private init(_ path: FilePath, _ file: FileDescriptor) {
-    self.path = path
-    self.file = file
-  }
-
-  deinit {
-    try? file.close()
-  }
-
-  var isMarked: Bool {
-    var status = stat()
-    return fstat(file.rawValue, &status) == 0 && status.st_size > 0
-  }
-
-  func mark() throws(VolumeError) {
-    do {
-      try file.writeAll(toAbsoluteOffset: 0, Array("made\n".utf8))
-    } catch {
-      throw VolumeError("marking the lock of a workspace in", path, JobWorker.errno(error))
-    }
-  }
-
-  /// `nil` when a living process holds it, or when it is not there and is not to be made.
-  static func acquire(_ path: FilePath, _ creation: Creation) throws(VolumeError) -> WorkspaceLock? {
-    let file: FileDescriptor
-    do {
-      file = try FileDescriptor.open(
-        path, .readWrite,
-        options: creation == .create ? [.create, .noFollow, .closeOnExec] : [.noFollow, .closeOnExec],
-        permissions: .init(rawValue: 0o600))
-    } catch Errno.noSuchFileOrDirectory {
-      return nil
-    } catch {
-      throw VolumeError("opening", path, JobWorker.errno(error))
-    }
-    let lock = WorkspaceLock(path, file)
-    guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else { return nil }
-    // Whoever held it before may have removed the file between our open and our lock.
-    var mine = stat()
-    var current = stat()
-    guard fstat(file.rawValue, &mine) == 0, stat(path.string, &current) == 0, mine.st_ino == current.st_ino else {
-      return nil
-    }
-    return lock
+  /// A sentence for a log.
+  public var description: String {
+    "the workspace \(path) is left behind: \(cause); it is tried again when a worker starts here"
   }
 }

@@ -1,0 +1,80 @@
+private import Glibc
+import SystemPackage
+
+/// A flock(2) that the kernel drops when its holder dies, whatever killed it. The file is marked before the first workspace
+/// is made beside it: a folder beside an unmarked one is nobody's.
+final class WorkspaceLock: Sendable {
+  enum Creation {
+    case create, existing
+  }
+
+  private static let mark = Array("made\n".utf8)
+  private static let leftMark = Array("left\n".utf8)
+
+  private let path: FilePath
+  private let file: FileDescriptor
+
+  private init(_ path: FilePath, _ file: FileDescriptor) {
+    self.path = path
+    self.file = file
+  }
+
+  deinit {
+    try? file.close()
+  }
+
+  var isMarked: Bool { size > 0 }
+
+  /// Whether its workspace could not be removed before.
+  var isLeft: Bool { size > WorkspaceLock.mark.count }
+
+  private var size: Int {
+    var status = stat()
+    return fstat(file.rawValue, &status) == 0 ? Int(status.st_size) : 0
+  }
+
+  /// When its workspace was last made, or tried to be removed.
+  var lastUse: Int {
+    var status = stat()
+    return fstat(file.rawValue, &status) == 0 ? status.st_mtim.tv_sec : 0
+  }
+
+  func mark() throws(VolumeError) {
+    do {
+      try file.writeAll(toAbsoluteOffset: 0, WorkspaceLock.mark)
+      guard ftruncate(file.rawValue, off_t(WorkspaceLock.mark.count)) == 0 else { throw Errno(rawValue: errno) }
+    } catch {
+      throw VolumeError("marking the lock of a workspace in", path, JobWorker.errno(error))
+    }
+  }
+
+  /// Notes that the workspace cannot be removed, so that nobody waits for it again. A disk that is full makes do without.
+  func noteLeft() {
+    _ = try? file.writeAll(toAbsoluteOffset: Int64(WorkspaceLock.mark.count), WorkspaceLock.leftMark)
+  }
+
+  /// `nil` when a living process holds it, or when it is not there and is not to be made.
+  static func acquire(_ path: FilePath, _ creation: Creation) throws(VolumeError) -> WorkspaceLock? {
+    let file: FileDescriptor
+    do {
+      file = try FileDescriptor.open(
+        path, .readWrite,
+        options: creation == .create
+          ? [.create, .noFollow, .nonBlocking, .closeOnExec] : [.noFollow, .nonBlocking, .closeOnExec],
+        permissions: .init(rawValue: 0o600))
+    } catch Errno.noSuchFileOrDirectory {
+      return nil
+    } catch {
+      throw VolumeError("opening", path, JobWorker.errno(error))
+    }
+    let lock = WorkspaceLock(path, file)
+    guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else { return nil }
+    // Whoever held it before may have removed the file between our open and our lock.
+    var mine = stat()
+    var current = stat()
+    guard fstat(file.rawValue, &mine) == 0, stat(path.string, &current) == 0, mine.st_ino == current.st_ino else {
+      return nil
+    }
+    return lock
+  }
+}

@@ -1,0 +1,122 @@
+private import COpenSSL
+private import Glibc
+
+/// How connections to one broker are protected: whom to trust, under which host name, and which certificate to show
+/// (`SSL_CTX`). libmosquitto is given it whole (`MOSQ_OPT_SSL_CTX`), and adds nothing of its own: what it makes of files
+/// differs by version.
+///
+/// The files are read here, once, and what is wrong with one is told with its name. A key's passphrase is asked of nobody.
+final class TLSContext {
+  /// For libmosquitto.
+  let pointer: OpaquePointer
+  /// What is seen of each connection.
+  let handshake: Handshake
+  private let trusted: String
+
+  init(_ options: TLSOptions, host: String) throws(MQTTError) {
+    guard let context = SSL_CTX_new(TLS_client_method()) else {
+      throw .tls("TLS cannot be set up: \(OpenSSL.takeErrors().joined(separator: "; "))")
+    }
+    pointer = context
+    trusted = options.caFile ?? "what the system trusts, give another CA with --ca-certs"
+    handshake = Handshake()
+    _ = openssl_set_minimum_version(context, TLS1_2_VERSION)
+    try trust(options.caFile)
+    expect(host)
+    try show(options.certificateFile, options.keyFile)
+    handshake.watch(context)
+  }
+
+  deinit {
+    SSL_CTX_free(pointer)
+  }
+
+  /// Trusts the CAs in `file`; without one, the system's: OpenSSL's own, or those that SSL_CERT_FILE and SSL_CERT_DIR name
+  /// (SSL_CTX_set_default_verify_paths(3)).
+  private func trust(_ file: String?) throws(MQTTError) {
+    guard let file else {
+      guard SSL_CTX_set_default_verify_paths(pointer) == 1 else {
+        throw .tls("the system's CAs cannot be read: \(OpenSSL.takeErrors().joined(separator: "; "))")
+      }
+      ERR_clear_error()
+      return
+    }
+    guard X509Certificate(pem: try content(file, "the CA file")) != nil,
+      SSL_CTX_load_verify_locations(pointer, file, nil) == 1
+    else {
+      ERR_clear_error()
+      throw .tls("the CA file \(file) holds no certificate in PEM form")
+    }
+  }
+
+  /// The certificate must be for `host`, a name or an address (X509_check_host(3)).
+  private func expect(_ host: String) {
+    let parameters = SSL_CTX_get0_param(pointer)
+    if X509_VERIFY_PARAM_set1_ip_asc(parameters, host) != 1 {
+      X509_VERIFY_PARAM_set1_host(parameters, host, 0)
+    }
+    ERR_clear_error()
+  }
+
+  /// Shows the certificate in `file`, with those that follow in it, to a broker that asks for one.
+  private func show(_ file: String?, _ keyFile: String?) throws(MQTTError) {
+    switch (file, keyFile) {
+    case (nil, nil): return
+    case (let path?, nil): throw .tls("the key of the certificate \(path) is missing; give the key file, too")
+    case (nil, let path?): throw .tls("the certificate of the key \(path) is missing; give the certificate file, too")
+    case (let path?, let keyPath?):
+      guard let certificate = X509Certificate(pem: try content(path, "the certificate file")) else {
+        throw .tls("the certificate file \(path) holds no certificate in PEM form")
+      }
+      guard SSL_CTX_use_certificate_chain_file(pointer, path) == 1 else {
+        throw .tls("the certificate file \(path) is not taken: \(OpenSSL.takeErrors().joined(separator: "; "))")
+      }
+      try use(keyPath, of: certificate, path)
+      handshake.certificate = (certificate, path)
+    }
+  }
+
+  private func use(_ path: String, of certificate: X509Certificate, _ certificatePath: String) throws(MQTTError) {
+    let pem = try content(path, "the key file")
+    let isTaken = OpenSSL.withPrivateKey(pem) { certificate.fits($0) && SSL_CTX_use_PrivateKey(pointer, $0) == 1 }
+    switch isTaken {
+    case true: return
+    case false:
+      throw .tls("the key \(path) does not belong to the certificate \(certificatePath), which is \(certificate.facts)")
+    case nil:
+      let text = String(decoding: pem, as: UTF8.self)
+      // RFC 7468 and, for the older form, RFC 1421.
+      guard text.contains("ENCRYPTED") else { throw .tls("the key file \(path) holds no private key in PEM form") }
+      throw .tls(
+        "the key \(path) is encrypted, and nobody is asked for its passphrase; decrypt it, as in 'openssl pkey -in \(path) "
+          + "-out worker.key', and let only the worker's user read it")
+    }
+  }
+
+  /// Why the broker's certificate was not accepted; `nil` if it was.
+  func problem(of host: String) -> String? {
+    guard let problem = handshake.problem else { return nil }
+    let broker = handshake.brokerCertificate.map { "; it is \($0.facts)" } ?? ""
+    let isOfAnother = problem.code == X509_V_ERR_HOSTNAME_MISMATCH || problem.code == X509_V_ERR_IP_ADDRESS_MISMATCH
+    guard !isOfAnother else { return "the broker's certificate is not for the host name '\(host)'\(broker)" }
+    let reason = String(cString: X509_verify_cert_error_string(Int(problem.code)))
+    // Of a chain it may be another one.
+    let other = problem.depth > 0 ? problem.certificate.map { "; the one that this is about is \($0.facts)" } ?? "" : ""
+    return "the broker's certificate is not accepted: \(reason); trusted is \(trusted)\(broker)\(other)"
+  }
+}
+
+private func content(_ path: String, _ what: String) throws(MQTTError) -> [UInt8] {
+  let file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+  guard file >= 0 else { throw .tls("\(what) \(path) cannot be read: \(String(cString: strerror(errno)))") }
+  defer { close(file) }
+  var bytes: [UInt8] = []
+  var block = [UInt8](repeating: 0, count: 64 << 10)
+  while bytes.count < 16 << 20 {
+    let count = read(file, &block, block.count)
+    guard count >= 0 else { throw .tls("\(what) \(path) cannot be read: \(String(cString: strerror(errno)))") }
+    if count == 0 { break }
+    bytes += block[..<count]
+  }
+  return bytes
+}
