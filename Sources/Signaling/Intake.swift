@@ -90,7 +90,8 @@ actor Intake {
         if let connectedSince, .now - connectedSince > Self.subscriptionPatience { break }
       }
       signals.yield(
-        .failed(.unreachable("the broker has not answered SUBSCRIBE to '\(filter.text)' in \(Self.subscriptionPatience)")))
+        .failed(
+          .unreachable("the broker has not answered SUBSCRIBE to '\(filter.text)' in \(Self.subscriptionPatience)")))
     }
   }
 

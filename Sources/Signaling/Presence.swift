@@ -83,6 +83,7 @@ public final class Presence: Sendable {
     var idleSince = ContinuousClock.now
     var ends = false
     var vitals: Vitals?
+    var undelivered = 0
     var since = (state: WorkerStatus.State.idle, time: Timestamp.now)
     /// What was told last on this connection.
     var told: (state: WorkerStatus.State, place: JobPlace?, at: ContinuousClock.Instant)?
@@ -207,8 +208,10 @@ public final class Presence: Sendable {
   private func measure() {
     let vitals = Vitals.measured(jobs: directory.path, workspaces: workspaces)
     let reason = directory.haltReason
+    let undelivered = JobRecords(directory).undeliveredCount(of: settings.filter)
     state.withLock { state in
       state.vitals = vitals
+      state.undelivered = undelivered
       state.haltReason = reason
     }
   }
@@ -262,6 +265,7 @@ public final class Presence: Sendable {
     status.attempt = state.place?.attempt
     status.step = state.place?.step
     state.vitals?.write(to: &status)
+    if state.undelivered > 0 { status.undelivered = state.undelivered }
     return status
   }
 }

@@ -27,7 +27,8 @@ struct StderrLog: LogHandler {
     StderrOutput.shared.put(Array("\(ProgressLine.erasure)\(line.text(format))\n".utf8)) { [format] dropped in
       let line = LogLine(
         time: Timestamp.now.description, level: Logger.Level.warning.rawValue,
-        message: "\(dropped) line\(dropped == 1 ? " of this log was" : "s of this log were") dropped: nobody read stderr",
+        message:
+          "\(dropped) line\(dropped == 1 ? " of this log was" : "s of this log were") dropped: nobody read stderr",
         fields: all.mapValues(\.description))
       return Array("\(line.text(format))\n".utf8)
     }

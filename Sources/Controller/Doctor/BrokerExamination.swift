@@ -126,7 +126,9 @@ public struct BrokerExamination: Sendable {
     let protection = options.tls == nil ? "without TLS" : "with TLS"
     var facts = "\(options.host):\(options.port), \(version), \(protection)"
     if let size = limits.maximumPacketSize { facts += ", packets of \(size) bytes at most" }
-    if !limits.isRetainAvailable { facts += ", without retained messages: workers publish statuses and results unretained" }
+    if !limits.isRetainAvailable {
+      facts += ", without retained messages: workers publish statuses and results unretained"
+    }
     return property("connection").finding(true, facts)
   }
 

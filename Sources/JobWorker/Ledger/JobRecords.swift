@@ -56,6 +56,11 @@ public struct JobRecords: Sendable {
     return found.sorted { ($0.next, $0.id.text) < ($1.next, $1.id.text) }
   }
 
+  /// How many there are of the workers that listen to `filter`.
+  public func undeliveredCount(of filter: String) -> Int {
+    ((try? DurableFile.names(in: directory.undelivered(of: filter))) ?? []).count
+  }
+
   private func requests(in rooms: FilePath) throws(VolumeError) -> [WaitingRequest] {
     var requests: [WaitingRequest] = []
     for filter in try DurableFile.names(in: rooms).sorted() {
