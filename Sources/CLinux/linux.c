@@ -114,6 +114,14 @@ int linux_rename_new(int folder, const char *from, const char *to) {
 }
 
 int linux_local_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
+int linux_peer_user(int fd, unsigned *user) {
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  int code = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+  if (code == 0) *user = peer.uid;
+  return code;
+}
+
 int linux_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 long linux_send(int fd, const void *bytes, size_t count) { return send(fd, bytes, count, MSG_NOSIGNAL); }
 

@@ -46,6 +46,8 @@ int linux_eventfd(void);
 // unix(7): not blocking, closed by execve(2), never a SIGPIPE
 int linux_local_socket(void);
 int linux_accept(int fd);
+// SO_PEERCRED: the user at the other end
+int linux_peer_user(int fd, unsigned *user);
 long linux_send(int fd, const void *bytes, size_t count);
 
 // sync_file_range(2), SYNC_FILE_RANGE_WRITE over the whole file: starts writing back what is dirty, and does not wait for it.
