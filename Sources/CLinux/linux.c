@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <sys/vfs.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -127,4 +128,10 @@ int64_t linux_time_since_boot(void) {
   struct timespec now;
   clock_gettime(CLOCK_BOOTTIME, &now);
   return linux_nanoseconds(&now);
+}
+
+int64_t linux_file_system(const char *path) {
+  struct statfs status;
+  // Kernels differ in the sign.
+  return statfs(path, &status) == 0 ? (int64_t)(uint32_t)status.f_type : -1;
 }

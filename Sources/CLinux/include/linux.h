@@ -57,6 +57,9 @@ int linux_reserve(int fd, int64_t offset, int64_t bytes);
 int linux_rename_new(const char *from, const char *to);
 
 
+// statfs(2): the number of the kind of file system that `path` lies on; -1 with errno.
+int64_t linux_file_system(const char *path);
+
 // Times in nanoseconds: that of a struct timespec, and CLOCK_BOOTTIME.
 int64_t linux_nanoseconds(const void *timespec);
 int64_t linux_time_since_boot(void);

@@ -11,8 +11,10 @@ enum DurableFile {
   }
 
   /// Creates `path` exclusively with `bytes` in it; file and folder are on disk when this returns. `nil` if there is
-  /// one already.
-  static func create(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) -> FileDescriptor? {
+  /// one already. `written` is called when it holds the bytes, and before they are on disk, which may take long.
+  static func create(
+    _ path: FilePath, _ bytes: [UInt8], written: (FileDescriptor) -> Void = { _ in }
+  ) throws(VolumeError) -> FileDescriptor? {
     let file: FileDescriptor
     do {
       file = try FileDescriptor.open(
@@ -25,14 +27,15 @@ enum DurableFile {
     do {
       try onVolume("writing", path) { () throws(Errno) in
         try write(bytes, to: file)
+        written(file)
         try sync(file)
       }
       try syncFolder(split(path).folder)
       return file
     } catch {
       // A file that is there but not whole would hold the name for ever.
+      if isNamed(file, path) { unlink(path.string) }
       try? file.close()
-      unlink(path.string)
       throw error
     }
   }
@@ -46,6 +49,8 @@ enum DurableFile {
   /// As ``replace(_:_:)``, when it is the same whether a power failure leaves the old or the new content: one fsync(2) less.
   static func rewrite(_ path: FilePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
     let temporary = draft(of: path)
+    var written: FileDescriptor?
+    defer { try? written?.close() }
     try onVolume("writing", temporary) { () throws(Errno) in
       let file: FileDescriptor
       do {
@@ -54,7 +59,7 @@ enum DurableFile {
       } catch {
         throw errno(error)
       }
-      defer { try? file.close() }
+      written = file
       try write(bytes, to: file)
       // A file system that knows no such time makes do without.
       if age == .outdated { _ = futimens(file.rawValue, [timespec(), timespec()]) }
@@ -62,9 +67,18 @@ enum DurableFile {
     }
     guard rename(temporary.string, path.string) == 0 else {
       let cause = Errno(rawValue: Glibc.errno)
+      // A server that carried it out may say so when it is asked again (nfs(5)).
+      if cause.saysGone, let written, isNamed(written, path) { return }
       unlink(temporary.string)
       throw VolumeError("renaming", temporary, cause)
     }
+  }
+
+  /// Whether `path` is a name of the open file.
+  static func isNamed(_ file: FileDescriptor, _ path: FilePath) -> Bool {
+    var (own, named) = (stat(), stat())
+    return fstat(file.rawValue, &own) == 0 && lstat(path.string, &named) == 0 && own.st_ino == named.st_ino
+      && own.st_dev == named.st_dev
   }
 
   /// What a disk writes at once, whatever happens.
@@ -105,7 +119,7 @@ enum DurableFile {
 
   /// The folder that a file lies in, and its name there. `FilePath` takes apart all of a path for that, by a dozen types that
   /// a worker would use for nothing else.
-  private static func split(_ path: FilePath) -> (folder: FilePath, name: Substring) {
+  static func split(_ path: FilePath) -> (folder: FilePath, name: Substring) {
     let text = path.string
     guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return ("", text[...]) }
     return (FilePath(String(text[...slash])), text[text.index(after: slash)...])
@@ -114,15 +128,23 @@ enum DurableFile {
   /// The content of a regular file of at most `limit` bytes; never follows a link and never waits on a FIFO.
   /// `nil` if there is none.
   static func read(_ path: FilePath, limit: Int = 1 << 24) throws(VolumeError) -> [UInt8]? {
-    do {
-      let file = try FileDescriptor.open(path, .readOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
-      defer { try? file.close() }
-      return try contents(of: file, limit: limit)
-    } catch Errno.noSuchFileOrDirectory {
-      return nil
-    } catch {
-      throw VolumeError("reading", path, errno(error))
+    // A file that was replaced on the server while it was opened here is stale once (nfs(5)).
+    for isLast in [false, true] {
+      do {
+        let file = try FileDescriptor.open(path, .readOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
+        defer { try? file.close() }
+        return try contents(of: file, limit: limit)
+      } catch Errno.noSuchFileOrDirectory {
+        return nil
+      } catch Errno.staleNFSFileHandle where !isLast {
+        continue
+      } catch Errno.staleNFSFileHandle {
+        return nil
+      } catch {
+        throw VolumeError("reading", path, errno(error))
+      }
     }
+    return nil
   }
 
   /// What an open regular file holds; `EFBIG` over `limit`, `EISDIR` for a folder and `EINVAL` for anything else.
@@ -155,16 +177,20 @@ enum DurableFile {
   static func remove(_ path: FilePath) throws(VolumeError) -> Bool {
     guard unlink(path.string) != 0 else { return true }
     let cause = Errno(rawValue: Glibc.errno)
-    guard cause == .noSuchFileOrDirectory else { throw VolumeError("removing", path, cause) }
+    guard cause.saysGone else { throw VolumeError("removing", path, cause) }
     return false
   }
 
-  /// Gives a file another name, durably; `false` if there is none by the old one. Of many who do it at once, one does.
+  /// Gives a file another name, durably; `false` if there is none by the old one. Of many who do it at once, one does, if each
+  /// has a new name of its own.
   static func move(_ path: FilePath, to other: FilePath) throws(VolumeError) -> Bool {
-    guard rename(path.string, other.string) == 0 else {
+    var (before, after) = (stat(), stat())
+    let wasThere = lstat(path.string, &before) == 0
+    if rename(path.string, other.string) != 0 {
       let cause = Errno(rawValue: Glibc.errno)
       guard cause == .noSuchFileOrDirectory, !exists(path) else { throw VolumeError("renaming", path, cause) }
-      return false
+      // A server that carried it out may say so when it is asked again (nfs(5)).
+      guard wasThere, lstat(other.string, &after) == 0, after.st_ino == before.st_ino else { return false }
     }
     try syncFolder(split(other).folder)
     return true
@@ -178,9 +204,18 @@ enum DurableFile {
 
   /// The names in a folder; none if there is no folder.
   static func names(in folder: FilePath) throws(VolumeError) -> [String] {
+    try allNames(in: folder).filter { !$0.hasPrefix(".") }
+  }
+
+  /// The same, of what others do not see.
+  static func hiddenNames(in folder: FilePath) throws(VolumeError) -> [String] {
+    try allNames(in: folder).filter { $0.hasPrefix(".") && $0 != "." && $0 != ".." }
+  }
+
+  private static func allNames(in folder: FilePath) throws(VolumeError) -> [String] {
     guard let stream = opendir(folder.string) else {
       let cause = Errno(rawValue: Glibc.errno)
-      if cause == .noSuchFileOrDirectory { return [] }
+      if cause.saysGone { return [] }
       throw VolumeError("listing", folder, cause)
     }
     defer { closedir(stream) }
@@ -189,7 +224,7 @@ enum DurableFile {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
         String(validating: raw.prefix { $0 != 0 }, as: UTF8.self)
       }
-      if let name, !name.hasPrefix(".") { names.append(name) }
+      if let name { names.append(name) }
     }
     return names
   }

@@ -97,8 +97,7 @@ public struct JobsDirectory: Sendable {
   func claimFiles(of id: JobID? = nil) throws(VolumeError) -> [ClaimFile] {
     var files: [ClaimFile] = []
     for name in try claimNames(of: id) {
-      guard let bytes = try DurableFile.read(name.path) else { continue }
-      files.append(ClaimFile(path: name.path, id: name.id, attempt: name.attempt, record: ClaimRecord(json: bytes)))
+      if let file = try ClaimFile.read(name) { files.append(file) }
     }
     return files
   }

@@ -25,6 +25,8 @@ public struct Member: Encodable, Sendable {
   public var process: ProcessIdentity
   /// Whether it comes back.
   public var state: State
+  /// The session's, by which what the broker sends again is known; `nil` in files of version 0.1.
+  public var epoch: String?
 
   /// A member that is present.
   public init(worker: String, clientId: String, filter: String, broker: String, process: ProcessIdentity = .current) {
@@ -45,9 +47,11 @@ public struct Member: Encodable, Sendable {
     else { return nil }
     self.init(worker: worker, clientId: clientId, filter: filter, broker: broker, process: process)
     self.state = state
+    epoch = text.root["epoch"]?.string
   }
 
-  fileprivate func isOfSameSession(as other: Member) -> Bool {
+  /// Whether both are of one client id's subscription at one broker.
+  public func isOfSameSession(as other: Member) -> Bool {
     worker == other.worker && clientId == other.clientId && filter == other.filter && broker == other.broker
   }
 }
@@ -81,7 +85,10 @@ public struct Members: Sendable {
     let deadline = ContinuousClock.now + lease.duration
     while ContinuousClock.now < deadline, isWatching() {
       try await Task.sleep(for: min(lease.duration / 10, .milliseconds(250)))
-      guard let now = try lease.clock.touched(path) else { return false }
+      let now: Int64?
+      // An error says nothing: it is asked again.
+      do { now = try lease.clock.touched(path) } catch { continue }
+      guard let now else { return false }
       guard now != before else { continue }
       // The time comes before what is written.
       try await Task.sleep(for: .milliseconds(20))
@@ -96,7 +103,8 @@ public struct Members: Sendable {
   func departed(filter: String, broker: String, except worker: WorkerID) throws(VolumeError) -> [Member] {
     let moment = try lease.clock.now()
     var departed: [Member] = []
-    for path in try files(except: worker) where try lease.hasExpired(path, at: moment) {
+    // One of which the volume does not say how old it is, is looked at again with the next look.
+    for path in try files(except: worker) where (try? lease.hasExpired(path, at: moment)) == true {
       guard let member = try read(path), member.filter == filter, member.broker == broker else { continue }
       departed.append(member)
     }
@@ -108,7 +116,7 @@ public struct Members: Sendable {
     let moment = try lease.clock.now()
     for path in try files(except: worker) {
       guard let member = try read(path), member.filter == filter, member.broker == broker else { continue }
-      if try !isGone(member, path, at: moment) { return true }
+      if (try? isGone(member, path, at: moment)) != true { return true }
     }
     return false
   }
@@ -121,13 +129,13 @@ public struct Members: Sendable {
   /// The right to empty the session of a departed member; exclusive, `nil` when another worker has it.
   public func adopt(_ member: Member) throws(VolumeError) -> Adoption? {
     let path = folder.appending("\(member.worker).adoption")
-    if try lease.hasExpired(path) { try DurableFile.remove(path) }
+    if let stale = try KnownFile.read(path), try lease.hasExpired(path) { try stale.remove() }
     guard let file = try DurableFile.create(path, []) else { return nil }
-    let adoption = Adoption(member, self, path, file)
+    let adoption = try Adoption(member, self, path, file)
     // It may have come back, or have been adopted by another, since it was found.
     let place = self.file(of: member.worker)
     guard let now = try read(place), now.process == member.process, try isGone(now, place) else {
-      try DurableFile.remove(path)
+      try adoption.abandon()
       return nil
     }
     return adoption
@@ -145,7 +153,8 @@ public struct Members: Sendable {
     let padding = [UInt8](repeating: UInt8(ascii: " "), count: max(0, DurableFile.sector - 1 - text.count))
     let bytes = Array(text) + padding + [UInt8(ascii: "\n")]
     // What must outlast a power failure is which session the broker holds, so that it can be adopted.
-    let isOfSameSession = try read(path)?.isOfSameSession(as: member) == true
+    let former = try read(path)
+    let isOfSameSession = former?.isOfSameSession(as: member) == true && former?.epoch == member.epoch
     switch member.state {
     case .present, .away:
       if isOfSameSession, try DurableFile.overwrite(path, bytes) { return }

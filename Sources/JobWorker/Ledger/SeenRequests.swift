@@ -43,10 +43,7 @@ struct SeenRequests: Sendable {
     let path = path(of: key)
     let bytes = try encoded(record, path)
     try DurableFile.makeFolder(path.removingLastComponent())
-    if let file = try DurableFile.create(path, bytes) {
-      try? file.close()
-      return nil
-    }
+    if try DurableFile.createWhole(path, bytes) { return nil }
     guard let earlier = try read(path) else {
       guard claim.attempt > 1 else {
         // Begun for a job of another id, by a worker that is still writing or died over it.
@@ -66,7 +63,10 @@ struct SeenRequests: Sendable {
     let limit = now.millisecondsSince1970 - 2 * Int64(RequestSignature.leeway / .milliseconds(1))
     for name in try DurableFile.names(in: shard).shuffled().prefix(SeenRequests.cleared) {
       let path = shard.appending(name)
-      if let record = try read(path), record.expires < limit { try DurableFile.remove(path) }
+      guard let file = try KnownFile.read(path), let record = record(file.bytes), record.expires < limit else {
+        continue
+      }
+      try file.remove()
     }
   }
 
@@ -79,7 +79,11 @@ struct SeenRequests: Sendable {
 
   private func read(_ path: FilePath) throws(VolumeError) -> Record? {
     guard let bytes = try DurableFile.read(path) else { return nil }
-    return try? JSONDecoder().decode(Record.self, from: Data(bytes))
+    return record(bytes)
+  }
+
+  private func record(_ bytes: [UInt8]) -> Record? {
+    try? JSONDecoder().decode(Record.self, from: Data(bytes))
   }
 
   private func encoded(_ record: Record, _ path: FilePath) throws(VolumeError) -> [UInt8] {

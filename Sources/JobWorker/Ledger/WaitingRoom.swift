@@ -4,13 +4,14 @@ import SystemPackage
 
 /// A request that was put down on the volume.
 struct Ticket: Sendable {
-  let path: FilePath
+  let file: KnownFile
   let id: JobID
   let envelope: Envelope
+  var path: FilePath { file.path }
 
-  init?(_ path: FilePath, _ id: JobID, _ bytes: [UInt8]) {
-    guard let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(bytes)) else { return nil }
-    self.path = path
+  init?(_ file: KnownFile, _ id: JobID) {
+    guard let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(file.bytes)) else { return nil }
+    self.file = file
     self.id = id
     self.envelope = envelope
   }
@@ -67,8 +68,10 @@ public struct WaitingRoom: Sendable {
     for (_, _, name) in try WaitingRoom.ticketNames(in: folder) {
       let path = folder.appending(name)
       var status = stat()
-      guard lstat(path.string, &status) == 0, status.st_size == 0, try lease.hasExpired(path) else { continue }
-      try DurableFile.remove(path)
+      guard lstat(path.string, &status) == 0, status.st_size == 0, try lease.hasExpired(path),
+        let blank = try KnownFile.read(path), blank.bytes.isEmpty
+      else { continue }
+      try blank.remove()
       try DurableFile.remove(DurableFile.draft(of: path))
     }
   }
@@ -96,9 +99,9 @@ public struct WaitingRoom: Sendable {
   /// and is removed.
   func ticket(named name: String) throws(VolumeError) -> Ticket? {
     let path = folder.appending(name)
-    guard let (_, id) = WaitingRoom.parse(name), let bytes = try DurableFile.read(path) else { return nil }
-    if let ticket = Ticket(path, id, bytes) { return ticket }
-    if try lease.hasExpired(path) { try DurableFile.remove(path) }
+    guard let (_, id) = WaitingRoom.parse(name), let file = try KnownFile.read(path) else { return nil }
+    if let ticket = Ticket(file, id) { return ticket }
+    if try lease.hasExpired(path) { try file.remove() }
     return nil
   }
 
@@ -124,7 +127,7 @@ public struct WaitingRoom: Sendable {
 
   /// Takes a ticket away; `false` when somebody else did.
   func remove(_ ticket: Ticket) throws(VolumeError) -> Bool {
-    try DurableFile.remove(ticket.path)
+    try ticket.file.remove()
   }
 
   // MARK: Names and contents

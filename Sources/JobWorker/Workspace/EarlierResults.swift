@@ -45,8 +45,12 @@ struct EarlierResults {
     removeHidden()
     var notice = clearPrevious()
     if notice?.isInTheWay != true {
-      if renameat(job, JobsDirectory.results, job, JobsDirectory.previousResults) == 0 { return notice?.told }
-      notice = Notice("cannot take the place of what is there: \(Errno(rawValue: errno))", isInTheWay: true)
+      do throws(Errno) {
+        try move(JobsDirectory.results, to: JobsDirectory.previousResults, in: folder.descriptor)
+        return notice?.told
+      } catch {
+        notice = Notice("cannot take the place of what is there: \(error)", isInTheWay: true)
+      }
     }
     try hide(JobsDirectory.results, as: found == .workers ? EarlierResults.hidden : EarlierResults.kept)
     return notice?.told
@@ -135,7 +139,7 @@ extension EarlierResults {
     defer { try? place.close() }
     if made, let owner = folder.ownerToGive { _ = fchown(place.rawValue, owner.user, owner.group) }
     let newName = prefix + String(UInt64.random(in: .min ... .max), radix: 16)
-    guard renameat(job, name, place.rawValue, newName) == 0 else { throw Errno(rawValue: errno) }
+    try move(name, to: newName, in: folder.descriptor, to: place)
   }
 
   /// Removes what was hidden before, as far as that is possible by now.

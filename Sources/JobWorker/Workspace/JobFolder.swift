@@ -74,12 +74,13 @@ public final class JobFolder: Sendable {
   /// Whether the folder that was opened has no name any more.
   var isRemoved: Bool {
     var status = stat()
-    return fstat(descriptor.rawValue, &status) != 0 || status.st_nlink == 0
+    guard fstat(descriptor.rawValue, &status) == 0 else { return Errno(rawValue: errno).saysGone }
+    return status.st_nlink == 0
   }
 
-  /// What the last run left in results/result.json; `nil` if nothing that can be read.
-  func storedResult() -> JobResult? {
-    guard let results = try? openFile(JobsDirectory.results, .directory, in: descriptor) else { return nil }
+  /// What the last run left in results/result.json, or the one before it in results.previous/; `nil` if nothing that can be read.
+  func storedResult(in name: String = JobsDirectory.results) -> JobResult? {
+    guard let results = try? openFile(name, .directory, in: descriptor) else { return nil }
     defer { try? results.close() }
     guard let file = try? openFile(JobsDirectory.result, in: results) else { return nil }
     defer { try? file.close() }

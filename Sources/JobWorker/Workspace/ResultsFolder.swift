@@ -131,10 +131,14 @@ final class ResultsFolder: Sendable {
   }
 
   /// Removed, moved away, or replaced by something else. A later attempt moves it aside, too: that is no loss.
+  /// Where the volume does not say, it is where it was.
   private var hasLostItsPlace: Bool {
-    var own = stat()
-    guard fstat(descriptor.rawValue, &own) == 0 else { return false }
-    return !isSame(own, JobsDirectory.results, in: folder.descriptor) && isHeld()
+    var (own, named) = (stat(), stat())
+    guard fstat(descriptor.rawValue, &own) == 0 else { return Errno(rawValue: errno).saysGone && isHeld() }
+    guard fstatat(folder.descriptor.rawValue, JobsDirectory.results, &named, AT_SYMLINK_NOFOLLOW) == 0 else {
+      return Errno(rawValue: errno).saysGone && isHeld()
+    }
+    return (named.st_ino != own.st_ino || named.st_dev != own.st_dev) && isHeld()
   }
 
   private func remake() throws(Errno) {

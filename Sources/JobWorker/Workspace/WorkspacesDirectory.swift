@@ -6,7 +6,13 @@ public import SystemPackage
 public struct WorkspacesDirectory: Sendable {
   let path: FilePath
 
-  private var locks: FilePath { path.appending(".worker") }
+  private var locks: FilePath { path.appending(WorkspacesDirectory.state) }
+  private static let state = ".worker"
+
+  /// Where a worker keeps, below the workspaces folder at `path`, since when it has seen others' claims unchanged.
+  public static func watchLog(in path: FilePath, of worker: WorkerID) -> FilePath {
+    path.appending(state).appending("\(worker).watched")
+  }
 
   /// Makes the folder if it is missing. Throws when it cannot be written.
   public init(_ path: FilePath) throws(VolumeError) {

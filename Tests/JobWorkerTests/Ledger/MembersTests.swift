@@ -172,6 +172,32 @@ import Testing
     }
   }
 
+  @Test func epochOfItsSessionIsFoundByTheNextProcess() throws {
+    let members = try members()
+    var first = member("one")
+    first.epoch = "first"
+    let membership = try members.join(first)
+    #expect(try members.member(try volume.worker("one"))?.epoch == "first")
+    try membership.renew(epoch: "second")
+    try membership.end(.away)
+    let left = try members.member(try volume.worker("one"))
+    #expect(left?.epoch == "second")
+    #expect(left?.state == .away)
+  }
+
+  @Test func fileOfVersion01IsAMemberWithoutAnEpoch() throws {
+    let members = try members()
+    try DurableFile.makeFolder(members.folder)
+    let process =
+      #"{"bootId":"b","host":"h","pid":7,"pidNamespace":"pid:[1]","startTime":"1"}"#
+    try volume.write(
+      #"{"broker":"b:1883","clientId":"two","filter":"f","process":\#(process),"state":"away","worker":"two"}"#,
+      file("two"))
+    let former = try #require(try members.member(try volume.worker("two")))
+    #expect(former.epoch == nil)
+    #expect(former.clientId == "two")
+  }
+
   @Test func halfWrittenFilesAreNoMembers() throws {
     let members = try members()
     try DurableFile.makeFolder(members.folder)
