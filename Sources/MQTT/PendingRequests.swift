@@ -10,6 +10,8 @@ struct PendingRequests {
     let answer: Answer<[MQTTError]>?
     /// What a SUBSCRIBE asks for.
     var filters: [TopicFilter] = []
+    /// For a log.
+    let name: String
   }
 
   /// A PUBLISH that is not acknowledged yet.
@@ -30,17 +32,37 @@ struct PendingRequests {
   private(set) var subscriptions: [TopicFilter] = []
   private var requests: [Int32: Request] = [:]
   private var publications: [Int32: Publication] = [:]
+  /// Topics to which nobody may publish, and of which was told.
+  private var refusedTopics: Set<String> = []
   /// Their packet identifiers, in the order in which they were sent; those that are answered may still be among them.
   private var order: [Int32] = []
   /// UNSUBACKs that nobody was told of.
   private var unsubscribed: [Int32] = []
   private var deferred: [Command] = []
+  /// When the broker answered last, or was asked first after it had answered all.
+  private(set) var lastAnswer = ContinuousClock.now
 
   // MARK: Asking
 
-  mutating func add(_ request: Request, _ id: Int32) { requests[id] = request }
+  mutating func add(_ request: Request, _ id: Int32) {
+    if !isWaiting { lastAnswer = .now }
+    requests[id] = request
+  }
+
+  /// Whether the broker owes an answer.
+  var isWaiting: Bool { !requests.isEmpty || !publications.isEmpty }
+
+  /// What the broker did not answer, for a log.
+  var unanswered: String {
+    let first = order.lazy.compactMap { publications[$0] }.first
+    return requests.values.first?.name ?? first.map { "PUBLISH to '\($0.message.topic)'" } ?? "anything"
+  }
+
+  /// Nobody listened for answers until now.
+  mutating func listensAgain() { lastAnswer = .now }
 
   mutating func add(_ message: Message, ofSize size: Int, _ answer: Answer<ReasonCode>?, _ id: Int32) {
+    if !isWaiting { lastAnswer = .now }
     if order.count > 2 * publications.count + 16 { order = order.filter { publications[$0] != nil } }
     publications[id] = Publication(message: message, size: size, answer: answer)
     order.append(id)
@@ -59,8 +81,17 @@ struct PendingRequests {
 
   // MARK: Answers
 
+  /// The topic of a publication that was refused and that nobody asked about, the first time that it is; a few of them say enough.
+  mutating func topicOfRefusal(_ id: Int32) -> String? {
+    guard let publication = publications[id], publication.answer == nil, refusedTopics.count < 8,
+      refusedTopics.insert(publication.message.topic).inserted
+    else { return nil }
+    return publication.message.topic
+  }
+
   /// Returns, if the broker did not take it for its size, how many bytes it had.
   mutating func published(_ id: Int32, _ code: ReasonCode) -> Int? {
+    lastAnswer = .now
     guard let publication = publications.removeValue(forKey: id) else { return nil }
     guard code == .packetTooLarge else {
       publication.answer?.resume(returning: .success(code))
@@ -89,6 +120,7 @@ struct PendingRequests {
 
   /// Keeps the filters that the broker took. Returns a refusal that no caller waits for.
   mutating func subscribed(_ id: Int32, _ codes: [ReasonCode]) -> MQTTError? {
+    lastAnswer = .now
     guard let request = requests.removeValue(forKey: id) else { return nil }
     let refusals = keep(request.filters, codes)
     guard let answer = request.answer else { return refusals.first }
@@ -102,7 +134,7 @@ struct PendingRequests {
       let code = index < codes.count ? codes[index] : ReasonCode(rawValue: 0x80)
       if code.isFailure {
         refusals.append(
-          .refused("subscribing to '\(filter.text)': the broker answers \(code); check the account's rights (ACL)"))
+          .refused("subscribing to '\(filter.text)': the broker answers \(code)\(advice(code))"))
       } else if !subscriptions.contains(filter) {
         subscriptions.append(filter)
       }
@@ -110,9 +142,19 @@ struct PendingRequests {
     return refusals
   }
 
+  /// What to do about a refused subscription (MQTT 5, section 3.9.3; 3.1.1 has 0x80 for all).
+  private func advice(_ code: ReasonCode) -> String {
+    switch code.rawValue {
+    case 0x80, 0x87: "; check the account's rights (ACL)"
+    case 0x9E: "; this broker has no shared subscriptions: give a topic without $share"
+    default: ""
+    }
+  }
+
   mutating func unsubscribed(_ id: Int32) { unsubscribed.append(id) }
 
   mutating func answerUnsubscribed() {
+    if !unsubscribed.isEmpty { lastAnswer = .now }
     for id in unsubscribed { requests.removeValue(forKey: id)?.answer?.resume(returning: .success([])) }
     unsubscribed = []
   }
