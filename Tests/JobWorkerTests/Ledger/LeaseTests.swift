@@ -64,9 +64,10 @@ struct LeaseTests {
 
   // MARK: Where hosts stamp their files
 
-  private func doubting(_ duration: Duration, remembering memory: FilePath? = nil) -> Lease {
+  private func doubting(_ duration: Duration, remembering memory: VolumePath? = nil) -> Lease {
     Lease(
-      duration, clock: VolumeClock(probe: volume.root.appending("probe")), times: .hosts, remembering: memory)
+      duration, clock: VolumeClock(probe: VolumePath(volume.root).appending("probe")), times: .hosts,
+      remembering: memory)
   }
 
   @Test(.timeLimit(.minutes(1)), arguments: [-120, 0, 120, 1_000_000])
@@ -90,14 +91,14 @@ struct LeaseTests {
   }
 
   @Test func fileThatSaysThatItIsOverHasExpiredEverywhere() throws {
-    utimensat(AT_FDCWD, file.string, [timespec(), timespec()], 0)
+    utimensat(AT_FDCWD, file.path.string, [timespec(), timespec()], 0)
     #expect(try lease(.seconds(60)).hasExpired(file))
     #expect(try doubting(.seconds(60)).hasExpired(file))
   }
 
   /// A worker that lives for one short job never sees a whole lease itself.
   @Test(.timeLimit(.minutes(1))) func whatAProcessHasWatchedTheNextOneKnows() async throws {
-    let memory = volume.root.appending("memory")
+    let memory = VolumePath(volume.root).appending("memory")
     #expect(try !doubting(.milliseconds(300), remembering: memory).hasExpired(file))
     #expect(try !doubting(.milliseconds(300), remembering: memory).hasExpired(file))
     let start = ContinuousClock.now

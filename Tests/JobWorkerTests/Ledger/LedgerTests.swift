@@ -157,7 +157,7 @@ struct LedgerTests {
     let claim = try #require(try ledger.claim(envelope("job", "r2"), try JobID("job")))
     let stray = try volume.leaveClaim("job", attempt: 2, of: "two", request: "r1")
     #expect(try !ledger.isSuperseded(claim))
-    unlink(stray.string)
+    unlink(stray.path.string)
     _ = try volume.leaveClaim("job", attempt: 2, of: "two", request: "r2")
     #expect(try ledger.isSuperseded(claim))
   }
