@@ -64,7 +64,7 @@ struct LeaseTests {
 
   // MARK: Where hosts stamp their files
 
-  private func doubting(_ duration: Duration, remembering memory: VolumePath? = nil) -> Lease {
+  private func doubting(_ duration: Duration, remembering memory: FilePath? = nil) -> Lease {
     Lease(
       duration, clock: VolumeClock(probe: VolumePath(volume.root).appending("probe")), times: .hosts,
       remembering: memory)
@@ -98,7 +98,7 @@ struct LeaseTests {
 
   /// A worker that lives for one short job never sees a whole lease itself.
   @Test(.timeLimit(.minutes(1))) func whatAProcessHasWatchedTheNextOneKnows() async throws {
-    let memory = VolumePath(volume.root).appending("memory")
+    let memory = volume.root.appending("memory")
     #expect(try !doubting(.milliseconds(300), remembering: memory).hasExpired(file))
     #expect(try !doubting(.milliseconds(300), remembering: memory).hasExpired(file))
     let start = ContinuousClock.now
