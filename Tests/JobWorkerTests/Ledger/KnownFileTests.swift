@@ -7,7 +7,7 @@ import Testing
 
 struct KnownFileTests {
   private let volume: VolumeFixture
-  private var path: FilePath { volume.root.appending("file") }
+  private var path: VolumePath { VolumePath(volume.root).appending("file") }
 
   init() throws {
     volume = try VolumeFixture()

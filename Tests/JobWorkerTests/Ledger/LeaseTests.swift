@@ -66,7 +66,8 @@ struct LeaseTests {
 
   private func doubting(_ duration: Duration, remembering memory: FilePath? = nil) -> Lease {
     Lease(
-      duration, clock: VolumeClock(probe: volume.root.appending("probe")), times: .hosts, remembering: memory)
+      duration, clock: VolumeClock(probe: VolumePath(volume.root).appending("probe")), times: .hosts,
+      remembering: memory)
   }
 
   @Test(.timeLimit(.minutes(1)), arguments: [-120, 0, 120, 1_000_000])
