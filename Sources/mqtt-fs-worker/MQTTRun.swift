@@ -54,7 +54,7 @@ struct MQTTRun {
       JobsDirectory(setup.jobs), worker: setup.identity, filter: filter.text, lease: setup.lease)
     let workspaces = try setup.openWorkspaces()
     let stop = StopRequest()
-    try StopSignals.raise(stop, setup.logger)
+    StopSignals.raise(stop, setup.logger, grace: setup.settings.grace)
     try await ledger.checkIDIsFree(until: stop)
     let session = try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger)
     let presence = Presence(session, presence, directory: ledger.directory, workspaces: setup.workspaces)
