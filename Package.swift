@@ -51,7 +51,8 @@ let package = Package(
     .systemLibrary(
       name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
-    .target(name: "MQTT", dependencies: ["CMosquitto", "COpenSSL", logging], swiftSettings: strict),
+    .target(name: "CMosquittoCalls", dependencies: ["CMosquitto"]),
+    .target(name: "MQTT", dependencies: ["CMosquitto", "CMosquittoCalls", "COpenSSL", logging], swiftSettings: strict),
     .target(name: "CLinux"),
     .target(name: "CConcurrency"),
     .systemLibrary(name: "CLinuxFiles"),

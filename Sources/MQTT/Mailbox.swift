@@ -10,6 +10,7 @@ final class Mailbox: Sendable {
     var items: [Item] = []
     var closed: MQTTError?
     var limits: SessionLimits
+    var isConnected = false
   }
 
   /// Readable while there is something to take; the read end of a pipe.
@@ -40,8 +41,18 @@ final class Mailbox: Sendable {
   /// The number of the connection that stands, or of the next.
   var connection: Int { ended.load(ordering: .sequentiallyConsistent) }
 
+  /// The number of the connection, while the broker has accepted it and it is not known to be lost.
+  var standingConnection: Int? {
+    state.withLock { $0.isConnected ? connection : nil }
+  }
+
+  func connectionBegan() {
+    state.withLock { $0.isConnected = true }
+  }
+
   /// Called before the socket is closed.
   func connectionEnded() {
+    state.withLock { $0.isConnected = false }
     ended.add(1, ordering: .sequentiallyConsistent)
   }
 

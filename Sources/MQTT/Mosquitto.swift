@@ -1,4 +1,5 @@
 internal import CMosquitto
+private import CMosquittoCalls
 private import Glibc
 
 /// The one owner of a `struct mosquitto *`. It lives on one thread and never leaves it.
@@ -26,6 +27,9 @@ final class Mosquitto {
   private let options: SessionOptions
   private let tls: TLSContext?
   private var isAccepted = false
+  /// No: an assertion of the library failed, and nothing may be called for this client any more.
+  private(set) var isUsable = true
+  private var lastSocket: Int32 = -1
   private var nextIsRedelivery = false
   private var lastWrite = ContinuousClock.now
   /// Seconds: this client's, or those that the broker wants instead (MQTT 5, section 3.2.2.3.14). 0 asks for no pings.
@@ -47,7 +51,7 @@ final class Mosquitto {
 
   deinit {
     // Closes the socket; what is still queued is not sent.
-    mosquitto_destroy(handle)
+    if isUsable { mosquitto_destroy(handle) } else { Glibc.close(lastSocket) }
   }
 
   private static let library: Void = {
@@ -88,8 +92,7 @@ final class Mosquitto {
     do {
       try tls.handshake.perform(connection, over: socket, within: limit)
     } catch {
-      // The library closes it when it connects again.
-      shutdown(socket, Int32(SHUT_RDWR))
+      cut()
       guard !error.isTimeout else {
         throw .unreachable("TLS with \(broker): no answer to the handshake within \(limit.components.seconds) s")
       }
@@ -98,20 +101,33 @@ final class Mosquitto {
     }
   }
 
-  var socket: Int32 { mosquitto_socket(handle) }
+  var socket: Int32 { isUsable ? mosquitto_socket(handle) : -1 }
 
-  var wantsToWrite: Bool { mosquitto_want_write(handle) }
+  var wantsToWrite: Bool { isUsable && mosquitto_want_write(handle) }
+
+  /// Ends the connection for the broker; the library closes it when it connects again.
+  func cut() {
+    shutdown(socket, Int32(SHUT_RDWR))
+  }
+
+  private func caught(_ call: (OpaquePointer) -> Int32) -> Int32 {
+    guard isUsable else { return MOSQ_ERR_NO_CONN.code }
+    lastSocket = socket
+    let code = call(handle)
+    if code == Int32(LIBMOSQUITTO_FAILED) { isUsable = false }
+    return code
+  }
 
   func read() -> Int32 {
     // The broker sends what follows a SUBACK only once our kernel acknowledges it: do so at once. The kernel
     // forgets this setting, so it is set before each read (tcp(7)).
     setSocketOption(TCP_QUICKACK, 1)
-    return mosquitto_loop_read(handle, 1)
+    return caught { caught_loop_read($0) }
   }
 
   func write() -> Int32 {
     lastWrite = .now
-    return mosquitto_loop_write(handle, 1)
+    return caught { caught_loop_write($0) }
   }
 
   /// When the library is to be asked whether a ping is due, if nothing is sent before.
@@ -119,7 +135,7 @@ final class Mosquitto {
     keepAlive == 0 ? .now + .seconds(3600) : lastWrite + .seconds(keepAlive)
   }
 
-  func maintain() -> Int32 { mosquitto_loop_misc(handle) }
+  func maintain() -> Int32 { isUsable ? mosquitto_loop_misc(handle) : MOSQ_ERR_NO_CONN.code }
 
   func queueDisconnect(sessionExpiry: UInt32?) throws(MQTTError) {
     guard options.version == .v5, let sessionExpiry else {
@@ -135,9 +151,11 @@ final class Mosquitto {
   func publish(_ message: Message) throws(MQTTError) -> Int32 {
     let properties = try PropertyList(options.version == .v5 ? message.properties : MessageProperties())
     var id: Int32 = 0
-    let code = mosquitto_publish_v5(
-      handle, &id, message.topic, Int32(clamping: message.payload.count), message.payload, message.qos.rawValue,
-      message.retention == .retained, properties.pointer)
+    let code = caught {
+      caught_publish(
+        $0, &id, message.topic, Int32(clamping: message.payload.count), message.payload, message.qos.rawValue,
+        message.retention == .retained, properties.pointer)
+    }
     // It goes by what some earlier CONNACK said.
     guard code != MOSQ_ERR_OVERSIZE_PACKET.code else {
       throw .packetTooLarge(limit: message.packetSize(options.version) - 1)
@@ -169,6 +187,7 @@ final class Mosquitto {
   private func check(_ code: Int32, _ doing: @autoclosure () -> String) throws(MQTTError) {
     switch code {
     case MOSQ_ERR_SUCCESS.code: return
+    case Int32(LIBMOSQUITTO_FAILED): throw error(code)
     case MOSQ_ERR_NO_CONN.code, MOSQ_ERR_CONN_LOST.code: throw .unreachable("\(doing()): no connection to the broker")
     default: throw .usage("\(doing()): \(String(cString: mosquitto_strerror(code)))")
     }
@@ -202,8 +221,12 @@ final class Mosquitto {
     case MOSQ_ERR_EAI.code:
       return .unreachable("broker \(broker): the host name cannot be resolved")
     case MOSQ_ERR_CONN_LOST.code:
-      let advice = options.tls == nil && !isAccepted ? "; if it speaks TLS on this port, use mqtts://" : ""
-      return .unreachable("broker \(broker) closed the connection\(advice)")
+      guard options.tls == nil, !isAccepted else { return .unreachable("broker \(broker) closed the connection") }
+      return .unreachable(
+        "broker \(broker) closed the connection before it answered: it may have as many connections as it takes, or speak TLS "
+          + "on this port (mqtts://)")
+    case Int32(LIBMOSQUITTO_FAILED):
+      return .unreachable("broker \(broker) sent something on which libmosquitto fails: its connection is given up")
     case MOSQ_ERR_KEEPALIVE.code:
       return .unreachable("broker \(broker) does not answer pings")
     default:

@@ -10,6 +10,8 @@ struct PendingRequests {
     let answer: Answer<[MQTTError]>?
     /// What a SUBSCRIBE asks for.
     var filters: [TopicFilter] = []
+    /// For a log.
+    let name: String
   }
 
   /// A PUBLISH that is not acknowledged yet.
@@ -35,12 +37,30 @@ struct PendingRequests {
   /// UNSUBACKs that nobody was told of.
   private var unsubscribed: [Int32] = []
   private var deferred: [Command] = []
+  /// When the broker answered last, or was asked first after it had answered all.
+  private(set) var lastAnswer = ContinuousClock.now
 
   // MARK: Asking
 
-  mutating func add(_ request: Request, _ id: Int32) { requests[id] = request }
+  mutating func add(_ request: Request, _ id: Int32) {
+    if !isWaiting { lastAnswer = .now }
+    requests[id] = request
+  }
+
+  /// Whether the broker owes an answer.
+  var isWaiting: Bool { !requests.isEmpty || !publications.isEmpty }
+
+  /// What the broker did not answer, for a log.
+  var unanswered: String {
+    let first = order.lazy.compactMap { publications[$0] }.first
+    return requests.values.first?.name ?? first.map { "PUBLISH to '\($0.message.topic)'" } ?? "anything"
+  }
+
+  /// Nobody listened for answers until now.
+  mutating func listensAgain() { lastAnswer = .now }
 
   mutating func add(_ message: Message, ofSize size: Int, _ answer: Answer<ReasonCode>?, _ id: Int32) {
+    if !isWaiting { lastAnswer = .now }
     if order.count > 2 * publications.count + 16 { order = order.filter { publications[$0] != nil } }
     publications[id] = Publication(message: message, size: size, answer: answer)
     order.append(id)
@@ -61,6 +81,7 @@ struct PendingRequests {
 
   /// Returns, if the broker did not take it for its size, how many bytes it had.
   mutating func published(_ id: Int32, _ code: ReasonCode) -> Int? {
+    lastAnswer = .now
     guard let publication = publications.removeValue(forKey: id) else { return nil }
     guard code == .packetTooLarge else {
       publication.answer?.resume(returning: .success(code))
@@ -89,6 +110,7 @@ struct PendingRequests {
 
   /// Keeps the filters that the broker took. Returns a refusal that no caller waits for.
   mutating func subscribed(_ id: Int32, _ codes: [ReasonCode]) -> MQTTError? {
+    lastAnswer = .now
     guard let request = requests.removeValue(forKey: id) else { return nil }
     let refusals = keep(request.filters, codes)
     guard let answer = request.answer else { return refusals.first }
@@ -102,7 +124,7 @@ struct PendingRequests {
       let code = index < codes.count ? codes[index] : ReasonCode(rawValue: 0x80)
       if code.isFailure {
         refusals.append(
-          .refused("subscribing to '\(filter.text)': the broker answers \(code); check the account's rights (ACL)"))
+          .refused("subscribing to '\(filter.text)': the broker answers \(code)\(advice(code))"))
       } else if !subscriptions.contains(filter) {
         subscriptions.append(filter)
       }
@@ -110,9 +132,19 @@ struct PendingRequests {
     return refusals
   }
 
+  /// What to do about a refused subscription (MQTT 5, section 3.9.3; 3.1.1 has 0x80 for all).
+  private func advice(_ code: ReasonCode) -> String {
+    switch code.rawValue {
+    case 0x80, 0x87: "; check the account's rights (ACL)"
+    case 0x9E: "; this broker has no shared subscriptions: give a topic without $share"
+    default: ""
+    }
+  }
+
   mutating func unsubscribed(_ id: Int32) { unsubscribed.append(id) }
 
   mutating func answerUnsubscribed() {
+    if !unsubscribed.isEmpty { lastAnswer = .now }
     for id in unsubscribed { requests.removeValue(forKey: id)?.answer?.resume(returning: .success([])) }
     unsubscribed = []
   }

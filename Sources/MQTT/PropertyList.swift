@@ -43,6 +43,9 @@ struct PropertyList: ~Copyable {
     try check(
       "Receive Maximum",
       mosquitto_property_add_int16(&pointer, MQTT_PROP_RECEIVE_MAXIMUM.id, options.receiveMaximum))
+    try check(
+      "Maximum Packet Size",
+      mosquitto_property_add_int32(&pointer, MQTT_PROP_MAXIMUM_PACKET_SIZE.id, options.maximumPacketSize))
   }
 
   /// The properties of a DISCONNECT that changes when the session ends.

@@ -11,6 +11,11 @@ extension MQTTError {
       self = .refused("\(broker) refuses the connection: \(code); check user name, password and ACL")
     case 1, 0x84:
       self = .unsupported("\(broker) does not speak MQTT \(options.version.name); try another --protocol-version")
+    case 3:
+      self = .unreachable("\(broker) answers: server unavailable")
+    case 0x9B:
+      self = .unsupported(
+        "\(broker) does not take QoS 1 (\(code)), without which messages are lost; allow it there (mosquitto: max_qos)")
     case 2, 0x85:
       self = .unsupported("\(broker) does not take the client id '\(options.clientID)'")
     default:

@@ -61,6 +61,8 @@ public final class Session: Sendable {
   /// What the broker takes and keeps on the present connection, or on the last; before the first what was asked for.
   public var limits: SessionLimits { mailbox.limits }
 
+  var standingConnection: Int? { mailbox.standingConnection }
+
   /// Publishes, and with QoS 1 returns the PUBACK's reason code (0 always on 3.1.1). Waits for a connection if there
   /// is none, and is sent again by the library if the connection ends before the PUBACK. Throws
   /// ``MQTTError/packetTooLarge(limit:)`` for what the broker does not take for its size, and goes on.

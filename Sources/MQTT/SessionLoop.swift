@@ -26,14 +26,17 @@ final class SessionLoop {
   var state: State
   private var giveUpAt: ContinuousClock.Instant?
   private var backoff = Backoff()
-  private var shortLives = 0
+  private var witness: Witness?
   var undecided = 0
   var acknowledging: [CheckedContinuation<Void, Never>] = []
   private var refusal: MQTTError?
   private(set) var limits: SessionLimits
   /// What is known of the broker's limit from packets that it refused, if it does not announce one.
   private var learnedLimit: Int?
+  /// A PUBACK was sent on this connection.
+  var hasAcknowledged = false
   private var needsNewClient = false
+  private var triesAtOnce = false
   private var hasToldOfRetention = false
   var opening: [Answer<Void>] = []
   var closing: [@Sendable () -> Void] = []
@@ -65,6 +68,7 @@ final class SessionLoop {
       wait()
       for command in mailbox.take() { command(self) }
       move()
+      checkAnswers()
     }
   }
 
@@ -85,7 +89,9 @@ final class SessionLoop {
     // Nothing moves before somebody decides, and that wakes.
     case .connected where undecided > 0: return -1
     // The library, when it is asked, sends a ping if a whole keep-alive has passed.
-    case .connecting, .connected: return max(100, milliseconds(until: client.nextPing))
+    case .connecting, .connected:
+      let answer = pending.isWaiting ? pending.lastAnswer + options.answerWithin : client.nextPing
+      return max(100, milliseconds(until: min(client.nextPing, answer)))
     case .closed: return 0
     }
   }
@@ -125,6 +131,22 @@ final class SessionLoop {
     if code != 0, isOpen { connectionEnded(client.error(code, errno: number)) }
   }
 
+  /// Something outside of the loop found the connection to be of no use.
+  func lost(_ error: MQTTError) {
+    if isOpen { connectionEnded(error) }
+  }
+
+  /// A broker may answer pings, and nothing else.
+  private func checkAnswers() {
+    guard case .connected = state, undecided == 0, pending.isWaiting else { return }
+    guard clock.now - pending.lastAnswer >= options.answerWithin else { return }
+    client.cut()
+    connectionEnded(
+      .unreachable(
+        "broker \(options.host):\(options.port) did not answer \(pending.unanswered) within "
+          + "\(options.answerWithin.formattedSeconds)"))
+  }
+
   // MARK: What the library says
 
   private func take(_ event: Mosquitto.Event) {
@@ -133,7 +155,7 @@ final class SessionLoop {
     case .connected(.retainNotSupported, _, _) where options.will?.retention == .retained:
       keepNothingRetained()
       options.will?.retention = .notRetained
-      needsNewClient = true
+      (needsNewClient, triesAtOnce) = (true, true)
       refusal = .unreachable("the broker takes no Last Will that is to be retained")
     case .connected(let code, _, _): refusal = MQTTError(refusing: options, code)
     case .disconnected(let code):
@@ -141,7 +163,7 @@ final class SessionLoop {
       if !closing.isEmpty && code == 0 { return close(with: .closed) }
       if code == Int32(ReasonCode.packetTooLarge.rawValue), let size = pending.refuseLargestPublication() {
         learn(tooLarge: size)
-        needsNewClient = true
+        (needsNewClient, triesAtOnce) = (true, true)
       }
       connectionEnded(MQTTError(disconnecting: options, code) ?? client.error(code, errno: errno))
     case .published(let id, let code):
@@ -168,13 +190,19 @@ final class SessionLoop {
   private func accepted(_ sessionPresent: Bool, _ limits: SessionLimits) {
     state = .connected(since: clock.now)
     giveUpAt = nil
+    hasAcknowledged = false
+    mailbox.connectionBegan()
+    witness?.connectionBegan()
     self.limits = limits
     learn(tooLarge: nil)
     if !limits.isRetainAvailable { keepNothingRetained() }
+    guard limits.maximumQoS != .atMostOnce else {
+      return fail(MQTTError(refusing: options, ReasonCode(rawValue: 0x9B)))
+    }
     logger.debug("connected", metadata: ["client": "\(options.clientID)", "session": "\(sessionPresent)"])
     // The library sends again what it was given for a broker that took more: it must forget that.
     if let limit = self.limits.maximumPacketSize, pending.refusePublications(over: limit) {
-      needsNewClient = true
+      (needsNewClient, triesAtOnce) = (true, true)
       return connectionEnded(.unreachable("what was to be published is too large for the broker, which was exchanged"))
     }
     opening.forEach { $0.resume(returning: .success(())) }
@@ -213,6 +241,12 @@ final class SessionLoop {
 
   private func connect() {
     refusal = nil
+    if let witness, witness.seesAnother() {
+      return fail(
+        .clientIDInUse(
+          "the broker \(options.host):\(options.port) ends connections of client id '\(options.clientID)' and keeps others: "
+            + "it gives them to another client with this id"))
+    }
     do {
       state = .connecting
       try client.connect()
@@ -229,24 +263,24 @@ final class SessionLoop {
     refusal = nil
     forgetDeliveries()
     if case .connected(let since) = state {
-      shortLives = clock.now - since < .seconds(5) ? shortLives + 1 : 0
-      if clock.now - since >= .seconds(5) { backoff.reset() }
+      let life = clock.now - since
+      if life >= .seconds(5) { backoff.reset() }
+      if options.version == .v311, !options.isWitness, life < .seconds(30) {
+        if witness == nil { witness = try? Witness(options) }
+      } else {
+        witness = nil
+      }
       giveUpAt = giveUpAfter.map { clock.now + $0 }
     }
     pending.connectionEnded()
     if !closing.isEmpty { return close(with: .closed) }
     guard error.isTransient else { return fail(error) }
-    let isRenewed = needsNewClient
-    if needsNewClient {
+    if needsNewClient || !client.isUsable {
       do { try renewClient() } catch { return fail(error) }
     }
-    if shortLives >= 3 {
-      return fail(
-        .clientIDInUse(
-          "the connection of client id '\(options.clientID)' was cut within 5 s three times running: \(error)"))
-    }
     if let giveUpAt, clock.now >= giveUpAt { return fail(error) }
-    var delay = isRenewed ? .zero : backoff.next()
+    var delay = triesAtOnce ? .zero : backoff.next()
+    triesAtOnce = false
     if let giveUpAt { delay = min(delay, giveUpAt - clock.now) }
     logger.warning("\(error); next try in \(delay.formattedSeconds)", metadata: ["client": "\(options.clientID)"])
     state = .waiting(until: clock.now + delay)

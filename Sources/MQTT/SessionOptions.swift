@@ -15,12 +15,19 @@ public struct SessionOptions: Sendable {
   public var sessionExpiry: UInt32 = 0
   /// How many messages the broker may send before one is acknowledged (MQTT 5, section 3.1.2.11.3).
   public var receiveMaximum: UInt16 = UInt16.max
+  /// The most bytes that a packet from the broker may have; it drops larger messages (MQTT 5, section 3.1.2.11.4). 3.1.1 has
+  /// no such bound.
+  public var maximumPacketSize: UInt32 = 1 << 20
+  /// How long the broker may leave what it was asked and sent without any answer, until another connection is tried.
+  public var answerWithin: Duration = .seconds(30)
   /// Seconds without traffic until a PINGREQ. A dead connection is found within one and a half times this.
   public var keepAlive: UInt16 = 15
   /// User name and password, if any.
   public var credentials: Credentials?
   /// TLS, if any.
   public var tls: TLSOptions?
+  /// Whether it is there to watch another; nobody watches it.
+  var isWitness = false
   /// What the broker publishes when the connection ends without a DISCONNECT.
   public var will: Message?
 

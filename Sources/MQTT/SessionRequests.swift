@@ -29,7 +29,9 @@ extension SessionLoop {
   func subscribe(_ filters: [TopicFilter], _ answer: Answer<[MQTTError]>?) {
     let again: Command = { $0.subscribe(filters, answer) }
     whenConnected(again, orFail: answer) { () throws(MQTTError) in
-      pending.add(.init(repeating: again, answer: answer, filters: filters), try client.subscribe(filters))
+      let name = "SUBSCRIBE to '\(filters.map(\.text).joined(separator: "', '"))'"
+      pending.add(
+        .init(repeating: again, answer: answer, filters: filters, name: name), try client.subscribe(filters))
     }
   }
 
@@ -37,7 +39,8 @@ extension SessionLoop {
     pending.forget(filter)
     let again: Command = { $0.unsubscribe(filter, answer) }
     whenConnected(again, orFail: answer) { () throws(MQTTError) in
-      pending.add(.init(repeating: again, answer: answer), try client.unsubscribe(filter))
+      let name = "UNSUBSCRIBE from '\(filter.text)'"
+      pending.add(.init(repeating: again, answer: answer, name: name), try client.unsubscribe(filter))
     }
   }
 
@@ -48,6 +51,8 @@ extension SessionLoop {
     guard delivery.connection == mailbox.connection, isOpen else { return done.resume() }
     undecided = max(0, undecided - 1)
     guard undecided == 0 else { return done.resume() }
+    hasAcknowledged = true
+    pending.listensAgain()
     acknowledging.append(done)
     flush()
   }
@@ -66,7 +71,7 @@ extension SessionLoop {
     closing.append(done)
     guard case .connected = state, undecided == 0 else { return drop() }
     // Where nothing hangs on DISCONNECT, nobody waits for the broker to have read it.
-    if options.will != nil || sessionExpiry != nil { farewell = Farewell(client.socket) }
+    if options.will != nil || sessionExpiry != nil || mayLeaveUnread { farewell = Farewell(client.socket) }
     do {
       try client.queueDisconnect(sessionExpiry: sessionExpiry)
       step(client.write())
@@ -76,8 +81,13 @@ extension SessionLoop {
   }
 
   func drop() {
+    if isOpen, mayLeaveUnread { farewell = Farewell(client.socket) }
     close(with: .closed)
   }
+
+  /// A 3.1.1 broker sends all that is queued: a connection that is closed over what was not read is reset, and a PUBACK on its
+  /// way may be lost with it (RFC 1122, section 4.2.2.13).
+  private var mayLeaveUnread: Bool { options.version == .v311 && hasAcknowledged }
 
   private func whenConnected<T>(
     _ again: @escaping Command, orFail answer: Answer<T>?, _ body: () throws(MQTTError) -> Void
@@ -88,8 +98,9 @@ extension SessionLoop {
     case .connected:
       do {
         try body()
-      } catch MQTTError.unreachable {
+      } catch MQTTError.unreachable(let text) {
         pending.defer(again)
+        if !client.isUsable { lost(.unreachable(text)) }
       } catch {
         answer?.resume(returning: .failure(error))
       }

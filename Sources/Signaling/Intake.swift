@@ -22,6 +22,7 @@ actor Intake {
   private let control: Control
   private let reader: RequestReader
   private let handover: Handover
+  private let membership: Attendance
   private let signals: AsyncStream<MQTTJobSource.Signal>.Continuation
   private let giveUpAfter: Duration?
   private let shortJob: Duration
@@ -42,12 +43,14 @@ actor Intake {
   private var busySince = ContinuousClock.now
 
   init(
-    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, reader: RequestReader,
-    signals: AsyncStream<MQTTJobSource.Signal>.Continuation, giveUpAfter: Duration?, shortJob: Duration, logger: Logger
+    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, membership: Attendance, control: Control,
+    reader: RequestReader, signals: AsyncStream<MQTTJobSource.Signal>.Continuation, giveUpAfter: Duration?,
+    shortJob: Duration, logger: Logger
   ) {
     self.options = options
     self.filter = filter
     self.ledger = ledger
+    self.membership = membership
     self.control = control
     self.reader = reader
     self.signals = signals
@@ -82,8 +85,17 @@ actor Intake {
         offered = nil
         // A clean session is lost with its connection: there is nothing to come back for.
         if options.start == .clean, mode == .puttingDown { session.drop() }
-      case .connected: break
+      case .connected(let state): begin(state)
       }
+    }
+  }
+
+  /// Comes before what the connection brings.
+  private func begin(_ state: SessionState) {
+    do {
+      try membership.connected(state)
+    } catch {
+      logger.warning("\(error): if this process is killed, a request that the broker sends again may be run again")
     }
   }
 
@@ -115,7 +127,7 @@ actor Intake {
   private func offer(_ delivery: Delivery) async {
     let arrival: Arrival
     do {
-      arrival = try Arrival(delivery, session: options.clientID, reader)
+      arrival = try Arrival(delivery, membership.epoch, reader)
     } catch {
       await handover.reject(delivery, error)
       return await acknowledge(delivery)
@@ -213,7 +225,7 @@ actor Intake {
   /// Puts a request down where any worker of this kind can take it up, so that it does not wait behind this one's job.
   private func putDown(_ delivery: Delivery) async {
     do {
-      let outcome = try await handover.settle(delivery, session: options.clientID) { try await self.seat() }
+      let outcome = try await handover.settle(delivery, membership.epoch) { try await self.seat() }
       guard case .settled(let ticket) = outcome else { return await dispose(of: delivery) }
       await acknowledge(delivery)
       guard ticket != nil else { return }

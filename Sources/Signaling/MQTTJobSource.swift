@@ -47,12 +47,13 @@ public final class MQTTJobSource: JobSource {
     logger: Logger
   ) {
     (signals, sender) = AsyncStream.makeStream()
+    membership = Attendance(options, filter: filter, ledger: ledger)
     intake = Intake(
-      options, filter: filter, ledger: ledger, control: control, reader: reader, signals: sender,
+      options, filter: filter, ledger: ledger, membership: membership, control: control, reader: reader,
+      signals: sender,
       giveUpAfter: giveUpAfter, shortJob: shortJob, logger: logger)
     adopter = Adopter(
       options: options, ledger: ledger, control: control, reader: reader, stop: stop, logger: logger)
-    membership = Attendance(options, filter: filter, ledger: ledger)
     self.options = options
     self.filter = filter
     self.control = control

@@ -51,7 +51,8 @@ struct MQTTRun {
 
   func run() async throws {
     let ledger = try Ledger(
-      JobsDirectory(setup.jobs), worker: setup.identity, filter: filter.text, lease: setup.lease)
+      JobsDirectory(setup.jobs), worker: setup.identity, filter: filter.text, lease: setup.lease,
+      remembering: WorkspacesDirectory.watchLog(in: setup.workspaces, of: setup.identity.id))
     let workspaces = try setup.openWorkspaces()
     let stop = StopRequest()
     StopSignals.raise(stop, setup.logger, grace: setup.settings.grace)
