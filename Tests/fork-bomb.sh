@@ -29,7 +29,8 @@ for number in range(count):
       try:
         if os.fork() == 0: os.setsid()
       except OSError: pass
-    signal.pause()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True: signal.pause()
 open(sys.argv[3], "w").write("%f" % time.time())
 END
 # The step ends by itself when all are there: what it leaves behind is killed without grace.
@@ -38,7 +39,7 @@ for count in "$@"; do
   printf '{"steps": [{"run": "python3 -ISE %s/bomb.py %s %s %s/up"}]}' "$scene" "$kind" "$count" "$scene" \
     > "$scene/jobs/bomb/job.json"
   printf '{"id": "bomb"}' > "$scene/payload.json"
-  prlimit --nproc=unlimited unshare --pid --fork --mount-proc --kill-child "$executable" --dry-run \
+  unshare --pid --fork --mount-proc --kill-child "$executable" --dry-run \
     --payload "$scene/payload.json" -j "$scene/jobs" -w "$scene/workspaces" --grace 10ms --log-level error \
     > "$scene/out" || true
   python3 - "$scene" "$kind" "$count" <<'END'
