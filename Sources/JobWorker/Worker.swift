@@ -56,11 +56,14 @@ public struct Worker: Sendable {
       stop.raise(.kill, reason: .lapsed)
     }
     let cancellation = Task { [source, stop, ledger, logger] in
+      var level = StopLevel.terminate
       for await cancellation in source.cancellations where job.isMeant(by: cancellation) {
         var entry = job.claim.entry(.canceled)
         entry.by = cancellation.by
         ledger.audit.note(entry, logger)
-        stop.raise(.terminate, reason: .canceled)
+        stop.raise(level, reason: .canceled)
+        // Who asks again does not want to wait, nor for the steps that clean up.
+        level = .kill
       }
     }
     defer { cancellation.cancel() }
