@@ -61,7 +61,7 @@ struct MQTTRun {
     let presence = Presence(session, presence, directory: ledger.directory, workspaces: setup.workspaces)
     let health = try HealthSocket(setup.identity.id, workspaces: setup.workspaces)
     do {
-      try health.listen { presence.health }
+      try health.listen { [patience = max(setup.lease, .seconds(10))] in presence.health(patience: patience) }
     } catch {
       setup.logger.info("'mqtt-fs-worker health' cannot ask this worker: \(error)")
     }
