@@ -118,6 +118,8 @@ public struct Worker: Sendable {
       return ending
     } catch {
       await run.purge()
+      // Results that cannot be written may have been moved aside by who holds the job by now.
+      if error is VolumeError { try await fence(job.claim) }
       throw error
     }
   }
