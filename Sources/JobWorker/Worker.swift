@@ -93,9 +93,10 @@ public struct Worker: Sendable {
     // It may have taken longer than a lease until the claim was on disk: nothing of a successor's is moved aside.
     try await fence(job.claim)
     switch job.work {
-    case .run(let plan): try await carryOut(job, JobRun(job, plan, self))
-    case .publish(let result): try await deliver(ResultMessage(result: result, tail: nil), result, of: job)
-    case .giveUp(let folder, let reason): try await giveUp(job, folder, reason)
+    case .run(let plan): return try await carryOut(job, JobRun(job, plan, self))
+    case .publish(let result):
+      return try await deliver(ResultMessage(result: result, tail: nil), result, of: job)
+    case .giveUp(let folder, let reason): return try await giveUp(job, folder, reason)
     }
   }
 
@@ -132,6 +133,8 @@ public struct Worker: Sendable {
       Checkpoint.published.reached()
       await source.publish(event)
     } catch let undeliverable as Undeliverable {
+      // To hear of it may have taken longer than a lease: who has the job now may have published a newer result.
+      try await fence(job.claim)
       try putAside(message, of: job.claim.record.id, answering: envelope, ending: event, undeliverable)
       Checkpoint.putAside.reached()
       refusal = Unpublished(cause: undeliverable.cause)
