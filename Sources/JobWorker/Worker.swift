@@ -137,6 +137,8 @@ public struct Worker: Sendable {
       Checkpoint.published.reached()
       await source.publish(event)
     } catch let undeliverable as Undeliverable {
+      // To hear of it may have taken longer than a lease: who has the job now may have published a newer result.
+      try await fence(job.claim)
       try putAside(message, of: job.claim.record.id, answering: envelope, ending: event, undeliverable)
       Checkpoint.putAside.reached()
       refusal = Unpublished(cause: undeliverable.cause)
