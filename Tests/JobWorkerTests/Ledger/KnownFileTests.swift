@@ -60,9 +60,9 @@ struct KnownFileTests {
   }
 
   @Test func whatSomebodyDiedOverIsSweptAwayWhenItIsOld() throws {
-    let aside = volume.root.appending(".abc.aside")
+    let aside = VolumePath(volume.root).appending(".abc.aside")
     try volume.write("left", aside)
-    let lease = Lease(.seconds(60), clock: VolumeClock(probe: volume.root.appending("probe")))
+    let lease = Lease(.seconds(60), clock: VolumeClock(probe: VolumePath(volume.root).appending("probe")))
     try KnownFile.sweep(volume.root, lease)
     #expect(volume.text(aside) == "left")
     age(aside, .seconds(61))
