@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <malloc.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -63,20 +62,6 @@ void linux_touch_variables(void) {
   if (begin < (uintptr_t)_end) madvise((void *)begin, (uintptr_t)_end - begin, 23);
 }
 
-static volatile sig_atomic_t told_to;
-static sem_t *posted;
-static int came;
-
-static void tell(int number) {
-  int error = errno;
-  char byte = (char)number;
-  // A pipe that is full wakes its reader all the same.
-  (void)!write(told_to, &byte, 1);
-  __atomic_store_n(&came, 1, __ATOMIC_SEQ_CST);
-  sem_post(posted);
-  errno = error;
-}
-
 static void leave(int number) {
   (void)number;
   _exit(0);
@@ -90,12 +75,10 @@ static int handle(int number, void (*handler)(int), int flags) {
   return sigaction(number, &action, NULL);
 }
 
-int linux_tell_signal(int number, int fd, void *semaphore) {
-  told_to = fd;
-  posted = semaphore;
-  return handle(number, tell, SA_RESTART);
+int linux_is_ignored(int number) {
+  struct sigaction action;
+  return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
-int linux_signal_came(void) { return __atomic_exchange_n(&came, 0, __ATOMIC_SEQ_CST); }
 int linux_exit_on_signal(int number) { return handle(number, leave, SA_RESTART); }
 int linux_interrupt_on_signal(int number) { return handle(number, do_nothing, 0); }
 
@@ -114,6 +97,14 @@ int linux_rename_new(int folder, const char *from, const char *to) {
 }
 
 int linux_local_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
+int linux_peer_user(int fd, unsigned *user) {
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  int code = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+  if (code == 0) *user = peer.uid;
+  return code;
+}
+
 int linux_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 long linux_send(int fd, const void *bytes, size_t count) { return send(fd, bytes, count, MSG_NOSIGNAL); }
 

@@ -38,6 +38,7 @@ final class SessionLoop {
   private var needsNewClient = false
   private var triesAtOnce = false
   private var hasToldOfRetention = false
+  private var willRetention = WillRetention()
   var opening: [Answer<Void>] = []
   var closing: [@Sendable () -> Void] = []
   var farewell: Farewell?
@@ -167,6 +168,9 @@ final class SessionLoop {
       }
       connectionEnded(MQTTError(disconnecting: options, code) ?? client.error(code, errno: errno))
     case .published(let id, let code):
+      if code.isFailure, let topic = pending.topicOfRefusal(id) {
+        logger.warning("publishing to '\(topic)': the broker answers \(code); check the account's rights (ACL)")
+      }
       if let size = pending.published(id, code) { learn(tooLarge: size) }
     case .subscribed(let id, let codes):
       if let refusal = pending.subscribed(id, codes) { fail(refusal) }
@@ -194,8 +198,10 @@ final class SessionLoop {
     mailbox.connectionBegan()
     witness?.connectionBegan()
     self.limits = limits
+    willRetention.accepted()
+    if willRetention.isDemoted { self.limits.isRetainAvailable = false }
     learn(tooLarge: nil)
-    if !limits.isRetainAvailable { keepNothingRetained() }
+    if !self.limits.isRetainAvailable { keepNothingRetained() }
     guard limits.maximumQoS != .atMostOnce else {
       return fail(MQTTError(refusing: options, ReasonCode(rawValue: 0x9B)))
     }
@@ -241,6 +247,7 @@ final class SessionLoop {
 
   private func connect() {
     refusal = nil
+    willRetention.hasAsked = false
     if let witness, witness.seesAnother() {
       return fail(
         .clientIDInUse(
@@ -250,6 +257,7 @@ final class SessionLoop {
     do {
       state = .connecting
       try client.connect()
+      willRetention.hasAsked = true
       // With TLS the library looks there whether the handshake is done, and writes nothing before.
       if options.tls != nil { step(client.read()) }
       if isOpen { step(client.write()) }
@@ -275,6 +283,7 @@ final class SessionLoop {
     pending.connectionEnded()
     if !closing.isEmpty { return close(with: .closed) }
     guard error.isTransient else { return fail(error) }
+    if case .connecting = state, willRetention.refused(&options) { needsNewClient = true }
     if needsNewClient || !client.isUsable {
       do { try renewClient() } catch { return fail(error) }
     }
@@ -314,13 +323,5 @@ final class SessionLoop {
     mailbox.close(with: error)
     closing.forEach { $0() }
     closing = []
-  }
-}
-
-extension Duration {
-  /// Seconds with one decimal, as in `1.5 s`.
-  fileprivate var formattedSeconds: String {
-    let tenths = Int((self / .milliseconds(100)).rounded())
-    return "\(tenths / 10).\(tenths % 10) s"
   }
 }

@@ -1,4 +1,5 @@
 import JobWorker
+import Logging
 import MQTT
 
 /// A message on the job topic, read as a request.
@@ -24,6 +25,25 @@ struct Arrival: Sendable {
       requestId: request.requestID.map { RequestID($0) } ?? RequestID(correlationData: properties.correlationData)
         ?? RequestID(delivery, session),
       responseTopic: properties.responseTopic, correlationData: properties.correlationData)
+  }
+}
+
+extension Arrival {
+  /// Says what is odd about it, and does not keep it from being taken by a worker that listens to `filter`.
+  func warn(_ filter: TopicFilter, _ logger: Logger) {
+    let metadata: Logger.Metadata = ["job": "\(request.id)"]
+    let message = delivery.message
+    if !request.unknownKeys.isEmpty {
+      let keys = request.unknownKeys.joined(separator: ", ")
+      logger.warning("the request has keys that mean nothing here: \(keys)", metadata: metadata)
+    }
+    if message.qos == .atMostOnce {
+      logger.warning("the request came with QoS 0 and could have been lost; publish with QoS 1", metadata: metadata)
+    }
+    if !filter.matches(message.topic) {
+      logger.warning(
+        "the request came on '\(message.topic)', which '\(filter.text)' does not match", metadata: metadata)
+    }
   }
 }
 

@@ -55,13 +55,13 @@ struct MQTTRun {
       remembering: WorkspacesDirectory.watchLog(in: setup.workspaces, of: setup.identity.id))
     let workspaces = try setup.openWorkspaces()
     let stop = StopRequest()
-    try StopSignals.raise(stop, setup.logger)
+    StopSignals.raise(stop, setup.logger, grace: setup.settings.grace)
     try await ledger.checkIDIsFree(until: stop)
     let session = try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger)
     let presence = Presence(session, presence, directory: ledger.directory, workspaces: setup.workspaces)
     let health = try HealthSocket(setup.identity.id, workspaces: setup.workspaces)
     do {
-      try health.listen { presence.health }
+      try health.listen { [patience = max(setup.lease, .seconds(10))] in presence.health(patience: patience) }
     } catch {
       setup.logger.info("'mqtt-fs-worker health' cannot ask this worker: \(error)")
     }

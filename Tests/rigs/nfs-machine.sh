@@ -35,8 +35,7 @@ cp -r "$here/../volumes.sh" "$here" "$place/top/work/Tests/"
 # The worker's libraries are those of this host.
 ldd "$worker" | awk '$3 ~ /^\// { print $3 } $1 ~ /^\/.*ld-/ { print $1 }' | while read -r library; do
   # /lib and /lib64 are links to folders of /usr.
-  copy=$place/top/usr/${library#/}
-  copy=${copy/usr\/usr/usr}
+  case "$library" in /lib*) copy=$place/top/usr$library ;; *) copy=$place/top$library ;; esac
   mkdir -p "$(dirname "$copy")"
   cp -L "$library" "$copy"
 done
@@ -49,7 +48,7 @@ ip link set lo up
 hostname nfs-machine
 for module in nfsd nfsv4 loop veth iptable_filter xt_length xt_tcpudp; do modprobe \$module; done
 echo "the machine runs" >/dev/ttyS0
-export MQTT_FS_WORKER=/work/worker KEEP=/tmp/kept
+export MQTT_FS_WORKER=/work/worker KEEP=/tmp/kept LIMIT=1800
 /work/Tests/volumes.sh nfs $* >/dev/ttyS0 2>&1
 echo "exit status \$?" >/dev/ttyS0
 dmesg >/tmp/kept/logs/dmesg
@@ -72,7 +71,7 @@ qemu-system-x86_64 "${accelerator[@]}" -smp 2 -m 3072 -nodefaults -display none 
 qemu=$!
 trap 'kill "$qemu" 2>/dev/null || true; rm -rf "$place"' EXIT
 touch "$place/console"
-tail -f --pid="$qemu" "$place/console" | tr -d '\r' &
+tail -f --pid="$qemu" "$place/console" | sed -u 's,\r,,' &
 wait "$qemu" || true
 sleep 0.5
 if [ -n "${KEEP:-}" ]; then

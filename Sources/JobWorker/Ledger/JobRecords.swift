@@ -37,6 +37,29 @@ public struct JobRecords: Sendable {
     try requests(in: directory.parked)
   }
 
+  /// The results that the broker did not take, of every kind of workers; those that are tried next come first.
+  public func undelivered() throws(VolumeError) -> [UndeliveredSummary] {
+    var found: [UndeliveredSummary] = []
+    for filter in try DurableFile.names(in: directory.undelivered) {
+      let folder = directory.undelivered.appending(filter)
+      for name in try DurableFile.names(in: folder).compactMap(UndeliveredName.init) {
+        guard let bytes = try? DurableFile.read(folder.appending(name.text)),
+          let result = UndeliveredResult(json: bytes, of: name.id)
+        else { continue }
+        found.append(
+          UndeliveredSummary(
+            id: name.id, reason: result.reason, tries: name.tries,
+            next: Timestamp(millisecondsSince1970: name.next / 1_000_000)))
+      }
+    }
+    return found.sorted { ($0.next, $0.id.text) < ($1.next, $1.id.text) }
+  }
+
+  /// How many there are of the workers that listen to `filter`.
+  public func undeliveredCount(of filter: String) -> Int {
+    ((try? DurableFile.names(in: directory.undelivered(of: filter))) ?? []).count
+  }
+
   private func requests(in rooms: VolumePath) throws(VolumeError) -> [WaitingRequest] {
     var requests: [WaitingRequest] = []
     for filter in try DurableFile.names(in: rooms).sorted() {
@@ -71,6 +94,31 @@ public struct JobRecords: Sendable {
   package func openResults(of id: JobID) -> FileDescriptor? {
     guard let folder = try? JobFolder.open(id, in: directory) else { return nil }
     return try? openFile(JobsDirectory.results, .directory, in: folder.descriptor)
+  }
+}
+
+/// A result that the broker did not take, and that is tried again.
+public struct UndeliveredSummary: Encodable, Sendable {
+  /// The job.
+  public let id: JobID
+  /// What the broker said last.
+  public let reason: String
+  /// How often it was tried.
+  public let tries: Int
+  /// When it is tried next, by the volume's clock.
+  public let next: Timestamp
+
+  /// A sentence for people.
+  public var sentence: String { "result not delivered: \(reason), next try \(next)" }
+
+  private enum CodingKeys: CodingKey { case reason, tries, next }
+
+  /// Writes an object; whose it is says what holds it.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(reason, forKey: .reason)
+    try container.encode(tries, forKey: .tries)
+    try container.encode(next.description, forKey: .next)
   }
 }
 

@@ -91,7 +91,7 @@ struct LeaseTests {
   }
 
   @Test func fileThatSaysThatItIsOverHasExpiredEverywhere() throws {
-    utimensat(AT_FDCWD, file.string, [timespec(), timespec()], 0)
+    utimensat(AT_FDCWD, file.path.string, [timespec(), timespec()], 0)
     #expect(try lease(.seconds(60)).hasExpired(file))
     #expect(try doubting(.seconds(60)).hasExpired(file))
   }
