@@ -55,12 +55,10 @@ public struct JobSummary: Encodable, Sendable {
 /// A job may be in several states at once, as one that is run again while its last result is still there; the first in the
 /// order of ``JobState`` counts. Requests that only the broker has are not seen from here.
 public struct JobListing: Sendable {
-  private let directory: JobsDirectory
   private let records: JobRecords
 
   /// The jobs on `directory`.
   public init(_ directory: JobsDirectory) {
-    self.directory = directory
     records = JobRecords(directory)
   }
 
@@ -130,6 +128,6 @@ public struct JobListing: Sendable {
   }
 
   private func lastLog(of id: JobID) -> Int? {
-    ResultsListing(directory.results(of: id))?.steps().last
+    ResultsListing(of: id, records)?.steps().last
   }
 }

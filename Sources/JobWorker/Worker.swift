@@ -92,11 +92,10 @@ public struct Worker: Sendable {
   private func perform(_ job: AcceptedJob) async throws -> Ending {
     // It may have taken longer than a lease until the claim was on disk: nothing of a successor's is moved aside.
     try await fence(job.claim)
-    switch job.work {
-    case .run(let plan): return try await carryOut(job, JobRun(job, plan, self))
-    case .publish(let result):
-      return try await deliver(ResultMessage(result: result, tail: nil), result, of: job)
-    case .giveUp(let folder, let reason): return try await giveUp(job, folder, reason)
+    return switch job.work {
+    case .run(let plan): try await carryOut(job, JobRun(job, plan, self))
+    case .publish(let result): try await deliver(ResultMessage(result: result, tail: nil), result, of: job)
+    case .giveUp(let folder, let reason): try await giveUp(job, folder, reason)
     }
   }
 

@@ -15,6 +15,9 @@ struct Main {
   private nonisolated static func begin() {
     linux_allocate_sparingly()
     openStandardStreams()
+    // Whoever writes to a pipe or a socket that nobody reads is told so by the call (write(2), EPIPE). Steps are spawned with
+    // the default effect.
+    signal(SIGPIPE, SIG_IGN)
     StopSignals.leaveAtOnce()
     // While there is one thread, and little in memory: see Guardian. Nobody may look into it before it has forgotten what it
     // was started with.

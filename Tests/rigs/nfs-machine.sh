@@ -35,8 +35,7 @@ cp -r "$here/../volumes.sh" "$here" "$place/top/work/Tests/"
 # The worker's libraries are those of this host.
 ldd "$worker" | awk '$3 ~ /^\// { print $3 } $1 ~ /^\/.*ld-/ { print $1 }' | while read -r library; do
   # /lib and /lib64 are links to folders of /usr.
-  copy=$place/top/usr/${library#/}
-  copy=${copy/usr\/usr/usr}
+  case "$library" in /lib*) copy=$place/top/usr$library ;; *) copy=$place/top$library ;; esac
   mkdir -p "$(dirname "$copy")"
   cp -L "$library" "$copy"
 done
@@ -72,7 +71,7 @@ qemu-system-x86_64 "${accelerator[@]}" -smp 2 -m 3072 -nodefaults -display none 
 qemu=$!
 trap 'kill "$qemu" 2>/dev/null || true; rm -rf "$place"' EXIT
 touch "$place/console"
-tail -f --pid="$qemu" "$place/console" | tr -d '\r' &
+tail -f --pid="$qemu" "$place/console" | sed -u 's,\r,,' &
 wait "$qemu" || true
 sleep 0.5
 if [ -n "${KEEP:-}" ]; then

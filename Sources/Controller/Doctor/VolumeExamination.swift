@@ -13,7 +13,7 @@ public struct VolumeExamination: Sendable {
 
   /// Of the volume `jobs`, and of how it works together with the folder of workspaces, if one is given.
   public init(jobs: FilePath, workspaces: FilePath?) {
-    folder = JobsDirectory(jobs).state
+    folder = JobsDirectory(jobs).state.path
     self.workspaces = workspaces
   }
 

@@ -9,7 +9,7 @@ public final class Adoption: Sendable {
   private let file: FileDescriptor
   private let keeper: LeaseKeeper
 
-  init(_ member: Member, _ members: Members, _ path: FilePath, _ file: FileDescriptor) throws(VolumeError) {
+  init(_ member: Member, _ members: Members, _ path: VolumePath, _ file: FileDescriptor) throws(VolumeError) {
     self.member = member
     self.members = members
     place = try KnownFile(path, file, [])

@@ -26,7 +26,7 @@ public struct ClaimRecord: Codable, Sendable {
 
 /// What the name of a claim file says.
 struct ClaimName: Sendable {
-  let path: FilePath
+  let path: VolumePath
   let id: JobID
   let attempt: Int
 }
@@ -39,7 +39,7 @@ struct ClaimFile: Sendable {
   /// `nil` when its writer died before it was whole; then its request was not acknowledged, and comes again.
   let record: ClaimRecord?
 
-  var path: FilePath { file.path }
+  var path: VolumePath { file.path }
 
   /// What lies under `name`; `nil` if that is gone.
   static func read(_ name: ClaimName) throws(VolumeError) -> ClaimFile? {
@@ -52,7 +52,7 @@ struct ClaimFile: Sendable {
 public final class Claim: Sendable {
   /// What its file says.
   public let record: ClaimRecord
-  var path: FilePath { place.path }
+  var path: VolumePath { place.path }
   let place: KnownFile
   private let digest: String
   private let file: FileDescriptor
@@ -72,7 +72,7 @@ public final class Claim: Sendable {
 
   /// Creates the file, and touches it every third of `lease` from the moment that it is whole: it may take longer than a lease
   /// until it is on disk. `nil` if there is one already.
-  static func create(_ record: ClaimRecord, at path: FilePath, lease: Lease) throws(VolumeError) -> Claim? {
+  static func create(_ record: ClaimRecord, at path: VolumePath, lease: Lease) throws(VolumeError) -> Claim? {
     let (watch, bytes) = (Watch(), try record.encoded())
     var keeper: LeaseKeeper?
     do {

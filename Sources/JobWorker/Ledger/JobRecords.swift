@@ -1,5 +1,5 @@
 private import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// What the volume tells of jobs to those who only look: nothing is made, touched or waited for.
 ///
@@ -42,7 +42,6 @@ public struct JobRecords: Sendable {
     var found: [UndeliveredSummary] = []
     for filter in try DurableFile.names(in: directory.undelivered) {
       let folder = directory.undelivered.appending(filter)
-      guard isFolder(folder) else { continue }
       for name in try DurableFile.names(in: folder).compactMap(UndeliveredName.init) {
         guard let bytes = try? DurableFile.read(folder.appending(name.text)),
           let result = UndeliveredResult(json: bytes, of: name.id)
@@ -61,7 +60,7 @@ public struct JobRecords: Sendable {
     ((try? DurableFile.names(in: directory.undelivered(of: filter))) ?? []).count
   }
 
-  private func requests(in rooms: FilePath) throws(VolumeError) -> [WaitingRequest] {
+  private func requests(in rooms: VolumePath) throws(VolumeError) -> [WaitingRequest] {
     var requests: [WaitingRequest] = []
     for filter in try DurableFile.names(in: rooms).sorted() {
       for ticket in try WaitingRoom.ticketNames(in: rooms.appending(filter)) {
@@ -81,9 +80,9 @@ public struct JobRecords: Sendable {
 
   /// The jobs that have a folder, in the order of their names.
   public func jobs() throws(VolumeError) -> [JobID] {
-    let names = try DurableFile.names(in: directory.path)
+    let names = try DurableFile.names(in: directory.top)
     return names.sorted().compactMap { name in
-      guard let id = try? JobID(name), isFolder(directory.folder(of: id)) else { return nil }
+      guard let id = try? JobID(name), JobFolder.isThere(id, in: directory) else { return nil }
       return id
     }
   }
@@ -91,9 +90,10 @@ public struct JobRecords: Sendable {
   /// Whether `id` has a folder.
   public func exists(_ id: JobID) -> Bool { directory.exists(id) }
 
-  private func isFolder(_ path: FilePath) -> Bool {
-    var status = stat()
-    return stat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  /// The results/ of `id`, open; `nil` when there is none. Its descriptor is the caller's.
+  package func openResults(of id: JobID) -> FileDescriptor? {
+    guard let folder = try? JobFolder.open(id, in: directory) else { return nil }
+    return try? openFile(JobsDirectory.results, .directory, in: folder.descriptor)
   }
 }
 

@@ -8,7 +8,7 @@ import SystemPackage
 /// finds another's file there, so it removes none that is not the one it knows. An inode number is used again, too, as soon as
 /// nobody holds the file open: the content is compared as well.
 struct KnownFile: Sendable {
-  let path: FilePath
+  let path: VolumePath
   let bytes: [UInt8]
   private let identity: Identity
 
@@ -21,19 +21,18 @@ struct KnownFile: Sendable {
     }
 
     /// Of what bears the name now; `nil` if nothing does.
-    init?(at path: FilePath) throws(VolumeError) {
-      var status = stat()
-      guard lstat(path.string, &status) == 0 else {
-        let cause = Errno(rawValue: Glibc.errno)
-        if cause.saysGone { return nil }
-        throw VolumeError("looking at", path, cause)
+    init?(at path: VolumePath) throws(VolumeError) {
+      do throws(Errno) {
+        self.init(try path.status())
+      } catch {
+        if error.saysGone { return nil }
+        throw VolumeError("looking at", path, error)
       }
-      self.init(status)
     }
   }
 
   /// The open file `file`, which holds `bytes` and lies at `path`.
-  init(_ path: FilePath, _ file: FileDescriptor, _ bytes: [UInt8]) throws(VolumeError) {
+  init(_ path: VolumePath, _ file: FileDescriptor, _ bytes: [UInt8]) throws(VolumeError) {
     var status = stat()
     guard fstat(file.rawValue, &status) == 0 else {
       throw VolumeError("looking at", path, Errno(rawValue: Glibc.errno))
@@ -43,12 +42,12 @@ struct KnownFile: Sendable {
     identity = Identity(status)
   }
 
-  private init(_ path: FilePath, _ identity: Identity, _ bytes: [UInt8]) {
+  private init(_ path: VolumePath, _ identity: Identity, _ bytes: [UInt8]) {
     (self.path, self.identity, self.bytes) = (path, identity, bytes)
   }
 
   /// What lies at `path`; `nil` if nothing does.
-  static func read(_ path: FilePath) throws(VolumeError) -> KnownFile? {
+  static func read(_ path: VolumePath) throws(VolumeError) -> KnownFile? {
     // In this order: a file that takes the name in between has not the content that goes with the number.
     guard let identity = try Identity(at: path), let bytes = try DurableFile.read(path) else { return nil }
     return KnownFile(path, identity, bytes)
@@ -75,9 +74,10 @@ struct KnownFile: Sendable {
   func remove() throws(VolumeError) -> Bool {
     guard try isInPlace() else { return false }
     let aside = KnownFile.newAside(of: path)
-    if rename(path.string, aside.string) != 0 {
-      let cause = Errno(rawValue: Glibc.errno)
-      guard cause.saysGone else { throw VolumeError("removing", path, cause) }
+    do throws(Errno) {
+      try path.rename(to: aside.name)
+    } catch {
+      guard error.saysGone else { throw VolumeError("removing", path, error) }
       guard try Identity(at: aside) != nil else { return false }
     }
     let content = try? DurableFile.read(aside)
@@ -86,31 +86,34 @@ struct KnownFile: Sendable {
       return false
     }
     // It has lost its name already, and if this fails it is swept away later.
-    unlink(aside.string)
+    _ = try? DurableFile.remove(aside)
     return true
   }
 
   /// Another's file goes back to its name, unless that has been taken meanwhile: then its owner finds that it has lost it.
-  private func putBack(_ aside: FilePath) {
-    guard link(aside.string, path.string) != 0, Glibc.errno != EEXIST else {
-      unlink(aside.string)
-      return
+  private func putBack(_ aside: VolumePath) {
+    try? path.inFolder { (folder, name) in
+      let top = folder.rawValue
+      guard linkat(top, aside.name, top, name, 0) != 0, Glibc.errno != EEXIST else {
+        unlinkat(top, aside.name, 0)
+        return
+      }
+      // A file system without hard links.
+      if linux_rename_new(top, aside.name, name) != 0, Glibc.errno == EEXIST { unlinkat(top, aside.name, 0) }
     }
-    // A file system without hard links.
-    if linux_rename_new(aside.string, path.string) != 0, Glibc.errno == EEXIST { unlink(aside.string) }
   }
 
   // MARK: What was put aside
 
   private static let suffix = ".aside"
 
-  private static func newAside(of path: FilePath) -> FilePath {
+  private static func newAside(of path: VolumePath) -> VolumePath {
     let nonce = String(UInt64.random(in: 0 ... .max), radix: 36)
-    return path.removingLastComponent().appending(".\(nonce)\(suffix)")
+    return path.folder.appending(".\(nonce)\(suffix)")
   }
 
   /// Removes what somebody died over who had put it aside. A claim that was put aside by mistake is kept by its lease.
-  static func sweep(_ folder: FilePath, _ lease: Lease) throws(VolumeError) {
+  static func sweep(_ folder: VolumePath, _ lease: Lease) throws(VolumeError) {
     for name in try DurableFile.hiddenNames(in: folder) where name.hasSuffix(suffix) {
       let path = folder.appending(name)
       if try lease.hasExpired(path) { try DurableFile.remove(path) }

@@ -18,7 +18,7 @@ struct Lease: Sendable {
     self.duration = duration
     self.clock = clock
     self.times = times
-    watched = WatchedFiles(remembering: times == .hosts ? memory : nil)
+    watched = WatchedFiles(remembering: times == .hosts ? memory.map(VolumePath.init(file:)) : nil)
   }
 
   /// Whether `path` has not been touched for a whole lease; `false` if it is gone.
@@ -27,7 +27,7 @@ struct Lease: Sendable {
   /// first, and gives it as `moment`, since to read it is to write to the volume. A file from the future was touched before the
   /// clock was set back: it is watched. Where hosts stamp (``TimeSource/hosts``) every file is: it has expired when this worker
   /// has seen it unchanged for a whole lease.
-  func hasExpired(_ path: FilePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
+  func hasExpired(_ path: VolumePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
     guard let look = try clock.look(path) else { return false }
     // Nobody's clock: whoever made it says that it is over.
     if look.touched < Lease.firstDay { return true }

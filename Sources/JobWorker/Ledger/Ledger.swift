@@ -41,9 +41,7 @@ public struct Ledger: Sendable {
     }
     for folder in [directory.claims, directory.clocks, directory.audit] {
       try DurableFile.makeFolder(folder)
-      guard access(folder.string, W_OK | X_OK) == 0 else {
-        throw VolumeError("writing to", folder, Errno(rawValue: errno))
-      }
+      try onVolume("writing to", folder) { () throws(Errno) in try folder.checkWritable() }
     }
     self.lease = Lease(
       lease, clock: VolumeClock(probe: directory.clocks.appending(worker.id.text)),

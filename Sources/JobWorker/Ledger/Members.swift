@@ -58,7 +58,7 @@ public struct Member: Encodable, Sendable {
 
 /// Who has a session with the broker: a file for each worker, leased like a claim.
 public struct Members: Sendable {
-  let folder: FilePath
+  let folder: VolumePath
   let lease: Lease
 
   /// Writes this worker's file and touches it every third of the lease until the membership ends.
@@ -121,7 +121,7 @@ public struct Members: Sendable {
     return false
   }
 
-  private func files(except worker: WorkerID) throws(VolumeError) -> [FilePath] {
+  private func files(except worker: WorkerID) throws(VolumeError) -> [VolumePath] {
     let own = "\(worker).json"
     return try DurableFile.names(in: folder).filter { $0.hasSuffix(".json") && $0 != own }.map { folder.appending($0) }
   }
@@ -141,12 +141,12 @@ public struct Members: Sendable {
     return adoption
   }
 
-  private func isGone(_ member: Member, _ path: FilePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
+  private func isGone(_ member: Member, _ path: VolumePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
     if member.state == .left { return true }
     return try lease.hasExpired(path, at: moment)
   }
 
-  func write(_ member: Member, _ path: FilePath) throws(VolumeError) {
+  func write(_ member: Member, _ path: VolumePath) throws(VolumeError) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let text = try? encoder.encode(member) else { throw VolumeError("encoding", path, .invalidArgument) }
@@ -164,14 +164,14 @@ public struct Members: Sendable {
     }
   }
 
-  func read(_ path: FilePath) throws(VolumeError) -> Member? {
+  func read(_ path: VolumePath) throws(VolumeError) -> Member? {
     guard let bytes = try DurableFile.read(path) else { return nil }
     if let member = Member(json: bytes) { return member }
     // It may have been read while it was written over.
     return try DurableFile.read(path).flatMap(Member.init(json:))
   }
 
-  func file(of worker: String) -> FilePath { folder.appending("\(worker).json") }
+  func file(of worker: String) -> VolumePath { folder.appending("\(worker).json") }
 }
 
 extension Ledger {

@@ -1,3 +1,4 @@
+private import Glibc
 private import Synchronization
 import SystemPackage
 
@@ -5,19 +6,15 @@ import SystemPackage
 public final class Membership: Sendable {
   private let member: Mutex<Member>
   private let members: Members
-  private let path: FilePath
+  private let path: VolumePath
   private let file: FileDescriptor
   private let keeper: LeaseKeeper
 
-  init(_ member: Member, _ members: Members, _ path: FilePath) throws(VolumeError) {
+  init(_ member: Member, _ members: Members, _ path: VolumePath) throws(VolumeError) {
     self.member = Mutex(member)
     self.members = members
     self.path = path
-    do {
-      file = try FileDescriptor.open(path, .readWrite, options: .closeOnExec)
-    } catch {
-      throw VolumeError("opening", path, errno(error))
-    }
+    file = try onVolume("opening", path) { () throws(Errno) in try path.openFile(O_RDWR) }
     keeper = members.lease.keeping(file, {})
   }
 

@@ -5,20 +5,15 @@ import SystemPackage
 /// The volume's own clock, read by touching a file on it: hosts' clocks differ, and a server stamps what is touched with
 /// its own (utimensat(2), `UTIME_NOW`).
 struct VolumeClock: Sendable {
-  let probe: FilePath
+  let probe: VolumePath
 
   /// Nanoseconds since 1970 on the volume.
   func now() throws(VolumeError) -> Int64 {
     try onVolume("touching", probe) { () throws(Errno) in
-      do {
-        let file = try FileDescriptor.open(
-          probe, .writeOnly, options: [.create, .closeOnExec], permissions: .init(rawValue: 0o644))
-        defer { try? file.close() }
-        try touch(file)
-        return nanoseconds(try status(of: file).st_mtim)
-      } catch {
-        throw errno(error)
-      }
+      let file = try probe.openFile(O_WRONLY | O_CREAT, mode: 0o666)
+      defer { try? file.close() }
+      try touch(file)
+      return nanoseconds(try status(of: file).st_mtim)
     }
   }
 
@@ -31,23 +26,22 @@ struct VolumeClock: Sendable {
   }
 
   /// When `path` was touched last; `nil` if it is gone.
-  func touched(_ path: FilePath) throws(VolumeError) -> Int64? {
+  func touched(_ path: VolumePath) throws(VolumeError) -> Int64? {
     try look(path)?.touched
   }
 
   /// What its times are; `nil` if it is gone. Opening it makes a network file system ask its server instead of its cache
   /// (nfs(5), close-to-open).
-  func look(_ path: FilePath) throws(VolumeError) -> Look? {
-    do {
-      let file = try FileDescriptor.open(path, .readOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
+  func look(_ path: VolumePath) throws(VolumeError) -> Look? {
+    do throws(Errno) {
+      let file = try path.open(O_RDONLY)
       defer { try? file.close() }
       let status = try status(of: file)
       let (touched, changed) = (nanoseconds(status.st_mtim), nanoseconds(status.st_ctim))
       return Look(touched: touched, mark: "\(status.st_ino) \(status.st_size) \(touched) \(changed)")
     } catch {
-      let cause = errno(error)
-      if cause.saysGone { return nil }
-      throw VolumeError("reading", path, cause)
+      if error.saysGone { return nil }
+      throw VolumeError("reading", path, error)
     }
   }
 }

@@ -20,12 +20,12 @@ final class WatchedFiles: Sendable {
     var seen: [String: Sighting]
   }
 
-  private let memory: FilePath?
+  private let memory: VolumePath?
   private let seen: Mutex<[String: Sighting]>
   /// Over this many, those that were seen first are forgotten.
   private static let limit = 4096
 
-  init(remembering memory: FilePath?) {
+  init(remembering memory: VolumePath?) {
     self.memory = memory
     let bytes = memory.flatMap { try? DurableFile.read($0) }
     let remembered = bytes.flatMap { try? JSONDecoder().decode(Memory.self, from: Data($0)) }
@@ -36,11 +36,12 @@ final class WatchedFiles: Sendable {
   }
 
   /// For how long `path` has been seen with this `mark`, which changes whenever the file does; zero when that is new.
-  func age(of path: FilePath, _ mark: String) -> Duration {
+  func age(of path: VolumePath, _ mark: String) -> Duration {
     let now = linux_time_since_boot()
     let (age, changed) = seen.withLock { seen -> (Duration, [String: Sighting]?) in
-      if let sighting = seen[path.string], sighting.mark == mark { return (.nanoseconds(now - sighting.since), nil) }
-      seen[path.string] = Sighting(mark: mark, since: now)
+      let path = path.description
+      if let sighting = seen[path], sighting.mark == mark { return (.nanoseconds(now - sighting.since), nil) }
+      seen[path] = Sighting(mark: mark, since: now)
       if seen.count > WatchedFiles.limit, let oldest = seen.min(by: { $0.value.since < $1.value.since }) {
         seen[oldest.key] = nil
       }
@@ -56,11 +57,8 @@ final class WatchedFiles: Sendable {
       let text = try? JSONEncoder().encode(Memory(boot: ProcessIdentity.current.bootId, seen: seen))
     else { return }
     let draft = DurableFile.draft(of: memory)
-    guard
-      let file = try? FileDescriptor.open(
-        draft, .writeOnly, options: [.create, .truncate, .noFollow, .closeOnExec], permissions: .ownerReadWrite)
-    else { return }
+    guard let file = try? draft.openFile(O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600) else { return }
     let isWritten = (try? file.closeAfter { try file.writeAll(text) }) != nil
-    if isWritten { rename(draft.string, memory.string) }
+    if isWritten { try? draft.rename(to: memory.name) }
   }
 }

@@ -133,7 +133,7 @@ extension EarlierResults {
 
   /// Moves a folder to where it is never staged and in nobody's way.
   private func hide(_ name: String, as prefix: String) throws(Errno) {
-    let made = mkdirat(job, JobsDirectory.workerState, 0o755) == 0
+    let made = mkdirat(job, JobsDirectory.workerState, 0o777) == 0
     guard made || errno == EEXIST else { throw Errno(rawValue: errno) }
     let place = try openFile(JobsDirectory.workerState, .directory, in: folder.descriptor)
     defer { try? place.close() }

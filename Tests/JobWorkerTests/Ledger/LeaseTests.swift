@@ -8,7 +8,7 @@ import Testing
 
 struct LeaseTests {
   private let volume: VolumeFixture
-  private var file: FilePath { volume.root.appending("file") }
+  private var file: VolumePath { VolumePath(volume.root).appending("file") }
 
   init() throws {
     volume = try VolumeFixture()
@@ -16,7 +16,7 @@ struct LeaseTests {
   }
 
   private func lease(_ duration: Duration) -> Lease {
-    Lease(duration, clock: VolumeClock(probe: volume.root.appending("probe")))
+    Lease(duration, clock: VolumeClock(probe: VolumePath(volume.root).appending("probe")))
   }
 
   @Test func leaseExpiresWhenItsFileIsNotTouched() throws {
@@ -28,12 +28,12 @@ struct LeaseTests {
   }
 
   @Test func fileThatIsGoneHasNotExpired() throws {
-    #expect(try !lease(.zero).hasExpired(volume.root.appending("gone")))
+    #expect(try !lease(.zero).hasExpired(VolumePath(volume.root).appending("gone")))
   }
 
   @Test(.timeLimit(.minutes(1))) func keeperKeepsItFromExpiring() async throws {
     let lease = lease(.seconds(60))
-    let descriptor = try FileDescriptor.open(file, .readWrite)
+    let descriptor = try FileDescriptor.open(file.path, .readWrite)
     defer { try? descriptor.close() }
     age(file, .seconds(61))
     let rounds = Mutex(0)

@@ -31,7 +31,7 @@ import Testing
     try members.hasOthers(filter: VolumeFixture.filter, broker: "b:1883", except: try volume.worker("one"))
   }
 
-  private func file(_ worker: String) -> FilePath { volume.directory.members.appending("\(worker).json") }
+  private func file(_ worker: String) -> VolumePath { volume.directory.members.appending("\(worker).json") }
 
   @Test func idIsInUseWhileAnotherProcessTouchesItsFile() async throws {
     let members = try members()

@@ -23,7 +23,7 @@ struct SeenRequestsTests {
     try #require(try ledger.claim(envelope(id, "r"), JobID(id)))
   }
 
-  private var records: [FilePath] {
+  private var records: [VolumePath] {
     get throws {
       try volume.names(volume.directory.seen).flatMap { shard in
         let folder = volume.directory.seen.appending(shard)
