@@ -16,6 +16,7 @@ mkdir -p "$scene/jobs/bomb" "$scene/workspaces"
 cat > "$scene/bomb.py" <<'END'
 import os, signal, sys, time
 kind, count = sys.argv[1], int(sys.argv[2])
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 for number in range(count):
   while True:
     try:
@@ -29,7 +30,6 @@ for number in range(count):
       try:
         if os.fork() == 0: os.setsid()
       except OSError: pass
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True: signal.pause()
 open(sys.argv[3], "w").write("%f" % time.time())
 END
