@@ -99,7 +99,8 @@ def disturbed(scene, at, what):
     successors.finish()
     if kill:
         # A message may have been on its way when its sender was killed.
-        sent = re.search(r"Received PUBLISH from worker-01-control \([^)]*'jobs/results/job'", scene.read(f"{scene.root}/mosquitto.log"))
+        log = scene.read(f"{scene.root}/mosquitto.log")
+        sent = re.search(r"Received PUBLISH from worker-01-control \([^)]*'jobs/results/job'", log)
         check_messages(scene, "r1", 2 if told or (sent and before) else 1, scene.results())
         if before and len(scene.runs()) != runs:
             raise Wrong("it ran again after its result stood")
@@ -252,7 +253,8 @@ def sweep(options, pool, kind, what, points):
         if wrong:
             failures.append((runs[run], call, wrong))
             print(f"FAILED {what} {kind} {runs[run]} at {call or 'no such call'}: {wrong}", flush=True)
-    print(f"{what}, {kind}: {len(runs)} of {points} points, {len(runs) - len(failures)} passed, {len(failures)} failed", flush=True)
+    passed = len(runs) - len(failures)
+    print(f"{what}, {kind}: {len(runs)} of {points} points, {passed} passed, {len(failures)} failed", flush=True)
     for (call, wrong), number in collections.Counter((c.split(" ")[0], w.split(":")[0]) for _, c, w in failures).items():
         print(f"  {number:4} {call:16} {wrong}", flush=True)
     return len(failures)

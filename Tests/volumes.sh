@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests/volumes.sh gluster|nfs|plain [case]...: workers on two mounts of one network volume, which is made on this machine.
+# Tests/volumes.sh gluster|nfs|fuse|plain [case]...: workers on two mounts of one network volume, which is made on this machine.
 #
 # Cases (all of them, if none is named):
 #   jobs     40 jobs, 4 workers in restart loops over both mounts, one killed with SIGKILL each second, a lease of 5 s:
@@ -15,7 +15,7 @@
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
-kind=${1:?usage: Tests/volumes.sh gluster|nfs|plain [case]...}
+kind=${1:?usage: Tests/volumes.sh gluster|nfs|fuse|plain [case]...}
 shift
 worker=$(realpath "${MQTT_FS_WORKER:-$here/../.build/debug/mqtt-fs-worker}")
 [ -x "$worker" ] || { echo "there is no $worker; run 'swift build' first" >&2; exit 2; }
@@ -35,6 +35,7 @@ if [ "${IN_NAMESPACES:-}" != yes ]; then
   exit "$status"
 fi
 
+# shellcheck disable=SC2153 # it is set above
 place=$PLACE
 mkdir "$place/logs" "$place/record"
 ip link set lo up

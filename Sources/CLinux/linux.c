@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <malloc.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <sys/vfs.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -102,11 +104,24 @@ int linux_set_pipe_size(int fd, int bytes) { return fcntl(fd, F_SETPIPE_SZ, byte
 int linux_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }
 int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
-int linux_rename_new(const char *from, const char *to) {
-  return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+int linux_open_at(int folder, const char *path, int flags, unsigned int mode, uint64_t resolve) {
+  struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC, .mode = flags & O_CREAT ? mode : 0, .resolve = resolve};
+  return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+}
+
+int linux_rename_new(int folder, const char *from, const char *to) {
+  return renameat2(folder, from, folder, to, RENAME_NOREPLACE);
 }
 
 int linux_local_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
+int linux_peer_user(int fd, unsigned *user) {
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  int code = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+  if (code == 0) *user = peer.uid;
+  return code;
+}
+
 int linux_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 long linux_send(int fd, const void *bytes, size_t count) { return send(fd, bytes, count, MSG_NOSIGNAL); }
 
@@ -127,4 +142,10 @@ int64_t linux_time_since_boot(void) {
   struct timespec now;
   clock_gettime(CLOCK_BOOTTIME, &now);
   return linux_nanoseconds(&now);
+}
+
+int64_t linux_file_system(const char *path) {
+  struct statfs status;
+  // Kernels differ in the sign.
+  return statfs(path, &status) == 0 ? (int64_t)(uint32_t)status.f_type : -1;
 }

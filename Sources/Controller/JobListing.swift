@@ -41,6 +41,8 @@ public struct JobSummary: Encodable, Sendable {
   public internal(set) var durationMs: Int?
   /// What went wrong.
   public internal(set) var error: String?
+  /// That the broker does not take its result.
+  public internal(set) var undelivered: UndeliveredSummary?
 
   init(_ id: JobID, _ state: JobState) {
     self.id = id
@@ -53,12 +55,10 @@ public struct JobSummary: Encodable, Sendable {
 /// A job may be in several states at once, as one that is run again while its last result is still there; the first in the
 /// order of ``JobState`` counts. Requests that only the broker has are not seen from here.
 public struct JobListing: Sendable {
-  private let directory: JobsDirectory
   private let records: JobRecords
 
   /// The jobs on `directory`.
   public init(_ directory: JobsDirectory) {
-    self.directory = directory
     records = JobRecords(directory)
   }
 
@@ -66,7 +66,8 @@ public struct JobListing: Sendable {
   public func jobs() throws(VolumeError) -> [JobSummary] {
     var jobs = try underway()
     let known = Set(jobs.map(\.id))
-    let others = try records.jobs().filter { !known.contains($0) }.map(atRest)
+    let undelivered = try undelivered()
+    let others = try records.jobs().filter { !known.contains($0) }.map { atRest($0, undelivered[$0]) }
     jobs += others.filter { $0.state == .pending }
     jobs += others.filter { $0.state == .finished }.sorted { ($0.end ?? "") > ($1.end ?? "") }
     return jobs
@@ -75,7 +76,11 @@ public struct JobListing: Sendable {
   /// One job; `nil` when the volume knows nothing of it.
   public func job(_ id: JobID) throws(VolumeError) -> JobSummary? {
     if let job = try underway().first(where: { $0.id == id }) { return job }
-    return records.exists(id) ? atRest(id) : nil
+    return records.exists(id) ? atRest(id, try undelivered()[id]) : nil
+  }
+
+  private func undelivered() throws(VolumeError) -> [JobID: UndeliveredSummary] {
+    Dictionary(try records.undelivered().map { ($0.id, $0) }) { first, _ in first }
   }
 
   /// Jobs that are running, queued, or wait for approval, each once.
@@ -108,7 +113,7 @@ public struct JobListing: Sendable {
     return job
   }
 
-  private func atRest(_ id: JobID) -> JobSummary {
+  private func atRest(_ id: JobID, _ undelivered: UndeliveredSummary?) -> JobSummary {
     guard let result = records.result(of: id) else { return JobSummary(id, .pending) }
     var job = JobSummary(id, .finished)
     job.attempt = result.attempt
@@ -118,10 +123,11 @@ public struct JobListing: Sendable {
     job.end = result.timing.end
     job.durationMs = result.timing.durationMs
     job.error = result.error
+    job.undelivered = undelivered
     return job
   }
 
   private func lastLog(of id: JobID) -> Int? {
-    ResultsListing(directory.results(of: id))?.steps().last
+    ResultsListing(of: id, records)?.steps().last
   }
 }

@@ -24,7 +24,7 @@ public struct JobUpload: Sendable {
 
   /// Whether the folder lies there already.
   public var isInPlace: Bool {
-    guard let here = identity(of: source), let there = identity(of: directory.folder(of: id)) else { return false }
+    guard let here = identity(of: source), let there = identity(of: directory.folder(of: id).path) else { return false }
     return here == there
   }
 
@@ -35,7 +35,7 @@ public struct JobUpload: Sendable {
   public func run(progress: @escaping @Sendable (CopyProgress) -> Void) async throws -> [SkippedEntry] {
     try await onThread { [self] in
       // Before a long copy; the rename decides.
-      guard !JobRecords(directory).exists(id) else { throw JobExists(id: id, path: directory.folder(of: id)) }
+      guard !JobRecords(directory).exists(id) else { throw JobExists(id: id, path: directory.folder(of: id).path) }
       try name.removeAbandoned(in: directory.path)
       do {
         let skipped = try copy(progress)
@@ -55,14 +55,16 @@ public struct JobUpload: Sendable {
 
   /// Takes the folder away again, unless a worker has the job: `false` then. A worker that is sent there finds no job.
   public func withdraw() throws -> Bool {
-    let hidden = directory.path.appending(name.text)
-    let place = directory.folder(of: id)
-    guard Glibc.rename(place.string, hidden.string) == 0 else {
+    let (hidden, place) = (directory.path.appending(name.text), directory.folder(of: id).path)
+    let jobs = try open(directory.path)
+    defer { try? jobs.close() }
+    let top = jobs.rawValue
+    guard renameat(top, id.text, top, name.text) == 0 else {
       throw VolumeError("renaming", place, Errno(rawValue: errno))
     }
     // Its name is gone: a worker that claims it from now on finds nothing. One that did before has it.
     guard try JobRecords(directory).claims(of: id).isEmpty else {
-      guard linux_rename_new(hidden.string, place.string) == 0 || Glibc.rename(hidden.string, place.string) == 0 else {
+      guard linux_rename_new(top, name.text, id.text) == 0 || renameat(top, name.text, top, id.text) == 0 else {
         throw VolumeError("renaming", hidden, Errno(rawValue: errno))
       }
       return false
@@ -77,8 +79,12 @@ public struct JobUpload: Sendable {
     defer { try? from.close() }
     var status = stat()
     guard fstat(from.rawValue, &status) == 0 else { throw VolumeError("reading", source, Errno(rawValue: errno)) }
-    guard mkdir(hidden.string, 0o700) == 0 else { throw VolumeError("creating", hidden, Errno(rawValue: errno)) }
-    let to = try open(hidden)
+    let jobs = try open(directory.path)
+    defer { try? jobs.close() }
+    guard mkdirat(jobs.rawValue, name.text, 0o700) == 0 else {
+      throw VolumeError("creating", hidden, Errno(rawValue: errno))
+    }
+    let to = try open(name.text, in: jobs)
     defer { try? to.close() }
     let snapshot = try FileTree.copy(from, to: to, excluding: JobsDirectory.reserved, progress: progress)
     // The worker may be another user: what the owner lets others do with the folder, they may do with the copy.
@@ -91,27 +97,27 @@ public struct JobUpload: Sendable {
 
   /// Gives the copy its name, unless there is something of that name.
   private func rename() throws {
-    let hidden = directory.path.appending(name.text)
-    let place = directory.folder(of: id)
-    if linux_rename_new(hidden.string, place.string) != 0 {
+    let (hidden, place) = (directory.path.appending(name.text), directory.folder(of: id).path)
+    let jobs = try open(directory.path)
+    defer { try? jobs.close() }
+    let top = jobs.rawValue
+    if linux_rename_new(top, name.text, id.text) != 0 {
       guard errno != EEXIST else { throw JobExists(id: id, path: place) }
       // NFS and old kernels cannot. Whoever makes the empty folder has the name, and rename(2) replaces that folder.
       guard [EINVAL, ENOSYS, ENOTSUP].contains(errno) else {
         throw VolumeError("renaming", hidden, Errno(rawValue: errno))
       }
-      guard mkdir(place.string, 0o700) == 0 else {
+      guard mkdirat(top, id.text, 0o700) == 0 else {
         throw errno == EEXIST
           ? JobExists(id: id, path: place) as any Error : VolumeError("creating", place, Errno(rawValue: errno))
       }
-      guard Glibc.rename(hidden.string, place.string) == 0 else {
+      guard renameat(top, name.text, top, id.text) == 0 else {
         let cause = Errno(rawValue: errno)
-        rmdir(place.string)
+        unlinkat(top, id.text, AT_REMOVEDIR)
         throw VolumeError("renaming", hidden, cause)
       }
     }
-    let folder = try open(directory.path)
-    defer { try? folder.close() }
-    guard fsync(folder.rawValue) == 0 || errno == EINVAL || errno == ENOTSUP else {
+    guard fsync(top) == 0 || errno == EINVAL || errno == ENOTSUP else {
       throw VolumeError("syncing", directory.path, Errno(rawValue: errno))
     }
   }
@@ -128,6 +134,13 @@ public struct JobUpload: Sendable {
     } catch {
       throw VolumeError("opening", path, error as? Errno ?? .ioError)
     }
+  }
+
+  /// The folder that was just made; never what a link leads to.
+  private func open(_ name: String, in folder: FileDescriptor) throws(VolumeError) -> FileDescriptor {
+    let file = openat(folder.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    guard file >= 0 else { throw VolumeError("opening", directory.path.appending(name), Errno(rawValue: errno)) }
+    return FileDescriptor(rawValue: file)
   }
 
   private func identity(of path: FilePath) -> [UInt64]? {

@@ -15,7 +15,6 @@ public struct LogFollower: Sendable {
   }
 
   private let id: JobID
-  private let directory: JobsDirectory
   private let records: JobRecords
   private var folder: ResultsListing?
   private var reader: LogReader?
@@ -26,7 +25,6 @@ public struct LogFollower: Sendable {
   /// Follows what is in results/ now, and what will be.
   public init(_ id: JobID, in directory: JobsDirectory) {
     self.id = id
-    self.directory = directory
     records = JobRecords(directory)
   }
 
@@ -34,7 +32,7 @@ public struct LogFollower: Sendable {
   public init(nextRunOf id: JobID, in directory: JobsDirectory) {
     self.init(id, in: directory)
     // An empty folder is used as it is, not moved aside.
-    guard let folder = ResultsListing(directory.results(of: id)), !folder.isEmpty else { return }
+    guard let folder = ResultsListing(of: id, records), !folder.isEmpty else { return }
     old = folder
   }
 
@@ -69,9 +67,9 @@ public struct LogFollower: Sendable {
   /// results/ may have been moved aside by a later attempt; or the job removed it, and its worker made it again, with all
   /// logs in it, as far as they were: then the reader goes on where it was.
   private mutating func turnToLatestFolder() throws(VolumeError) {
-    let now = FolderIdentity(directory.results(of: id))
-    guard let now, now != old?.identity, now != folder?.identity else { return }
-    guard let next = ResultsListing(directory.results(of: id)), next.identity == now else { return }
+    guard let next = ResultsListing(of: id, records), next.identity != old?.identity,
+      next.identity != folder?.identity
+    else { return }
     let attempt = try records.claims(of: id).last?.attempt ?? records.result(of: id)?.attempt ?? self.attempt
     if folder == nil || attempt > self.attempt { reader = nil }
     self.attempt = attempt

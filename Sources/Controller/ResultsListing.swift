@@ -7,10 +7,8 @@ final class ResultsListing: Sendable {
   let descriptor: FileDescriptor
   let identity: FolderIdentity
 
-  init?(_ path: FilePath) {
-    guard
-      let descriptor = try? FileDescriptor.open(path, .readOnly, options: [.directory, .noFollow, .closeOnExec])
-    else { return nil }
+  init?(of id: JobID, _ records: JobRecords) {
+    guard let descriptor = records.openResults(of: id) else { return nil }
     var status = stat()
     guard fstat(descriptor.rawValue, &status) == 0 else {
       try? descriptor.close()
@@ -63,12 +61,6 @@ final class ResultsListing: Sendable {
 struct FolderIdentity: Equatable, Sendable {
   let device: UInt64
   let number: UInt64
-
-  init?(_ path: FilePath) {
-    var status = stat()
-    guard lstat(path.string, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
-    self.init(status)
-  }
 
   init(_ status: stat) {
     device = UInt64(status.st_dev)

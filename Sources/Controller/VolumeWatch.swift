@@ -11,7 +11,6 @@ struct VolumeWatch: Sendable {
 
   private let request: OutgoingRequest
   private let records: JobRecords
-  private let resultFile: FilePath
   private var nextLook = ContinuousClock.now
   private var attempt = 0
   private var hasResult = false
@@ -21,7 +20,6 @@ struct VolumeWatch: Sendable {
   init(_ request: OutgoingRequest, in directory: JobsDirectory) {
     self.request = request
     records = JobRecords(directory)
-    resultFile = directory.results(of: request.id).appending("result.json")
   }
 
   /// What is new. Looks five times a second at most: a volume may be far away.
@@ -45,8 +43,10 @@ struct VolumeWatch: Sendable {
   private func isMine(_ key: String?) -> Bool { key == request.requestID.text }
 
   private func stamp() -> FileStamp? {
+    guard let results = records.openResults(of: request.id) else { return nil }
+    defer { try? results.close() }
     var status = stat()
-    return lstat(resultFile.string, &status) == 0 ? FileStamp(status) : nil
+    return fstatat(results.rawValue, "result.json", &status, AT_SYMLINK_NOFOLLOW) == 0 ? FileStamp(status) : nil
   }
 }
 

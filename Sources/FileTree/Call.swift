@@ -17,7 +17,6 @@ enum Call: String {
   case setSize = "set size"
   case setTimes = "set times"
   case setMode = "set mode"
-  case setOwner = "set owner"
   case sync
   case rename
   case unlink = "remove"

@@ -44,7 +44,7 @@ struct ContentComparison {
         memcmp(first.baseAddress!, second.baseAddress!, count) == 0
       else { return .different(isOriginal: otherStatus.modified == modified) }
       if count < half { return .same }
-      offset += Int64(count)
+      offset &+= Int64(count)
     }
   }
 }

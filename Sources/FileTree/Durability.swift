@@ -10,6 +10,16 @@ func hasTrueSyncfs(_ descriptor: Int32) -> Bool {
   return fstatfs(descriptor, &information) == 0 && Int(information.f_type) != fuse
 }
 
+/// Makes a file or folder durable (fsync(2)). Some file systems (CIFS, vboxsf, some FUSE ones) have none for folders, or none at
+/// all, and say EINVAL: there is nothing more to be had there.
+func sync(_ descriptor: Int32) throws(CallFailure) {
+  do throws(CallFailure) {
+    _ = try retrying(.sync) { fsync(descriptor) }
+  } catch {
+    if ![EINVAL, ENOTSUP, EOPNOTSUPP].contains(error.code) { throw error }
+  }
+}
+
 /// Writes everything to the disk that waits to be written on the file system of an open file (syncfs(2)).
 func syncFileSystem(of descriptor: Int32) throws(CallFailure) {
   _ = try retrying(.sync) { syncfs(descriptor) }

@@ -11,9 +11,9 @@ final class ExportLane {
   var unfinished: [RelativePath] = []
   var failures: [FileTreeError] = []
 
-  init(tree: Int32, results: Int32, owner: Owner?) {
+  init(tree: Int32, results: Int32, _ folders: NewFolders) {
     source = FolderWay(root: tree)
-    destination = FolderWay(root: results, missing: .make(owner))
+    destination = FolderWay(root: results, missing: .make(folders))
   }
 
   deinit {

@@ -10,6 +10,8 @@ struct FileCopy {
     case skipped(SkippedEntry.Reason)
     /// It is a folder by now, or was all along on a file system that does not tell in its listings.
     case isFolder
+    /// It is gone since it was listed: as if it had been listed a moment later.
+    case vanished
     case sourceChanged
   }
 
@@ -36,8 +38,8 @@ struct FileCopy {
     } catch {
       if error.isMount { return .skipped(.mount) }
       // The name was listed a moment ago. It is gone, or it is a symlink, or none any more.
-      let isGone = error.call != .create && (error.code == ENOENT || error.code == ESTALE)
-      if isGone || (error.call == .open && error.code == ELOOP) || (error.call == .readlink && error.code == EINVAL) {
+      if error.call != .create && (error.code == ENOENT || error.code == ESTALE) { return .vanished }
+      if (error.call == .open && error.code == ELOOP) || (error.call == .readlink && error.code == EINVAL) {
         return .sourceChanged
       }
       throw error

@@ -52,11 +52,11 @@ struct FileExport {
         after = try status(of: file)
         guard after.isSameVersion(as: before) else { return nil }
       }
-      if let owner { _ = try retrying(.setOwner) { fchown(copy, owner.user, owner.group) } }
       let mode = after.st_mode & FileCopy.permissions
       _ = try retrying(.setMode) { fchmod(copy, mode) }
       try setTimes(of: copy, from: after)
-      if durability == .eachFile { _ = try retrying(.sync) { fsync(copy) } }
+      owner?.own(copy)
+      if durability == .eachFile { try sync(copy) }
       return Written(size: Int64(after.st_size), mode: UInt32(mode), digest: digest)
     }
   }
@@ -66,11 +66,7 @@ struct FileExport {
     let text = target.map { CChar(bitPattern: $0) } + [0]
     let written = try withTemporaryName(newName) { (temporary) throws(CallFailure) -> Written? in
       _ = try retrying(.create) { symlinkat(text, destination, temporary) }
-      if let owner {
-        _ = try retrying(.setOwner) {
-          fchownat(destination, temporary, owner.user, owner.group, AT_SYMLINK_NOFOLLOW)
-        }
-      }
+      if let owner { fchownat(destination, temporary, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) }
       return Written(size: Int64(target.count), mode: 0o777, digest: SHA256.hash(data: target))
     }
     guard let written else { throw CallFailure(call: .create, code: ECANCELED) }
@@ -103,14 +99,14 @@ struct FileExport {
     var offset: Int64 = 0
     while true {
       let data = try map.nextData(from: offset)
-      if hasher != nil { try hashZeros(data - offset, into: &hasher) }
+      if hasher != nil { try hashZeros(data &- offset, into: &hasher) }
       offset = data
       let count = try retrying(.read) { pread(file, buffer.baseAddress!, buffer.count, off_t(offset)) }
       if count == 0 { break }
       let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
       hasher?.update(bufferPointer: bytes)
       try writeAll(bytes, to: copy, at: offset)
-      offset += Int64(count)
+      offset &+= Int64(count)
       try moved(Int64(count))
     }
     if map.mayHaveHoles { _ = try retrying(.setSize) { ftruncate(copy, off_t(offset)) } }

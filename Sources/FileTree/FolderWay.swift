@@ -7,8 +7,8 @@ final class FolderWay {
   /// What to do where a folder is missing.
   enum Missing {
     case fail
-    /// Makes it, with the rights that the umask leaves, for this owner.
-    case make(Owner?)
+    /// Makes it, and notes that.
+    case make(NewFolders)
   }
 
   private let root: Int32
@@ -24,27 +24,34 @@ final class FolderWay {
     if let current { close(current.descriptor) }
   }
 
-  /// The open folder at a path of `/`-joined names. Valid until the next call.
-  func folder(_ path: ArraySlice<UInt8>) throws(CallFailure) -> Int32 {
+  /// The open folder at a path of `/`-joined names. Valid until the next call. The folders on the way that are made stand for
+  /// those of a tree that have the same path but for its first `offset` bytes.
+  func folder(_ path: ArraySlice<UInt8>, after offset: Int = 0) throws(CallFailure) -> Int32 {
     if path.isEmpty { return root }
     if let current, current.path == path { return current.descriptor }
     var descriptor = root
     for component in path.split(separator: 0x2F, omittingEmptySubsequences: false) {
       let above = descriptor
       defer { if above != root { close(above) } }
-      descriptor = try next(component, in: above)
+      descriptor = try next(component, in: above) { (folders, made) throws(CallFailure) in
+        let place = path[..<component.endIndex]
+        try folders.add(made, place, standingFor: place.count > offset ? place.dropFirst(offset) : nil)
+      }
     }
     if let current { close(current.descriptor) }
     current = (path, descriptor)
     return descriptor
   }
 
-  private func next(_ component: ArraySlice<UInt8>, in folder: Int32) throws(CallFailure) -> Int32 {
+  private func next(
+    _ component: ArraySlice<UInt8>, in folder: Int32,
+    note: (NewFolders, Int32) throws(CallFailure) -> Void
+  ) throws(CallFailure) -> Int32 {
     let name = try fileName(component)
     do throws(CallFailure) {
       return try openFolder(in: folder, name)
     } catch {
-      guard case .make(let owner) = missing else { throw error }
+      guard case .make(let folders) = missing else { throw error }
       // A mount where something is to be written is no part of a tree that can be passed over.
       if error.isMount { throw CallFailure(call: .makeFolder, code: error.code) }
       guard error.code == ENOENT else { throw error }
@@ -56,13 +63,11 @@ final class FolderWay {
         return try openFolder(in: folder, name)
       }
       let made = try openFolder(in: folder, name)
-      if let owner {
-        do throws(CallFailure) {
-          _ = try retrying(.setOwner) { fchown(made, owner.user, owner.group) }
-        } catch {
-          close(made)
-          throw error
-        }
+      do throws(CallFailure) {
+        try note(folders, made)
+      } catch {
+        close(made)
+        throw error
       }
       return made
     }

@@ -10,8 +10,10 @@ struct HoleMap {
 
   init(_ file: Int32, _ status: stat) {
     self.file = file
-    size = Int64(status.st_size)
-    unallocated = max(0, size - Int64(status.st_blocks) &* 512)
+    size = max(0, Int64(status.st_size))
+    // A file system in user space may say that there are more blocks than there can be.
+    let blocks = min(max(0, Int64(status.st_blocks)), Int64.max / 512)
+    unallocated = max(0, size - blocks * 512)
   }
 
   var mayHaveHoles: Bool { unallocated > 0 }
@@ -23,7 +25,7 @@ struct HoleMap {
     var offset: Int64 = 0
     while offset < size {
       let data = try nextRange(from: offset)
-      found += (data?.lowerBound ?? size) - offset
+      found &+= (data?.lowerBound ?? size) &- offset
       if found > bytes { return true }
       offset = data?.upperBound ?? size
     }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The user and group that files are made for.
 public struct Owner: Hashable, Sendable {
   /// The user id (uid_t).
@@ -10,5 +12,11 @@ public struct Owner: Hashable, Sendable {
   public init(user: UInt32, group: UInt32) {
     self.user = user
     self.group = group
+  }
+
+  /// Gives an open file or folder to them, if this process may: root has no right to it in some containers, and on volumes that
+  /// take it for nobody (CAP_CHOWN, capabilities(7); root_squash, exports(5)). After modes and times, which only an owner sets.
+  func own(_ descriptor: Int32) {
+    fchown(descriptor, user, group)
   }
 }

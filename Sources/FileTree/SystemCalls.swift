@@ -92,7 +92,7 @@ func readFull(
   var filled = 0
   while let base = buffer.baseAddress, filled < buffer.count {
     let count = try retrying(.read) {
-      pread(descriptor, base + filled, buffer.count - filled, off_t(offset) + off_t(filled))
+      pread(descriptor, base + filled, buffer.count - filled, off_t(offset) &+ off_t(filled))
     }
     if count == 0 { break }
     filled += count

@@ -103,9 +103,14 @@ final class TreeCopy: Sendable {
         if parent.subfolderEnded() { complete(parent) }
         return
       }
-      let isGone = error.call == .openFolder && [ENOENT, ENOTDIR, ELOOP].contains(error.code)
+      if error.call == .openFolder, error.code == ENOENT || error.code == ESTALE {
+        // Gone since it was listed.
+        if parent.subfolderEnded() { complete(parent) }
+        return
+      }
+      let isOther = error.call == .openFolder && [ENOTDIR, ELOOP].contains(error.code)
       fail(
-        isGone
+        isOther
           ? FileTreeError(operation: "copy", path: path, reason: .sourceChanged)
           : FileTreeError("copy", error, at: path), queue)
     }
@@ -164,6 +169,7 @@ final class TreeCopy: Sendable {
         case .copied(let entry): lane.add(name, entry)
         case .skipped(let reason): lane.skipped.append(SkippedEntry(path: folder.path(of: name), reason: reason))
         case .isFolder: addSubfolder(name, of: folder, lane, queue)
+        case .vanished: break
         case .sourceChanged:
           fail(FileTreeError(operation: "copy", path: folder.path(of: name), reason: .sourceChanged), queue)
         }

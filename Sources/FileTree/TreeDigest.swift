@@ -147,7 +147,7 @@ final class TreeDigest: Sendable {
       let count = try readFull(file, into: buffer, at: offset)
       hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       if count < buffer.count { return hasher.finalize() }
-      offset += Int64(count)
+      offset &+= Int64(count)
     }
   }
 

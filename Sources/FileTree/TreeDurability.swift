@@ -54,7 +54,7 @@ extension FileTree {
         try syncFile(name, in: folder)
       }
     }
-    _ = try retrying(.sync) { fsync(folder) }
+    try sync(folder)
     return folders
   }
 
@@ -71,7 +71,7 @@ extension FileTree {
     do throws(CallFailure) {
       let file = try openFile(in: folder, name)
       defer { close(file) }
-      _ = try retrying(.sync) { fsync(file) }
+      try sync(file)
     } catch {
       // Its mode forbids its owner to open it: the file system writes it in its own time. What is mounted is not of the tree.
       if error.code != EACCES, !error.isMount { throw error }

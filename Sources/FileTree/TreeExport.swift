@@ -7,7 +7,8 @@ extension FileTree {
   /// Copies what has changed in `tree` into `results`, each file complete or not at all.
   ///
   /// A file is written under a temporary name (`.<random>.partial`, in the folder where it goes), then renamed over
-  /// what is there. Modes (less setuid and setgid), mtimes and holes are kept. Missing folders are made. `storedAs`
+  /// what is there. Modes (less setuid and setgid), mtimes and holes are kept. Missing folders are made, with
+  /// the modes of those in the tree. `storedAs`
   /// gives the path in `results` where that is not the path in the tree. Symlinks that are absolute or lead out by
   /// `..` are skipped. No symlink in `results` is followed. Everything is durable at the return: by fsync(2) for a few files, by one
   /// syncfs(2) for many, where the file system has a true one. What is mounted in the tree is skipped.
@@ -50,6 +51,7 @@ final class TreeExport: Sendable {
   private let tree: Int32
   private let results: Int32
   private let owner: Owner?
+  private let folders: NewFolders
   private let durability: FileExport.Durability
   private let threads: ThreadPolicy
   private let meter: ProgressMeter
@@ -66,6 +68,7 @@ final class TreeExport: Sendable {
     self.tree = tree
     self.results = results
     self.owner = owner
+    folders = NewFolders(for: owner)
     self.threads = threads
     durability = entries.count <= Self.few || !hasTrueSyncfs(results) ? .eachFile : .together
   }
@@ -73,7 +76,7 @@ final class TreeExport: Sendable {
   func run() throws(FileTreeError) -> Export {
     if entries.isEmpty { return Export(files: [], skipped: [], unfinished: [], failures: []) }
     let queue = Queue(
-      threads: threads, makeLane: { ExportLane(tree: self.tree, results: self.results, owner: self.owner) },
+      threads: threads, makeLane: { ExportLane(tree: self.tree, results: self.results, self.folders) },
       perform: { range, lane, queue in
         for number in range {
           self.export(self.entries[number].entry, self.entries[number].storedAs, lane)
@@ -82,6 +85,7 @@ final class TreeExport: Sendable {
       })
     let starts = stride(from: 0, to: entries.count, by: batch)
     let lanes = queue.run(starts.reversed().map { $0..<min($0 + batch, entries.count) })
+    folders.finish(in: results, of: tree)
     let files = lanes.flatMap(\.files).sorted { $0.path < $1.path }
     try makeDurable(files)
     return Export(
@@ -106,9 +110,12 @@ final class TreeExport: Sendable {
         return
       }
       let place = storedAs ?? entry.path
+      let isBelow = place.bytes.suffix(entry.path.bytes.count).elementsEqual(entry.path.bytes)
+      let offset = isBelow ? place.bytes.count - entry.path.bytes.count : .max
       let newName = try fileName(place.name)
       let file = FileExport(
-        source: source, destination: try lane.destination.folder(place.folder), owner: owner, durability: durability,
+        source: source, destination: try lane.destination.folder(place.folder, after: offset), owner: owner,
+        durability: durability,
         buffer: lane.content, moved: moved)
       let written: FileExport.Written?
       if let target {
@@ -167,7 +174,7 @@ final class TreeExport: Sendable {
     for folder in folders {
       let descriptor = folder.isEmpty ? try openFolder(in: results, ".") : try way.folder(folder[...])
       defer { if folder.isEmpty { close(descriptor) } }
-      _ = try retrying(.sync) { fsync(descriptor) }
+      try sync(descriptor)
     }
   }
 }

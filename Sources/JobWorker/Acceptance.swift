@@ -48,6 +48,8 @@ extension Worker {
     let rehearsal = Task(priority: .background) {
       try await Task.sleep(for: .milliseconds(100))
       rehearseOnce()
+      // What cannot be swept now is swept another time.
+      try? ledger.sweep()
     }
     defer { rehearsal.cancel() }
     while let offer = try await source.next() {

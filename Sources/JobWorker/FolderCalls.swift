@@ -14,10 +14,28 @@ func removeTree(_ name: String, in folder: FileDescriptor) throws(Errno) {
 /// Renames a file within a folder over whatever bears the new name. rename(2) itself does not replace a folder by a
 /// file: one that stands there is removed first.
 func rename(_ name: String, to newName: String, in folder: FileDescriptor) throws(Errno) {
-  if renameat(folder.rawValue, name, folder.rawValue, newName) == 0 { return }
-  guard errno == EISDIR else { throw Errno(rawValue: errno) }
-  try removeTree(newName, in: folder)
-  guard renameat(folder.rawValue, name, folder.rawValue, newName) == 0 else { throw Errno(rawValue: errno) }
+  do throws(Errno) {
+    try move(name, to: newName, in: folder)
+  } catch .isDirectory {
+    try removeTree(newName, in: folder)
+    try move(name, to: newName, in: folder)
+  }
+}
+
+/// renameat(2), within a folder or to `other`. A server that carried it out may say ENOENT when it is asked again (nfs(5)): then what bore
+/// the old name bears the new one.
+func move(
+  _ name: String, to newName: String, in folder: FileDescriptor, to other: FileDescriptor? = nil
+) throws(Errno) {
+  let target = (other ?? folder).rawValue
+  var (before, after) = (stat(), stat())
+  let wasThere = fstatat(folder.rawValue, name, &before, AT_SYMLINK_NOFOLLOW) == 0
+  guard renameat(folder.rawValue, name, target, newName) != 0 else { return }
+  let cause = Errno(rawValue: errno)
+  guard cause == .noSuchFileOrDirectory, wasThere,
+    fstatat(target, newName, &after, AT_SYMLINK_NOFOLLOW) == 0, after.st_ino == before.st_ino,
+    after.st_dev == before.st_dev
+  else { throw cause }
 }
 
 /// Gives the owner of a folder all rights to it, if that is this process and it has taken them away from itself.

@@ -29,7 +29,7 @@ public struct JobCheck: Sendable {
       let (name, _) = try JobCheck.place(of: folder)
       guard let real = realPath(folder) else { throw InvalidJob(description: "\(folder) does not exist") }
       let id = if let id { id } else { try JobCheck.id(in: name) }
-      return try JobFolder.open(real, as: id, in: JobsDirectory(real.removingLastComponent()))
+      return try JobFolder.open(real, as: id)
     }
   }
 

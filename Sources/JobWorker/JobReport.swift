@@ -108,6 +108,19 @@ struct JobReport: Sendable {
       result.exitCode = 125
     } else if result.status == .rejected {
       result.exitCode = nil
+    } else if stoppedBy == .superseded {
+      // Who had begun to take the job over has left it: else nobody would ask.
+      result.status = .error
+      result.reason = StopReason.superseded.rawValue
+      result.exitCode = 125
+      result.error = "another worker had begun to take the job over, and gave it up; send the job again"
+    } else if stoppedBy == .lapsed {
+      result.status = .error
+      result.reason = StopReason.lapsed.rawValue
+      result.exitCode = 125
+      result.error =
+        "the worker could not touch its claim on the volume for two thirds of its lease, and ended the job before another "
+        + "worker could begin it; see why the volume did not answer, and send the job again"
     } else if let reason = stoppedBy {
       result.status = .canceled
       result.reason = reason.rawValue

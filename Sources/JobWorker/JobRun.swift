@@ -43,7 +43,8 @@ struct JobRun {
     await noting(\.stageMs) { run throws in
       let attempt = run.job.claim.record.attempt
       let results = try ResultsFolder.prepare(in: run.folder, for: attempt) {
-        [ledger = run.worker.ledger, claim = run.job.claim] in (try? ledger.isSuperseded(claim)) == false
+        // In doubt it is: an error is no answer.
+        [ledger = run.worker.ledger, claim = run.job.claim] in (try? ledger.isSuperseded(claim)) != true
       }
       run.results = results
       if let notice = results.notice { run.report.skipped.append(notice) }
@@ -105,6 +106,7 @@ struct JobRun {
       definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
       settings: worker.settings,
       redaction: redaction, stop: worker.stop, relay: relay(of: job.claim.record),
+      fence: { [worker, claim = job.claim] in try await worker.fence(claim) },
       begins: { [job] in source.worker(isAt: job.place(step: $0)) }
     ) { [claim = job.claim] step in
       var entry = claim.entry(.step)
@@ -215,6 +217,9 @@ struct JobRun {
       try await body(&self)
     } catch let failure as JobFailure {
       report.fail(failure)
+    } catch is Superseded {
+      // The fence before the result says so again.
+      report.stoppedBy = .superseded
     } catch let invalid as InvalidJob {
       worker.logger.warning("rejected: \(invalid)", metadata: ["job": "\(job.claim.record.id)"])
       report.reject(invalid)

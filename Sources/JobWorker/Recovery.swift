@@ -68,7 +68,7 @@ extension Worker {
   func takeOver(_ stale: ClaimFile) async throws -> AcceptedJob? {
     guard let record = stale.record else {
       // Its writer died before it was whole, so the message was never acknowledged, and comes again.
-      try DurableFile.remove(stale.path)
+      try stale.file.remove()
       return nil
     }
     let reading = Result { try self.request(in: record.envelope, of: record.id) }

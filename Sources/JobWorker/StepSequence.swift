@@ -15,6 +15,8 @@ struct StepSequence {
   let stop: StopRequest
   /// Takes what steps write, if anybody is to be told.
   let relay: (@Sendable (StepOutput) async -> Void)?
+  /// Throws when the job is another worker's by now: no step may begin beside its.
+  let fence: @Sendable () async throws -> Void
   /// Is called with a step's place before it starts.
   let begins: @Sendable (Int) -> Void
   let tell: @Sendable (StepResult) async -> Void
@@ -38,6 +40,7 @@ struct StepSequence {
         report.steps.append(StepResult(skipped: step, index).masked(by: redaction))
         continue
       }
+      try await fence()
       begins(index)
       let log = try results.log(index, limit: settings.maxLogBytes, redacting: redaction)
       let result: StepResult

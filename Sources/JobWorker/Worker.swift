@@ -45,8 +45,15 @@ public struct Worker: Sendable {
     source.worker(isAt: job.place())
     defer { job.claim.leave() }
     job.claim.afterEachTouch { [ledger, stop, claim = job.claim] in
+      // An error is no answer: it is asked again with the next touch.
       guard (try? ledger.isSuperseded(claim)) == true else { return }
       stop.raise(.kill, reason: .superseded)
+    }
+    job.claim.onLapse { [stop, logger, id = job.claim.record.id] age in
+      logger.error(
+        "the claim could not be touched for \(age.milliseconds) ms: ending the job, before another worker begins it",
+        metadata: ["job": "\(id)"])
+      stop.raise(.kill, reason: .lapsed)
     }
     let cancellation = Task { [source, stop, ledger, logger] in
       for await cancellation in source.cancellations where job.isMeant(by: cancellation) {
@@ -68,7 +75,13 @@ public struct Worker: Sendable {
       return outcome.refusal.map { .undelivered(outcome.result, $0) } ?? .finished(outcome.result)
     } catch is Superseded {
       note(.superseded, job.claim)
-      logger.notice("another worker has taken the job over; leaving it", metadata: ["job": "\(job.claim.record.id)"])
+      if try await putDownAgain(job.claim) {
+        logger.warning(
+          "the claim is gone, and nobody has taken the job over: its request waits for a worker again",
+          metadata: metadata)
+      } else {
+        logger.notice("another worker has taken the job over; leaving it", metadata: metadata)
+      }
       return .superseded
     }
   }
@@ -77,7 +90,9 @@ public struct Worker: Sendable {
   private typealias Ending = (result: JobResult, refusal: Unpublished?)
 
   private func perform(_ job: AcceptedJob) async throws -> Ending {
-    switch job.work {
+    // It may have taken longer than a lease until the claim was on disk: nothing of a successor's is moved aside.
+    try await fence(job.claim)
+    return switch job.work {
     case .run(let plan): try await carryOut(job, JobRun(job, plan, self))
     case .publish(let result): try await deliver(ResultMessage(result: result, tail: nil), result, of: job)
     case .giveUp(let folder, let reason): try await giveUp(job, folder, reason)
@@ -92,7 +107,7 @@ public struct Worker: Sendable {
       await run.stage()
       await run.runSteps()
       await run.sync()
-      try fence(job.claim)
+      try await fence(job.claim)
       let result = try run.writeResult()
       let ending = try await deliver(run.message(result), result, of: job)
       await run.purge()
@@ -106,7 +121,7 @@ public struct Worker: Sendable {
 
   /// Publishes, or puts the result aside when the broker does not take it, and only then lets go of the job.
   private func deliver(_ message: ResultMessage, _ result: JobResult, of job: AcceptedJob) async throws -> Ending {
-    try fence(job.claim)
+    try await fence(job.claim)
     note(.completed, job.claim, result)
     try await withdrawUndelivered(job.claim.record.id)
     let (envelope, event) = (job.claim.record.envelope, job.ending(result, ledger.worker))
@@ -174,10 +189,47 @@ public struct Worker: Sendable {
     ledger.audit.note(entry, logger)
   }
 
-  /// Whoever holds a higher attempt answers for the job now.
-  private func fence(_ claim: Claim) throws {
-    if stop.reason == .superseded { throw Superseded() }
-    if try ledger.isSuperseded(claim) { throw Superseded() }
+  /// Whoever holds a higher attempt answers for the job now. A volume that does not say who that is, is asked again for a lease.
+  func fence(_ claim: Claim) async throws {
+    let isSuperseded = try await asking { [ledger] () throws(VolumeError) in try ledger.isSuperseded(claim) }
+    if isSuperseded { throw Superseded() }
+  }
+
+  /// Asks the volume until it answers, for a lease at most.
+  private func asking<T>(_ question: () throws(VolumeError) -> T) async throws -> T {
+    let deadline = ContinuousClock.now + ledger.leaseDuration
+    while true {
+      do {
+        return try question()
+      } catch {
+        guard ContinuousClock.now < deadline else { throw error }
+        logger.warning("\(error); asking again")
+        try await Task.sleep(for: min(ledger.leaseDuration / 10, .milliseconds(500)))
+      }
+    }
+  }
+
+  /// Puts a request down again whose claim is gone while nobody goes on with it: not as a higher attempt, and not to a result
+  /// that bears its key. `false` if somebody does or did. Its run is the same, so that a signed request is not taken for a
+  /// second use of its signature.
+  private func putDownAgain(_ claim: Claim) async throws -> Bool {
+    guard ledger.filter != nil else { return false }
+    let (id, record) = (claim.record.id, claim.record)
+    return try await asking { [ledger] () throws(VolumeError) in
+      guard try !claim.isInPlace(), try !ledger.hasSuccessor(claim) else { return false }
+      let holders = try ledger.claimFiles(of: id).compactMap(\.record)
+      guard !holders.contains(where: { $0.isOfSameRun(as: record) }), !ledger.hasAnswered(record.envelope, id) else {
+        return false
+      }
+      var envelope = record.envelope
+      envelope.run = record.run
+      for room in [ledger.waitingRoom, ledger.parkingRoom] {
+        guard try room.tickets(of: envelope, id).isEmpty else { return false }
+      }
+      try ledger.audit.record(claim.entry(.putDown))
+      try ledger.waitingRoom.put(envelope, id)
+      return true
+    }
   }
 }
 

@@ -13,3 +13,11 @@ struct Backoff {
     tries = 0
   }
 }
+
+extension Duration {
+  /// Seconds with one decimal, as in `1.5 s`.
+  var formattedSeconds: String {
+    let tenths = Int((self / .milliseconds(100)).rounded())
+    return "\(tenths / 10).\(tenths % 10) s"
+  }
+}

@@ -51,11 +51,3 @@ extension SessionLoop {
       metadata: ["client": "\(options.clientID)"])
   }
 }
-
-extension Duration {
-  /// Seconds with one decimal, as in `1.5 s`.
-  var formattedSeconds: String {
-    let tenths = Int((self / .milliseconds(100)).rounded())
-    return "\(tenths / 10).\(tenths % 10) s"
-  }
-}

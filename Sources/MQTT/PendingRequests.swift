@@ -32,6 +32,8 @@ struct PendingRequests {
   private(set) var subscriptions: [TopicFilter] = []
   private var requests: [Int32: Request] = [:]
   private var publications: [Int32: Publication] = [:]
+  /// Topics to which nobody may publish, and of which was told.
+  private var refusedTopics: Set<String> = []
   /// Their packet identifiers, in the order in which they were sent; those that are answered may still be among them.
   private var order: [Int32] = []
   /// UNSUBACKs that nobody was told of.
@@ -78,6 +80,14 @@ struct PendingRequests {
   }
 
   // MARK: Answers
+
+  /// The topic of a publication that was refused and that nobody asked about, the first time that it is; a few of them say enough.
+  mutating func topicOfRefusal(_ id: Int32) -> String? {
+    guard let publication = publications[id], publication.answer == nil, refusedTopics.count < 8,
+      refusedTopics.insert(publication.message.topic).inserted
+    else { return nil }
+    return publication.message.topic
+  }
 
   /// Returns, if the broker did not take it for its size, how many bytes it had.
   mutating func published(_ id: Int32, _ code: ReasonCode) -> Int? {

@@ -41,6 +41,7 @@ final class SessionLoop {
   var hasToldOfRetention = false
   /// Connections running that ended over something that the library does not understand.
   var protocolErrors = 0
+  var willRetention = WillRetention()
   var opening: [Answer<Void>] = []
   var closing: [@Sendable () -> Void] = []
   var farewell: Farewell?
@@ -160,6 +161,9 @@ final class SessionLoop {
       }
       connectionEnded(MQTTError(disconnecting: options, code) ?? client.error(code, errno: errno))
     case .published(let id, let code):
+      if code.isFailure, let topic = pending.topicOfRefusal(id) {
+        logger.warning("publishing to '\(topic)': the broker answers \(code); check the account's rights (ACL)")
+      }
       if let size = pending.published(id, code) { learn(tooLarge: size) }
     case .subscribed(let id, let codes):
       if let refusal = pending.subscribed(id, codes) { fail(refusal) }
@@ -190,8 +194,10 @@ final class SessionLoop {
     mailbox.connectionBegan()
     witness?.connectionBegan()
     self.limits = limits
+    willRetention.accepted()
+    if willRetention.isDemoted { self.limits.isRetainAvailable = false }
     learn(tooLarge: nil)
-    if !limits.isRetainAvailable { keepNothingRetained() }
+    if !self.limits.isRetainAvailable { keepNothingRetained() }
     guard limits.maximumQoS != .atMostOnce else {
       return fail(MQTTError(refusing: options, ReasonCode(rawValue: 0x9B)))
     }
@@ -220,6 +226,7 @@ final class SessionLoop {
 
   private func connect() {
     refusal = nil
+    willRetention.hasAsked = false
     if let witness, witness.seesAnother() {
       return fail(
         .clientIDInUse(
@@ -229,6 +236,7 @@ final class SessionLoop {
     do {
       state = .connecting
       try client.connect()
+      willRetention.hasAsked = true
       // With TLS the library looks there whether the handshake is done, and writes nothing before.
       if options.tls != nil { step(client.read()) }
       if isOpen { step(client.write()) }
@@ -254,6 +262,7 @@ final class SessionLoop {
     pending.connectionEnded()
     if !closing.isEmpty { return close(with: .closed) }
     guard error.isTransient else { return fail(error) }
+    if case .connecting = state, willRetention.refused(&options) { needsNewClient = true }
     if needsNewClient || !client.isUsable {
       do { try renewClient() } catch { return fail(error) }
     }

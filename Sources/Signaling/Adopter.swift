@@ -54,7 +54,7 @@ struct Adopter: Sendable {
     let handover = Handover(
       ledger: ledger, room: ledger.waitingRoom(of: member.filter), control: control, reader: reader, logger: logger)
     let session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
-    let drain = Drain(session, handover)
+    let drain = Drain(session, SessionEpoch(clientID: member.clientId, name: member.epoch ?? ""), handover)
     do {
       try await session.connected()
       repeat {

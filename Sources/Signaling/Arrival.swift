@@ -1,4 +1,5 @@
 import JobWorker
+import Logging
 import MQTT
 
 /// A message on the job topic, read as a request.
@@ -8,7 +9,7 @@ struct Arrival: Sendable {
   var envelope: Envelope
 
   /// Throws ``InvalidJob`` with the sentence for the sender.
-  init(_ delivery: Delivery, session: String, _ reader: RequestReader) throws(InvalidJob) {
+  init(_ delivery: Delivery, _ session: SessionEpoch, _ reader: RequestReader) throws(InvalidJob) {
     self.delivery = delivery
     let message = delivery.message
     request = try reader.arriving(message.payload)
@@ -22,14 +23,55 @@ struct Arrival: Sendable {
     envelope = Envelope(
       payload: String(decoding: message.payload, as: UTF8.self), topic: message.topic,
       requestId: request.requestID.map { RequestID($0) } ?? RequestID(correlationData: properties.correlationData)
-        ?? RequestID(
-          session: session, packetID: delivery.packetID, instant: .random(in: 0 ... .max),
-          isRedelivery: delivery.isRedelivery),
+        ?? RequestID(delivery, session),
       responseTopic: properties.responseTopic, correlationData: properties.correlationData)
   }
 }
 
+extension Arrival {
+  /// Says what is odd about it, and does not keep it from being taken by a worker that listens to `filter`.
+  func warn(_ filter: TopicFilter, _ logger: Logger) {
+    let metadata: Logger.Metadata = ["job": "\(request.id)"]
+    let message = delivery.message
+    if !request.unknownKeys.isEmpty {
+      let keys = request.unknownKeys.joined(separator: ", ")
+      logger.warning("the request has keys that mean nothing here: \(keys)", metadata: metadata)
+    }
+    if message.qos == .atMostOnce {
+      logger.warning("the request came with QoS 0 and could have been lost; publish with QoS 1", metadata: metadata)
+    }
+    if !filter.matches(message.topic) {
+      logger.warning(
+        "the request came on '\(message.topic)', which '\(filter.text)' does not match", metadata: metadata)
+    }
+  }
+}
+
+/// A session with the broker, from when it was new there until it is lost.
+struct SessionEpoch: Sendable {
+  /// The client id.
+  let clientID: String
+  /// A random name, another whenever the broker says that it knows of no session (CONNACK, MQTT 5 section 3.2.2.1.1).
+  let name: String
+
+  /// One that was never before.
+  static func newName() -> String { String(UInt64.random(in: 0 ... .max), radix: 36) }
+}
+
 extension RequestID {
+  /// A key for a message that has none of its sender's.
+  fileprivate init(_ delivery: Delivery, _ session: SessionEpoch) {
+    let (message, properties) = (delivery.message, delivery.message.properties)
+    var sent = message.payload
+    // No text holds a NUL (MQTT 5, section 1.5.4), so nothing can pass for another's part.
+    for part in [Array(message.topic.utf8), Array((properties.responseTopic ?? "").utf8)] { sent += [0] + part }
+    if let data = properties.correlationData { sent += [0] + data }
+    self.init(
+      session: session.clientID, epoch: session.name, packetID: delivery.packetID,
+      digest: String(digestText(of: sent).dropFirst("sha256:".utf8.count).prefix(32)), instant: .random(in: 0 ... .max),
+      isRedelivery: delivery.isRedelivery)
+  }
+
   /// Correlation Data as a key: what is readable stays so.
   init?(correlationData: [UInt8]?) {
     guard let data = correlationData, data.count <= RequestID.longest else { return nil }

@@ -9,6 +9,13 @@ final class Attendance: Sendable {
   private let filter: TopicFilter
   private let ledger: Ledger
   private let membership = Mutex<Membership?>(nil)
+  private let session = Mutex(Epoch())
+
+  private struct Epoch {
+    var name = SessionEpoch.newName()
+    /// Whether a connection may have used it, of this process or of one before.
+    var isUsed = false
+  }
 
   init(_ options: SessionOptions, filter: TopicFilter, ledger: Ledger) {
     self.options = options
@@ -29,10 +36,31 @@ final class Attendance: Sendable {
 
   func begin() throws {
     guard options.start == .resume else { return }
-    let member = Member(
+    var member = Member(
       worker: ledger.worker.id.text, clientId: options.clientID, filter: filter.text, broker: broker)
+    if let former = try ledger.members.member(ledger.worker.id), former.isOfSameSession(as: member),
+      let name = former.epoch
+    {
+      session.withLock { $0 = Epoch(name: name, isUsed: true) }
+    }
+    member.epoch = epoch.name
     let joined = try ledger.members.join(member)
     membership.withLock { $0 = joined }
+  }
+
+  /// The session as the broker knows it since the last connection.
+  var epoch: SessionEpoch { SessionEpoch(clientID: options.clientID, name: session.withLock { $0.name }) }
+
+  /// The broker accepted a connection. A session that it does not know has a new epoch, which must be on the volume before
+  /// anything is claimed that it brings: the next process of this worker may be sent it again.
+  func connected(_ state: SessionState) throws {
+    let name = session.withLock { session -> String? in
+      defer { session.isUsed = true }
+      guard case .new = state, session.isUsed else { return nil }
+      session.name = SessionEpoch.newName()
+      return session.name
+    }
+    if let name { try membership.withLock { $0 }?.renew(epoch: name) }
   }
 
   func end(_ state: Member.State) throws {

@@ -39,7 +39,9 @@ final class Commands: Sendable {
   }
 
   /// An idle worker hears every cancellation, and reads them when it has a job: it remembers only the latest of them.
-  private static func makeCancels() -> (stream: AsyncStream<Cancellation>, continuation: AsyncStream<Cancellation>.Continuation) {
+  private static func makeCancels() -> (
+    stream: AsyncStream<Cancellation>, continuation: AsyncStream<Cancellation>.Continuation
+  ) {
     AsyncStream.makeStream(of: Cancellation.self, bufferingPolicy: .bufferingNewest(mostCancellations))
   }
 

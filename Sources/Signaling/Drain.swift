@@ -10,8 +10,11 @@ final class Drain: Sendable {
   }
 
   private let state = Mutex(State())
+  private let epoch: SessionEpoch
 
-  init(_ session: Session, _ handover: Handover) {
+  /// `epoch` is the one that the session's owner knew: what it was sent before comes again.
+  init(_ session: Session, _ epoch: SessionEpoch, _ handover: Handover) {
+    self.epoch = epoch
     Task { [self] in
       for await event in session.events {
         switch event {
@@ -28,7 +31,7 @@ final class Drain: Sendable {
     state.withLock { $0.handled += 1 }
     do {
       // What lies in the socket of a connection that is over is the owner's again.
-      let outcome = try await handover.settle(delivery, session: session.clientID) {
+      let outcome = try await handover.settle(delivery, epoch) {
         delivery.isCurrent ? .free : .none
       }
       guard case .settled = outcome else { return stop(session, MQTTError.closed) }

@@ -20,15 +20,15 @@ struct Handover: Sendable {
     case kept
   }
 
-  /// Decides about `delivery`, which arrived for the client id `session`. `seat` is awaited before a ticket is written.
+  /// Decides about `delivery`, which arrived on `session`. `seat` is awaited before a ticket is written.
   func settle(
-    _ delivery: Delivery, session: String, seat: @Sendable () async throws -> Seat
+    _ delivery: Delivery, _ session: SessionEpoch, seat: @Sendable () async throws -> Seat
   ) async throws -> Outcome {
     let message = delivery.message
     guard control.topics.mayBeRequest(message) else { return .settled(nil) }
     var arrival: Arrival
     do {
-      arrival = try Arrival(delivery, session: session, reader)
+      arrival = try Arrival(delivery, session, reader)
     } catch {
       await reject(delivery, error)
       return .settled(nil)

@@ -11,12 +11,18 @@ public struct HealthReport: Codable, Equatable, Sendable {
   public var status: WorkerStatus
   /// Whether the session over which it tells, and hears commands, is connected.
   public var connected: Bool
+  /// For how many seconds it has been deciding what to do next, when that is longer than it may take: the volume hangs, mostly.
+  public var stalledSeconds: Int?
 
   /// A report of `status`.
-  public init(status: WorkerStatus, connected: Bool) {
+  public init(status: WorkerStatus, connected: Bool, stalledSeconds: Int? = nil) {
     self.status = status
     self.connected = connected
+    self.stalledSeconds = stalledSeconds
   }
+
+  /// Whether the worker does what it is there for: it has a job, or a connection, and goes on.
+  public var isWell: Bool { stalledSeconds == nil && (connected || status.state == .busy) }
 }
 
 /// A socket that has no place in any folder (abstract, unix(7)), on which a worker reports its health to who connects.
@@ -66,7 +72,8 @@ public final class HealthSocket: Sendable {
 
   // MARK: The other end
 
-  /// What the worker says; waits for it. `nil` when there is none, or none that answers within `limit`.
+  /// What the worker says; waits for it. `nil` when there is none, or none that answers within `limit`. Any user can take the
+  /// name: only a process of this user, or of root, is believed.
   public func ask(within limit: Duration) -> HealthReport? {
     let deadline = ContinuousClock.now + limit
     repeat {
@@ -80,7 +87,7 @@ public final class HealthSocket: Sendable {
     let peer = linux_local_socket()
     guard peer >= 0 else { return nil }
     defer { close(peer) }
-    guard withAddress({ connect(peer, $0, $1) }) == 0 else { return nil }
+    guard withAddress({ connect(peer, $0, $1) }) == 0, isTrusted(peer) else { return nil }
     var bytes: [UInt8] = []
     while bytes.count < 64 << 10 {
       var descriptor = pollfd(fd: peer, events: Int16(POLLIN), revents: 0)
@@ -91,6 +98,11 @@ public final class HealthSocket: Sendable {
       bytes += chunk
     }
     return try? JSONDecoder().decode(HealthReport.self, from: Data(bytes))
+  }
+
+  private func isTrusted(_ peer: Int32) -> Bool {
+    var user: UInt32 = 0
+    return linux_peer_user(peer, &user) == 0 && (user == 0 || user == geteuid())
   }
 
   private func withAddress<T>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> T) -> T {

@@ -13,6 +13,9 @@ actor Intake {
     case offering, puttingDown, closed
   }
 
+  /// How long a broker may take to answer SUBSCRIBE.
+  static let subscriptionPatience = Duration.seconds(10)
+
   /// Between two looks for a free seat.
   private static let betweenLooks = Duration.milliseconds(200)
 
@@ -22,6 +25,7 @@ actor Intake {
   private let control: Control
   private let reader: RequestReader
   private let handover: Handover
+  private let membership: Attendance
   private let signals: AsyncStream<MQTTJobSource.Signal>.Continuation
   private let giveUpAfter: Duration?
   private let shortJob: Duration
@@ -30,6 +34,7 @@ actor Intake {
   private var session: Session?
   private var leaving: Task<Void, Never>?
   private var settling: Task<Void, Never>?
+  private var connectedSince: ContinuousClock.Instant?
   private var isReceiving = false
   /// How many messages have come.
   private var received = 0
@@ -42,12 +47,14 @@ actor Intake {
   private var busySince = ContinuousClock.now
 
   init(
-    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, reader: RequestReader,
-    signals: AsyncStream<MQTTJobSource.Signal>.Continuation, giveUpAfter: Duration?, shortJob: Duration, logger: Logger
+    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, membership: Attendance, control: Control,
+    reader: RequestReader, signals: AsyncStream<MQTTJobSource.Signal>.Continuation, giveUpAfter: Duration?,
+    shortJob: Duration, logger: Logger
   ) {
     self.options = options
     self.filter = filter
     self.ledger = ledger
+    self.membership = membership
     self.control = control
     self.reader = reader
     self.signals = signals
@@ -63,13 +70,31 @@ actor Intake {
     guard mode != .closed, session == nil else { return }
     let session = try Session(options, giveUpAfter: giveUpAfter, logger: logger)
     self.session = session
+    connectedSince = nil
     Task { await hear(session) }
     Task { [filter, signals] in
+      let limit = limitSubscription(session)
+      defer { limit.cancel() }
       do throws(MQTTError) {
         try await session.subscribe(filter)
       } catch {
         if error != .closed { signals.yield(.failed(error)) }
       }
+    }
+  }
+
+  /// A worker that is subscribed to nothing would wait for ever, and seem well. What the session held before comes first, and may
+  /// take its time.
+  private func limitSubscription(_ session: Session) -> Task<Void, any Error> {
+    Task { [filter, signals, before = received] in
+      while true {
+        try await Task.sleep(for: .seconds(1))
+        guard received == before else { return }
+        if let connectedSince, .now - connectedSince > Self.subscriptionPatience { break }
+      }
+      signals.yield(
+        .failed(
+          .unreachable("the broker has not answered SUBSCRIBE to '\(filter.text)' in \(Self.subscriptionPatience)")))
     }
   }
 
@@ -80,10 +105,22 @@ actor Intake {
       case .failed(let error): signals.yield(.failed(error))
       case .connectionLost:
         offered = nil
+        connectedSince = nil
         // A clean session is lost with its connection: there is nothing to come back for.
         if options.start == .clean, mode == .puttingDown { session.drop() }
-      case .connected: break
+      case .connected(let state):
+        connectedSince = .now
+        begin(state)
       }
+    }
+  }
+
+  /// Comes before what the connection brings.
+  private func begin(_ state: SessionState) {
+    do {
+      try membership.connected(state)
+    } catch {
+      logger.warning("\(error): if this process is killed, a request that the broker sends again may be run again")
     }
   }
 
@@ -115,12 +152,12 @@ actor Intake {
   private func offer(_ delivery: Delivery) async {
     let arrival: Arrival
     do {
-      arrival = try Arrival(delivery, session: options.clientID, reader)
+      arrival = try Arrival(delivery, membership.epoch, reader)
     } catch {
       await handover.reject(delivery, error)
       return await acknowledge(delivery)
     }
-    warn(about: arrival)
+    arrival.warn(filter, logger)
     offered = delivery
     offers += 1
     signals.yield(
@@ -129,22 +166,6 @@ actor Intake {
           request: arrival.request, envelope: arrival.envelope, isCurrent: { delivery.isCurrent },
           acknowledge: { await self.decided(delivery, $0) }),
         number: offers))
-  }
-
-  private func warn(about arrival: Arrival) {
-    let metadata: Logger.Metadata = ["job": "\(arrival.request.id)"]
-    let message = arrival.delivery.message
-    if !arrival.request.unknownKeys.isEmpty {
-      let keys = arrival.request.unknownKeys.joined(separator: ", ")
-      logger.warning("the request has keys that mean nothing here: \(keys)", metadata: metadata)
-    }
-    if message.qos == .atMostOnce {
-      logger.warning("the request came with QoS 0 and could have been lost; publish with QoS 1", metadata: metadata)
-    }
-    if !filter.matches(message.topic) {
-      logger.warning(
-        "the request came on '\(message.topic)', which '\(filter.text)' does not match", metadata: metadata)
-    }
   }
 
   private func decided(_ delivery: Delivery, _ decision: JobOffer.Decision) async {
@@ -213,7 +234,7 @@ actor Intake {
   /// Puts a request down where any worker of this kind can take it up, so that it does not wait behind this one's job.
   private func putDown(_ delivery: Delivery) async {
     do {
-      let outcome = try await handover.settle(delivery, session: options.clientID) { try await self.seat() }
+      let outcome = try await handover.settle(delivery, membership.epoch) { try await self.seat() }
       guard case .settled(let ticket) = outcome else { return await dispose(of: delivery) }
       await acknowledge(delivery)
       guard ticket != nil else { return }

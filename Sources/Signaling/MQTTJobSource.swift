@@ -47,12 +47,13 @@ public final class MQTTJobSource: JobSource {
     logger: Logger
   ) {
     (signals, sender) = AsyncStream.makeStream()
+    membership = Attendance(options, filter: filter, ledger: ledger)
     intake = Intake(
-      options, filter: filter, ledger: ledger, control: control, reader: reader, signals: sender,
+      options, filter: filter, ledger: ledger, membership: membership, control: control, reader: reader,
+      signals: sender,
       giveUpAfter: giveUpAfter, shortJob: shortJob, logger: logger)
     adopter = Adopter(
       options: options, ledger: ledger, control: control, reader: reader, stop: stop, logger: logger)
-    membership = Attendance(options, filter: filter, ledger: ledger)
     self.options = options
     self.filter = filter
     self.control = control
@@ -77,9 +78,25 @@ public final class MQTTJobSource: JobSource {
     if let former = try membership.formerSelf { try await adopter.adoptFormerSelf(former) }
     try membership.begin()
     // A job that is taken before commands are heard could not be canceled.
-    _ = try await stop.unlessRaised { await listening.value }
+    _ = try await stop.unlessRaised { [self] in await wait(for: listening) }
     try await intake.open()
     watch()
+  }
+
+  /// Waits until commands are heard; but a broker that never answers is not waited for for ever.
+  private func wait(for listening: Task<Void, Never>) async {
+    let (ends, end) = AsyncStream.makeStream(of: Void.self)
+    Task {
+      await listening.value
+      end.yield()
+    }
+    let limit = Task { [logger] in
+      try await Task.sleep(for: Intake.subscriptionPatience)
+      logger.warning("the broker has not answered SUBSCRIBE: commands and cancellations may not reach this worker")
+      end.yield()
+    }
+    for await _ in ends { break }
+    limit.cancel()
   }
 
   /// Waits for control's connection, or for a request to stop; `nil` when that comes first. The task is
@@ -150,18 +167,26 @@ public final class MQTTJobSource: JobSource {
 
   /// The next thing to look at.
   public func next() async throws -> Offer? {
+    control.presence.decides(.done)
     for await signal in signals {
       if isLeaving { return nil }
       switch signal {
       case .look:
         idleness.withLock { $0.willLook = false }
         control.presence.lookForKillSwitch()
-        guard !ledger.killSwitch.isOn(logger) else { continue }
+        control.presence.decides(.begun)
+        guard !ledger.killSwitch.isOn(logger) else {
+          control.presence.decides(.done)
+          continue
+        }
         try await adopter.adoptDeparted(broker: membership.broker)
         if isLeaving { return nil }
+        // To empty others' sessions may have taken its time.
+        control.presence.decides(.begun)
         return .look
       case .offer(let offer, let number):
         guard await intake.isOffered(number) else { continue }
+        control.presence.decides(.begun)
         return .request(offer)
       case .failed(let error): throw naming(error)
       case .idleForTooLong(let jobs):
@@ -196,6 +221,7 @@ public final class MQTTJobSource: JobSource {
 
   /// Goes into the worker's status.
   public func worker(isAt place: JobPlace) {
+    control.presence.decides(.done)
     control.presence.move(to: place)
   }
 

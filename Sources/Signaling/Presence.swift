@@ -77,10 +77,13 @@ public final class Presence: Sendable {
     var place: JobPlace?
     /// The kill switch's reason, while it is there.
     var haltReason: String?
+    /// Since when it decides what to do next: it looks at the volume, or at a request.
+    var decidingSince: ContinuousClock.Instant?
     var isConnected = false
     var idleSince = ContinuousClock.now
     var ends = false
     var vitals: Vitals?
+    var undelivered = 0
     var since = (state: WorkerStatus.State.idle, time: Timestamp.now)
     /// What was told last on this connection.
     var told: (state: WorkerStatus.State, place: JobPlace?, at: ContinuousClock.Instant)?
@@ -157,9 +160,23 @@ public final class Presence: Sendable {
   /// What is told now; with the figures of the last heartbeat.
   var status: WorkerStatus { state.withLock { status(&$0) } }
 
-  /// What is told to those on this host.
-  public var health: HealthReport {
-    state.withLock { HealthReport(status: status(&$0), connected: $0.isConnected) }
+  /// What is told to those on this host. A worker stalls that has decided for longer than `patience` what to do next.
+  public func health(patience: Duration) -> HealthReport {
+    state.withLock { state in
+      let stall = state.decidingSince.map { ContinuousClock.now - $0 }.flatMap { $0 > patience ? $0 : nil }
+      return HealthReport(
+        status: status(&state), connected: state.isConnected, stalledSeconds: stall.map { Int($0.components.seconds) })
+    }
+  }
+
+  /// The worker looks at the volume, or at a request, from now on; or is done with that.
+  func decides(_ isDeciding: Deciding) {
+    state.withLock { $0.decidingSince = isDeciding == .begun ? .now : nil }
+  }
+
+  /// Whether the worker decides what to do next.
+  enum Deciding {
+    case begun, done
   }
 
   // MARK: The end
@@ -191,8 +208,10 @@ public final class Presence: Sendable {
   private func measure() {
     let vitals = Vitals.measured(jobs: directory.path, workspaces: workspaces)
     let reason = directory.haltReason
+    let undelivered = JobRecords(directory).undeliveredCount(of: settings.filter)
     state.withLock { state in
       state.vitals = vitals
+      state.undelivered = undelivered
       state.haltReason = reason
     }
   }
@@ -246,6 +265,7 @@ public final class Presence: Sendable {
     status.attempt = state.place?.attempt
     status.step = state.place?.step
     state.vitals?.write(to: &status)
+    if state.undelivered > 0 { status.undelivered = state.undelivered }
     return status
   }
 }

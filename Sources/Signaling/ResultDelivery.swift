@@ -52,7 +52,7 @@ struct ResultDelivery: Sendable {
       let code: ReasonCode
       do {
         code = try await session.publish(message)
-      } catch where error.isAboutMessage {
+      } catch  where error.isAboutMessage {
         return error
       }
       guard code.isFailure else { return nil }

@@ -10,7 +10,9 @@ struct Health: ParsableCommand {
     abstract: "Says whether this host's, or this container's, worker is well; exit status 1 if it is not.",
     discussion: """
       It asks the worker's own process, and needs no broker, no port, and nothing to write to. Well is a worker that \
-      answers, and that has a connection to the broker or a job: one that works needs the broker only when it is done.
+      answers, that has a connection to the broker or a job, and that goes on: one that works needs the broker only when it \
+      is done; one without a job does not take longer than a lease to look at the volume. Only a process of your own user, \
+      or of root, is believed.
 
       Give it the worker's --id and --workspaces-dir, or the environment that the worker has.
       """)
@@ -47,9 +49,10 @@ struct Health: ParsableCommand {
       try Output.write(json: String(decoding: try JSONEncoder().encode(report), as: UTF8.self) + "\n")
     } else {
       let connection = report.connected ? "" : ", no connection to the broker"
-      try Output.write("worker \(worker): \(report.status.state)\(connection)\n")
+      let stall = report.stalledSeconds.map { ", stands still for \($0) s; the volume may hang" } ?? ""
+      try Output.write("worker \(worker): \(report.status.state)\(connection)\(stall)\n")
     }
-    guard report.connected || report.status.state == .busy else { throw ExitStatus(rawValue: 1) }
+    guard report.isWell else { throw ExitStatus(rawValue: 1) }
   }
 }
 

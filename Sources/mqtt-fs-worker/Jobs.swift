@@ -54,13 +54,18 @@ struct Jobs: AsyncParsableCommand {
 
   private func table(_ jobs: [JobSummary]) -> String {
     guard !jobs.isEmpty else { return "" }
-    let header = ["JOB", "STATE", "STATUS", "EXIT", "ATTEMPT", "STEP", "WORKER", "TOOK", "SINCE"]
+    // Said only where there is something to say.
+    let tellsOfDelivery = jobs.contains { $0.undelivered != nil }
+    let header =
+      ["JOB", "STATE", "STATUS", "EXIT", "ATTEMPT", "STEP", "WORKER", "TOOK", "SINCE"]
+      + (tellsOfDelivery ? ["DELIVERY"] : [])
     let rows = jobs.map { job in
-      let cells: [String?] = [
+      var cells: [String?] = [
         job.id.text, job.state.rawValue, job.status?.rawValue, job.exitCode.map(String.init),
         job.attempt.map(String.init), job.step.map(String.init), job.workerId,
         job.durationMs.map { durationText(milliseconds: $0) }, job.since ?? job.end,
       ]
+      if tellsOfDelivery { cells.append(job.undelivered?.sentence) }
       // What lies on the volume must not write to the terminal what it likes.
       return cells.map { ($0 ?? "").escaped }
     }

@@ -51,7 +51,8 @@ struct MQTTRun {
 
   func run() async throws {
     let ledger = try Ledger(
-      JobsDirectory(setup.jobs), worker: setup.identity, filter: filter.text, lease: setup.lease)
+      JobsDirectory(setup.jobs), worker: setup.identity, filter: filter.text, lease: setup.lease,
+      remembering: WorkspacesDirectory.watchLog(in: setup.workspaces, of: setup.identity.id))
     let workspaces = try setup.openWorkspaces()
     let stop = StopRequest()
     try StopSignals.raise(stop, setup.logger)
@@ -60,7 +61,7 @@ struct MQTTRun {
     let presence = Presence(session, presence, directory: ledger.directory, workspaces: setup.workspaces)
     let health = try HealthSocket(setup.identity.id, workspaces: setup.workspaces)
     do {
-      try health.listen { presence.health }
+      try health.listen { [patience = max(setup.lease, .seconds(10))] in presence.health(patience: patience) }
     } catch {
       setup.logger.info("'mqtt-fs-worker health' cannot ask this worker: \(error)")
     }

@@ -15,10 +15,17 @@ struct Main {
   private nonisolated static func begin() {
     linux_allocate_sparingly()
     openStandardStreams()
+    // Whoever writes to a pipe or a socket that nobody reads is told so by the call (write(2), EPIPE). Steps are spawned with
+    // the default effect.
+    signal(SIGPIPE, SIG_IGN)
     StopSignals.leaveAtOnce()
     // While there is one thread, and little in memory: see Guardian. Nobody may look into it before it has forgotten what it
     // was started with.
-    if startsWorker { linux_forbid_inspection() }
+    if startsWorker {
+      // It opens what it writes to by a name in /proc, which must be this user's still.
+      _ = StderrOutput.shared
+      linux_forbid_inspection()
+    }
     let guardian = startsWorker ? Result { try Guardian.fork() } : nil
     if startsWorker { linux_touch_variables() }
     let command = parse()
@@ -86,6 +93,7 @@ struct Main {
 
   /// Ends the process without waiting for its threads: what must be safe is safe by now.
   private static func end(_ status: Int32) -> Never {
+    StderrOutput.shared.flush(within: .milliseconds(300))
     fflush(nil)
     _exit(status)
   }
@@ -93,8 +101,7 @@ struct Main {
 
 /// Says something on stderr, where no log is: one line, of what prints.
 func complain(_ text: String) {
-  let bytes = Array("\(text.onOneLine)\n".utf8)
-  _ = write(STDERR_FILENO, bytes, bytes.count)
+  StderrOutput.shared.put(Array("\(text.onOneLine)\n".utf8))
 }
 
 /// The commands.

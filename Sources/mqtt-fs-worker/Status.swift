@@ -47,7 +47,8 @@ struct Status: ParsableCommand {
     let took = job.durationMs.map { durationText(milliseconds: $0) }
     let facts: [(String, String?)] = [
       ("job", job.id.text), ("state", job.state.rawValue), ("status", job.status?.rawValue),
-      ("exit code", job.exitCode.map(String.init)), ("error", job.error), ("worker", job.workerId),
+      ("exit code", job.exitCode.map(String.init)), ("error", job.error), ("delivery", job.undelivered?.sentence),
+      ("worker", job.workerId),
       ("attempt", job.attempt.map(String.init)), ("step", job.step.map(String.init)), ("topic", job.filter),
       ("since", job.since), ("ended", job.end), ("took", took),
       ("to do", job.state == .awaitingApproval ? "mqtt-fs-worker approve \(job.id)" : nil),

@@ -1,9 +1,9 @@
 import FoundationEssentials
-import Glibc
 import JobWorker
 import Logging
 
-/// Writes each event as one line on stderr, in one write(2), so that lines of several processes do not mix.
+/// Writes each event as one line on stderr, in one write(2) where there is room, so that lines of several processes do not mix. Never waits
+/// for a reader: see ``StderrOutput``.
 struct StderrLog: LogHandler {
   let format: LogLine.Format
   var logLevel: Logger.Level
@@ -24,8 +24,14 @@ struct StderrLog: LogHandler {
     let line = LogLine(
       time: Timestamp.now.description, level: event.level.rawValue, message: event.message.description,
       fields: all.mapValues(\.description))
-    let bytes = Array("\(ProgressLine.erasure)\(line.text(format))\n".utf8)
-    _ = write(STDERR_FILENO, bytes, bytes.count)
+    StderrOutput.shared.put(Array("\(ProgressLine.erasure)\(line.text(format))\n".utf8)) { [format] dropped in
+      let line = LogLine(
+        time: Timestamp.now.description, level: Logger.Level.warning.rawValue,
+        message:
+          "\(dropped) line\(dropped == 1 ? " of this log was" : "s of this log were") dropped: nobody read stderr",
+        fields: all.mapValues(\.description))
+      return Array("\(line.text(format))\n".utf8)
+    }
   }
 }
 

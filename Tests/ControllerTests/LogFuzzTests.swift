@@ -61,12 +61,13 @@ import Testing
     let path = try volume.write("", "jobs/job/results/step_0.log")
     for _ in 0..<500 {
       let limit = Int64.random(in: 0...300, using: &random)
-      let count = [1, 100, .max / 2, .max - 200, .max].randomElement(using: &random) ?? 1
+      let counts: [Int64] = [1, 100, .max / 2, .max - 200, .max]
+      let count = counts.randomElement(using: &random) ?? 1
       let half = ChangingLog.output(0..<Int(limit / 2))
       let text = half + DroppedOutput(count: count, limit: limit).line + ChangingLog.output(0..<Int(limit - limit / 2))
       var bytes = text + ChangingLog.output(0..<Int.random(in: 0...1, using: &random))
       if Int.random(in: 0..<4, using: &random) == 0 {
-        bytes[Int.random(in: 0..<bytes.count, using: &random)] = .random(in: 0...255, using: &random)
+        bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
       }
       try Data(bytes).write(to: URL(fileURLWithPath: path.string))
       var pieces = 0
@@ -131,7 +132,7 @@ private struct ChangingLog: Sendable {
   mutating func end() throws {
     length = max(length, longest)
     try write(0..<length, replacing: true)
-    FileManager.default.createFile(atPath: flag.string, contents: nil)
+    try Data().write(to: URL(fileURLWithPath: flag.string))
   }
 
   /// What is there is a beginning of the output; it is written on to the end of the range, or anew.

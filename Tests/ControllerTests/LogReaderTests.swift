@@ -47,9 +47,9 @@ import Testing
     try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder.string) }
     let log = folder.appending("step_0.log")
-    FileManager.default.createFile(atPath: log.string, contents: nil)
+    try Data().write(to: URL(fileURLWithPath: log.string))
     try #require(mount("/sys/kernel/mm/transparent_hugepage/enabled", log.string, nil, UInt(MS_BIND), nil) == 0)
-    defer { umount2(log.string, MNT_DETACH) }
+    defer { umount2(log.string, Int32(MNT_DETACH)) }
     let directory = try FileDescriptor.open(folder, .readOnly, options: .directory)
     defer { try? directory.close() }
     var reader = LogReader(0)

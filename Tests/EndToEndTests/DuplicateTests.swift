@@ -94,6 +94,28 @@ import Testing
     }
   }
 
+  /// The broker lost its sessions, so that packet identifiers begin anew; and the new request comes twice.
+  @Test func newRequestInANewSessionIsRunThoughItsPacketIdentifierWasUsedBefore() async throws {
+    var options = Broker.Options()
+    options.persistence = .none
+    try await Scene.play(broker: options) { scene in
+      try scene.job("job", steps: ["echo ${WORD:-none}"])
+      let first = try scene.worker()
+      try await first.listens()
+      try await scene.send("job")
+      #expect(try await first.end() == .code(0))
+      #expect(scene.log("job") == "none\n")
+      try await scene.broker.restart()
+      let second = try scene.worker(stopAt: "received")
+      try await second.listens()
+      try await scene.send("job", ["env": ["WORD": "new"]])
+      try await second.reachesCheckpoint()
+      try await second.kill()
+      #expect(try await scene.worker().end() == .code(0))
+      #expect(scene.log("job") == "new\n")
+    }
+  }
+
   @Test(arguments: ["jobs/pending", "$share/workers/jobs/pending"])
   func jobThatIsBeingWorkedOnIsADuplicate(_ filter: String) async throws {
     try await Scene.play { scene in

@@ -51,6 +51,38 @@ import Testing
     }
   }
 
+  /// Any user can take a name that has no place in a folder (unix(7)).
+  @Test(.enabled(if: geteuid() == 0, "needs root, to run a program as another user"))
+  func processOfAnotherUserIsNotBelieved() async throws {
+    try await Scene.play(.down) { scene in
+      let script = """
+        import os, socket, sys
+        status = os.stat(sys.argv[1])
+        name, hash = "worker-01", 0xCBF29CE484222325
+        for byte in name.encode(): hash = (hash ^ byte) * 0x100000001B3 % 2**64
+        digits = ""
+        while hash: digits, hash = "0123456789abcdefghijklmnopqrstuvwxyz"[hash % 16] + digits, hash // 16
+        os.setuid(int(sys.argv[2]))
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(f"\\0mqtt-fs-worker/{status.st_dev}:{status.st_ino}/{name}-{digits}")
+        listener.listen()
+        print("listening", flush=True)
+        while True:
+            peer, _ = listener.accept()
+            peer.sendall(b'{"connected":true,"status":{"state":"idle","workerId":"worker-01"}}')
+            peer.close()
+        """
+      for (user, status) in [("65534", 1 as Int32), ("0", 0)] {
+        let impostor = try scene.start(
+          installed("python3"), ["-c", script, scene.workspaces.string, user], name: "impostor")
+        try await eventually("the impostor") { impostor.output.contains("listening") }
+        #expect(try await scene.health("--wait", "1s").end == .code(status), "user \(user)")
+        impostor.send(SIGKILL)
+        try await impostor.end()
+      }
+    }
+  }
+
   @Test func folderOfNoWorkerIsNamed() async throws {
     try await Scene.play(.down) { scene in
       let end = try await scene.run(["health", "-w", "/nowhere"])

@@ -51,11 +51,13 @@ struct ReadOnlyTests {
 
   @Test func resultsThatCannotBeWrittenAreAnErrorBeforeAnyStep() async throws {
     try await Scene.play { scene in
-      let folder = try scene.job("job", steps: ["touch \"$RAN\""], ["results/old": ""])
+      let folder = try scene.job("job", steps: ["touch \"$RAN\""], ["results/step_0.log": ""])
       let results = try await scene.results()
       let process = try scene.strangerWithoutHome(Self.user)
       // The volume is the stranger's, this job's folder is not.
-      for path in [folder, folder.appending("results"), folder.appending("results/old")] { chown(path.string, 0, 0) }
+      for path in [folder, folder.appending("results"), folder.appending("results/step_0.log")] {
+        chown(path.string, 0, 0)
+      }
       try await scene.broker.logged("Sending SUBACK to worker-01\n")
       try await scene.send("job")
       let message = try await results.message()
@@ -63,7 +65,7 @@ struct ReadOnlyTests {
       #expect(message.json["manifestFile"] == .null)
       #expect(message.json["error"].text.contains("\(folder)/results cannot be used for results: Permission denied"))
       #expect(try await process.end() == .code(0))
-      #expect(scene.results() == ["old"])
+      #expect(scene.results() == ["step_0.log"])
     }
   }
 

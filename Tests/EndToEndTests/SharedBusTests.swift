@@ -8,7 +8,8 @@ import Testing
 @Suite struct SharedBusTests {
   @Test(arguments: [
     "jobs/cancel/victim", "workers/worker-01/command", "workers/all/command", "jobs/pending", "jobs/results/other",
-    "jobs/results", "jobs/events/other", "jobs/logs/other/0", "workers/waiting", "jobs/rejected", "workers/worker-02/status",
+    "jobs/results", "jobs/events/other", "jobs/logs/other/0", "workers/waiting", "jobs/rejected",
+    "workers/worker-02/status",
     "$SYS/x", "$share/g/jobs/pending",
   ])
   func nobodyIsAnsweredWhereOthersAct(_ topic: String) async throws {
@@ -24,10 +25,9 @@ import Testing
       try await bus.messages(2, on: "jobs/results/job")
       try await scene.send("end", ["steps": ["true"]])
       try await bus.message(on: "jobs/results/end")
-      let meant = ["jobs/rejected", "jobs/pending"].contains(topic) ? 0 : 0
       let said = bus.messages(on: topic).filter { $0.properties.correlationData == [1] && $0.json["status"] != .null }
       // The rejection of garbage has its own place.
-      #expect(said.count == (topic == "jobs/rejected" ? 1 : meant))
+      #expect(said.count == (topic == "jobs/rejected" ? 1 : 0))
       #expect(worker.log.contains("is not answered on its response topic '\(topic)'"))
       worker.send(SIGTERM)
       #expect(try await worker.end() == .code(0))
@@ -42,7 +42,8 @@ import Testing
       let two = try scene.worker("worker-02", on: "jobs/#", ["-r", "jobs/b/results", "--jobs", "0"] + arguments)
       for worker in [one, two] { try await worker.listens() }
       try await scene.broker.publish("jobs/new", "garbage")
-      try await scene.send("job", ["steps": [.string("\(scene.noteRun); sleep 0.2")], "requestId": "key"], on: "jobs/new")
+      try await scene.send(
+        "job", ["steps": [.string("\(scene.noteRun); sleep 0.2")], "requestId": "key"], on: "jobs/new")
       try await scene.awaitResult("job")
       try await scene.broker.publish("jobs/new", "more garbage")
       try await bus.messages(2, on: "jobs/a/rejected")

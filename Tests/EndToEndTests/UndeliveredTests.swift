@@ -24,7 +24,9 @@ import Testing
       for id in ["bad", "ok1", "ok2"] { try await scene.send(id) }
       for id in ["ok1", "ok2"] { try await results.message(on: "jobs/results/\(id)") }
       try await scene.awaitResult("bad")
-      try await eventually("the result put aside, and no claim") { scene.undelivered.count == 1 && scene.claims.isEmpty }
+      try await eventually("the result put aside, and no claim") {
+        scene.undelivered.count == 1 && scene.claims.isEmpty
+      }
       #expect(results.messages(on: "jobs/results/bad").isEmpty)
 
       let listed = try await scene.run(["jobs", "-j", scene.jobs.string])
@@ -107,7 +109,8 @@ import Testing
       #expect(try await first.end() == .code(77))
       try await scene.broker.reload(["acl": Self.mended])
       // With the old result waiting to be tried, a new request is run at once.
-      let second = try scene.worker("worker-02", on: "jobs/pending", arguments + ["--jobs", "2"], environment: Self.limited)
+      let second = try scene.worker(
+        "worker-02", on: "jobs/pending", arguments + ["--jobs", "2"], environment: Self.limited)
       try await second.listens()
       try await scene.send("bad", ["requestId": "second"])
       try await results.message(on: "jobs/results/bad") { $0.json["requestId"] == "second" }
@@ -181,7 +184,8 @@ import Testing
   /// Quota exceeded (MQTT 5, section 3.4.2.1) for one topic, for good.
   @Test(.timeLimit(.minutes(1))) func lastingQuotaIsInTheWayOfOneResultOnly() async throws {
     let broker = try ScriptedBroker { packet in
-      let isOfBad = packet.kind == .publish && String(decoding: packet.bytes, as: UTF8.self).contains("jobs/results/bad")
+      let isOfBad =
+        packet.kind == .publish && String(decoding: packet.bytes, as: UTF8.self).contains("jobs/results/bad")
       return .bytes(isOfBad ? [0x40, 4] + packet.identifier + [0x97, 0] : packet.usualAnswer)
     }
     try await Scene.play(.down) { scene in

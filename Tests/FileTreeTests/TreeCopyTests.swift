@@ -23,6 +23,30 @@ import Testing
     #expect(snapshot.skipped.isEmpty)
   }
 
+  /// Each entry is asked for before it is opened, so that the test can take others away meanwhile.
+  @Test func whatVanishesWhileAFolderIsListedIsPassedOver() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir -p source/sub && cd source && touch a b c d e sub/x && ln -s a link")
+    let hasRun = Atomic(false)
+    let path = scratch["source"]
+    try scratch.shell("mkdir stage")
+    let snapshot = try scratch.open("source") { source in
+      try scratch.open("stage") {
+        try FileTree.copy(
+          source, to: $0, threads: .atMost(1),
+          isCanceled: {
+            if hasRun.exchange(true, ordering: .relaxed) { return false }
+            for name in ["b", "d", "link", "sub/x"] { unlink("\(path)/\(name)") }
+            rmdir("\(path)/sub")
+            return false
+          })
+      }
+    }
+    #expect(snapshot.skipped.isEmpty)
+    #expect(try scratch.shell("cd stage && find . -mindepth 1 ! -name sub | sort") == "./a\n./c\n./e\n")
+    #expect(try scratch.changes(since: snapshot).isEmpty)
+  }
+
   @Test func excludedNamesAreLeftOutAtTheTopOnly() throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir -p source/results source/src/results && touch source/results/a source/src/results/b")

@@ -22,6 +22,25 @@ import Testing
     #expect(try scratch.shell("cd results && find . | sort") == ".\n./a\n./a/old\n./b\n./b/c\n./b/c/new\n")
   }
 
+  @Test func newFoldersHaveTheModesOfThoseInTheTree() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir source")
+    let snapshot = try scratch.stage()
+    try scratch.shell(
+      """
+      cd stage && mkdir -p private/sub locked/sub plain && echo s > private/sub/key && echo x > locked/sub/x
+      echo p > plain/p && chmod 755 plain private/sub && chmod 700 private && chmod 550 locked/sub locked
+      """)
+    defer { _ = try? scratch.shell("chmod -R u+w stage results") }
+    let export = try scratch.export(try scratch.changes(since: snapshot)) {
+      $0.text == "plain/p" ? RelativePath("_artifacts/plain/p") : nil
+    }
+    #expect(export.failures.isEmpty)
+    let modes = try scratch.shell(
+      "cd results && find . -mindepth 1 -type d ! -name _artifacts -printf '%m %P\\n' | LC_ALL=C sort -k2")
+    #expect(modes == "755 _artifacts/plain\n550 locked\n550 locked/sub\n700 private\n755 private/sub\n")
+  }
+
   @Test func symlinksThatLeadOutAreSkipped() throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir source")

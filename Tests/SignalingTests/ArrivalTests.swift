@@ -6,12 +6,13 @@ import Testing
 
 @Suite struct ArrivalTests {
   private func arrival(
-    _ payload: String, _ properties: MessageProperties = MessageProperties(), packetID: UInt16 = 1, again: Bool = false
+    _ payload: String, _ properties: MessageProperties = MessageProperties(), packetID: UInt16 = 1, again: Bool = false,
+    in epoch: String = "e"
   ) throws -> Arrival {
     let message = Message(topic: "jobs/pending", payload: Array(payload.utf8), properties: properties)
     let delivery = Delivery(
       message: message, packetID: packetID, isRedelivery: again, connection: 1, socket: -1, mailbox: try Mailbox())
-    return try Arrival(delivery, session: "worker-01", .unsigned)
+    return try Arrival(delivery, SessionEpoch(clientID: "worker-01", name: epoch), .unsigned)
   }
 
   @Test func keyInThePayloadComesBeforeCorrelationData() throws {
@@ -41,6 +42,17 @@ import Testing
     let other = try arrival(#"{"id":"a"}"#, packetID: 8, again: true).envelope.requestId
     #expect(!later.isSame(as: first.text))
     #expect(!other.isSame(as: first.text))
+  }
+
+  /// Packet identifiers begin anew in a new session, with some brokers on each connection.
+  @Test func redeliveryOfAnotherMessageWithTheSamePacketIdentifierIsAnother() throws {
+    let first = try arrival(#"{"id":"a"}"#, packetID: 7).envelope.requestId
+    let others = [
+      try arrival(#"{"id":"a","env":{"A":"b"}}"#, packetID: 7, again: true),
+      try arrival(#"{"id":"a"}"#, MessageProperties(responseTopic: "replies/1"), packetID: 7, again: true),
+      try arrival(#"{"id":"a"}"#, packetID: 7, again: true, in: "f"),
+    ]
+    for other in others { #expect(!other.envelope.requestId.isSame(as: first.text)) }
   }
 
   @Test func envelopeKeepsWhatAnAnswerNeeds() throws {

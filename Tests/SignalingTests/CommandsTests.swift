@@ -55,6 +55,19 @@ import Testing
     }
   }
 
+  /// Nobody reads them while the worker is idle.
+  @Test func onlyTheLatestCancellationsAreRemembered() async throws {
+    try await commands { commands, _ in
+      for number in 1...3000 { _ = commands.obey(message("", on: "jobs/cancel/job-\(number)")) }
+      var ids: [String] = []
+      for await cancellation in commands.cancellations {
+        ids.append(cancellation.id.text)
+        if cancellation.id.text == "job-3000" { break }
+      }
+      #expect(ids.count == Commands.mostCancellations)
+    }
+  }
+
   @Test(arguments: ["workers/all/command", "jobs/cancel/job"])
   func retainedCommandIsIgnored(_ topic: String) async throws {
     try await commands { commands, presence in

@@ -71,8 +71,9 @@ import Testing
         do {
           try await control.publish(try rejection("a"), answering: envelope())
           Issue.record("the broker took it")
-        } catch MQTTError.refused(let text) {
-          #expect(text.contains("'jobs/results/a'"))
+        } catch let refusal as Undeliverable {
+          #expect("\(refusal)".contains("'jobs/results/a'"))
+          #expect(!refusal.senderIsAnswered)
         }
       }
     }

@@ -204,6 +204,16 @@ public final class Broker: Sendable {
     }
   }
 
+  /// Exchanges files that its configuration names, and has it read them again. Connections stay.
+  public func reload(_ files: [String: String]) async throws {
+    for (name, text) in files {
+      try text.write(toFile: folder.appending(name).string, atomically: true, encoding: .utf8)
+    }
+    let before = logSize
+    process.withLock { $0 }?.send(SIGHUP)
+    try await eventually("the broker to read its configuration again") { logged("Reloading config", from: before) > 0 }
+  }
+
   /// Ends it in order: what it is to keep is on disk.
   public func stop() async throws {
     guard let process = process.withLock({ $0 }) else { return }

@@ -24,6 +24,8 @@ public final class Scene: Sendable {
     public static let tickets = Leftovers(rawValue: 2)
     /// Workspaces on the local disk.
     public static let workspaces = Leftovers(rawValue: 4)
+    /// Results that the broker does not take.
+    public static let undelivered = Leftovers(rawValue: 8)
   }
 
   /// Whether the broker runs when the test begins.
@@ -199,6 +201,9 @@ public final class Scene: Sendable {
     if !allowed.contains(.claims), !claims.isEmpty { leftovers.append("claims are left: \(claims)") }
     let put = tickets + parked
     if !allowed.contains(.tickets), !put.isEmpty { leftovers.append("tickets are left: \(put)") }
+    if !allowed.contains(.undelivered), !undelivered.isEmpty {
+      leftovers.append("undelivered results are left: \(undelivered)")
+    }
     if !allowed.contains(.workspaces), !workspacesLeft.isEmpty {
       leftovers.append("workspaces are left: \(workspacesLeft)")
     }

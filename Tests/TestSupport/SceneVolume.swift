@@ -100,6 +100,9 @@ extension Scene {
     }
   }
 
+  /// The results that the broker did not take, as `<filter>/<file>`.
+  public var undelivered: [String] { tickets(in: "undelivered").filter { !$0.contains("/.") } }
+
   private func tickets(in rooms: String) -> [String] {
     let room = jobs.appending(".worker").appending(rooms)
     return names(room).flatMap { filter in names(room.appending(filter)).map { "\(filter)/\($0)" } }

@@ -1,5 +1,5 @@
 /// The same numbers for the same seed, so that a failure can be run again (SplitMix64).
-public struct SeededRandom: RandomNumberGenerator {
+public struct SeededRandom: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
   /// The numbers of `seed`.

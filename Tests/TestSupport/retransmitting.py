@@ -18,7 +18,13 @@ TIMES      how often; 1 if it is not said, * for always
   clock OPERATION SECONDS
 
 shifts the times that OPERATION (touch, write, create) leaves, as a client does whose clock is ahead by so much. Two of these on
-one folder are two hosts of one volume. What a rule did is a line in RULES.log: the rule, and the path.
+one folder are two hosts of one volume.
+
+  inodes NUMBER
+
+adds NUMBER to the inode number of each file, which may need all of its 64 bits then.
+
+What a rule did is a line in RULES.log: the rule, and the path.
 
 It ends when it is unmounted.
 """
@@ -40,8 +46,9 @@ MODE, UID, GID, SIZE = 1, 2, 4, 8
 
 class Rules:
     def __init__(self, path):
-        self.path, self.seen, self.rules, self.shifts = path, None, [], {}
+        self.path, self.seen, self.rules, self.shifts, self.inodes = path, None, [], {}, 0
         self.lock = threading.Lock()
+        self.load()
 
     def load(self):
         try:
@@ -59,6 +66,9 @@ class Rules:
                     continue
                 if words[0] == "clock":
                     self.shifts[words[1]] = float(words[2])
+                    continue
+                if words[0] == "inodes":
+                    self.inodes = int(words[1], 0)
                     continue
                 times = words[3] if len(words) > 3 else "1"
                 self.rules.append([words[:3], -1 if times == "*" else int(times)])
@@ -132,11 +142,10 @@ class Volume:
                 del self.nodes[number], self.known[node.key]
                 os.close(node.fd)
 
-    @staticmethod
-    def attributes(s):
+    def attributes(self, s):
         times = [s.st_atime_ns, s.st_mtime_ns, s.st_ctime_ns]
         return ATTRIBUTES.pack(
-            s.st_ino, s.st_size, s.st_blocks, *(t // 10**9 & (1 << 64) - 1 for t in times), *(t % 10**9 for t in times),
+            s.st_ino + self.rules.inodes & (1 << 64) - 1, s.st_size, s.st_blocks, *(t // 10**9 & (1 << 64) - 1 for t in times), *(t % 10**9 for t in times),
             s.st_mode, s.st_nlink, s.st_uid, s.st_gid, s.st_rdev & 0xFFFFFFFF, 4096, 0)
 
     def stamp(self, operation, target):

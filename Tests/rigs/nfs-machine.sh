@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs Tests/volumes.sh nfs in a small virtual machine, for kernels without NFS: nfs-machine.sh WORKER [case]...
 #
-# Needs qemu-system-x86, debootstrap, cpio, /dev/kvm, root, and Debian's packages: a root file system and a kernel with NFS are made of
+# Needs qemu-system-x86, debootstrap, cpio, root, and Debian's packages: a root file system and a kernel with NFS are made of
 # them once, in NFS_MACHINE (/var/tmp/nfs-machine), and kept. Everything else is in the machine's memory.
 set -euo pipefail
 
@@ -16,9 +16,9 @@ if [ ! -e "$machine/base.cpio" ]; then
   if [ ! -e "$machine/root/etc/passwd" ] || [ ! -e "$machine/root/usr/sbin/mosquitto" ]; then
     debootstrap --variant=minbase "--include=$packages" bookworm "$machine/root"
   fi
-  rm -rf "$machine/root/usr/share/doc" "$machine/root/usr/share/locale" "$machine/root/usr/share/man" "$machine/root/var/cache/apt"/*
-  rm -rf "$machine/root/var/lib/apt/lists"/*
-  (cd "$machine" && apt-get download "$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-6[^ ]*\)$/\1/p')")
+  (cd "$machine/root" && rm -rf usr/share/doc usr/share/locale usr/share/man var/cache/apt/* var/lib/apt/lists/*)
+  kernel=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-6[^ ]*\)$/\1/p')
+  (cd "$machine" && apt-get download "$kernel")
   dpkg-deb -x "$machine"/linux-image-*.deb "$machine/kernel"
   cp "$machine"/kernel/boot/vmlinuz-* "$machine/vmlinuz"
   rm -rf "$machine/root/lib/modules" && cp -a "$machine/kernel/lib/modules" "$machine/root/lib/modules"
@@ -34,8 +34,10 @@ cp "$worker" "$place/top/work/worker"
 cp -r "$here/../volumes.sh" "$here" "$place/top/work/Tests/"
 # The worker's libraries are those of this host.
 ldd "$worker" | awk '$3 ~ /^\// { print $3 } $1 ~ /^\/.*ld-/ { print $1 }' | while read -r library; do
-  mkdir -p "$place/top$(dirname "$library")"
-  cp -L "$library" "$place/top$library"
+  # /lib and /lib64 are links to folders of /usr.
+  case "$library" in /lib*) copy=$place/top/usr$library ;; *) copy=$place/top$library ;; esac
+  mkdir -p "$(dirname "$copy")"
+  cp -L "$library" "$copy"
 done
 cat >"$place/top/init" <<END
 #!/bin/bash
@@ -45,11 +47,12 @@ mkdir -p /dev/shm /dev/pts; mount -t tmpfs tmpfs /tmp; mount -t tmpfs tmpfs /dev
 ip link set lo up
 hostname nfs-machine
 for module in nfsd nfsv4 loop veth iptable_filter xt_length xt_tcpudp; do modprobe \$module; done
+echo "the machine runs" >/dev/ttyS0
 export MQTT_FS_WORKER=/work/worker KEEP=/tmp/kept
 /work/Tests/volumes.sh nfs $* >/dev/ttyS0 2>&1
 echo "exit status \$?" >/dev/ttyS0
 dmesg >/tmp/kept/logs/dmesg
-tar -C /tmp/kept -czf /dev/ttyS1 .
+tar -C /tmp/kept -cz . | base64 >/dev/ttyS1
 sync; sleep 1
 echo o >/proc/sysrq-trigger
 sleep 10
@@ -58,14 +61,21 @@ chmod +x "$place/top/init"
 (cd "$place/top" && find . | cpio --quiet -o -H newc) >"$place/top.cpio"
 cat "$machine/base.cpio" "$place/top.cpio" >"$place/initrd"
 rm -rf "$place/top" "$place/top.cpio"
-qemu-system-x86_64 -enable-kvm -cpu host -smp 2 -m 4096 -nodefaults -display none -no-reboot -net none \
-  -kernel "$machine/vmlinuz" -initrd "$place/initrd" -append "console=ttyS0 quiet loglevel=3 panic=1 sysrq_always_enabled=1" \
-  -serial "file:$place/console" -serial "file:$place/logs.tgz" </dev/null &
+# Some hosts have /dev/kvm and no processor for it. Without it everything takes about ten times as long.
+accelerator=(-accel "tcg,thread=multi" -cpu max)
+if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accelerator=(-accel kvm -cpu host); fi
+qemu-system-x86_64 "${accelerator[@]}" -smp 2 -m 3072 -nodefaults -display none -no-reboot -net none \
+  -kernel "$machine/vmlinuz" -initrd "$place/initrd" \
+  -append "console=ttyS0 no_timer_check quiet loglevel=3 panic=1 sysrq_always_enabled=1" \
+  -serial "file:$place/console" -serial "file:$place/logs" </dev/null &
 qemu=$!
 trap 'kill "$qemu" 2>/dev/null || true; rm -rf "$place"' EXIT
 touch "$place/console"
-tail -f --pid="$qemu" "$place/console" | tr -d '\r' &
+tail -f --pid="$qemu" "$place/console" | sed -u 's,\r,,' &
 wait "$qemu" || true
 sleep 0.5
-if [ -n "${KEEP:-}" ]; then mkdir -p "$KEEP" && tar -C "$KEEP" -xzf "$place/logs.tgz" || true; fi
+if [ -n "${KEEP:-}" ]; then
+  mkdir -p "$KEEP"
+  tr -d '\r' <"$place/logs" | base64 -d | tar -C "$KEEP" -xz || true
+fi
 grep -q '^exit status 0' "$place/console"

@@ -20,6 +20,7 @@ await() {
 
 # Runs worker $1 on mount $2 for case $3, as on a host of its own; further arguments are the worker's.
 work() {
+  # shellcheck disable=SC2016 # the inner shell expands them
   local program=(unshare --uts sh -c 'hostname "$0" && exec "$@"' "host-$2" "$worker")
   # shellcheck disable=SC2016 # $share is no variable
   exec "${program[@]}" --url mqtt://127.0.0.1 --jobs-dir "$place/$2/$3" --workspaces-dir "$place/workspaces-$2" --id "$1" \
@@ -76,10 +77,10 @@ is_settled() { [ -z "$(ls -A "$place/first/$1/.worker/claims")" ]; }
 
 # Says what became of the $2 jobs of case $1, and whether that is right; at most one run of each where $3 is `once`.
 verdict() {
-  local count messages overlaps again unsuccessful claims tickets exits missing=()
+  local count messages overlaps again claims tickets exits missing=()
   for n in $(seq "$2"); do
     grep -q '"status" : "success"' "$place/first/$1/$1-$n/results/result.json" 2>/dev/null || missing+=("$n")
-    [ "$(cat "$place/first/$1/$1-$n/results/step_0.log" 2>/dev/null | wc -l)" = 1 ] || missing+=("log of $n")
+    [ "$(grep -c . "$place/first/$1/$1-$n/results/step_0.log" 2>/dev/null)" = 1 ] || missing+=("log of $n")
   done
   count=$(results "$1" first)
   messages=$(grep -o "jobs/results/$1-[0-9]* " "$place/logs/messages" | sort -u | wc -l)
@@ -100,7 +101,8 @@ finish() {
   # This is a namespace of processes of our own.
   for environment in /proc/[0-9]*/cmdline; do
     if tr "\0" " " 2>/dev/null <"$environment" | grep -q "^$worker .*/$1 "; then
-      pid=${environment#/proc/} && kill "${pid%/cmdline}" 2>/dev/null || true
+      pid=${environment#/proc/}
+      kill "${pid%/cmdline}" 2>/dev/null || true
     fi
   done
   for pid in "${loops[@]}"; do wait "$pid" 2>/dev/null || true; done

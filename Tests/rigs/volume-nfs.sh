@@ -13,6 +13,7 @@ nfs_mount() {
   ip -n "$1" link set eth0 up
   ip -n "$1" link set lo up
   mkdir "$place/$1"
+  # shellcheck disable=SC2016 # the inner shell expands them
   # Two clients of one host's name would be one to the server.
   nsenter --net="/run/netns/$1" unshare --uts \
     sh -c 'hostname "$0" && exec mount -t nfs -o "$1" "$2" "$3"' "host-$1" "$nfs_options$3" "10.98.$2.1:/" "$place/$1"
@@ -22,9 +23,10 @@ server_threads() { echo "$1" >/proc/fs/nfsd/threads; }
 
 volume_up() {
   mount -t tmpfs tmpfs /run
-  mkdir -p /run/netns /run/rpc_pipefs /var/lib/nfs/v4recovery "$place/disk" "$place/volume"
+  mkdir -p /run/netns "$place/disk" "$place/volume"
   mount -t tmpfs tmpfs "$place/disk"
   mount -t tmpfs tmpfs /var/lib/nfs && mkdir -p /var/lib/nfs/v4recovery /var/lib/nfs/rpc_pipefs
+  touch /var/lib/nfs/etab /var/lib/nfs/rmtab
   truncate -s 400M "$place/disk/image"
   mkfs.ext4 -q "$place/disk/image"
   mount -o loop "$place/disk/image" "$place/volume"

@@ -117,10 +117,19 @@ public struct BrokerExamination: Sendable {
   // MARK: Examinations
 
   private func connection() async throws -> Finding {
-    try await with(options("connection")) { _ in }
+    // As a worker connects: a broker may take the client and not its Last Will.
+    var worker = options("connection")
+    worker.receiveMaximum = 1
+    worker.will = Message(topic: topic("will"), payload: [49], retention: .retained)
+    let limits = try await with(worker) { $0.limits }
     let version = options.version == .v5 ? "MQTT 5" : "MQTT 3.1.1"
     let protection = options.tls == nil ? "without TLS" : "with TLS"
-    return property("connection").finding(true, "\(options.host):\(options.port), \(version), \(protection)")
+    var facts = "\(options.host):\(options.port), \(version), \(protection)"
+    if let size = limits.maximumPacketSize { facts += ", packets of \(size) bytes at most" }
+    if !limits.isRetainAvailable {
+      facts += ", without retained messages: workers publish statuses and results unretained"
+    }
+    return property("connection").finding(true, facts)
   }
 
   private func messages(_ property: Property) async throws -> Finding {

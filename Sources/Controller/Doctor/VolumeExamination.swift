@@ -13,7 +13,7 @@ public struct VolumeExamination: Sendable {
 
   /// Of the volume `jobs`, and of how it works together with the folder of workspaces, if one is given.
   public init(jobs: FilePath, workspaces: FilePath?) {
-    folder = JobsDirectory(jobs).state
+    folder = JobsDirectory(jobs).state.path
     self.workspaces = workspaces
   }
 
@@ -87,16 +87,15 @@ public struct VolumeExamination: Sendable {
     return property.finding(try scratch.read("result") == "200")
   }
 
+  /// Which clock stamps a file differs by file system, and by what is done to it.
   private func clock(_ property: Property, _ scratch: Scratch) throws -> Finding {
-    let path = try scratch.write("", to: "clock")
+    let created = try modified(try scratch.write("", to: "clock"))
+    let path = try scratch.write("x", to: "clock")
+    let written = try modified(path)
     var (before, skew): (Int64, Int64) = (0, 0)
     for _ in 0..<20 {
       guard utimensat(AT_FDCWD, path.string, nil, 0) == 0 else { throw VolumeError("touching", path, lastError()) }
-      var status = stat()
-      guard stat(path.string, &status) == 0 else { throw VolumeError("looking at", path, lastError()) }
-      // A file system may answer any time; one beyond the year 36,000 is as wrong as that.
-      let seconds = min(max(Int64(status.st_mtim.tv_sec), -1 << 40), 1 << 40)
-      let now = seconds * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+      let now = try modified(path)
       guard now >= before else { return property.finding(false, "it went back by \(before - now) ms") }
       before = now
       skew = now - Timestamp.now.millisecondsSince1970
@@ -106,7 +105,23 @@ public struct VolumeExamination: Sendable {
     let difference =
       abs(skew) < 20
       ? "this host's" : "\(abs(skew)) ms \(skew < 0 ? "behind" : "before") this host's, which does no harm"
-    return property.finding(true, "it shows \(difference)")
+    let kind = FileSystemKind(of: scratch.folder)
+    let spread = max(created, written, before) - min(created, written, before)
+    let seen = "\(kind.name): it shows \(difference)"
+    let detail = spread > 1000 ? "\(seen), but creation, writing and touching differ by \(spread) ms" : seen
+    return switch kind.times {
+    case .volume: property.finding(spread <= 1000, detail)
+    case .hosts: VolumeProperties.watchedClock.finding(true, detail)
+    }
+  }
+
+  /// When `path` was changed, in milliseconds since 1970.
+  private func modified(_ path: FilePath) throws -> Int64 {
+    var status = stat()
+    guard stat(path.string, &status) == 0 else { throw VolumeError("looking at", path, lastError()) }
+    // A file system may answer any time; one beyond the year 36,000 is as wrong as that.
+    let seconds = min(max(Int64(status.st_mtim.tv_sec), -1 << 40), 1 << 40)
+    return seconds * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
   }
 
   private func fsyncTime(_ property: Property, _ scratch: Scratch) throws -> Finding {

@@ -12,6 +12,13 @@ enum VolumeProperties {
   static let clock = Property(
     subject: .volume, name: "clock", weight: .needed, present: "leases can be measured by it",
     absent: "a worker that is well could be taken for dead; see to the time on the file server")
+  /// Where hosts may stamp files with their own clocks.
+  static let watchedClock = Property(
+    subject: .volume, name: "clock", weight: .needed,
+    present:
+      "hosts may stamp files there with their own clocks, so that a worker counts as dead for who has seen its claim "
+      + "unchanged for a whole lease",
+    absent: "a worker that is well could be taken for dead; see to the time on the file server")
   static let fsync = Property(
     subject: .volume, name: "fast fsync", weight: .wanted, present: "a job waits for some eight of these",
     absent: "each job waits for some eight of these, and one more for each of its artifacts")

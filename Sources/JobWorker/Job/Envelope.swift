@@ -13,6 +13,9 @@ public struct Envelope: Codable, Sendable, Equatable {
   /// What was decided about it, if it had to be approved; never part of what arrives.
   public var approval: Approval?
 
+  /// Of a request that was put down again by who had begun it: what its attempts have in common (``ClaimRecord/run``).
+  public var run: String?
+
   /// A request as it arrived.
   public init(
     payload: String, topic: String, requestId: RequestID, responseTopic: String? = nil, correlationData: [UInt8]? = nil
@@ -28,9 +31,10 @@ public struct Envelope: Codable, Sendable, Equatable {
 /// An idempotency key.
 ///
 /// The sender's, from `requestId` or Correlation Data, is the same request wherever it turns up again. Without one,
-/// the key is made of the session and packet identifier of the delivery and the time: the same message, sent again by
-/// the broker with DUP set, has the same session and packet identifier (MQTT 5, section 4.4), but a later message may have
-/// them too, so only the key of a redelivery is compared without its time.
+/// the key is made of the session, its epoch and the packet identifier of the delivery, the digest of what was sent, and the
+/// time: the same message, sent again by the broker with DUP set, has all but the time in common (MQTT 5, section 4.4). A later
+/// message may have that, too, so only the key of a redelivery is compared without its time. A session that the broker lost
+/// begins its packet identifiers anew: then it has a new epoch.
 public struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
   /// The most bytes that a sender's key may have, and so the Correlation Data of a request: both go back with the result, which
   /// must fit into what the broker takes.
@@ -44,9 +48,13 @@ public struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
     self.text = text
   }
 
-  /// A key for a message that has none. `instant` is any number that is not used twice.
-  public init(session: String, packetID: UInt16, instant: Int64, isRedelivery: Bool) {
-    text = "\(RequestID.made)\(session)/\(packetID)@\(instant)\(isRedelivery ? RequestID.again : "")"
+  /// A key for a message that has none. `epoch` is the session's, `digest` that of all that was sent; `instant` is any number
+  /// that is not used twice.
+  public init(
+    session: String, epoch: String, packetID: UInt16, digest: String, instant: Int64, isRedelivery: Bool
+  ) {
+    let delivery = "\(session)/\(epoch)/\(packetID)/\(digest)"
+    text = "\(RequestID.made)\(delivery)@\(instant)\(isRedelivery ? RequestID.again : "")"
   }
 
   /// The stored form is the text alone.

@@ -94,7 +94,8 @@ extension JobFields {
   func checkLength(_ key: String, _ name: String, _ value: JSONValue) throws(InvalidJob) {
     guard key.utf8.count <= RequestID.longest else {
       throw invalid(
-        "\(name) has \(key.utf8.count) bytes, and at most \(RequestID.longest) are taken; write a shorter key", at: value)
+        "\(name) has \(key.utf8.count) bytes, and at most \(RequestID.longest) are taken; write a shorter key",
+        at: value)
     }
   }
 

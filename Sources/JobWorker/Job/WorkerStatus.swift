@@ -61,6 +61,8 @@ public struct WorkerStatus: Codable, Equatable, Sendable {
   public var jobsFree: Int64?
   /// Bytes that the worker can still write where workspaces are.
   public var workspacesFree: Int64?
+  /// How many results of its kind of workers the broker did not take, if any; they are tried again.
+  public var undelivered: Int?
 
   /// A status of the worker `id`.
   public init(_ state: State, of id: WorkerID) {

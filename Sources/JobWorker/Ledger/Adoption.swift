@@ -5,14 +5,14 @@ public final class Adoption: Sendable {
   /// Whose session it is.
   public let member: Member
   private let members: Members
-  private let path: FilePath
+  private let place: KnownFile
   private let file: FileDescriptor
   private let keeper: LeaseKeeper
 
-  init(_ member: Member, _ members: Members, _ path: FilePath, _ file: FileDescriptor) {
+  init(_ member: Member, _ members: Members, _ path: VolumePath, _ file: FileDescriptor) throws(VolumeError) {
     self.member = member
     self.members = members
-    self.path = path
+    place = try KnownFile(path, file, [])
     self.file = file
     keeper = members.lease.keeping(file, {})
   }
@@ -24,14 +24,14 @@ public final class Adoption: Sendable {
 
   /// The session is empty and gone: removes the member, unless its owner came back meanwhile.
   public func complete() throws(VolumeError) {
-    let file = members.file(of: member.worker)
-    if try members.read(file)?.process == member.process { try DurableFile.remove(file) }
+    let file = try KnownFile.read(members.file(of: member.worker))
+    if let file, Member(json: file.bytes)?.process == member.process { try file.remove() }
     try abandon()
   }
 
   /// Leaves the member to the next.
   public func abandon() throws(VolumeError) {
     keeper.cancel()
-    try DurableFile.remove(path)
+    try place.remove()
   }
 }

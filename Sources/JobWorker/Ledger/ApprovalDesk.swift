@@ -23,7 +23,7 @@ public struct ApprovalDesk: Sendable {
       let folder = directory.parked.appending(room)
       for (instant, id, name) in try WaitingRoom.ticketNames(in: folder) {
         let path = folder.appending(name)
-        guard let bytes = try DurableFile.read(path), let ticket = Ticket(path, id, bytes) else { continue }
+        guard let file = try KnownFile.read(path), let ticket = Ticket(file, id) else { continue }
         parked.append(
           ParkedRequest(
             ticket: ticket, room: room, since: Timestamp(millisecondsSince1970: instant / 1_000_000),
@@ -35,8 +35,8 @@ public struct ApprovalDesk: Sendable {
 
   /// Lets a request go with this decision; `false` when somebody else has decided, or the request is gone.
   public func decide(_ approval: Approval, on parked: ParkedRequest) throws(VolumeError) -> Bool {
-    let folder = parked.ticket.path.removingLastComponent()
-    let stem = parked.ticket.path.stem ?? ""
+    let folder = parked.ticket.path.folder
+    let stem = ApprovalDesk.stem(parked.ticket.path.name)
     let nonce = String(UInt64.random(in: 0 ... .max), radix: 36)
     let decision = folder.appending("\(stem).\(nonce).decision")
     var envelope = parked.ticket.envelope
@@ -56,17 +56,20 @@ public struct ApprovalDesk: Sendable {
   }
 
   /// Has workers read the file as they read the parked one, whoever decides and whatever his umask is. Best effort.
-  private func give(_ file: FileDescriptor, ownerOf path: FilePath) {
-    var status = stat()
-    guard lstat(path.string, &status) == 0 else { return }
+  private func give(_ file: FileDescriptor, ownerOf path: VolumePath) {
+    guard let status = try? path.status() else { return }
     fchmod(file.rawValue, status.st_mode & 0o666)
     _ = fchown(file.rawValue, status.st_uid, status.st_gid)
   }
 
+  /// A name without what follows its last dot.
+  private static func stem(_ name: String) -> String {
+    name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name
+  }
+
   /// Goes on with decisions for the workers that listen to `filter` over which somebody died.
   func finish(of filter: String) throws(VolumeError) {
-    guard let room = directory.parkingRoom(of: filter).lastComponent else { return }
-    try finish(room.string)
+    try finish(directory.parkingRoom(of: filter).name)
   }
 
   private func finish(_ room: String) throws(VolumeError) {
@@ -74,17 +77,18 @@ public struct ApprovalDesk: Sendable {
     let names = try DurableFile.names(in: parked)
     for name in names where name.hasSuffix(".decided") {
       let path = parked.appending(name)
-      guard let stem = path.stem, let ticket = FilePath.Component(stem)?.stem else { continue }
+      let stem = ApprovalDesk.stem(name)
       try DurableFile.makeFolder(waiting)
       _ = try DurableFile.move(
-        parked.appending("\(stem).decision"), to: WaitingRoom.freePath(like: "\(ticket).json", in: waiting))
+        parked.appending("\(stem).decision"),
+        to: WaitingRoom.freePath(like: "\(ApprovalDesk.stem(stem)).json", in: waiting))
       try DurableFile.remove(path)
     }
     for name in names where name.hasSuffix(".decision") {
       let path = parked.appending(name)
-      guard let stem = path.stem, let ticket = FilePath.Component(stem)?.stem else { continue }
+      let stem = ApprovalDesk.stem(name)
       // In this order: who renames the request from now on does not find it.
-      guard !DurableFile.exists(parked.appending("\(ticket).json")),
+      guard !DurableFile.exists(parked.appending("\(ApprovalDesk.stem(stem)).json")),
         !DurableFile.exists(parked.appending("\(stem).decided"))
       else { continue }
       try DurableFile.remove(path)

@@ -16,7 +16,7 @@ import SystemPackage
 public final class AuditLog: Sendable {
   private static let longestText = 1000
 
-  let path: FilePath
+  let path: VolumePath
   private let worker: WorkerIdentity
   private let file = Mutex<AuditFile?>(nil)
 
@@ -92,18 +92,11 @@ private final class AuditFile {
   /// The last line was cut: by a kill, or by a full volume.
   private var isMidLine: Bool
 
-  init(_ path: FilePath) throws(Errno) {
-    do {
-      descriptor = try FileDescriptor.open(
-        path, .readWrite, options: [.append, .create, .noFollow, .nonBlocking, .closeOnExec],
-        permissions: .init(rawValue: 0o640))
-    } catch {
-      throw errno(error)
-    }
-    var status = stat()
+  init(_ path: VolumePath) throws(Errno) {
+    // What jobs do is nothing for others than the workers' users and their group.
+    descriptor = try path.openFile(O_RDWR | O_APPEND | O_CREAT, mode: 0o660)
     isMidLine = false
-    guard fstat(descriptor.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw .invalidArgument }
-    let size = Int64(status.st_size)
+    let size = Int64(try regularStatus(of: descriptor).st_size)
     _ = linux_reserve(descriptor.rawValue, size, AuditFile.reserve)
     var last = UInt8(ascii: "\n")
     if size > 0 { pread(descriptor.rawValue, &last, 1, off_t(size - 1)) }
@@ -115,10 +108,10 @@ private final class AuditFile {
   }
 
   /// Whether `path` still means this file.
-  func isAt(_ path: FilePath) -> Bool {
-    var (own, named) = (stat(), stat())
-    return fstat(descriptor.rawValue, &own) == 0 && lstat(path.string, &named) == 0 && own.st_ino == named.st_ino
-      && own.st_dev == named.st_dev
+  func isAt(_ path: VolumePath) -> Bool {
+    var own = stat()
+    guard fstat(descriptor.rawValue, &own) == 0, let named = try? path.status() else { return false }
+    return own.st_ino == named.st_ino && own.st_dev == named.st_dev
   }
 
   func append(_ line: [UInt8]) throws(Errno) {

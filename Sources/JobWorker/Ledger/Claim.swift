@@ -26,39 +26,65 @@ public struct ClaimRecord: Codable, Sendable {
 
 /// What the name of a claim file says.
 struct ClaimName: Sendable {
-  let path: FilePath
+  let path: VolumePath
   let id: JobID
   let attempt: Int
 }
 
 /// A claim file as it lies on the volume, perhaps somebody else's.
 struct ClaimFile: Sendable {
-  let path: FilePath
+  let file: KnownFile
   let id: JobID
   let attempt: Int
   /// `nil` when its writer died before it was whole; then its request was not acknowledged, and comes again.
   let record: ClaimRecord?
+
+  var path: VolumePath { file.path }
+
+  /// What lies under `name`; `nil` if that is gone.
+  static func read(_ name: ClaimName) throws(VolumeError) -> ClaimFile? {
+    guard let file = try KnownFile.read(name.path) else { return nil }
+    return ClaimFile(file: file, id: name.id, attempt: name.attempt, record: ClaimRecord(json: file.bytes))
+  }
 }
 
 /// A job that this worker holds, as long as no higher attempt exists.
 public final class Claim: Sendable {
   /// What its file says.
   public let record: ClaimRecord
-  let path: FilePath
+  var path: VolumePath { place.path }
+  let place: KnownFile
   private let digest: String
   private let file: FileDescriptor
   private let keeper: LeaseKeeper
   private let watch: Watch
 
-  /// Touches the file every third of `lease` from now on.
-  init(_ record: ClaimRecord, path: FilePath, file: FileDescriptor, lease: Lease) {
+  private init(
+    _ record: ClaimRecord, _ place: KnownFile, _ file: FileDescriptor, _ keeper: LeaseKeeper, _ watch: Watch
+  ) {
     self.record = record
-    self.path = path
+    self.place = place
     self.file = file
-    digest = record.envelope.digest
-    let watch = Watch()
+    self.keeper = keeper
     self.watch = watch
-    keeper = lease.keeping(file) { watch.body.withLock { $0 }?() }
+    digest = record.envelope.digest
+  }
+
+  /// Creates the file, and touches it every third of `lease` from the moment that it is whole: it may take longer than a lease
+  /// until it is on disk. `nil` if there is one already.
+  static func create(_ record: ClaimRecord, at path: VolumePath, lease: Lease) throws(VolumeError) -> Claim? {
+    let (watch, bytes) = (Watch(), try record.encoded())
+    var keeper: LeaseKeeper?
+    do {
+      let created = try DurableFile.create(path, bytes) { file in
+        keeper = lease.keeping(file) { watch.body.withLock { $0 }?() }
+      }
+      guard let file = created, let keeper else { return nil }
+      return Claim(record, try KnownFile(path, file, bytes), file, keeper, watch)
+    } catch {
+      keeper?.cancel()
+      throw error
+    }
   }
 
   private final class Watch: Sendable {
@@ -68,6 +94,11 @@ public final class Claim: Sendable {
   /// Calls `body` after each touch.
   func afterEachTouch(_ body: @escaping @Sendable () -> Void) {
     watch.body.withLock { $0 = body }
+  }
+
+  /// Calls `body` once if it cannot be touched for two thirds of its lease, with how long that has been so.
+  func onLapse(_ body: @escaping @Sendable (Duration) -> Void) {
+    keeper.onLapse(body)
   }
 
   /// Touches it no more, because the job is over, or another's.
@@ -89,10 +120,21 @@ public final class Claim: Sendable {
     return entry
   }
 
-  /// Whether the claim's file is still in its folder.
-  var isLinked: Bool {
-    var status = stat()
-    return fstat(file.rawValue, &status) == 0 && status.st_nlink > 0
+  /// Whether the claim's file still has its name. Throws when the volume does not say: that is no reason to give a job up.
+  func isInPlace() throws(VolumeError) -> Bool {
+    // Who has put it aside by mistake puts it back at once.
+    for pause in [0, 20_000, 100_000, 400_000] as [UInt32] {
+      if pause > 0 { usleep(pause) }
+      var status = stat()
+      guard fstat(file.rawValue, &status) == 0 else {
+        let cause = Errno(rawValue: Glibc.errno)
+        if cause.saysGone { return false }
+        throw VolumeError("looking at", path, cause)
+      }
+      if status.st_nlink == 0 { return false }
+      if try place.isInPlace() { return true }
+    }
+    return false
   }
 
   deinit {
@@ -102,6 +144,12 @@ public final class Claim: Sendable {
 }
 
 extension ClaimRecord {
+  /// Whether both are of one run of the job: of an attempt and of those that took over from it.
+  func isOfSameRun(as other: ClaimRecord) -> Bool {
+    guard let run, let otherRun = other.run else { return envelope.requestId == other.envelope.requestId }
+    return run == otherRun
+  }
+
   func encoded() throws(VolumeError) -> [UInt8] {
     do {
       let encoder = JSONEncoder()

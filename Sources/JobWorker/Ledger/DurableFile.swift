@@ -11,129 +11,169 @@ enum DurableFile {
   }
 
   /// Creates `path` exclusively with `bytes` in it; file and folder are on disk when this returns. `nil` if there is
-  /// one already.
-  static func create(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) -> FileDescriptor? {
-    let file: FileDescriptor
-    do {
-      file = try FileDescriptor.open(
-        path, .readWrite, options: [.exclusiveCreate, .create, .closeOnExec], permissions: .init(rawValue: 0o644))
-    } catch Errno.fileExists {
-      return nil
-    } catch {
-      throw VolumeError("creating", path, errno(error))
-    }
-    do {
-      try onVolume("writing", path) { () throws(Errno) in
-        try write(bytes, to: file)
-        try sync(file)
+  /// one already. `written` is called when it holds the bytes, and before they are on disk, which may take long.
+  static func create(
+    _ path: VolumePath, _ bytes: [UInt8], written: (FileDescriptor) -> Void = { _ in }
+  ) throws(VolumeError) -> FileDescriptor? {
+    var operation = "creating"
+    do throws(Errno) {
+      return try path.inFolder(.sync) { (folder, name) throws(Errno) in
+        guard let file = try createNew(name, O_RDWR, in: folder) else { return nil }
+        operation = "writing"
+        do throws(Errno) {
+          try write(bytes, to: file)
+          written(file)
+          try sync(file)
+          operation = "syncing"
+          try sync(folder)
+          return file
+        } catch {
+          // A file that is there but not whole would hold the name for ever.
+          if isNamed(file, name, in: folder) { unlinkat(folder.rawValue, name, 0) }
+          try? file.close()
+          throw error
+        }
       }
-      try syncFolder(split(path).folder)
-      return file
     } catch {
-      // A file that is there but not whole would hold the name for ever.
-      try? file.close()
-      unlink(path.string)
-      throw error
+      throw VolumeError(operation, path, error)
+    }
+  }
+
+  /// `nil` if something bears the name.
+  private static func createNew(
+    _ name: String, _ access: Int32, in folder: FileDescriptor
+  ) throws(Errno) -> FileDescriptor? {
+    do throws(Errno) {
+      return try openBeneath(folder, name, access | O_CREAT | O_EXCL, mode: 0o666)
+    } catch {
+      guard error == .fileExists else { throw error }
+      return nil
     }
   }
 
   /// Puts `bytes` at `path` by rename; readers see the old or the new content, whole.
-  static func replace(_ path: FilePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
-    try rewrite(path, bytes, age)
-    try syncFolder(split(path).folder)
+  static func replace(_ path: VolumePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
+    try rewrite(path, bytes, age, .sync)
   }
 
-  /// As ``replace(_:_:)``, when it is the same whether a power failure leaves the old or the new content: one fsync(2) less.
-  static func rewrite(_ path: FilePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
-    let temporary = draft(of: path)
-    try onVolume("writing", temporary) { () throws(Errno) in
-      let file: FileDescriptor
-      do {
-        file = try FileDescriptor.open(
-          temporary, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .init(rawValue: 0o644))
-      } catch {
-        throw errno(error)
+  /// As ``replace(_:_:_:)``, when it is the same whether a power failure leaves the old or the new content: one fsync(2) less.
+  static func rewrite(_ path: VolumePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
+    try rewrite(path, bytes, age, .names)
+  }
+
+  private static func rewrite(
+    _ path: VolumePath, _ bytes: [UInt8], _ age: Age, _ use: VolumePath.FolderUse
+  ) throws(VolumeError) {
+    var operation = "writing"
+    do throws(Errno) {
+      try path.inFolder(use) { (folder, name) throws(Errno) in
+        let (file, draft) = try createDraft(of: name, in: folder)
+        defer { try? file.close() }
+        do throws(Errno) {
+          try write(bytes, to: file)
+          // A file system that knows no such time makes do without.
+          if age == .outdated { _ = futimens(file.rawValue, [timespec(), timespec()]) }
+          try sync(file)
+          operation = "replacing"
+          if renameat(folder.rawValue, draft, folder.rawValue, name) != 0 {
+            let cause = Errno(rawValue: Glibc.errno)
+            // A server that carried it out may say so when it is asked again (nfs(5)).
+            guard cause.saysGone, isNamed(file, name, in: folder) else { throw cause }
+          }
+        } catch {
+          unlinkat(folder.rawValue, draft, 0)
+          throw error
+        }
+        if use == .sync { try sync(folder) }
       }
-      defer { try? file.close() }
-      try write(bytes, to: file)
-      // A file system that knows no such time makes do without.
-      if age == .outdated { _ = futimens(file.rawValue, [timespec(), timespec()]) }
-      try sync(file)
+    } catch {
+      throw VolumeError(operation, path, error)
     }
-    guard rename(temporary.string, path.string) == 0 else {
-      let cause = Errno(rawValue: Glibc.errno)
-      unlink(temporary.string)
-      throw VolumeError("renaming", temporary, cause)
-    }
+  }
+
+  /// Whether `path` is a name of the open file.
+  static func isNamed(_ file: FileDescriptor, _ path: VolumePath) -> Bool {
+    (try? path.inFolder { isNamed(file, $1, in: $0) }) ?? false
+  }
+
+  private static func isNamed(_ file: FileDescriptor, _ name: String, in folder: FileDescriptor) -> Bool {
+    var (own, named) = (stat(), stat())
+    return fstat(file.rawValue, &own) == 0
+      && fstatat(folder.rawValue, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && own.st_ino == named.st_ino
+      && own.st_dev == named.st_dev
   }
 
   /// What a disk writes at once, whatever happens.
   static let sector = 512
 
   /// Writes `bytes` over a ``sector`` that is the whole content of `path`, and waits for nothing: for what may be the old or the
-  /// new after a power failure, but never neither. `false` if there is no such file.
+  /// new after a power failure, but never neither. `false` if there is no such file, or if it has another name, too, which may be
+  /// anybody's.
   ///
   /// Who reads at this moment may see the new time with the old content, or some of both.
-  static func overwrite(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) -> Bool {
+  static func overwrite(_ path: VolumePath, _ bytes: [UInt8]) throws(VolumeError) -> Bool {
     guard bytes.count == sector else { return false }
-    do {
-      let file = try FileDescriptor.open(path, .writeOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
-      var status = stat()
-      // What a network volume refuses it may say at the end only.
-      let isWritten = try file.closeAfter {
-        guard fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size == sector else {
-          return false
-        }
-        try file.writeAll(bytes)
-        return true
+    do throws(Errno) {
+      let file = try path.openFile(O_WRONLY)
+      let isWritten: Bool
+      do throws(Errno) {
+        let status = try regularStatus(of: file)
+        isWritten = status.st_size == sector && status.st_nlink == 1
+        if isWritten { try write(bytes, to: file) }
+      } catch {
+        try? file.close()
+        throw error
       }
+      // What a network volume refuses it may say at the end only.
+      do { try file.close() } catch { throw errno(error) }
       // Somebody may have removed it meanwhile.
-      return isWritten && stat(path.string, &status) == 0
-    } catch Errno.noSuchFileOrDirectory, Errno.staleNFSFileHandle {
-      return false
+      return isWritten && exists(path)
     } catch {
-      throw VolumeError("writing", path, errno(error))
+      guard error.saysGone else { throw VolumeError("writing", path, error) }
+      return false
     }
   }
 
-  /// Where the next content of `path` is written. One writer a file, and one name: what a killed one left is written over by the
+  /// Where the next content of `path` is written. One writer a file, and one name: what a killed one left is put away by the
   /// next.
-  static func draft(of path: FilePath) -> FilePath {
-    let (folder, name) = split(path)
-    return folder.appending(".\(name).new")
-  }
+  static func draft(of path: VolumePath) -> VolumePath { path.folder.appending(draft(of: path.name)) }
 
-  /// The folder that a file lies in, and its name there. `FilePath` takes apart all of a path for that, by a dozen types that
-  /// a worker would use for nothing else.
-  private static func split(_ path: FilePath) -> (folder: FilePath, name: Substring) {
-    let text = path.string
-    guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")) else { return ("", text[...]) }
-    return (FilePath(String(text[...slash])), text[text.index(after: slash)...])
+  private static func draft(of name: String) -> String { ".\(name).new" }
+
+  /// A new file for the next content of `name`. What bears its name is removed first; a folder is left alone, and another name
+  /// taken.
+  private static func createDraft(
+    of name: String, in folder: FileDescriptor
+  ) throws(Errno) -> (file: FileDescriptor, name: String) {
+    var draft = draft(of: name)
+    while true {
+      if let file = try createNew(draft, O_WRONLY, in: folder) { return (file, draft) }
+      if unlinkat(folder.rawValue, draft, 0) != 0, Glibc.errno != ENOENT {
+        draft = self.draft(of: "\(name).\(String(UInt64.random(in: 0 ... .max), radix: 36))")
+      }
+    }
   }
 
   /// The content of a regular file of at most `limit` bytes; never follows a link and never waits on a FIFO.
   /// `nil` if there is none.
-  static func read(_ path: FilePath, limit: Int = 1 << 24) throws(VolumeError) -> [UInt8]? {
-    do {
-      let file = try FileDescriptor.open(path, .readOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
-      defer { try? file.close() }
-      return try contents(of: file, limit: limit)
-    } catch Errno.noSuchFileOrDirectory {
-      return nil
-    } catch {
-      throw VolumeError("reading", path, errno(error))
+  static func read(_ path: VolumePath, limit: Int = 1 << 24) throws(VolumeError) -> [UInt8]? {
+    // A file that was replaced on the server while it was opened here is stale once (nfs(5)).
+    for _ in 0..<2 {
+      do throws(Errno) {
+        let file = try path.openFile(O_RDONLY)
+        defer { try? file.close() }
+        return try contents(of: file, limit: limit)
+      } catch {
+        guard error.saysGone else { throw VolumeError("reading", path, error) }
+        if error == .noSuchFileOrDirectory { return nil }
+      }
     }
+    return nil
   }
 
   /// What an open regular file holds; `EFBIG` over `limit`, `EISDIR` for a folder and `EINVAL` for anything else.
   static func contents(of file: FileDescriptor, limit: Int) throws(Errno) -> [UInt8] {
-    var status = stat()
-    guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: Glibc.errno) }
-    switch status.st_mode & S_IFMT {
-    case S_IFREG: break
-    case S_IFDIR: throw .isDirectory
-    default: throw .invalidArgument
-    }
+    let status = try regularStatus(of: file)
     guard status.st_size <= limit else { throw .fileTooLarge }
     var bytes: [UInt8] = []
     do {
@@ -152,50 +192,80 @@ enum DurableFile {
 
   /// Removes `path`; `false` if there was nothing.
   @discardableResult
-  static func remove(_ path: FilePath) throws(VolumeError) -> Bool {
-    guard unlink(path.string) != 0 else { return true }
-    let cause = Errno(rawValue: Glibc.errno)
-    guard cause == .noSuchFileOrDirectory else { throw VolumeError("removing", path, cause) }
-    return false
-  }
-
-  /// Gives a file another name, durably; `false` if there is none by the old one. Of many who do it at once, one does.
-  static func move(_ path: FilePath, to other: FilePath) throws(VolumeError) -> Bool {
-    guard rename(path.string, other.string) == 0 else {
-      let cause = Errno(rawValue: Glibc.errno)
-      guard cause == .noSuchFileOrDirectory, !exists(path) else { throw VolumeError("renaming", path, cause) }
+  static func remove(_ path: VolumePath) throws(VolumeError) -> Bool {
+    do throws(Errno) {
+      try path.inFolder { (folder, name) throws(Errno) in
+        guard unlinkat(folder.rawValue, name, 0) == 0 else { throw Errno(rawValue: Glibc.errno) }
+      }
+      return true
+    } catch {
+      guard error.saysGone else { throw VolumeError("removing", path, error) }
       return false
     }
-    try syncFolder(split(other).folder)
-    return true
+  }
+
+  /// Gives a file another name, durably; `false` if there is none by the old one. Of many who do it at once, one does, if each
+  /// has a new name of its own.
+  static func move(_ path: VolumePath, to other: VolumePath) throws(VolumeError) -> Bool {
+    let before = try? path.status()
+    do throws(Errno) {
+      try path.inFolder { (from, name) throws(Errno) in
+        try other.inFolder(.sync) { (to, newName) throws(Errno) in
+          if renameat(from.rawValue, name, to.rawValue, newName) != 0 {
+            let cause = Errno(rawValue: Glibc.errno)
+            // A server that carried it out may say that there is nothing when it is asked again (nfs(5)).
+            guard cause == .noSuchFileOrDirectory, let before, let after = try? other.status(),
+              after.st_ino == before.st_ino
+            else { throw cause }
+          }
+          try sync(to)
+        }
+      }
+      return true
+    } catch {
+      guard error == .noSuchFileOrDirectory, !exists(path) else { throw VolumeError("renaming", path, error) }
+      return false
+    }
   }
 
   /// Whether there is anything by that name.
-  static func exists(_ path: FilePath) -> Bool {
-    var status = stat()
-    return lstat(path.string, &status) == 0
-  }
+  static func exists(_ path: VolumePath) -> Bool { (try? path.status()) != nil }
 
   /// The names in a folder; none if there is no folder.
-  static func names(in folder: FilePath) throws(VolumeError) -> [String] {
-    guard let stream = opendir(folder.string) else {
-      let cause = Errno(rawValue: Glibc.errno)
-      if cause == .noSuchFileOrDirectory { return [] }
-      throw VolumeError("listing", folder, cause)
-    }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
-        String(validating: raw.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if let name, !name.hasPrefix(".") { names.append(name) }
-    }
-    return names
+  static func names(in folder: VolumePath) throws(VolumeError) -> [String] {
+    try allNames(in: folder).filter { !$0.hasPrefix(".") }
   }
 
-  /// Makes `path` and what is missing above it.
-  static func makeFolder(_ path: FilePath, mode: UInt32 = 0o755) throws(VolumeError) {
+  /// The same, of what others do not see.
+  static func hiddenNames(in folder: VolumePath) throws(VolumeError) -> [String] {
+    try allNames(in: folder).filter { $0.hasPrefix(".") && $0 != "." && $0 != ".." }
+  }
+
+  private static func allNames(in folder: VolumePath) throws(VolumeError) -> [String] {
+    do throws(Errno) {
+      let file = try folder.open(O_RDONLY | O_DIRECTORY)
+      guard let stream = fdopendir(file.rawValue) else {
+        let cause = Errno(rawValue: Glibc.errno)
+        try? file.close()
+        throw cause
+      }
+      defer { closedir(stream) }
+      var names: [String] = []
+      while let entry = readdir(stream) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
+          String(validating: raw.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        if let name { names.append(name) }
+      }
+      return names
+    } catch {
+      guard error.saysGone else { throw VolumeError("listing", folder, error) }
+      return []
+    }
+  }
+
+  /// Makes a folder that the user named, and what is missing above it.
+  static func makeFolder(_ path: FilePath, mode: UInt32 = 0o777) throws(VolumeError) {
     if mkdir(path.string, mode) == 0 { return }
     let cause = Errno(rawValue: Glibc.errno)
     if cause == .fileExists { return }
@@ -209,18 +279,22 @@ enum DurableFile {
     }
   }
 
-  /// Makes what was renamed, created or removed in `folder` durable.
-  static func syncFolder(_ folder: FilePath) throws(VolumeError) {
-    let path: FilePath = folder.isEmpty ? "." : folder
-    try onVolume("syncing", path) { () throws(Errno) in
-      do {
-        let descriptor = try FileDescriptor.open(path, .readOnly, options: [.directory, .closeOnExec])
-        defer { try? descriptor.close() }
-        try sync(descriptor)
-      } catch {
-        throw errno(error)
+  /// Makes `path` and what is missing above it, but never the root.
+  static func makeFolder(_ path: VolumePath, mode: UInt32 = 0o777) throws(VolumeError) {
+    let make = { () throws(Errno) in
+      try path.inFolder { (folder, name) throws(Errno) in
+        guard mkdirat(folder.rawValue, name, mode) == 0 || Glibc.errno == EEXIST else {
+          throw Errno(rawValue: Glibc.errno)
+        }
       }
     }
+    do throws(Errno) {
+      return try make()
+    } catch {
+      guard error == .noSuchFileOrDirectory, !path.folder.isRoot else { throw VolumeError("creating", path, error) }
+    }
+    try makeFolder(path.folder, mode: mode)
+    try onVolume("creating", path, make)
   }
 
   static func write(_ bytes: [UInt8], to file: FileDescriptor) throws(Errno) {

@@ -1,5 +1,5 @@
 private import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// What the volume tells of jobs to those who only look: nothing is made, touched or waited for.
 ///
@@ -37,7 +37,30 @@ public struct JobRecords: Sendable {
     try requests(in: directory.parked)
   }
 
-  private func requests(in rooms: FilePath) throws(VolumeError) -> [WaitingRequest] {
+  /// The results that the broker did not take, of every kind of workers; those that are tried next come first.
+  public func undelivered() throws(VolumeError) -> [UndeliveredSummary] {
+    var found: [UndeliveredSummary] = []
+    for filter in try DurableFile.names(in: directory.undelivered) {
+      let folder = directory.undelivered.appending(filter)
+      for name in try DurableFile.names(in: folder).compactMap(UndeliveredName.init) {
+        guard let bytes = try? DurableFile.read(folder.appending(name.text)),
+          let result = UndeliveredResult(json: bytes, of: name.id)
+        else { continue }
+        found.append(
+          UndeliveredSummary(
+            id: name.id, reason: result.reason, tries: name.tries,
+            next: Timestamp(millisecondsSince1970: name.next / 1_000_000)))
+      }
+    }
+    return found.sorted { ($0.next, $0.id.text) < ($1.next, $1.id.text) }
+  }
+
+  /// How many there are of the workers that listen to `filter`.
+  public func undeliveredCount(of filter: String) -> Int {
+    ((try? DurableFile.names(in: directory.undelivered(of: filter))) ?? []).count
+  }
+
+  private func requests(in rooms: VolumePath) throws(VolumeError) -> [WaitingRequest] {
     var requests: [WaitingRequest] = []
     for filter in try DurableFile.names(in: rooms).sorted() {
       for ticket in try WaitingRoom.ticketNames(in: rooms.appending(filter)) {
@@ -57,9 +80,9 @@ public struct JobRecords: Sendable {
 
   /// The jobs that have a folder, in the order of their names.
   public func jobs() throws(VolumeError) -> [JobID] {
-    let names = try DurableFile.names(in: directory.path)
+    let names = try DurableFile.names(in: directory.top)
     return names.sorted().compactMap { name in
-      guard let id = try? JobID(name), isFolder(directory.folder(of: id)) else { return nil }
+      guard let id = try? JobID(name), JobFolder.isThere(id, in: directory) else { return nil }
       return id
     }
   }
@@ -67,9 +90,35 @@ public struct JobRecords: Sendable {
   /// Whether `id` has a folder.
   public func exists(_ id: JobID) -> Bool { directory.exists(id) }
 
-  private func isFolder(_ path: FilePath) -> Bool {
-    var status = stat()
-    return stat(path.string, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  /// The results/ of `id`, open; `nil` when there is none. Its descriptor is the caller's.
+  package func openResults(of id: JobID) -> FileDescriptor? {
+    guard let folder = try? JobFolder.open(id, in: directory) else { return nil }
+    return try? openFile(JobsDirectory.results, .directory, in: folder.descriptor)
+  }
+}
+
+/// A result that the broker did not take, and that is tried again.
+public struct UndeliveredSummary: Encodable, Sendable {
+  /// The job.
+  public let id: JobID
+  /// What the broker said last.
+  public let reason: String
+  /// How often it was tried.
+  public let tries: Int
+  /// When it is tried next, by the volume's clock.
+  public let next: Timestamp
+
+  /// A sentence for people.
+  public var sentence: String { "result not delivered: \(reason), next try \(next)" }
+
+  private enum CodingKeys: CodingKey { case reason, tries, next }
+
+  /// Writes an object; whose it is says what holds it.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(reason, forKey: .reason)
+    try container.encode(tries, forKey: .tries)
+    try container.encode(next.description, forKey: .next)
   }
 }
 

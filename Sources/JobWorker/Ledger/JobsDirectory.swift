@@ -11,6 +11,9 @@ public struct JobsDirectory: Sendable {
     self.path = path
   }
 
+  /// The same, for what lies below it.
+  public var top: VolumePath { VolumePath(path) }
+
   /// The names at the top of a job folder that are never staged.
   public static let reserved: Set<String> = [results, previousResults, workerState]
   static let results = "results"
@@ -20,10 +23,7 @@ public struct JobsDirectory: Sendable {
   static let result = "result.json"
 
   /// Where a job's definition and sources lie.
-  public func folder(of id: JobID) -> FilePath { path.appending(id.text) }
-
-  /// Where its worker puts logs, artifacts and the result.
-  public func results(of id: JobID) -> FilePath { folder(of: id).appending(JobsDirectory.results) }
+  public func folder(of id: JobID) -> VolumePath { top.appending(id.text) }
 
   /// The name of a step's log in results/.
   public static func logName(_ step: Int) -> String { "step_\(step).log" }
@@ -37,14 +37,17 @@ public struct JobsDirectory: Sendable {
   }
 
   /// While this file exists no new job is taken. Its first line is the reason.
-  public var killSwitch: FilePath { path.appending("KILLSWITCH") }
+  public var killSwitch: VolumePath { top.appending("KILLSWITCH") }
 
   /// Why no job is taken: the first line of the kill switch, at most 200 characters of it, with everything that does not
   /// print escaped. `nil` when it is not there; one that cannot be read, or says nothing, is there all the same.
   public var haltReason: String? {
-    var status = stat()
-    // In doubt it is there.
-    guard lstat(killSwitch.string, &status) == 0 || errno != ENOENT else { return nil }
+    do throws(Errno) {
+      _ = try killSwitch.status()
+    } catch {
+      // In doubt it is there.
+      if error == .noSuchFileOrDirectory { return nil }
+    }
     let bytes = try? DurableFile.read(killSwitch, limit: 1 << 20)
     let line = String(decoding: (bytes ?? []).prefix { $0 != UInt8(ascii: "\n") }.prefix(4096), as: UTF8.self)
     var reason = line.drop(while: \.isWhitespace)
@@ -55,50 +58,48 @@ public struct JobsDirectory: Sendable {
   /// Whether there is anything where the folder of `id` should be. Opening the folder above makes a network file system
   /// forget that a moment ago there was nothing (nfs(5), close-to-open).
   func exists(_ id: JobID) -> Bool {
-    close(open(path.string, O_RDONLY | O_CLOEXEC))
-    var status = stat()
-    return lstat(folder(of: id).string, &status) == 0
+    try? top.open(O_RDONLY | O_DIRECTORY).close()
+    return DurableFile.exists(folder(of: id))
   }
 
   /// What workers tell each other.
-  public var state: FilePath { path.appending(JobsDirectory.workerState) }
+  public var state: VolumePath { top.appending(JobsDirectory.workerState) }
 
-  var claims: FilePath { state.appending("claims") }
+  var claims: VolumePath { state.appending("claims") }
   /// Signed requests that were begun.
-  var seen: FilePath { state.appending("seen") }
-  var members: FilePath { state.appending("members") }
-  var audit: FilePath { state.appending("audit") }
+  var seen: VolumePath { state.appending("seen") }
+  var members: VolumePath { state.appending("members") }
+  var audit: VolumePath { state.appending("audit") }
   /// A file a worker, touched to read the volume's clock.
-  var clocks: FilePath { state.appending("clocks") }
+  var clocks: VolumePath { state.appending("clocks") }
 
   /// The tickets of one kind of workers: those that listen to `filter`.
-  func waitingRoom(of filter: String) -> FilePath {
+  func waitingRoom(of filter: String) -> VolumePath {
     waiting.appending(percentEncoded(filter))
   }
 
   /// The requests to one kind of workers that wait for approval.
-  func parkingRoom(of filter: String) -> FilePath {
+  func parkingRoom(of filter: String) -> VolumePath {
     parked.appending(percentEncoded(filter))
   }
 
   /// The results of one kind of workers that the broker does not take.
-  func undelivered(of filter: String) -> FilePath {
+  func undelivered(of filter: String) -> VolumePath {
     undelivered.appending(percentEncoded(filter))
   }
 
   /// A folder of undelivered results for each kind of workers.
-  var undelivered: FilePath { state.appending("undelivered") }
+  var undelivered: VolumePath { state.appending("undelivered") }
   /// A folder of tickets for each kind of workers.
-  var waiting: FilePath { state.appending("waiting") }
+  var waiting: VolumePath { state.appending("waiting") }
   /// A folder of parked requests for each kind of workers.
-  var parked: FilePath { state.appending("parked") }
+  var parked: VolumePath { state.appending("parked") }
 
   /// All claims of `id`, or of every job, lowest attempt first.
   func claimFiles(of id: JobID? = nil) throws(VolumeError) -> [ClaimFile] {
     var files: [ClaimFile] = []
     for name in try claimNames(of: id) {
-      guard let bytes = try DurableFile.read(name.path) else { continue }
-      files.append(ClaimFile(path: name.path, id: name.id, attempt: name.attempt, record: ClaimRecord(json: bytes)))
+      if let file = try ClaimFile.read(name) { files.append(file) }
     }
     return files
   }
@@ -113,7 +114,7 @@ public struct JobsDirectory: Sendable {
     return found.sorted { $0.attempt < $1.attempt }
   }
 
-  func auditLog(of worker: WorkerID) -> FilePath { audit.appending("\(worker).jsonl") }
+  func auditLog(of worker: WorkerID) -> VolumePath { audit.appending("\(worker).jsonl") }
 
   static func claimName(_ id: JobID, _ attempt: Int) -> String { "\(id).\(attempt).json" }
 

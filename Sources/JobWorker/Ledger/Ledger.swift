@@ -1,6 +1,6 @@
 private import CLinux
 private import Glibc
-import SystemPackage
+public import SystemPackage
 
 /// Who holds which job, on the volume.
 ///
@@ -21,9 +21,11 @@ public struct Ledger: Sendable {
   /// After how long untouched a claim, or a member, counts as dead.
   public var leaseDuration: Duration { lease.duration }
 
-  /// Makes the folders that workers share; throws when the volume is missing or not writable.
+  /// Makes the folders that workers share; throws when the volume is missing or not writable. `memory` is a file on the local
+  /// disk in which this worker keeps since when it has seen others' claims unchanged, where only that tells that they are dead.
   public init(
-    _ directory: JobsDirectory, worker: WorkerIdentity, filter: String?, lease: Duration
+    _ directory: JobsDirectory, worker: WorkerIdentity, filter: String?, lease: Duration,
+    remembering memory: FilePath? = nil
   ) throws(VolumeError) {
     self.directory = directory
     self.worker = worker
@@ -39,11 +41,11 @@ public struct Ledger: Sendable {
     }
     for folder in [directory.claims, directory.clocks, directory.audit] {
       try DurableFile.makeFolder(folder)
-      guard access(folder.string, W_OK | X_OK) == 0 else {
-        throw VolumeError("writing to", folder, Errno(rawValue: errno))
-      }
+      try onVolume("writing to", folder) { () throws(Errno) in try folder.checkWritable() }
     }
-    self.lease = Lease(lease, clock: VolumeClock(probe: directory.clocks.appending(worker.id.text)))
+    self.lease = Lease(
+      lease, clock: VolumeClock(probe: directory.clocks.appending(worker.id.text)),
+      times: FileSystemKind(of: directory.path).times, remembering: memory)
     _ = try self.lease.clock.now()
   }
 
@@ -73,7 +75,7 @@ public struct Ledger: Sendable {
   /// Claims a job that nobody holds; the claim is on disk, and in the audit log, when this returns. `nil` when somebody
   /// holds it.
   public func claim(_ envelope: Envelope, _ id: JobID, signedBy key: String? = nil) throws(VolumeError) -> Claim? {
-    let run = String(UInt64.random(in: 0 ... .max), radix: 36)
+    let run = envelope.run ?? String(UInt64.random(in: 0 ... .max), radix: 36)
     guard try highestAttempt(of: id) == 0,
       let claim = try create(id, attempt: 1, envelope, run: run, signedBy: key)
     else { return nil }
@@ -85,9 +87,15 @@ public struct Ledger: Sendable {
   func takeOver(_ stale: ClaimFile, _ envelope: Envelope, signedBy key: String? = nil) throws(VolumeError) -> Claim? {
     let (attempt, run) = (stale.attempt + 1, stale.record?.run)
     guard let claim = try create(stale.id, attempt: attempt, envelope, run: run, signedBy: key) else { return nil }
-    guard try lease.clock.touched(stale.path) != nil else {
-      try DurableFile.remove(claim.path)
-      return nil
+    do {
+      // Its name may be another run's by now.
+      guard try stale.file.isUnchanged() else {
+        try claim.place.remove()
+        return nil
+      }
+    } catch {
+      _ = try? claim.place.remove()
+      throw error
     }
     var entry = claim.entry(.takenOver)
     entry.from = stale.record?.worker
@@ -100,7 +108,7 @@ public struct Ledger: Sendable {
     do {
       try audit.record(entry)
     } catch {
-      _ = try? DurableFile.remove(claim.path)
+      _ = try? claim.place.remove()
       throw error
     }
   }
@@ -112,28 +120,55 @@ public struct Ledger: Sendable {
       id: id, attempt: attempt, worker: worker.id.text, process: worker.process, run: run, filter: filter,
       envelope: envelope, keyId: key)
     let path = directory.claims.appending(JobsDirectory.claimName(id, attempt))
-    guard let file = try DurableFile.create(path, try record.encoded()) else { return nil }
-    return Claim(record, path: path, file: file, lease: lease)
+    return try Claim.create(record, at: path, lease: lease)
   }
 
-  /// Whether another attempt holds the job of `claim` now, or ended it.
+  /// Whether another attempt holds the job of `claim` now, or ended it; or the claim is gone. Throws when the volume does not
+  /// say, which is no answer: ask again.
   public func isSuperseded(_ claim: Claim) throws(VolumeError) -> Bool {
-    guard claim.isLinked else { return true }
-    return try highestAttempt(of: claim.record.id, above: claim.record.attempt) > claim.record.attempt
+    guard try claim.isInPlace() else { return true }
+    return try hasSuccessor(claim)
   }
 
-  /// The highest attempt that a claim of `id` is of, if that is above `attempt`. A network file system may list names that are
+  /// Whether a higher attempt of the same run has a claim. One that is not whole yet is looked at again; one of another run was
+  /// made by somebody who did not know that its job was done, and drops it.
+  func hasSuccessor(_ claim: Claim) throws(VolumeError) -> Bool {
+    for name in try directory.claimNames(of: claim.record.id) where name.attempt > claim.record.attempt {
+      guard let file = try ClaimFile.read(name) else { continue }
+      if file.record?.isOfSameRun(as: claim.record) == true { return true }
+    }
+    return false
+  }
+
+  /// The highest attempt that a claim of `id` is of. A network file system may list names that are
   /// gone; it knows when it is asked for the files.
-  private func highestAttempt(of id: JobID, above attempt: Int = 0) throws(VolumeError) -> Int {
-    guard let name = try directory.claimNames(of: id).last, name.attempt > attempt else { return attempt }
+  private func highestAttempt(of id: JobID) throws(VolumeError) -> Int {
+    guard try !directory.claimNames(of: id).isEmpty else { return 0 }
     return try claimFiles(of: id).last?.attempt ?? 0
   }
 
-  /// Removes the claims of a job that is done, from the lowest attempt up to this one.
+  /// Removes the claims of a run that is done, from the lowest attempt up to this one. Who was stopped before it came to this
+  /// may have lost its own meanwhile, and finds others' of the same names: they stay.
   public func release(_ claim: Claim) throws(VolumeError) {
-    for name in try directory.claimNames(of: claim.record.id) where name.attempt <= claim.record.attempt {
-      try DurableFile.remove(name.path)
+    guard try claim.isInPlace() else { return }
+    for name in try directory.claimNames(of: claim.record.id) where name.attempt < claim.record.attempt {
+      guard let lower = try ClaimFile.read(name), lower.record?.isOfSameRun(as: claim.record) == true else { continue }
+      try lower.file.remove()
     }
+    try claim.place.remove()
+  }
+
+  /// Whether the result of the last run, or of the one before it, is this request's.
+  func hasAnswered(_ envelope: Envelope, _ id: JobID) -> Bool {
+    guard let folder = try? JobFolder.open(id, in: directory) else { return false }
+    return [JobsDirectory.results, JobsDirectory.previousResults].contains {
+      envelope.requestId.isSame(as: folder.storedResult(in: $0)?.requestId)
+    }
+  }
+
+  /// Removes what workers died over that were about to remove it.
+  func sweep() throws(VolumeError) {
+    for folder in [directory.claims, directory.members, waitingRoom.folder] { try KnownFile.sweep(folder, lease) }
   }
 
   /// Whether somebody who may be alive holds the job. A claim that is not whole holds nothing yet: its writer may have died
@@ -157,7 +192,8 @@ public struct Ledger: Sendable {
     let moment = try lease.clock.now()
     var abandoned: [ClaimFile] = []
     for file in newest.values where file.record.map({ $0.filter == filter }) ?? true {
-      if try isAbandoned(file, at: moment) { abandoned.append(file) }
+      // One of which the volume does not say how old it is, is looked at again with the next look.
+      if (try? isAbandoned(file, at: moment)) == true { abandoned.append(file) }
     }
     return abandoned
   }

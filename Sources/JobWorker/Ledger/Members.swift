@@ -25,6 +25,8 @@ public struct Member: Encodable, Sendable {
   public var process: ProcessIdentity
   /// Whether it comes back.
   public var state: State
+  /// The session's, by which what the broker sends again is known; `nil` in files of version 0.1.
+  public var epoch: String?
 
   /// A member that is present.
   public init(worker: String, clientId: String, filter: String, broker: String, process: ProcessIdentity = .current) {
@@ -45,16 +47,18 @@ public struct Member: Encodable, Sendable {
     else { return nil }
     self.init(worker: worker, clientId: clientId, filter: filter, broker: broker, process: process)
     self.state = state
+    epoch = text.root["epoch"]?.string
   }
 
-  fileprivate func isOfSameSession(as other: Member) -> Bool {
+  /// Whether both are of one client id's subscription at one broker.
+  public func isOfSameSession(as other: Member) -> Bool {
     worker == other.worker && clientId == other.clientId && filter == other.filter && broker == other.broker
   }
 }
 
 /// Who has a session with the broker: a file for each worker, leased like a claim.
 public struct Members: Sendable {
-  let folder: FilePath
+  let folder: VolumePath
   let lease: Lease
 
   /// Writes this worker's file and touches it every third of the lease until the membership ends.
@@ -81,7 +85,10 @@ public struct Members: Sendable {
     let deadline = ContinuousClock.now + lease.duration
     while ContinuousClock.now < deadline, isWatching() {
       try await Task.sleep(for: min(lease.duration / 10, .milliseconds(250)))
-      guard let now = try lease.clock.touched(path) else { return false }
+      let now: Int64?
+      // An error says nothing: it is asked again.
+      do { now = try lease.clock.touched(path) } catch { continue }
+      guard let now else { return false }
       guard now != before else { continue }
       // The time comes before what is written.
       try await Task.sleep(for: .milliseconds(20))
@@ -96,7 +103,8 @@ public struct Members: Sendable {
   func departed(filter: String, broker: String, except worker: WorkerID) throws(VolumeError) -> [Member] {
     let moment = try lease.clock.now()
     var departed: [Member] = []
-    for path in try files(except: worker) where try lease.hasExpired(path, at: moment) {
+    // One of which the volume does not say how old it is, is looked at again with the next look.
+    for path in try files(except: worker) where (try? lease.hasExpired(path, at: moment)) == true {
       guard let member = try read(path), member.filter == filter, member.broker == broker else { continue }
       departed.append(member)
     }
@@ -108,12 +116,12 @@ public struct Members: Sendable {
     let moment = try lease.clock.now()
     for path in try files(except: worker) {
       guard let member = try read(path), member.filter == filter, member.broker == broker else { continue }
-      if try !isGone(member, path, at: moment) { return true }
+      if (try? isGone(member, path, at: moment)) != true { return true }
     }
     return false
   }
 
-  private func files(except worker: WorkerID) throws(VolumeError) -> [FilePath] {
+  private func files(except worker: WorkerID) throws(VolumeError) -> [VolumePath] {
     let own = "\(worker).json"
     return try DurableFile.names(in: folder).filter { $0.hasSuffix(".json") && $0 != own }.map { folder.appending($0) }
   }
@@ -121,31 +129,32 @@ public struct Members: Sendable {
   /// The right to empty the session of a departed member; exclusive, `nil` when another worker has it.
   public func adopt(_ member: Member) throws(VolumeError) -> Adoption? {
     let path = folder.appending("\(member.worker).adoption")
-    if try lease.hasExpired(path) { try DurableFile.remove(path) }
+    if let stale = try KnownFile.read(path), try lease.hasExpired(path) { try stale.remove() }
     guard let file = try DurableFile.create(path, []) else { return nil }
-    let adoption = Adoption(member, self, path, file)
+    let adoption = try Adoption(member, self, path, file)
     // It may have come back, or have been adopted by another, since it was found.
     let place = self.file(of: member.worker)
     guard let now = try read(place), now.process == member.process, try isGone(now, place) else {
-      try DurableFile.remove(path)
+      try adoption.abandon()
       return nil
     }
     return adoption
   }
 
-  private func isGone(_ member: Member, _ path: FilePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
+  private func isGone(_ member: Member, _ path: VolumePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
     if member.state == .left { return true }
     return try lease.hasExpired(path, at: moment)
   }
 
-  func write(_ member: Member, _ path: FilePath) throws(VolumeError) {
+  func write(_ member: Member, _ path: VolumePath) throws(VolumeError) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let text = try? encoder.encode(member) else { throw VolumeError("encoding", path, .invalidArgument) }
     let padding = [UInt8](repeating: UInt8(ascii: " "), count: max(0, DurableFile.sector - 1 - text.count))
     let bytes = Array(text) + padding + [UInt8(ascii: "\n")]
     // What must outlast a power failure is which session the broker holds, so that it can be adopted.
-    let isOfSameSession = try read(path)?.isOfSameSession(as: member) == true
+    let former = try read(path)
+    let isOfSameSession = former?.isOfSameSession(as: member) == true && former?.epoch == member.epoch
     switch member.state {
     case .present, .away:
       if isOfSameSession, try DurableFile.overwrite(path, bytes) { return }
@@ -155,14 +164,14 @@ public struct Members: Sendable {
     }
   }
 
-  func read(_ path: FilePath) throws(VolumeError) -> Member? {
+  func read(_ path: VolumePath) throws(VolumeError) -> Member? {
     guard let bytes = try DurableFile.read(path) else { return nil }
     if let member = Member(json: bytes) { return member }
     // It may have been read while it was written over.
     return try DurableFile.read(path).flatMap(Member.init(json:))
   }
 
-  func file(of worker: String) -> FilePath { folder.appending("\(worker).json") }
+  func file(of worker: String) -> VolumePath { folder.appending("\(worker).json") }
 }
 
 extension Ledger {

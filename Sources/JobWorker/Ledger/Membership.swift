@@ -1,22 +1,20 @@
+private import Glibc
+private import Synchronization
 import SystemPackage
 
 /// This worker's place among the members, kept by a lease.
 public final class Membership: Sendable {
-  private let member: Member
+  private let member: Mutex<Member>
   private let members: Members
-  private let path: FilePath
+  private let path: VolumePath
   private let file: FileDescriptor
   private let keeper: LeaseKeeper
 
-  init(_ member: Member, _ members: Members, _ path: FilePath) throws(VolumeError) {
-    self.member = member
+  init(_ member: Member, _ members: Members, _ path: VolumePath) throws(VolumeError) {
+    self.member = Mutex(member)
     self.members = members
     self.path = path
-    do {
-      file = try FileDescriptor.open(path, .readWrite, options: .closeOnExec)
-    } catch {
-      throw VolumeError("opening", path, errno(error))
-    }
+    file = try onVolume("opening", path) { () throws(Errno) in try path.openFile(O_RDWR) }
     keeper = members.lease.keeping(file, {})
   }
 
@@ -28,8 +26,19 @@ public final class Membership: Sendable {
   /// Says how this process ended: whether the worker comes back. The lease runs from now.
   public func end(_ state: Member.State) throws(VolumeError) {
     keeper.cancel()
-    var member = member
-    member.state = state
-    try members.write(member, path)
+    try write { $0.state = state }
+  }
+
+  /// Says that the broker has begun a new session for this worker.
+  public func renew(epoch: String) throws(VolumeError) {
+    try write { $0.epoch = epoch }
+  }
+
+  private func write(_ change: (inout Member) -> Void) throws(VolumeError) {
+    let changed = member.withLock { member in
+      change(&member)
+      return member
+    }
+    try members.write(changed, path)
   }
 }

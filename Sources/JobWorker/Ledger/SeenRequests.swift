@@ -10,12 +10,12 @@ import SystemPackage
 /// it goes on with, or of an earlier one. A record that its writer died over is of a run whose claim still stands, and is
 /// made whole by its next attempt.
 struct SeenRequests: Sendable {
-  private let folder: FilePath
+  private let folder: VolumePath
 
   /// Of how many records in a shard it is looked whether they have expired, for each that is added.
   private static let cleared = 64
 
-  init(folder: FilePath) {
+  init(folder: VolumePath) {
     self.folder = folder
   }
 
@@ -42,11 +42,8 @@ struct SeenRequests: Sendable {
       expires: signature.expires.millisecondsSince1970)
     let path = path(of: key)
     let bytes = try encoded(record, path)
-    try DurableFile.makeFolder(path.removingLastComponent())
-    if let file = try DurableFile.create(path, bytes) {
-      try? file.close()
-      return nil
-    }
+    try DurableFile.makeFolder(path.folder)
+    if try DurableFile.createWhole(path, bytes) { return nil }
     guard let earlier = try read(path) else {
       guard claim.attempt > 1 else {
         // Begun for a job of another id, by a worker that is still writing or died over it.
@@ -62,27 +59,34 @@ struct SeenRequests: Sendable {
   /// that they do not grow without end.
   func clear(beside request: JobRequest, at now: Timestamp = .now) throws(VolumeError) {
     guard request.signature != nil, let key = request.requestID else { return }
-    let shard = path(of: key).removingLastComponent()
+    let shard = path(of: key).folder
     let limit = now.millisecondsSince1970 - 2 * Int64(RequestSignature.leeway / .milliseconds(1))
     for name in try DurableFile.names(in: shard).shuffled().prefix(SeenRequests.cleared) {
       let path = shard.appending(name)
-      if let record = try read(path), record.expires < limit { try DurableFile.remove(path) }
+      guard let file = try KnownFile.read(path), let record = record(file.bytes), record.expires < limit else {
+        continue
+      }
+      try file.remove()
     }
   }
 
   /// The key may be any text, so its digest is the name; its first two digits are the shard.
-  private func path(of key: String) -> FilePath {
+  private func path(of key: String) -> VolumePath {
     let name = SHA256.hash(data: Array(key.utf8)).map { $0 < 16 ? "0\(String($0, radix: 16))" : String($0, radix: 16) }
       .joined()
     return folder.appending(String(name.prefix(2))).appending("\(name).json")
   }
 
-  private func read(_ path: FilePath) throws(VolumeError) -> Record? {
+  private func read(_ path: VolumePath) throws(VolumeError) -> Record? {
     guard let bytes = try DurableFile.read(path) else { return nil }
-    return try? JSONDecoder().decode(Record.self, from: Data(bytes))
+    return record(bytes)
   }
 
-  private func encoded(_ record: Record, _ path: FilePath) throws(VolumeError) -> [UInt8] {
+  private func record(_ bytes: [UInt8]) -> Record? {
+    try? JSONDecoder().decode(Record.self, from: Data(bytes))
+  }
+
+  private func encoded(_ record: Record, _ path: VolumePath) throws(VolumeError) -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let bytes = try? encoder.encode(record) else { throw VolumeError("encoding", path, .invalidArgument) }

@@ -7,7 +7,7 @@ import SystemPackage
 /// One file a job. Whoever tries again gives the file a name of its own by rename, of which one wins, and touches it meanwhile
 /// like a claim; one that a dead worker held is had by the next in the same way.
 struct UndeliveredResults: Sendable {
-  let folder: FilePath
+  let folder: VolumePath
   let lease: Lease
 
   /// Puts a result aside after its first try, durably. What lies there of the same job stays the only one.
@@ -42,34 +42,37 @@ struct UndeliveredResults: Sendable {
   /// The exclusive right to try one; `nil` when another has it, or it is gone. What is no result of the job that its name says
   /// is given a name that nobody looks at, and told in `odd`.
   func take(_ name: UndeliveredName, odd: (String) -> Void) throws(VolumeError) -> (HeldResult, UndeliveredResult)? {
+    var path = folder.appending(name.text)
     do {
       guard let held = try hold(name) else { return nil }
+      path = held.path
       if let bytes = try DurableFile.read(held.path), let result = UndeliveredResult(json: bytes, of: name.id) {
         return (held, result)
       }
       try held.setAside()
     } catch where [.isDirectory, .tooManySymbolicLinkLevels, .invalidArgument, .fileTooLarge].contains(error.cause) {
-      _ = try DurableFile.move(error.path, to: UndeliveredResults.hidden(error.path))
+      _ = try DurableFile.move(path, to: UndeliveredResults.hidden(path))
     }
     odd("'\(folder.appending(name.text))' holds no result of \(name.id); it was set aside")
     return nil
   }
 
   /// Where what is odd lies beside what is not.
-  fileprivate static func hidden(_ path: FilePath) -> FilePath {
-    path.removingLastComponent().appending(".odd-\(path.lastComponent?.string ?? "")")
+  fileprivate static func hidden(_ path: VolumePath) -> VolumePath {
+    path.folder.appending(".odd-\(path.name)")
   }
 
   private func hold(_ name: UndeliveredName) throws(VolumeError) -> HeldResult? {
     let path = folder.appending(name.text)
     let own = folder.appending(name.held(by: String(UInt64.random(in: 0 ... .max), radix: 36)))
     let file: FileDescriptor
-    do {
-      file = try FileDescriptor.open(path, .readWrite, options: [.noFollow, .nonBlocking, .closeOnExec])
-    } catch Errno.noSuchFileOrDirectory, Errno.staleNFSFileHandle {
-      return nil
+    do throws(Errno) {
+      file = try path.openFile(O_RDWR)
     } catch {
-      throw VolumeError("opening", path, errno(error))
+      guard error == .noSuchFileOrDirectory || error == .staleNFSFileHandle else {
+        throw VolumeError("opening", path, error)
+      }
+      return nil
     }
     do {
       // Before it has a name that others measure by its age.
@@ -107,12 +110,12 @@ struct UndeliveredResults: Sendable {
 /// The exclusive right to publish an undelivered result.
 final class HeldResult: Sendable {
   let name: UndeliveredName
-  fileprivate let path: FilePath
+  fileprivate let path: VolumePath
   private let room: UndeliveredResults
   private let file: FileDescriptor
   private let keeper: LeaseKeeper
 
-  fileprivate init(_ name: UndeliveredName, _ room: UndeliveredResults, _ path: FilePath, _ file: FileDescriptor) {
+  fileprivate init(_ name: UndeliveredName, _ room: UndeliveredResults, _ path: VolumePath, _ file: FileDescriptor) {
     self.name = name
     self.room = room
     self.path = path

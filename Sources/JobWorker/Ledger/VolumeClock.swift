@@ -5,34 +5,43 @@ import SystemPackage
 /// The volume's own clock, read by touching a file on it: hosts' clocks differ, and a server stamps what is touched with
 /// its own (utimensat(2), `UTIME_NOW`).
 struct VolumeClock: Sendable {
-  let probe: FilePath
+  let probe: VolumePath
 
   /// Nanoseconds since 1970 on the volume.
   func now() throws(VolumeError) -> Int64 {
     try onVolume("touching", probe) { () throws(Errno) in
-      do {
-        let file = try FileDescriptor.open(
-          probe, .writeOnly, options: [.create, .closeOnExec], permissions: .init(rawValue: 0o644))
-        defer { try? file.close() }
-        try touch(file)
-        return try modificationTime(of: file)
-      } catch {
-        throw errno(error)
-      }
+      let file = try probe.openFile(O_WRONLY | O_CREAT, mode: 0o666)
+      defer { try? file.close() }
+      try touch(file)
+      return nanoseconds(try status(of: file).st_mtim)
     }
   }
 
-  /// When `path` was touched last, in the same nanoseconds; `nil` if it is gone. Opening it makes a network file system
-  /// ask its server instead of its cache (nfs(5), close-to-open).
-  func touched(_ path: FilePath) throws(VolumeError) -> Int64? {
-    do {
-      let file = try FileDescriptor.open(path, .readOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
+  /// What a look at a file's times tells.
+  struct Look {
+    /// When it was touched last, in the same nanoseconds.
+    let touched: Int64
+    /// Changes whenever the file does: another file of the name, another time, another size.
+    let mark: String
+  }
+
+  /// When `path` was touched last; `nil` if it is gone.
+  func touched(_ path: VolumePath) throws(VolumeError) -> Int64? {
+    try look(path)?.touched
+  }
+
+  /// What its times are; `nil` if it is gone. Opening it makes a network file system ask its server instead of its cache
+  /// (nfs(5), close-to-open).
+  func look(_ path: VolumePath) throws(VolumeError) -> Look? {
+    do throws(Errno) {
+      let file = try path.open(O_RDONLY)
       defer { try? file.close() }
-      return try modificationTime(of: file)
-    } catch Errno.noSuchFileOrDirectory {
-      return nil
+      let status = try status(of: file)
+      let (touched, changed) = (nanoseconds(status.st_mtim), nanoseconds(status.st_ctim))
+      return Look(touched: touched, mark: "\(status.st_ino) \(status.st_size) \(touched) \(changed)")
     } catch {
-      throw VolumeError("reading", path, errno(error))
+      if error.saysGone { return nil }
+      throw VolumeError("reading", path, error)
     }
   }
 }
@@ -42,8 +51,12 @@ func touch(_ file: FileDescriptor) throws(Errno) {
   guard futimens(file.rawValue, nil) == 0 else { throw Errno(rawValue: Glibc.errno) }
 }
 
-private func modificationTime(of file: FileDescriptor) throws(Errno) -> Int64 {
+private func status(of file: FileDescriptor) throws(Errno) -> stat {
   var status = stat()
   guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: Glibc.errno) }
-  return withUnsafePointer(to: status.st_mtim) { linux_nanoseconds($0) }
+  return status
+}
+
+private func nanoseconds(_ time: timespec) -> Int64 {
+  withUnsafePointer(to: time) { linux_nanoseconds($0) }
 }

@@ -16,6 +16,10 @@ public struct VolumeError: Error, Sendable, CustomStringConvertible {
     self.cause = cause
   }
 
+  init(_ operation: String, _ path: VolumePath, _ cause: Errno) {
+    self.init(operation, path.path, cause)
+  }
+
   /// A sentence for the user.
   public var description: String {
     let advice =
@@ -24,6 +28,8 @@ public struct VolumeError: Error, Sendable, CustomStringConvertible {
       case .permissionDenied, .notPermitted, .readOnlyFileSystem:
         "; the worker's user must be able to write there"
       case .noSuchFileOrDirectory: "; is the volume mounted?"
+      case .tooManySymbolicLinkLevels, .improperLink:
+        "; no link is followed there, put the file or folder itself in its place"
       default: ""
       }
     return "\(operation) \(path): \(cause)\(advice)"
@@ -37,4 +43,9 @@ func onVolume<T>(_ operation: String, _ path: FilePath, _ body: () throws(Errno)
   } catch {
     throw VolumeError(operation, path, error)
   }
+}
+
+/// The same below a folder that the user named.
+func onVolume<T>(_ operation: String, _ path: VolumePath, _ body: () throws(Errno) -> T) throws(VolumeError) -> T {
+  try onVolume(operation, path.path, body)
 }

@@ -4,13 +4,14 @@ import SystemPackage
 
 /// A request that was put down on the volume.
 struct Ticket: Sendable {
-  let path: FilePath
+  let file: KnownFile
   let id: JobID
   let envelope: Envelope
+  var path: VolumePath { file.path }
 
-  init?(_ path: FilePath, _ id: JobID, _ bytes: [UInt8]) {
-    guard let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(bytes)) else { return nil }
-    self.path = path
+  init?(_ file: KnownFile, _ id: JobID) {
+    guard let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(file.bytes)) else { return nil }
+    self.file = file
     self.id = id
     self.envelope = envelope
   }
@@ -28,7 +29,7 @@ public struct WaitingRoom: Sendable {
   /// Over this many, further requests that need an approval are refused.
   static let parkingSpaces = 1000
 
-  let folder: FilePath
+  let folder: VolumePath
   let lease: Lease
 
   /// Puts a request down, durably. One that lies there already, because the broker sent it again, is not put down twice.
@@ -50,7 +51,7 @@ public struct WaitingRoom: Sendable {
 
   /// Takes a name that is free, exclusively.
   @discardableResult
-  private func create(_ id: JobID, _ bytes: [UInt8]) throws(VolumeError) -> FilePath {
+  private func create(_ id: JobID, _ bytes: [UInt8]) throws(VolumeError) -> VolumePath {
     var instant = try lease.clock.now()
     while true {
       let path = folder.appending(WaitingRoom.name(instant, id))
@@ -66,9 +67,10 @@ public struct WaitingRoom: Sendable {
   func removeBlanks() throws(VolumeError) {
     for (_, _, name) in try WaitingRoom.ticketNames(in: folder) {
       let path = folder.appending(name)
-      var status = stat()
-      guard lstat(path.string, &status) == 0, status.st_size == 0, try lease.hasExpired(path) else { continue }
-      try DurableFile.remove(path)
+      guard let status = try? path.status(), status.st_size == 0, try lease.hasExpired(path),
+        let blank = try KnownFile.read(path), blank.bytes.isEmpty
+      else { continue }
+      try blank.remove()
       try DurableFile.remove(DurableFile.draft(of: path))
     }
   }
@@ -96,9 +98,9 @@ public struct WaitingRoom: Sendable {
   /// and is removed.
   func ticket(named name: String) throws(VolumeError) -> Ticket? {
     let path = folder.appending(name)
-    guard let (_, id) = WaitingRoom.parse(name), let bytes = try DurableFile.read(path) else { return nil }
-    if let ticket = Ticket(path, id, bytes) { return ticket }
-    if try lease.hasExpired(path) { try DurableFile.remove(path) }
+    guard let (_, id) = WaitingRoom.parse(name), let file = try KnownFile.read(path) else { return nil }
+    if let ticket = Ticket(file, id) { return ticket }
+    if try lease.hasExpired(path) { try file.remove() }
     return nil
   }
 
@@ -108,7 +110,7 @@ public struct WaitingRoom: Sendable {
   }
 
   /// The names of tickets with what they say, oldest first: nanoseconds on the volume's clock, and the job.
-  static func ticketNames(in folder: FilePath) throws(VolumeError) -> [(instant: Int64, id: JobID, name: String)] {
+  static func ticketNames(in folder: VolumePath) throws(VolumeError) -> [(instant: Int64, id: JobID, name: String)] {
     let named = try DurableFile.names(in: folder).compactMap { name -> (instant: Int64, id: JobID, name: String)? in
       parse(name).map { ($0.instant, $0.id, name) }
     }
@@ -118,13 +120,12 @@ public struct WaitingRoom: Sendable {
   /// Moves a ticket of another room here, as it is; `false` when somebody else took it away.
   func admit(_ ticket: Ticket) throws(VolumeError) -> Bool {
     try DurableFile.makeFolder(folder)
-    guard let name = ticket.path.lastComponent?.string else { return false }
-    return try DurableFile.move(ticket.path, to: WaitingRoom.freePath(like: name, in: folder))
+    return try DurableFile.move(ticket.path, to: WaitingRoom.freePath(like: ticket.path.name, in: folder))
   }
 
   /// Takes a ticket away; `false` when somebody else did.
   func remove(_ ticket: Ticket) throws(VolumeError) -> Bool {
-    try DurableFile.remove(ticket.path)
+    try ticket.file.remove()
   }
 
   // MARK: Names and contents
@@ -141,7 +142,7 @@ public struct WaitingRoom: Sendable {
   }
 
   /// Where in `folder` a ticket can lie that was called `name` elsewhere: there, or a little later.
-  static func freePath(like name: String, in folder: FilePath) -> FilePath {
+  static func freePath(like name: String, in folder: VolumePath) -> VolumePath {
     var path = folder.appending(name)
     guard case (var instant, let id)? = parse(name) else { return path }
     while DurableFile.exists(path) {
@@ -153,7 +154,7 @@ public struct WaitingRoom: Sendable {
   }
 
   /// What stands in a ticket.
-  static func bytes(of envelope: Envelope, _ folder: FilePath) throws(VolumeError) -> [UInt8] {
+  static func bytes(of envelope: Envelope, _ folder: VolumePath) throws(VolumeError) -> [UInt8] {
     do {
       return Array(try JSONEncoder().encode(envelope))
     } catch {

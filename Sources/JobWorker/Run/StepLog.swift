@@ -36,10 +36,10 @@ public final class StepLog: Sendable {
 
   private static func create(_ name: String, in directory: FileDescriptor) throws(Errno) -> FileDescriptor {
     let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW
-    var opened = openat(directory.rawValue, name, flags, 0o644)
+    var opened = openat(directory.rawValue, name, flags, 0o666)
     if opened < 0, errno == EEXIST {
       try removeTree(name, in: directory)
-      opened = openat(directory.rawValue, name, flags, 0o644)
+      opened = openat(directory.rawValue, name, flags, 0o666)
     }
     guard opened >= 0 else { throw Errno(rawValue: errno) }
     return FileDescriptor(rawValue: opened)

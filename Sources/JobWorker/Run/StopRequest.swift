@@ -8,8 +8,8 @@ public enum StopLevel: Int, Comparable, Sendable {
   public static func < (lhs: StopLevel, rhs: StopLevel) -> Bool { lhs.rawValue < rhs.rawValue }
 }
 
-/// Why a step is asked to end.
-public enum StopReason: String, Sendable { case shutdown, canceled, timeout, superseded }
+/// Why a step is asked to end; `lapsed` says that the worker could not keep its claim alive, and others may count it as dead.
+public enum StopReason: String, Sendable { case shutdown, canceled, timeout, superseded, lapsed }
 
 /// A latch that any thread may raise, and that never lowers. The reason is that of the first raise:
 /// a second signal makes the end more urgent, but does not change why.

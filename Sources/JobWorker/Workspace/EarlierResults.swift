@@ -45,8 +45,12 @@ struct EarlierResults {
     removeHidden()
     var notice = clearPrevious()
     if notice?.isInTheWay != true {
-      if renameat(job, JobsDirectory.results, job, JobsDirectory.previousResults) == 0 { return notice?.told }
-      notice = Notice("cannot take the place of what is there: \(Errno(rawValue: errno))", isInTheWay: true)
+      do throws(Errno) {
+        try move(JobsDirectory.results, to: JobsDirectory.previousResults, in: folder.descriptor)
+        return notice?.told
+      } catch {
+        notice = Notice("cannot take the place of what is there: \(error)", isInTheWay: true)
+      }
     }
     try hide(JobsDirectory.results, as: found == .workers ? EarlierResults.hidden : EarlierResults.kept)
     return notice?.told
@@ -129,13 +133,13 @@ extension EarlierResults {
 
   /// Moves a folder to where it is never staged and in nobody's way.
   private func hide(_ name: String, as prefix: String) throws(Errno) {
-    let made = mkdirat(job, JobsDirectory.workerState, 0o755) == 0
+    let made = mkdirat(job, JobsDirectory.workerState, 0o777) == 0
     guard made || errno == EEXIST else { throw Errno(rawValue: errno) }
     let place = try openFile(JobsDirectory.workerState, .directory, in: folder.descriptor)
     defer { try? place.close() }
     if made, let owner = folder.ownerToGive { _ = fchown(place.rawValue, owner.user, owner.group) }
     let newName = prefix + String(UInt64.random(in: .min ... .max), radix: 16)
-    guard renameat(job, name, place.rawValue, newName) == 0 else { throw Errno(rawValue: errno) }
+    try move(name, to: newName, in: folder.descriptor, to: place)
   }
 
   /// Removes what was hidden before, as far as that is possible by now.

@@ -1,3 +1,4 @@
+private import CLinux
 import FileTree
 private import Glibc
 import SystemPackage
@@ -24,25 +25,75 @@ public final class JobFolder: Sendable {
   /// Throws ``InvalidJob`` when there is none or when it leads out. A caller that waits for a network volume to show a
   /// new folder tries again.
   static func open(_ id: JobID, in directory: JobsDirectory) throws(InvalidJob) -> JobFolder {
-    try open(directory.folder(of: id), as: id, in: directory)
+    let path = directory.folder(of: id).path
+    var target: FilePath?
+    do throws(Errno) {
+      let top = try directory.top.openRoot()
+      defer { try? top.close() }
+      target = link(id.text, in: top)
+      return JobFolder(id, path, try open(id.text, target, O_RDONLY, in: top, directory.path))
+    } catch {
+      let description =
+        switch (error, target) {
+        case (.noSuchFileOrDirectory, _):
+          "job-not-found: \(path) does not exist; put the job's folder there before sending its id"
+        case (.improperLink, let target?):
+          "\(path) is a symbolic link to \(target), outside of the jobs folder; put the job's files into \(path)"
+        default: "\(path) cannot be opened as a folder: \(error)"
+        }
+      throw InvalidJob(id: id, description: description)
+    }
   }
 
-  /// Opens `path`, in the jobs folder, as the folder of `id`.
-  static func open(_ path: FilePath, as id: JobID, in directory: JobsDirectory) throws(InvalidJob) -> JobFolder {
-    guard let root = realPath(directory.path), let target = realPath(path) else {
-      throw InvalidJob(
-        id: id, description: "job-not-found: \(path) does not exist; put the job's folder there before sending its id")
+  /// Whether `id` has a folder.
+  static func isThere(_ id: JobID, in directory: JobsDirectory) -> Bool {
+    guard let top = try? directory.top.openRoot() else { return false }
+    defer { try? top.close() }
+    let folder = try? open(id.text, link(id.text, in: top), linuxPathOnly, in: top, directory.path)
+    try? folder?.close()
+    return folder != nil
+  }
+
+  /// Opens the folder `name` in the jobs folder `top`, or what it leads to as a link to `target`: a place in `top`, told from
+  /// there or, as a whole path, from `root`. It is opened once, and nothing is looked up before: whatever the link is exchanged
+  /// for meanwhile, it leads to no place outside.
+  private static func open(
+    _ name: String, _ target: FilePath?, _ access: Int32, in top: FileDescriptor, _ root: FilePath
+  ) throws(Errno) -> FileDescriptor {
+    var place = name
+    if let target {
+      guard let below = target.isRelative ? target : below(root, target) else { throw .improperLink }
+      place = below.string
     }
-    guard target.starts(with: root), target != root else {
-      throw InvalidJob(
-        id: id,
-        description:
-          "\(path) is a symbolic link to \(target), outside of the jobs folder; put the job's files into \(path)")
+    let folder = try openBeneath(top, place, access | O_DIRECTORY, links: .followed)
+    var (own, above) = (stat(), stat())
+    guard fstat(folder.rawValue, &own) == 0, fstat(top.rawValue, &above) == 0,
+      own.st_ino != above.st_ino || own.st_dev != above.st_dev
+    else {
+      try? folder.close()
+      throw .improperLink
     }
-    do {
-      let descriptor = try FileDescriptor.open(
-        target, .readOnly, options: [.directory, .noFollow, .closeOnExec])
-      return JobFolder(id, path, descriptor)
+    return folder
+  }
+
+  private static func below(_ root: FilePath, _ target: FilePath) -> FilePath? {
+    var rest = target
+    guard rest.removePrefix(root) || realPath(root).map({ rest.removePrefix($0) }) == true, !rest.isEmpty else {
+      return nil
+    }
+    return rest
+  }
+
+  private static func link(_ name: String, in folder: FileDescriptor) -> FilePath? {
+    var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+    guard readlinkat(folder.rawValue, name, &target, Int(PATH_MAX)) > 0 else { return nil }
+    return FilePath(platformString: target)
+  }
+
+  /// Opens the folder that a user named as that of `id`, wherever it lies.
+  static func open(_ path: FilePath, as id: JobID) throws(InvalidJob) -> JobFolder {
+    do throws(Errno) {
+      return JobFolder(id, path, try VolumePath(path).open(O_RDONLY | O_DIRECTORY))
     } catch {
       throw InvalidJob(id: id, description: "\(path) cannot be opened as a folder: \(error)")
     }
@@ -50,10 +101,7 @@ public final class JobFolder: Sendable {
 
   /// Makes the folder for a request that brings its steps itself; one that is there is taken as it is.
   static func make(_ id: JobID, in directory: JobsDirectory) throws(VolumeError) {
-    let path = directory.folder(of: id)
-    guard mkdir(path.string, 0o755) == 0 || errno == EEXIST else {
-      throw VolumeError("creating", path, Errno(rawValue: errno))
-    }
+    try DurableFile.makeFolder(directory.folder(of: id))
   }
 
   /// What job.json says. Throws ``InvalidJob`` when it is missing, not a regular file, not readable, or not valid.
@@ -74,12 +122,13 @@ public final class JobFolder: Sendable {
   /// Whether the folder that was opened has no name any more.
   var isRemoved: Bool {
     var status = stat()
-    return fstat(descriptor.rawValue, &status) != 0 || status.st_nlink == 0
+    guard fstat(descriptor.rawValue, &status) == 0 else { return Errno(rawValue: errno).saysGone }
+    return status.st_nlink == 0
   }
 
-  /// What the last run left in results/result.json; `nil` if nothing that can be read.
-  func storedResult() -> JobResult? {
-    guard let results = try? openFile(JobsDirectory.results, .directory, in: descriptor) else { return nil }
+  /// What the last run left in results/result.json, or the one before it in results.previous/; `nil` if nothing that can be read.
+  func storedResult(in name: String = JobsDirectory.results) -> JobResult? {
+    guard let results = try? openFile(name, .directory, in: descriptor) else { return nil }
     defer { try? results.close() }
     guard let file = try? openFile(JobsDirectory.result, in: results) else { return nil }
     defer { try? file.close() }
@@ -89,9 +138,9 @@ public final class JobFolder: Sendable {
 
   /// Whether `relative` leads to a folder in it, over no link that leads out.
   func hasFolder(_ relative: String) -> Bool {
-    guard let root = realPath(path), let real = realPath(root.pushing(FilePath(relative))) else { return false }
-    var status = stat()
-    return real.starts(with: root) && stat(real.string, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    let folder = try? openBeneath(descriptor, relative, linuxPathOnly | O_DIRECTORY, links: .followed)
+    try? folder?.close()
+    return folder != nil
   }
 }
 

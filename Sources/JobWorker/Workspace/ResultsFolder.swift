@@ -43,7 +43,7 @@ final class ResultsFolder: Sendable {
     let path = folder.path.appending(JobsDirectory.results)
     do {
       let notice = try EarlierResults(folder: folder).makeWay(for: attempt)
-      let made = mkdirat(folder.descriptor.rawValue, JobsDirectory.results, 0o755) == 0
+      let made = mkdirat(folder.descriptor.rawValue, JobsDirectory.results, 0o777) == 0
       guard made || errno == EEXIST else { throw Errno(rawValue: errno) }
       let file = openat(
         folder.descriptor.rawValue, JobsDirectory.results, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -131,20 +131,24 @@ final class ResultsFolder: Sendable {
   }
 
   /// Removed, moved away, or replaced by something else. A later attempt moves it aside, too: that is no loss.
+  /// Where the volume does not say, it is where it was.
   private var hasLostItsPlace: Bool {
-    var own = stat()
-    guard fstat(descriptor.rawValue, &own) == 0 else { return false }
-    return !isSame(own, JobsDirectory.results, in: folder.descriptor) && isHeld()
+    var (own, named) = (stat(), stat())
+    guard fstat(descriptor.rawValue, &own) == 0 else { return Errno(rawValue: errno).saysGone && isHeld() }
+    guard fstatat(folder.descriptor.rawValue, JobsDirectory.results, &named, AT_SYMLINK_NOFOLLOW) == 0 else {
+      return Errno(rawValue: errno).saysGone && isHeld()
+    }
+    return (named.st_ino != own.st_ino || named.st_dev != own.st_dev) && isHeld()
   }
 
   private func remake() throws(Errno) {
     let job = folder.descriptor.rawValue
     let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-    var file = mkdirat(job, JobsDirectory.results, 0o755) == 0 ? openat(job, JobsDirectory.results, flags) : -1
+    var file = mkdirat(job, JobsDirectory.results, 0o777) == 0 ? openat(job, JobsDirectory.results, flags) : -1
     if file < 0 {
       // Something stands in its place: a folder is used, anything else gives way.
       file = openat(job, JobsDirectory.results, flags)
-      if file < 0, unlinkat(job, JobsDirectory.results, 0) == 0, mkdirat(job, JobsDirectory.results, 0o755) == 0 {
+      if file < 0, unlinkat(job, JobsDirectory.results, 0) == 0, mkdirat(job, JobsDirectory.results, 0o777) == 0 {
         file = openat(job, JobsDirectory.results, flags)
       }
     }
@@ -227,10 +231,10 @@ final class ResultsFolder: Sendable {
   /// Creates `name` for writing; whatever bears the name is removed.
   private func create(_ name: String) throws(Errno) -> FileDescriptor {
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-    var file = openat(descriptor.rawValue, name, flags, 0o644)
+    var file = openat(descriptor.rawValue, name, flags, 0o666)
     if file < 0, errno == EEXIST {
       try removeTree(name, in: descriptor)
-      file = openat(descriptor.rawValue, name, flags, 0o644)
+      file = openat(descriptor.rawValue, name, flags, 0o666)
     }
     guard file >= 0 else { throw Errno(rawValue: errno) }
     own(FileDescriptor(rawValue: file))

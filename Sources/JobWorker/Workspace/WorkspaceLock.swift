@@ -11,10 +11,10 @@ final class WorkspaceLock: Sendable {
   private static let mark = Array("made\n".utf8)
   private static let leftMark = Array("left\n".utf8)
 
-  private let path: FilePath
+  private let path: VolumePath
   private let file: FileDescriptor
 
-  private init(_ path: FilePath, _ file: FileDescriptor) {
+  private init(_ path: VolumePath, _ file: FileDescriptor) {
     self.path = path
     self.file = file
   }
@@ -54,25 +54,19 @@ final class WorkspaceLock: Sendable {
   }
 
   /// `nil` when a living process holds it, or when it is not there and is not to be made.
-  static func acquire(_ path: FilePath, _ creation: Creation) throws(VolumeError) -> WorkspaceLock? {
+  static func acquire(_ path: VolumePath, _ creation: Creation) throws(VolumeError) -> WorkspaceLock? {
     let file: FileDescriptor
-    do {
-      file = try FileDescriptor.open(
-        path, .readWrite,
-        options: creation == .create
-          ? [.create, .noFollow, .nonBlocking, .closeOnExec] : [.noFollow, .nonBlocking, .closeOnExec],
-        permissions: .init(rawValue: 0o600))
-    } catch Errno.noSuchFileOrDirectory {
-      return nil
+    do throws(Errno) {
+      file = try path.openFile(creation == .create ? O_RDWR | O_CREAT : O_RDWR, mode: 0o600)
     } catch {
-      throw VolumeError("opening", path, JobWorker.errno(error))
+      guard error == .noSuchFileOrDirectory else { throw VolumeError("opening", path, error) }
+      return nil
     }
     let lock = WorkspaceLock(path, file)
     guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else { return nil }
     // Whoever held it before may have removed the file between our open and our lock.
     var mine = stat()
-    var current = stat()
-    guard fstat(file.rawValue, &mine) == 0, stat(path.string, &current) == 0, mine.st_ino == current.st_ino else {
+    guard fstat(file.rawValue, &mine) == 0, let current = try? path.status(), mine.st_ino == current.st_ino else {
       return nil
     }
     return lock

@@ -6,7 +6,13 @@ public import SystemPackage
 public struct WorkspacesDirectory: Sendable {
   let path: FilePath
 
-  private var locks: FilePath { path.appending(".worker") }
+  private var locks: VolumePath { VolumePath(path).appending(WorkspacesDirectory.state) }
+  private static let state = ".worker"
+
+  /// Where a worker keeps, below the workspaces folder at `path`, since when it has seen others' claims unchanged.
+  public static func watchLog(in path: FilePath, of worker: WorkerID) -> FilePath {
+    path.appending(state).appending("\(worker).watched")
+  }
 
   /// Makes the folder if it is missing. Throws when it cannot be written.
   public init(_ path: FilePath) throws(VolumeError) {
@@ -14,9 +20,7 @@ public struct WorkspacesDirectory: Sendable {
     guard let resolved = realPath(path) else { throw VolumeError("opening", path, .noSuchFileOrDirectory) }
     self.path = resolved
     try DurableFile.makeFolder(locks, mode: 0o700)
-    guard access(locks.string, W_OK | X_OK) == 0 else {
-      throw VolumeError("writing to", path, Errno(rawValue: errno))
-    }
+    try onVolume("writing to", path) { () throws(Errno) in try locks.checkWritable() }
   }
 
   /// Makes an empty workspace for `id`, mode 0700, that no living worker uses. A name whose folder cannot be removed is passed
@@ -45,7 +49,7 @@ public struct WorkspacesDirectory: Sendable {
   private func make(_ name: String) throws(VolumeError) -> Workspace? {
     let workspace = path.appending(name)
     guard let lock = try WorkspaceLock.acquire(lockPath(name), .create) else { return nil }
-    let exists = DurableFile.exists(workspace)
+    let exists = DurableFile.exists(VolumePath(path).appending(name))
     if exists, !lock.isMarked {
       try DurableFile.remove(lockPath(name))
       throw VolumeError(
@@ -128,7 +132,7 @@ public struct WorkspacesDirectory: Sendable {
     }
   }
 
-  private func lockPath(_ name: String) -> FilePath { locks.appending("\(name).lock") }
+  private func lockPath(_ name: String) -> VolumePath { locks.appending("\(name).lock") }
 }
 
 /// A workspace of which something cannot be removed: it stays, and delays nobody.

@@ -4,8 +4,12 @@ import Testing
 @testable import JobWorker
 
 struct EnvelopeTests {
-  private func made(_ packetID: UInt16, at instant: Int64, again: Bool = false, by session: String = "w") -> RequestID {
-    RequestID(session: session, packetID: packetID, instant: instant, isRedelivery: again)
+  private func made(
+    _ packetID: UInt16, at instant: Int64, again: Bool = false, by session: String = "w", in epoch: String = "e",
+    of digest: String = "d"
+  ) -> RequestID {
+    RequestID(
+      session: session, epoch: epoch, packetID: packetID, digest: digest, instant: instant, isRedelivery: again)
   }
 
   @Test func sendersKeyIsTheSameWhereverItTurnsUp() {
@@ -24,6 +28,8 @@ struct EnvelopeTests {
     #expect(!made(7, at: 2).isSame(as: made(7, at: 1).text))
     #expect(!made(7, at: 2, again: true).isSame(as: made(71, at: 1).text))
     #expect(!made(7, at: 2, again: true).isSame(as: made(7, at: 1, by: "v").text))
+    #expect(!made(7, at: 2, again: true, in: "f").isSame(as: made(7, at: 1).text))
+    #expect(!made(7, at: 2, again: true, of: "x").isSame(as: made(7, at: 1).text))
     #expect(!made(7, at: 2, again: true).isSame(as: "order-4711"))
     #expect(!made(7, at: 2, again: true).isSame(as: nil))
   }

@@ -22,7 +22,7 @@ struct AuditLogTests {
     let ledger = try volume.ledger("one")
     try ledger.audit.record(AuditEntry(.putDown, id: JobID("job"), of: envelope("job", "order-4711")))
     let line = try #require(try lines(ledger.audit).first)
-    #expect(ledger.audit.path == volume.jobs.appending(".worker/audit/one.jsonl"))
+    #expect(ledger.audit.path.path == volume.jobs.appending(".worker/audit/one.jsonl"))
     #expect(line["event"] as? String == "put-down")
     #expect(line["id"] as? String == "job")
     #expect(line["requestId"] as? String == "order-4711")

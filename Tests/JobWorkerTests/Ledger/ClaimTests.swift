@@ -26,11 +26,11 @@ struct ClaimTests {
   @Test func claimKnowsWhenItsFileIsGone() throws {
     let volume = try VolumeFixture()
     let claim = try #require(try volume.ledger().claim(envelope("job", "r"), try JobID("job")))
-    #expect(claim.isLinked)
+    #expect(try claim.isInPlace())
     // Another worker may have made one of the same name since.
     unlink(claim.path.string)
     try volume.write("", claim.path)
-    #expect(!claim.isLinked)
+    #expect(try !claim.isInPlace())
   }
 
   @Test func recordOfADryRunHasNoFilter() throws {

@@ -23,8 +23,8 @@ struct JobsDirectoryTests {
     let directory = JobsDirectory("/v")
     #expect(
       directory.waitingRoom(of: "$share/g/jobs/+").string == "/v/.worker/waiting/%24share%2Fg%2Fjobs%2F%2B")
-    #expect(directory.waitingRoom(of: "a.b%\u{e9}").lastComponent?.string == "a%2Eb%25%C3%A9")
-    #expect(directory.waitingRoom(of: "..").lastComponent?.string == "%2E%2E")
+    #expect(directory.waitingRoom(of: "a.b%\u{e9}").name == "a%2Eb%25%C3%A9")
+    #expect(directory.waitingRoom(of: "..").name == "%2E%2E")
   }
 
   @Test(arguments: [

@@ -8,7 +8,7 @@ import Testing
 
 struct LeaseTests {
   private let volume: VolumeFixture
-  private var file: FilePath { volume.root.appending("file") }
+  private var file: VolumePath { VolumePath(volume.root).appending("file") }
 
   init() throws {
     volume = try VolumeFixture()
@@ -16,7 +16,7 @@ struct LeaseTests {
   }
 
   private func lease(_ duration: Duration) -> Lease {
-    Lease(duration, clock: VolumeClock(probe: volume.root.appending("probe")))
+    Lease(duration, clock: VolumeClock(probe: VolumePath(volume.root).appending("probe")))
   }
 
   @Test func leaseExpiresWhenItsFileIsNotTouched() throws {
@@ -28,12 +28,12 @@ struct LeaseTests {
   }
 
   @Test func fileThatIsGoneHasNotExpired() throws {
-    #expect(try !lease(.zero).hasExpired(volume.root.appending("gone")))
+    #expect(try !lease(.zero).hasExpired(VolumePath(volume.root).appending("gone")))
   }
 
   @Test(.timeLimit(.minutes(1))) func keeperKeepsItFromExpiring() async throws {
     let lease = lease(.seconds(60))
-    let descriptor = try FileDescriptor.open(file, .readWrite)
+    let descriptor = try FileDescriptor.open(file.path, .readWrite)
     defer { try? descriptor.close() }
     age(file, .seconds(61))
     let rounds = Mutex(0)
@@ -60,6 +60,72 @@ struct LeaseTests {
       #expect(try !lease.hasExpired(file))
       try await Task.sleep(for: .milliseconds(60))
     }
+  }
+
+  // MARK: Where hosts stamp their files
+
+  private func doubting(_ duration: Duration, remembering memory: FilePath? = nil) -> Lease {
+    Lease(
+      duration, clock: VolumeClock(probe: volume.root.appending("probe")), times: .hosts, remembering: memory)
+  }
+
+  @Test(.timeLimit(.minutes(1)), arguments: [-120, 0, 120, 1_000_000])
+  func anAgeSaysNothingWhereHostsStamp(_ seconds: Int) async throws {
+    age(file, .seconds(seconds))
+    let lease = doubting(.milliseconds(300))
+    let start = ContinuousClock.now
+    #expect(try !lease.hasExpired(file))
+    while try !lease.hasExpired(file) { try await Task.sleep(for: .milliseconds(5)) }
+    #expect(ContinuousClock.now - start >= .milliseconds(300))
+  }
+
+  @Test func touchedFileNeverExpiresWhereHostsStamp() async throws {
+    let lease = doubting(.milliseconds(100))
+    for round in 1...10 {
+      // By a host that is two minutes behind.
+      age(file, .seconds(120 - round))
+      #expect(try !lease.hasExpired(file))
+      try await Task.sleep(for: .milliseconds(60))
+    }
+  }
+
+  @Test func fileThatSaysThatItIsOverHasExpiredEverywhere() throws {
+    utimensat(AT_FDCWD, file.string, [timespec(), timespec()], 0)
+    #expect(try lease(.seconds(60)).hasExpired(file))
+    #expect(try doubting(.seconds(60)).hasExpired(file))
+  }
+
+  /// A worker that lives for one short job never sees a whole lease itself.
+  @Test(.timeLimit(.minutes(1))) func whatAProcessHasWatchedTheNextOneKnows() async throws {
+    let memory = volume.root.appending("memory")
+    #expect(try !doubting(.milliseconds(300), remembering: memory).hasExpired(file))
+    #expect(try !doubting(.milliseconds(300), remembering: memory).hasExpired(file))
+    let start = ContinuousClock.now
+    while try !doubting(.milliseconds(300), remembering: memory).hasExpired(file) {
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    #expect(ContinuousClock.now - start < .seconds(30))
+    // Of another boot, torn, or of a time that is yet to come: seen for the first time.
+    for text in ["", "{", #"{"boot":"another","seen":{}}"#] {
+      try volume.write(text, memory)
+      #expect(try !doubting(.milliseconds(300), remembering: memory).hasExpired(file))
+    }
+  }
+
+  // MARK: Who keeps it
+
+  @Test(.timeLimit(.minutes(1))) func keeperTellsWhenItCannotTouchForTwoThirdsOfALease() async throws {
+    let (lapses, lapse) = AsyncStream.makeStream(of: Duration.self)
+    // Of a descriptor that is no longer open.
+    let keeper = LeaseKeeper(FileDescriptor(rawValue: 1_000_000), every: .milliseconds(200)) {}
+    keeper.onLapse { lapse.yield($0) }
+    let start = ContinuousClock.now
+    for await age in lapses {
+      #expect(age >= .milliseconds(400))
+      break
+    }
+    #expect(ContinuousClock.now - start >= .milliseconds(390))
+    keeper.cancel()
   }
 
   /// Touched by another host, whose time stamps a volume takes as they are, a moment ahead of this one.

@@ -120,6 +120,48 @@ struct LedgerTests {
     #expect(try claims.isEmpty)
   }
 
+  /// It was stopped for longer than a lease before it came to that.
+  @Test func lateReleaseLeavesAnothersClaimOfTheSameName() throws {
+    let (one, two, three) = (try volume.ledger("one"), try volume.ledger("two"), try volume.ledger("three"))
+    let id = try JobID("job")
+    let first = try #require(try one.claim(envelope("job", "r1"), id))
+    age(first.path, .seconds(61))
+    let second = try #require(try two.takeOver(try #require(try two.abandonedClaims().first), envelope("job", "r1")))
+    age(second.path, .seconds(61))
+    let third = try #require(try three.takeOver(try #require(try three.abandonedClaims().first), envelope("job", "r1")))
+    try three.release(third)
+    #expect(try claims.isEmpty)
+    let next = try #require(try three.claim(envelope("job", "r2"), id))
+    try one.release(first)
+    try two.release(second)
+    #expect(try claims == ["job.1.json"])
+    #expect(try !three.isSuperseded(next))
+  }
+
+  @Test func takerWhoseClaimBecameAnothersDropsItsOwn() throws {
+    let (one, two) = (try volume.ledger("one"), try volume.ledger("two"))
+    let id = try JobID("job")
+    let claim = try #require(try one.claim(envelope("job", "r1"), id))
+    age(claim.path, .seconds(61))
+    let stale = try #require(try two.abandonedClaims().first)
+    try one.release(claim)
+    let next = try #require(try one.claim(envelope("job", "r2"), id))
+    #expect(try two.takeOver(stale, envelope("job", "r1")) == nil)
+    #expect(try claims == ["job.1.json"])
+    #expect(try !one.isSuperseded(next))
+  }
+
+  /// Its maker has not found out yet that the job is done that it takes over.
+  @Test func higherAttemptOfAnotherRunSupersedesNobody() throws {
+    let ledger = try volume.ledger("one")
+    let claim = try #require(try ledger.claim(envelope("job", "r2"), try JobID("job")))
+    let stray = try volume.leaveClaim("job", attempt: 2, of: "two", request: "r1")
+    #expect(try !ledger.isSuperseded(claim))
+    unlink(stray.string)
+    _ = try volume.leaveClaim("job", attempt: 2, of: "two", request: "r2")
+    #expect(try ledger.isSuperseded(claim))
+  }
+
   @Test func releaseTakesTheLowerAttemptsAlong() throws {
     let ledger = try volume.ledger()
     for attempt in 1...2 { age(try volume.leaveClaim("job", attempt: attempt, of: "dead"), .seconds(61)) }

@@ -31,7 +31,7 @@ import Testing
     try members.hasOthers(filter: VolumeFixture.filter, broker: "b:1883", except: try volume.worker("one"))
   }
 
-  private func file(_ worker: String) -> FilePath { volume.directory.members.appending("\(worker).json") }
+  private func file(_ worker: String) -> VolumePath { volume.directory.members.appending("\(worker).json") }
 
   @Test func idIsInUseWhileAnotherProcessTouchesItsFile() async throws {
     let members = try members()
@@ -170,6 +170,32 @@ import Testing
           == (state == .left ? 1 : 0))
       #expect(try volume.names(members.folder) == ["one.json"])
     }
+  }
+
+  @Test func epochOfItsSessionIsFoundByTheNextProcess() throws {
+    let members = try members()
+    var first = member("one")
+    first.epoch = "first"
+    let membership = try members.join(first)
+    #expect(try members.member(try volume.worker("one"))?.epoch == "first")
+    try membership.renew(epoch: "second")
+    try membership.end(.away)
+    let left = try members.member(try volume.worker("one"))
+    #expect(left?.epoch == "second")
+    #expect(left?.state == .away)
+  }
+
+  @Test func fileOfVersion01IsAMemberWithoutAnEpoch() throws {
+    let members = try members()
+    try DurableFile.makeFolder(members.folder)
+    let process =
+      #"{"bootId":"b","host":"h","pid":7,"pidNamespace":"pid:[1]","startTime":"1"}"#
+    try volume.write(
+      #"{"broker":"b:1883","clientId":"two","filter":"f","process":\#(process),"state":"away","worker":"two"}"#,
+      file("two"))
+    let former = try #require(try members.member(try volume.worker("two")))
+    #expect(former.epoch == nil)
+    #expect(former.clientId == "two")
   }
 
   @Test func halfWrittenFilesAreNoMembers() throws {

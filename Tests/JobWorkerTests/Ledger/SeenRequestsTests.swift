@@ -23,7 +23,7 @@ struct SeenRequestsTests {
     try #require(try ledger.claim(envelope(id, "r"), JobID(id)))
   }
 
-  private var records: [FilePath] {
+  private var records: [VolumePath] {
     get throws {
       try volume.names(volume.directory.seen).flatMap { shard in
         let folder = volume.directory.seen.appending(shard)
@@ -37,7 +37,7 @@ struct SeenRequestsTests {
     #expect(try ledger.seen.begin(request("order"), first.record) == nil)
     // The same attempt, and the next one of the same run.
     #expect(try ledger.seen.begin(request("order"), first.record) == nil)
-    let stale = ClaimFile(path: first.path, id: try JobID("job"), attempt: 1, record: first.record)
+    let stale = ClaimFile(file: first.place, id: try JobID("job"), attempt: 1, record: first.record)
     let second = try #require(try volume.ledger("two").takeOver(stale, first.record.envelope))
     #expect(second.record.attempt == 2 && second.record.run == first.record.run)
     #expect(try ledger.seen.begin(request("order"), second.record) == nil)
@@ -76,7 +76,7 @@ struct SeenRequestsTests {
     try volume.write("{\"requ", path)
     let other = try claim("other")
     #expect(try ledger.seen.begin(request("order", of: "other"), other.record) != nil)
-    let stale = ClaimFile(path: first.path, id: try JobID("job"), attempt: 1, record: first.record)
+    let stale = ClaimFile(file: first.place, id: try JobID("job"), attempt: 1, record: first.record)
     let second = try #require(try ledger.takeOver(stale, first.record.envelope))
     #expect(try ledger.seen.begin(request("order"), second.record) == nil)
     #expect(try ledger.seen.begin(request("order", of: "other"), other.record)?.id.text == "job")

@@ -8,7 +8,7 @@ import Testing
 struct VolumeClockTests {
   @Test func clockGoesOn() throws {
     let volume = try VolumeFixture()
-    let clock = VolumeClock(probe: volume.root.appending("probe"))
+    let clock = VolumeClock(probe: VolumePath(volume.root).appending("probe"))
     let first = try clock.now()
     #expect(abs(Double(first) / 1e9 - Date().timeIntervalSince1970) < 60)
     #expect(try clock.now() >= first)
@@ -16,8 +16,8 @@ struct VolumeClockTests {
 
   @Test func fileIsAsOldAsItsLastTouch() throws {
     let volume = try VolumeFixture()
-    let clock = VolumeClock(probe: volume.root.appending("probe"))
-    let path = volume.root.appending("file")
+    let clock = VolumeClock(probe: VolumePath(volume.root).appending("probe"))
+    let path = VolumePath(volume.root).appending("file")
     let file = try #require(try DurableFile.create(path, []))
     defer { try? file.close() }
     age(path, .seconds(1000))
@@ -30,11 +30,13 @@ struct VolumeClockTests {
 
   @Test func fileThatIsGoneHasNoTime() throws {
     let volume = try VolumeFixture()
-    #expect(try VolumeClock(probe: volume.root.appending("probe")).touched(volume.root.appending("file")) == nil)
+    #expect(
+      try VolumeClock(probe: VolumePath(volume.root).appending("probe")).touched(
+        VolumePath(volume.root).appending("file")) == nil)
   }
 
   @Test func missingVolumeIsAnError() throws {
-    let clock = VolumeClock(probe: "/nowhere/probe")
+    let clock = VolumeClock(probe: VolumePath("/nowhere").appending("probe"))
     let error = #expect(throws: VolumeError.self) { try clock.now() }
     #expect(error?.description.hasPrefix("touching /nowhere/probe: ") == true)
   }

@@ -59,7 +59,7 @@ final class VolumeFixture: Sendable {
   func leaveClaim(
     _ id: String, attempt: Int = 1, of worker: String, _ process: ProcessIdentity = .elsewhere,
     filter: String? = VolumeFixture.filter, request: String = "r"
-  ) throws -> FilePath {
+  ) throws -> VolumePath {
     let record = ClaimRecord(
       id: try JobID(id), attempt: attempt, worker: worker, process: process, filter: filter,
       envelope: envelope(id, request))
@@ -95,3 +95,38 @@ extension ProcessIdentity {
     return process
   }
 }
+
+/// The paths of a test are whole ones.
+extension VolumePath {
+  var string: String { path.string }
+}
+
+extension DurableFile {
+  static func create(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) -> FileDescriptor? {
+    try create(VolumePath(file: path), bytes)
+  }
+
+  static func replace(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) {
+    try replace(VolumePath(file: path), bytes)
+  }
+
+  static func overwrite(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) -> Bool {
+    try overwrite(VolumePath(file: path), bytes)
+  }
+
+  static func read(_ path: FilePath, limit: Int = 1 << 24) throws(VolumeError) -> [UInt8]? {
+    try read(VolumePath(file: path), limit: limit)
+  }
+
+  static func remove(_ path: FilePath) throws(VolumeError) -> Bool { try remove(VolumePath(file: path)) }
+
+  static func names(in folder: FilePath) throws(VolumeError) -> [String] { try names(in: VolumePath(file: folder)) }
+}
+
+extension VolumeFixture {
+  func write(_ text: String, _ path: VolumePath) throws { try write(text, path.path) }
+  func text(_ path: VolumePath) -> String? { text(path.path) }
+  func names(_ folder: VolumePath) throws -> [String] { try names(folder.path) }
+}
+
+func age(_ path: VolumePath, _ age: Duration) { JobWorkerTests.age(path.path, age) }

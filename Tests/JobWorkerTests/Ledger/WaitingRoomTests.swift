@@ -45,7 +45,8 @@ struct WaitingRoomTests {
     let made = { (instant: Int64, again: Bool) in
       Envelope(
         payload: "{}", topic: "t",
-        requestId: RequestID(session: "w", packetID: 7, instant: instant, isRedelivery: again))
+        requestId: RequestID(
+          session: "w", epoch: "e", packetID: 7, digest: "d", instant: instant, isRedelivery: again))
     }
     try room.put(made(1, false), try JobID("other"))
     try room.put(made(2, true), try JobID("other"))

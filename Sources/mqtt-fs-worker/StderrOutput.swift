@@ -1,0 +1,126 @@
+import Dispatch
+import Glibc
+import Synchronization
+
+/// The way to stderr of a process that must not wait for whoever reads it: a pipe that nobody reads is full after 64 KiB.
+///
+/// What fits is written at once, by the caller. What does not is kept, as far as it is not too much, and written by a thread of
+/// its own when there is room again; lines that were dropped are counted, and told then.
+final class StderrOutput: Sendable {
+  static let shared = StderrOutput(STDERR_FILENO)
+  /// The most bytes that are kept.
+  private static let most = 64 << 10
+
+  private struct State {
+    var kept: [UInt8] = []
+    var dropped = 0
+    var isDraining = false
+    /// What tells of so many dropped lines, in the form of the lines before.
+    var telling: @Sendable (Int) -> [UInt8] = { Array("\($0) lines were dropped: nobody read stderr\n".utf8) }
+  }
+
+  private enum Way {
+    /// Nobody reads it at his own pace.
+    case plain
+    /// An open file description of this process alone, which does not block (fifo(7)); others that have the pipe may want it to.
+    case nonBlocking
+    case socket
+    /// Asked before each write whether there is room (poll(2)); somebody else may take it in between.
+    case polled
+  }
+
+  private let state = Mutex(State())
+  private let descriptor: Int32
+  private let way: Way
+
+  init(_ descriptor: Int32) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFREG else {
+      (self.descriptor, way) = (descriptor, .plain)
+      return
+    }
+    if status.st_mode & S_IFMT == S_IFSOCK {
+      (self.descriptor, way) = (descriptor, .socket)
+      return
+    }
+    let own = open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+    (self.descriptor, way) = own < 0 ? (descriptor, .polled) : (own, .nonBlocking)
+  }
+
+  /// Writes a line, or keeps it, or drops it. `telling` makes the line that tells how many were dropped.
+  func put(_ line: [UInt8], telling: (@Sendable (Int) -> [UInt8])? = nil) {
+    state.withLock { state in
+      if let telling { state.telling = telling }
+      guard state.kept.isEmpty else { return keep(line[...], whole: true, &state) }
+      let written = write(line[...])
+      if written < line.count { keep(line[written...], whole: written == 0, &state) }
+    }
+  }
+
+  /// Waits until what is kept is written, but no longer than `limit`.
+  func flush(within limit: Duration) {
+    let deadline = ContinuousClock.now + limit
+    while state.withLock({ !$0.kept.isEmpty }), ContinuousClock.now < deadline { usleep(2000) }
+  }
+
+  private func keep(_ bytes: ArraySlice<UInt8>, whole: Bool, _ state: inout State) {
+    // The rest of a line that was begun is not left out.
+    if whole, state.kept.count + bytes.count > StderrOutput.most {
+      state.dropped += 1
+    } else {
+      state.kept += bytes
+    }
+    guard !state.isDraining else { return }
+    state.isDraining = true
+    DispatchQueue(label: "stderr").async { self.drain() }
+  }
+
+  private func drain() {
+    while true {
+      var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+      poll(&entry, 1, -1)
+      let isDone = state.withLock { state in
+        // Whoever read it is gone: there is nothing more to wait for.
+        if entry.revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0 { (state.kept, state.dropped) = ([], 0) }
+        state.kept.removeFirst(write(state.kept[...]))
+        if state.kept.isEmpty, state.dropped > 0 {
+          state.kept = state.telling(state.dropped)
+          state.dropped = 0
+          state.kept.removeFirst(write(state.kept[...]))
+        }
+        if state.kept.isEmpty { state.isDraining = false }
+        return state.kept.isEmpty
+      }
+      if isDone { return }
+    }
+  }
+
+  /// Writes what there is room for; what can never be written counts as written.
+  private func write(_ bytes: ArraySlice<UInt8>) -> Int {
+    var done = 0
+    while done < bytes.count {
+      let count = bytes.dropFirst(done).withUnsafeBytes { rest in
+        switch way {
+        case .plain, .nonBlocking: return Glibc.write(descriptor, rest.baseAddress, rest.count)
+        case .socket:
+          return send(descriptor, rest.baseAddress, rest.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+        case .polled:
+          var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+          guard poll(&entry, 1, 0) > 0 else {
+            errno = EAGAIN
+            return -1
+          }
+          return Glibc.write(descriptor, rest.baseAddress, min(rest.count, Int(PIPE_BUF)))
+        }
+      }
+      if count >= 0 {
+        done += count
+      } else if errno == EAGAIN || errno == EWOULDBLOCK {
+        return done
+      } else if errno != EINTR {
+        return bytes.count
+      }
+    }
+    return done
+  }
+}

@@ -1,0 +1,190 @@
+import Foundation
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What steps, or others, mount in a workspace is neither brought back nor removed.
+@Suite(.enabled(if: geteuid() == 0, "only root can mount"))
+struct MountedWorkspaceTests {
+  /// A folder outside, with files, that must be as it was whatever happens.
+  private func precious(_ scene: Scene) throws -> FilePath {
+    let folder = scene.files.appending("precious")
+    try scene.write("1", folder.appending("file"))
+    try scene.write("2", folder.appending("deep/er/file"))
+    return folder
+  }
+
+  private static let whole: Set<String> = ["file", "deep/", "deep/er/", "deep/er/file"]
+
+  /// Takes away what is mounted below the scene's folders, so that nothing of the test's own clean-up crosses it either.
+  private func unmountAll(_ scene: Scene) {
+    let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
+    for line in mounts.split(separator: "\n").reversed() {
+      let place = line.split(separator: " ")[1]
+      if place.hasPrefix("\(scene.root)/") { umount2(String(place), Int32(MNT_DETACH)) }
+    }
+  }
+
+  @Test func whatAStepMountsStaysAsItIs() async throws {
+    try await Scene.play(leaving: .workspaces) { scene in
+      let precious = try precious(scene)
+      defer { unmountAll(scene) }
+      try scene.job(
+        "job",
+        steps: [
+          "mkdir -p sub/mnt && mount --bind \"$PRECIOUS\" sub/mnt && touch bound && mount --bind \"$PRECIOUS/file\" bound",
+          "echo mine > sub/own",
+        ], ["kept": "k"])
+      let result = try await scene.outcome(environment: ["PRECIOUS": precious.string])
+      #expect(result["status"] == "success")
+      #expect(result["artifacts"].elements.map { $0["path"] } == ["sub/own"])
+      #expect(result["skipped"].elements.map { $0["path"] } == ["bound", "sub/mnt"])
+      #expect(result["skipped"][0]["reason"].text.contains("mount"))
+      #expect(scene.listing(precious) == Self.whole)
+      let left: Set<String> = [".worker/", ".worker/job.lock", "job/", "job/bound", "job/sub/", "job/sub/mnt/"]
+      #expect(scene.listing(scene.workspaces).filter { !$0.contains("mnt/") || $0 == "job/sub/mnt/" } == left)
+
+      // The next worker passes it over with a word, and the same job runs beside it.
+      let next = try scene.worker([])
+      try await next.listens()
+      try await next.says("the workspace \(scene.workspaces)/job is left behind")
+      try await scene.send("job")
+      #expect(try await next.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success")
+      #expect(scene.listing(precious) == Self.whole)
+
+      // When nothing is mounted any more, the next start removes them.
+      unmountAll(scene)
+      let last = try scene.worker([])
+      try await last.listens()
+      #expect(scene.workspacesLeft.isEmpty)
+      #expect(scene.listing(precious) == Self.whole)
+    }
+  }
+
+  @Test func mountOverTheWorkspaceItselfIsNotEmptied() async throws {
+    try await Scene.play(leaving: .workspaces) { scene in
+      let precious = try precious(scene)
+      defer { unmountAll(scene) }
+      try scene.job("job", steps: ["echo mine > own; mount --bind \"$PRECIOUS\" \"$JOB_WORKSPACE\""])
+      let result = try await scene.outcome(environment: ["PRECIOUS": precious.string])
+      #expect(result["status"] == "success")
+      #expect(result["artifacts"].elements.map { $0["path"] } == ["own"])
+      try await scene.worker([]).listens()
+      #expect(scene.listing(precious) == Self.whole)
+    }
+  }
+
+  @Test func mountInAJobsFolderIsListedAndNotStaged() async throws {
+    try await Scene.play { scene in
+      let precious = try precious(scene)
+      let folder = try scene.job("job", steps: ["ls > names"], ["data/own": "x", "data/mnt/.keep": ""])
+      try await unmounting(folder.appending("data/mnt")) {
+        #expect(mount(precious.string, folder.appending("data/mnt").string, "", UInt(MS_BIND), nil) == 0)
+        let result = try await scene.outcome()
+        #expect(result["status"] == "success")
+        #expect(result["skipped"].elements.map { $0["path"] } == ["data/mnt"])
+        #expect(scene.text("job", "results/names") == "data\njob.json\nnames\n")
+      }
+      #expect(scene.listing(precious) == Self.whole)
+    }
+  }
+
+  /// Both may be mounts of the user's own: a disk for workspaces, a volume for a job's results.
+  @Test func foldersThatAreMountsThemselvesWork() async throws {
+    try await Scene.play { scene in
+      try await withTmpfs(of: "4m", at: scene.workspaces) {
+        let folder = try scene.job("job", steps: ["echo new > made"], ["sub/input": "x", "results/.keep": ""])
+        try scene.remove(folder.appending("results/.keep"))
+        try await withTmpfs(of: "4m", at: folder.appending("results")) {
+          let result = try await scene.outcome()
+          #expect(result["status"] == "success")
+          #expect(scene.text("job", "results/made") == "new\n")
+          #expect(scene.workspacesLeft.isEmpty)
+        }
+      }
+    }
+  }
+}
+
+/// What cannot be removed for another reason delays nobody either.
+@Suite(.enabled(if: geteuid() == 0, "only root can make a file immutable"))
+struct UnremovableTests {
+  @Test func immutableFileInAWorkspaceDelaysNoLaterJob() async throws {
+    try await Scene.play(leaving: .workspaces) { scene in
+      defer { makeMutable(scene) }
+      try scene.job("job", steps: ["mkdir -p a/b && touch a/b/file a/other && chattr +i a/b/file || exit 9"])
+      try scene.job("other", steps: ["true"])
+      let first = try await scene.outcome()
+      try #require(first["exitCode"] != 9, "the file system of the test has no immutable files")
+      #expect(first["status"] == "success")
+      let left: Set<String> = [".worker/", ".worker/job.lock", "job/", "job/a/", "job/a/b/", "job/a/b/file"]
+      #expect(scene.listing(scene.workspaces) == left)
+      // Another job, and the same again, which has another name.
+      #expect(try await scene.outcome(of: "other")["status"] == "success")
+      try scene.job("job", steps: ["pwd"])
+      #expect(try await scene.outcome()["status"] == "success")
+      #expect(scene.log("job") == "\(scene.workspaces)/job.2\n")
+      #expect(scene.listing(scene.workspaces) == left)
+      makeMutable(scene)
+      try await scene.worker([]).listens()
+      #expect(scene.workspacesLeft.isEmpty)
+    }
+  }
+
+  /// What an odd entry among the locks stands for is nobody's workspace, and keeps nobody from the others.
+  @Test(arguments: ["folder", "link", "fifo"]) func oddLockDelaysNobody(_ kind: String) async throws {
+    try await Scene.play(leaving: .workspaces) { scene in
+      let lock = scene.workspaces.appending(".worker/job.lock")
+      try scene.write("precious", scene.files.appending("precious"))
+      try scene.write("", scene.workspaces.appending(".worker/x"))
+      switch kind {
+      case "folder": try scene.write("", lock.appending("file"))
+      case "link": symlink(scene.files.appending("precious").string, lock.string)
+      default: mkfifo(lock.string, 0o600)
+      }
+      try scene.job("job", steps: ["true"])
+      #expect(try await scene.outcome()["status"] == "success")
+      #expect(try String(contentsOfFile: scene.files.appending("precious").string, encoding: .utf8) == "precious")
+    }
+  }
+
+  @Test func earlierResultsThatCannotBeRemovedDelayNoRun() async throws {
+    try await Scene.play { scene in
+      defer { makeMutable(scene) }
+      try scene.job("job", steps: ["echo run $(cat ../n) > made || true"])
+      for run in 1...2 {
+        #expect(try await scene.outcome()["status"] == "success", "\(run)")
+      }
+      // The one that is moved aside next, and the one that is in its way.
+      for folder in ["results", "results.previous"] {
+        try await chattr("+i", scene.jobs.appending("job").appending(folder).appending("made"), scene)
+      }
+      for run in 3...6 {
+        let result = try await scene.outcome()
+        #expect(result["status"] == "success", "\(run)")
+      }
+      // Nothing of what was put out of the way is staged, and at most what cannot be removed is left of it.
+      #expect(scene.result("job")["artifacts"].elements.map { $0["path"] } == ["made"])
+      let hidden = scene.listing(scene.jobs.appending("job/.worker")).filter { $0.hasSuffix("/") }
+      #expect(hidden.count == 2)
+      makeMutable(scene)
+      #expect(try await scene.outcome()["status"] == "success")
+      #expect(!scene.volume.contains { $0.hasPrefix("job/.worker") })
+    }
+  }
+
+  private func chattr(_ flag: String, _ path: FilePath, _ scene: Scene) async throws {
+    let process = try scene.start(installed("chattr"), [flag, path.string], name: "chattr")
+    try #require(try await process.end() == .code(0), "the file system of the test has no immutable files")
+  }
+
+  private func makeMutable(_ scene: Scene) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", "chattr -R -i '\(scene.jobs)' '\(scene.workspaces)' 2>/dev/null"]
+    try? process.run()
+    process.waitUntilExit()
+  }
+}

@@ -1,0 +1,189 @@
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Volumes that answer as those on a network may.
+@Suite(.enabled(if: NetworkVolume.isPossible, "\(NetworkVolume.demand)"))
+struct NetworkVolumeTests {
+  /// The volume that two hosts share, and where the second of them has mounted it.
+  private func shared(_ scene: Scene) -> (folder: FilePath, second: FilePath) {
+    (scene.root.appending("volume"), scene.root.appending("jobs-2"))
+  }
+
+  // MARK: What was carried out is said to have failed
+
+  /// The server carried a removal out and restarted before it could say so; the client sent it again.
+  @Test(arguments: ["unlink", "rename"]) func requestSurvivesTheSecondRemovalOfItsTicket(_ operation: String)
+    async throws
+  {
+    try await Scene.play { scene in
+      try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene) { volume in
+        try scene.job("long", steps: [.string("echo begun; \(scene.waitForGate)")])
+        try scene.job("job", steps: [.string(scene.noteRun)])
+        let busy = try scene.worker(on: group, [])
+        try await busy.listens()
+        try await scene.send("long")
+        try await eventually("the step") { scene.log("long") == "begun\n" }
+        try await scene.send("job")
+        try await eventually("its ticket") { !scene.tickets.isEmpty }
+        try volume.answer(["\(operation) .worker/waiting/* done:ENOENT *"])
+        let other = try scene.worker("worker-02", on: group)
+        #expect(try await other.end() == .code(0))
+        #expect(scene.result("job")["status"] == "success")
+        #expect(scene.runs("job") == 1)
+        try scene.openGate()
+        #expect(try await busy.end() == .code(0))
+        #expect(scene.tickets.isEmpty && scene.claims.isEmpty)
+      }
+    }
+  }
+
+  @Test func everyRenameAndRemovalMayBeAnsweredTwice() async throws {
+    try await Scene.play { scene in
+      let rules = ["rename .worker/*", "rename job/results*", "unlink .worker/*"].map { "\($0) done:ENOENT *" }
+      try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene, rules: rules) { volume in
+        try scene.job("job", steps: ["echo $JOB_ATTEMPT"])
+        let results = try await scene.results()
+        for run in 1...3 {
+          let worker = try scene.worker([])
+          try await worker.listens()
+          try await scene.send("job", ["requestId": .string("r\(run)")])
+          #expect(try await worker.end() == .code(0))
+          #expect(scene.result("job")["requestId"] == .string("r\(run)"))
+          #expect(scene.result("job")["status"] == "success")
+          #expect(scene.log("job") == "1\n")
+        }
+        try await results.messages(3)
+        #expect(scene.claims.isEmpty)
+        #expect(scene.text("job", "results.previous/step_0.log") == "1\n")
+        #expect(volume.answers.contains { $0.hasPrefix("rename .worker/") })
+        #expect(volume.answers.contains { $0.hasPrefix("rename job/results") })
+      }
+    }
+  }
+
+  /// The claim that is there is its own, and is not whole.
+  @Test func claimThatIsSaidToBeThereAlreadyLosesNothing() async throws {
+    try await Scene.play { scene in
+      let rules = ["create .worker/claims/* done:EEXIST 1"]
+      try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene, rules: rules) { volume in
+        try scene.job("job", steps: [.string(scene.noteRun)])
+        let worker = try scene.worker(["--lease", "1s"])
+        try await worker.listens()
+        try await scene.send("job")
+        #expect(try await worker.end() == .code(0))
+        #expect(!volume.answers.isEmpty)
+        #expect(scene.result("job")["status"] == "success")
+        #expect(scene.runs("job") == 1)
+      }
+    }
+  }
+
+  // MARK: Errors that say nothing
+
+  @Test(arguments: ["EIO", "ETIMEDOUT", "EACCES"]) func errorIsNoReasonToGiveAJobUp(_ error: String) async throws {
+    try await Scene.play { scene in
+      try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene) { volume in
+        try scene.job("job", steps: [.string("\(scene.noteRun); echo begun; \(scene.waitForGate)")])
+        let worker = try scene.worker(["--lease", "2s"])
+        try await worker.listens()
+        try await scene.send("job")
+        try await eventually("the step") { scene.log("job") == "begun\n" }
+        try volume.answer(["getattr .worker/claims/* \(error) 3", "opendir .worker/claims \(error) 3"])
+        try await eventually("the errors") { volume.answers.count == 6 }
+        try scene.openGate()
+        #expect(try await worker.end() == .code(0))
+        #expect(scene.result("job")["status"] == "success")
+        #expect(scene.result("job")["attempt"] == 1)
+        #expect(scene.runs("job") == 1)
+      }
+    }
+  }
+
+  @Test func workerThatCannotTouchItsClaimEndsItsStepWithinALease() async throws {
+    try await Scene.play { scene in
+      try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene) { volume in
+        try scene.job("job", steps: [.string("\(scene.noteRun); echo begun; sleep 1000")])
+        let results = try await scene.results()
+        let worker = try scene.worker(["--lease", "6s"])
+        try await worker.listens()
+        try await scene.send("job")
+        try await eventually("the step") { scene.log("job") == "begun\n" }
+        try volume.answer(["touch .worker/claims/job.1.json EIO *"])
+        #expect(try await worker.end() == .code(0))
+        #expect(worker.log.contains("the claim could not be touched"))
+        let result = scene.result("job")
+        #expect(result["status"] == "error")
+        #expect(result["reason"] == "lapsed")
+        #expect(result["attempt"] == 1)
+        #expect((result["timing"]["runMs"].number ?? .infinity) < 6000)
+        #expect(try await results.message().json["status"] == "error")
+        #expect(scene.claims.isEmpty)
+      }
+    }
+  }
+
+  // MARK: Two hosts
+
+  /// FUSE serves file systems that take times from the host: this one's is two minutes ahead of the other's.
+  @Test(arguments: [120, -120]) func livingWorkerIsNotTakenOverByAHostWithAnotherClock(_ seconds: Int) async throws {
+    try await Scene.play { scene in
+      let (folder, second) = shared(scene)
+      try await NetworkVolume.showing(folder, at: scene.jobs, in: scene) { _ in
+        let rules = ["touch", "write", "create"].map { "clock \($0) \(seconds)" }
+        try await NetworkVolume.showing(folder, at: second, in: scene, rules: rules) { _ in
+          try scene.job("job", steps: [.string("\(scene.noteRun); echo begun; \(scene.waitForGate)")])
+          let first = try scene.worker(["--lease", "2s"])
+          try await first.listens()
+          try await scene.send("job")
+          try await eventually("the step") { scene.log("job") == "begun\n" }
+          for _ in 1...5 {
+            let other = try scene.worker("worker-02", ["-j", second.string, "--lease", "2s", "--idle-timeout", "1s"])
+            #expect(try await other.end() == .code(0))
+          }
+          let other = try scene.worker("worker-02", ["-j", second.string, "--lease", "2s", "--idle-timeout", "5s"])
+          #expect(try await other.end() == .code(0))
+          #expect(scene.claims == ["job.1.json"])
+          #expect(first.process.end == nil)
+          #expect(scene.runs("job") == 1)
+
+          // Now it is dead, and processes that live shorter than a lease find that out together.
+          try await first.kill()
+          try scene.openGate()
+          try await eventually("a takeover") {
+            let other = try scene.worker("worker-02", ["-j", second.string, "--lease", "2s", "--idle-timeout", "1s"])
+            #expect(try await other.end() == .code(0))
+            return scene.result("job")["attempt"] == 2
+          }
+          #expect(scene.result("job")["workerId"] == "worker-02")
+        }
+      }
+    }
+  }
+
+  @Test func claimThatIsLateOnDiskBeginsNothingBesideItsSuccessor() async throws {
+    try await Scene.play { scene in
+      let (folder, second) = shared(scene)
+      let rules = ["fsync .worker/claims/job.1.json hold:6 1"]
+      try await NetworkVolume.showing(folder, at: scene.jobs, in: scene, rules: rules) { _ in
+        try await NetworkVolume.showing(folder, at: second, in: scene) { _ in
+          try scene.job("job", steps: [.string("\(scene.noteRun); echo attempt $JOB_ATTEMPT")])
+          let results = try await scene.results()
+          let first = try scene.worker(["--lease", "1s"])
+          try await first.listens()
+          try await scene.send("job")
+          try await eventually("its claim") { scene.claims == ["job.1.json"] }
+          let other = try scene.worker("worker-02", ["-j", second.string, "--lease", "1s"])
+          #expect(try await other.end() == .code(0))
+          #expect(try await first.end() == .code(0))
+          #expect(scene.result("job")["attempt"] == 2)
+          #expect(scene.log("job") == "attempt 2\n")
+          #expect(scene.runs("job") == 1)
+          #expect(results.messages.count == 1)
+          #expect(scene.claims.isEmpty && scene.tickets.isEmpty)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,16 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
+# One folder under three FUSE mounts, which answer as a network volume does whose times are its clients':
+# those of the third are 120 s ahead.
+cases=(jobs clocks)
+
+volume_up() {
+  mkdir "$place/volume"
+  for mount in first second ahead; do
+    mkdir "$place/$mount"
+    : >"$place/$mount.rules"
+    [ "$mount" = first ] || [ "$mount" = second ] || printf 'clock %s 120\n' touch write create >"$place/$mount.rules"
+    python3 "$here/TestSupport/retransmitting.py" "$place/volume" "$place/$mount" "$place/$mount.rules" \
+      >"$place/logs/$mount.log" 2>&1 &
+    until mountpoint -q "$place/$mount"; do sleep 0.1; done
+  done
+}
