@@ -187,7 +187,7 @@ def play(options, kind, what, at):
     scene = None
     call, wrong = "", None
     try:
-        scene = Scene(options.worker, kind)
+        scene = Scene(options.worker, kind, options.lease)
         if what == "freeze":
             frozen(scene, at, early=at % 2 == 1)
         else:
@@ -209,7 +209,7 @@ def play(options, kind, what, at):
 
 def count(options, kind, what):
     """How many calls an undisturbed run has."""
-    scene = Scene(options.worker, kind)
+    scene = Scene(options.worker, kind, options.lease)
     try:
         scene.make_session("worker-01")
         scene.send("r1")
@@ -222,6 +222,13 @@ def count(options, kind, what):
         scene.clear()
 
 
+def leave(*_):
+    """Ended by a signal: nothing stays behind."""
+    for scene in list(Scene.open):
+        scene.clear()
+    os._exit(1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kind", action="append", choices=["keyed", "keyless", "signed"])
@@ -229,12 +236,15 @@ def main():
     parser.add_argument("--at", type=int, action="append", help="only these points")
     parser.add_argument("--every", type=int, default=1, help="only every n-th point")
     parser.add_argument("--offset", type=int, default=0, help="begin with this point")
+    parser.add_argument("--lease", type=int, default=1, help="in seconds; longer where the machine is busy")
     parser.add_argument("--parallel", type=int, default=12)
     parser.add_argument("--keep", help="a folder for what failing runs leave")
     here = os.path.dirname(os.path.abspath(__file__))
     parser.add_argument("--worker", default=os.environ.get("MQTT_FS_WORKER", f"{here}/../.build/debug/mqtt-fs-worker"))
     options = parser.parse_args()
     options.worker = os.path.realpath(options.worker)
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.parallel) as pool:
         for kind in options.kind or ["keyed", "keyless", "signed"]:

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <malloc.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -63,20 +62,6 @@ void linux_touch_variables(void) {
   if (begin < (uintptr_t)_end) madvise((void *)begin, (uintptr_t)_end - begin, 23);
 }
 
-static volatile sig_atomic_t told_to;
-static sem_t *posted;
-static int came;
-
-static void tell(int number) {
-  int error = errno;
-  char byte = (char)number;
-  // A pipe that is full wakes its reader all the same.
-  (void)!write(told_to, &byte, 1);
-  __atomic_store_n(&came, 1, __ATOMIC_SEQ_CST);
-  sem_post(posted);
-  errno = error;
-}
-
 static void leave(int number) {
   (void)number;
   _exit(0);
@@ -90,12 +75,10 @@ static int handle(int number, void (*handler)(int), int flags) {
   return sigaction(number, &action, NULL);
 }
 
-int linux_tell_signal(int number, int fd, void *semaphore) {
-  told_to = fd;
-  posted = semaphore;
-  return handle(number, tell, SA_RESTART);
+int linux_is_ignored(int number) {
+  struct sigaction action;
+  return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
-int linux_signal_came(void) { return __atomic_exchange_n(&came, 0, __ATOMIC_SEQ_CST); }
 int linux_exit_on_signal(int number) { return handle(number, leave, SA_RESTART); }
 int linux_interrupt_on_signal(int number) { return handle(number, do_nothing, 0); }
 

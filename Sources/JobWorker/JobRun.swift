@@ -190,7 +190,11 @@ struct JobRun {
 
   /// No two attempts of a job are at work at once: what an earlier one left running on this host ends before this starts.
   private func endRemains(in results: ResultsFolder) async throws {
-    try await onThread { ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)") }
+    let left = try await onThread { ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)") }
+    guard left > 0 else { return }
+    worker.logger.warning(
+      "\(left) process\(left == 1 ? "" : "es") of an earlier attempt cannot be ended: not this user's, or hanging in the kernel",
+      metadata: ["job": "\(job.claim.record.id)"])
   }
 
   private func feed(_ phase: JobProgress.Phase) -> ProgressFeed {

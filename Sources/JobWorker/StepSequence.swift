@@ -23,6 +23,19 @@ struct StepSequence {
   /// Logs that a job which removes results/ cannot take away: those of the last steps.
   private static let keptLogs = 64
 
+  /// What a step is there for.
+  private enum Role {
+    case work(until: ContinuousClock.Instant?)
+    /// It runs `always`, and the job is ending.
+    case cleanup
+
+    var deadline: ContinuousClock.Instant? { if case .work(let deadline) = self { deadline } else { nil } }
+
+    /// How long it may take where it has no timeout of its own: the job's does not count any more, but what ended the job
+    /// must not leave it without an end.
+    var limit: Duration? { if case .cleanup = self { .seconds(300) } else { nil } }
+  }
+
   func run(into report: inout JobReport) async throws {
     settings.guardian?.guardProcesses(carrying: "\(StepEnvironment.markerName)=\(workspace.path)")
     let runner = StepRunner(guardian: settings.guardian)
@@ -46,8 +59,10 @@ struct StepSequence {
       let result: StepResult
       do throws(JobFailure) {
         let ending = isStopped ? stop.forCleanup() : stop
-        result = try await run(step, index, log, with: runner, until: ending, isEnding ? nil : deadline, &report)
-          .masked(by: redaction)
+        result = try await run(
+          step, index, log, with: runner, until: ending, isEnding ? .cleanup : .work(until: deadline), &report
+        )
+        .masked(by: redaction)
       } catch {
         report.fail(error)
         result = StepResult(unstarted: step, index).masked(by: redaction)
@@ -67,14 +82,14 @@ struct StepSequence {
   /// Runs one step; a step that runs `always`, when the job is ending, is not bound by what ended it.
   private func run(
     _ step: Step, _ index: Int, _ log: StepLog, with runner: StepRunner, until stop: StopRequest,
-    _ deadline: ContinuousClock.Instant?, _ report: inout JobReport
+    _ role: Role, _ report: inout JobReport
   ) async throws(JobFailure) -> StepResult {
-    let left = deadline.map { $0 - .now }
+    let left = role.deadline.map { $0 - .now }
     let isJobTimeout = left.map { $0 < step.timeout ?? .seconds(Int64.max / 2) } ?? false
     let command = StepCommand(
       shell: step.shell, script: step.run, workingDirectory: try directory(of: step, index),
       environment: environment(of: step, index),
-      timeout: isJobTimeout ? left : step.timeout, grace: settings.grace)
+      timeout: isJobTimeout ? left : step.timeout ?? role.limit, grace: settings.grace)
     let outcome: StepOutcome
     do throws(SpawnError) {
       if let relay {

@@ -56,11 +56,14 @@ public struct Worker: Sendable {
       stop.raise(.kill, reason: .lapsed)
     }
     let cancellation = Task { [source, stop, ledger, logger] in
+      var level = StopLevel.terminate
       for await cancellation in source.cancellations where job.isMeant(by: cancellation) {
         var entry = job.claim.entry(.canceled)
         entry.by = cancellation.by
         ledger.audit.note(entry, logger)
-        stop.raise(.terminate, reason: .canceled)
+        stop.raise(level, reason: .canceled)
+        // Who asks again does not want to wait, nor for the steps that clean up.
+        level = .kill
       }
     }
     defer { cancellation.cancel() }
@@ -115,6 +118,8 @@ public struct Worker: Sendable {
       return ending
     } catch {
       await run.purge()
+      // Results that cannot be written may have been moved aside by who holds the job by now.
+      if error is VolumeError { try await fence(job.claim) }
       throw error
     }
   }
@@ -132,6 +137,8 @@ public struct Worker: Sendable {
       Checkpoint.published.reached()
       await source.publish(event)
     } catch let undeliverable as Undeliverable {
+      // To hear of it may have taken longer than a lease: who has the job now may have published a newer result.
+      try await fence(job.claim)
       try putAside(message, of: job.claim.record.id, answering: envelope, ending: event, undeliverable)
       Checkpoint.putAside.reached()
       refusal = Unpublished(cause: undeliverable.cause)

@@ -38,10 +38,9 @@ final class SessionLoop {
   var lastDelivery = ContinuousClock.now
   private var needsNewClient = false
   var triesAtOnce = false
-  var hasToldOfRetention = false
   /// Connections running that ended over something that the library does not understand.
   var protocolErrors = 0
-  var willRetention = WillRetention()
+  private var willRetention = WillRetention()
   var opening: [Answer<Void>] = []
   var closing: [@Sendable () -> Void] = []
   var farewell: Farewell?

@@ -16,14 +16,24 @@ struct Adopter: Sendable {
   func adoptDeparted(broker: String) async throws {
     for member in try ledger.departedMembers(at: broker) {
       guard !stop.isShutdown else { return }
-      guard let adoption = try ledger.members.adopt(member) else { continue }
+      guard member.clientId == clientID(of: member.worker), let adoption = try ledger.members.adopt(member) else {
+        continue
+      }
       await adopt(adoption)
     }
   }
 
   /// Takes over what this worker's own session still holds of another filter, which it was started with before.
   func adoptFormerSelf(_ member: Member) async throws {
+    guard member.clientId == options.clientID else {
+      return logger.notice("what the client id \(member.clientId) still holds is left to whoever bears it")
+    }
     try await empty(member)
+  }
+
+  /// That of a worker with the prefix that this one has. What a member's file says is not believed: it could be anybody's.
+  private func clientID(of worker: String) -> String {
+    String(options.clientID.dropLast(ledger.worker.id.text.count)) + worker
   }
 
   private func adopt(_ adoption: Adoption) async {

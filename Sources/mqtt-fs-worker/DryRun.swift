@@ -18,7 +18,7 @@ struct DryRun {
     try FileManager.default.createDirectory(atPath: setup.jobs.string, withIntermediateDirectories: true)
     let ledger = try Ledger(JobsDirectory(setup.jobs), worker: setup.identity, filter: nil, lease: setup.lease)
     let stop = StopRequest()
-    try StopSignals.raise(stop, setup.logger)
+    StopSignals.raise(stop, setup.logger, grace: setup.settings.grace)
     let worker = Worker(
       ledger: ledger, workspaces: try setup.openWorkspaces(), source: PayloadSource(request, Array(bytes)),
       settings: setup.settings, stop: stop, logger: setup.logger)

@@ -55,7 +55,7 @@ struct MQTTRun {
       remembering: WorkspacesDirectory.watchLog(in: setup.workspaces, of: setup.identity.id))
     let workspaces = try setup.openWorkspaces()
     let stop = StopRequest()
-    try StopSignals.raise(stop, setup.logger)
+    StopSignals.raise(stop, setup.logger, grace: setup.settings.grace)
     try await ledger.checkIDIsFree(until: stop)
     let session = try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger)
     let presence = Presence(session, presence, directory: ledger.directory, workspaces: setup.workspaces)

@@ -13,6 +13,8 @@ struct Main {
   }
 
   private nonisolated static func begin() {
+    // A peer or a reader that has left is EPIPE to whoever writes. Steps have the default again.
+    signal(SIGPIPE, SIG_IGN)
     linux_allocate_sparingly()
     openStandardStreams()
     // Whoever writes to a pipe or a socket that nobody reads is told so by the call (write(2), EPIPE). Steps are spawned with
@@ -29,8 +31,12 @@ struct Main {
     let guardian = startsWorker ? Result { try Guardian.fork() } : nil
     if startsWorker { linux_touch_variables() }
     let command = parse()
-    if (command as? Work)?.dryRun != false { StopSignals.restoreDefault() }
-    if command is Work { Secrets.wipe() }
+    if let work = command as? Work {
+      Secrets.wipe()
+      StopSignals.listen { work.dryRun ? 128 + $0 : 0 }
+    } else {
+      StopSignals.restoreDefault()
+    }
     MainThread.takeTasks()
     Task { await run(command, guardedBy: guardian) }
   }

@@ -1,5 +1,4 @@
 import CConcurrency
-import CLinux
 import Glibc
 import Synchronization
 
@@ -52,10 +51,9 @@ enum MainThread {
     case findsThreadKept([Job])
   }
 
-  private static let onSignal = Mutex<(@Sendable () -> Void)?>(nil)
   private static let patience = Duration.milliseconds(5)
   private static let line = Mutex(Line())
-  /// Posted when a job comes that the thread waits for, or a signal. sem_post(3) and sem_wait(3) are made for several threads.
+  /// Posted when a job comes that the thread waits for. sem_post(3) and sem_wait(3) are made for several threads.
   private nonisolated(unsafe) static let arrivals = {
     let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
     sem_init(semaphore, 0, 0)
@@ -69,13 +67,6 @@ enum MainThread {
     }
   }
 
-  /// Has signals of these numbers written to `descriptor`, and `body` called on this thread: a step may have left no other to
-  /// be had. While a task keeps the thread, whoever reads the descriptor must see to them.
-  static func take(_ signals: [Int32], to descriptor: Int32, _ body: @escaping @Sendable () -> Void) {
-    onSignal.withLock { $0 = body }
-    for number in signals { _ = linux_tell_signal(number, descriptor, arrivals) }
-  }
-
   /// Runs tasks until one of them ends the process.
   static func run() -> Never {
     while true {
@@ -83,7 +74,6 @@ enum MainThread {
         concurrency_run(job.pointer)
       } else {
         sem_wait(arrivals)
-        if linux_signal_came() != 0 { onSignal.withLock { $0 }?() }
       }
     }
   }

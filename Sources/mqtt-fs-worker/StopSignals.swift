@@ -1,13 +1,25 @@
 import CLinux
-import Dispatch
 import Glibc
 import JobWorker
 import Logging
 import Synchronization
 
-/// What asks a worker to stop: TERM and INT.
+/// What asks a worker to stop: TERM, INT and HUP.
+///
+/// A thread of their own waits for them, with all others keeping them blocked: one that hangs in a call to the volume, or of
+/// which a step has left no more to be had, holds up none.
 enum StopSignals {
-  private static let numbers = [SIGTERM, SIGINT]
+  private static let listener = Mutex<(@Sendable (Int32) -> Void)?>(nil)
+  private static let overdue = Mutex<Overdue?>(nil)
+  /// Whoever started this process with HUP ignored, as nohup(1) does, wants it to outlive the terminal.
+  private static let numbers = linux_is_ignored(SIGHUP) != 0 ? [SIGTERM, SIGINT] : [SIGTERM, SIGINT, SIGHUP]
+  /// How long, beyond the grace, what was asked to end at once may take for that.
+  private static let patience = Duration.seconds(20)
+
+  private struct Overdue {
+    let at: ContinuousClock.Instant
+    let leave: @Sendable () -> Void
+  }
 
   /// They end the process at once and well, while it holds nothing: until somebody listens for them.
   ///
@@ -15,9 +27,7 @@ enum StopSignals {
   /// let go here.
   static func leaveAtOnce() {
     for number in numbers { _ = linux_exit_on_signal(number) }
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    for number in numbers { sigaddset(&signals, number) }
+    var signals = set
     pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
@@ -26,26 +36,76 @@ enum StopSignals {
     for number in numbers { signal(number, SIG_DFL) }
   }
 
-  /// The first asks the worker to stop in order, the second at once. Throws when there are no descriptors left.
-  static func raise(_ stop: StopRequest, _ logger: Logger) throws {
-    var ends: [Int32] = [-1, -1]
-    guard linux_pipe(&ends) == 0 else { throw Misconfiguration("no descriptors are left; raise the limit (ulimit -n)") }
-    for end in ends { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
-    let hear = { @Sendable [end = ends[0], reading = Mutex(())] in
-      reading.withLock { _ in
-        var number: UInt8 = 0
-        while read(end, &number, 1) == 1 {
-          let level: StopLevel = stop.isShutdown ? .kill : .terminate
-          let name = Int32(number) == SIGINT ? "SIGINT" : "SIGTERM"
-          logger.notice("\(name): \(level == .kill ? "ending at once" : "stopping")")
-          stop.raise(level, reason: .shutdown)
+  /// Has a thread wait for them from now on, and end the process, until ``raise(_:_:grace:)``, with what `status` says of the
+  /// signal. To be called on the only thread that there is: others come to block what their maker blocks.
+  ///
+  /// Without a thread to be had they go on to do what they did.
+  static func listen(endingWith status: @escaping @Sendable (Int32) -> Int32) {
+    listener.withLock { $0 = { _exit(status($0)) } }
+    var signals = set
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    var thread = pthread_t()
+    let error = pthread_create(&thread, nil, { _ in StopSignals.hear() }, nil)
+    guard error == 0 else {
+      pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+      return
+    }
+    pthread_detach(thread)
+  }
+
+  /// The first asks the worker to stop in order, the second at once; then it has the grace and 20 seconds to publish that, or
+  /// it ends as it is: what it waits for may never come. The claim is then for the next worker.
+  ///
+  /// A second HUP is none: a terminal that is closed and the shell in it often send one each.
+  static func raise(_ stop: StopRequest, _ logger: Logger, grace: Duration) {
+    let limit = min(grace, .seconds(1 << 40)) + patience
+    listener.withLock {
+      $0 = { number in
+        let level: StopLevel = stop.isShutdown && number != SIGHUP ? .kill : .terminate
+        stop.raise(level, reason: .shutdown)
+        if level == .kill {
+          overdue.withLock { overdue in
+            guard overdue == nil else { return }
+            overdue = Overdue(at: .now + limit) {
+              logger.error(
+                """
+                still here \(limit.components.seconds) s after the second signal: something hangs, perhaps the volume; \
+                leaving the job to the next worker
+                """)
+              _exit(ExitStatus.volume.rawValue)
+            }
+          }
         }
+        logger.notice("\(name(of: number)): \(level == .kill ? "ending at once" : "stopping")")
       }
     }
-    let source = DispatchSource.makeReadSource(fileDescriptor: ends[0], queue: DispatchQueue(label: "stop-signals"))
-    // It holds itself: it is there as long as the process.
-    source.setEventHandler { withExtendedLifetime(source, hear) }
-    source.resume()
-    MainThread.take(numbers, to: ends[1], hear)
+  }
+
+  private static func name(of number: Int32) -> String {
+    switch number {
+    case SIGINT: "SIGINT"
+    case SIGHUP: "SIGHUP"
+    default: "SIGTERM"
+    }
+  }
+
+  private static func hear() -> Never {
+    let signals = set
+    while true {
+      var pause = timespec(tv_sec: 1, tv_nsec: 0)
+      let due = overdue.withLock { $0 }
+      let number = withUnsafePointer(to: signals) { signals in
+        due == nil ? sigwaitinfo(signals, nil) : sigtimedwait(signals, nil, &pause)
+      }
+      if number > 0 { listener.withLock { $0 }?(number) }
+      if let due, due.at <= .now { due.leave() }
+    }
+  }
+
+  private static var set: sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for number in numbers { sigaddset(&signals, number) }
+    return signals
   }
 }

@@ -36,6 +36,24 @@ import Testing
     }
   }
 
+  @Test func secondCancelEndsTheStepsThatCleanUp() async throws {
+    try await Scene.play { scene in
+      let cleanup: JSON = ["run": "echo cleaning; trap '' TERM; while :; do sleep 1; done", "always": true]
+      try scene.job("job", steps: ["echo ready; sleep 600", cleanup, cleanup])
+      let worker = try await scene.listener(["--grace", "600s"])
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "ready\n" }
+      try await scene.broker.publish("jobs/cancel/job", "")
+      try await eventually("the clean-up") { scene.log("job", step: 1) == "cleaning\n" }
+      try await scene.broker.publish("jobs/cancel/job", "")
+      #expect(try await worker.end() == .code(0))
+      let result = scene.result("job")
+      #expect(result["status"] == "canceled")
+      #expect(result["reason"] == "canceled")
+      #expect(result["steps"].elements.map { $0["status"] } == ["canceled", "canceled", "skipped"])
+    }
+  }
+
   /// A job that is taken can be canceled.
   @Test func cancelsAreHeardBeforeJobsAreTaken() async throws {
     try await Scene.play { scene in

@@ -31,6 +31,40 @@ struct Leftover: Sendable, CustomTestStringConvertible {
       "ignores TERM", isKilled: true,
       "setsid sh -c 'trap \"\" TERM; : > ready; while :; do sleep 1; done' MARK & until [ -e ready ]; do sleep 0.02; done"
     ),
+    Leftover(
+      "a thousand sessions that ignore TERM", count: 1000, isKilled: true,
+      """
+      python3 -c '
+      import os, signal
+      signal.signal(signal.SIGTERM, signal.SIG_IGN)
+      for i in range(1000):
+        if os.fork() == 0:
+          os.setsid()
+          while True: signal.pause()
+      ' MARK
+      """),
+    Leftover(
+      "sessions that go on forking", count: 10, isKilled: true,
+      """
+      python3 -c '
+      import os, signal, time
+      signal.signal(signal.SIGTERM, signal.SIG_IGN)
+      depth = 0
+      for i in range(10):
+        if os.fork() == 0:
+          os.setsid()
+          depth = 1
+          break
+      while depth:
+        for i in range(10 if depth < 3 else 0):
+          time.sleep(0.1)
+          if os.fork() == 0:
+            os.setsid()
+            depth += 1
+            break
+        else: signal.pause()
+      ' MARK
+      """),
     Leftover("two thousand", count: 2000, "i=0; while [ $i -lt 2000 ]; do sleep MARK & i=$((i+1)); done"),
   ]
 }

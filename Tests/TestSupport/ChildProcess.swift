@@ -74,10 +74,15 @@ public final class ChildProcess: Sendable {
   }
 
   /// Whether the program has a handler for `signal` by now (proc(5), SigCgt).
-  public func catches(_ signal: Int32) -> Bool {
+  public func catches(_ signal: Int32) -> Bool { holds(signal, in: "SigCgt:") }
+
+  /// Whether the program ignores `signal` by now (proc(5), SigIgn).
+  public func ignores(_ signal: Int32) -> Bool { holds(signal, in: "SigIgn:") }
+
+  private func holds(_ signal: Int32, in set: String) -> Bool {
     guard let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8),
-      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigCgt:") }),
-      let mask = UInt64(line.dropFirst("SigCgt:".count).trimmingCharacters(in: .whitespaces), radix: 16)
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix(set) }),
+      let mask = UInt64(line.dropFirst(set.count).trimmingCharacters(in: .whitespaces), radix: 16)
     else { return false }
     return mask & (1 << UInt64(signal - 1)) != 0
   }

@@ -1,5 +1,5 @@
 import Foundation
-public import Glibc
+import Glibc
 public import SystemPackage
 
 /// A folder shown as a network volume may show it: calls that were carried out say that they failed, times are another

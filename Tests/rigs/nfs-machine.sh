@@ -48,7 +48,7 @@ ip link set lo up
 hostname nfs-machine
 for module in nfsd nfsv4 loop veth iptable_filter xt_length xt_tcpudp; do modprobe \$module; done
 echo "the machine runs" >/dev/ttyS0
-export MQTT_FS_WORKER=/work/worker KEEP=/tmp/kept
+export MQTT_FS_WORKER=/work/worker KEEP=/tmp/kept LIMIT=1800
 /work/Tests/volumes.sh nfs $* >/dev/ttyS0 2>&1
 echo "exit status \$?" >/dev/ttyS0
 dmesg >/tmp/kept/logs/dmesg

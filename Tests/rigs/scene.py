@@ -47,6 +47,8 @@ def wait(what, seconds, condition, every=0.05):
 
 
 class Scene:
+    # Those that are not cleared yet.
+    open = []
     group = "$share/workers/jobs/pending"
 
     def __init__(self, worker, kind, lease=1):
@@ -55,6 +57,7 @@ class Scene:
         self.jobs, self.workspaces = f"{self.root}/jobs", f"{self.root}/workspaces"
         self.job, self.record = f"{self.jobs}/job", f"{self.root}/record"
         self.processes, self.over = [], False
+        Scene.open.append(self)
         for folder in (f"{self.job}/in/deep", self.workspaces, self.record):
             os.makedirs(folder)
         self.write(f"{self.job}/step.sh", STEP)
@@ -260,3 +263,4 @@ class Scene:
         if keep:
             shutil.copytree(self.root, keep, symlinks=True, dirs_exist_ok=True)
         shutil.rmtree(self.root, ignore_errors=True)
+        Scene.open.remove(self)

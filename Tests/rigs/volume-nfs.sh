@@ -55,7 +55,7 @@ lose_replies() {
   server_threads 8
 }
 
-case_replies() { LIMIT=600 kills_each_second replies lose_replies; }
+case_replies() { kills_each_second replies lose_replies; }
 
 # 20 jobs, half of them on a soft mount, while the server does not answer for 20 s: a step that writes nothing meanwhile goes on.
 case_away() {

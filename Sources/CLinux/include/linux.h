@@ -28,11 +28,8 @@ int linux_close_range(int first, int last);
 // written to a moment later, each by itself: two faults a page, and the second has the other cores forget what they know.
 void linux_touch_variables(void);
 
-// sigaction(2): from now on a signal of this number is written to `fd` as one byte, and posts `semaphore`, a sem_t; or ends
-// the process with 0.
-int linux_tell_signal(int number, int fd, void *semaphore);
-// Whether one has been written since this was asked last.
-int linux_signal_came(void);
+// sigaction(2): whether a signal of this number is ignored; from now on it ends the process with 0.
+int linux_is_ignored(int number);
 int linux_exit_on_signal(int number);
 // The same, and nothing is done: what it finds waiting in a system call has EINTR.
 int linux_interrupt_on_signal(int number);

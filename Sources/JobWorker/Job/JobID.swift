@@ -21,7 +21,11 @@ public struct JobID: Hashable, Sendable, CustomStringConvertible {
   /// The id as it is written.
   public var description: String { text }
 
+  /// While a file of this name is in the jobs folder, no job is taken: it can be no job's folder.
+  static let killSwitch = "KILLSWITCH"
+
   private static func fault(in text: String) -> String? {
+    guard text != killSwitch else { return "it is the name of the kill switch" }
     guard let first = text.unicodeScalars.first else {
       return "it is empty"
     }

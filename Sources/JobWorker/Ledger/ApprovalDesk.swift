@@ -23,7 +23,7 @@ public struct ApprovalDesk: Sendable {
       let folder = directory.parked.appending(room)
       for (instant, id, name) in try WaitingRoom.ticketNames(in: folder) {
         let path = folder.appending(name)
-        guard let file = try KnownFile.read(path), let ticket = Ticket(file, id) else { continue }
+        guard let file = try KnownFile.readSettingAside(path), let ticket = Ticket(file, id) else { continue }
         parked.append(
           ParkedRequest(
             ticket: ticket, room: room, since: Timestamp(millisecondsSince1970: instant / 1_000_000),
@@ -82,7 +82,7 @@ public struct ApprovalDesk: Sendable {
       _ = try DurableFile.move(
         parked.appending("\(stem).decision"),
         to: WaitingRoom.freePath(like: "\(ApprovalDesk.stem(stem)).json", in: waiting))
-      try DurableFile.remove(path)
+      try DurableFile.discard(path)
     }
     for name in names where name.hasSuffix(".decision") {
       let path = parked.appending(name)

@@ -43,7 +43,7 @@ struct ClaimFile: Sendable {
 
   /// What lies under `name`; `nil` if that is gone.
   static func read(_ name: ClaimName) throws(VolumeError) -> ClaimFile? {
-    guard let file = try KnownFile.read(name.path) else { return nil }
+    guard let file = try KnownFile.readSettingAside(name.path) else { return nil }
     return ClaimFile(file: file, id: name.id, attempt: name.attempt, record: ClaimRecord(json: file.bytes))
   }
 }

@@ -228,6 +228,28 @@ enum DurableFile {
     }
   }
 
+  /// Puts what no worker made out of everybody's way: into `odd` beside the folders that workers share. It is never removed; what
+  /// cannot be moved stays.
+  static func setAside(_ path: VolumePath) {
+    let odd = VolumePath(path.root).appending(JobsDirectory.workerState).appending("odd")
+    try? makeFolder(odd)
+    try? path.inFolder { (from, name) in
+      try? odd.appending("\(String(UInt64.random(in: 0 ... .max), radix: 36))-\(name)").inFolder { (to, newName) in
+        _ = renameat(from.rawValue, name, to.rawValue, newName)
+      }
+    }
+  }
+
+  /// Removes a file, and sets aside what is none.
+  static func discard(_ path: VolumePath) throws(VolumeError) {
+    do throws(VolumeError) {
+      try remove(path)
+    } catch {
+      guard error.isOfOddEntry else { throw error }
+      setAside(path)
+    }
+  }
+
   /// Whether there is anything by that name.
   static func exists(_ path: VolumePath) -> Bool { (try? path.status()) != nil }
 

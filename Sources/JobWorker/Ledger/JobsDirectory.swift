@@ -37,13 +37,14 @@ public struct JobsDirectory: Sendable {
   }
 
   /// While this file exists no new job is taken. Its first line is the reason.
-  public var killSwitch: VolumePath { top.appending("KILLSWITCH") }
+  public var killSwitch: VolumePath { top.appending(JobID.killSwitch) }
 
   /// Why no job is taken: the first line of the kill switch, at most 200 characters of it, with everything that does not
   /// print escaped. `nil` when it is not there; one that cannot be read, or says nothing, is there all the same.
   public var haltReason: String? {
     do throws(Errno) {
-      _ = try killSwitch.status()
+      // A folder of the name was never meant as one.
+      if try killSwitch.status().st_mode & S_IFMT == S_IFDIR { return nil }
     } catch {
       // In doubt it is there.
       if error == .noSuchFileOrDirectory { return nil }

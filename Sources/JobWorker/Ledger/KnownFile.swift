@@ -53,6 +53,17 @@ struct KnownFile: Sendable {
     return KnownFile(path, identity, bytes)
   }
 
+  /// The same; what no worker made is set aside, and is nothing.
+  static func readSettingAside(_ path: VolumePath) throws(VolumeError) -> KnownFile? {
+    do throws(VolumeError) {
+      return try read(path)
+    } catch {
+      guard error.isOfOddEntry else { throw error }
+      DurableFile.setAside(path)
+      return nil
+    }
+  }
+
   /// Whether its name still means it, as far as the number says.
   func isInPlace() throws(VolumeError) -> Bool {
     try Identity(at: path) == identity

@@ -129,7 +129,7 @@ public struct Members: Sendable {
   /// The right to empty the session of a departed member; exclusive, `nil` when another worker has it.
   public func adopt(_ member: Member) throws(VolumeError) -> Adoption? {
     let path = folder.appending("\(member.worker).adoption")
-    if let stale = try KnownFile.read(path), try lease.hasExpired(path) { try stale.remove() }
+    if let stale = try KnownFile.readSettingAside(path), try lease.hasExpired(path) { try stale.remove() }
     guard let file = try DurableFile.create(path, []) else { return nil }
     let adoption = try Adoption(member, self, path, file)
     // It may have come back, or have been adopted by another, since it was found.
@@ -165,10 +165,17 @@ public struct Members: Sendable {
   }
 
   func read(_ path: VolumePath) throws(VolumeError) -> Member? {
-    guard let bytes = try DurableFile.read(path) else { return nil }
-    if let member = Member(json: bytes) { return member }
-    // It may have been read while it was written over.
-    return try DurableFile.read(path).flatMap(Member.init(json:))
+    // It may be read while it is written over.
+    for _ in 0..<2 {
+      guard let bytes = try KnownFile.readSettingAside(path)?.bytes else { return nil }
+      // Anybody may have written it: files are made and removed, and sessions taken over, by what it says.
+      if let member = Member(json: bytes) { return isOfItsName(member, path) ? member : nil }
+    }
+    return nil
+  }
+
+  private func isOfItsName(_ member: Member, _ path: VolumePath) -> Bool {
+    (try? JobID(member.worker)) != nil && path == file(of: member.worker)
   }
 
   func file(of worker: String) -> VolumePath { folder.appending("\(worker).json") }

@@ -50,7 +50,7 @@ struct UndeliveredResults: Sendable {
         return (held, result)
       }
       try held.setAside()
-    } catch where [.isDirectory, .tooManySymbolicLinkLevels, .invalidArgument, .fileTooLarge].contains(error.cause) {
+    } catch  where [.isDirectory, .tooManySymbolicLinkLevels, .invalidArgument, .fileTooLarge].contains(error.cause) {
       _ = try DurableFile.move(path, to: UndeliveredResults.hidden(path))
     }
     odd("'\(folder.appending(name.text))' holds no result of \(name.id); it was set aside")

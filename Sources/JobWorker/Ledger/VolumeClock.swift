@@ -9,6 +9,16 @@ struct VolumeClock: Sendable {
 
   /// Nanoseconds since 1970 on the volume.
   func now() throws(VolumeError) -> Int64 {
+    do throws(VolumeError) {
+      return try stamp()
+    } catch {
+      guard error.isOfOddEntry else { throw error }
+      DurableFile.setAside(probe)
+      return try stamp()
+    }
+  }
+
+  private func stamp() throws(VolumeError) -> Int64 {
     try onVolume("touching", probe) { () throws(Errno) in
       let file = try probe.openFile(O_WRONLY | O_CREAT, mode: 0o666)
       defer { try? file.close() }

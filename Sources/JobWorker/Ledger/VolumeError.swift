@@ -20,6 +20,11 @@ public struct VolumeError: Error, Sendable, CustomStringConvertible {
     self.init(operation, path.path, cause)
   }
 
+  /// Whether what bears the name is none that a worker made: a folder, link, FIFO or socket, or a file that is too large.
+  var isOfOddEntry: Bool {
+    [.isDirectory, .tooManySymbolicLinkLevels, .invalidArgument, .fileTooLarge, .noSuchAddressOrDevice].contains(cause)
+  }
+
   /// A sentence for the user.
   public var description: String {
     let advice =

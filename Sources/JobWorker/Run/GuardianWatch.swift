@@ -8,7 +8,9 @@ struct GuardianWatch {
   private let socket: Int32
   /// `nil` as long as there is no job.
   private var marker: String?
-  private var sessions: [GuardianMessage] = []
+  /// The sessions that hold a step's processes, with the time from which on they do.
+  private var sessions: [pid_t: UInt64] = [:]
+  private var pipes: Set<UInt64> = []
 
   init(socket: Int32, marker: String? = nil) {
     self.socket = socket
@@ -90,11 +92,11 @@ struct GuardianWatch {
   }
 
   private mutating func learn(_ message: GuardianMessage) {
-    if message.session <= 0 { sessions = [] }
+    if message.session <= 0 { (sessions, pipes) = ([:], []) }
     if message.session < 0 { marker = nil }
     guard message.session > 0 else { return }
-    sessions.removeAll { $0.session == message.session }
-    sessions.append(message)
+    sessions[message.session] = min(message.start, sessions[message.session] ?? .max)
+    pipes.insert(message.pipe)
   }
 
   /// Kills the steps' processes until none is left but such as this process may not signal.
@@ -104,26 +106,20 @@ struct GuardianWatch {
   func killAll() {
     guard let marker else { return }
     let end = Self.ticksNow()
-    var refused: Set<ProcessEntry.Identity> = []
-    var looks = 0
+    var sweep = ProcessSweep { processes(of: marker, notAfter: end) }
     // A step that was being spawned as the worker died shows only once it has begun to be another program.
-    var emptyLooks = 0
-    while emptyLooks < 3 {
-      let left = processes(of: marker, notAfter: end).filter { !refused.contains($0.identity) }
-      for entry in left where ProcessTree.kill(entry) == .refused { refused.insert(entry.identity) }
-      emptyLooks = left.isEmpty ? emptyLooks + 1 : 0
-      looks += 1
-      usleep(UInt32(min(1000 << min(looks, 7), 100_000)))
+    for milliseconds: UInt32 in [0, 2, 10] {
+      usleep(milliseconds * 1000)
+      _ = sweep.run(until: nil)
     }
   }
 
   private func processes(of marker: String, notAfter end: UInt64) -> [ProcessEntry] {
     let table = ProcessEntry.all()
     let own = getpid()
-    let pipes = Set(sessions.map(\.pipe))
     let roots = table.filter { entry in
       guard entry.isAlive, entry.pid != own else { return false }
-      if sessions.contains(where: { $0.session == entry.session && entry.start >= $0.start }) { return true }
+      if let start = sessions[entry.session], entry.start >= start { return true }
       guard entry.start <= end else { return false }
       return entry.carries(marker) || pipes.contains { entry.writes(toPipe: $0) }
     }

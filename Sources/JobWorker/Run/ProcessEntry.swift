@@ -28,15 +28,42 @@ struct ProcessEntry: Sendable, Hashable {
   /// The name of the program, in parentheses, may hold anything: the fields are counted from the last parenthesis.
   init?(_ pid: pid_t, stat: [UInt8]) {
     guard let parenthesis = stat.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-    let fields = stat[(parenthesis + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
-    guard fields.count > 19, let state = fields[0].first else { return nil }
+    // As cheap as may be: there may be tens of thousands of them to look at.
+    var numbers: (parent: Int, group: Int, session: Int, start: Int) = (0, 0, 0, 0)
+    var field = -1
+    var state: UInt8?
+    for byte in stat[(parenthesis + 1)...] {
+      if byte == UInt8(ascii: " ") {
+        field += 1
+        if field > 19 { break }
+        continue
+      }
+      if field == 0 { state = state ?? byte }
+      guard byte >= 0x30, byte <= 0x39 else { continue }
+      let digit = Int(byte - 0x30)
+      switch field {
+      case 1: numbers.parent = numbers.parent &* 10 &+ digit
+      case 2: numbers.group = numbers.group &* 10 &+ digit
+      case 3: numbers.session = numbers.session &* 10 &+ digit
+      case 19: numbers.start = numbers.start &* 10 &+ digit
+      default: break
+      }
+    }
+    guard field >= 19, let state else { return nil }
     self.pid = pid
-    parent = pid_t(Self.number(fields[1]))
-    group = pid_t(Self.number(fields[2]))
-    session = pid_t(Self.number(fields[3]))
-    start = UInt64(Self.number(fields[19]))
+    parent = pid_t(truncatingIfNeeded: numbers.parent)
+    group = pid_t(truncatingIfNeeded: numbers.group)
+    session = pid_t(truncatingIfNeeded: numbers.session)
+    start = UInt64(truncatingIfNeeded: numbers.start)
     isAlive = state != UInt8(ascii: "Z") && state != UInt8(ascii: "X")
     isStopped = state == UInt8(ascii: "T") || state == UInt8(ascii: "t")
+  }
+
+  /// Whether it has ended; whether somebody has reaped it does not matter.
+  var isGone: Bool {
+    if kill(pid, 0) != 0, errno == ESRCH { return true }
+    guard let now = ProcessEntry(pid), now.start == start else { return true }
+    return !now.isAlive
   }
 
   /// Every process that this one may see.
@@ -66,7 +93,18 @@ struct ProcessEntry: Sendable, Hashable {
   /// Whether its environment, as it was at exec, has the entry `marker` ("NAME=value").
   func carries(_ marker: String) -> Bool {
     guard let environment = Self.contents(of: "/proc/\(pid)/environ", atMost: 1 << 22) else { return false }
-    return environment.split(separator: 0).contains { $0.elementsEqual(marker.utf8) }
+    let entry = Array(marker.utf8)
+    return environment.withUnsafeBytes { bytes in
+      var start = 0
+      while start < bytes.count {
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+        guard let base = rest.baseAddress else { return false }
+        let count = memchr(base, 0, rest.count).map { UnsafeRawPointer($0) - base } ?? rest.count
+        if count == entry.count, memcmp(base, entry, count) == 0 { return true }
+        start += count + 1
+      }
+      return false
+    }
   }
 
   /// Whether its stdout or stderr is the pipe with this inode number.

@@ -24,7 +24,7 @@ public enum ProcessTree {
   /// executable calls it once, at its start; a program that has children of its own in sessions of their own must not.
   public static func adoptOrphans() throws(Errno) {
     // A parent that ignored SIGCHLD hands that on: children would then be gone before their exit status is read.
-    signal(SIGCHLD, SIG_DFL)
+    Glibc.signal(SIGCHLD, SIG_DFL)
     guard linux_become_subreaper() == 0 else { throw Errno(rawValue: errno) }
     state.withLock { $0.adoptsOrphans = true }
   }
@@ -57,7 +57,8 @@ public enum ProcessTree {
         let pid = status._sifields._sigchld.si_pid
         guard pid > 0 else { return }
         guard isOrphan(pid, state.spared) else {
-          // The first zombie is one that others wait for, and would be shown again for ever: look at each child.
+          // The first zombie is one that others wait for, and would be shown again for ever: ask of each child. In the order of
+          // the list, in which the kernel seeks them, too: those in front are gone by then.
           for child in ProcessEntry.children() ?? [] where isOrphan(child, state.spared) { reap(child) }
           return
         }
@@ -68,8 +69,9 @@ public enum ProcessTree {
 
   /// A child that came to this process, rather than from it: those that it starts share its session, or are spared.
   private static func isOrphan(_ pid: pid_t, _ spared: [pid_t]) -> Bool {
-    guard !spared.contains(pid), let entry = ProcessEntry(pid) else { return false }
-    return entry.session != getsid(0)
+    guard !spared.contains(pid) else { return false }
+    let session = getsid(pid)
+    return session >= 0 && session != getsid(0)
   }
 
   /// Takes the status of a child that has ended. Nothing happens if it is alive, or no child.
@@ -92,11 +94,16 @@ public enum ProcessTree {
     return found
   }
 
-  /// Sends KILL to a process and, if it leads or shares a group that is not ours, to that group: a group is signalled
-  /// as a whole, so that one that forks cannot outrun it.
-  static func kill(_ entry: ProcessEntry) -> Delivery {
-    if entry.group > 1, entry.group != getpgrp(), entry.session != getsid(0) { Glibc.kill(-entry.group, SIGKILL) }
-    return send(SIGKILL, to: entry)
+  /// Sends a signal to processes, and to each of their groups that is not ours: a group is signalled as a whole, so that
+  /// one that forks cannot outrun it. Returns those that this process may not signal.
+  @discardableResult
+  static func signal(_ signal: Int32, _ entries: [ProcessEntry]) -> [ProcessEntry.Identity] {
+    let (group, session) = (getpgrp(), getsid(0))
+    var groups: Set<pid_t> = []
+    for entry in entries where entry.group > 1 && entry.group != group && entry.session != session {
+      if groups.insert(entry.group).inserted { Glibc.kill(-entry.group, signal) }
+    }
+    return entries.filter { send(signal, to: $0) == .refused }.map(\.identity)
   }
 
   static func send(_ signal: Int32, to entry: ProcessEntry) -> Delivery {

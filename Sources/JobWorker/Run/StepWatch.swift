@@ -22,9 +22,10 @@ struct StepWatch {
   private var killAt: ContinuousClock.Instant?
   private var pressure = StopLevel.none
   private var asked: Set<ProcessEntry.Identity> = []
-  private var told: Set<ProcessEntry.Identity> = []
-  private var killPause = Self.longWait
+  /// Sessions of which the guardian knows.
+  private var told: Set<pid_t>
   private var nextLook = ContinuousClock.now + Self.orphanInterval
+  private var sweep: ProcessSweep
   private var outcome = Outcome()
 
   /// Within this time a process that nothing can hold up is gone after SIGKILL. Who is not hangs in the kernel.
@@ -33,7 +34,7 @@ struct StepWatch {
   private static let shortWait = Duration.milliseconds(1)
   private static let longWait = Duration.milliseconds(20)
   /// Between looks at what the step has orphaned while it runs.
-  private static let orphanInterval = Duration.seconds(1)
+  private static let orphanInterval = Duration.milliseconds(200)
 
   /// `wakeup` is signaled when `stop` is raised.
   init(
@@ -41,6 +42,8 @@ struct StepWatch {
     wakeup: Wakeup
   ) {
     self.lineage = lineage
+    told = [lineage.leader]
+    sweep = ProcessSweep(lineage.processes)
     self.pidfd = pidfd
     self.guardian = guardian
     self.grace = grace
@@ -52,12 +55,14 @@ struct StepWatch {
   /// Returns when nothing of the step is left but its leader, as a zombie that is to be reaped.
   mutating func run() -> Outcome {
     while !leaderEnded() {
-      if escalate() || pressure == .kill { press(lineage.processes()) }
+      if escalate(), pressure == .terminate { terminate(lineage.processes()) }
+      if pressure == .kill { killAll() }
       lookAfterOrphans()
       waitForLeader()
     }
     endLeftovers()
-    outcome.ended = asked.filter { $0.pid != lineage.leader }
+    outcome.killed = !sweep.killed.isEmpty
+    outcome.ended = asked.union(sweep.killed).filter { $0.pid != lineage.leader }
     return outcome
   }
 
@@ -74,19 +79,17 @@ struct StepWatch {
   /// that a daemon with nothing of the step about it is one of its orphans.
   private mutating func lookAfterOrphans() {
     guard ProcessTree.adoptsOrphans, nextLook <= .now else { return }
-    nextLook = .now + Self.orphanInterval
-    for orphan in lineage.orphans() ?? [] where told.insert(orphan.identity).inserted {
+    let began = ContinuousClock.now
+    ProcessTree.reapOrphans()
+    for orphan in lineage.orphans() ?? [] where told.insert(orphan.session).inserted {
       guardian?.watch(session: orphan.session, since: orphan.start, pipe: lineage.pipe)
     }
+    // To look at very many must not become all that is done.
+    nextLook = .now + max(Self.orphanInterval, began.duration(to: .now) * 10)
   }
 
   private mutating func waitForLeader() {
     var limit = pidfd < 0 ? Self.longWait : Self.orphanInterval
-    if pressure == .kill {
-      limit = killPause
-      // One that may not be killed, or cannot be for now, is not worth a look at every process fifty times a second.
-      killPause = min(killPause * 2, .seconds(1))
-    }
     if let due = pressure == .none ? timeoutAt : killAt { limit = min(limit, ContinuousClock.now.duration(to: due)) }
     var entries = [
       pollfd(fd: wakeup.descriptor, events: Int16(POLLIN), revents: 0),
@@ -125,30 +128,30 @@ struct StepWatch {
   // MARK: When it has ended
 
   private mutating func endLeftovers() {
-    var givenUpAt: ContinuousClock.Instant?
     while true {
-      var left = lineage.leftovers()
+      let left = lineage.leftovers()
       if left.isEmpty { return }
       if pressure == .none { raise(to: stop.level == .kill ? .kill : .terminate) }
       hasten()
-      let refused = press(left)
-      if pressure == .kill {
-        givenUpAt = givenUpAt ?? .now + Self.patience
-        if refused.count == left.count || givenUpAt.map({ $0 <= .now }) ?? false {
-          outcome.survivors = left.count
-          return
-        }
+      guard pressure < .kill else {
+        outcome.survivors = killAll()
+        return
       }
-      left.removeAll(where: refused.contains)
+      terminate(left)
       awaitEnd(of: left)
     }
   }
 
+  /// Returns how many of the step's processes are left: such as may not be killed, or hang in the kernel.
+  @discardableResult
+  private mutating func killAll() -> Int {
+    sweep.run(until: .now + Self.patience).filter { $0.pid != lineage.leader }.count
+  }
+
   /// Returns when all of them are gone, or something is to be done about them.
   private mutating func awaitEnd(of entries: [ProcessEntry]) {
-    let level = pressure
-    // The dying may have had children meanwhile: a new look is due soon. Before KILL there is no hurry.
-    let recheck = ContinuousClock.now + (level == .kill ? .milliseconds(50) : .seconds(1))
+    // The dying may have had children meanwhile: a new look is due soon.
+    let recheck = ContinuousClock.now + .seconds(1)
     var left = entries
     var pause = Self.shortWait
     while ContinuousClock.now < recheck {
@@ -157,38 +160,23 @@ struct StepWatch {
       }
       hasten()
       // All must be gone: it is enough to look until the first that is not.
-      while let last = left.last, isGone(last) { left.removeLast() }
-      if left.isEmpty || pressure > level { return }
+      while let last = left.last, last.isGone { left.removeLast() }
+      if left.isEmpty || pressure == .kill { return }
       pause = min(pause * 2, Self.longWait)
     }
   }
 
-  private func isGone(_ entry: ProcessEntry) -> Bool {
-    guard let now = ProcessEntry(entry.pid), now.start == entry.start else { return true }
-    return !now.isAlive
-  }
-
-  /// Sends TERM to those that were not asked yet, or KILL to all. Returns those that this process may not signal.
-  @discardableResult
-  private mutating func press(_ entries: [ProcessEntry]) -> [ProcessEntry] {
-    var refused: [ProcessEntry] = []
+  /// Asks those to end that were not asked yet.
+  private mutating func terminate(_ entries: [ProcessEntry]) {
     for entry in entries {
-      let isNew = asked.insert(entry.identity).inserted
-      let delivery: ProcessTree.Delivery
-      if pressure == .kill {
-        outcome.killed = true
-        delivery = ProcessTree.kill(entry)
-      } else if isNew {
-        delivery = ProcessTree.send(SIGTERM, to: entry)
+      if asked.insert(entry.identity).inserted {
+        _ = ProcessTree.send(SIGTERM, to: entry)
         // A stopped process would see TERM only after somebody had continued it, and it may have been stopped since it
         // was looked at.
         _ = ProcessTree.send(SIGCONT, to: entry)
-      } else {
-        if entry.isStopped { _ = ProcessTree.send(SIGCONT, to: entry) }
-        continue
+      } else if entry.isStopped {
+        _ = ProcessTree.send(SIGCONT, to: entry)
       }
-      if delivery == .refused { refused.append(entry) }
     }
-    return refused
   }
 }

@@ -7,7 +7,7 @@ import Testing
 
 struct KnownFileTests {
   private let volume: VolumeFixture
-  private var path: FilePath { volume.root.appending("file") }
+  private var path: VolumePath { VolumePath(volume.root).appending("file") }
 
   init() throws {
     volume = try VolumeFixture()
@@ -29,9 +29,9 @@ struct KnownFileTests {
 
   @Test func anothersFileOfTheSameNameStays() throws {
     let file = try #require(try KnownFile.read(path))
-    let other = volume.root.appending("other")
+    let other = VolumePath(volume.root).appending("other")
     try volume.write("another's", other)
-    rename(other.string, path.string)
+    rename(other.path.string, path.path.string)
     #expect(try !file.isInPlace())
     #expect(try !file.remove())
     #expect(volume.text(path) == "another's")
@@ -60,13 +60,13 @@ struct KnownFileTests {
   }
 
   @Test func whatSomebodyDiedOverIsSweptAwayWhenItIsOld() throws {
-    let aside = volume.root.appending(".abc.aside")
+    let aside = VolumePath(volume.root).appending(".abc.aside")
     try volume.write("left", aside)
-    let lease = Lease(.seconds(60), clock: VolumeClock(probe: volume.root.appending("probe")))
-    try KnownFile.sweep(volume.root, lease)
+    let lease = Lease(.seconds(60), clock: VolumeClock(probe: VolumePath(volume.root).appending("probe")))
+    try KnownFile.sweep(VolumePath(volume.root), lease)
     #expect(volume.text(aside) == "left")
     age(aside, .seconds(61))
-    try KnownFile.sweep(volume.root, lease)
+    try KnownFile.sweep(VolumePath(volume.root), lease)
     #expect(volume.text(aside) == nil)
     #expect(volume.text(path) == "mine")
   }

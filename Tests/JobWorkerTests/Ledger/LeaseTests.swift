@@ -66,7 +66,8 @@ struct LeaseTests {
 
   private func doubting(_ duration: Duration, remembering memory: FilePath? = nil) -> Lease {
     Lease(
-      duration, clock: VolumeClock(probe: volume.root.appending("probe")), times: .hosts, remembering: memory)
+      duration, clock: VolumeClock(probe: VolumePath(volume.root).appending("probe")), times: .hosts,
+      remembering: memory)
   }
 
   @Test(.timeLimit(.minutes(1)), arguments: [-120, 0, 120, 1_000_000])
@@ -90,7 +91,7 @@ struct LeaseTests {
   }
 
   @Test func fileThatSaysThatItIsOverHasExpiredEverywhere() throws {
-    utimensat(AT_FDCWD, file.string, [timespec(), timespec()], 0)
+    utimensat(AT_FDCWD, file.path.string, [timespec(), timespec()], 0)
     #expect(try lease(.seconds(60)).hasExpired(file))
     #expect(try doubting(.seconds(60)).hasExpired(file))
   }

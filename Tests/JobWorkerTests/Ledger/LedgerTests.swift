@@ -122,20 +122,20 @@ struct LedgerTests {
 
   /// It was stopped for longer than a lease before it came to that.
   @Test func lateReleaseLeavesAnothersClaimOfTheSameName() throws {
-    let (one, two, three) = (try volume.ledger("one"), try volume.ledger("two"), try volume.ledger("three"))
+    let ledgers = try ["one", "two", "three"].map { try volume.ledger($0) }
     let id = try JobID("job")
-    let first = try #require(try one.claim(envelope("job", "r1"), id))
-    age(first.path, .seconds(61))
-    let second = try #require(try two.takeOver(try #require(try two.abandonedClaims().first), envelope("job", "r1")))
-    age(second.path, .seconds(61))
-    let third = try #require(try three.takeOver(try #require(try three.abandonedClaims().first), envelope("job", "r1")))
-    try three.release(third)
+    var held = [try #require(try ledgers[0].claim(envelope("job", "r1"), id))]
+    for ledger in ledgers.dropFirst() {
+      age(held[held.count - 1].path, .seconds(61))
+      let stale = try #require(try ledger.abandonedClaims().first)
+      held.append(try #require(try ledger.takeOver(stale, envelope("job", "r1"))))
+    }
+    try ledgers[2].release(held[2])
     #expect(try claims.isEmpty)
-    let next = try #require(try three.claim(envelope("job", "r2"), id))
-    try one.release(first)
-    try two.release(second)
+    let next = try #require(try ledgers[2].claim(envelope("job", "r2"), id))
+    for index in 0..<2 { try ledgers[index].release(held[index]) }
     #expect(try claims == ["job.1.json"])
-    #expect(try !three.isSuperseded(next))
+    #expect(try !ledgers[2].isSuperseded(next))
   }
 
   @Test func takerWhoseClaimBecameAnothersDropsItsOwn() throws {
@@ -157,7 +157,7 @@ struct LedgerTests {
     let claim = try #require(try ledger.claim(envelope("job", "r2"), try JobID("job")))
     let stray = try volume.leaveClaim("job", attempt: 2, of: "two", request: "r1")
     #expect(try !ledger.isSuperseded(claim))
-    unlink(stray.string)
+    unlink(stray.path.string)
     _ = try volume.leaveClaim("job", attempt: 2, of: "two", request: "r2")
     #expect(try ledger.isSuperseded(claim))
   }

@@ -198,6 +198,18 @@ import Testing
     #expect(former.clientId == "two")
   }
 
+  /// By what it says, files are made and removed, and sessions are taken over.
+  @Test(arguments: ["../../../x", "billing", "%h", ""]) func fileOfAnotherNameIsNoMember(_ worker: String) throws {
+    let members = try members()
+    try DurableFile.makeFolder(members.folder)
+    let forged = Member(
+      worker: worker, clientId: "billing", filter: VolumeFixture.filter, broker: "b:1883", process: .elsewhere)
+    try members.write(forged, members.folder.appending("two.json"))
+    age(file("two"), .seconds(61))
+    #expect(try departed(members).isEmpty)
+    #expect(try members.member(try volume.worker("two")) == nil)
+  }
+
   @Test func halfWrittenFilesAreNoMembers() throws {
     let members = try members()
     try DurableFile.makeFolder(members.folder)

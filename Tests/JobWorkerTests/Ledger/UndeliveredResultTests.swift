@@ -31,8 +31,8 @@ import Testing
     #expect(!UndeliveredName(id, tries: 1, at: now).isDue(at: now))
     #expect(UndeliveredName(id, tries: 1, at: now).isDue(at: now + 2_000_000_000))
     #expect(UndeliveredName(id, tries: 1, at: now + 3600 * 1_000_000_000).isDue(at: now))
-    #expect(try #require(UndeliveredName("\(Int64.max).1.a.json")).isDue(at: .min))
-    #expect(try #require(UndeliveredName("\(Int64.min).1.a.json")).isDue(at: .max))
+    #expect(UndeliveredName("\(Int64.max).1.a.json")?.isDue(at: .min) == true)
+    #expect(UndeliveredName("\(Int64.min).1.a.json")?.isDue(at: .max) == true)
   }
 
   @Test func shorterFormsAreValidAndSayThatTheyAreClipped() throws {

@@ -1,3 +1,4 @@
+import FileTree
 import Foundation
 import Glibc
 import SystemPackage

@@ -29,6 +29,38 @@ import Testing
     #expect(try open("link").definition().steps.count == 1)
   }
 
+  @Test func wholePathToAPlaceInsideIsFollowedThere() throws {
+    try volume.job("real")
+    symlink(volume.jobs.appending("real").string, volume.jobs.appending("link").string)
+    #expect(try open("link").definition().steps.count == 1)
+  }
+
+  /// However often it is exchanged, what is opened lies in the jobs folder.
+  @Test func linkThatIsExchangedLeadsNowhereElse() async throws {
+    let volume = volume
+    try volume.job("real")
+    try volume.write("{}", volume.root.appending("job.json"))
+    let (link, other) = (volume.jobs.appending("evil").string, volume.jobs.appending("other").string)
+    let exchanger = Task.detached {
+      while !Task.isCancelled {
+        for target in ["real", ".."] {
+          unlink(other)
+          symlink(target, other)
+          rename(other, link)
+        }
+      }
+    }
+    defer { exchanger.cancel() }
+    var inside = stat()
+    stat(volume.jobs.appending("real").string, &inside)
+    for _ in 0..<2000 {
+      guard let folder = try? open("evil") else { continue }
+      var status = stat()
+      fstat(folder.descriptor.rawValue, &status)
+      #expect(status.st_ino == inside.st_ino)
+    }
+  }
+
   @Test(arguments: ["/etc", "../outside", ".", "..", "/"]) func linkOutOfTheVolumeIsRefused(_ target: String) throws {
     try DurableFile.makeFolder(volume.root.appending("outside"))
     symlink(target, volume.jobs.appending("job").string)

@@ -1,0 +1,91 @@
+import Foundation
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// SIGHUP, as a closed terminal or a supervisor sends it, and SIGPIPE.
+@Suite(.everyAccess) struct HangupTests {
+  @Test func hangupStopsAJobInOrder() async throws {
+    try await Scene.play { scene in
+      let step = "trap 'echo asked; exit 0' TERM; echo made > made.txt; echo ready; while :; do sleep 0.05; done"
+      try scene.job("job", steps: [.string(step)])
+      let results = try await scene.results()
+      let worker = try scene.worker()
+      try await worker.listens()
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "ready\n" }
+      // The kernel and a shell that ends send one each: the second is not an order to kill.
+      worker.send(SIGHUP)
+      try await worker.says("SIGHUP: stopping")
+      worker.send(SIGHUP)
+      #expect(try await worker.end() == .code(0))
+      #expect(try await results.message().json["status"] == "canceled")
+      let result = scene.result("job")
+      #expect(result["reason"] == "shutdown")
+      #expect(result["steps"][0]["killed"] == false)
+      #expect(scene.log("job") == "ready\nasked\n")
+      #expect(scene.text("job", "results/made.txt") == "made\n")
+      #expect(!worker.log.contains("ending at once"))
+    }
+  }
+
+  @Test func hangupEndsAnIdleWorkerWell() async throws {
+    try await Scene.play { scene in
+      let worker = try scene.worker()
+      try await worker.listens()
+      worker.send(SIGHUP)
+      #expect(try await worker.end() == .code(0))
+      try await scene.broker.logged("Received DISCONNECT from worker-01\n")
+    }
+  }
+
+  @Test func whoWasStartedWithHangupIgnoredIgnoresIt() async throws {
+    try await Scene.play { scene in
+      let gate = scene.gate()
+      // What the worker ignores its steps do not.
+      let step = "grep SigIgn /proc/self/status; echo ready; \(scene.waiting(for: gate))"
+      try scene.job("job", steps: [.string(step)])
+      let script = "trap '' HUP; exec \(try WorkerProcess.executable) -j '\(scene.jobs)' -w '\(scene.workspaces)'"
+      let process = try scene.start(
+        installed("bash"), ["-c", script],
+        environment: scene.environment.merging(["MQTT_URL": scene.broker.url]) { $1 }, name: "nohup")
+      try await scene.broker.logged("Sending SUBACK to worker-01\n")
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job").hasSuffix("ready\n") }
+      process.send(SIGHUP)
+      try scene.open(gate)
+      #expect(try await process.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success")
+      #expect(scene.log("job").hasPrefix("SigIgn:\t0000000000000000\n"))
+    }
+  }
+
+  @Test func clientCommandEndsByAHangup() async throws {
+    try await Scene.play { scene in
+      let client = try scene.start(
+        WorkerProcess.executable, ["workers", "--wait", "60s", "-u", scene.broker.url], name: "client")
+      try await eventually("its session") { scene.broker.log.contains("Sending SUBACK") }
+      client.send(SIGHUP)
+      #expect(try await client.end() == .signal(SIGHUP))
+    }
+  }
+
+  /// Whoever writes to a peer that has left is told so by EPIPE, whatever the command.
+  @Test(arguments: [
+    ["-i", "worker-01", "--connect-timeout", "60s", "-u", "mqtt://127.0.0.1:1"],
+    ["submit", "-u", "mqtt://127.0.0.1:1", "job"], ["workers", "-u", "mqtt://127.0.0.1:1"],
+  ])
+  func brokenPipeEndsNoCommand(_ arguments: [String]) async throws {
+    try await Scene.play(.down) { scene in
+      try scene.job("job", steps: ["true"])
+      let folders = arguments[0] == "workers" ? [] : ["-j", scene.jobs.string]
+      let process = try scene.start(WorkerProcess.executable, arguments + folders, name: "process")
+      try await eventually("SIGPIPE to be ignored") { process.end != nil || process.ignores(SIGPIPE) }
+      #expect(process.ignores(SIGPIPE))
+      process.send(SIGPIPE)
+      process.send(SIGTERM)
+      #expect(try await process.end() != .signal(SIGPIPE))
+    }
+  }
+}
