@@ -9,7 +9,7 @@ import Testing
   private func start(_ scene: Scene, _ arguments: String) throws -> ChildProcess {
     let script = """
       mkfifo log && exec 3<>log && head -c 65536 /dev/zero >&3 &&
-      exec \(WorkerProcess.executable) -i worker-01 -j \(scene.jobs) -w \(scene.workspaces) \(arguments) 2>&3 3>&-
+      exec \(try WorkerProcess.executable) -i worker-01 -j \(scene.jobs) -w \(scene.workspaces) \(arguments) 2>&3 3>&-
       """
     let environment = scene.environment.merging(scene.broker.workerEnvironment) { $1 }
     return try scene.start("/bin/sh", ["-c", script], environment: environment, in: scene.files, name: "worker-01")
