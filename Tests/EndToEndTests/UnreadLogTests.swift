@@ -7,7 +7,7 @@ import Testing
 /// A log that goes into a pipe which nobody reads, and which is full before the worker begins.
 @Suite struct UnreadLogTests {
   private func start(_ scene: Scene, _ arguments: String) throws -> ChildProcess {
-    let script = """
+    let script = try """
       mkfifo log && exec 3<>log && head -c 65536 /dev/zero >&3 &&
       exec \(try WorkerProcess.executable) -i worker-01 -j \(scene.jobs) -w \(scene.workspaces) \(arguments) 2>&3 3>&-
       """
