@@ -29,7 +29,11 @@ if [ "${IN_NAMESPACES:-}" != yes ]; then
   place=$(mktemp -d "${TMPDIR:-/tmp}/volumes-XXXXXX")
   status=0
   IN_NAMESPACES=yes PLACE=$place MQTT_FS_WORKER=$worker \
-    unshare --net --mount --pid --fork --kill-child --mount-proc "$here/volumes.sh" "$kind" "$@" || status=$?
+    unshare --net --mount --pid --fork --kill-child=KILL --mount-proc "$here/volumes.sh" "$kind" "$@" &
+  inside=$!
+  # With its first process all others of the namespace end, and its mounts.
+  trap 'kill -9 "$inside" 2>/dev/null' INT TERM
+  wait "$inside" || status=$?
   if [ -n "${KEEP:-}" ]; then mkdir -p "$KEEP" && cp -a "$place/logs" "$place/record" "$KEEP/"; fi
   rm -rf --one-file-system "$place"
   exit "$status"

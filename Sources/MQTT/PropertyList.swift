@@ -95,9 +95,11 @@ extension MessageProperties {
       case MQTT_PROP_USER_PROPERTY.id:
         var name: UnsafeMutablePointer<CChar>?
         var value: UnsafeMutablePointer<CChar>?
-        mosquitto_property_read_string_pair(property, MQTT_PROP_USER_PROPERTY.id, &name, &value, false)
-        if let name, let value {
-          userProperties.append(UserProperty(name: String(cString: name), value: String(cString: value)))
+        let found = mosquitto_property_read_string_pair(property, MQTT_PROP_USER_PROPERTY.id, &name, &value, false)
+        // From 2.1 on what is empty is no text at all.
+        if found != nil {
+          let pair = [name, value].map { $0.map { String(cString: $0) } ?? "" }
+          userProperties.append(UserProperty(name: pair[0], value: pair[1]))
         }
         free(name)
         free(value)

@@ -21,7 +21,7 @@ final class SessionLoop {
   private let events: AsyncStream<SessionEvent>.Continuation
   let logger: Logger
   private let giveUpAfter: Duration?
-  private let clock = ContinuousClock()
+  let clock = ContinuousClock()
 
   var state: State
   private var giveUpAt: ContinuousClock.Instant?
@@ -30,14 +30,16 @@ final class SessionLoop {
   var undecided = 0
   var acknowledging: [CheckedContinuation<Void, Never>] = []
   private var refusal: MQTTError?
-  private(set) var limits: SessionLimits
+  var limits: SessionLimits
   /// What is known of the broker's limit from packets that it refused, if it does not announce one.
-  private var learnedLimit: Int?
+  var learnedLimit: Int?
   /// A PUBACK was sent on this connection.
   var hasAcknowledged = false
+  var lastDelivery = ContinuousClock.now
   private var needsNewClient = false
-  private var triesAtOnce = false
-  private var hasToldOfRetention = false
+  var triesAtOnce = false
+  /// Connections running that ended over something that the library does not understand.
+  var protocolErrors = 0
   private var willRetention = WillRetention()
   var opening: [Answer<Void>] = []
   var closing: [@Sendable () -> Void] = []
@@ -70,6 +72,7 @@ final class SessionLoop {
       for command in mailbox.take() { command(self) }
       move()
       checkAnswers()
+      renewQuietConnection()
     }
   }
 
@@ -92,7 +95,7 @@ final class SessionLoop {
     // The library, when it is asked, sends a ping if a whole keep-alive has passed.
     case .connecting, .connected:
       let answer = pending.isWaiting ? pending.lastAnswer + options.answerWithin : client.nextPing
-      return max(100, milliseconds(until: min(client.nextPing, answer)))
+      return max(100, milliseconds(until: min(client.nextPing, answer, quietUntil ?? client.nextPing)))
     case .closed: return 0
     }
   }
@@ -137,17 +140,6 @@ final class SessionLoop {
     if isOpen { connectionEnded(error) }
   }
 
-  /// A broker may answer pings, and nothing else.
-  private func checkAnswers() {
-    guard case .connected = state, undecided == 0, pending.isWaiting else { return }
-    guard clock.now - pending.lastAnswer >= options.answerWithin else { return }
-    client.cut()
-    connectionEnded(
-      .unreachable(
-        "broker \(options.host):\(options.port) did not answer \(pending.unanswered) within "
-          + "\(options.answerWithin.formattedSeconds)"))
-  }
-
   // MARK: What the library says
 
   private func take(_ event: Mosquitto.Event) {
@@ -162,7 +154,7 @@ final class SessionLoop {
     case .disconnected(let code):
       guard isOpen else { return }
       if !closing.isEmpty && code == 0 { return close(with: .closed) }
-      if code == Int32(ReasonCode.packetTooLarge.rawValue), let size = pending.refuseLargestPublication() {
+      if isAboutSize(code), let size = pending.refuseLargestPublication() {
         learn(tooLarge: size)
         (needsNewClient, triesAtOnce) = (true, true)
       }
@@ -180,6 +172,7 @@ final class SessionLoop {
       answerUnsubscribed()
     case .message(let message, let packetID, let isRedelivery):
       undecided += 1
+      lastDelivery = clock.now
       let delivery = Delivery(
         message: message, packetID: packetID, isRedelivery: isRedelivery, connection: mailbox.connection,
         socket: client.socket, mailbox: mailbox)
@@ -195,6 +188,8 @@ final class SessionLoop {
     state = .connected(since: clock.now)
     giveUpAt = nil
     hasAcknowledged = false
+    pending.listensAgain()
+    lastDelivery = clock.now
     mailbox.connectionBegan()
     witness?.connectionBegan()
     self.limits = limits
@@ -219,22 +214,7 @@ final class SessionLoop {
     for command in pending.takeDeferred() { command(self) }
   }
 
-  // MARK: What the broker does not take
-
-  /// It did not take a packet of `size` bytes.
-  private func learn(tooLarge size: Int?) {
-    if let size { learnedLimit = min(size - 1, learnedLimit ?? Int.max) }
-    if let learnedLimit { limits.maximumPacketSize = min(learnedLimit, limits.maximumPacketSize ?? Int.max) }
-    mailbox.limits = limits
-  }
-
-  private func keepNothingRetained() {
-    guard !hasToldOfRetention else { return }
-    hasToldOfRetention = true
-    logger.warning(
-      "the broker \(options.host):\(options.port) keeps no retained messages (retain not available): who comes later does not see what was published before",
-      metadata: ["client": "\(options.clientID)"])
-  }
+  // MARK: Connecting and losing the connection
 
   /// The library repeats what it was given on each connection, and takes nothing back: only another one forgets.
   private func renewClient() throws(MQTTError) {
@@ -242,8 +222,6 @@ final class SessionLoop {
     pending.repeatPublications()
     client = try Mosquitto(options)
   }
-
-  // MARK: Connecting and losing the connection
 
   private func connect() {
     refusal = nil
@@ -266,14 +244,14 @@ final class SessionLoop {
     }
   }
 
-  private func connectionEnded(_ cause: MQTTError) {
+  func connectionEnded(_ cause: MQTTError) {
     let error = refusal ?? cause
     refusal = nil
     forgetDeliveries()
     if case .connected(let since) = state {
       let life = clock.now - since
       if life >= .seconds(5) { backoff.reset() }
-      if options.version == .v311, !options.isWitness, life < .seconds(30) {
+      if !options.isWitness, !triesAtOnce, life < .seconds(30) {
         if witness == nil { witness = try? Witness(options) }
       } else {
         witness = nil
@@ -289,9 +267,11 @@ final class SessionLoop {
     }
     if let giveUpAt, clock.now >= giveUpAt { return fail(error) }
     var delay = triesAtOnce ? .zero : backoff.next()
-    triesAtOnce = false
     if let giveUpAt { delay = min(delay, giveUpAt - clock.now) }
-    logger.warning("\(error); next try in \(delay.formattedSeconds)", metadata: ["client": "\(options.clientID)"])
+    logger.log(
+      level: triesAtOnce ? .debug : .warning, "\(error); next try in \(delay.formattedSeconds)",
+      metadata: ["client": "\(options.clientID)"])
+    triesAtOnce = false
     state = .waiting(until: clock.now + delay)
     events.yield(.connectionLost(error))
   }

@@ -18,6 +18,9 @@ public struct SessionOptions: Sendable {
   /// The most bytes that a packet from the broker may have; it drops larger messages (MQTT 5, section 3.1.2.11.4). 3.1.1 has
   /// no such bound.
   public var maximumPacketSize: UInt32 = 1 << 20
+  /// How long a connection with a small Receive Maximum may bring nothing, until another takes its place: mosquitto (2.0.11 and
+  /// 2.0.22) counts a message that it dropped for its size as one that is not acknowledged, and sends no more.
+  public var quietFor: Duration = .seconds(300)
   /// How long the broker may leave what it was asked and sent without any answer, until another connection is tried.
   public var answerWithin: Duration = .seconds(30)
   /// Seconds without traffic until a PINGREQ. A dead connection is found within one and a half times this.

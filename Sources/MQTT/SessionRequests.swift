@@ -15,7 +15,9 @@ extension SessionLoop {
       let size = message.packetSize(options.version)
       do throws(MQTTError) {
         if let limit = limits.maximumPacketSize, size > limit { throw .packetTooLarge(limit: limit) }
-        pending.add(message, ofSize: size, answer, try client.publish(message))
+        // With MQTT 5 the library does that, with 3.1.1 it cannot know.
+        let sent = limits.isRetainAvailable ? message : message.unretained
+        pending.add(message, ofSize: size, answer, try client.publish(sent))
       } catch {
         if answer == nil, case .packetTooLarge(let limit) = error {
           logger.warning(
@@ -105,5 +107,14 @@ extension SessionLoop {
         answer?.resume(returning: .failure(error))
       }
     }
+  }
+}
+
+extension Message {
+  /// The same for those who listen now.
+  fileprivate var unretained: Message {
+    var message = self
+    message.retention = .notRetained
+    return message
   }
 }

@@ -1,9 +1,10 @@
 internal import Logging
 
-/// Tells whether another client has this one's id, on 3.1.1, where a broker ends a connection without a word.
+/// Tells whether another client has this one's id, where a broker ends a connection without a word: 3.1.1 has none, and
+/// mosquitto 2.0.11 has none on MQTT 5 either.
 ///
 /// It holds a connection of its own, under an id that nobody else has. When the broker goes, or the network, it loses that,
-/// too. When only this client's connections are cut, again and again, they are given to somebody else (3.1.1, section 3.1.4).
+/// too. When only this client's connections are cut, again and again, they are given to somebody else (MQTT 5, section 3.1.4).
 final class Witness {
   private let session: Session
   /// Its connection when the client's began.
