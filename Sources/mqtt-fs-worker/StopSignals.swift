@@ -92,7 +92,8 @@ enum StopSignals {
   private static func hear() -> Never {
     let signals = set
     while true {
-      var pause = timespec(tv_sec: 1, tv_nsec: 0)
+      var pause = timespec()
+      pause.tv_sec = 1
       let due = overdue.withLock { $0 }
       let number = withUnsafePointer(to: signals) { signals in
         due == nil ? sigwaitinfo(signals, nil) : sigtimedwait(signals, nil, &pause)
