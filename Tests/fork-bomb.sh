@@ -1,6 +1,7 @@
 #!/bin/sh
-# A step that leaves very many processes, each in the step's group (group), each in a session of its own (sessions), or
-# which go on forking while they are killed (growing): how long it takes from the timeout to the end of the worker.
+# A step that leaves very many processes: each in the step's group (group), each in a session of its own (sessions), or such
+# as go on forking while they are killed, until there are 111 times as many (growing). Shows how long it takes until all are
+# ended and the worker is done.
 #
 #     Tests/fork-bomb.sh [EXECUTABLE [group|sessions|growing [COUNT...]]]
 #
@@ -25,11 +26,16 @@ for number in range(count):
     except OSError: time.sleep(0.001)
   if child == 0:
     if kind != "group": os.setsid()
-    while kind == "growing" and os.getpid() < 12000:
-      time.sleep(0.2)
-      try:
-        if os.fork() == 0: os.setsid()
-      except OSError: pass
+    depth = 1
+    # Each has ten children, and these ten each: it grows, but has an end even where nobody kills it.
+    while kind == "growing" and depth < 3:
+      for _ in range(10):
+        time.sleep(0.1)
+        if os.fork() == 0:
+          os.setsid()
+          depth += 1
+          break
+      else: break
     while True: signal.pause()
 open(sys.argv[3], "w").write("%f" % time.time())
 END

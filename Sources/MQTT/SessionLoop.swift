@@ -38,6 +38,7 @@ final class SessionLoop {
   var lastDelivery = ContinuousClock.now
   private var needsNewClient = false
   var triesAtOnce = false
+  var hasToldOfRetention = false
   /// Connections running that ended over something that the library does not understand.
   var protocolErrors = 0
   private var willRetention = WillRetention()

@@ -7,9 +7,10 @@ import Testing
 /// A log that goes into a pipe which nobody reads, and which is full before the worker begins.
 @Suite struct UnreadLogTests {
   private func start(_ scene: Scene, _ arguments: String) throws -> ChildProcess {
+    let executable = try WorkerProcess.executable
     let script = """
       mkfifo log && exec 3<>log && head -c 65536 /dev/zero >&3 &&
-      exec \(WorkerProcess.executable) -i worker-01 -j \(scene.jobs) -w \(scene.workspaces) \(arguments) 2>&3 3>&-
+      exec \(executable) -i worker-01 -j \(scene.jobs) -w \(scene.workspaces) \(arguments) 2>&3 3>&-
       """
     let environment = scene.environment.merging(scene.broker.workerEnvironment) { $1 }
     return try scene.start("/bin/sh", ["-c", script], environment: environment, in: scene.files, name: "worker-01")
