@@ -121,6 +121,11 @@ int64_t linux_nanoseconds(const void *timespec) {
   return nanoseconds;
 }
 
+int linux_await_signal(const void *signals) {
+  const struct timespec second = {.tv_sec = 1};
+  return sigtimedwait(signals, NULL, &second);
+}
+
 int64_t linux_time_since_boot(void) {
   struct timespec now;
   clock_gettime(CLOCK_BOOTTIME, &now);

@@ -92,11 +92,9 @@ enum StopSignals {
   private static func hear() -> Never {
     let signals = set
     while true {
-      var pause = timespec()
-      pause.tv_sec = 1
       let due = overdue.withLock { $0 }
       let number = withUnsafePointer(to: signals) { signals in
-        due == nil ? sigwaitinfo(signals, nil) : sigtimedwait(signals, nil, &pause)
+        due == nil ? sigwaitinfo(signals, nil) : linux_await_signal(signals)
       }
       if number > 0 { listener.withLock { $0 }?(number) }
       if let due, due.at <= .now { due.leave() }

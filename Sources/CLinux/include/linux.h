@@ -34,6 +34,9 @@ int linux_exit_on_signal(int number);
 // The same, and nothing is done: what it finds waiting in a system call has EINTR.
 int linux_interrupt_on_signal(int number);
 
+// sigtimedwait(2): the number of a signal of `signals`, a sigset_t, that comes within a second; -1 and errno if none does.
+int linux_await_signal(const void *signals);
+
 // pipe2(2) with O_CLOEXEC; fcntl(2) F_SETPIPE_SZ, F_GETPIPE_SZ; eventfd(2)
 int linux_pipe(int ends[2]);
 int linux_set_pipe_size(int fd, int bytes);
