@@ -53,9 +53,10 @@ struct StepSequence {
         report.steps.append(StepResult(skipped: step, index).masked(by: redaction))
         continue
       }
-      try await fence()
       begins(index)
       let log = try results.log(index, limit: settings.maxLogBytes, redacting: redaction)
+      // As late as can be: what is between this and the step's first instruction, nobody can take back.
+      try await fence()
       let result: StepResult
       do throws(JobFailure) {
         let ending = isStopped ? stop.forCleanup() : stop

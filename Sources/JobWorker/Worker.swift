@@ -220,7 +220,8 @@ public struct Worker: Sendable {
   /// that bears its key. `false` if somebody does or did. Its run is the same, so that a signed request is not taken for a
   /// second use of its signature.
   private func putDownAgain(_ claim: Claim) async throws -> Bool {
-    guard ledger.filter != nil else { return false }
+    // Who went untouched for a lease has lost its claim to a successor, which answers for the job, or has.
+    guard ledger.filter != nil, claim.longestGap < ledger.leaseDuration else { return false }
     let (id, record) = (claim.record.id, claim.record)
     return try await asking { [ledger] () throws(VolumeError) in
       guard try !claim.isInPlace(), try !ledger.hasSuccessor(claim) else { return false }

@@ -50,7 +50,7 @@ import Testing
       let script = "trap '' HUP; exec \(try WorkerProcess.executable) -j '\(scene.jobs)' -w '\(scene.workspaces)'"
       let process = try scene.start(
         installed("bash"), ["-c", script],
-        environment: scene.environment.merging(["MQTT_URL": scene.broker.url]) { $1 }, name: "nohup")
+        environment: scene.environment.merging(scene.broker.workerEnvironment) { $1 }, name: "nohup")
       try await scene.broker.logged("Sending SUBACK to worker-01\n")
       try await scene.send("job")
       try await eventually("the step") { scene.log("job").hasSuffix("ready\n") }
@@ -66,8 +66,10 @@ import Testing
 
   @Test func clientCommandEndsByAHangup() async throws {
     try await Scene.play { scene in
+      try scene.job("job", steps: ["true"])
       let client = try scene.start(
-        WorkerProcess.executable, ["workers", "--wait", "60s", "-u", scene.broker.url], name: "client")
+        WorkerProcess.executable, ["submit", "job", "-j", scene.jobs.string],
+        environment: scene.environment.merging(scene.broker.workerEnvironment) { $1 }, name: "client")
       try await eventually("its session") { scene.broker.log.contains("Sending SUBACK") }
       client.send(SIGHUP)
       #expect(try await client.end() == .signal(SIGHUP))

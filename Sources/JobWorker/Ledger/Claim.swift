@@ -101,6 +101,9 @@ public final class Claim: Sendable {
     keeper.onLapse(body)
   }
 
+  /// The longest time that it went untouched. After a whole lease others may have taken the job over, and be done with it.
+  var longestGap: Duration { keeper.longestGap }
+
   /// Touches it no more, because the job is over, or another's.
   func leave() {
     keeper.cancel()

@@ -154,9 +154,12 @@ enum DurableFile {
     }
   }
 
+  /// Files of workers are smaller.
+  static let largest = 1 << 24
+
   /// The content of a regular file of at most `limit` bytes; never follows a link and never waits on a FIFO.
   /// `nil` if there is none.
-  static func read(_ path: VolumePath, limit: Int = 1 << 24) throws(VolumeError) -> [UInt8]? {
+  static func read(_ path: VolumePath, limit: Int = largest) throws(VolumeError) -> [UInt8]? {
     // A file that was replaced on the server while it was opened here is stale once (nfs(5)).
     for _ in 0..<2 {
       do throws(Errno) {
@@ -225,28 +228,6 @@ enum DurableFile {
     } catch {
       guard error == .noSuchFileOrDirectory, !exists(path) else { throw VolumeError("renaming", path, error) }
       return false
-    }
-  }
-
-  /// Puts what no worker made out of everybody's way: into `odd` beside the folders that workers share. It is never removed; what
-  /// cannot be moved stays.
-  static func setAside(_ path: VolumePath) {
-    let odd = VolumePath(path.root).appending(JobsDirectory.workerState).appending("odd")
-    try? makeFolder(odd)
-    try? path.inFolder { (from, name) in
-      try? odd.appending("\(String(UInt64.random(in: 0 ... .max), radix: 36))-\(name)").inFolder { (to, newName) in
-        _ = renameat(from.rawValue, name, to.rawValue, newName)
-      }
-    }
-  }
-
-  /// Removes a file, and sets aside what is none.
-  static func discard(_ path: VolumePath) throws(VolumeError) {
-    do throws(VolumeError) {
-      try remove(path)
-    } catch {
-      guard error.isOfOddEntry else { throw error }
-      setAside(path)
     }
   }
 

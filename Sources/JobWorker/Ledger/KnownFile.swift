@@ -58,7 +58,7 @@ struct KnownFile: Sendable {
     do throws(VolumeError) {
       return try read(path)
     } catch {
-      guard error.isOfOddEntry else { throw error }
+      guard error.isOfOddEntry, !DurableFile.isSound(path) else { throw error }
       DurableFile.setAside(path)
       return nil
     }

@@ -60,6 +60,8 @@ final class LeaseKeeper: Sendable {
   private struct Progress {
     /// When the last touch began that succeeded, in nanoseconds since boot.
     var touched = linux_time_since_boot()
+    /// The longest time between two of them, in nanoseconds.
+    var longestGap: Int64 = 0
     /// When the watchdog looked last.
     var looked = linux_time_since_boot()
     var isWatching = false
@@ -96,6 +98,11 @@ final class LeaseKeeper: Sendable {
     watchdog.resume()
   }
 
+  /// The longest time that the file went untouched, up to now.
+  var longestGap: Duration {
+    progress.withLock { .nanoseconds(max($0.longestGap, linux_time_since_boot() - $0.touched)) }
+  }
+
   private func schedule(_ timer: any DispatchSourceTimer, every interval: Duration, after first: Duration? = nil) {
     let nanoseconds = max(1, Int(clamping: interval.nanoseconds))
     // What wakes the process together with another timer wakes it once.
@@ -108,7 +115,10 @@ final class LeaseKeeper: Sendable {
     let began = linux_time_since_boot()
     do throws(Errno) {
       try JobWorker.touch(file)
-      progress.withLock { $0.touched = began }
+      progress.withLock { progress in
+        progress.longestGap = max(progress.longestGap, began - progress.touched)
+        progress.touched = began
+      }
     } catch {
       // Sooner than in its turn.
       schedule(timer, every: interval, after: interval / 4)

@@ -126,8 +126,9 @@ public struct Ledger: Sendable {
   /// Whether another attempt holds the job of `claim` now, or ended it; or the claim is gone. Throws when the volume does not
   /// say, which is no answer: ask again.
   public func isSuperseded(_ claim: Claim) throws(VolumeError) -> Bool {
-    guard try claim.isInPlace() else { return true }
-    return try hasSuccessor(claim)
+    // In this order: whoever was stopped between the two must not miss a successor that has come and gone meanwhile.
+    if try hasSuccessor(claim) { return true }
+    return try !claim.isInPlace()
   }
 
   /// Whether a higher attempt of the same run has a claim. One that is not whole yet is looked at again; one of another run was

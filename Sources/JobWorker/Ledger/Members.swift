@@ -66,7 +66,13 @@ public struct Members: Sendable {
     try DurableFile.makeFolder(folder)
     let path = file(of: member.worker)
     try write(member, path)
-    return try Membership(member, self, path)
+    do {
+      return try Membership(member, self, path)
+    } catch  where error.cause.saysGone {
+      // Another worker took the membership of an earlier life for a dead one's, and finished that only now.
+      try write(member, path)
+      return try Membership(member, self, path)
+    }
   }
 
   /// What the file of `worker` says; `nil` if there is none.
