@@ -66,11 +66,8 @@ import Testing
 
   @Test func clientCommandEndsByAHangup() async throws {
     try await Scene.play { scene in
-      try scene.job("job", steps: ["true"])
-      let client = try scene.start(
-        WorkerProcess.executable, ["submit", "job", "-j", scene.jobs.string],
-        environment: scene.environment.merging(scene.broker.workerEnvironment) { $1 }, name: "client")
-      try await eventually("its session") { scene.broker.log.contains("Sending SUBACK") }
+      let client = try scene.submit(try scene.folder("job", ["steps": ["true"]]))
+      try await eventually("its request") { scene.broker.log.contains("'jobs/pending'") }
       client.send(SIGHUP)
       #expect(try await client.end() == .signal(SIGHUP))
     }
