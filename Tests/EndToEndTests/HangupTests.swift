@@ -66,7 +66,8 @@ import Testing
 
   @Test func clientCommandEndsByAHangup() async throws {
     try await Scene.play { scene in
-      let client = try scene.submit(try scene.folder("job", ["steps": ["true"]]))
+      let client = try scene.submit(
+        try scene.folder("job", ["steps": ["true"]]), environment: scene.broker.workerEnvironment)
       try await eventually("its request") { scene.broker.log.contains("'jobs/pending'") }
       client.send(SIGHUP)
       #expect(try await client.end() == .signal(SIGHUP))
