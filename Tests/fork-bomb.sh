@@ -10,7 +10,7 @@
 set -eu
 executable=$(realpath "${1:-.build/debug/mqtt-fs-worker}")
 kind=${2:-group}
-[ $# -gt 2 ] && shift 2 || set -- 500 1000 2000 4000
+if [ $# -gt 2 ]; then shift 2; else set -- 500 1000 2000 4000; fi
 scene=$(mktemp -d)
 trap 'rm -rf "$scene"' EXIT
 mkdir -p "$scene/jobs/bomb" "$scene/workspaces"
