@@ -228,7 +228,12 @@ extension Worker {
         try await Task.sleep(for: .milliseconds(100))
       }
     }
-    let folder = try JobFolder.open(request.id, in: ledger.directory)
-    return try JobPlan(request, folder)
+    do {
+      return try JobPlan(request, try JobFolder.open(request.id, in: ledger.directory))
+    } catch let invalid as InvalidJob {
+      // The request stays where it is, for when the volume can be read.
+      guard let fault = invalid.fault else { throw invalid }
+      throw VolumeError("reading the job in", ledger.directory.folder(of: request.id), fault)
+    }
   }
 }

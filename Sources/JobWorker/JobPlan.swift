@@ -43,7 +43,12 @@ extension JobRequest {
       if let stored = try stored() { return stored.overlaid(with: self) }
       throw InvalidJob(id: id, description: "the request has no steps")
     }
-    return (try? stored())?.overlaid(with: self) ?? DefinitionReading(definition: own)
+    do {
+      return try stored()?.overlaid(with: self) ?? DefinitionReading(definition: own)
+    } catch {
+      guard error.fault == nil else { throw error }
+      return DefinitionReading(definition: own)
+    }
   }
 }
 

@@ -162,6 +162,27 @@ struct NetworkVolumeTests {
     }
   }
 
+  /// The volume's fault is not the sender's: nothing is answered, and the request comes again.
+  @Test(arguments: ["open job/job.json", "read job/job.json", "opendir job"])
+  func jobThatCannotBeReadIsNotRejected(_ call: String) async throws {
+    try await Scene.play { scene in
+      try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene) { volume in
+        try scene.job("job", steps: [.string(scene.noteRun)])
+        let results = try await scene.results()
+        let worker = try scene.worker([])
+        try await worker.listens()
+        try volume.answer(["\(call) EIO *"])
+        try await scene.send("job")
+        #expect(try await worker.end() == .code(74))
+        #expect(results.messages.isEmpty)
+        try volume.answer([])
+        #expect(try await scene.worker([]).end() == .code(0))
+        #expect(scene.result("job")["status"] == "success")
+        #expect(scene.runs("job") == 1)
+      }
+    }
+  }
+
   @Test func claimThatIsLateOnDiskBeginsNothingBesideItsSuccessor() async throws {
     try await Scene.play { scene in
       let (folder, second) = shared(scene)

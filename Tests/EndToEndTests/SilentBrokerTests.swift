@@ -6,7 +6,7 @@ import Testing
 /// Brokers that do not answer, or that answer no where nobody waits for it.
 @Suite struct SilentBrokerTests {
   /// It would wait for ever, and seem well.
-  @Test(.timeLimit(.minutes(3))) func workerThatIsNeverSubscribedSaysSoAndTriesAgain() async throws {
+  @Test(.timeLimit(.minutes(10))) func workerThatIsNeverSubscribedSaysSoAndTriesAgain() async throws {
     let broker = try ScriptedBroker { .bytes($0.kind == .subscribe ? [] : $0.usualAnswer) }
     try await Scene.play(.down) { scene in
       let worker = try scene.worker("worker-01", on: "jobs/pending", ["-u", "mqtt://127.0.0.1:\(broker.port)"])

@@ -1,3 +1,5 @@
+internal import SystemPackage
+
 /// Why an input is refused.
 ///
 /// One sentence for its sender: what is wrong, where (line and column, or the step's index and the key), and
@@ -9,11 +11,28 @@ public struct InvalidJob: Error, Sendable, Equatable, CustomStringConvertible {
   /// The sentence.
   public let description: String
 
+  /// What the volume said, when it could not be read: then the job may be well, and its request must not be answered.
+  let fault: Errno?
+
   /// A refusal of `id`, or of an input whose id cannot be known.
   public init(id: JobID? = nil, description: String) {
     self.id = id
     self.description = description
+    fault = nil
   }
+
+  /// That what lies on the volume for `id` could not be opened or read because of `cause`.
+  init(id: JobID?, description: String, because cause: Errno) {
+    self.id = id
+    self.description = description
+    fault = InvalidJob.ofTheOwner.contains(cause) ? nil : cause
+  }
+
+  /// What comes of how the job's owner made its folder and files. Everything else is the volume's, or this machine's.
+  private static let ofTheOwner: Set<Errno> = [
+    .noSuchFileOrDirectory, .notDirectory, .isDirectory, .tooManySymbolicLinkLevels, .improperLink, .permissionDenied,
+    .notPermitted, .invalidArgument, .fileTooLarge, .fileNameTooLong, .noSuchAddressOrDevice,
+  ]
 }
 
 extension String {

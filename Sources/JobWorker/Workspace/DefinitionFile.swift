@@ -27,7 +27,7 @@ struct DefinitionFile {
         case .permissionDenied: "cannot be read: permission denied; make it readable for the worker's user"
         default: "cannot be read: \(error)"
         }
-      throw InvalidJob(id: id, description: "\(path.appending(JobsDirectory.definition)) \(reason)")
+      throw InvalidJob(id: id, description: "\(path.appending(JobsDirectory.definition)) \(reason)", because: error)
     }
     do {
       return DefinitionReading(definition: try JobDefinition(json: bytes), digest: digestText(of: bytes))

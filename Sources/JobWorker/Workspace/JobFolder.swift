@@ -41,7 +41,7 @@ public final class JobFolder: Sendable {
           "\(path) is a symbolic link to \(target), outside of the jobs folder; put the job's files into \(path)"
         default: "\(path) cannot be opened as a folder: \(error)"
         }
-      throw InvalidJob(id: id, description: description)
+      throw InvalidJob(id: id, description: description, because: error)
     }
   }
 
