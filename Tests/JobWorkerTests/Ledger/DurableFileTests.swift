@@ -74,7 +74,7 @@ struct DurableFileTests {
     #expect(try DurableFile.names(in: file).isEmpty)
   }
 
-  @Test(.timeLimit(.minutes(1))) func fifoIsRefusedWithoutWaiting() throws {
+  @Test(.timeLimit(.minutes(5))) func fifoIsRefusedWithoutWaiting() throws {
     #expect(mkfifo(file.string, 0o600) == 0)
     let error = #expect(throws: VolumeError.self) { try DurableFile.read(file) }
     #expect(error?.cause == .invalidArgument)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import JobWorker
 
-@Suite(.timeLimit(.minutes(1))) struct MembersTests {
+@Suite(.timeLimit(.minutes(5))) struct MembersTests {
   private let volume: VolumeFixture
 
   init() throws {

@@ -6,7 +6,7 @@ import Testing
 @testable import JobWorker
 
 /// What anybody who may write below `.worker` may have put there.
-@Suite(.timeLimit(.minutes(1))) struct OddEntryTests {
+@Suite(.timeLimit(.minutes(5))) struct OddEntryTests {
   enum Kind: CaseIterable {
     case folder, link, fifo, tooLarge
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import JobWorker
 
-@Suite(.timeLimit(.minutes(1))) struct JobFolderTests {
+@Suite(.timeLimit(.minutes(5))) struct JobFolderTests {
   private let volume: VolumeFixture
 
   init() throws {
