@@ -230,9 +230,9 @@ extension Worker {
     }
     do {
       return try JobPlan(request, try JobFolder.open(request.id, in: ledger.directory))
-    } catch let invalid as InvalidJob {
+    } catch {
       // The request stays where it is, for when the volume can be read.
-      guard let fault = invalid.fault else { throw invalid }
+      guard let fault = error.fault else { throw error }
       throw VolumeError("reading the job in", ledger.directory.folder(of: request.id), fault)
     }
   }
