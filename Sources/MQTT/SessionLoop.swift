@@ -197,7 +197,8 @@ final class SessionLoop {
     willRetention.accepted()
     if willRetention.isDemoted { self.limits.isRetainAvailable = false }
     learn(tooLarge: nil)
-    if !self.limits.isRetainAvailable { keepNothingRetained() }
+    // Who has a will has more to retain.
+    if !self.limits.isRetainAvailable, options.will != nil { keepNothingRetained() }
     guard limits.maximumQoS != .atMostOnce else {
       return fail(MQTTError(refusing: options, ReasonCode(rawValue: 0x9B)))
     }

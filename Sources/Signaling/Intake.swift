@@ -13,9 +13,6 @@ actor Intake {
     case offering, puttingDown, closed
   }
 
-  /// How long a broker may take to answer SUBSCRIBE.
-  static let subscriptionPatience = Duration.seconds(10)
-
   /// Between two looks for a free seat.
   private static let betweenLooks = Duration.milliseconds(200)
 
@@ -34,7 +31,6 @@ actor Intake {
   private var session: Session?
   private var leaving: Task<Void, Never>?
   private var settling: Task<Void, Never>?
-  private var connectedSince: ContinuousClock.Instant?
   private var isReceiving = false
   /// How many messages have come.
   private var received = 0
@@ -70,31 +66,13 @@ actor Intake {
     guard mode != .closed, session == nil else { return }
     let session = try Session(options, giveUpAfter: giveUpAfter, logger: logger)
     self.session = session
-    connectedSince = nil
     Task { await hear(session) }
     Task { [filter, signals] in
-      let limit = limitSubscription(session)
-      defer { limit.cancel() }
       do throws(MQTTError) {
         try await session.subscribe(filter)
       } catch {
         if error != .closed { signals.yield(.failed(error)) }
       }
-    }
-  }
-
-  /// A worker that is subscribed to nothing would wait for ever, and seem well. What the session held before comes first, and may
-  /// take its time.
-  private func limitSubscription(_ session: Session) -> Task<Void, any Error> {
-    Task { [filter, signals, before = received] in
-      while true {
-        try await Task.sleep(for: .seconds(1))
-        guard received == before else { return }
-        if let connectedSince, .now - connectedSince > Self.subscriptionPatience { break }
-      }
-      signals.yield(
-        .failed(
-          .unreachable("the broker has not answered SUBSCRIBE to '\(filter.text)' in \(Self.subscriptionPatience)")))
     }
   }
 
@@ -105,11 +83,9 @@ actor Intake {
       case .failed(let error): signals.yield(.failed(error))
       case .connectionLost:
         offered = nil
-        connectedSince = nil
         // A clean session is lost with its connection: there is nothing to come back for.
         if options.start == .clean, mode == .puttingDown { session.drop() }
       case .connected(let state):
-        connectedSince = .now
         begin(state)
       }
     }

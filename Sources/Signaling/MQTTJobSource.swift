@@ -91,7 +91,7 @@ public final class MQTTJobSource: JobSource {
       end.yield()
     }
     let limit = Task { [logger] in
-      try await Task.sleep(for: Intake.subscriptionPatience)
+      try await Task.sleep(for: .seconds(10))
       logger.warning("the broker has not answered SUBSCRIBE: commands and cancellations may not reach this worker")
       end.yield()
     }

@@ -46,7 +46,7 @@ struct MountedWorkspaceTests {
       #expect(scene.listing(scene.workspaces).filter { !$0.contains("mnt/") || $0 == "job/sub/mnt/" } == left)
 
       // The next worker passes it over with a word, and the same job runs beside it.
-      let next = try scene.worker([])
+      let next = try scene.worker([], environment: ["PRECIOUS": precious.string])
       try await next.listens()
       try await next.says("the workspace \(scene.workspaces)/job is left behind")
       try await scene.send("job")

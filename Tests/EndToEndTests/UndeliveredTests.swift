@@ -63,7 +63,7 @@ import Testing
       try await events.message(on: "jobs/events/bad", within: .seconds(40)) { $0.json["event"] == "completed" }
       worker.send(SIGTERM)
       #expect(try await worker.end() == .code(0))
-      let audit = scene.audit().filter { $0["id"] == "bad" }.map { $0["event"].text }
+      let audit = scene.audit().filter { $0["id"] == "bad" }.compactMap { $0["event"].string }
       #expect(audit.contains("undelivered"))
       #expect(audit.last == "published")
       #expect(worker.log.contains("result not delivered"))

@@ -19,8 +19,10 @@ struct JSONParser {
 
   /// The value of the whole text.
   mutating func text() throws(JSONError) -> JSONValue {
-    // Its mark, or the half of an ASCII character that is 0: no JSON in UTF-8 begins so.
-    if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) || bytes.prefix(2).contains(0) {
+    // Its mark, or two characters of ASCII with a 0 in each: no JSON in UTF-8 begins so.
+    if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
+      || bytes.prefix(4).count(where: { $0 == 0 }) > 1
+    {
       throw JSONError(offset: 0, predicate: "is not UTF-8 but UTF-16 or the like; save it as UTF-8")
     }
     do {

@@ -23,8 +23,8 @@ public struct WorkspacesDirectory: Sendable {
     try onVolume("writing to", path) { () throws(Errno) in try locks.checkWritable() }
   }
 
-  /// Makes an empty workspace for `id`, mode 0700, that no living worker uses. A name whose folder cannot be removed is passed
-  /// over.
+  /// Makes an empty workspace for `id`, mode 0700, that no living worker uses. A name whose folder cannot be removed, or
+  /// that no worker made, is passed over.
   func make(_ id: JobID) throws(VolumeError) -> Workspace {
     var obstacle: VolumeError?
     for name in names(for: id) {

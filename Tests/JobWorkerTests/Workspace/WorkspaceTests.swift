@@ -14,6 +14,8 @@ struct WorkspaceTests {
       try DurableFile.makeFolder(folder.path.appending(name))
       try volume.write(name, folder.path.appending(name).appending("file"))
     }
+    // By its log it is known that a worker made it.
+    try volume.write("", folder.path.appending("results").appending("step_0.log"))
     let workspace = try WorkspacesDirectory(volume.root.appending("workspaces")).make(try JobID("job"))
     let snapshot = try await workspace.stage(folder)
     #expect(snapshot.skipped.isEmpty)
