@@ -95,6 +95,7 @@ def disturbed(scene, at, what):
         scene.end(first, "worker-01", (0,) if what == "late" else (0, 73, 74, 75))
     # Whoever starts on a host clears away what others left there.
     wait("the end of workspaces", PATIENCE, lambda: not scene.workspaces_left())
+    wait("the end of half files", PATIENCE, lambda: not scene.half_files())
     time.sleep(0.3)
     successors.finish()
     if kill:

@@ -182,7 +182,7 @@ class Scene:
             os.path.join(place, name)[len(folder) + 1:] for place, _, names in os.walk(folder) for name in names)
 
     def claims(self):
-        return [name for name in self.names(f"{self.jobs}/.worker/claims")]
+        return [name for name in self.names(f"{self.jobs}/.worker/claims") if not name.startswith(".")]
 
     def tickets(self):
         return [
@@ -220,6 +220,12 @@ class Scene:
     def workspaces_left(self):
         return [name for name in self.names(self.workspaces) if not name.startswith(".worker/")]
 
+    def half_files(self):
+        # What an attempt left that died lies in results.previous as it was.
+        return [
+            name for name in self.names(self.job) + self.names(f"{self.jobs}/.worker/claims")
+            if os.path.basename(name).startswith(".") and not name.startswith("results.previous/")]
+
     def check_leftovers(self):
         if self.workspaces_left():
             raise Wrong(f"a workspace is left: {self.workspaces_left()}")
@@ -229,12 +235,8 @@ class Scene:
             raise Wrong(f"tickets are left: {self.tickets()}")
         if os.path.lexists(f"{self.jobs}/KILLSWITCH"):
             raise Wrong("there is a KILLSWITCH")
-        # What an attempt left that died lies in results.previous as it was.
-        half = [
-            name for name in self.names(self.job)
-            if os.path.basename(name).startswith(".") and not name.startswith("results.previous/")]
-        if half:
-            raise Wrong(f"half files are left: {half}")
+        if self.half_files():
+            raise Wrong(f"half files are left: {self.half_files()}")
         if self.read(f"{self.record}/overlaps"):
             raise Wrong(f"two runs at once: {self.read(f'{self.record}/overlaps')}")
         for second in (False, True):
@@ -261,6 +263,7 @@ class Scene:
                 process.kill()
             process.wait()
         if keep:
+            shutil.rmtree(keep, ignore_errors=True)
             shutil.copytree(self.root, keep, symlinks=True, dirs_exist_ok=True)
         shutil.rmtree(self.root, ignore_errors=True)
         Scene.open.remove(self)
