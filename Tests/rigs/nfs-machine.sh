@@ -29,9 +29,9 @@ fi
 
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
-mkdir -p "$place/top/work/Tests"
-cp "$worker" "$place/top/work/worker"
-cp -r "$here/../volumes.sh" "$here" "$place/top/work/Tests/"
+mkdir -p "$place/top/srv/Tests"
+cp "$worker" "$place/top/srv/worker"
+cp -r "$here/../volumes.sh" "$here" "$place/top/srv/Tests/"
 # The worker's libraries are those of this host.
 ldd "$worker" | awk '$3 ~ /^\// { print $3 } $1 ~ /^\/.*ld-/ { print $1 }' | while read -r library; do
   # /lib and /lib64 are links to folders of /usr.
@@ -48,8 +48,8 @@ ip link set lo up
 hostname nfs-machine
 for module in nfsd nfsv4 loop veth iptable_filter xt_length xt_tcpudp; do modprobe \$module; done
 echo "the machine runs" >/dev/ttyS0
-export MQTT_FS_WORKER=/work/worker KEEP=/tmp/kept LIMIT=1800
-/work/Tests/volumes.sh nfs $* >/dev/ttyS0 2>&1
+export MQTT_FS_WORKER=/srv/worker KEEP=/tmp/kept LIMIT=1800
+/srv/Tests/volumes.sh nfs $* >/dev/ttyS0 2>&1
 echo "exit status \$?" >/dev/ttyS0
 dmesg >/tmp/kept/logs/dmesg
 tar -C /tmp/kept -cz . | base64 >/dev/ttyS1
