@@ -197,9 +197,17 @@ public struct Worker: Sendable {
   }
 
   /// Whoever holds a higher attempt answers for the job now. A volume that does not say who that is, is asked again for a lease.
+  ///
+  /// An answer is of the moment when it was asked for: one for which this process, or the volume, stood still is asked for again.
   func fence(_ claim: Claim) async throws {
-    let isSuperseded = try await asking { [ledger] () throws(VolumeError) in try ledger.isSuperseded(claim) }
-    if isSuperseded { throw Superseded() }
+    for _ in 0..<10 {
+      let (asked, isSuperseded) = try await asking { [ledger] () throws(VolumeError) in
+        (ContinuousClock.now, try ledger.isSuperseded(claim))
+      }
+      if isSuperseded { throw Superseded() }
+      if ContinuousClock.now - asked < ledger.leaseDuration / 3 { return }
+    }
+    throw VolumeError("asking, within a third of the lease, who holds", claim.path, .timedOut)
   }
 
   /// Asks the volume until it answers, for a lease at most.
