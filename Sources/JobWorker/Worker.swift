@@ -1,4 +1,5 @@
 public import Logging
+private import SystemPackage
 
 /// A worker that takes one job, sees it through, and is done.
 ///
