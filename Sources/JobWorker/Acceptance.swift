@@ -103,7 +103,7 @@ extension Worker {
     // Its holder may have finished since the first look.
     if let stored = try answer(to: offer.envelope, id) {
       note(.dropped, claim)
-      try ledger.release(claim)
+      try await release(claim)
       return try await answerAgain(offer, stored)
     }
     guard try await begin(offer.request, claim) else {
@@ -131,7 +131,7 @@ extension Worker {
         + "\(earlier.id), and runs once only; sign a new one")
     try await reject(request.id, claim.record.envelope, invalid, signedBy: request.signature?.keyID)
     note(.dropped, claim)
-    try ledger.release(claim)
+    try await release(claim)
     return false
   }
 

@@ -43,8 +43,7 @@ struct JobRun {
     await noting(\.stageMs) { run throws in
       let attempt = run.job.claim.record.attempt
       let results = try ResultsFolder.prepare(in: run.folder, for: attempt) {
-        // In doubt it is: an error is no answer.
-        [ledger = run.worker.ledger, claim = run.job.claim] in (try? ledger.isSuperseded(claim)) != true
+        [ledger = run.worker.ledger, claim = run.job.claim] in !ledger.hasCertainlyLost(claim)
       }
       run.results = results
       if let notice = results.notice { run.report.skipped.append(notice) }

@@ -84,11 +84,11 @@ extension Worker {
     Checkpoint.ticketClaimed.reached()
     guard try ledger.waitingRoom.remove(ticket) else {
       note(.dropped, claim)
-      return try ledger.release(claim)
+      return try await release(claim)
     }
     try await reject(ticket.id, ticket.envelope, refusal)
     note(.dropped, claim)
-    try ledger.release(claim)
+    try await release(claim)
   }
 
   /// Whether the request waits for approval already, or has it and waits to be taken up.

@@ -57,7 +57,7 @@ extension Worker {
     guard try room.remove(ticket), try answer(to: ticket.envelope, ticket.id) == nil else {
       // Another worker had claimed it before, or another ticket of the request, and its job is done by now.
       note(.dropped, claim)
-      try ledger.release(claim)
+      try await release(claim)
       return nil
     }
     guard try await begin(request, claim) else { return nil }
@@ -99,7 +99,7 @@ extension Worker {
       // The folder was taken away, or job.json changed, while nobody held the job.
       try await reject(record.id, record.envelope, invalid, signedBy: try? reading.get().signature?.keyID)
       note(.dropped, claim)
-      try ledger.release(claim)
+      try await release(claim)
       return nil
     }
   }

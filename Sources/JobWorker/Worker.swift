@@ -1,5 +1,4 @@
 public import Logging
-private import SystemPackage
 
 /// A worker that takes one job, sees it through, and is done.
 ///
@@ -144,7 +143,7 @@ public struct Worker: Sendable {
       Checkpoint.putAside.reached()
       refusal = Unpublished(cause: undeliverable.cause)
     }
-    try ledger.release(job.claim)
+    try await release(job.claim)
     Checkpoint.released.reached()
     return (result, refusal)
   }
@@ -196,58 +195,6 @@ public struct Worker: Sendable {
     }
     ledger.audit.note(entry, logger)
   }
-
-  /// Whoever holds a higher attempt answers for the job now. A volume that does not say who that is, is asked again for a lease.
-  ///
-  /// An answer is of the moment when it was asked for: one for which this process, or the volume, stood still is asked for again.
-  func fence(_ claim: Claim) async throws {
-    for _ in 0..<10 {
-      let (asked, isSuperseded) = try await asking { [ledger] () throws(VolumeError) in
-        (ContinuousClock.now, try ledger.isSuperseded(claim))
-      }
-      if isSuperseded { throw Superseded() }
-      if ContinuousClock.now - asked < ledger.leaseDuration / 3 { return }
-    }
-    throw VolumeError("asking, within a third of the lease, who holds", claim.path, .timedOut)
-  }
-
-  /// Asks the volume until it answers, for a lease at most.
-  private func asking<T>(_ question: () throws(VolumeError) -> T) async throws -> T {
-    let deadline = ContinuousClock.now + ledger.leaseDuration
-    while true {
-      do {
-        return try question()
-      } catch {
-        guard ContinuousClock.now < deadline else { throw error }
-        logger.warning("\(error); asking again")
-        try await Task.sleep(for: min(ledger.leaseDuration / 10, .milliseconds(500)))
-      }
-    }
-  }
-
-  /// Puts a request down again whose claim is gone while nobody goes on with it: not as a higher attempt, and not to a result
-  /// that bears its key. `false` if somebody does or did. Its run is the same, so that a signed request is not taken for a
-  /// second use of its signature.
-  private func putDownAgain(_ claim: Claim) async throws -> Bool {
-    // Who went untouched for a lease has lost its claim to a successor, which answers for the job, or has.
-    guard ledger.filter != nil, claim.longestGap < ledger.leaseDuration else { return false }
-    let (id, record) = (claim.record.id, claim.record)
-    return try await asking { [ledger] () throws(VolumeError) in
-      guard try !claim.isInPlace(), try !ledger.hasSuccessor(claim) else { return false }
-      let holders = try ledger.claimFiles(of: id).compactMap(\.record)
-      guard !holders.contains(where: { $0.isOfSameRun(as: record) }), !ledger.hasAnswered(record.envelope, id) else {
-        return false
-      }
-      var envelope = record.envelope
-      envelope.run = record.run
-      for room in [ledger.waitingRoom, ledger.parkingRoom] {
-        guard try room.tickets(of: envelope, id).isEmpty else { return false }
-      }
-      try ledger.audit.record(claim.entry(.putDown))
-      try ledger.waitingRoom.put(envelope, id)
-      return true
-    }
-  }
 }
 
 /// How the life of a worker ended.
@@ -266,9 +213,6 @@ public enum WorkerOutcome: Sendable {
     if case .noJob = self { false } else { true }
   }
 }
-
-/// Another worker holds the job by now, because this one did not touch its claim for a whole lease.
-struct Superseded: Error {}
 
 /// A job's result stands on the volume and could not be published; whichever worker can does it later.
 public struct Unpublished: Error, CustomStringConvertible {

@@ -10,30 +10,22 @@ private import Glibc
 /// `mosquitto_threaded_set` makes the library queue every packet, PUBACKs too, until ``write()`` is called. That is
 /// behaviour of libmosquitto, not contract: `WithheldAcknowledgementTests` holds it against the installed one.
 final class Mosquitto {
-  /// What the library said.
-  enum Event {
-    case connected(ReasonCode, sessionPresent: Bool, SessionLimits)
-    case disconnected(Int32)
-    case published(Int32, ReasonCode)
-    case subscribed(Int32, [ReasonCode])
-    case unsubscribed(Int32)
-    case message(Message, packetID: UInt16, isRedelivery: Bool)
-  }
-
   var inbox: [Event] = []
   /// The last errors that TLS reported; they say what `MOSQ_ERR_TLS` does not.
-  private(set) var errors: [String] = []
-  private let handle: OpaquePointer
+  var errors: [String] = []
+  let handle: OpaquePointer
   let options: SessionOptions
   let tls: TLSContext?
-  private(set) var isAccepted = false
+  var isAccepted = false
   /// No: an assertion of the library failed, and nothing may be called for this client any more.
   private(set) var isUsable = true
   private var lastSocket: Int32 = -1
-  private var nextIsRedelivery = false
+  var nextIsRedelivery = false
+  /// Some of a packet may have been sent, and the rest not.
+  private(set) var isHalfWritten = false
   private var lastWrite = ContinuousClock.now
   /// Seconds: this client's, or those that the broker wants instead (MQTT 5, section 3.2.2.3.14). 0 asks for no pings.
-  private var keepAlive: UInt16
+  var keepAlive: UInt16
 
   init(_ options: SessionOptions) throws(MQTTError) {
     tls = if let tls = options.tls { try TLSContext(tls, host: options.host) } else { nil }
@@ -56,8 +48,7 @@ final class Mosquitto {
 
   private static let library: Void = {
     mosquitto_lib_init()
-    // OpenSSL writes to a connection that the broker has closed. Versions before 2.0.15 do this themselves.
-    signal(SIGPIPE, SIG_IGN)
+    BrokenPipe.isAnError()
   }()
 
   // MARK: Connection
@@ -66,6 +57,7 @@ final class Mosquitto {
   func connect() throws(MQTTError) {
     errors = []
     isAccepted = false
+    isHalfWritten = false
     keepAlive = options.keepAlive
     tls?.handshake.begin()
     inbox = []
@@ -78,7 +70,7 @@ final class Mosquitto {
       code = mosquitto_connect_bind(handle, options.host, Int32(options.port), Int32(options.keepAlive), nil)
     }
     let error = errno
-    guard code == MOSQ_ERR_SUCCESS.code else { throw self.error(code, errno: error) }
+    guard code == MOSQ_ERR_SUCCESS.code else { throw self.error(code, errno: reason(of: error)) }
     if let tls, let connection = mosquitto_ssl_get(handle) {
       try shakeHands(tls, OpaquePointer(connection))
     }
@@ -113,6 +105,15 @@ final class Mosquitto {
     shutdown(socket, Int32(SHUT_RDWR))
   }
 
+  /// Whether the library has said that it sends nothing more (tcp(7), `TCP_INFO`): it keeps the DISCONNECT queued that it has
+  /// sent before.
+  var hasShutDown: Bool {
+    var state: UInt8 = 0
+    var count = socklen_t(1)
+    // The first member of `tcp_info`.
+    return getsockopt(socket, Int32(IPPROTO_TCP), TCP_INFO, &state, &count) == 0 && state != TCP_ESTABLISHED
+  }
+
   private func caught(_ call: (OpaquePointer) -> Int32) -> Int32 {
     guard isUsable else { return MOSQ_ERR_NO_CONN.code }
     lastSocket = socket
@@ -130,6 +131,7 @@ final class Mosquitto {
 
   func write() -> Int32 {
     lastWrite = .now
+    defer { isHalfWritten = wantsToWrite }
     return caught { caught_loop_write($0) }
   }
 
@@ -232,70 +234,4 @@ final class Mosquitto {
     var value = value
     setsockopt(socket, Int32(IPPROTO_TCP), name, &value, socklen_t(MemoryLayout<Int32>.size))
   }
-
-  // MARK: Callbacks
-
-  private func setCallbacks() {
-    mosquitto_connect_v5_callback_set(handle) { _, context, code, flags, properties in
-      owner(context).isAccepted = code == 0
-      if let seconds = int16Property(properties, MQTT_PROP_SERVER_KEEP_ALIVE) { owner(context).keepAlive = seconds }
-      owner(context).inbox.append(
-        .connected(
-          ReasonCode(rawValue: UInt8(clamping: code)), sessionPresent: flags & 1 == 1,
-          SessionLimits(owner(context).options, properties)))
-    }
-    mosquitto_disconnect_v5_callback_set(handle) { _, context, code, _ in
-      owner(context).inbox.append(.disconnected(code))
-    }
-    mosquitto_publish_v5_callback_set(handle) { _, context, id, code, _ in
-      owner(context).inbox.append(.published(id, ReasonCode(rawValue: UInt8(clamping: code))))
-    }
-    mosquitto_subscribe_v5_callback_set(handle) { _, context, id, count, codes, _ in
-      let codes = UnsafeBufferPointer(start: codes, count: codes == nil ? 0 : Int(count))
-      owner(context).inbox.append(.subscribed(id, codes.map { ReasonCode(rawValue: UInt8(clamping: $0)) }))
-    }
-    mosquitto_unsubscribe_v5_callback_set(handle) { _, context, id, _ in
-      owner(context).inbox.append(.unsubscribed(id))
-    }
-    mosquitto_message_v5_callback_set(handle) { _, context, message, properties in
-      guard let message else { return }
-      owner(context).received(message.pointee, properties)
-    }
-    mosquitto_log_callback_set(handle) { _, context, level, text in
-      guard let text else { return }
-      if level == MOSQ_LOG_DEBUG {
-        owner(context).debugged(text)
-      } else {
-        owner(context).logged(level, String(cString: text))
-      }
-    }
-  }
-
-  private func received(_ raw: mosquitto_message, _ properties: OpaquePointer?) {
-    let message = Message(
-      topic: String(cString: raw.topic),
-      payload: Array(UnsafeRawBufferPointer(start: raw.payload, count: Int(raw.payloadlen))),
-      qos: raw.qos == 0 ? .atMostOnce : .atLeastOnce,
-      retention: raw.retain ? .retained : .notRetained,
-      properties: MessageProperties(copying: properties))
-    inbox.append(.message(message, packetID: UInt16(clamping: raw.mid), isRedelivery: nextIsRedelivery))
-    nextIsRedelivery = false
-  }
-
-  /// The library keeps the DUP flag from `on_message`, but its debug line about the same packet, logged just before,
-  /// shows it: `Client x received PUBLISH (d1, q1, r0, m1, …`.
-  private func debugged(_ text: UnsafePointer<CChar>) {
-    let before = "received PUBLISH (d"
-    if let found = strstr(text, before) { nextIsRedelivery = found[before.utf8.count] == CChar(UInt8(ascii: "1")) }
-  }
-
-  private func logged(_ level: Int32, _ text: String) {
-    if level == MOSQ_LOG_ERR {
-      errors = errors.suffix(3) + [text]
-    }
-  }
-}
-
-private func owner(_ context: UnsafeMutableRawPointer?) -> Mosquitto {
-  Unmanaged<Mosquitto>.fromOpaque(context!).takeUnretainedValue()
 }

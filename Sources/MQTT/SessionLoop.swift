@@ -15,33 +15,35 @@ final class SessionLoop {
     case closed
   }
 
-  private(set) var options: SessionOptions
-  private(set) var client: Mosquitto
+  var options: SessionOptions
+  var client: Mosquitto
   let mailbox: Mailbox
-  private let events: AsyncStream<SessionEvent>.Continuation
+  let events: AsyncStream<SessionEvent>.Continuation
   let logger: Logger
-  private let giveUpAfter: Duration?
+  let giveUpAfter: Duration?
   let clock = ContinuousClock()
 
   var state: State
-  private var giveUpAt: ContinuousClock.Instant?
-  private var backoff = Backoff()
-  private var witness: Witness?
+  var giveUpAt: ContinuousClock.Instant?
+  var backoff = Backoff()
+  var witness: Witness?
   var undecided = 0
   var acknowledging: [CheckedContinuation<Void, Never>] = []
-  private var refusal: MQTTError?
+  /// What is acknowledged, while the PUBACKs wait for others of the same read to be decided.
+  var withheld: [UInt16] = []
+  var refusal: MQTTError?
   var limits: SessionLimits
   /// What is known of the broker's limit from packets that it refused, if it does not announce one.
   var learnedLimit: Int?
   /// A PUBACK was sent on this connection.
   var hasAcknowledged = false
   var lastDelivery = ContinuousClock.now
-  private var needsNewClient = false
+  var needsNewClient = false
   var triesAtOnce = false
   var hasToldOfRetention = false
   /// Connections running that ended over something that the library does not understand.
   var protocolErrors = 0
-  private var willRetention = WillRetention()
+  var willRetention = WillRetention()
   var opening: [Answer<Void>] = []
   var closing: [@Sendable () -> Void] = []
   var farewell: Farewell?
@@ -183,127 +185,5 @@ final class SessionLoop {
 
   func answerUnsubscribed() {
     if undecided == 0 { pending.answerUnsubscribed() }
-  }
-
-  private func accepted(_ sessionPresent: Bool, _ limits: SessionLimits) {
-    state = .connected(since: clock.now)
-    giveUpAt = nil
-    hasAcknowledged = false
-    pending.listensAgain()
-    lastDelivery = clock.now
-    mailbox.connectionBegan()
-    witness?.connectionBegan()
-    self.limits = limits
-    willRetention.accepted()
-    if willRetention.isDemoted { self.limits.isRetainAvailable = false }
-    learn(tooLarge: nil)
-    // Who has a will has more to retain.
-    if !self.limits.isRetainAvailable, options.will != nil { keepNothingRetained() }
-    guard limits.maximumQoS != .atMostOnce else {
-      return fail(MQTTError(refusing: options, ReasonCode(rawValue: 0x9B)))
-    }
-    logger.debug("connected", metadata: ["client": "\(options.clientID)", "session": "\(sessionPresent)"])
-    // The library sends again what it was given for a broker that took more: it must forget that.
-    if let limit = self.limits.maximumPacketSize, pending.refusePublications(over: limit) {
-      (needsNewClient, triesAtOnce) = (true, true)
-      return connectionEnded(.unreachable("what was to be published is too large for the broker, which was exchanged"))
-    }
-    opening.forEach { $0.resume(returning: .success(())) }
-    opening = []
-    events.yield(.connected(sessionPresent ? .resumed : .new))
-    // The broker knew nothing of these when the connection before this one was lost, or may have forgotten.
-    if !pending.subscriptions.isEmpty { subscribe(pending.subscriptions, nil) }
-    for command in pending.takeDeferred() { command(self) }
-  }
-
-  // MARK: Connecting and losing the connection
-
-  /// The library repeats what it was given on each connection, and takes nothing back: only another one forgets.
-  private func renewClient() throws(MQTTError) {
-    needsNewClient = false
-    pending.repeatPublications()
-    client = try Mosquitto(options)
-  }
-
-  private func connect() {
-    refusal = nil
-    willRetention.hasAsked = false
-    if let witness, witness.seesAnother() {
-      return fail(
-        .clientIDInUse(
-          "the broker \(options.host):\(options.port) ends connections of client id '\(options.clientID)' and keeps others: "
-            + "it gives them to another client with this id"))
-    }
-    do {
-      state = .connecting
-      try client.connect()
-      willRetention.hasAsked = true
-      // With TLS the library looks there whether the handshake is done, and writes nothing before.
-      if options.tls != nil { step(client.read()) }
-      if isOpen { step(client.write()) }
-    } catch {
-      connectionEnded(error)
-    }
-  }
-
-  func connectionEnded(_ cause: MQTTError) {
-    let error = refusal ?? cause
-    refusal = nil
-    forgetDeliveries()
-    if case .connected(let since) = state {
-      let life = clock.now - since
-      if life >= .seconds(5) { backoff.reset() }
-      if !options.isWitness, !triesAtOnce, life < .seconds(30) {
-        if witness == nil { witness = try? Witness(options) }
-      } else {
-        witness = nil
-      }
-      giveUpAt = giveUpAfter.map { clock.now + $0 }
-    }
-    pending.connectionEnded()
-    if !closing.isEmpty { return close(with: .closed) }
-    guard error.isTransient else { return fail(error) }
-    if case .connecting = state, willRetention.refused(&options) { needsNewClient = true }
-    if needsNewClient || !client.isUsable {
-      do { try renewClient() } catch { return fail(error) }
-    }
-    if let giveUpAt, clock.now >= giveUpAt { return fail(error) }
-    var delay = triesAtOnce ? .zero : backoff.next()
-    if let giveUpAt { delay = min(delay, giveUpAt - clock.now) }
-    logger.log(
-      level: triesAtOnce ? .debug : .warning, "\(error); next try in \(delay.formattedSeconds)",
-      metadata: ["client": "\(options.clientID)"])
-    triesAtOnce = false
-    state = .waiting(until: clock.now + delay)
-    events.yield(.connectionLost(error))
-  }
-
-  /// What the lost connection brought comes again on the next.
-  private func forgetDeliveries() {
-    mailbox.connectionEnded()
-    undecided = 0
-    acknowledging.forEach { $0.resume() }
-    acknowledging = []
-  }
-
-  private func fail(_ error: MQTTError) {
-    events.yield(.failed(error))
-    close(with: error)
-  }
-
-  func close(with error: MQTTError) {
-    state = .closed
-    farewell?.wait(atMost: .milliseconds(300))
-    farewell = nil
-    forgetDeliveries()
-    opening.forEach { $0.resume(returning: .failure(error)) }
-    opening = []
-    // Deferred requests answer their callers themselves: they find the session closed.
-    for command in pending.takeDeferred() { command(self) }
-    pending.fail(error)
-    events.finish()
-    mailbox.close(with: error)
-    closing.forEach { $0() }
-    closing = []
   }
 }

@@ -52,7 +52,11 @@ extension SessionLoop {
     // The acknowledgement of a lost connection says nothing about what the present one brought.
     guard delivery.connection == mailbox.connection, isOpen else { return done.resume() }
     undecided = max(0, undecided - 1)
-    guard undecided == 0 else { return done.resume() }
+    guard undecided == 0 else {
+      if delivery.message.qos == .atLeastOnce { withheld.append(delivery.packetID) }
+      return done.resume()
+    }
+    withheld = []
     hasAcknowledged = true
     pending.listensAgain()
     acknowledging.append(done)
@@ -62,6 +66,8 @@ extension SessionLoop {
   func flush() {
     guard undecided == 0 else { return }
     if isOpen, client.wantsToWrite { step(client.write()) }
+    // The library closes the connection behind DISCONNECT; from 2.1 on it leaves that to the broker, which may hang.
+    if isOpen, !closing.isEmpty, client.hasShutDown { return close(with: .closed) }
     guard !isOpen || !client.wantsToWrite else { return }
     acknowledging.forEach { $0.resume() }
     acknowledging = []
@@ -76,20 +82,22 @@ extension SessionLoop {
     if options.will != nil || sessionExpiry != nil || mayLeaveUnread { farewell = Farewell(client.socket) }
     do {
       try client.queueDisconnect(sessionExpiry: sessionExpiry)
-      step(client.write())
+      flush()
     } catch {
       drop()
     }
   }
 
   func drop() {
+    // What is safe must not come again because something else that came with it is not decided.
+    if isOpen, !withheld.isEmpty, client.acknowledgeOnly(withheld) { hasAcknowledged = true }
     if isOpen, mayLeaveUnread { farewell = Farewell(client.socket) }
     close(with: .closed)
   }
 
-  /// A 3.1.1 broker sends all that is queued: a connection that is closed over what was not read is reset, and a PUBACK on its
-  /// way may be lost with it (RFC 1122, section 4.2.2.13).
-  private var mayLeaveUnread: Bool { options.version == .v311 && hasAcknowledged }
+  /// A 3.1.1 broker sends all that is queued, as does one that takes no notice of Receive Maximum: a connection that is closed
+  /// over what was not read is reset, and a PUBACK on its way may be lost with it (RFC 1122, section 4.2.2.13).
+  private var mayLeaveUnread: Bool { hasAcknowledged && (options.version == .v311 || undecided > 0) }
 
   private func whenConnected<T>(
     _ again: @escaping Command, orFail answer: Answer<T>?, _ body: () throws(MQTTError) -> Void

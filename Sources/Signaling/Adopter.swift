@@ -16,24 +16,30 @@ struct Adopter: Sendable {
   func adoptDeparted(broker: String) async throws {
     for member in try ledger.departedMembers(at: broker) {
       guard !stop.isShutdown else { return }
-      guard member.clientId == clientID(of: member.worker), let adoption = try ledger.members.adopt(member) else {
-        continue
-      }
+      guard try mayEmpty(member), let adoption = try ledger.members.adopt(member) else { continue }
       await adopt(adoption)
     }
   }
 
-  /// Takes over what this worker's own session still holds of another filter, which it was started with before.
+  /// Takes over what this worker's own session still holds of another filter, or of another client id, which it was started
+  /// with before.
   func adoptFormerSelf(_ member: Member) async throws {
-    guard member.clientId == options.clientID else {
+    guard try mayEmpty(member) else {
       return logger.notice("what the client id \(member.clientId) still holds is left to whoever bears it")
     }
     try await empty(member)
   }
 
-  /// That of a worker with the prefix that this one has. What a member's file says is not believed: it could be anybody's.
-  private func clientID(of worker: String) -> String {
-    String(options.clientID.dropLast(ledger.worker.id.text.count)) + worker
+  /// Whether the client id is that of a worker with the prefix that this one has. What a member's file says is not believed:
+  /// it could be anybody's.
+  private func mayEmpty(_ member: Member) throws -> Bool {
+    let prefix = options.clientID.dropLast(SessionName.intake(of: ledger.worker.id).count)
+    if member.clientId == prefix + SessionName.intake(of: member.worker) { return true }
+    // Version 0.1 called it as another worker's second session, which must not be cut off if there is one.
+    guard member.clientId == prefix + member.worker, let name = SessionName.namesake(of: member.worker),
+      let other = WorkerID(name, host: "")
+    else { return false }
+    return try ledger.members.member(other) == nil
   }
 
   private func adopt(_ adoption: Adoption) async {

@@ -24,11 +24,11 @@ final class Attendance: Sendable {
     broker = "\(options.host):\(options.port)"
   }
 
-  /// What the session of this worker's id was subscribed to when that was something else.
+  /// What the session of this worker was called and subscribed to when that was something else.
   var formerSelf: Member? {
     get throws {
       guard let member = try ledger.members.member(ledger.worker.id), member.broker == broker,
-        member.clientId == options.clientID, member.filter != filter.text
+        member.clientId != options.clientID || member.filter != filter.text
       else { return nil }
       return member
     }
@@ -80,5 +80,23 @@ extension Ledger {
     guard try await members.isInUse(worker.id, while: { stop.level == .none }) else { return }
     throw MQTTError.clientIDInUse(
       "worker id '\(worker.id)' is in use by another process; give each worker its own --id, or use %h in it")
+  }
+
+  /// Throws ``MQTTError/clientIDInUse(_:)`` when a live worker of another id has one of these client ids, because its prefix
+  /// makes the same of it. A file that no client id goes with is somebody's forgery, and no reason.
+  public func checkAreFree(_ clientIDs: [String], at broker: String, until stop: StopRequest) async throws {
+    for other in try members.workers where other.text != worker.id.text {
+      let names = [SessionName.intake(of: other), SessionName.control(of: other)]
+      guard clientIDs.contains(where: { id in names.contains { id.hasSuffix($0) } }),
+        let member = try members.member(other), member.broker == broker, member.clientId.hasSuffix(names[0])
+      else { continue }
+      let prefix = member.clientId.dropLast(names[0].count)
+      guard let taken = names.map({ prefix + $0 }).first(where: clientIDs.contains),
+        try await members.isInUse(other, while: { stop.level == .none })
+      else { continue }
+      throw MQTTError.clientIDInUse(
+        "client id '\(taken)' is in use by worker '\(other)', which has another prefix; choose --client-id-prefix and --id "
+          + "such that no two workers' client ids are the same, with or without '-control' behind them")
+    }
   }
 }

@@ -126,7 +126,8 @@ public final class MQTTJobSource: JobSource {
   private func naming(_ error: MQTTError) -> MQTTError {
     guard case .clientIDInUse(let text) = error else { return error }
     return .clientIDInUse(
-      "worker id '\(ledger.worker.id)' is in use by another process: \(text); give each worker its own --id")
+      "worker id '\(ledger.worker.id)' is in use by another process: \(text); give each worker its own --id, and each "
+        + "group of workers with ids of its own a --client-id-prefix")
   }
 
   /// What may wait on the volume is looked at when another worker says so, and every third of a lease.

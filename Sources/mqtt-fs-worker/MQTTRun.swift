@@ -27,7 +27,7 @@ struct MQTTRun {
     let expiry = try (work.sessionExpiry ?? environment.value("MQTT_SESSION_EXPIRY"))?.duration ?? .seconds(7 * 86400)
     let keepsResults = try !(work.noRetain || environment.flag("MQTT_NO_RETAIN"))
 
-    var intake = try broker.session(setup.identity.id.text, environment)
+    var intake = try broker.session(SessionName.intake(of: setup.identity.id), environment)
     intake.receiveMaximum = 1
     if try work.clean || environment.flag("MQTT_CLEAN") {
       intake.start = .clean
@@ -39,7 +39,7 @@ struct MQTTRun {
     setup.settings.ownSecrets += [intake.credentials?.password].compactMap(\.self)
     self.setup = setup
 
-    var control = try broker.session("\(setup.identity.id.text)-control", environment)
+    var control = try broker.session(SessionName.control(of: setup.identity.id), environment)
     control.sessionExpiry = 300
     presence = Presence.Settings(
       worker: setup.identity, filter: filter.text, heartbeat: try work.heartbeatInterval(environment),
@@ -57,6 +57,8 @@ struct MQTTRun {
     let stop = StopRequest()
     StopSignals.raise(stop, setup.logger, grace: setup.settings.grace)
     try await ledger.checkIDIsFree(until: stop)
+    try await ledger.checkAreFree(
+      [intake.clientID, control.clientID], at: "\(intake.host):\(intake.port)", until: stop)
     let session = try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger)
     let presence = Presence(session, presence, directory: ledger.directory, workspaces: setup.workspaces)
     let health = try HealthSocket(setup.identity.id, workspaces: setup.workspaces)

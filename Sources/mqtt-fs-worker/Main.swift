@@ -2,6 +2,7 @@ import ArgumentParser
 import CLinux
 import Glibc
 import JobWorker
+import MQTT
 
 /// The program.
 @main
@@ -13,13 +14,10 @@ struct Main {
   }
 
   private nonisolated static func begin() {
-    // A peer or a reader that has left is EPIPE to whoever writes. Steps have the default again.
-    signal(SIGPIPE, SIG_IGN)
     linux_allocate_sparingly()
     openStandardStreams()
-    // Whoever writes to a pipe or a socket that nobody reads is told so by the call (write(2), EPIPE). Steps are spawned with
-    // the default effect.
-    signal(SIGPIPE, SIG_IGN)
+    // Steps are spawned with the default effect.
+    BrokenPipe.isAnError()
     StopSignals.leaveAtOnce()
     // While there is one thread, and little in memory: see Guardian. Nobody may look into it before it has forgotten what it
     // was started with.

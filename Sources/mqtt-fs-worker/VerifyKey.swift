@@ -18,15 +18,17 @@ struct VerifyKey {
 
   /// Has `settings` take what one of the keys signed for one of `audience`, and nothing else; a secret among the keys is masked
   /// where steps show it. Throws ``Misconfiguration`` when the file is no key, when others than its owner may write to it, or
-  /// when it lies where jobs come from.
+  /// when it lies where jobs come from or others could exchange it.
   func apply(
     to settings: inout WorkerSettings, for audience: [String], apartFrom folders: [FilePath], _ logger: Logger
   ) throws {
-    let file = try KeyFile(path)
     let place = absolute(path)
     if let folder = folders.first(where: { place.starts(with: $0) }) {
       throw Misconfiguration("the key \(path) lies in \(folder), where jobs could replace it; keep it elsewhere")
     }
+    // From now on it is the file that its owner put there.
+    try GuardedPath.check(path)
+    let file = try KeyFile(path)
     let keys = try file.read { (bytes) throws(InvalidKey) in try KeySet(file: bytes) }
     for sentence in keys.leftAside { logger.warning("\(path): \(sentence)") }
     settings.ownSecrets += keys.secrets

@@ -68,7 +68,7 @@ func absolute(_ path: FilePath) -> FilePath {
   }
 }
 
-private func workingDirectory() -> FilePath {
+func workingDirectory() -> FilePath {
   guard let path = getcwd(nil, 0) else { return "/" }
   defer { free(path) }
   return FilePath(platformString: path)

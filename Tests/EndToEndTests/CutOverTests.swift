@@ -18,7 +18,7 @@ import Testing
       let sender = try scene.start(
         installed("mosquitto_pub"),
         ["-V", "5", "-q", "1", "-t", "jobs/pending", "-m", #"{"id":"job_2026_01"}"#], environment: clients, name: "pub")
-      #expect(try await sender.end() == .code(0))
+      try await expectSuccess(of: sender, access)
       #expect(sender.errors == "")
       #expect(try await worker.end() == .code(0))
       #expect(scene.text("job_2026_01", "results/out.txt") == "HELLO\n")
@@ -27,9 +27,19 @@ import Testing
         let late = try scene.start(
           installed("mosquitto_sub"), ["-V", "5", "-q", "1", "-t", "jobs/results/job_2026_01", "-C", "1"],
           environment: environment, name: "sub")
-        #expect(try await late.end() == .code(0))
+        try await expectSuccess(of: late, access)
         #expect(try JSON(Data(late.output.utf8))["status"] == "success")
       }
+    }
+  }
+
+  /// libmosquitto 2.1 writes to the connection that it has shut down behind DISCONNECT, and its programs take SIGPIPE for that.
+  private func expectSuccess(of client: ChildProcess, _ access: Access) async throws {
+    let end = try await client.end()
+    withKnownIssue("mosquitto's own clients die of SIGPIPE over TLS") {
+      #expect(end == .code(0))
+    } when: {
+      access == .locked && LibMosquitto.loaded >= LibMosquitto(2, 1) && end == .signal(SIGPIPE)
     }
   }
 

@@ -7,29 +7,10 @@ import Testing
 /// What steps, or others, mount in a workspace is neither brought back nor removed.
 @Suite(.enabled(if: geteuid() == 0, "only root can mount"))
 struct MountedWorkspaceTests {
-  /// A folder outside, with files, that must be as it was whatever happens.
-  private func precious(_ scene: Scene) throws -> FilePath {
-    let folder = scene.files.appending("precious")
-    try scene.write("1", folder.appending("file"))
-    try scene.write("2", folder.appending("deep/er/file"))
-    return folder
-  }
-
-  private static let whole: Set<String> = ["file", "deep/", "deep/er/", "deep/er/file"]
-
-  /// Takes away what is mounted below the scene's folders, so that nothing of the test's own clean-up crosses it either.
-  private func unmountAll(_ scene: Scene) {
-    let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
-    for line in mounts.split(separator: "\n").reversed() {
-      let place = line.split(separator: " ")[1]
-      if place.hasPrefix("\(scene.root)/") { umount2(String(place), Int32(MNT_DETACH)) }
-    }
-  }
-
   @Test func whatAStepMountsStaysAsItIs() async throws {
     try await Scene.play(leaving: .workspaces) { scene in
-      let precious = try precious(scene)
-      defer { unmountAll(scene) }
+      let precious = try scene.precious()
+      defer { scene.unmountAll() }
       try scene.job(
         "job",
         steps: [
@@ -41,7 +22,7 @@ struct MountedWorkspaceTests {
       #expect(result["artifacts"].elements.map { $0["path"] } == ["sub/own"])
       #expect(result["skipped"].elements.map { $0["path"] } == ["bound", "sub/mnt"])
       #expect(result["skipped"][0]["reason"].text.contains("mount"))
-      #expect(scene.listing(precious) == Self.whole)
+      #expect(scene.listing(precious) == Scene.preciousListing)
       let left: Set<String> = [".worker/", ".worker/job.lock", "job/", "job/bound", "job/sub/", "job/sub/mnt/"]
       #expect(scene.listing(scene.workspaces).filter { !$0.contains("mnt/") || $0 == "job/sub/mnt/" } == left)
 
@@ -52,33 +33,33 @@ struct MountedWorkspaceTests {
       try await scene.send("job")
       #expect(try await next.end() == .code(0))
       #expect(scene.result("job")["status"] == "success")
-      #expect(scene.listing(precious) == Self.whole)
+      #expect(scene.listing(precious) == Scene.preciousListing)
 
       // When nothing is mounted any more, the next start removes them.
-      unmountAll(scene)
+      scene.unmountAll()
       let last = try scene.worker([])
       try await last.listens()
       #expect(scene.workspacesLeft.isEmpty)
-      #expect(scene.listing(precious) == Self.whole)
+      #expect(scene.listing(precious) == Scene.preciousListing)
     }
   }
 
   @Test func mountOverTheWorkspaceItselfIsNotEmptied() async throws {
     try await Scene.play(leaving: .workspaces) { scene in
-      let precious = try precious(scene)
-      defer { unmountAll(scene) }
+      let precious = try scene.precious()
+      defer { scene.unmountAll() }
       try scene.job("job", steps: ["echo mine > own; mount --bind \"$PRECIOUS\" \"$JOB_WORKSPACE\""])
       let result = try await scene.outcome(environment: ["PRECIOUS": precious.string])
       #expect(result["status"] == "success")
       #expect(result["artifacts"].elements.map { $0["path"] } == ["own"])
       try await scene.worker([]).listens()
-      #expect(scene.listing(precious) == Self.whole)
+      #expect(scene.listing(precious) == Scene.preciousListing)
     }
   }
 
   @Test func mountInAJobsFolderIsListedAndNotStaged() async throws {
     try await Scene.play { scene in
-      let precious = try precious(scene)
+      let precious = try scene.precious()
       let folder = try scene.job("job", steps: ["ls > names"], ["data/own": "x", "data/mnt/.keep": ""])
       try await unmounting(folder.appending("data/mnt")) {
         #expect(mount(precious.string, folder.appending("data/mnt").string, "", UInt(MS_BIND), nil) == 0)
@@ -87,7 +68,7 @@ struct MountedWorkspaceTests {
         #expect(result["skipped"].elements.map { $0["path"] } == ["data/mnt"])
         #expect(scene.text("job", "results/names") == "data\njob.json\nnames\n")
       }
-      #expect(scene.listing(precious) == Self.whole)
+      #expect(scene.listing(precious) == Scene.preciousListing)
     }
   }
 

@@ -125,6 +125,38 @@ import TestSupport
     }
   }
 
+  /// One read brings several packets while publications are under way, and with libmosquitto 2.1 on 3.1.1 always. The library
+  /// sends all PUBACKs or none.
+  @Test(arguments: [ProtocolVersion.v5, .v311], ["drop", "disconnect"])
+  func whatIsAcknowledgedStaysSoWhenTheSessionEndsOverAnotherMessage(
+    _ version: ProtocolVersion, _ end: String
+  ) async throws {
+    let properties: [UInt8] = version == .v5 ? [0] : []
+    let broker = try ScriptedBroker { packet in
+      switch packet.kind {
+      case .connect: .bytes(version == .v5 ? packet.usualAnswer : [0x20, 2, 0, 0])
+      // PUBLISH with QoS 1 to "t", packets 7 and 8.
+      case .publish where packet.bytes.last == UInt8(ascii: "3"):
+        .bytes([7, 8].flatMap { [0x32, UInt8(6 + properties.count), 0, 1, 0x74, 0, $0] + properties + [0x78] })
+      default: .bytes([])
+      }
+    }
+    var options = SessionOptions(host: "127.0.0.1", port: broker.port, clientID: "client")
+    options.version = version
+    let session = try Session(options, logger: silent)
+    let reading = Reading(session)
+    _ = try await reading.connected()
+    for number in 1...3 { session.send(Message("events", "\(number)")) }
+    let first = try await reading.delivery()
+    let second = try await reading.delivery()
+    #expect([first.packetID, second.packetID] == [7, 8])
+    await first.acknowledge()
+    if end == "drop" { session.drop() } else { await session.disconnect() }
+    try await eventually("the PUBACK") { broker.packets.contains { $0.kind == .puback } }
+    #expect(broker.packets.filter { $0.kind == .puback }.map(\.identifier) == [[0, 7]])
+    #expect(!broker.packets.contains { $0.kind == .disconnect })
+  }
+
   /// Bytes that wait in connections to `port`, as /proc/net/tcp tells: `sl local remote state tx_queue:rx_queue …`.
   private func unsent(to port: UInt16) -> Int {
     let bytes = try? FileHandle(forReadingAtPath: "/proc/net/tcp")?.readToEnd()

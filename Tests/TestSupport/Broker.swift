@@ -276,7 +276,7 @@ public final class Broker: Sendable {
   }
 
   /// How many bytes the log has.
-  var logSize: Int {
+  public var logSize: Int {
     var status = stat()
     return stat(logFile.string, &status) == 0 ? Int(status.st_size) : 0
   }

@@ -109,7 +109,7 @@ public struct ParkedRequest: Sendable {
   /// The request as it arrived.
   public var envelope: Envelope { ticket.envelope }
   /// The topic filter of the workers that may take it.
-  public var filter: String { percentDecoded(room) }
+  public var filter: String { directory.filter(ofFolder: room) }
 
   /// What would run now: the request, with what the job's folder says at this moment. Throws ``InvalidJob`` when a worker
   /// would refuse it.

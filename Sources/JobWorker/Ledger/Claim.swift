@@ -127,20 +127,33 @@ public final class Claim: Sendable {
   }
 
   /// Whether the claim's file still has its name. Throws when the volume does not say: that is no reason to give a job up.
+  ///
+  /// May block for half a second; tasks ask ``staysInPlace()``.
   func isInPlace() throws(VolumeError) -> Bool {
     // Who has put it aside by mistake puts it back at once.
     for pause in [0, 20_000, 100_000, 400_000] as [UInt32] {
       if pause > 0 { usleep(pause) }
-      var status = stat()
-      guard fstat(file.rawValue, &status) == 0 else {
-        let cause = Errno(rawValue: Glibc.errno)
-        if cause.saysGone { return false }
-        throw VolumeError("looking at", path, cause)
-      }
-      if status.st_nlink == 0 { return false }
-      if try place.isInPlace() { return true }
+      if let answer = try isInPlaceNow() { return answer }
     }
     return false
+  }
+
+  /// The same, and no other task waits meanwhile.
+  func staysInPlace() async throws -> Bool {
+    if let answer = try isInPlaceNow() { return answer }
+    return try await onThread { try self.isInPlace() }
+  }
+
+  /// The same, without waiting: `nil` when the file is there, but not by its name, which may pass.
+  func isInPlaceNow() throws(VolumeError) -> Bool? {
+    var status = stat()
+    guard fstat(file.rawValue, &status) == 0 else {
+      let cause = Errno(rawValue: Glibc.errno)
+      if cause.saysGone { return false }
+      throw VolumeError("looking at", path, cause)
+    }
+    if status.st_nlink == 0 { return false }
+    return try place.isInPlace() ? true : nil
   }
 
   deinit {

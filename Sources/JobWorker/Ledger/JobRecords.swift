@@ -66,7 +66,7 @@ public struct JobRecords: Sendable {
       for ticket in try WaitingRoom.ticketNames(in: rooms.appending(filter)) {
         requests.append(
           WaitingRequest(
-            id: ticket.id, filter: percentDecoded(filter),
+            id: ticket.id, filter: directory.filter(ofFolder: filter),
             since: Timestamp(millisecondsSince1970: ticket.instant / 1_000_000)))
       }
     }

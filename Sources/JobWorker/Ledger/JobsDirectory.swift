@@ -76,17 +76,17 @@ public struct JobsDirectory: Sendable {
 
   /// The tickets of one kind of workers: those that listen to `filter`.
   func waitingRoom(of filter: String) -> VolumePath {
-    waiting.appending(percentEncoded(filter))
+    waiting.appending(FilterName(filter).text)
   }
 
   /// The requests to one kind of workers that wait for approval.
   func parkingRoom(of filter: String) -> VolumePath {
-    parked.appending(percentEncoded(filter))
+    parked.appending(FilterName(filter).text)
   }
 
   /// The results of one kind of workers that the broker does not take.
   func undelivered(of filter: String) -> VolumePath {
-    undelivered.appending(percentEncoded(filter))
+    undelivered.appending(FilterName(filter).text)
   }
 
   /// A folder of undelivered results for each kind of workers.
@@ -129,37 +129,4 @@ public struct JobsDirectory: Sendable {
     else { return nil }
     return (id, attempt)
   }
-}
-
-/// Text as one path component: every byte but letters, digits, `-` and `_` becomes `%XX`.
-private func percentEncoded(_ text: String) -> String {
-  var encoded = ""
-  for byte in text.utf8 {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-      encoded.unicodeScalars.append(Unicode.Scalar(byte))
-    default:
-      let digits = String(byte, radix: 16, uppercase: true)
-      encoded += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
-    }
-  }
-  return encoded
-}
-
-/// The text with every `%XX` as the byte that it stands for; a `%` that is followed by anything else stays.
-package func percentDecoded(_ name: String) -> String {
-  var bytes: [UInt8] = []
-  var rest = Array(name.utf8)[...]
-  while let byte = rest.popFirst() {
-    if byte == UInt8(ascii: "%"), rest.count >= 2,
-      let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-    {
-      bytes.append(value)
-      rest = rest.dropFirst(2)
-    } else {
-      bytes.append(byte)
-    }
-  }
-  return String(decoding: bytes, as: UTF8.self)
 }

@@ -47,6 +47,7 @@ public struct Ledger: Sendable {
       lease, clock: VolumeClock(probe: directory.clocks.appending(worker.id.text)),
       times: FileSystemKind(of: directory.path).times, remembering: memory)
     _ = try self.lease.clock.now()
+    if let filter { directory.writeDown(filter) }
   }
 
   /// Where workers of this kind put requests down.
@@ -124,11 +125,23 @@ public struct Ledger: Sendable {
   }
 
   /// Whether another attempt holds the job of `claim` now, or ended it; or the claim is gone. Throws when the volume does not
-  /// say, which is no answer: ask again.
+  /// say, which is no answer: ask again. May block for half a second; tasks ask ``hasLost(_:)``.
   public func isSuperseded(_ claim: Claim) throws(VolumeError) -> Bool {
     // In this order: whoever was stopped between the two must not miss a successor that has come and gone meanwhile.
     if try hasSuccessor(claim) { return true }
     return try !claim.isInPlace()
+  }
+
+  /// The same, and no other task waits meanwhile.
+  func hasLost(_ claim: Claim) async throws -> Bool {
+    if try hasSuccessor(claim) { return true }
+    return try await !claim.staysInPlace()
+  }
+
+  /// Whether it is known at this moment, without waiting, that the job is another's or over. In doubt it is not: an error is no
+  /// answer.
+  func hasCertainlyLost(_ claim: Claim) -> Bool {
+    (try? hasSuccessor(claim)) == true || (try? claim.isInPlaceNow()) == .some(false)
   }
 
   /// Whether a higher attempt of the same run has a claim. One that is not whole yet is looked at again; one of another run was
@@ -150,6 +163,7 @@ public struct Ledger: Sendable {
 
   /// Removes the claims of a run that is done, from the lowest attempt up to this one. Who was stopped before it came to this
   /// may have lost its own meanwhile, and finds others' of the same names: they stay.
+  /// May block for half a second; tasks ask whether it ``Claim/staysInPlace()`` before.
   public func release(_ claim: Claim) throws(VolumeError) {
     guard try claim.isInPlace() else { return }
     for name in try directory.claimNames(of: claim.record.id) where name.attempt < claim.record.attempt {

@@ -80,6 +80,15 @@ public struct Members: Sendable {
     try read(file(of: worker.text))
   }
 
+  /// Those that have a file.
+  public var workers: [WorkerID] {
+    get throws(VolumeError) {
+      try DurableFile.names(in: folder).filter { $0.hasSuffix(".json") }.compactMap {
+        WorkerID(String($0.dropLast(5)), host: "")
+      }
+    }
+  }
+
   /// Whether another live process bears the id `worker`: it is watched for a lease, unless it has certainly ended.
   /// The watch ends, with no, when `isWatching` says so.
   public func isInUse(_ worker: WorkerID, while isWatching: () -> Bool = { true }) async throws -> Bool {

@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import SystemPackage
 import Testing
@@ -33,6 +34,21 @@ struct ClaimTests {
     #expect(try !claim.isInPlace())
   }
 
+  /// Another worker puts it aside by mistake, and back: whoever waits for that must not keep other tasks waiting.
+  @Test(.timeLimit(.minutes(5))) func claimThatIsPutAsideForAMomentIsAwaitedWithoutHoldingATask() async throws {
+    let volume = try VolumeFixture()
+    let claim = try #require(try volume.ledger().claim(envelope("job", "r"), try JobID("job")))
+    let aside = claim.path.folder.appending(".aside")
+    try claim.path.rename(to: aside.name)
+    #expect(try claim.isInPlaceNow() == nil)
+    let thread = OneThread()
+    let answer = Task(executorPreference: thread) { try await claim.staysInPlace() }
+    try await Task(executorPreference: thread) { try aside.rename(to: claim.path.name) }.value
+    #expect(try await answer.value)
+    unlink(claim.path.string)
+    #expect(try await !claim.staysInPlace())
+  }
+
   @Test func recordOfADryRunHasNoFilter() throws {
     let volume = try VolumeFixture()
     _ = try #require(try volume.ledger(filter: nil).claim(envelope("job", "r"), try JobID("job")))
@@ -42,5 +58,15 @@ struct ClaimTests {
 
   @Test(arguments: ["", "{}", "null", "{\"id\":\"../x\"}"]) func otherContentIsNoRecord(_ text: String) {
     #expect(ClaimRecord(json: Array(text.utf8)) == nil)
+  }
+}
+
+/// Runs tasks one after the other, as the program's first thread does.
+private final class OneThread: TaskExecutor {
+  private let queue = DispatchQueue(label: "tasks")
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }

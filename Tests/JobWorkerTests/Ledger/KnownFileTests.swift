@@ -7,7 +7,7 @@ import Testing
 
 struct KnownFileTests {
   private let volume: VolumeFixture
-  private var path: VolumePath { VolumePath(volume.root).appending("file") }
+  private var path: VolumePath { volume.file }
 
   init() throws {
     volume = try VolumeFixture()
@@ -62,11 +62,10 @@ struct KnownFileTests {
   @Test func whatSomebodyDiedOverIsSweptAwayWhenItIsOld() throws {
     let aside = VolumePath(volume.root).appending(".abc.aside")
     try volume.write("left", aside)
-    let lease = Lease(.seconds(60), clock: VolumeClock(probe: VolumePath(volume.root).appending("probe")))
-    try KnownFile.sweep(VolumePath(volume.root), lease)
+    try KnownFile.sweep(VolumePath(volume.root), volume.lease())
     #expect(volume.text(aside) == "left")
     age(aside, .seconds(61))
-    try KnownFile.sweep(VolumePath(volume.root), lease)
+    try KnownFile.sweep(VolumePath(volume.root), volume.lease())
     #expect(volume.text(aside) == nil)
     #expect(volume.text(path) == "mine")
   }

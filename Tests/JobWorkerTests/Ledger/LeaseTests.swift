@@ -8,16 +8,14 @@ import Testing
 
 struct LeaseTests {
   private let volume: VolumeFixture
-  private var file: VolumePath { VolumePath(volume.root).appending("file") }
+  private var file: VolumePath { volume.file }
 
   init() throws {
     volume = try VolumeFixture()
     try DurableFile.create(file, [])?.close()
   }
 
-  private func lease(_ duration: Duration) -> Lease {
-    Lease(duration, clock: VolumeClock(probe: VolumePath(volume.root).appending("probe")))
-  }
+  private func lease(_ duration: Duration) -> Lease { volume.lease(duration) }
 
   @Test func leaseExpiresWhenItsFileIsNotTouched() throws {
     #expect(try !lease(.seconds(60)).hasExpired(file))
@@ -65,9 +63,7 @@ struct LeaseTests {
   // MARK: Where hosts stamp their files
 
   private func doubting(_ duration: Duration, remembering memory: FilePath? = nil) -> Lease {
-    Lease(
-      duration, clock: VolumeClock(probe: VolumePath(volume.root).appending("probe")), times: .hosts,
-      remembering: memory)
+    volume.lease(duration, times: .hosts, remembering: memory)
   }
 
   @Test(.timeLimit(.minutes(5)), arguments: [-120, 0, 120, 1_000_000])

@@ -55,6 +55,17 @@ final class VolumeFixture: Sendable {
     try FileManager.default.contentsOfDirectory(atPath: folder.string).sorted()
   }
 
+  /// A file of the test's own, beside the jobs.
+  var file: VolumePath { VolumePath(root).appending("file") }
+
+  /// A lease by the clock of this volume, whoever stamps its files.
+  func lease(
+    _ duration: Duration = .seconds(60), times: TimeSource = .volume, remembering memory: FilePath? = nil
+  ) -> Lease {
+    Lease(
+      duration, clock: VolumeClock(probe: VolumePath(root).appending("probe")), times: times, remembering: memory)
+  }
+
   /// Leaves a claim as a worker that is no more would.
   func leaveClaim(
     _ id: String, attempt: Int = 1, of worker: String, _ process: ProcessIdentity = .elsewhere,

@@ -1,0 +1,88 @@
+import Glibc
+import SystemPackage
+
+/// The way to a file that only root and this process's user may exchange, as sshd(8) (`StrictModes`) wants it for keys.
+///
+/// Whoever may write to a folder on the way, or to the file, may put another file there. So each of them belongs to root or to
+/// this user, and nobody else may write to it. A folder with the sticky bit, such as /tmp or a Secret of Kubernetes, may be
+/// everybody's: what root or this user has there nobody else can rename or remove (unlink(2), `EPERM`). Links are followed, and
+/// the way behind them is looked at in the same manner.
+struct GuardedPath {
+  private let path: FilePath
+  private var folder: FilePath = "/"
+  private var isSticky = false
+  private var ahead: [FilePath.Component]
+  private var links = 0
+
+  /// Throws ``Misconfiguration`` with what is wrong and how to mend it.
+  static func check(_ path: FilePath) throws {
+    var way = GuardedPath(path)
+    try way.enter("/")
+    while !way.ahead.isEmpty { try way.step() }
+  }
+
+  private init(_ path: FilePath) {
+    self.path = path
+    ahead = Array((path.isAbsolute ? path : workingDirectory().pushing(path)).components)
+  }
+
+  private mutating func step() throws {
+    let name = ahead.removeFirst()
+    switch name.kind {
+    case .currentDirectory: return
+    case .parentDirectory:
+      folder.removeLastComponent()
+      return try enter(folder)
+    case .regular: break
+    }
+    let place = folder.appending(name)
+    let status = try look(at: place)
+    guard status.st_mode & S_IFMT == S_IFLNK else { return try enter(place, status) }
+    // A link cannot be changed, only exchanged: it is as safe as the folder that it lies in.
+    if isSticky { try checkOwner(status, place) }
+    links += 1
+    guard links <= 40 else { throw unreadable(.tooManySymbolicLinkLevels) }
+    let target = try target(of: place)
+    ahead = target.components + ahead
+    if target.isAbsolute { try enter("/") }
+  }
+
+  private mutating func enter(_ place: FilePath) throws {
+    try enter(place, try look(at: place))
+  }
+
+  private mutating func enter(_ place: FilePath, _ status: stat) throws {
+    try checkOwner(status, place)
+    isSticky = status.st_mode & S_IFMT == S_IFDIR && status.st_mode & S_ISVTX != 0
+    guard isSticky || status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
+      throw Misconfiguration(
+        "others may write to \(place), and so exchange the key \(path); take that right away: chmod go-w \(place)")
+    }
+    folder = place
+  }
+
+  private func checkOwner(_ status: stat, _ place: FilePath) throws {
+    guard status.st_uid != 0, status.st_uid != geteuid() else { return }
+    throw Misconfiguration(
+      "\(place) belongs to user \(status.st_uid), who could exchange the key \(path); give it to root or to this worker's user "
+        + "(chown \(geteuid()) \(place)), or keep the key where nobody else may write")
+  }
+
+  private func look(at place: FilePath) throws -> stat {
+    var status = stat()
+    guard place.withPlatformString({ lstat($0, &status) }) == 0 else { throw unreadable(Errno(rawValue: errno)) }
+    return status
+  }
+
+  private func target(of link: FilePath) throws -> FilePath {
+    var buffer = [CInterop.PlatformChar](repeating: 0, count: Int(PATH_MAX) + 1)
+    guard link.withPlatformString({ readlink($0, &buffer, Int(PATH_MAX)) }) > 0 else {
+      throw unreadable(Errno(rawValue: errno))
+    }
+    return buffer.withUnsafeBufferPointer { FilePath(platformString: $0.baseAddress!) }
+  }
+
+  private func unreadable(_ cause: Errno) -> Misconfiguration {
+    Misconfiguration("the key \(path) cannot be read: \(cause)")
+  }
+}

@@ -1,0 +1,82 @@
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Where the key of a worker may lie: nobody but root and the worker's user can put another in its place.
+@Suite struct KeyPlaceTests {
+  /// What stands between `way`, a script that makes a place for `key.pem` and prints its path, and the end of the worker.
+  private func start(_ scene: Scene, _ way: String) async throws -> (end: ProcessEnd, errors: String) {
+    let path = try await scene.shell("umask 022; \(way)").split(separator: "\n").last.map(String.init) ?? ""
+    let run = try await scene.run(
+      [
+        "-u", scene.broker.url, "-j", scene.jobs.string, "-w", scene.workspaces.string, "--verify-key", path,
+        "--idle-timeout", "1s",
+      ], in: scene.files)
+    return (run.end, run.errors)
+  }
+
+  private func makeKey(_ scene: Scene) async throws {
+    try await scene.shell(
+      "umask 022; openssl genpkey -algorithm ed25519 -out sign.pem; openssl pkey -in sign.pem -pubout -out key.pem")
+  }
+
+  @Test(arguments: [
+    "mkdir -p a/b; cp key.pem a/b; chmod o+w a; echo a/b/key.pem",
+    "mkdir a; cp key.pem a; chmod g+w a; echo $PWD/a/key.pem",
+    "cp key.pem open.pem; chmod g+w open.pem; echo open.pem",
+    // Through a link, to a folder or to the file, and one that leads over another.
+    "mkdir a; cp key.pem a; chmod o+w a; ln -s a link; echo link/key.pem",
+    "mkdir a; cp key.pem a; chmod o+w a; ln -s $PWD/a/key.pem link.pem; echo link.pem",
+    "mkdir a; chmod o+w a; ln -s ../key.pem a/link.pem; ln -s a/link.pem two.pem; echo two.pem",
+    "mkdir -p a/b; chmod o+w a; echo a/b/../../key.pem",
+  ])
+  func keyThatOthersCouldExchangeIsNotTaken(_ way: String) async throws {
+    try await Scene.play { scene in
+      try await makeKey(scene)
+      let run = try await start(scene, way)
+      #expect(run.end == .code(78), "\(run.errors)")
+      #expect(run.errors.contains("others may write to") && run.errors.contains("chmod go-w"), "\(run.errors)")
+    }
+  }
+
+  @Test(
+    .enabled(if: geteuid() == 0, "only root gives files away"),
+    arguments: [
+      "mkdir a; cp key.pem a; chown 4321 a; echo a/key.pem",
+      "cp key.pem other.pem; chown 4321 other.pem; echo other.pem",
+      // The sticky bit protects what is root's or the worker's own.
+      "mkdir a; chmod 1777 a; mkdir a/b; cp key.pem a/b; chown 4321 a/b; echo a/b/key.pem",
+      "mkdir a; chmod 1777 a; ln -s ../key.pem a/link; chown -h 4321 a/link; echo a/link",
+      "mkdir a; cp key.pem a; chmod 1777 a; chown 4321 a; echo a/key.pem",
+    ])
+  func keyThatAThirdUserCouldExchangeIsNotTaken(_ way: String) async throws {
+    try await Scene.play { scene in
+      try await makeKey(scene)
+      let run = try await start(scene, way)
+      #expect(run.end == .code(78), "\(run.errors)")
+      #expect(run.errors.contains("belongs to user 4321") && run.errors.contains("chown"), "\(run.errors)")
+    }
+  }
+
+  @Test(arguments: [
+    "echo key.pem", "mkdir a; cp key.pem a; chmod 1777 a; echo a/key.pem",
+    // As Kubernetes shows a Secret.
+    "mkdir -p s/..data.1; cp key.pem s/..data.1; ln -s ..data.1 s/..data; ln -s ..data/key.pem s/key.pem; chmod 1777 s; echo s/key.pem",
+    "mkdir a; ln -s $PWD/key.pem a/link; chmod 755 a; echo a/../a/./link",
+  ])
+  func keyThatNobodyElseCanExchangeIsTaken(_ way: String) async throws {
+    try await Scene.play { scene in
+      try await makeKey(scene)
+      let run = try await start(scene, way)
+      #expect(run.end == .code(0), "\(run.errors)")
+    }
+  }
+
+  @Test func linksThatLeadInACircleAreToldOf() async throws {
+    try await Scene.play { scene in
+      let run = try await start(scene, "ln -s one two; ln -s two one; echo one")
+      #expect(run.end == .code(78) && run.errors.contains("symbolic links"), "\(run.errors)")
+    }
+  }
+}
