@@ -78,12 +78,15 @@ extension Worker {
     var offer = offer
     let plan: JobPlan
     do {
-      plan = try await self.plan(for: offer.request)
-      guard !isLeaving else { return nil }
-      if !offer.isCurrent() { offer.envelope.requestId = offer.envelope.requestId.asRedelivered }
-      if case .awaited(let why) = clearance(offer.envelope, plan) {
+      do {
+        plan = try await self.plan(for: offer.request, offer.envelope)
+        guard !isLeaving else { return nil }
+        if !offer.isCurrent() { offer.envelope.requestId = offer.envelope.requestId.asRedelivered }
+      } catch let uncleared as Uncleared {
+        guard !isLeaving else { return nil }
+        if !offer.isCurrent() { offer.envelope.requestId = offer.envelope.requestId.asRedelivered }
         guard try ledger.claimFiles(of: id).isEmpty else { return try await alreadyHeld(offer) }
-        try await park(offer, why)
+        try await park(offer, uncleared.why)
         await offer.acknowledge(.answered)
         return nil
       }
@@ -206,7 +209,7 @@ extension Worker {
   /// The result that bears the request already. A claim that does says nothing: its holder may not have looked at the
   /// ticket yet, and takes its absence for the job's end.
   func answer(to envelope: Envelope, _ id: JobID) throws -> JobResult? {
-    guard let stored = try storedResult(of: id), envelope.requestId.isSame(as: stored.requestId) else { return nil }
+    guard let stored = try ledger.storedResult(of: id), envelope.requestId.isSame(as: stored.requestId) else { return nil }
     return stored
   }
 
@@ -217,13 +220,14 @@ extension Worker {
     }
   }
 
-  func storedResult(of id: JobID) throws -> JobResult? {
-    try? JobFolder.open(id, in: ledger.directory).storedResult()
-  }
-
   /// Finds what the request asks for. A folder that is not there may be one that a network volume does not show yet.
-  func plan(for request: JobRequest) async throws -> JobPlan {
+  ///
+  /// Throws ``Uncleared`` when it may not be begun: before a folder is made for it, so that it leaves nothing.
+  func plan(for request: JobRequest, _ envelope: Envelope) async throws -> JobPlan {
     if request.source == nil, request.steps != nil {
+      if let own = JobDefinition(request: request), !ledger.directory.exists(request.id) {
+        try checkClearance(envelope, DefinitionReading(definition: own))
+      }
       try JobFolder.make(request.id, in: ledger.directory)
     } else {
       let deadline = ContinuousClock.now + settings.folderPatience
@@ -231,12 +235,15 @@ extension Worker {
         try await Task.sleep(for: .milliseconds(100))
       }
     }
+    let plan: JobPlan
     do {
-      return try JobPlan(request, try JobFolder.open(request.id, in: ledger.directory))
+      plan = try JobPlan(request, try JobFolder.open(request.id, in: ledger.directory))
     } catch {
       // The request stays where it is, for when the volume can be read.
       guard let fault = error.fault else { throw error }
       throw VolumeError("reading the job in", ledger.directory.folder(of: request.id), fault)
     }
+    try checkClearance(envelope, plan.reading)
+    return plan
   }
 }

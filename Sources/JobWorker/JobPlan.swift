@@ -21,6 +21,8 @@ struct JobPlan: Sendable {
 
   let staging: Staging
 
+  var reading: DefinitionReading { DefinitionReading(definition: definition, digest: definitionDigest) }
+
   /// The plan for `request`, whose folder is there.
   init(_ request: JobRequest, _ folder: JobFolder) throws(InvalidJob) {
     self.request = request

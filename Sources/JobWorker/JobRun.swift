@@ -56,7 +56,7 @@ struct JobRun {
       run.plan = plan
       if case .verified = run.plan.staging {
         // What was staged may be another job.json than the one that was read first, with other secrets.
-        if case .awaited(let why) = run.worker.clearance(run.job.claim.record.envelope, run.plan) {
+        if case .awaited(let why) = run.worker.clearance(run.job.claim.record.envelope, run.plan.reading) {
           throw run.worker.unapproved(run.folder.id, why)
         }
         run.redaction = run.worker.settings.redaction(of: run.plan.definition)

@@ -14,14 +14,14 @@ extension Worker {
   }
 
   /// Whether the request may be begun with what the job.json says.
-  func clearance(_ envelope: Envelope, _ plan: JobPlan) -> Clearance {
+  func clearance(_ envelope: Envelope, _ reading: DefinitionReading) -> Clearance {
     guard let approval = envelope.approval else {
-      return isApprovalDemanded(plan) && !isDryRun ? .awaited(nil) : .cleared
+      return isApprovalDemanded(reading.definition) && !isDryRun ? .awaited(nil) : .cleared
     }
     guard approval.requestDigest == envelope.digest else {
       return .awaited("the request is not the one that was approved \(approval.circumstances)")
     }
-    guard approval.definitionDigest == plan.definitionDigest else {
+    guard approval.definitionDigest == reading.digest else {
       return .awaited("job.json is not as it was when it was approved \(approval.circumstances)")
     }
     // Who refused it was heard before.
@@ -30,14 +30,19 @@ extension Worker {
 
   /// A dry run is for the user who started it.
   func noteDryRun(_ plan: JobPlan) {
-    guard isDryRun, isApprovalDemanded(plan) else { return }
+    guard isDryRun, isApprovalDemanded(plan.definition) else { return }
     logger.notice("the request would wait for approval; a dry run runs it", metadata: ["job": "\(plan.request.id)"])
   }
 
   private var isDryRun: Bool { ledger.filter == nil }
 
-  private func isApprovalDemanded(_ plan: JobPlan) -> Bool {
-    settings.approval == .always || plan.definition.requiresApproval
+  private func isApprovalDemanded(_ definition: JobDefinition) -> Bool {
+    settings.approval == .always || definition.requiresApproval
+  }
+
+  /// Throws ``Uncleared`` when the request may not be begun.
+  func checkClearance(_ envelope: Envelope, _ reading: DefinitionReading) throws {
+    if case .awaited(let why) = clearance(envelope, reading) { throw Uncleared(why: why) }
   }
 
   /// Why a job that was begun is not gone on with.
@@ -122,4 +127,9 @@ extension Worker {
     event.requestDigest = envelope.digest
     await source.publish(event)
   }
+}
+
+/// A request needs an approval that it has not; why the one that it has does not hold, if it has one.
+struct Uncleared: Error {
+  let why: String?
 }

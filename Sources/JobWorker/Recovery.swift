@@ -39,9 +39,10 @@ extension Worker {
       request = try self.request(in: ticket.envelope, of: ticket.id)
       try request.signature?.check(at: .now, ticket.id)
       guard settings.reader.isMeantForThisWorker(request) else { return nil }
-      plan = try await self.plan(for: request)
-      if case .awaited(let why) = clearance(ticket.envelope, plan) {
-        try await park(ticket, why, signedBy: request.signature?.keyID)
+      do {
+        plan = try await self.plan(for: request, ticket.envelope)
+      } catch let uncleared as Uncleared {
+        try await park(ticket, uncleared.why, signedBy: request.signature?.keyID)
         return nil
       }
     } catch let invalid as InvalidJob {
@@ -85,15 +86,19 @@ extension Worker {
     // It may have died between its claim and the removal of the ticket.
     try removeTickets(of: record.envelope, record.id)
     // Of whichever attempt: those after it only published, and died over that.
-    if let stored = try storedResult(of: record.id), stored.requestId == record.envelope.requestId.text {
+    if let stored = try ledger.storedResult(of: record.id), stored.requestId == record.envelope.requestId.text {
       return AcceptedJob(claim: claim, work: .publish(stored))
     }
     do {
       if let refusal = refusal(of: record.envelope, record.id) { throw refusal }
       let request = try reading.get()
       guard try await begin(request, claim) else { return nil }
-      let plan = try await self.plan(for: request)
-      if case .awaited(let why) = clearance(record.envelope, plan) { throw unapproved(record.id, why) }
+      let plan: JobPlan
+      do {
+        plan = try await self.plan(for: request, record.envelope)
+      } catch let uncleared as Uncleared {
+        throw unapproved(record.id, uncleared.why)
+      }
       return AcceptedJob(claim: claim, work: work(plan, claim))
     } catch let invalid as InvalidJob {
       // The folder was taken away, or job.json changed, while nobody held the job.

@@ -25,8 +25,11 @@ public struct InvalidJob: Error, Sendable, Equatable, CustomStringConvertible {
   init(id: JobID?, description: String, because cause: Errno) {
     self.id = id
     self.description = description
-    fault = InvalidJob.ofTheOwner.contains(cause) ? nil : cause
+    fault = InvalidJob.isFault(cause) ? cause : nil
   }
+
+  /// Whether it says nothing of the job's folder, but that the volume, or this machine, could not look.
+  static func isFault(_ cause: Errno) -> Bool { !ofTheOwner.contains(cause) && !cause.saysGone }
 
   /// What comes of how the job's owner made its folder and files. Everything else is the volume's, or this machine's.
   private static let ofTheOwner: Set<Errno> = [

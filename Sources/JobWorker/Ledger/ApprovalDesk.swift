@@ -23,7 +23,7 @@ public struct ApprovalDesk: Sendable {
       let folder = directory.parked.appending(room)
       for (instant, id, name) in try WaitingRoom.ticketNames(in: folder) {
         let path = folder.appending(name)
-        guard let file = try KnownFile.readSettingAside(path), let ticket = Ticket(file, id) else { continue }
+        guard let file = try KnownFile.read(path, .passOver), let ticket = Ticket(file, id) else { continue }
         parked.append(
           ParkedRequest(
             ticket: ticket, room: room, since: Timestamp(millisecondsSince1970: instant / 1_000_000),

@@ -75,7 +75,7 @@ public final class AuditLog: Sendable {
     try file.withLock { (file) throws(VolumeError) in
       try onVolume("appending to", path) { () throws(Errno) in
         if file?.isAt(path) == false { file = nil }
-        let open = if let open = file { open } else { try AuditFile(path) }
+        let open = if let open = file { open } else { try AuditFile(settingAsideAt: path) }
         file = open
         try open.append(line)
       }
@@ -92,7 +92,17 @@ private final class AuditFile {
   /// The last line was cut: by a kill, or by a full volume.
   private var isMidLine: Bool
 
-  init(_ path: VolumePath) throws(Errno) {
+  /// What lies there and is no file of a worker's is put out of the way.
+  convenience init(settingAsideAt path: VolumePath) throws(Errno) {
+    do throws(Errno) {
+      try self.init(path)
+    } catch {
+      guard DurableFile.setAside(path) else { throw error }
+      try self.init(path)
+    }
+  }
+
+  private init(_ path: VolumePath) throws(Errno) {
     // What jobs do is nothing for others than the workers' users and their group.
     descriptor = try path.openFile(O_RDWR | O_APPEND | O_CREAT, mode: 0o660)
     isMidLine = false

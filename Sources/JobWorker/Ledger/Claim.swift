@@ -42,8 +42,8 @@ struct ClaimFile: Sendable {
   var path: VolumePath { file.path }
 
   /// What lies under `name`; `nil` if that is gone.
-  static func read(_ name: ClaimName) throws(VolumeError) -> ClaimFile? {
-    guard let file = try KnownFile.readSettingAside(name.path) else { return nil }
+  static func read(_ name: ClaimName, _ odd: DurableFile.OddEntries) throws(VolumeError) -> ClaimFile? {
+    guard let file = try KnownFile.read(name.path, odd) else { return nil }
     return ClaimFile(file: file, id: name.id, attempt: name.attempt, record: ClaimRecord(json: file.bytes))
   }
 }

@@ -24,7 +24,7 @@ public struct JobRecords: Sendable {
   /// The claims of `id`, or of every job, lowest attempt first; those that were never whole are left out. A claim says that
   /// a worker holds the job, or died over it.
   public func claims(of id: JobID? = nil) throws(VolumeError) -> [ClaimRecord] {
-    try directory.claimFiles(of: id).compactMap(\.record)
+    try directory.claimFiles(of: id, .passOver).compactMap(\.record)
   }
 
   /// The requests that wait for an idle worker, oldest first within each kind of workers.

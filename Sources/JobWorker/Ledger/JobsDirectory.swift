@@ -43,8 +43,7 @@ public struct JobsDirectory: Sendable {
   /// print escaped. `nil` when it is not there; one that cannot be read, or says nothing, is there all the same.
   public var haltReason: String? {
     do throws(Errno) {
-      // A folder of the name was never meant as one.
-      if try killSwitch.status().st_mode & S_IFMT == S_IFDIR { return nil }
+      if try !isKillSwitch(killSwitch.status()) { return nil }
     } catch {
       // In doubt it is there.
       if error == .noSuchFileOrDirectory { return nil }
@@ -55,6 +54,15 @@ public struct JobsDirectory: Sendable {
     while reason.last?.isWhitespace == true { reason.removeLast() }
     return reason.isEmpty ? "no reason is given" : String(reason).escaped(upTo: 200)
   }
+
+  /// Whether something that halts nobody bears the kill switch's name.
+  var hasOddKillSwitch: Bool {
+    guard let status = try? killSwitch.status() else { return false }
+    return !isKillSwitch(status)
+  }
+
+  /// Nothing but a regular file was meant as one.
+  private func isKillSwitch(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFREG }
 
   /// Whether there is anything where the folder of `id` should be. Opening the folder above makes a network file system
   /// forget that a moment ago there was nothing (nfs(5), close-to-open).
@@ -97,10 +105,10 @@ public struct JobsDirectory: Sendable {
   var parked: VolumePath { state.appending("parked") }
 
   /// All claims of `id`, or of every job, lowest attempt first.
-  func claimFiles(of id: JobID? = nil) throws(VolumeError) -> [ClaimFile] {
+  func claimFiles(of id: JobID? = nil, _ odd: DurableFile.OddEntries) throws(VolumeError) -> [ClaimFile] {
     var files: [ClaimFile] = []
     for name in try claimNames(of: id) {
-      if let file = try ClaimFile.read(name) { files.append(file) }
+      if let file = try ClaimFile.read(name, odd) { files.append(file) }
     }
     return files
   }
@@ -117,14 +125,17 @@ public struct JobsDirectory: Sendable {
 
   func auditLog(of worker: WorkerID) -> VolumePath { audit.appending("\(worker).jsonl") }
 
+  /// No job has so many; a larger number is nothing that a worker wrote.
+  static let mostAttempts = 1_000_000
+
   static func claimName(_ id: JobID, _ attempt: Int) -> String { "\(id).\(attempt).json" }
 
   /// The job and the attempt in a claim's file name; ids may hold dots, attempts are digits.
   static func parseClaimName(_ name: String) -> (id: JobID, attempt: Int)? {
     guard name.hasSuffix(".json") else { return nil }
     let stem = name.dropLast(5)
-    guard let dot = stem.lastIndex(of: "."), let attempt = Int(stem[stem.index(after: dot)...]), attempt > 0,
-      attempt < Int.max,
+    guard let dot = stem.lastIndex(of: "."), let attempt = Int(stem[stem.index(after: dot)...]),
+      1...mostAttempts ~= attempt,
       let id = try? JobID(String(stem[..<dot]))
     else { return nil }
     return (id, attempt)

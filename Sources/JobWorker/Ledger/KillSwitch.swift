@@ -7,6 +7,7 @@ public final class KillSwitch: Sendable {
   private let directory: JobsDirectory
   private let audit: AuditLog
   private let isTold = Mutex(false)
+  private let isOddTold = Mutex(false)
 
   init(_ directory: JobsDirectory, _ audit: AuditLog) {
     self.directory = directory
@@ -20,6 +21,7 @@ public final class KillSwitch: Sendable {
       defer { isTold = reason != nil }
       return isTold != (reason != nil)
     }
+    if reason == nil { tellOddEntry(logger) }
     guard isNew else { return reason != nil }
     var entry = AuditEntry(reason == nil ? .resumed : .halted)
     entry.reason = reason
@@ -30,6 +32,16 @@ public final class KillSwitch: Sendable {
       logger.notice("\(directory.killSwitch) is gone: jobs are taken again")
     }
     return reason != nil
+  }
+
+  private func tellOddEntry(_ logger: Logger) {
+    let isOdd = directory.hasOddKillSwitch
+    let wasTold = isOddTold.withLock { isTold in
+      defer { isTold = isOdd }
+      return isTold
+    }
+    guard isOdd, !wasTold else { return }
+    logger.warning("\(directory.killSwitch) is no file, and halts nobody; make a file of that name to halt all workers")
   }
 
   /// Returns when it is not there, or when `isWaiting` says no.

@@ -53,13 +53,13 @@ struct KnownFile: Sendable {
     return KnownFile(path, identity, bytes)
   }
 
-  /// The same; what no worker made is set aside, and is nothing.
-  static func readSettingAside(_ path: VolumePath) throws(VolumeError) -> KnownFile? {
+  /// The same; what no worker made is nothing.
+  static func read(_ path: VolumePath, _ odd: DurableFile.OddEntries) throws(VolumeError) -> KnownFile? {
     do throws(VolumeError) {
       return try read(path)
     } catch {
       guard error.isOfOddEntry, !DurableFile.isSound(path) else { throw error }
-      DurableFile.setAside(path)
+      guard odd == .passOver || DurableFile.setAside(path) || !DurableFile.exists(path) else { throw error }
       return nil
     }
   }

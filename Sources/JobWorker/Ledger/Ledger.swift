@@ -39,6 +39,7 @@ public struct Ledger: Sendable {
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw VolumeError("opening the jobs folder", directory.path, .notDirectory)
     }
+    try DurableFile.ensureFolder(directory.state)
     for folder in [directory.claims, directory.clocks, directory.audit] {
       try DurableFile.makeFolder(folder)
       try onVolume("writing to", folder) { () throws(Errno) in try folder.checkWritable() }
@@ -86,6 +87,11 @@ public struct Ledger: Sendable {
 
   /// Takes a stale claim over as the next attempt; `nil` when another was faster, or the job is done after all.
   func takeOver(_ stale: ClaimFile, _ envelope: Envelope, signedBy key: String? = nil) throws(VolumeError) -> Claim? {
+    // Nobody made so many: a claim that nobody would see must not be made because of it.
+    guard stale.attempt < JobsDirectory.mostAttempts else {
+      try stale.file.remove()
+      return nil
+    }
     let (attempt, run) = (stale.attempt + 1, stale.record?.run)
     guard let claim = try create(stale.id, attempt: attempt, envelope, run: run, signedBy: key) else { return nil }
     do {
@@ -148,7 +154,7 @@ public struct Ledger: Sendable {
   /// made by somebody who did not know that its job was done, and drops it.
   func hasSuccessor(_ claim: Claim) throws(VolumeError) -> Bool {
     for name in try directory.claimNames(of: claim.record.id) where name.attempt > claim.record.attempt {
-      guard let file = try ClaimFile.read(name) else { continue }
+      guard let file = try ClaimFile.read(name, .setAside) else { continue }
       if file.record?.isOfSameRun(as: claim.record) == true { return true }
     }
     return false
@@ -167,18 +173,31 @@ public struct Ledger: Sendable {
   public func release(_ claim: Claim) throws(VolumeError) {
     guard try claim.isInPlace() else { return }
     for name in try directory.claimNames(of: claim.record.id) where name.attempt < claim.record.attempt {
-      guard let lower = try ClaimFile.read(name), lower.record?.isOfSameRun(as: claim.record) == true else { continue }
+      guard let lower = try ClaimFile.read(name, .setAside), lower.record?.isOfSameRun(as: claim.record) == true else { continue }
       try lower.file.remove()
     }
     try claim.place.remove()
   }
 
-  /// Whether the result of the last run, or of the one before it, is this request's.
-  func hasAnswered(_ envelope: Envelope, _ id: JobID) -> Bool {
-    guard let folder = try? JobFolder.open(id, in: directory) else { return false }
-    return [JobsDirectory.results, JobsDirectory.previousResults].contains {
-      envelope.requestId.isSame(as: folder.storedResult(in: $0)?.requestId)
+  /// Whether the result of the last run, or of the one before it, is this request's. Throws when the volume does not say, which
+  /// is no answer.
+  func hasAnswered(_ envelope: Envelope, _ id: JobID) throws(VolumeError) -> Bool {
+    for name in [JobsDirectory.results, JobsDirectory.previousResults] {
+      if envelope.requestId.isSame(as: try storedResult(of: id, in: name)?.requestId) { return true }
     }
+    return false
+  }
+
+  /// The result that lies in the job's folder; `nil` if there is no folder, or none that can be understood.
+  func storedResult(of id: JobID, in name: String = JobsDirectory.results) throws(VolumeError) -> JobResult? {
+    let folder: JobFolder
+    do {
+      folder = try JobFolder.open(id, in: directory)
+    } catch {
+      guard let fault = error.fault else { return nil }
+      throw VolumeError("looking for a result in", directory.folder(of: id), fault)
+    }
+    return try folder.storedResult(in: name)
   }
 
   /// Removes what workers died over that were about to remove it.
@@ -220,6 +239,6 @@ public struct Ledger: Sendable {
 
   /// All claims of `id`, or of every job, lowest attempt first.
   func claimFiles(of id: JobID? = nil) throws(VolumeError) -> [ClaimFile] {
-    try directory.claimFiles(of: id)
+    try directory.claimFiles(of: id, .setAside)
   }
 }

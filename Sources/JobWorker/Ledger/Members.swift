@@ -144,7 +144,7 @@ public struct Members: Sendable {
   /// The right to empty the session of a departed member; exclusive, `nil` when another worker has it.
   public func adopt(_ member: Member) throws(VolumeError) -> Adoption? {
     let path = folder.appending("\(member.worker).adoption")
-    if let stale = try KnownFile.readSettingAside(path), try lease.hasExpired(path) { try stale.remove() }
+    if let stale = try KnownFile.read(path, .setAside), try lease.hasExpired(path) { try stale.remove() }
     guard let file = try DurableFile.create(path, []) else { return nil }
     let adoption = try Adoption(member, self, path, file)
     // It may have come back, or have been adopted by another, since it was found.
@@ -182,7 +182,7 @@ public struct Members: Sendable {
   func read(_ path: VolumePath) throws(VolumeError) -> Member? {
     // It may be read while it is written over.
     for _ in 0..<2 {
-      guard let bytes = try KnownFile.readSettingAside(path)?.bytes else { return nil }
+      guard let bytes = try KnownFile.read(path, .setAside)?.bytes else { return nil }
       // Anybody may have written it: files are made and removed, and sessions taken over, by what it says.
       if let member = Member(json: bytes) { return isOfItsName(member, path) ? member : nil }
     }

@@ -1,25 +1,50 @@
 private import Glibc
+private import Logging
 import SystemPackage
 
 /// What lies where workers keep their files, and is none of theirs.
 extension DurableFile {
-  /// Puts what no worker made out of everybody's way: into `odd` beside the folders that workers share. It is never removed; what
-  /// cannot be moved stays, and so does a regular file of usual size: that a volume calls it invalid for once makes it no stranger's.
-  static func setAside(_ path: VolumePath) {
-    guard !isSound(path) else { return }
-    let odd = VolumePath(path.root).appending(JobsDirectory.workerState).appending("odd")
-    try? makeFolder(odd)
-    try? path.inFolder { (from, name) in
-      try? odd.appending("\(String(UInt64.random(in: 0 ... .max), radix: 36))-\(name)").inFolder { (to, newName) in
-        _ = renameat(from.rawValue, name, to.rawValue, newName)
-      }
-    }
+  /// What is done with it by those who come upon it.
+  enum OddEntries {
+    /// A worker puts it out of the way, so that it stops nobody.
+    case setAside
+    /// A command that only looks takes it for nothing.
+    case passOver
   }
 
-  /// Whether it is a regular file that is not too large to be read.
+  /// Puts what no worker made out of everybody's way: into `odd` beside the folders that workers share, or, where that cannot be
+  /// had, under a hidden name where it lies. The log tells where. `false` if it cannot be moved, or is one of theirs after all:
+  /// that a volume calls a file invalid for once makes it no stranger's.
+  ///
+  /// It is never removed.
+  @discardableResult
+  static func setAside(_ path: VolumePath) -> Bool {
+    guard !isSound(path), (try? path.status()) != nil else { return false }
+    let nonce = String(UInt64.random(in: 0 ... .max), radix: 36)
+    let odd = VolumePath(path.root).appending(JobsDirectory.workerState).appending("odd")
+    var places = [path.folder.appending(".\(nonce).odd")]
+    if path != odd {
+      try? makeFolder(odd)
+      places.insert(odd.appending("\(nonce)-\(path.name)"), at: 0)
+    }
+    for place in places where rename(path, to: place) {
+      Logger(label: "volume").warning("'\(path)' is nothing that a worker made; it was moved to '\(place)'")
+      return true
+    }
+    return false
+  }
+
+  private static func rename(_ path: VolumePath, to other: VolumePath) -> Bool {
+    let result = try? path.inFolder { (from, name) throws(Errno) in
+      try other.inFolder { (to, newName) in renameat(from.rawValue, name, to.rawValue, newName) }
+    }
+    return result == 0
+  }
+
+  /// Whether it is a regular file that is not too large to be read, and that its owner may read.
   static func isSound(_ path: VolumePath) -> Bool {
     guard let status = try? path.status() else { return false }
-    return status.st_mode & S_IFMT == S_IFREG && status.st_size <= largest
+    return status.st_mode & S_IFMT == S_IFREG && status.st_mode & S_IRUSR != 0 && status.st_size <= largest
   }
 
   /// Removes a file, and sets aside what is none.
@@ -29,6 +54,25 @@ extension DurableFile {
     } catch {
       guard error.isOfOddEntry else { throw error }
       setAside(path)
+    }
+  }
+
+  /// Has a folder that workers share lie at `path`, whatever lies there. Its owner gets the rights to it back that somebody took.
+  ///
+  /// Throws ``VolumeError`` with `ENOTDIR` when what lies there cannot be moved; the topmost one never is.
+  static func ensureFolder(_ path: VolumePath) throws(VolumeError) {
+    guard let status = try? path.status() else { return }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      guard !path.folder.isRoot, setAside(path) else { throw VolumeError("using as a folder", path, .notDirectory) }
+      return try makeFolder(path)
+    }
+    guard status.st_mode & S_IRWXU != S_IRWXU, status.st_uid == geteuid() else { return }
+    try onVolume("giving its owner the rights to", path) { () throws(Errno) in
+      try path.inFolder { (folder, name) throws(Errno) in
+        guard fchmodat(folder.rawValue, name, status.st_mode & 0o7777 | S_IRWXU, 0) == 0 else {
+          throw Errno(rawValue: Glibc.errno)
+        }
+      }
     }
   }
 }

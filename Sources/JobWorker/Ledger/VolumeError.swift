@@ -20,9 +20,13 @@ public struct VolumeError: Error, Sendable, CustomStringConvertible {
     self.init(operation, path.path, cause)
   }
 
-  /// Whether what bears the name is none that a worker made: a folder, link, FIFO or socket, or a file that is too large.
+  /// Whether what bears the name may be none that a worker made: a folder, link, FIFO or socket, a file that is too large, or that
+  /// nobody may read.
   var isOfOddEntry: Bool {
-    [.isDirectory, .tooManySymbolicLinkLevels, .invalidArgument, .fileTooLarge, .noSuchAddressOrDevice].contains(cause)
+    [
+      .isDirectory, .tooManySymbolicLinkLevels, .invalidArgument, .fileTooLarge, .noSuchAddressOrDevice,
+      .permissionDenied,
+    ].contains(cause)
   }
 
   /// A sentence for the user.
@@ -33,6 +37,7 @@ public struct VolumeError: Error, Sendable, CustomStringConvertible {
       case .permissionDenied, .notPermitted, .readOnlyFileSystem:
         "; the worker's user must be able to write there"
       case .noSuchFileOrDirectory: "; is the volume mounted?"
+      case .notDirectory: "; move away what lies there, a worker makes the folder"
       case .tooManySymbolicLinkLevels, .improperLink:
         "; no link is followed there, put the file or folder itself in its place"
       default: ""

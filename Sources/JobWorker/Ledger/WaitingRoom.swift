@@ -98,7 +98,7 @@ public struct WaitingRoom: Sendable {
   /// and is removed.
   func ticket(named name: String) throws(VolumeError) -> Ticket? {
     let path = folder.appending(name)
-    guard let (_, id) = WaitingRoom.parse(name), let file = try KnownFile.readSettingAside(path) else { return nil }
+    guard let (_, id) = WaitingRoom.parse(name), let file = try KnownFile.read(path, .setAside) else { return nil }
     if let ticket = Ticket(file, id) { return ticket }
     if try lease.hasExpired(path) { try file.remove() }
     return nil

@@ -126,13 +126,20 @@ public final class JobFolder: Sendable {
     return status.st_nlink == 0
   }
 
-  /// What the last run left in results/result.json, or the one before it in results.previous/; `nil` if nothing that can be read.
-  func storedResult(in name: String = JobsDirectory.results) -> JobResult? {
-    guard let results = try? openFile(name, .directory, in: descriptor) else { return nil }
-    defer { try? results.close() }
-    guard let file = try? openFile(JobsDirectory.result, in: results) else { return nil }
-    defer { try? file.close() }
-    guard let bytes = try? DurableFile.contents(of: file, limit: JobResult.largestFile) else { return nil }
+  /// What the last run left in results/result.json, or the one before it in results.previous/; `nil` if nothing that a worker
+  /// wrote. Throws when the volume does not say, which is no answer.
+  func storedResult(in name: String = JobsDirectory.results) throws(VolumeError) -> JobResult? {
+    let bytes: [UInt8]
+    do throws(Errno) {
+      let results = try openFile(name, .directory, in: descriptor)
+      defer { try? results.close() }
+      let file = try openFile(JobsDirectory.result, in: results)
+      defer { try? file.close() }
+      bytes = try DurableFile.contents(of: file, limit: JobResult.largestFile)
+    } catch {
+      guard InvalidJob.isFault(error) else { return nil }
+      throw VolumeError("reading the result in", path.appending(name), error)
+    }
     return try? JobResult(json: bytes)
   }
 
