@@ -48,14 +48,22 @@ class Successors(threading.Thread):
             except Wrong:
                 return
             code = self.process.wait()
-            if code != 0 and not self.stopping:
+            # One that is told to leave in the first moment of its life knows of no TERM yet.
+            if code not in (0, -signal.SIGTERM) and not self.stopping:
                 self.wrong = self.wrong or f"{self.worker} ended with {code}"
                 time.sleep(0.2)
+
+    def restart(self):
+        """Ends this life; the next one begins."""
+        lives = self.lives
+        wait("a life of the successor", 5, lambda: self.process)
+        while self.lives == lives:
+            self.process.terminate()
+            time.sleep(0.1)
 
     def finish(self):
         self.stopping = True
         wait("a life of the successor", 5, lambda: self.process)
-        # One that is told to leave in the first moment of its life knows of no TERM yet.
         self.scene.end(self.process, self.worker, (0, -signal.SIGTERM))
         self.join(5)
         if self.wrong:
@@ -93,7 +101,8 @@ def disturbed(scene, at, what):
     wait("a result, and the end of claims and tickets", PATIENCE, lambda: settled(scene, 1))
     if not kill:
         scene.end(first, "worker-01", (0,) if what == "late" else (0, 73, 74, 75))
-    # Whoever starts on a host clears away what others left there.
+        # Whoever starts on a host clears away what others left there.
+        successors.restart()
     wait("the end of workspaces", PATIENCE, lambda: not scene.workspaces_left())
     wait("the end of half files", PATIENCE, lambda: not scene.half_files())
     time.sleep(0.3)

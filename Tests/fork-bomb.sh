@@ -48,12 +48,12 @@ for count in "$@"; do
   unshare --pid --fork --mount-proc --kill-child "$executable" --dry-run \
     --payload "$scene/payload.json" -j "$scene/jobs" -w "$scene/workspaces" --grace 10ms --log-level error \
     > "$scene/out" || true
-  python3 - "$scene" "$kind" "$count" <<'END'
-import json, sys, time
-scene, kind, count = sys.argv[1:]
+  python3 - "$scene" "$kind" "$count" "$(date +%s.%N)" <<'END'
+import json, sys
+scene, kind, count, ended = sys.argv[1:]
 result = json.load(open(scene + "/jobs/bomb/results/result.json"))
 step = result["steps"][0]
 print("%s %6s processes: %6.2f s, %d ended, killed: %s, status %s" % (kind, count,
-  time.time() - float(open(scene + "/up").read()), step["endedProcesses"], step["killed"], result["status"]))
+  float(ended) - float(open(scene + "/up").read()), step["endedProcesses"], step["killed"], result["status"]))
 END
 done

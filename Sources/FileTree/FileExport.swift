@@ -38,7 +38,7 @@ struct FileExport {
     defer { close(file) }
     var before = try status(of: file)
     guard before.kind == .file else { return nil }
-    return try withTemporaryName(newName) { (temporary) throws(CallFailure) in
+    return try withTemporaryName { (temporary) throws(CallFailure) in
       let copy = try retrying(.create) {
         openat(destination, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
       }
@@ -57,6 +57,7 @@ struct FileExport {
       try setTimes(of: copy, from: after)
       owner?.own(copy)
       if durability == .eachFile { try sync(copy) }
+      try place(temporary, as: newName) { isSame(copy, newName) }
       return Written(size: Int64(after.st_size), mode: UInt32(mode), digest: digest)
     }
   }
@@ -64,32 +65,52 @@ struct FileExport {
   /// Exports a symlink whose target was read and judged before.
   func exportSymlink(_ target: [UInt8], as newName: [CChar]) throws(CallFailure) -> Written {
     let text = target.map { CChar(bitPattern: $0) } + [0]
-    let written = try withTemporaryName(newName) { (temporary) throws(CallFailure) -> Written? in
+    let written = try withTemporaryName { (temporary) throws(CallFailure) -> Written? in
       _ = try retrying(.create) { symlinkat(text, destination, temporary) }
       if let owner { fchownat(destination, temporary, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) }
+      try place(temporary, as: newName) { leads(newName, to: target) }
       return Written(size: Int64(target.count), mode: 0o777, digest: SHA256.hash(data: target))
     }
     guard let written else { throw CallFailure(call: .create, code: ECANCELED) }
     return written
   }
 
-  /// Renames what `body` makes to its name, or leaves nothing of it.
+  /// Has `body` make a file and give it its name, or leaves nothing of it.
   private func withTemporaryName(
-    _ name: [CChar], _ body: (FileName) throws(CallFailure) -> Written?
+    _ body: (FileName) throws(CallFailure) -> Written?
   ) throws(CallFailure) -> Written? {
     let random = String(UInt64.random(in: .min ... .max), radix: 36)
     let temporary = ".\(random).partial".utf8CString.map { $0 }
     do throws(CallFailure) {
-      if let written = try body(temporary) {
-        _ = try retrying(.rename) { renameat(destination, temporary, destination, name) }
-        return written
-      }
+      if let written = try body(temporary) { return written }
     } catch {
       unlinkat(destination, temporary, 0)
       throw error
     }
     unlinkat(destination, temporary, 0)
     return nil
+  }
+
+  /// Gives a file that is complete its name. A server that carried it out may say ENOENT when it is asked again (nfs(5)): then
+  /// `isPlaced` tells.
+  private func place(
+    _ temporary: FileName, as name: [CChar], isPlaced: () -> Bool
+  ) throws(CallFailure) {
+    do throws(CallFailure) {
+      _ = try retrying(.rename) { renameat(destination, temporary, destination, name) }
+    } catch {
+      guard error.code == ENOENT, isPlaced() else { throw error }
+    }
+  }
+
+  private func isSame(_ file: Int32, _ name: [CChar]) -> Bool {
+    guard let own = try? status(of: file), let named = try? status(of: name, in: destination) else { return false }
+    return own.st_ino == named.st_ino && own.st_dev == named.st_dev
+  }
+
+  private func leads(_ name: [CChar], to target: [UInt8]) -> Bool {
+    var found = [UInt8](repeating: 0, count: target.count + 1)
+    return readlinkat(destination, name, &found, found.count) == target.count && found.dropLast() == target[...]
   }
 
   /// Copies holes as holes: their zeros are in the digest, but are not written.

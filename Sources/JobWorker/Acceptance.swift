@@ -48,8 +48,11 @@ extension Worker {
     let rehearsal = Task(priority: .background) {
       try await Task.sleep(for: .milliseconds(100))
       rehearseOnce()
-      // What cannot be swept now is swept another time.
-      try? ledger.sweep()
+      while true {
+        // What cannot be swept now is swept another time.
+        try? ledger.sweep()
+        try await Task.sleep(for: ledger.lease.duration)
+      }
     }
     defer { rehearsal.cancel() }
     while let offer = try await source.next() {

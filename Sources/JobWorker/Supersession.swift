@@ -1,10 +1,18 @@
 private import Logging
+private import SystemPackage
 
 /// Whether a claim is still this worker's, and what becomes of a request whose claim is nobody's.
 extension Worker {
   /// Whoever holds a higher attempt answers for the job now. A volume that does not say who that is, is asked again for a lease.
+  ///
+  /// An answer is of the moment when it was asked for: one for which this process, or the volume, stood still is asked for again.
   func fence(_ claim: Claim) async throws {
-    if try await asking({ [ledger] in try await ledger.hasLost(claim) }) { throw Superseded() }
+    for _ in 0..<10 {
+      let (asked, isLost) = try await asking { [ledger] in (ContinuousClock.now, try await ledger.hasLost(claim)) }
+      if isLost { throw Superseded() }
+      if ContinuousClock.now - asked < ledger.leaseDuration / 3 { return }
+    }
+    throw VolumeError("asking, within a third of the lease, who holds", claim.path, .timedOut)
   }
 
   /// Lets go of a job; of one that another worker holds by now nothing is touched.

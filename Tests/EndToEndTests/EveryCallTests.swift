@@ -3,18 +3,33 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A sample of what `Tests/every-call.py` does at every system call of a job: a kill at one point in some forty.
+/// A sample of what `Tests/every-call.py` does at every system call of a job.
 @Suite struct EveryCallTests {
+  /// What is done, to which kind of request, and at which calls.
+  struct Sample: CustomTestStringConvertible {
+    let fault: String
+    let kind: String
+    let points: [String]
+
+    var testDescription: String { "\(fault), \(kind)" }
+  }
+
   @Test(
     .enabled(if: isTraceable, "needs Linux on x86_64, where the tracer is at home"),
-    .enabled(if: Checkout.hasProgram("python3"), "needs python3"))
-  func requestHasItsResultWhereverItsWorkerIsKilled() async throws {
+    .enabled(if: Checkout.hasProgram("python3"), "needs python3"),
+    arguments: [
+      Sample(fault: "kill", kind: "keyed", points: ["--every", "41", "--offset", "20"]),
+      Sample(fault: "freeze", kind: "keyless", points: ["--every", "53", "--offset", "31"]),
+      Sample(fault: "late", kind: "signed", points: []),
+      Sample(fault: "error=EIO", kind: "keyed", points: ["--every", "37", "--offset", "5"]),
+    ])
+  func requestHasItsResultWhereverItsWorkerIsDisturbed(_ sample: Sample) async throws {
     try await Scene.play(.down) { scene in
       let script = Checkout.root.pushing(FilePath("Tests/every-call.py")).string
-      let sample = ["--kind", "keyed", "--every", "41", "--offset", "20", "--parallel", "5", "--lease", "3"]
+      let options = ["--do", sample.fault, "--kind", sample.kind, "--parallel", "5", "--lease", "3"]
       let run = try scene.start(
-        installed("python3"),
-        [script, "--do", "kill", "--worker", try WorkerProcess.executable.string] + sample, name: "every-call")
+        installed("python3"), [script, "--worker", try WorkerProcess.executable.string] + options + sample.points,
+        name: "every-call")
       let end = try await run.end(within: .seconds(300))
       #expect(end == .code(0), "\(run.output)\n\(run.errors)")
     }

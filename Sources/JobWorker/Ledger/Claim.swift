@@ -71,16 +71,19 @@ public final class Claim: Sendable {
   }
 
   /// Creates the file, and touches it every third of `lease` from the moment that it is whole: it may take longer than a lease
-  /// until it is on disk. `nil` if there is one already.
+  /// until it is on disk. `nil` if there is one already, or if others took this one away before it was whole.
   static func create(_ record: ClaimRecord, at path: VolumePath, lease: Lease) throws(VolumeError) -> Claim? {
-    let (watch, bytes) = (Watch(), try record.encoded())
+    let (watch, bytes, began) = (Watch(), try record.encoded(), ContinuousClock.now)
     var keeper: LeaseKeeper?
     do {
       let created = try DurableFile.create(path, bytes) { file in
         keeper = lease.keeping(file) { watch.body.withLock { $0 }?() }
       }
       guard let file = created, let keeper else { return nil }
-      return Claim(record, try KnownFile(path, file, bytes), file, keeper, watch)
+      let claim = Claim(record, try KnownFile(path, file, bytes), file, keeper, watch)
+      // While it was empty nobody touched it: who was stopped then for longer than a lease may come when the job is done.
+      if ContinuousClock.now - began < lease.duration / 3 { return claim }
+      return try claim.place.isInPlace() ? claim : nil
     } catch {
       keeper?.cancel()
       throw error

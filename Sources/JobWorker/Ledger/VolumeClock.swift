@@ -61,12 +61,6 @@ func touch(_ file: FileDescriptor) throws(Errno) {
   guard futimens(file.rawValue, nil) == 0 else { throw Errno(rawValue: Glibc.errno) }
 }
 
-private func status(of file: FileDescriptor) throws(Errno) -> stat {
-  var status = stat()
-  guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: Glibc.errno) }
-  return status
-}
-
 private func nanoseconds(_ time: timespec) -> Int64 {
   withUnsafePointer(to: time) { linux_nanoseconds($0) }
 }

@@ -174,11 +174,16 @@ private func openStepwise(
 /// The status of an open regular file; throws `EISDIR` for a folder and `EINVAL` for anything else.
 @discardableResult
 func regularStatus(of file: FileDescriptor) throws(Errno) -> stat {
-  var status = stat()
-  guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
+  let status = try status(of: file)
   switch status.st_mode & S_IFMT {
   case S_IFREG: return status
   case S_IFDIR: throw .isDirectory
   default: throw .invalidArgument
   }
+}
+
+func status(of file: FileDescriptor) throws(Errno) -> stat {
+  var status = stat()
+  guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
+  return status
 }

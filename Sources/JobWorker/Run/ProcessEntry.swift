@@ -21,7 +21,7 @@ struct ProcessEntry: Sendable, Hashable {
   var identity: Identity { Identity(pid: pid, start: start) }
 
   init?(_ pid: pid_t) {
-    guard let stat = Self.contents(of: "/proc/\(pid)/stat", atMost: 1024) else { return nil }
+    guard let stat = Self.contents(of: "/proc/\(pid)/stat", atMost: 1) else { return nil }
     self.init(pid, stat: stat)
   }
 
@@ -135,6 +135,7 @@ struct ProcessEntry: Sendable, Hashable {
     return found
   }
 
+  /// In blocks of 4 KiB, until `limit` is reached.
   private static func contents(of path: String, atMost limit: Int) -> [UInt8]? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }

@@ -2,8 +2,9 @@ import Glibc
 
 /// Ends a set of processes by SIGKILL, however many there are, and though they fork while they are killed.
 ///
-/// Each round looks at the machine's processes once, signals each group and then each process once, and reaps what ends, so
-/// that its cost grows with their number and no faster. Those that turn up only in a later round outrun this: then all are
+/// Each round looks at the machine's processes once, signals each group and then each process once, and reaps what ends by its
+/// pid, so that its cost grows with their number and no faster: to ask the kernel for any child that has ended makes it look
+/// at all that have not. Those that turn up only in a later round outrun this: then all are
 /// stopped first, until a look shows no new ones, because whatever is stopped forks no more and leaves no room for others.
 struct ProcessSweep {
   /// Those that were sent SIGKILL.
@@ -68,7 +69,7 @@ struct ProcessSweep {
     repeat {
       usleep(UInt32(pause / .microseconds(1)))
       pause = min(pause * 2, Self.longestPause)
-      ProcessTree.reapOrphans()
+      if ProcessTree.adoptsOrphans { left.removeAll { !ProcessTree.isSpared($0.pid) && ProcessTree.reap($0.pid) } }
       // All must be gone: it is enough to look until the first that is not.
       while let last = left.last, last.isGone { left.removeLast() }
     } while !left.isEmpty && .now < end

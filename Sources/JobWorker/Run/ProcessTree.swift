@@ -74,10 +74,11 @@ public enum ProcessTree {
     return session >= 0 && session != getsid(0)
   }
 
-  /// Takes the status of a child that has ended. Nothing happens if it is alive, or no child.
-  static func reap(_ pid: pid_t) {
+  /// Takes the status of a child that has ended. `false` if it is alive, or no child.
+  @discardableResult
+  static func reap(_ pid: pid_t) -> Bool {
     var status = siginfo_t()
-    _ = waitid(P_PID, id_t(pid), &status, WEXITED | WNOHANG)
+    return waitid(P_PID, id_t(pid), &status, WEXITED | WNOHANG) == 0 && status._sifields._sigchld.si_pid == pid
   }
 
   /// Every process among `table` that descends from one of `roots`, these included.
@@ -94,16 +95,20 @@ public enum ProcessTree {
     return found
   }
 
-  /// Sends a signal to processes, and to each of their groups that is not ours: a group is signalled as a whole, so that
-  /// one that forks cannot outrun it. Returns those that this process may not signal.
+  /// Sends a signal to each group of processes that is not ours, as a whole, so that one that forks cannot outrun it, and to
+  /// those of which that does not say whether it reached them all. Returns those that this process may not signal.
   @discardableResult
   static func signal(_ signal: Int32, _ entries: [ProcessEntry]) -> [ProcessEntry.Identity] {
     let (group, session) = (getpgrp(), getsid(0))
-    var groups: Set<pid_t> = []
-    for entry in entries where entry.group > 1 && entry.group != group && entry.session != session {
-      if groups.insert(entry.group).inserted { Glibc.kill(-entry.group, signal) }
+    var isReached: [pid_t: Bool] = [:]
+    let others = entries.filter { entry in
+      guard entry.group > 1, entry.group != group, entry.session != session else { return true }
+      if let isReached = isReached[entry.group] { return !isReached }
+      // As root all of a group is reached if one is; for others kill(2) does not tell.
+      isReached[entry.group] = Glibc.kill(-entry.group, signal) == 0 && geteuid() == 0
+      return isReached[entry.group] != true
     }
-    return entries.filter { send(signal, to: $0) == .refused }.map(\.identity)
+    return others.filter { send(signal, to: $0) == .refused }.map(\.identity)
   }
 
   static func send(_ signal: Int32, to entry: ProcessEntry) -> Delivery {

@@ -22,19 +22,22 @@ struct StepLineage: Sendable {
   ///
   /// If nothing is left this looks at this process's own children only, not at every process of the machine.
   func leftovers() -> [ProcessEntry] {
-    guard ProcessTree.adoptsOrphans, let orphans = orphans() else { return processes().filter { $0.pid != leader } }
-    return orphans.isEmpty ? [] : processes().filter { $0.pid != leader }
+    if ProcessTree.adoptsOrphans, orphans(atMost: 1)?.isEmpty == true { return [] }
+    return processes().filter { $0.pid != leader }
   }
 
   /// Living children that are no one else's than this step's; nil where the kernel does not list children. Reaps those
   /// that have ended.
-  func orphans() -> [ProcessEntry]? {
+  func orphans(atMost limit: Int = .max) -> [ProcessEntry]? {
     while let children = ProcessEntry.children() {
-      let entries = children.filter { $0 != leader }.compactMap { ProcessEntry($0) }.filter(isOrphan)
-      let dead = entries.filter { !$0.isAlive }
+      var (found, hasReaped) = ([ProcessEntry](), false)
+      for child in children where child != leader {
+        guard let entry = ProcessEntry(child), isOrphan(entry) else { continue }
+        if entry.isAlive { found.append(entry) } else { hasReaped = ProcessTree.reap(child) || hasReaped }
+        if found.count == limit { return found }
+      }
       // The children of one that has just ended may have come to us after the list was read: look again.
-      guard !dead.isEmpty else { return entries }
-      for entry in dead { ProcessTree.reap(entry.pid) }
+      if !hasReaped { return found }
     }
     return nil
   }

@@ -128,18 +128,19 @@ struct StepWatch {
   // MARK: When it has ended
 
   private mutating func endLeftovers() {
-    while true {
-      let left = lineage.leftovers()
-      if left.isEmpty { return }
-      if pressure == .none { raise(to: stop.level == .kill ? .kill : .terminate) }
-      hasten()
-      guard pressure < .kill else {
-        outcome.survivors = killAll()
-        return
-      }
+    var left = lineage.leftovers()
+    if left.isEmpty { return }
+    if pressure == .none { raise(to: stop.level == .kill ? .kill : .terminate) }
+    hasten()
+    while pressure < .kill {
       terminate(left)
       awaitEnd(of: left)
+      guard pressure < .kill else { break }
+      left = lineage.leftovers()
+      if left.isEmpty { return }
+      hasten()
     }
+    outcome.survivors = killAll()
   }
 
   /// Returns how many of the step's processes are left: such as may not be killed, or hang in the kernel.

@@ -66,14 +66,14 @@ public final class JobFolder: Sendable {
       place = below.string
     }
     let folder = try openBeneath(top, place, access | O_DIRECTORY, links: .followed)
-    var (own, above) = (stat(), stat())
-    guard fstat(folder.rawValue, &own) == 0, fstat(top.rawValue, &above) == 0,
-      own.st_ino != above.st_ino || own.st_dev != above.st_dev
-    else {
+    do throws(Errno) {
+      let (own, above) = (try status(of: folder), try status(of: top))
+      guard own.st_ino != above.st_ino || own.st_dev != above.st_dev else { throw .improperLink }
+      return folder
+    } catch {
       try? folder.close()
-      throw .improperLink
+      throw error
     }
-    return folder
   }
 
   private static func below(_ root: FilePath, _ target: FilePath) -> FilePath? {

@@ -23,20 +23,29 @@ final class WorkspaceLock: Sendable {
     try? file.close()
   }
 
-  var isMarked: Bool { size > 0 }
+  /// Whether the folder beside it was made by a worker. An error is no answer: that of an unmarked one is never removed.
+  var isMarked: Bool {
+    get throws(VolumeError) { try size > 0 }
+  }
 
   /// Whether its workspace could not be removed before.
-  var isLeft: Bool { size > WorkspaceLock.mark.count }
+  var isLeft: Bool {
+    get throws(VolumeError) { try size > WorkspaceLock.mark.count }
+  }
 
   private var size: Int {
-    var status = stat()
-    return fstat(file.rawValue, &status) == 0 ? Int(status.st_size) : 0
+    get throws(VolumeError) {
+      do throws(Errno) {
+        return try Int(status(of: file).st_size)
+      } catch {
+        throw VolumeError("looking at", path, error)
+      }
+    }
   }
 
   /// When its workspace was last made, or tried to be removed.
   var lastUse: Int {
-    var status = stat()
-    return fstat(file.rawValue, &status) == 0 ? status.st_mtim.tv_sec : 0
+    (try? status(of: file))?.st_mtim.tv_sec ?? 0
   }
 
   func mark() throws(VolumeError) {
@@ -65,8 +74,7 @@ final class WorkspaceLock: Sendable {
     let lock = WorkspaceLock(path, file)
     guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else { return nil }
     // Whoever held it before may have removed the file between our open and our lock.
-    var mine = stat()
-    guard fstat(file.rawValue, &mine) == 0, let current = try? path.status(), mine.st_ino == current.st_ino else {
+    guard let mine = try? status(of: file), let current = try? path.status(), mine.st_ino == current.st_ino else {
       return nil
     }
     return lock

@@ -50,14 +50,14 @@ public struct WorkspacesDirectory: Sendable {
     let workspace = path.appending(name)
     guard let lock = try WorkspaceLock.acquire(lockPath(name), .create) else { return nil }
     let exists = DurableFile.exists(VolumePath(path).appending(name))
-    if exists, !lock.isMarked {
+    if exists, try !lock.isMarked {
       try DurableFile.remove(lockPath(name))
       throw VolumeError(
         "using \(workspace), which no worker made, as a workspace: move it away;", workspace, .fileExists)
     }
     if exists {
       // Those that were left before are tried at the start of a worker, and delay no job.
-      guard !lock.isLeft, (try? remove(name, lock)) != nil else { return nil }
+      guard try !lock.isLeft, (try? remove(name, lock)) != nil else { return nil }
     }
     try lock.mark()
     guard mkdir(workspace.string, 0o700) == 0 else {
@@ -82,8 +82,9 @@ public struct WorkspacesDirectory: Sendable {
     for file in try DurableFile.names(in: locks) where file.hasSuffix(".lock") {
       let name = String(file.dropLast(5))
       tryToPurge(name, &left) { lock in
-        if lock.isLeft { known.append((name, lock.lastUse)) }
-        return !lock.isLeft
+        guard try lock.isLeft else { return true }
+        known.append((name, lock.lastUse))
+        return false
       }
     }
     let end = ContinuousClock.now + WorkspacesDirectory.patience
@@ -98,10 +99,10 @@ public struct WorkspacesDirectory: Sendable {
 
   private func tryToPurge(
     _ name: String, _ left: inout [LeftWorkspace], isCanceled: @escaping @Sendable () -> Bool = { false },
-    if isDue: (WorkspaceLock) -> Bool
+    if isDue: (WorkspaceLock) throws -> Bool
   ) {
     do {
-      guard let lock = try WorkspaceLock.acquire(lockPath(name), .existing), isDue(lock) else { return }
+      guard let lock = try WorkspaceLock.acquire(lockPath(name), .existing), try isDue(lock) else { return }
       try purge(path.appending(name), lock, isCanceled: isCanceled)
     } catch let leftover as LeftWorkspace {
       left.append(leftover)
@@ -115,7 +116,7 @@ public struct WorkspacesDirectory: Sendable {
     _ workspace: FilePath, _ lock: WorkspaceLock, isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws {
     guard let name = workspace.lastComponent?.string else { return }
-    if lock.isMarked { try remove(name, lock, isCanceled: isCanceled) }
+    if try lock.isMarked { try remove(name, lock, isCanceled: isCanceled) }
     try DurableFile.remove(lockPath(name))
   }
 
