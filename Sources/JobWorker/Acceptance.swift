@@ -209,7 +209,9 @@ extension Worker {
   /// The result that bears the request already. A claim that does says nothing: its holder may not have looked at the
   /// ticket yet, and takes its absence for the job's end.
   func answer(to envelope: Envelope, _ id: JobID) throws -> JobResult? {
-    guard let stored = try ledger.storedResult(of: id), envelope.requestId.isSame(as: stored.requestId) else { return nil }
+    guard let stored = try ledger.storedResult(of: id), envelope.requestId.isSame(as: stored.requestId) else {
+      return nil
+    }
     return stored
   }
 

@@ -8,10 +8,8 @@ extension Worker {
   /// An answer is of the moment when it was asked for: one for which this process, or the volume, stood still is asked for again.
   func fence(_ claim: Claim) async throws {
     for _ in 0..<10 {
-      let (asked, hasLost) = try await asking { [ledger] in
-        (ContinuousClock.now, try await ledger.hasLost(claim))
-      }
-      if hasLost { throw Superseded() }
+      let (asked, isLost) = try await asking { [ledger] in (ContinuousClock.now, try await ledger.hasLost(claim)) }
+      if isLost { throw Superseded() }
       if ContinuousClock.now - asked < ledger.leaseDuration / 3 { return }
     }
     throw VolumeError("asking, within a third of the lease, who holds", claim.path, .timedOut)
@@ -47,7 +45,7 @@ extension Worker {
     return try await asking { [ledger] in
       guard try await !claim.staysInPlace(), try !ledger.hasSuccessor(claim) else { return false }
       let holders = try ledger.claimFiles(of: id).compactMap(\.record)
-      guard !holders.contains(where: { $0.isOfSameRun(as: record) }), try !ledger.hasAnswered(record.envelope, id) else {
+      guard !holders.contains(where: { $0.isOfSameRun(as: record) }), !ledger.hasAnswered(record.envelope, id) else {
         return false
       }
       var envelope = record.envelope

@@ -24,7 +24,8 @@ extension Mosquitto {
   /// Of a connection that can be had by now, that it could not be had before.
   private func reasonAgainst(_ address: addrinfo) -> Int32 {
     let trial = Glibc.socket(
-      address.ai_family, address.ai_socktype | Int32(SOCK_NONBLOCK.rawValue), address.ai_protocol)
+      address.ai_family, address.ai_socktype | Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue),
+      address.ai_protocol)
     guard trial >= 0 else { return errno }
     defer { close(trial) }
     if Glibc.connect(trial, address.ai_addr, address.ai_addrlen) == 0 { return ECONNREFUSED }

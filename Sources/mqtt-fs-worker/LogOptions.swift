@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import JobWorker
 import Logging
+import Synchronization
 
 /// What is said on stderr, and how.
 struct LogOptions: ParsableArguments {
@@ -31,6 +32,8 @@ extension LogOptions {
     try logger(environment, level: .warning, format: .text)
   }
 
+  private static let bootstrap = Mutex(false)
+
   private func logger(_ environment: Environment, level: Logger.Level, format: LogLine.Format) throws -> Logger {
     let name = logLevel ?? environment["LOG_LEVEL"] ?? level.rawValue
     guard let level = Logger.Level(rawValue: name.lowercased() == "warn" ? "warning" : name.lowercased()) else {
@@ -40,6 +43,11 @@ extension LogOptions {
     let form = logFormat ?? environment["LOG_FORMAT"] ?? format.rawValue
     guard let format = LogLine.Format(rawValue: form) else {
       throw ValidationError("log format '\(form)' is neither text nor json")
+    }
+    // For what has no logger at hand. A process can say only once where that goes.
+    LogOptions.bootstrap.withLock { isDone in
+      if !isDone { LoggingSystem.bootstrap { _ in StderrLog(format: format, level: level) } }
+      isDone = true
     }
     return Logger(label: "mqtt-fs-worker") { _ in StderrLog(format: format, level: level) }
   }

@@ -173,7 +173,9 @@ public struct Ledger: Sendable {
   public func release(_ claim: Claim) throws(VolumeError) {
     guard try claim.isInPlace() else { return }
     for name in try directory.claimNames(of: claim.record.id) where name.attempt < claim.record.attempt {
-      guard let lower = try ClaimFile.read(name, .setAside), lower.record?.isOfSameRun(as: claim.record) == true else { continue }
+      guard let lower = try ClaimFile.read(name, .setAside), lower.record?.isOfSameRun(as: claim.record) == true else {
+        continue
+      }
       try lower.file.remove()
     }
     try claim.place.remove()

@@ -63,7 +63,8 @@ struct SeenRequests: Sendable {
     let limit = now.millisecondsSince1970 - 2 * Int64(RequestSignature.leeway / .milliseconds(1))
     for name in try DurableFile.names(in: shard).shuffled().prefix(SeenRequests.cleared) {
       let path = shard.appending(name)
-      guard let file = try KnownFile.read(path, .setAside), let record = record(file.bytes), record.expires < limit else {
+      guard let file = try KnownFile.read(path, .setAside), let record = record(file.bytes), record.expires < limit
+      else {
         continue
       }
       try file.remove()

@@ -8,7 +8,7 @@ import Testing
 /// What anybody who may write below `.worker` may have put there.
 @Suite(.timeLimit(.minutes(5))) struct OddEntryTests {
   enum Kind: CaseIterable {
-    case folder, link, fifo, tooLarge
+    case folder, link, fifo, tooLarge, unreadable
 
     func put(at path: VolumePath, outside: FilePath) throws {
       try DurableFile.makeFolder(path.folder)
@@ -19,6 +19,9 @@ import Testing
       case .tooLarge:
         try "".write(toFile: path.string, atomically: false, encoding: .utf8)
         try #require(truncate(path.string, 17 << 20) == 0)
+      case .unreadable:
+        try "".write(toFile: path.string, atomically: false, encoding: .utf8)
+        try #require(chmod(path.string, 0) == 0)
       }
     }
   }
@@ -32,7 +35,10 @@ import Testing
     try volume.write("mine", outside)
   }
 
-  @Test(arguments: Kind.allCases) func oddEntriesAreSetAsideAndStopNobody(_ kind: Kind) throws {
+  /// Root reads what nobody may.
+  private static let kinds = Kind.allCases.filter { $0 != .unreadable || geteuid() != 0 }
+
+  @Test(arguments: kinds) func oddEntriesAreSetAsideAndStopNobody(_ kind: Kind) throws {
     let directory = volume.directory
     let places = [
       directory.claims.appending("job.1.json"), directory.members.appending("two.json"),
@@ -44,7 +50,7 @@ import Testing
     #expect(try ledger.abandonedClaims().isEmpty)
     #expect(try ledger.members.member(volume.worker("two")) == nil)
     #expect(try ledger.waitingRoom.tickets().isEmpty)
-    #expect(try ledger.approvals.parked().isEmpty)
+    #expect(try ledger.parkingRoom.tickets().isEmpty)
     #expect(try volume.names(odd).count == places.count)
     // The name is free again.
     let claim = try #require(try ledger.claim(envelope("job", "r"), JobID("job")))
@@ -65,6 +71,86 @@ import Testing
     try DurableFile.replace(path, Array("new".utf8))
     #expect(volume.text(path) == "new")
     #expect(volume.text(outside) == "mine")
+  }
+
+  @Test(arguments: kinds) func commandsThatOnlyLookMoveNothing(_ kind: Kind) throws {
+    let claim = volume.directory.claims.appending("job.1.json")
+    let parked = volume.directory.parkingRoom(of: VolumeFixture.filter).appending("1-job.json")
+    for place in [claim, parked] { try kind.put(at: place, outside: outside) }
+    #expect(try JobRecords(volume.directory).claims().isEmpty)
+    #expect(try ApprovalDesk(volume.directory).parked().isEmpty)
+    #expect(DurableFile.exists(claim) && DurableFile.exists(parked) && !DurableFile.exists(odd))
+  }
+
+  @Test(arguments: [Kind.folder, .link, .fifo]) func auditLogIsWrittenWhateverLiesInItsPlace(_ kind: Kind) throws {
+    let log = volume.directory.auditLog(of: try volume.worker("worker-01"))
+    try kind.put(at: log, outside: outside)
+    let ledger = try volume.ledger()
+    _ = try #require(try ledger.claim(envelope("job", "r"), JobID("job")))
+    #expect(volume.text(log)?.contains("\"claimed\"") == true)
+    #expect(volume.text(outside) == "mine")
+  }
+
+  @Test(arguments: [Kind.link, .fifo, .tooLarge], ["claims", "members", "clocks", "audit", "waiting", "odd"])
+  func whatIsNoFolderGivesWayToOne(_ kind: Kind, _ name: String) throws {
+    let place = volume.directory.state.appending(name)
+    try kind.put(at: place, outside: outside)
+    let ledger = try volume.ledger()
+    _ = try ledger.members.join(
+      Member(worker: "one", clientId: "one", filter: VolumeFixture.filter, broker: "b", process: ledger.worker.process))
+    try ledger.waitingRoom.put(envelope("job", "r"), JobID("job"))
+    _ = try #require(try ledger.claim(envelope("other", "r2"), JobID("other")))
+    if name == "odd" { DurableFile.setAside(place.folder.appending("claims").appending("none")) }
+    let status = try? place.status()
+    #expect(name == "odd" || status.map { $0.st_mode & S_IFMT } == S_IFDIR)
+    #expect(volume.text(outside) == "mine")
+  }
+
+  @Test func oddEntryIsMovedThoughItsPlaceIsTaken() throws {
+    try DurableFile.makeFolder(volume.directory.state)
+    try Kind.fifo.put(at: odd, outside: outside)
+    let claim = volume.directory.claims.appending("job.1.json")
+    try Kind.folder.put(at: claim, outside: outside)
+    _ = try #require(try volume.ledger().claim(envelope("job", "r"), JobID("job")))
+    #expect(volume.text(claim)?.contains("\"job\"") == true)
+  }
+
+  @Test(.enabled(if: geteuid() != 0, "root needs no rights")) func takenRightsAreGivenBack() throws {
+    _ = try volume.ledger()
+    try #require(chmod(volume.directory.claims.path.string, 0) == 0)
+    _ = try #require(try volume.ledger().claim(envelope("job", "r"), JobID("job")))
+  }
+
+  @Test(arguments: ["0", "-1", "1000001", "9223372036854775807", "99999999999999999999"])
+  func attemptThatNobodyMakesIsNone(_ attempt: String) throws {
+    let ledger = try volume.ledger()
+    try volume.write("{}", volume.directory.claims.appending("job.\(attempt).json").path)
+    #expect(try ledger.claim(envelope("job", "r"), JobID("job"))?.record.attempt == 1)
+  }
+
+  @Test func claimOfTheLastAttemptIsNotTakenOver() throws {
+    let ledger = try volume.ledger(lease: .milliseconds(1))
+    let path = volume.directory.claims.appending("job.1000000.json")
+    try volume.write("{}", path.path)
+    try #require(utimes(path.path.string, [timeval(tv_sec: 1, tv_usec: 0), timeval(tv_sec: 1, tv_usec: 0)]) == 0)
+    let stale = try #require(try ledger.abandonedClaims().first)
+    #expect(try ledger.takeOver(stale, envelope("job", "r")) == nil)
+    #expect(try volume.directory.claimNames().isEmpty)
+  }
+
+  @Test(arguments: [Kind.folder, .link, .fifo]) func whatIsNoFileHaltsNobody(_ kind: Kind) throws {
+    try kind.put(at: volume.directory.killSwitch, outside: outside)
+    #expect(volume.directory.haltReason == nil)
+    #expect(volume.directory.hasOddKillSwitch)
+  }
+
+  @Test func errorIsNoAnswer() throws {
+    let ledger = try volume.ledger()
+    let folder = try volume.job("job")
+    #expect(try ledger.storedResult(of: folder.id) == nil)
+    try DurableFile.makeFolder(volume.jobs.appending("job").appending("results"))
+    try volume.write("no JSON", volume.jobs.appending("job").appending("results").appending("result.json"))
+    #expect(try ledger.storedResult(of: folder.id) == nil)
   }
 
   @Test func decisionThatIsAFolderIsSetAside() throws {
