@@ -13,6 +13,7 @@ struct Main {
   }
 
   private nonisolated static func begin() {
+    Guardian.serveIfAsked()
     // A peer or a reader that has left is EPIPE to whoever writes. Steps have the default again.
     signal(SIGPIPE, SIG_IGN)
     linux_allocate_sparingly()
