@@ -191,7 +191,9 @@ extension Worker {
     let job = if let abandoned { try await takeOver(abandoned) } else { nil as AcceptedJob? }
     guard !isLeaving || job != nil else { return nil }
     guard let holder = try job.map({ $0.claim.record }) ?? ledger.claimFiles(of: id).last?.record else {
-      try await Task.sleep(for: .milliseconds(50))
+      // Seldom in the end: something that nobody can move may lie in the claim's place.
+      let waited = ContinuousClock.now - offer.moment
+      try await Task.sleep(for: min(max(waited / 4, .milliseconds(50)), .seconds(5)))
       return try await accept(offer)
     }
     if !offer.envelope.requestId.isSame(as: holder.envelope.requestId.text) {

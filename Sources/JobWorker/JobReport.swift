@@ -120,7 +120,7 @@ struct JobReport: Sendable {
       result.exitCode = 125
       result.error =
         "the worker could not touch its claim on the volume for two thirds of its lease, and ended the job before another "
-        + "worker could begin it; see why the volume did not answer, and send the job again"
+        + "worker could begin it; see why the volume did not answer, or the worker stood still, and send the job again"
     } else if let reason = stoppedBy {
       result.status = .canceled
       result.reason = reason.rawValue

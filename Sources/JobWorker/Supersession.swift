@@ -45,7 +45,8 @@ extension Worker {
     return try await asking { [ledger] in
       guard try await !claim.staysInPlace(), try !ledger.hasSuccessor(claim) else { return false }
       let holders = try ledger.claimFiles(of: id).compactMap(\.record)
-      guard !holders.contains(where: { $0.isOfSameRun(as: record) }), !ledger.hasAnswered(record.envelope, id) else {
+      guard !holders.contains(where: { $0.isOfSameRun(as: record) }), try !ledger.hasAnswered(record.envelope, id)
+      else {
         return false
       }
       var envelope = record.envelope

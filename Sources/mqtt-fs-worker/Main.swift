@@ -14,6 +14,7 @@ struct Main {
   }
 
   private nonisolated static func begin() {
+    Guardian.serveIfAsked()
     linux_allocate_sparingly()
     openStandardStreams()
     // Steps are spawned with the default effect.

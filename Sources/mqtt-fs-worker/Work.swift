@@ -38,9 +38,11 @@ struct Work: ParsableCommand {
   func run(guardedBy guardian: Guardian) async throws {
     guard !version else { return try Output.write("mqtt-fs-worker \(workerVersion)\n") }
     try ProcessTree.adoptOrphans()
+    ProcessTree.endAbandoned()
     let environment = Environment.current
     var setup = try WorkerSetup(work, log, environment)
     setup.settings.guardian = guardian
+    guardian.onLoss { [logger = setup.logger] in logger.warning("\($0)") }
     defer { guardian.dismiss() }
     if Secrets.areInArguments {
       setup.logger.warning(

@@ -84,22 +84,67 @@ import Testing
     }
   }
 
-  /// Nobody else is there: it goes on as if nothing had been.
-  @Test func workerThatNobodyReplacedGoesOn() async throws {
+  /// Its step has nothing about it by which the next worker could tell that it is of this job.
+  @Test func stepOfAFrozenWorkerIsEndedBeforeItRunsBesideTheNextAttempt() async throws {
     try await Scene.play { scene in
-      try scene.job("job", steps: [.string("\(scene.noteRun); echo begun; \(scene.waitForGate)")])
+      let mark = "\(Int.random(in: 10_000_000..<100_000_000))"
+      let step = """
+        echo attempt $JOB_ATTEMPT
+        [ $JOB_ATTEMPT = 2 ] || exec env -i setsid -w sh -c "sleep $(cat mark); :"
+        \(scene.waitForGate)
+        """
+      try scene.job("job", steps: [.string(step)], ["mark": mark])
+      let results = try await scene.results()
+      let first = try scene.worker(["--lease", "2s"])
+      try await first.listens()
+      try await scene.send("job")
+      try await eventually("the step") { !ProcessEntry.marked(mark).isEmpty }
+      try await first.freeze()
+      let second = try scene.worker("worker-02", ["--lease", "2s"])
+      try await eventually("the second attempt") { scene.log("job") == "attempt 2\n" }
+      try await eventually("the end of the first attempt's step") { ProcessEntry.marked(mark).isEmpty }
+      #expect(ProcessEntry.state(of: first.pid) == "T")
+      first.thaw()
+      #expect(try await first.end() == .code(0))
+      try scene.openGate()
+      #expect(try await second.end() == .code(0))
+      try await results.message { $0.json["workerId"] == "worker-02" }
+      #expect(results.messages.count == 1)
+    }
+  }
+
+  /// Nobody else is there: it answers for the job when it goes on, and says why the step has ended.
+  @Test func workerThatNobodyReplacedSaysThatItsJobHasLapsed() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: ["echo begun; sleep 1000", "touch ran"])
       let results = try await scene.results()
       let first = try scene.worker(["--lease", "1s"])
       try await first.listens()
       try await scene.send("job")
       try await eventually("the step") { scene.log("job") == "begun\n" }
       try await first.freeze()
-      try await scene.untilClaimIsOlder(than: 1.2)
+      try await eventually("the end of the step") { scene.processes.count == 2 }
       first.thaw()
-      try scene.openGate()
       #expect(try await first.end() == .code(0))
-      #expect(try await results.message().json["status"] == "success")
+      let result = try await results.message().json
+      #expect(result["status"] == "error")
+      #expect(scene.result("job")["reason"] == "lapsed")
       #expect(scene.result("job")["attempt"] == 1)
+      #expect(scene.text("job", "results/ran") == nil)
+    }
+  }
+
+  /// Who stops a dry run in a terminal may go on with it whenever he likes.
+  @Test func dryRunHasNoLease() async throws {
+    try await Scene.play { scene in
+      let payload = scene.files.appending("payload.json")
+      try scene.write(#"{"id": "dry", "steps": ["echo begun; sleep 3; echo end"]}"#, payload)
+      let worker = try scene.worker(["--dry-run", "--payload", payload.string, "--lease", "1s"])
+      try await eventually("the step") { scene.log("dry").hasPrefix("begun") }
+      try await worker.freeze()
+      try await eventually("the end of the step") { scene.log("dry") == "begun\nend\n" || scene.processes.count == 2 }
+      worker.thaw()
+      #expect(try await worker.end() == .code(0))
     }
   }
 

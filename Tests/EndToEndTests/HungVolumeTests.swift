@@ -27,6 +27,58 @@ struct HungVolumeTests {
       }
     }
   }
+
+  /// What waits in the kernel cannot end before the volume is back; everything else does.
+  @Test func secondSignalEndsTheStepAndTheWorkerThoughTheVolumeHangs() async throws {
+    try await Scene.play(leaving: [.claims, .workspaces]) { scene in
+      let mark = "\(Int.random(in: 10_000_000..<100_000_000))"
+      try await withFileSystem(at: scene.jobs, in: scene) {
+        try scene.job("job", steps: [.string("trap '' TERM; setsid sleep \(mark) & echo begun; sleep \(mark)")])
+        let worker = try scene.worker(["--grace", "1s"])
+        try await worker.listens()
+        try await scene.send("job")
+        try await eventually("the step") { scene.log("job") == "begun\n" }
+        try await withFrozen(scene.jobs, in: scene) {
+          worker.send(SIGTERM)
+          try await worker.says("SIGTERM: stopping")
+          worker.send(SIGTERM)
+          let began = ContinuousClock.now
+          try await eventually("the end of the step") { ProcessEntry.marked(mark).isEmpty }
+          try await worker.says("still here 21 s after the second signal")
+          // Far less than it takes until the volume is back.
+          #expect(began.duration(to: .now) < .seconds(50))
+        }
+        #expect(try await worker.end() == .code(74))
+        try await eventually("the end of the guardian") { scene.processes.isEmpty }
+      }
+    }
+  }
+
+  /// An attempt waits for what an earlier one has left, but not for what hangs in the kernel.
+  @Test func attemptWaitsNotForEverForTheRemainsOfAnother() async throws {
+    try await Scene.play { scene in
+      let other = scene.files.appending("other")
+      try FileManager.default.createDirectory(atPath: other.string, withIntermediateDirectories: false)
+      try await withFileSystem(at: other, in: scene) {
+        try await withFrozen(other, in: scene, atMost: .seconds(300)) {
+          try scene.job("job", steps: [.string("[ $JOB_ATTEMPT = 2 ] || { echo begun; echo > '\(other)/file'; }")])
+          let results = try await scene.results()
+          let first = try scene.worker([])
+          try await first.listens()
+          try await scene.send("job")
+          try await eventually("the step") { scene.log("job") == "begun\n" }
+          try await eventually("a step that hangs") {
+            scene.processes.contains { ProcessEntry.state(of: $0.pid) == "D" }
+          }
+          try await first.kill()
+          let second = try scene.worker([])
+          try await second.says("of an earlier attempt cannot be ended")
+          #expect(try await second.end() == .code(0))
+          #expect(try await results.message().json["status"] == "success")
+        }
+      }
+    }
+  }
 }
 
 private let canFreezeFileSystems = geteuid() == 0 && access("/dev/loop-control", W_OK) == 0
@@ -41,9 +93,11 @@ private func withFileSystem(at path: FilePath, in scene: Scene, _ body: () async
   try await unmounting(path, after: body)
 }
 
-/// Runs `body` while nothing can be written at `path`. After a minute it is thawed, whatever became of the test: what waits
-/// for it could not even be killed.
-private func withFrozen(_ path: FilePath, in scene: Scene, _ body: () async throws -> Void) async throws {
+/// Runs `body` while nothing can be written at `path`. After a while it is thawed, whatever became of the test: what waits for
+/// it could not even be killed.
+private func withFrozen(
+  _ path: FilePath, in scene: Scene, atMost limit: Duration = .seconds(60), _ body: () async throws -> Void
+) async throws {
   let (frozen, thaw) = (scene.files.appending("frozen"), scene.files.appending("thaw"))
   let freezer = try scene.start(
     "/bin/sh",
@@ -51,7 +105,7 @@ private func withFrozen(_ path: FilePath, in scene: Scene, _ body: () async thro
       "-c",
       """
       fsfreeze -f '\(path)' && touch '\(frozen)'
-      for _ in $(seq 600); do test -e '\(thaw)' && break; sleep 0.1; done
+      for _ in $(seq \(limit.components.seconds * 10)); do test -e '\(thaw)' && break; sleep 0.1; done
       fsfreeze -u '\(path)'
       """,
     ], environment: systemTools(scene), name: "freezer")

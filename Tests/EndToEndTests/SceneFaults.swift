@@ -41,6 +41,17 @@ extension Scene {
   /// Has them wait again.
   func closeGate() throws { try remove(gate) }
 
+  /// Waits for the guardian of the worker that has started this shell, and sets `$guardian` to its pid.
+  var findGuardian: String {
+    """
+    guardian=; until [ "$guardian" ]; do
+      for child in $(cat /proc/$PPID/task/*/children); do
+        if grep -aq '^mqtt-fs-worker guardian' /proc/$child/cmdline; then guardian=$child; fi
+      done
+    done
+    """
+  }
+
   /// Adds a line to `runs` in the job's folder, which says how often it was run.
   var noteRun: String { "echo run >> $JOB_RESULTS_DIR/../runs" }
 

@@ -11,6 +11,9 @@
 // prctl(2)
 int linux_become_subreaper(void);
 int linux_forbid_inspection(void);
+// PR_SET_PDEATHSIG with SIGCONT: when the thread that started this process ends, or any other to which it falls then, and so
+// at the latest when the whole process does, this one goes on, should it be stopped.
+int linux_continue_without_parent(void);
 
 // fork(2), which Swift's Glibc hides: only a process without threads may go on in the child.
 int linux_fork(void);

@@ -59,7 +59,7 @@ struct KnownFile: Sendable {
       return try read(path)
     } catch {
       guard error.isOfOddEntry, !DurableFile.isSound(path) else { throw error }
-      guard odd == .passOver || DurableFile.setAside(path) || !DurableFile.exists(path) else { throw error }
+      if odd == .setAside, !DurableFile.setAside(path) { DurableFile.tellStuck(path) }
       return nil
     }
   }

@@ -1,5 +1,6 @@
 private import Glibc
 private import Logging
+private import Synchronization
 import SystemPackage
 
 /// What lies where workers keep their files, and is none of theirs.
@@ -33,6 +34,18 @@ extension DurableFile {
     }
     return false
   }
+
+  /// Tells once of an entry that cannot be moved: what needs its name waits, and everything else goes on.
+  static func tellStuck(_ path: VolumePath) {
+    guard exists(path) else { return }
+    let isNew = stuck.withLock { $0.count < 1000 && $0.insert(path).inserted }
+    guard isNew else { return }
+    Logger(label: "volume").error(
+      "'\(path)' is nothing that a worker made, and cannot be moved; jobs that need the name wait until somebody moves it"
+    )
+  }
+
+  private static let stuck = Mutex<Set<VolumePath>>([])
 
   private static func rename(_ path: VolumePath, to other: VolumePath) -> Bool {
     let result = try? path.inFolder { (from, name) throws(Errno) in

@@ -11,6 +11,8 @@ struct GuardianWatch {
   /// The sessions that hold a step's processes, with the time from which on they do.
   private var sessions: [pid_t: UInt64] = [:]
   private var pipes: Set<UInt64> = []
+  private var cgroups: [StepCgroup] = []
+  private var lease: GuardianLease?
 
   init(socket: Int32, marker: String? = nil) {
     self.socket = socket
@@ -30,6 +32,8 @@ struct GuardianWatch {
   private static func detach(but socket: Int32) {
     // Its memory is a copy of the worker's, which steps may not read either.
     linux_forbid_inspection()
+    // A step that stops it and then kills the worker has it go on, and see to that.
+    linux_continue_without_parent()
     for number in ignored { signal(number, SIG_IGN) }
     _ = setsid()
     _ = chdir("/")
@@ -78,6 +82,11 @@ struct GuardianWatch {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
     defer { buffer.deallocate() }
     while true {
+      var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+      guard poll(&entry, 1, lease?.pollTimeout ?? -1) > 0 else {
+        endStepIfLapsed()
+        continue
+      }
       let count = recv(socket, buffer.baseAddress, buffer.count, 0)
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { return }
@@ -85,6 +94,8 @@ struct GuardianWatch {
       // Numbers of this size hold zeros, and an environment entry never does.
       if count == GuardianMessage.size, bytes.contains(0) {
         learn(GuardianMessage(bytes))
+      } else if bytes.first == UInt8(ascii: "/") {
+        cgroups.append(StepCgroup(path: String(decoding: bytes, as: UTF8.self)))
       } else {
         marker = String(decoding: bytes, as: UTF8.self)
       }
@@ -92,26 +103,45 @@ struct GuardianWatch {
   }
 
   private mutating func learn(_ message: GuardianMessage) {
-    if message.session <= 0 { (sessions, pipes) = ([:], []) }
-    if message.session < 0 { marker = nil }
-    guard message.session > 0 else { return }
-    sessions[message.session] = min(message.start, sessions[message.session] ?? .max)
-    pipes.insert(message.pipe)
+    switch message {
+    case .watch(let session, let start, let pipe):
+      sessions[session] = min(start, sessions[session] ?? .max)
+      pipes.insert(pipe)
+    case .forgetAll: (sessions, pipes, cgroups) = ([:], [], [])
+    case .forgetJob: (sessions, pipes, cgroups, marker, lease) = ([:], [], [], nil, nil)
+    case .renewed(let nanoseconds): lease = GuardianLease(nanoseconds)
+    }
   }
 
-  /// Kills the steps' processes until none is left but such as this process may not signal.
+  /// A worker that stands still cannot keep its step from running beside the next attempt. It is told, should it go on.
+  private mutating func endStepIfLapsed() {
+    guard lease?.hasLapsed() == true, !sessions.isEmpty else { return }
+    _ = send(socket, [1], 1, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+    killAll(until: .now + .seconds(5))
+    (sessions, pipes, cgroups) = ([:], [], [])
+  }
+
+  /// Kills the steps' processes until none is left but such as this process may not signal, or the time is up.
   ///
   /// A next attempt of the same job has the same marker and may have begun: what started after the worker's death is
   /// left alone, unless it is of a step of its time or descends from one.
-  func killAll() {
-    guard let marker else { return }
+  func killAll(until deadline: ContinuousClock.Instant? = nil) {
+    guard let marker else { return endCgroups() }
     let end = Self.ticksNow()
     var sweep = ProcessSweep { processes(of: marker, notAfter: end) }
+    // Not before the others were found by their parents. What hangs in the kernel must not keep it from this.
+    _ = sweep.run(until: .now + .seconds(5))
+    endCgroups()
     // A step that was being spawned as the worker died shows only once it has begun to be another program.
     for milliseconds: UInt32 in [0, 2, 10] {
       usleep(milliseconds * 1000)
-      _ = sweep.run(until: nil)
+      _ = sweep.run(until: deadline)
     }
+    endCgroups()
+  }
+
+  private func endCgroups() {
+    for cgroup in cgroups { cgroup.end() }
   }
 
   private func processes(of marker: String, notAfter end: UInt64) -> [ProcessEntry] {

@@ -135,6 +135,11 @@ struct ProcessEntry: Sendable, Hashable {
     return found
   }
 
+  /// What a file of proc(5) or cgroups(7) says; nothing if it cannot be read.
+  static func text(of path: String) -> String {
+    String(decoding: contents(of: path, atMost: 1 << 22) ?? [], as: UTF8.self)
+  }
+
   /// In blocks of 4 KiB, until `limit` is reached.
   private static func contents(of path: String, atMost limit: Int) -> [UInt8]? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)

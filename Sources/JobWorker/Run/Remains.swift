@@ -4,6 +4,10 @@ extension ProcessTree {
   /// How long the remains of an earlier attempt may take to end.
   private static let patienceWithRemains = Duration.seconds(30)
 
+  /// Ends what the steps of workers left behind that were killed together with their guardians, as far as cgroups tell. Call it
+  /// at the start of a worker.
+  public static func endAbandoned() { StepCgroup.endAbandoned() }
+
   /// Kills every process on this machine that carries `entry` in its environment, with all that descends from it, and
   /// returns when none is left but such as may not be signalled, or after 30 seconds: what hangs in the kernel with SIGKILL
   /// pending does nothing more in any case. Returns how many are left. Blocks meanwhile.

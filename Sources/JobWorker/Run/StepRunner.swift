@@ -73,7 +73,16 @@ private struct StepLife {
   }
 
   func run(_ arguments: [String], _ output: StepPipe) throws(SpawnError) -> (StepEnd, StepWatch.Outcome) {
-    let process = try spawn(arguments, output)
+    guardian?.revive()
+    let cgroup = StepCgroup.make()
+    if let cgroup { guardian?.watch(cgroup) }
+    let process: StepProcess
+    do throws(SpawnError) {
+      process = try spawn(arguments, output, in: cgroup)
+    } catch {
+      cgroup?.end()
+      throw error
+    }
     let pidfd = process.descriptor()
     defer { if pidfd >= 0 { close(pidfd) } }
     let marker = command.environment[StepEnvironment.markerName].map { "\(StepEnvironment.markerName)=\($0)" }
@@ -82,23 +91,34 @@ private struct StepLife {
     guardian?.watch(session: lineage.leader, since: lineage.start, pipe: lineage.pipe)
     stop.add(wakeup)
     var watch = StepWatch(
-      lineage, pidfd: pidfd, guardian: guardian, timeout: command.timeout, grace: command.grace, stop: stop,
+      lineage, in: cgroup, pidfd: pidfd, guardian: guardian, timeout: command.timeout, grace: command.grace, stop: stop,
       wakeup: wakeup)
-    let outcome = watch.run()
+    var outcome = watch.run()
     stop.remove(wakeup)
+    if guardian?.hasEndedStep() == true {
+      stop.raise(.kill, reason: .lapsed)
+      outcome.stopped = stop.reason
+    }
+    cgroup?.end()
     guardian?.forgetAll()
     let end = process.reap()
     // Not before its status was taken.
     ProcessTree.unspare(process.pid)
+    // What ended with the cgroup.
+    ProcessTree.reapOrphans()
     return (end, outcome)
   }
 
-  private func spawn(_ arguments: [String], _ output: StepPipe) throws(SpawnError) -> StepProcess {
+  private func spawn(
+    _ arguments: [String], _ output: StepPipe, in cgroup: StepCgroup?
+  ) throws(SpawnError) -> StepProcess {
     // The step alone holds the pipe from now on.
     defer { close(output.writeEnd.rawValue) }
     ProcessTree.willSpawn()
     do throws(SpawnError) {
       let process = try StepProcess.spawn(arguments, command, output: output.writeEnd)
+      // Before it can have started much: what it starts is where it is.
+      cgroup?.take(process.pid)
       ProcessTree.didSpawn(process.pid)
       return process
     } catch {

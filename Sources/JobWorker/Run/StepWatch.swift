@@ -12,6 +12,7 @@ struct StepWatch {
   }
 
   private let lineage: StepLineage
+  private let cgroup: StepCgroup?
   /// Becomes readable when the leader has ended; negative on kernels that have no such thing.
   private let pidfd: Int32
   private let guardian: Guardian?
@@ -38,10 +39,11 @@ struct StepWatch {
 
   /// `wakeup` is signaled when `stop` is raised.
   init(
-    _ lineage: StepLineage, pidfd: Int32, guardian: Guardian?, timeout: Duration?, grace: Duration, stop: StopRequest,
-    wakeup: Wakeup
+    _ lineage: StepLineage, in cgroup: StepCgroup?, pidfd: Int32, guardian: Guardian?, timeout: Duration?,
+    grace: Duration, stop: StopRequest, wakeup: Wakeup
   ) {
     self.lineage = lineage
+    self.cgroup = cgroup
     told = [lineage.leader]
     sweep = ProcessSweep(lineage.processes)
     self.pidfd = pidfd
@@ -57,6 +59,7 @@ struct StepWatch {
     while !leaderEnded() {
       if escalate(), pressure == .terminate { terminate(lineage.processes()) }
       if pressure == .kill { killAll() }
+      guardian?.revive()
       lookAfterOrphans()
       waitForLeader()
     }
@@ -91,11 +94,10 @@ struct StepWatch {
   private mutating func waitForLeader() {
     var limit = pidfd < 0 ? Self.longWait : Self.orphanInterval
     if let due = pressure == .none ? timeoutAt : killAt { limit = min(limit, ContinuousClock.now.duration(to: due)) }
-    var entries = [
-      pollfd(fd: wakeup.descriptor, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0),
-    ]
-    _ = poll(&entries, 2, limit.pollTimeout)
+    var entries = [wakeup.descriptor, pidfd, guardian?.descriptor ?? -1].map {
+      pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+    }
+    _ = poll(&entries, 3, limit.pollTimeout)
     if entries[0].revents != 0 { wakeup.clear() }
   }
 
@@ -133,6 +135,7 @@ struct StepWatch {
     if pressure == .none { raise(to: stop.level == .kill ? .kill : .terminate) }
     hasten()
     while pressure < .kill {
+      guardian?.revive()
       terminate(left)
       awaitEnd(of: left)
       guard pressure < .kill else { break }
@@ -146,7 +149,11 @@ struct StepWatch {
   /// Returns how many of the step's processes are left: such as may not be killed, or hang in the kernel.
   @discardableResult
   private mutating func killAll() -> Int {
-    sweep.run(until: .now + Self.patience).filter { $0.pid != lineage.leader }.count
+    let left = sweep.run(until: .now + Self.patience)
+    guard !left.isEmpty, let cgroup else { return left.filter { $0.pid != lineage.leader }.count }
+    // Those of other users, as sudo(8) makes them, may not be signaled one by one.
+    cgroup.end()
+    return lineage.processes().filter { $0.pid != lineage.leader }.count
   }
 
   /// Returns when all of them are gone, or something is to be done about them.

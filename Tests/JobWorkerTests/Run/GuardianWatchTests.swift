@@ -23,7 +23,7 @@ struct GuardianWatchTests {
     let leader = try await fixture.pids(in: "leader")[0]
     let pids = try await fixture.pids(in: "pids")
     if learns {
-      let message = GuardianMessage(session: leader, start: ProcessEntry(leader)?.start ?? 0, pipe: 0).bytes
+      let message = GuardianMessage.watch(session: leader, start: ProcessEntry(leader)?.start ?? 0, pipe: 0).bytes
       _ = send(worker, message, message.count, 0)
     }
     close(worker)
@@ -55,9 +55,27 @@ struct GuardianTests {
   @Test func aDismissedGuardianIsGoneAndReaped() throws {
     let guardian = try Guardian.fork()
     guardian.guardProcesses(carrying: "JOB_WORKSPACE=/x")
+    let pid = try #require(guardian.pid)
+    #expect(isAlive(pid))
     guardian.dismiss()
+    #expect(kill(pid, 0) != 0 && errno == ESRCH)
     guardian.dismiss()
     guardian.watch(session: 1, since: 0, pipe: 0)
     guardian.forgetAll()
+    // None is put in its place.
+    guardian.revive()
+    #expect(guardian.pid == nil)
+  }
+
+  @Test(arguments: [
+    GuardianMessage.forgetAll, .forgetJob, .renewed(lease: 1_000_000_000),
+    .watch(session: pid_t.max, start: 1 << 40, pipe: 1 << 31),
+  ])
+  func aMessageArrivesAsItWasSent(message: GuardianMessage) {
+    let bytes = message.bytes
+    #expect(bytes.count == GuardianMessage.size)
+    // By which it is told from a name.
+    #expect(bytes.contains(0))
+    #expect(bytes.withUnsafeBytes { GuardianMessage($0) } == message)
   }
 }

@@ -31,14 +31,14 @@ struct ProcessEntryTests {
 
   @Test func anEnvironmentEntryCountsWholeOnly() async throws {
     let fixture = try StepFixture()
-    let stop = StopRequest()
-    async let result = fixture.run("echo $$ > pid; exec sleep 999", stop: stop)
-    let pid = try await fixture.pids(in: "pid")[0]
-    let entry = try #require(ProcessEntry(pid))
-    #expect(entry.carries("JOB_WORKSPACE=\(fixture.directory)"))
-    #expect(!entry.carries("JOB_WORKSPACE=\(fixture.directory.string.dropLast())"))
-    #expect(!entry.carries("OB_WORKSPACE=\(fixture.directory)"))
-    stop.raise(.kill, reason: .canceled)
-    _ = try await result
+    try await fixture.beside("LONGER=xA=1y A=1 sh -c 'echo $$ > pid; exec sleep 999'") {
+      let pid = try await fixture.pids(in: "pid")[0]
+      while ProcessEntry(pid)?.carries("A=1") != true { try await Task.sleep(for: .milliseconds(2)) }
+      let entry = try #require(ProcessEntry(pid))
+      #expect(entry.carries("JOB_WORKSPACE=\(fixture.directory)"))
+      #expect(entry.carries("LONGER=xA=1y"))
+      let parts = ["A=", "=1", "A=1y", "xA=1", "LONGER=xA=1", "A=12", "", "OB_WORKSPACE=\(fixture.directory)"]
+      for part in parts + ["JOB_WORKSPACE=\(fixture.directory.string.dropLast())"] { #expect(!entry.carries(part)) }
+    }
   }
 }

@@ -51,6 +51,16 @@ final class StepFixture: Sendable {
     return (outcome, String(decoding: try contents("step_0.log"), as: UTF8.self))
   }
 
+  /// Runs `body` beside a script that goes on until then.
+  func beside(_ script: String, _ body: () async throws -> Void) async throws {
+    let stop = StopRequest()
+    async let result = run(script, stop: stop)
+    defer { stop.raise(.kill, reason: .canceled) }
+    try await body()
+    stop.raise(.kill, reason: .canceled)
+    _ = try await result
+  }
+
   func contents(_ name: String) throws -> Data {
     try Data(contentsOf: URL(fileURLWithPath: directory.appending(name).string))
   }

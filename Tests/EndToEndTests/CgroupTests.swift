@@ -1,0 +1,88 @@
+import Foundation
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Steps in cgroups of their own, where the worker may make some.
+@Suite(.enabled(if: ownCgroup != nil, "no cgroup of version 2 can be made here")) struct CgroupTests {
+  /// Nobody is left to end it but the next worker, and it has nothing about it that tells where it comes from.
+  @Test func daemonOfAWorkerThatWasKilledWithItsGuardianEndsBeforeTheNextBegins() async throws {
+    try await Scene.play(leaving: [.claims, .workspaces]) { scene in
+      let mark = "\(Int.random(in: 10_000_000..<100_000_000))"
+      try scene.job(
+        "job",
+        steps: [
+          .string(
+            """
+            \(scene.findGuardian)
+            (env -i setsid sleep \(mark) > /dev/null 2>&1 &)
+            kill -KILL $guardian $PPID
+            sleep \(mark)
+            """)
+        ])
+      let first = try scene.worker([])
+      try await first.listens()
+      try await scene.send("job")
+      #expect(try await first.end() == .signal(SIGKILL))
+      let next = try scene.worker("worker-02", on: "other/pending", [])
+      try await next.listens()
+      #expect(ProcessEntry.marked(mark).isEmpty)
+      #expect(cgroups(of: first.pid) == [])
+    }
+  }
+
+  @Test func stepHasOneAndNoneIsLeft() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: ["cat /proc/self/cgroup; sleep 1000 & true", "false"])
+      let worker = try scene.worker([])
+      try await worker.listens()
+      try await scene.send("job")
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("job")["status"] == "failed")
+      #expect(scene.result("job")["steps"][0]["endedProcesses"] == 1)
+      #expect(scene.log("job").contains("/mqtt-fs-worker-"))
+      #expect(cgroups(of: worker.pid) == [])
+    }
+  }
+
+  @Test func guardianRemovesThatOfAKilledWorker() async throws {
+    try await Scene.play(leaving: [.claims, .workspaces]) { scene in
+      try scene.job("job", steps: ["echo begun; sleep 1000"])
+      let worker = try scene.worker([])
+      try await worker.listens()
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "begun\n" }
+      #expect(cgroups(of: worker.pid).count == 1)
+      try await worker.kill()
+      try await eventually("no cgroup") { cgroups(of: worker.pid).isEmpty }
+    }
+  }
+}
+
+/// Those that a worker has made.
+private func cgroups(of worker: pid_t) -> [String] {
+  let names = (try? FileManager.default.contentsOfDirectory(atPath: ownCgroup ?? "/nowhere")) ?? []
+  return names.filter { $0.hasPrefix("mqtt-fs-worker-") && $0.split(separator: "-").dropLast(2).last == "\(worker)" }
+}
+
+/// The folder of this process's cgroup of version 2, if a process may be put into one below it.
+private let ownCgroup: String? = {
+  let script = """
+    path=$(sed -n 's/^0:://p' /proc/self/cgroup)
+    mount=$(awk '/ - cgroup2 /{print $5; exit}' /proc/self/mountinfo)
+    test "$path" && test "$mount" && folder="${mount}${path%/}" && mkdir "$folder/try-$$" || exit 1
+    sh -c "echo \\$\\$ > '$folder/try-$$/cgroup.procs'" && echo "$folder"
+    rmdir "$folder/try-$$"
+    """
+  let shell = Process()
+  let output = Pipe()
+  shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+  shell.arguments = ["-c", script]
+  shell.standardOutput = output
+  shell.standardError = FileHandle.nullDevice
+  guard (try? shell.run()) != nil else { return nil }
+  let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+  shell.waitUntilExit()
+  return text.isEmpty ? nil : text.trimmingCharacters(in: .newlines)
+}()
