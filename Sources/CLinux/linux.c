@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <linux/openat2.h>
 #include <malloc.h>
 #include <signal.h>
 #include <spawn.h>

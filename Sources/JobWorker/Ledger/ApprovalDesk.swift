@@ -91,7 +91,7 @@ public struct ApprovalDesk: Sendable {
       guard !DurableFile.exists(parked.appending("\(ApprovalDesk.stem(stem)).json")),
         !DurableFile.exists(parked.appending("\(stem).decided"))
       else { continue }
-      try DurableFile.remove(path)
+      try DurableFile.discard(path)
     }
   }
 }
@@ -112,11 +112,14 @@ public struct ParkedRequest: Sendable {
   public var filter: String { directory.filter(ofFolder: room) }
 
   /// What would run now: the request, with what the job's folder says at this moment. Throws ``InvalidJob`` when a worker
-  /// would refuse it.
+  /// would refuse it. A request that brings its steps has no folder yet.
   public func proposal() throws(InvalidJob) -> Proposal {
     let request = try RequestReader.unverified(Array(envelope.payload.utf8))
     guard request.id == id else {
       throw InvalidJob(id: id, description: "the request that is parked for \(id) is another's")
+    }
+    if request.source == nil, let own = JobDefinition(request: request), !directory.exists(id) {
+      return Proposal(request: request, definition: own, definitionDigest: nil)
     }
     let plan = try JobPlan(request, try JobFolder.open(id, in: directory))
     return Proposal(request: request, definition: plan.definition, definitionDigest: plan.definitionDigest)

@@ -136,7 +136,7 @@ public struct JobsDirectory: Sendable {
     let stem = name.dropLast(5)
     guard let dot = stem.lastIndex(of: "."), let attempt = Int(stem[stem.index(after: dot)...]),
       1...mostAttempts ~= attempt,
-      let id = try? JobID(String(stem[..<dot]))
+      let id = try? JobID(String(stem[..<dot])), name == claimName(id, attempt)
     else { return nil }
     return (id, attempt)
   }

@@ -1,3 +1,4 @@
+private import CLinux
 private import Glibc
 private import Logging
 private import Synchronization
@@ -55,9 +56,22 @@ extension DurableFile {
   }
 
   /// Whether it is a regular file that is not too large to be read, and that its owner may read.
-  static func isSound(_ path: VolumePath) -> Bool {
-    guard let status = try? path.status() else { return false }
-    return status.st_mode & S_IFMT == S_IFREG && status.st_mode & S_IRUSR != 0 && status.st_size <= largest
+  static func isSound(_ path: VolumePath) -> Bool { (try? path.status()).map(isSound) ?? false }
+
+  private static func isSound(_ status: stat) -> Bool {
+    status.st_mode & S_IFMT == S_IFREG && status.st_mode & S_IRUSR != 0 && status.st_size <= largest
+  }
+
+  /// Whether something lies there that a worker may have made; anything else is set aside. Throws when the volume does not say.
+  static func isWorkers(_ path: VolumePath) throws(VolumeError) -> Bool {
+    do throws(Errno) {
+      if try isSound(path.status()) { return true }
+    } catch {
+      guard error.saysGone else { throw VolumeError("looking at", path, error) }
+      return false
+    }
+    if !setAside(path) { tellStuck(path) }
+    return false
   }
 
   /// Removes a file, and sets aside what is none.
@@ -81,10 +95,11 @@ extension DurableFile {
     }
     guard status.st_mode & S_IRWXU != S_IRWXU, status.st_uid == geteuid() else { return }
     try onVolume("giving its owner the rights to", path) { () throws(Errno) in
-      try path.inFolder { (folder, name) throws(Errno) in
-        guard fchmodat(folder.rawValue, name, status.st_mode & 0o7777 | S_IRWXU, 0) == 0 else {
-          throw Errno(rawValue: Glibc.errno)
-        }
+      let folder = try path.open(linuxPathOnly | O_DIRECTORY)
+      defer { try? folder.close() }
+      // A descriptor of what may not be read is no good for fchmod(2).
+      guard chmod("/proc/self/fd/\(folder.rawValue)", status.st_mode & 0o7777 | S_IRWXU) == 0 else {
+        throw Errno(rawValue: Glibc.errno)
       }
     }
   }

@@ -19,10 +19,13 @@ struct UndeliveredResults: Sendable {
     try DurableFile.replace(path, bytes)
   }
 
-  /// What lies here, the next first.
+  /// What lies here, the next first. What no worker made is set aside.
   func names(of id: JobID? = nil) throws(VolumeError) -> [UndeliveredName] {
-    let names = try DurableFile.names(in: folder).compactMap(UndeliveredName.init)
-    return names.filter { id == nil || $0.id == id }.sorted { ($0.next, $0.text) < ($1.next, $1.text) }
+    var names: [UndeliveredName] = []
+    for name in try DurableFile.names(in: folder).compactMap(UndeliveredName.init) where id == nil || name.id == id {
+      if try DurableFile.isWorkers(folder.appending(name.text)) { names.append(name) }
+    }
+    return names.sorted { ($0.next, $0.text) < ($1.next, $1.text) }
   }
 
   /// What is to be tried now.

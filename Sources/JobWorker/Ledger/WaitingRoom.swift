@@ -68,7 +68,7 @@ public struct WaitingRoom: Sendable {
     for (_, _, name) in try WaitingRoom.ticketNames(in: folder) {
       let path = folder.appending(name)
       guard let status = try? path.status(), status.st_size == 0, try lease.hasExpired(path),
-        let blank = try KnownFile.read(path), blank.bytes.isEmpty
+        let blank = try KnownFile.read(path, .setAside), blank.bytes.isEmpty
       else { continue }
       try blank.remove()
       try DurableFile.remove(DurableFile.draft(of: path))

@@ -109,14 +109,14 @@ import Testing
 
   @Test func storedResultIsNoneWhenItCannotBeRead() throws {
     let folder = try volume.job("job")
-    #expect(folder.storedResult() == nil)
+    #expect(try folder.storedResult() == nil)
     let results = try ResultsFolder.prepare(in: folder)
-    #expect(folder.storedResult() == nil)
+    #expect(try folder.storedResult() == nil)
     try volume.write("{", folder.path.appending("results").appending("result.json"))
-    #expect(folder.storedResult() == nil)
+    #expect(try folder.storedResult() == nil)
     unlink(folder.path.appending("results").appending("result.json").string)
     mkfifo(folder.path.appending("results").appending("result.json").string, 0o600)
-    #expect(folder.storedResult() == nil)
+    #expect(try folder.storedResult() == nil)
     withExtendedLifetime(results) {}
   }
 }
