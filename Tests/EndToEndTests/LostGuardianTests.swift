@@ -22,7 +22,6 @@ import Testing
       try await eventually("all of the step") { ProcessEntry.marked(mark).count >= 3 }
       try await worker.kill()
       try await eventually("the end of all that the step started") { ProcessEntry.marked(mark).isEmpty }
-      try await eventually("the end of the guardian") { scene.processes.isEmpty }
     }
   }
 
@@ -67,7 +66,6 @@ import Testing
       try await scene.send("job")
       #expect(try await worker.end() == .signal(SIGKILL))
       try await eventually("the end of all that the step started") { ProcessEntry.marked(mark).isEmpty }
-      try await eventually("the end of the guardian") { scene.processes.isEmpty }
     }
   }
 }

@@ -8,7 +8,7 @@ import SystemPackage
 /// It is forked off before this process has threads, and long before there is a job: a fork(2) of a process that has only
 /// begun costs a tenth of starting a program, and the code of a lone thread may go on in the child. Each page that is
 /// written to by then is copied by whoever writes to it next, at a microsecond or two. It learns of the steps over a socket,
-/// whose end of file tells it that this process is gone. It sits in a session of its own, ignores what ends others, and
+/// whose end of file tells it that this process is gone. In place of one that was killed the program is started anew. It sits in a session of its own, ignores what ends others, and
 /// keeps no descriptor and no directory of this process, and nothing of its arguments and environment.
 public final class Guardian: Sendable {
   private struct State {

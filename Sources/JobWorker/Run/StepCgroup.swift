@@ -11,7 +11,7 @@ struct StepCgroup: Sendable {
 
   private static let prefix = "mqtt-fs-worker-"
   private static let number = Atomic(0)
-  /// The folder of this process's own cgroup, if it may put processes from there elsewhere.
+  /// The folder of this process's own cgroup, if it may have processes elsewhere that come from there.
   private static let own: String? = places(
     of: ProcessEntry.text(of: "/proc/self/cgroup"), among: ProcessEntry.text(of: "/proc/self/mountinfo")
   ).first { access("\($0)/cgroup.procs", W_OK) == 0 }
@@ -28,9 +28,6 @@ struct StepCgroup: Sendable {
     }
     return nil
   }
-
-  /// Puts a process into it, with all that it starts from now on. A process that the kernel does not let in stays where it is.
-  func take(_ pid: pid_t) { write("\(pid)", to: "cgroup.procs") }
 
   /// Ends what is left in it, and removes it. Gives up after `patience`: what hangs in the kernel keeps it.
   @discardableResult
@@ -62,7 +59,6 @@ struct StepCgroup: Sendable {
     return rmdir(path) == 0 || errno == ENOENT
   }
 
-  @discardableResult
   private func write(_ text: String, to file: String) -> Bool {
     let descriptor = open("\(path)/\(file)", O_WRONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }

@@ -10,7 +10,13 @@ struct StepProcess: Sendable {
   ///
   /// A program that is named without "/" is sought in the folders of the step's own `PATH`, as execvp(3) does, less those that
   /// are relative: what a job brings along is no program by its name alone. argv[0] stays as it was given, as in a shell.
-  static func spawn(_ arguments: [String], _ command: StepCommand, output: FileDescriptor) throws(SpawnError) -> Self {
+  ///
+  /// It begins in `cgroup`, if there is one and the kernel lets it.
+  static func spawn(
+    _ arguments: [String], _ command: StepCommand, in cgroup: StepCgroup?, output: FileDescriptor
+  ) throws(SpawnError) -> Self {
+    let folder = cgroup.map { open($0.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) } ?? -1
+    defer { if folder >= 0 { close(folder) } }
     let program = arguments[0]
     let argv = arguments.map { strdup($0) } + [nil]
     let environment = command.environment.map { strdup("\($0)=\($1)") } + [nil]
@@ -20,7 +26,13 @@ struct StepProcess: Sendable {
     var failure: Errno?
     for path in paths(of: program, folders) {
       let pid = patiently {
-        linux_spawn(path, argv, environment, command.workingDirectory.string, output.rawValue)
+        if folder >= 0 {
+          var isMade: Int32 = 0
+          let pid = linux_spawn_in(
+            folder, path, argv, environment, command.workingDirectory.string, output.rawValue, &isMade)
+          if isMade != 0 { return pid }
+        }
+        return linux_spawn(path, argv, environment, command.workingDirectory.string, output.rawValue)
       }
       guard pid < 0 else { return StepProcess(pid: pid) }
       failure = Errno(rawValue: -pid)

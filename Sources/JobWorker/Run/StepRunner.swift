@@ -116,9 +116,7 @@ private struct StepLife {
     defer { close(output.writeEnd.rawValue) }
     ProcessTree.willSpawn()
     do throws(SpawnError) {
-      let process = try StepProcess.spawn(arguments, command, output: output.writeEnd)
-      // Before it can have started much: what it starts is where it is.
-      cgroup?.take(process.pid)
+      let process = try StepProcess.spawn(arguments, command, in: cgroup, output: output.writeEnd)
       ProcessTree.didSpawn(process.pid)
       return process
     } catch {

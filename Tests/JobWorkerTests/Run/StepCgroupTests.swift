@@ -30,12 +30,15 @@ struct StepCgroupTests {
     let other = try #require(StepCgroup.make())
     #expect(cgroup.path != other.path)
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sleep")
-    process.arguments = ["999"]
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    // A step may make some in its own.
+    process.arguments = [
+      "-c", "mkdir -p \(cgroup.path)/a/b; echo $$ > \(cgroup.path)/a/b/cgroup.procs; exec sleep 999",
+    ]
     try process.run()
-    try FileManager.default.createDirectory(atPath: "\(cgroup.path)/a/b", withIntermediateDirectories: true)
-    StepCgroup(path: "\(cgroup.path)/a/b").take(process.processIdentifier)
-    cgroup.take(pid_t.max)
+    while (try? String(contentsOfFile: "\(cgroup.path)/a/b/cgroup.procs", encoding: .utf8))?.isEmpty ?? true {
+      try await Task.sleep(for: .milliseconds(2))
+    }
     // The worker that made it, this process, lives.
     StepCgroup.endAbandoned()
     #expect(access(cgroup.path, F_OK) == 0)
