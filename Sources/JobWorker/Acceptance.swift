@@ -191,9 +191,13 @@ extension Worker {
     let job = if let abandoned { try await takeOver(abandoned) } else { nil as AcceptedJob? }
     guard !isLeaving || job != nil else { return nil }
     guard let holder = try job.map({ $0.claim.record }) ?? ledger.claimFiles(of: id).last?.record else {
-      // Seldom in the end: something that nobody can move may lie in the claim's place.
-      let waited = ContinuousClock.now - offer.moment
-      try await Task.sleep(for: min(max(waited / 4, .milliseconds(50)), .seconds(5)))
+      if ledger.filter != nil, ContinuousClock.now - offer.moment > ledger.leaseDuration * 2 {
+        // Something that nobody can move lies in the claim's place: the request waits for that, and other jobs do not.
+        try ledger.waitingRoom.put(offer.envelope, id)
+        await offer.acknowledge(.answered)
+        return nil
+      }
+      try await Task.sleep(for: .milliseconds(50))
       return try await accept(offer)
     }
     if !offer.envelope.requestId.isSame(as: holder.envelope.requestId.text) {
@@ -229,7 +233,7 @@ extension Worker {
   /// Throws ``Uncleared`` when it may not be begun: before a folder is made for it, so that it leaves nothing.
   func plan(for request: JobRequest, _ envelope: Envelope) async throws -> JobPlan {
     if request.source == nil, request.steps != nil {
-      if let own = JobDefinition(request: request), !ledger.directory.exists(request.id) {
+      if envelope.approval == nil, let own = JobDefinition(request: request), !ledger.directory.exists(request.id) {
         try checkClearance(envelope, DefinitionReading(definition: own))
       }
       try JobFolder.make(request.id, in: ledger.directory)

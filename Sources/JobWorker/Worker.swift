@@ -46,9 +46,9 @@ public struct Worker: Sendable {
     defer { job.claim.leave() }
     // Nobody takes over a dry run: it may stand still for as long as whoever stops it likes.
     let guardian = ledger.filter == nil ? nil : settings.guardian
-    guardian?.renew(ledger.leaseDuration)
+    guardian?.renew(job.claim.left)
     job.claim.afterEachTouch { [ledger, stop, claim = job.claim] in
-      guardian?.renew(ledger.leaseDuration)
+      guardian?.renew(claim.left)
       // An error is no answer: it is asked again with the next touch.
       guard (try? ledger.isSuperseded(claim)) == true else { return }
       stop.raise(.kill, reason: .superseded)

@@ -88,11 +88,22 @@ public struct ApprovalDesk: Sendable {
       let path = parked.appending(name)
       let stem = ApprovalDesk.stem(name)
       // In this order: who renames the request from now on does not find it.
-      guard !DurableFile.exists(parked.appending("\(ApprovalDesk.stem(stem)).json")),
-        !DurableFile.exists(parked.appending("\(stem).decided"))
+      guard try isGone(parked.appending("\(ApprovalDesk.stem(stem)).json")),
+        try isGone(parked.appending("\(stem).decided"))
       else { continue }
       try DurableFile.discard(path)
     }
+  }
+}
+
+/// Whether nothing bears the name. Throws when the volume does not say.
+private func isGone(_ path: VolumePath) throws(VolumeError) -> Bool {
+  do throws(Errno) {
+    _ = try path.status()
+    return false
+  } catch {
+    guard error.saysGone else { throw VolumeError("looking at", path, error) }
+    return true
   }
 }
 

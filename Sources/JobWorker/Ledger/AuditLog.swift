@@ -74,7 +74,7 @@ public final class AuditLog: Sendable {
   private func append(_ line: [UInt8]) throws(VolumeError) {
     try file.withLock { (file) throws(VolumeError) in
       try onVolume("appending to", path) { () throws(Errno) in
-        if file?.isAt(path) == false { file = nil }
+        if let open = file, !DurableFile.isNamed(open.descriptor, path) { file = nil }
         let open = if let open = file { open } else { try AuditFile(settingAsideAt: path) }
         file = open
         try open.append(line)
@@ -88,7 +88,7 @@ private final class AuditFile {
   /// Blocks held ready behind the end, so that a job which fills the volume up does not go unrecorded.
   private static let reserve: Int64 = 16 << 10
 
-  private let descriptor: FileDescriptor
+  let descriptor: FileDescriptor
   /// The last line was cut: by a kill, or by a full volume.
   private var isMidLine: Bool
 
@@ -97,7 +97,7 @@ private final class AuditFile {
     do throws(Errno) {
       try self.init(path)
     } catch {
-      guard DurableFile.setAside(path) else { throw error }
+      guard DurableFile.setAside(path, unless: DurableFile.isFile) else { throw error }
       try self.init(path)
     }
   }
@@ -115,13 +115,6 @@ private final class AuditFile {
 
   deinit {
     try? descriptor.close()
-  }
-
-  /// Whether `path` still means this file.
-  func isAt(_ path: VolumePath) -> Bool {
-    var own = stat()
-    guard fstat(descriptor.rawValue, &own) == 0, let named = try? path.status() else { return false }
-    return own.st_ino == named.st_ino && own.st_dev == named.st_dev
   }
 
   func append(_ line: [UInt8]) throws(Errno) {

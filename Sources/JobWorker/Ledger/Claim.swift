@@ -104,6 +104,9 @@ public final class Claim: Sendable {
     keeper.onLapse(body)
   }
 
+  /// For how long its job is this worker's if it is not touched again: others may begin it after a lease, and to end it takes time.
+  var left: Duration { keeper.left }
+
   /// The longest time that it went untouched. After a whole lease others may have taken the job over, and be done with it.
   var longestGap: Duration { keeper.longestGap }
 

@@ -93,25 +93,12 @@ struct KnownFile: Sendable {
     }
     let content = try? DurableFile.read(aside)
     guard try Identity(at: aside) == identity, content ?? bytes == bytes else {
-      putBack(aside)
+      DurableFile.putBack(aside, to: path)
       return false
     }
     // It has lost its name already, and if this fails it is swept away later.
     _ = try? DurableFile.remove(aside)
     return true
-  }
-
-  /// Another's file goes back to its name, unless that has been taken meanwhile: then its owner finds that it has lost it.
-  private func putBack(_ aside: VolumePath) {
-    try? path.inFolder { (folder, name) in
-      let top = folder.rawValue
-      guard linkat(top, aside.name, top, name, 0) != 0, Glibc.errno != EEXIST else {
-        unlinkat(top, aside.name, 0)
-        return
-      }
-      // A file system without hard links.
-      if linux_rename_new(top, aside.name, name) != 0, Glibc.errno == EEXIST { unlinkat(top, aside.name, 0) }
-    }
   }
 
   // MARK: What was put aside
@@ -127,7 +114,7 @@ struct KnownFile: Sendable {
   static func sweep(_ folder: VolumePath, _ lease: Lease) throws(VolumeError) {
     for name in try DurableFile.hiddenNames(in: folder) where name.hasSuffix(suffix) {
       let path = folder.appending(name)
-      if try lease.hasExpired(path) { try DurableFile.remove(path) }
+      if try lease.hasExpired(path) { try DurableFile.discard(path) }
     }
   }
 }

@@ -98,6 +98,12 @@ final class LeaseKeeper: Sendable {
     watchdog.resume()
   }
 
+  /// Five sixths of a lease, less what has passed since the last touch that succeeded.
+  var left: Duration {
+    let age = Duration.nanoseconds(linux_time_since_boot() - progress.withLock { $0.touched })
+    return max(interval * 5 / 2 - age, .zero)
+  }
+
   /// The longest time that the file went untouched, up to now.
   var longestGap: Duration {
     progress.withLock { .nanoseconds(max($0.longestGap, linux_time_since_boot() - $0.touched)) }

@@ -204,7 +204,9 @@ public struct Ledger: Sendable {
 
   /// Removes what workers died over that were about to remove it.
   func sweep() throws(VolumeError) {
-    for folder in [directory.claims, directory.members, waitingRoom.folder] { try KnownFile.sweep(folder, lease) }
+    for folder in [directory.claims, directory.members, waitingRoom.folder, parkingRoom.folder] {
+      try KnownFile.sweep(folder, lease)
+    }
   }
 
   /// Whether somebody who may be alive holds the job. A claim that is not whole holds nothing yet: its writer may have died

@@ -1,5 +1,5 @@
 private import CLinux
-private import Glibc
+internal import Glibc
 private import Logging
 private import Synchronization
 import SystemPackage
@@ -14,26 +14,43 @@ extension DurableFile {
     case passOver
   }
 
-  /// Puts what no worker made out of everybody's way: into `odd` beside the folders that workers share, or, where that cannot be
-  /// had, under a hidden name where it lies. The log tells where. `false` if it cannot be moved, or is one of theirs after all:
-  /// that a volume calls a file invalid for once makes it no stranger's.
+  /// Puts what no worker made out of everybody's way: under a hidden name where it lies, and from there into `odd` beside the
+  /// folders that workers share, where that can be had. The log tells where. `false` if it cannot be moved, or is as `isSound`
+  /// wants it after all: that a volume calls a file invalid for once makes it no stranger's.
   ///
   /// It is never removed.
   @discardableResult
-  static func setAside(_ path: VolumePath) -> Bool {
-    guard !isSound(path), (try? path.status()) != nil else { return false }
+  static func setAside(_ path: VolumePath, unless isSound: (stat) -> Bool = isSound) -> Bool {
+    guard let status = try? path.status(), !isSound(status) else { return false }
     let nonce = String(UInt64.random(in: 0 ... .max), radix: 36)
+    var place = path.folder.appending(".\(nonce).odd")
+    guard rename(path, to: place) else { return false }
+    // Another may have put it out of the way since, and made what belongs there.
+    if let status = try? place.status(), isSound(status) {
+      putBack(place, to: path)
+      return false
+    }
     let odd = VolumePath(path.root).appending(JobsDirectory.workerState).appending("odd")
-    var places = [path.folder.appending(".\(nonce).odd")]
     if path != odd {
       try? makeFolder(odd)
-      places.insert(odd.appending("\(nonce)-\(path.name)"), at: 0)
+      let better = odd.appending("\(nonce)-\(path.name)")
+      if rename(place, to: better) { place = better }
     }
-    for place in places where rename(path, to: place) {
-      Logger(label: "volume").warning("'\(path)' is nothing that a worker made; it was moved to '\(place)'")
-      return true
+    Logger(label: "volume").warning("'\(path)' is nothing that a worker made; it was moved to '\(place)'")
+    return true
+  }
+
+  /// Gives a file of the same folder its name back, unless that has been taken meanwhile: then its owner finds that it has lost it.
+  static func putBack(_ aside: VolumePath, to path: VolumePath) {
+    try? path.inFolder { (folder, name) in
+      let top = folder.rawValue
+      guard linkat(top, aside.name, top, name, 0) != 0, Glibc.errno != EEXIST else {
+        unlinkat(top, aside.name, 0)
+        return
+      }
+      // A file system without hard links.
+      if linux_rename_new(top, aside.name, name) != 0, Glibc.errno == EEXIST { unlinkat(top, aside.name, 0) }
     }
-    return false
   }
 
   /// Tells once of an entry that cannot be moved: what needs its name waits, and everything else goes on.
@@ -55,12 +72,17 @@ extension DurableFile {
     return result == 0
   }
 
-  /// Whether it is a regular file that is not too large to be read, and that its owner may read.
+  /// Whether it is a regular file that is not too large to be read, and that its owner may use.
   static func isSound(_ path: VolumePath) -> Bool { (try? path.status()).map(isSound) ?? false }
 
-  private static func isSound(_ status: stat) -> Bool {
-    status.st_mode & S_IFMT == S_IFREG && status.st_mode & S_IRUSR != 0 && status.st_size <= largest
+  static func isSound(_ status: stat) -> Bool { isFile(status) && status.st_size <= largest }
+
+  /// The same, of any size.
+  static func isFile(_ status: stat) -> Bool {
+    status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o600 == 0o600
   }
+
+  private static func isFolder(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFDIR }
 
   /// Whether something lies there that a worker may have made; anything else is set aside. Throws when the volume does not say.
   static func isWorkers(_ path: VolumePath) throws(VolumeError) -> Bool {
@@ -89,8 +111,10 @@ extension DurableFile {
   /// Throws ``VolumeError`` with `ENOTDIR` when what lies there cannot be moved; the topmost one never is.
   static func ensureFolder(_ path: VolumePath) throws(VolumeError) {
     guard let status = try? path.status() else { return }
-    guard status.st_mode & S_IFMT == S_IFDIR else {
-      guard !path.folder.isRoot, setAside(path) else { throw VolumeError("using as a folder", path, .notDirectory) }
+    guard isFolder(status) else {
+      guard !path.folder.isRoot, setAside(path, unless: isFolder) else {
+        throw VolumeError("using as a folder", path, .notDirectory)
+      }
       return try makeFolder(path)
     }
     guard status.st_mode & S_IRWXU != S_IRWXU, status.st_uid == geteuid() else { return }

@@ -72,9 +72,7 @@ struct UndeliveredResults: Sendable {
     do throws(Errno) {
       file = try path.openFile(O_RDWR)
     } catch {
-      guard error == .noSuchFileOrDirectory || error == .staleNFSFileHandle else {
-        throw VolumeError("opening", path, error)
-      }
+      guard error.saysGone else { throw VolumeError("opening", path, error) }
       return nil
     }
     do {

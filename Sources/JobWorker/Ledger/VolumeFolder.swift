@@ -14,6 +14,22 @@ extension DurableFile {
   }
 
   private static func allNames(in folder: VolumePath) throws(VolumeError) -> [String] {
+    do throws(VolumeError) {
+      return try listing(of: folder)
+    } catch {
+      guard error.cause == .permissionDenied, !folder.isRoot else { throw error }
+      try giveRights(onTheWayTo: folder)
+      return try listing(of: folder)
+    }
+  }
+
+  /// What lies on the way must be folders; this process gets its rights back to its own.
+  private static func giveRights(onTheWayTo folder: VolumePath) throws(VolumeError) {
+    if !folder.folder.isRoot { try giveRights(onTheWayTo: folder.folder) }
+    try ensureFolder(folder)
+  }
+
+  private static func listing(of folder: VolumePath) throws(VolumeError) -> [String] {
     do throws(Errno) {
       let file = try folder.open(O_RDONLY | O_DIRECTORY)
       guard let stream = fdopendir(file.rawValue) else {
@@ -23,13 +39,18 @@ extension DurableFile {
       }
       defer { closedir(stream) }
       var names: [String] = []
-      while let entry = readdir(stream) {
+      while true {
+        // An error in the middle is no end.
+        Glibc.errno = 0
+        guard let entry = readdir(stream) else {
+          guard Glibc.errno == 0 else { throw Errno(rawValue: Glibc.errno) }
+          return names
+        }
         let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
           String(validating: raw.prefix { $0 != 0 }, as: UTF8.self)
         }
         if let name { names.append(name) }
       }
-      return names
     } catch {
       // What is no folder holds nothing; who makes something there puts it out of the way first.
       let isNone = error.saysGone || [.notDirectory, .tooManySymbolicLinkLevels].contains(error)
@@ -67,8 +88,10 @@ extension DurableFile {
     do throws(Errno) {
       isNew = try make()
     } catch {
-      guard [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels].contains(error), !path.folder.isRoot
-      else { throw VolumeError("creating", path, error) }
+      let isMended: Set<Errno> = [
+        .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels, .permissionDenied,
+      ]
+      guard isMended.contains(error), !path.folder.isRoot else { throw VolumeError("creating", path, error) }
       try makeFolder(path.folder, mode: mode)
       isNew = try onVolume("creating", path, make)
     }

@@ -115,7 +115,7 @@ struct GuardianWatch {
 
   /// A worker that stands still cannot keep its step from running beside the next attempt. It is told, should it go on.
   private mutating func endStepIfLapsed() {
-    guard lease?.hasLapsed() == true, !sessions.isEmpty else { return }
+    guard lease?.hasLapsed() == true, !sessions.isEmpty || !cgroups.isEmpty else { return }
     _ = send(socket, [1], 1, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
     killAll(until: .now + .seconds(5))
     (sessions, pipes, cgroups) = ([:], [], [])

@@ -47,7 +47,8 @@ struct StepCgroup: Sendable {
     // cgroup.kill is Linux 5.14.
     if write("1", to: "cgroup.kill") { return }
     for folder in folders {
-      for pid in ProcessEntry.text(of: "\(folder)/cgroup.procs").split(separator: "\n").compactMap({ pid_t($0) }) {
+      for pid in ProcessEntry.text(of: "\(folder)/cgroup.procs").split(separator: "\n").compactMap({ pid_t($0) })
+      where pid > 0 {
         Glibc.kill(pid, SIGKILL)
       }
     }

@@ -74,6 +74,8 @@ private struct StepLife {
 
   func run(_ arguments: [String], _ output: StepPipe) throws(SpawnError) -> (StepEnd, StepWatch.Outcome) {
     guardian?.revive()
+    // What it said of an earlier step.
+    _ = guardian?.hasEndedStep()
     let cgroup = StepCgroup.make()
     if let cgroup { guardian?.watch(cgroup) }
     let process: StepProcess
@@ -81,6 +83,7 @@ private struct StepLife {
       process = try spawn(arguments, output, in: cgroup)
     } catch {
       cgroup?.end()
+      guardian?.forgetAll()
       throw error
     }
     let pidfd = process.descriptor()

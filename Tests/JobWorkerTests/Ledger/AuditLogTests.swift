@@ -94,7 +94,7 @@ struct AuditLogTests {
   }
 
   @Test(arguments: ["a link", "a folder", "a FIFO"])
-  func whatIsNoFileIsNotWrittenTo(_ kind: String) throws {
+  func whatIsNoFileGivesWayAndIsNotWrittenTo(_ kind: String) throws {
     let volume = try VolumeFixture()
     let log = try volume.ledger().audit
     let target = volume.root.appending("target")
@@ -103,7 +103,8 @@ struct AuditLogTests {
     case "a folder": try #require(mkdir(log.path.string, 0o755) == 0)
     default: try #require(mkfifo(log.path.string, 0o644) == 0)
     }
-    #expect(throws: VolumeError.self) { try log.record(AuditEntry(.left)) }
+    try log.record(AuditEntry(.left))
+    #expect(try lines(log).count == 1)
     #expect(volume.text(target) == nil)
   }
 
@@ -111,7 +112,7 @@ struct AuditLogTests {
   @Test func jobIsNotClaimedWhenTheLogCannotBeWritten() throws {
     let volume = try VolumeFixture()
     let ledger = try volume.ledger()
-    try #require(mkdir(ledger.audit.path.string, 0o755) == 0)
+    try #require(rmdir(volume.directory.audit.path.string) == 0)
     #expect(throws: VolumeError.self) { try ledger.claim(envelope("job", "r"), JobID("job")) }
     #expect(try volume.names(volume.directory.claims) == [])
   }

@@ -42,17 +42,6 @@ struct JobsDirectoryTests {
     #expect(volume.directory.haltReason == nil)
   }
 
-  @Test(arguments: ["a FIFO", "a link that leads nowhere"])
-  func killSwitchHaltsWhateverElseItIs(_ kind: String) throws {
-    let volume = try VolumeFixture()
-    let path = volume.directory.killSwitch.string
-    switch kind {
-    case "a FIFO": try #require(mkfifo(path, 0o644) == 0)
-    default: try #require(symlink("/nowhere", path) == 0)
-    }
-    #expect(volume.directory.haltReason == "no reason is given")
-  }
-
   @Test func folderIsNoKillSwitchAndItsNameNoJob() throws {
     let volume = try VolumeFixture()
     try #require(mkdir(volume.directory.killSwitch.string, 0o755) == 0)
