@@ -191,7 +191,9 @@ extension Worker {
     let job = if let abandoned { try await takeOver(abandoned) } else { nil as AcceptedJob? }
     guard !isLeaving || job != nil else { return nil }
     guard let holder = try job.map({ $0.claim.record }) ?? ledger.claimFiles(of: id).last?.record else {
-      if ledger.filter != nil, ContinuousClock.now - offer.moment > ledger.leaseDuration * 2 {
+      var offer = offer
+      offer.turns += 1
+      if ledger.filter != nil, offer.turns > 100 {
         // Something that nobody can move lies in the claim's place: the request waits for that, and other jobs do not.
         try ledger.waitingRoom.put(offer.envelope, id)
         await offer.acknowledge(.answered)

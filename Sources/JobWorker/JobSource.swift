@@ -76,6 +76,8 @@ public struct JobOffer: Sendable {
   public var envelope: Envelope
   /// When it was offered.
   public let moment = ContinuousClock.now
+  /// How often it was looked at while somebody held the job of whom nothing can be read.
+  var turns = 0
   /// Tells the source what became of the request, and that it must not come again: it is safe. Until then it would, if
   /// this worker died. Returns when that is said.
   public let acknowledge: @Sendable (Decision) async -> Void

@@ -66,6 +66,8 @@ import Testing
 
   @Test func clientCommandEndsByAHangup() async throws {
     try await Scene.play { scene in
+      // Where nobody is subscribed it would end by itself.
+      try await scene.broker.makeSession("worker-01", on: "jobs/pending")
       let client = try scene.submit(
         try scene.folder("job", ["steps": ["true"]]), environment: scene.broker.workerEnvironment)
       try await eventually("its request") { scene.broker.log.contains("'jobs/pending'") }
