@@ -109,12 +109,15 @@ extension Broker {
   }
 
   /// What a worker's environment says of this broker.
-  public var workerEnvironment: [String: String] {
+  public var workerEnvironment: [String: String] { environment(as: "worker") }
+
+  /// What the environment of a command says of this broker and of the account.
+  public func environment(as account: String) -> [String: String] {
     guard let locked else { return ["MQTT_URL": url] }
     return [
-      "MQTT_URL": url, "MQTT_CA_CERTS": locked.certificate("ca.crt"), "MQTT_CERTFILE": locked.certificate("worker.crt"),
-      "MQTT_KEYFILE": locked.certificate("worker.key"), "MQTT_USERNAME": "worker",
-      "MQTT_PASSWORD_FILE": locked.passwordFile("worker"),
+      "MQTT_URL": url, "MQTT_CA_CERTS": locked.certificate("ca.crt"),
+      "MQTT_CERTFILE": locked.certificate("\(account).crt"), "MQTT_KEYFILE": locked.certificate("\(account).key"),
+      "MQTT_USERNAME": account, "MQTT_PASSWORD_FILE": locked.passwordFile(account),
     ]
   }
 
