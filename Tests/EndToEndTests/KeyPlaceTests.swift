@@ -21,6 +21,15 @@ import Testing
       "umask 022; openssl genpkey -algorithm ed25519 -out sign.pem; openssl pkey -in sign.pem -pubout -out key.pem")
   }
 
+  private func expectRefusal(of way: String, for reason: String, advising advice: String) async throws {
+    try await Scene.play { scene in
+      try await makeKey(scene)
+      let run = try await start(scene, way)
+      #expect(run.end == .code(78), "\(run.errors)")
+      #expect(run.errors.contains(reason) && run.errors.contains(advice), "\(run.errors)")
+    }
+  }
+
   @Test(arguments: [
     "mkdir -p a/b; cp key.pem a/b; chmod o+w a; echo a/b/key.pem",
     "mkdir a; cp key.pem a; chmod g+w a; echo $PWD/a/key.pem",
@@ -32,12 +41,7 @@ import Testing
     "mkdir -p a/b; chmod o+w a; echo a/b/../../key.pem",
   ])
   func keyThatOthersCouldExchangeIsNotTaken(_ way: String) async throws {
-    try await Scene.play { scene in
-      try await makeKey(scene)
-      let run = try await start(scene, way)
-      #expect(run.end == .code(78), "\(run.errors)")
-      #expect(run.errors.contains("others may write to") && run.errors.contains("chmod go-w"), "\(run.errors)")
-    }
+    try await expectRefusal(of: way, for: "others may write to", advising: "chmod go-w")
   }
 
   @Test(
@@ -51,12 +55,7 @@ import Testing
       "mkdir a; cp key.pem a; chmod 1777 a; chown 4321 a; echo a/key.pem",
     ])
   func keyThatAThirdUserCouldExchangeIsNotTaken(_ way: String) async throws {
-    try await Scene.play { scene in
-      try await makeKey(scene)
-      let run = try await start(scene, way)
-      #expect(run.end == .code(78), "\(run.errors)")
-      #expect(run.errors.contains("belongs to user 4321") && run.errors.contains("chown"), "\(run.errors)")
-    }
+    try await expectRefusal(of: way, for: "belongs to user 4321", advising: "chown")
   }
 
   @Test(arguments: [
