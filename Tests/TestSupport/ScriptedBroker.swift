@@ -61,18 +61,10 @@ public final class ScriptedBroker: Sendable {
 
   /// A broker that answers each packet with what `answer` says.
   public init(_ answer: @escaping @Sendable (Packet) -> Answer = { .bytes($0.usualAnswer) }) throws {
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isListening = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(listener, $0, size) == 0 && listen(listener, 16) == 0 && getsockname(listener, $0, &size) == 0
-      }
-    }
-    guard isListening else { throw WaitedInVain("no port for a broker: errno \(errno)") }
-    port = UInt16(bigEndian: address.sin_port)
+    let place = try LoopbackPort()
+    let listener = place.descriptor
+    guard listen(listener, 16) == 0 else { throw WaitedInVain("no port for a broker: errno \(errno)") }
+    port = place.number
     self.listener = listener
     inThread { [weak self] in
       var connections = 0
