@@ -119,8 +119,9 @@ struct JobReport: Sendable {
       result.reason = StopReason.lapsed.rawValue
       result.exitCode = 125
       result.error =
-        "the worker could not touch its claim on the volume for two thirds of its lease, and ended the job before another "
-        + "worker could begin it; see why the volume did not answer, or the worker stood still, and send the job again"
+        "the worker could not touch its claim on the volume for two thirds of its lease, ended the job before another worker "
+        + "could begin it, and no attempt is left; see why the volume did not answer, or the worker stood still, and send the "
+        + "job again"
     } else if let reason = stoppedBy {
       result.status = .canceled
       result.reason = reason.rawValue

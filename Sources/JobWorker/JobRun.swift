@@ -152,6 +152,13 @@ struct JobRun {
     }
   }
 
+  /// Whether the worker ended the job because it could not keep its claim, and another attempt may still be made: like that
+  /// of a worker that died, the claim stays for whoever makes it.
+  var isLeftToNextAttempt: Bool {
+    report.stoppedBy == .lapsed
+      && job.claim.record.attempt < plan.definition.maxAttempts ?? worker.settings.maxAttempts
+  }
+
   /// Puts result.json in place, if there is a place.
   mutating func writeResult() throws(VolumeError) -> JobResult {
     if folder.isRemoved {

@@ -63,3 +63,6 @@ extension Worker {
 
 /// Another worker holds the job by now, because this one did not touch its claim for a whole lease.
 struct Superseded: Error {}
+
+/// This worker could not keep its claim for long enough, and leaves the job to its next attempt.
+struct Lapsed: Error {}

@@ -80,6 +80,12 @@ public struct Worker: Sendable {
       let outcome = try await perform(job)
       logger.info("the job ended: \(outcome.result.status)", metadata: metadata)
       return outcome.refusal.map { .undelivered(outcome.result, $0) } ?? .finished(outcome.result)
+    } catch is Lapsed {
+      var entry = job.claim.entry(.superseded)
+      entry.reason = StopReason.lapsed.rawValue
+      ledger.audit.note(entry, logger)
+      logger.warning("leaving the job to its next attempt", metadata: metadata)
+      return .superseded
     } catch is Superseded {
       note(.superseded, job.claim)
       if try await putDownAgain(job.claim) {
@@ -115,6 +121,7 @@ public struct Worker: Sendable {
       await run.runSteps()
       await run.sync()
       try await fence(job.claim)
+      if run.isLeftToNextAttempt { throw Lapsed() }
       let result = try run.writeResult()
       let ending = try await deliver(run.message(result), result, of: job)
       await run.purge()
@@ -209,7 +216,7 @@ public enum WorkerOutcome: Sendable {
   case undelivered(JobResult, Unpublished)
   /// It was asked to stop, or there was nothing to do for too long.
   case noJob
-  /// It had a job that another worker holds by now.
+  /// It had a job that another worker holds by now, or that is left to a next attempt.
   case superseded
 
   /// Whether there was a job.

@@ -113,12 +113,37 @@ import Testing
     }
   }
 
-  /// Nobody else is there: it answers for the job when it goes on, and says why the step has ended.
+  /// Nobody else is there: its next life makes the next attempt.
+  @Test func jobOfAWorkerThatNobodyReplacedIsBegunAgainByItsNextLife() async throws {
+    try await Scene.play { scene in
+      let step = "echo attempt $JOB_ATTEMPT; [ $JOB_ATTEMPT = 2 ] || sleep 1000"
+      try scene.job("job", steps: [.string(step), "touch ran"])
+      let results = try await scene.results()
+      let first = try scene.worker(["--lease", "1s"])
+      try await first.listens()
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "attempt 1\n" }
+      try await first.freeze()
+      try await eventually("the end of the step") { scene.processes.map(\.pid) == [first.pid] }
+      first.thaw()
+      #expect(try await first.end() == .code(0))
+      #expect(scene.claims == ["job.1.json"])
+      #expect(scene.audit().last { $0["event"] == "superseded" }?["reason"] == "lapsed")
+      #expect(try await scene.worker(["--lease", "1s"]).end() == .code(0))
+      let result = try await results.message().json
+      #expect(result["status"] == "success")
+      #expect(result["attempt"] == 2)
+      #expect(scene.text("job", "results/ran") != nil)
+      #expect(results.messages.count == 1)
+    }
+  }
+
+  /// Nobody else is there, and no attempt is left: it answers for the job when it goes on, and says why the step has ended.
   @Test func workerThatNobodyReplacedSaysThatItsJobHasLapsed() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["echo begun; sleep 1000", "touch ran"])
       let results = try await scene.results()
-      let first = try scene.worker(["--lease", "1s"])
+      let first = try scene.worker(["--lease", "1s", "--max-attempts", "1"])
       try await first.listens()
       try await scene.send("job")
       try await eventually("the step") { scene.log("job") == "begun\n" }

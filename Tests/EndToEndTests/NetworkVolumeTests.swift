@@ -106,7 +106,7 @@ struct NetworkVolumeTests {
       try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene) { volume in
         try scene.job("job", steps: [.string("\(scene.noteRun); echo begun; sleep 1000")])
         let results = try await scene.results()
-        let worker = try scene.worker(["--lease", "6s"])
+        let worker = try scene.worker(["--lease", "6s", "--max-attempts", "1"])
         try await worker.listens()
         try await scene.send("job")
         try await eventually("the step") { scene.log("job") == "begun\n" }
