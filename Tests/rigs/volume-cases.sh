@@ -75,7 +75,8 @@ lines() { find "$place/record/$1" -name "*.$2" | wc -l; }
 has_begun() { [ "$(lines "$1" begun)" -ge "$2" ]; }
 is_settled() { [ -z "$(ls -A "$place/first/$1/.worker/claims")" ]; }
 
-# Says what became of the $2 jobs of case $1, and whether that is right; at most one run of each where $3 is `once`.
+# Says what became of the $2 jobs of case $1, and whether that is right; at most one run of each where $3 is `once`. Workers may
+# have ended with the status that `excused` names.
 verdict() {
   local count messages overlaps again claims tickets exits missing=()
   for n in $(seq "$2"); do
@@ -88,7 +89,7 @@ verdict() {
   again=$(find "$place/record/$1" -name '*.begun' -exec awk 'END { if (NR > 1) print FILENAME }' {} \; | wc -l)
   claims=$(find "$place/first/$1/.worker/claims" -type f | wc -l)
   tickets=$(find "$place/first/$1/.worker/waiting" -type f 2>/dev/null | wc -l)
-  exits=$(sort "$place/record/$1.exits" 2>/dev/null | awk '$2 != 137 && $2 != 143 { print $2 }' | sort | uniq -c | tr '\n' ' ')
+  exits=$(sort "$place/record/$1.exits" 2>/dev/null | awk -v excused="${excused:-}" '$2 != 137 && $2 != 143 && $2 != excused { print $2 }' | sort | uniq -c | tr '\n' ' ')
   echo "$kind, $1: $2 jobs, $count results, $messages answered; $overlaps with two attempts at once, $again begun again;" \
     "$claims claims and $tickets tickets left; not successful or not whole: ${missing[*]:-none}; odd exits: ${exits:-none}"
   [ "$count" = "$2" ] && [ "$messages" = "$2" ] && [ "$overlaps$claims$tickets" = 000 ] && [ "${#missing[@]}" = 0 ] &&

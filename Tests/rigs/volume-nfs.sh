@@ -57,23 +57,23 @@ lose_replies() {
 
 case_replies() { kills_each_second replies lose_replies; }
 
-# 20 jobs, half of them on a soft mount, while the server does not answer for 20 s: a step that writes nothing meanwhile goes on.
+# 20 jobs, half of them on a soft mount, while the server does not answer for 20 s, four leases: the workers end their steps,
+# and begin the jobs again when they can.
 case_away() {
   loops=()
   mkdir "$place/first/away"
   put away first 1 20 40
-  for n in $(seq 10); do (work "away-$n" first away) & loops+=($!); done
-  for n in $(seq 11 20); do (work "away-$n" soft away) & loops+=($!); done
+  for n in $(seq 10); do loop "away-$n" away first & loops+=($!); done
+  for n in $(seq 11 20); do loop "away-$n" away soft & loops+=($!); done
   await 60 members away first 20 || { echo "the workers do not come up" >&2; return 1; }
   send away 1 20
   await 60 has_begun away 20 || { echo "the jobs do not begin" >&2; return 1; }
   iptables -I INPUT -p tcp --dport 2049 -j DROP
   sleep 20
   iptables -F INPUT
-  # Whoever gave up over its volume comes again.
-  for n in 1 2; do loop "back-$n" away first & loops+=($!); done
   await 180 has_results away second 20 || true
   await $((lease * 6)) is_settled away || true
   finish away
-  verdict away 20
+  # The volume could not be read: that is what some of them say.
+  excused=74 verdict away 20
 }
