@@ -52,9 +52,9 @@ int linux_spawn(
   return error ? -error : pid;
 }
 
-// What the child does of linux_spawn_in: calls that signal-safety(7) lists, and no return.
+// What the child does of linux_spawn_until: calls that signal-safety(7) lists, and no return.
 static _Noreturn __attribute__((noinline)) void become(
-    const char *program, char *const arguments[], char *const environment[], const char *directory, int output,
+    int64_t latest, const char *program, char *const arguments[], char *const environment[], const char *directory, int output,
     volatile int *error) {
   sigset_t none;
   sigemptyset(&none);
@@ -67,7 +67,10 @@ static _Noreturn __attribute__((noinline)) void become(
     closefrom(3);
     if (chdir(directory) == 0) {
       sigprocmask(SIG_SETMASK, &none, NULL);
-      execve(program, arguments, environment);
+      if (linux_time_since_boot() < latest)
+        execve(program, arguments, environment);
+      else
+        errno = ETIMEDOUT;
     }
   }
   *error = errno;
@@ -93,18 +96,21 @@ static inline __attribute__((always_inline)) long vfork_by(struct clone_args *ho
 #endif
 }
 
-int linux_spawn_in(
-    int cgroup, const char *program, char *const arguments[], char *const environment[], const char *directory, int output,
-    int *is_made) {
-  struct clone_args how = {
-      .flags = CLONE_VM | CLONE_VFORK | CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)cgroup};
+int linux_spawn_until(
+    int64_t latest, int cgroup, const char *program, char *const arguments[], char *const environment[], const char *directory,
+    int output, int *is_made) {
+  struct clone_args how = {.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD};
+  if (cgroup >= 0) {
+    how.flags |= CLONE_INTO_CGROUP;
+    how.cgroup = (uint64_t)cgroup;
+  }
   volatile int error = 0;
   sigset_t all, before;
   sigfillset(&all);
   // A handler must not run in the child, which is not alone with its memory.
   pthread_sigmask(SIG_BLOCK, &all, &before);
   long pid = vfork_by(&how);
-  if (pid == 0) become(program, arguments, environment, directory, output, &error);
+  if (pid == 0) become(latest, program, arguments, environment, directory, output, &error);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   *is_made = pid > 0;
   if (pid > 0 && error) {

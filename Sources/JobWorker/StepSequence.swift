@@ -15,8 +15,8 @@ struct StepSequence {
   let stop: StopRequest
   /// Takes what steps write, if anybody is to be told.
   let relay: (@Sendable (StepOutput) async -> Void)?
-  /// Throws when the job is another worker's by now: no step may begin beside its.
-  let fence: @Sendable () async throws -> Void
+  /// Throws when the job is another worker's by now: no step may begin beside its. Until when it is known to be this worker's.
+  let fence: @Sendable () async throws -> ContinuousClock.Instant
   /// Is called with a step's place before it starts.
   let begins: @Sendable (Int) -> Void
   let tell: @Sendable (StepResult) async -> Void
@@ -55,17 +55,15 @@ struct StepSequence {
       }
       begins(index)
       let log = try results.log(index, limit: settings.maxLogBytes, redacting: redaction)
-      // As late as can be: what is between this and the step's first instruction, nobody can take back.
-      try await fence()
       let result: StepResult
-      do throws(JobFailure) {
+      do {
         let ending = isStopped ? stop.forCleanup() : stop
         result = try await run(
           step, index, log, with: runner, until: ending, isEnding ? .cleanup : .work(until: deadline), &report
         )
         .masked(by: redaction)
-      } catch {
-        report.fail(error)
+      } catch let failure as JobFailure {
+        report.fail(failure)
         result = StepResult(unstarted: step, index).masked(by: redaction)
       }
       report.steps.append(result)
@@ -84,27 +82,37 @@ struct StepSequence {
   private func run(
     _ step: Step, _ index: Int, _ log: StepLog, with runner: StepRunner, until stop: StopRequest,
     _ role: Role, _ report: inout JobReport
-  ) async throws(JobFailure) -> StepResult {
+  ) async throws -> StepResult {
     let left = role.deadline.map { $0 - .now }
     let isJobTimeout = left.map { $0 < step.timeout ?? .seconds(Int64.max / 2) } ?? false
-    let command = StepCommand(
+    var command = StepCommand(
       shell: step.shell, script: step.run, workingDirectory: try directory(of: step, index),
       environment: environment(of: step, index),
       timeout: isJobTimeout ? left : step.timeout ?? role.limit, grace: settings.grace)
-    let outcome: StepOutcome
-    do throws(SpawnError) {
-      if let relay {
-        outcome = try await LogRelay(step: index, log: log, tell: relay).relaying { () async throws(SpawnError) in
-          try await runner.run(command, into: log, until: stop)
+    var outcome: StepOutcome?
+    for attempt in 1...10 where outcome == nil {
+      // As late as can be: what is between this and the step's first instruction, nobody can take back.
+      command.startsBefore = try await fence()
+      do throws(SpawnError) {
+        outcome = try await start(command, index, log, with: runner, until: stop)
+      } catch {
+        guard error.isTooLate, attempt < 10 else {
+          throw JobFailure(.run, "step \(index) cannot be started: \(error)")
         }
-      } else {
-        outcome = try await runner.run(command, into: log, until: stop)
       }
-    } catch {
-      throw JobFailure(.run, "step \(index) cannot be started: \(error)")
     }
+    guard let outcome else { preconditionFailure("the last try throws") }
     if outcome.timedOut, isJobTimeout { report.isTimedOut = true }
     return StepResult(step, index, outcome)
+  }
+
+  private func start(
+    _ command: StepCommand, _ index: Int, _ log: StepLog, with runner: StepRunner, until stop: StopRequest
+  ) async throws(SpawnError) -> StepOutcome {
+    guard let relay else { return try await runner.run(command, into: log, until: stop) }
+    return try await LogRelay(step: index, log: log, tell: relay).relaying { () async throws(SpawnError) in
+      try await runner.run(command, into: log, until: stop)
+    }
   }
 
   private func directory(of step: Step, _ index: Int) throws(JobFailure) -> FilePath {

@@ -6,11 +6,14 @@ extension Worker {
   /// Whoever holds a higher attempt answers for the job now. A volume that does not say who that is, is asked again for a lease.
   ///
   /// An answer is of the moment when it was asked for: one for which this process, or the volume, stood still is asked for again.
-  func fence(_ claim: Claim) async throws {
+  /// Until when it holds.
+  @discardableResult
+  func fence(_ claim: Claim) async throws -> ContinuousClock.Instant {
     for _ in 0..<10 {
       let (asked, isLost) = try await asking { [ledger] in (ContinuousClock.now, try await ledger.hasLost(claim)) }
       if isLost { throw Superseded() }
-      if ContinuousClock.now - asked < ledger.leaseDuration / 3 { return }
+      let limit = asked + ledger.leaseDuration / 3
+      if .now < limit { return limit }
     }
     throw VolumeError("asking, within a third of the lease, who holds", claim.path, .timedOut)
   }

@@ -24,7 +24,8 @@ import Testing
     try await StepSequence(
       definition: try JobDefinition(json: Array(definition.utf8)), claim: claim,
       workspace: try workspaces.make(try JobID("job")), results: try ResultsFolder.prepare(in: folder),
-      settings: WorkerSettings(), redaction: .none, stop: stop, relay: nil, fence: {}, begins: begins, tell: { _ in }
+      settings: WorkerSettings(), redaction: .none, stop: stop, relay: nil, fence: { .now + .seconds(1000) },
+      begins: begins, tell: { _ in }
     ).run(into: &report)
     return report.steps.map(\.status)
   }

@@ -23,12 +23,14 @@ void linux_allocate_sparingly(void);
 // to `output`, and has no other descriptor, no signal ignored and none blocked. Its pid; or the error's number, negative.
 int linux_spawn(
   const char *program, char *const arguments[], char *const environment[], const char *directory, int output);
-// The same in the cgroup of which `cgroup` is an open folder: clone3(2) with CLONE_INTO_CGROUP, Linux 5.7. To put a process there
-// that runs already takes the kernel 10 ms, and leaves out what it has started by then. Sets `*is_made` to whether the process
-// could be made there; if it could not, that says nothing of the program.
-int linux_spawn_in(
-  int cgroup, const char *program, char *const arguments[], char *const environment[], const char *directory, int output,
-  int *is_made);
+// The same by clone3(2), in the cgroup of which `cgroup` is an open folder, if it is not negative (CLONE_INTO_CGROUP, Linux 5.7): to
+// put a process there that runs already takes the kernel 10 ms, and leaves out what it has started by then. The process looks at
+// the time as its last act before it is the program, and ends with ETIMEDOUT from `latest` on (linux_time_since_boot): whoever
+// asked for it may have been stopped meanwhile. Sets `*is_made` to whether there was a process; if there was none, that says
+// nothing of the program.
+int linux_spawn_until(
+  int64_t latest, int cgroup, const char *program, char *const arguments[], char *const environment[], const char *directory,
+  int output, int *is_made);
 // pidfd_open(2), Linux 5.3
 int linux_pidfd(int pid);
 // close_range(2), Linux 5.9: closes the descriptors from `first` to `last`.

@@ -8,6 +8,8 @@ public struct SpawnError: Error, Sendable, CustomStringConvertible {
   public let problem: String
   /// What the system said, where it was asked.
   public let errno: Errno?
+  /// Nothing is wrong with it, but the moment has passed until which it might be started.
+  public var isTooLate: Bool { errno == .timedOut }
 
   /// What could not be started, and why.
   public init(program: String, problem: String, errno: Errno? = nil) {

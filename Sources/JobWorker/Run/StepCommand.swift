@@ -15,6 +15,8 @@ public struct StepCommand: Sendable {
   public var timeout: Duration?
   /// From SIGTERM to SIGKILL, both for the step and for what it leaves behind.
   public var grace: Duration
+  /// When it is too late to start it: see ``SpawnError/isTooLate``. nil: never.
+  public var startsBefore: ContinuousClock.Instant?
 
   /// A command whose arguments are all given.
   public init(

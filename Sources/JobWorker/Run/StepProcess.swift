@@ -6,7 +6,7 @@ import SystemPackage
 struct StepProcess: Sendable {
   let pid: pid_t
 
-  /// Starts the command with `arguments`, its output going to `output`. posix_spawn(3).
+  /// Starts the command with `arguments`, its output going to `output`: clone3(2), or posix_spawn(3) where that is not to be had.
   ///
   /// A program that is named without "/" is sought in the folders of the step's own `PATH`, as execvp(3) does, less those that
   /// are relative: what a job brings along is no program by its name alone. argv[0] stays as it was given, as in a shell.
@@ -23,16 +23,20 @@ struct StepProcess: Sendable {
     defer { for text in argv + environment { free(text) } }
     // What confstr(3) says of _CS_PATH, for who has none.
     let folders = command.environment["PATH"] ?? "/bin:/usr/bin"
+    // The clocks are read in this order: whoever is stopped between the two has less time, not more.
+    let now = linux_time_since_boot()
+    let latest = command.startsBefore.map { now + Int64(($0 - .now) / .nanoseconds(1)) } ?? .max
     var failure: Errno?
     for path in paths(of: program, folders) {
       let pid = patiently {
-        if folder >= 0 {
+        let directory = command.workingDirectory.string
+        for folder in Set([folder, -1]).sorted(by: >) {
           var isMade: Int32 = 0
-          let pid = linux_spawn_in(
-            folder, path, argv, environment, command.workingDirectory.string, output.rawValue, &isMade)
-          if isMade != 0 { return pid }
+          let pid = linux_spawn_until(latest, folder, path, argv, environment, directory, output.rawValue, &isMade)
+          if isMade != 0 || folder < 0 && pid == -EAGAIN { return pid }
         }
-        return linux_spawn(path, argv, environment, command.workingDirectory.string, output.rawValue)
+        guard linux_time_since_boot() < latest else { return -ETIMEDOUT }
+        return linux_spawn(path, argv, environment, directory, output.rawValue)
       }
       guard pid < 0 else { return StepProcess(pid: pid) }
       failure = Errno(rawValue: -pid)
@@ -88,7 +92,8 @@ extension SpawnError {
       case .execFormatError: "it is no program of this machine's, nor does its first line name an interpreter"
       case .resourceTemporarilyUnavailable:
         "there are as many processes as are allowed; raise the limit (ulimit -u, pids.max), or run fewer at once"
-      default: "posix_spawn(3) refuses it"
+      case .timedOut: "the worker stood still for too long before it"
+      default: "the system refuses it"
       }
     self.init(program: program, problem: "\(problem) (\(error))", errno: error)
   }
