@@ -14,7 +14,6 @@ struct Main {
   /// queue: a task of the main actor would never run.
   static func main() {
     Guardian.serveIfAsked()
-    linux_allocate_sparingly()
     openStandardStreams()
     // Steps are spawned with the default effect.
     BrokenPipe.isAnError()
@@ -27,7 +26,6 @@ struct Main {
       linux_forbid_inspection()
     }
     let guardian = startsWorker ? Result { try Guardian.fork() } : nil
-    if startsWorker { linux_touch_variables() }
     let command = parse()
     let isWorker = command is Work
     if let work = command as? Work {
