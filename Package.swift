@@ -54,7 +54,6 @@ let package = Package(
     .target(name: "CMosquittoCalls", dependencies: ["CMosquitto"]),
     .target(name: "MQTT", dependencies: ["CMosquitto", "CMosquittoCalls", "COpenSSL", logging], swiftSettings: strict),
     .target(name: "CLinux"),
-    .target(name: "CConcurrency"),
     .systemLibrary(name: "CLinuxFiles"),
     .target(name: "FileTree", dependencies: ["CLinuxFiles", system, crypto], swiftSettings: strict),
     .target(
@@ -71,8 +70,7 @@ let package = Package(
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
-        "CLinux", "CConcurrency", "MQTT", "FileTree", "JobWorker", "Signaling", "Controller", "Signing", system,
-        logging,
+        "CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", "Controller", "Signing", system, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],

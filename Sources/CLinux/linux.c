@@ -5,13 +5,11 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
-#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/vfs.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -118,19 +116,6 @@ int linux_spawn_until(
     return -error;
   }
   return (int)pid;
-}
-
-void linux_allocate_sparingly(void) {
-  mallopt(M_TOP_PAD, 1 << 20);
-  mallopt(M_ARENA_MAX, 2);
-}
-
-void linux_touch_variables(void) {
-  extern char __bss_start[], _end[];
-  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-  uintptr_t begin = ((uintptr_t)__bss_start + page - 1) & -page;
-  // MADV_POPULATE_WRITE is Linux 5.14; without it each page is made when it is first needed, as ever.
-  if (begin < (uintptr_t)_end) madvise((void *)begin, (uintptr_t)_end - begin, 23);
 }
 
 static void leave(int number) {

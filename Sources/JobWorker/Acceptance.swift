@@ -45,16 +45,16 @@ struct AcceptedJob: Sendable {
 extension Worker {
   /// Waits for a job and claims it: first what the volume offers, then what arrives.
   func accept() async throws -> AcceptedJob? {
-    let rehearsal = Task(priority: .background) {
+    let sweeper = Task(priority: .background) {
+      // Not in the way of a job that waits already.
       try await Task.sleep(for: .milliseconds(100))
-      rehearseOnce()
       while true {
         // What cannot be swept now is swept another time.
         try? ledger.sweep()
         try await Task.sleep(for: ledger.lease.duration)
       }
     }
-    defer { rehearsal.cancel() }
+    defer { sweeper.cancel() }
     while let offer = try await source.next() {
       // As PID 1 of a container this process inherits what others leave behind, also while no step runs.
       ProcessTree.reapOrphans()

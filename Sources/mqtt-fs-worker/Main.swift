@@ -7,15 +7,13 @@ import MQTT
 /// The program.
 @main
 struct Main {
-  /// Not `async`: then the first thread would be ended (dispatch_main), for which a library is loaded. It takes the signals.
+  /// Starts the one task that everything else runs in, and keeps the first thread for signals.
+  ///
+  /// It is not `async`: the guardian is forked while there is one thread, and an `async` main leaves the first thread in
+  /// sigsuspend(2) with no signal blocked, which would take those that ``StopSignals`` waits for. So nobody serves the main
+  /// queue: a task of the main actor would never run.
   static func main() {
-    begin()
-    MainThread.run()
-  }
-
-  private nonisolated static func begin() {
     Guardian.serveIfAsked()
-    linux_allocate_sparingly()
     openStandardStreams()
     // Steps are spawned with the default effect.
     BrokenPipe.isAnError()
@@ -28,16 +26,17 @@ struct Main {
       linux_forbid_inspection()
     }
     let guardian = startsWorker ? Result { try Guardian.fork() } : nil
-    if startsWorker { linux_touch_variables() }
     let command = parse()
+    let isWorker = command is Work
     if let work = command as? Work {
       Secrets.wipe()
-      StopSignals.listen { work.dryRun ? 128 + $0 : 0 }
+      StopSignals.block { work.dryRun ? 128 + $0 : 0 }
     } else {
       StopSignals.restoreDefault()
     }
-    MainThread.takeTasks()
-    Task { await run(command, guardedBy: guardian) }
+    Task.detached(executorPreference: CommandThread()) { await run(command, guardedBy: guardian) }
+    if isWorker { StopSignals.listen() }
+    while true { pause() }
   }
 
   /// Who was started without stdin, stdout or stderr would open something else under that number, and write its log there.

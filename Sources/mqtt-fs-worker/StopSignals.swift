@@ -6,8 +6,8 @@ import Synchronization
 
 /// What asks a worker to stop: TERM, INT and HUP.
 ///
-/// A thread of their own waits for them, with all others keeping them blocked: one that hangs in a call to the volume, or of
-/// which a step has left no more to be had, holds up none.
+/// The first thread does nothing but wait for them, and all others keep them blocked: a thread that hangs in a call to the
+/// volume does not delay a signal.
 enum StopSignals {
   private static let listener = Mutex<(@Sendable (Int32) -> Void)?>(nil)
   private static let overdue = Mutex<Overdue?>(nil)
@@ -23,8 +23,7 @@ enum StopSignals {
 
   /// They end the process at once and well, while it holds nothing: until somebody listens for them.
   ///
-  /// They are not held back until then: the first thread takes them. Those that whoever started this process held back are
-  /// let go here.
+  /// Whoever started this process may have blocked them: they are unblocked here.
   static func leaveAtOnce() {
     for number in numbers { _ = linux_exit_on_signal(number) }
     var signals = set
@@ -36,21 +35,12 @@ enum StopSignals {
     for number in numbers { signal(number, SIG_DFL) }
   }
 
-  /// Has a thread wait for them from now on, and end the process, until ``raise(_:_:grace:)``, with what `status` says of the
-  /// signal. To be called on the only thread that there is: others come to block what their maker blocks.
-  ///
-  /// Without a thread to be had they go on to do what they did.
-  static func listen(endingWith status: @escaping @Sendable (Int32) -> Int32) {
+  /// Blocks them until ``listen()``, which then ends the process, until ``raise(_:_:grace:)``, with what `status` says of the
+  /// signal. Call it while there is one thread: a thread blocks what the thread that starts it blocks.
+  static func block(endingWith status: @escaping @Sendable (Int32) -> Int32) {
     listener.withLock { $0 = { _exit(status($0)) } }
     var signals = set
     pthread_sigmask(SIG_BLOCK, &signals, nil)
-    var thread = pthread_t()
-    let error = pthread_create(&thread, nil, { _ in StopSignals.hear() }, nil)
-    guard error == 0 else {
-      pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-      return
-    }
-    pthread_detach(thread)
   }
 
   /// The first asks the worker to stop in order, the second at once; then it has the grace and 20 seconds to publish that, or
@@ -89,7 +79,8 @@ enum StopSignals {
     }
   }
 
-  private static func hear() -> Never {
+  /// Waits for them on this thread, for ever.
+  static func listen() -> Never {
     let signals = set
     while true {
       let due = overdue.withLock { $0 }

@@ -16,10 +16,10 @@ struct HungVolumeTests {
         try await worker.listens()
         try await withFrozen(scene.jobs, in: scene) {
           try await scene.send("job")
-          try await eventually("a worker that waits for the volume") { ProcessEntry.state(of: worker.pid) == "D" }
+          try await eventually("a worker that waits for the volume") { ProcessEntry.hangs(worker.pid) }
           try await scene.command("health-check", to: "worker-01")
           #expect(try await answers.message().json["outcome"] == "done")
-          #expect(ProcessEntry.state(of: worker.pid) == "D")
+          #expect(ProcessEntry.hangs(worker.pid))
         }
         #expect(try await worker.end() == .code(0))
         #expect(scene.result("job")["status"] == "success")

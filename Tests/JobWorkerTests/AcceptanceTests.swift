@@ -1,4 +1,3 @@
-import Foundation
 import Logging
 import Synchronization
 import SystemPackage
@@ -53,15 +52,6 @@ private final class Offers: JobSource {
       ledger: try volume.ledger(), workspaces: try WorkspacesDirectory(volume.root.appending("workspaces")),
       source: offers, settings: WorkerSettings(), stop: StopRequest(),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-  }
-
-  @Test func rehearsalLeavesNothing() throws {
-    let worker = try worker()
-    let before = try FileManager.default.subpathsOfDirectory(atPath: volume.root.string).sorted()
-    worker.rehearse()
-    #expect(try FileManager.default.subpathsOfDirectory(atPath: volume.root.string).sorted() == before)
-    let heard = offers.heard.withLock { $0 }
-    #expect(heard.events.isEmpty && heard.results.isEmpty && heard.decisions.isEmpty)
   }
 
   /// The worker that held the job is dead, and what it was to run cannot be read any more: only its own request is refused.

@@ -31,6 +31,12 @@ public struct ProcessEntry: Sendable, CustomStringConvertible {
       .split(separator: " ").first.map(String.init)
   }
 
+  /// Whether any of its threads waits in the kernel and cannot be killed.
+  public static func hangs(_ pid: pid_t) -> Bool {
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
+    return threads.contains { pid_t($0).flatMap(state(of:)) == "D" }
+  }
+
   /// The environment it was started with.
   public static func environment(of pid: pid_t) -> [String] {
     (contents("/proc/\(pid)/environ") ?? Data()).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }

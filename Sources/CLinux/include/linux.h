@@ -17,8 +17,6 @@ int linux_continue_without_parent(void);
 
 // fork(2), which Swift's Glibc hides: only a process without threads may go on in the child.
 int linux_fork(void);
-// mallopt(3): memory in few steps and from few arenas. Each step is a call to the kernel; each arena has pages of its own.
-void linux_allocate_sparingly(void);
 // posix_spawn(3): a program that leads a session of its own, begins in `directory`, reads /dev/null, writes stdout and stderr
 // to `output`, and has no other descriptor, no signal ignored and none blocked. Its pid; or the error's number, negative.
 int linux_spawn(
@@ -35,9 +33,6 @@ int linux_spawn_until(
 int linux_pidfd(int pid);
 // close_range(2), Linux 5.9: closes the descriptors from `first` to `last`.
 int linux_close_range(int first, int last);
-// madvise(2), MADV_POPULATE_WRITE: makes all pages of the variables that begin as zeros at once. Most are read first and
-// written to a moment later, each by itself: two faults a page, and the second has the other cores forget what they know.
-void linux_touch_variables(void);
 
 // sigaction(2): whether a signal of this number is ignored; from now on it ends the process with 0.
 int linux_is_ignored(int number);

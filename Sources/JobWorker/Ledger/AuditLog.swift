@@ -45,11 +45,6 @@ public final class AuditLog: Sendable {
     }
   }
 
-  /// Makes a line, and writes nothing.
-  func rehearse(_ entry: AuditEntry) {
-    _ = try? line(entry)
-  }
-
   private func line(_ entry: AuditEntry) throws(VolumeError) -> [UInt8] {
     var entry = entry
     shorten(&entry.topic)

@@ -61,7 +61,7 @@ struct ClaimTests {
   }
 }
 
-/// Runs tasks one after the other, as the program's first thread does.
+/// Runs tasks one after the other, as Swift's pool does on a machine with one core.
 private final class OneThread: TaskExecutor {
   private let queue = DispatchQueue(label: "tasks")
 
