@@ -54,7 +54,8 @@ struct StepSequence {
         continue
       }
       begins(index)
-      let log = try results.log(index, limit: settings.maxLogBytes, redacting: redaction)
+      let log = try results.log(
+        index, limit: settings.maxLogBytes, temporary: workspace.temporary, redacting: redaction)
       // As late as can be: what is between this and the step's first instruction, nobody can take back.
       try await fence()
       let result: StepResult
