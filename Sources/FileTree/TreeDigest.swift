@@ -156,8 +156,8 @@ final class TreeDigest: Sendable {
   }
 }
 
-/// A digest as lower case hexadecimal digits.
-func hexadecimal(_ digest: SHA256Digest) -> [UInt8] {
+/// Bytes as lower case hexadecimal digits, two for each.
+package func hexadecimal(_ bytes: some Sequence<UInt8>) -> [UInt8] {
   let digits: [UInt8] = Array("0123456789abcdef".utf8)
-  return digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+  return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
 }

@@ -159,11 +159,11 @@ struct LogFile {
       while let newest, offset < accepted {
         let block = newest.read(from: offset, to: accepted, atMost: Self.blockSize).bytes
         if block.isEmpty { break }
-        try file.writeAll(block, at: end - (accepted - offset))
+        try file.store(block, at: end - (accepted - offset))
         offset += Int64(block.count)
       }
       // Last: a reader that finds it takes what is behind it for the end of the output.
-      try file.writeAll(DroppedOutput(count: accepted - limit, limit: limit).line, at: head)
+      try file.store(DroppedOutput(count: accepted - limit, limit: limit).line, at: head)
     } catch {
       note(error)
     }

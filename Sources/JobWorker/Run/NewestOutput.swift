@@ -25,7 +25,7 @@ final class NewestOutput: Sendable {
   deinit { try? file.close() }
 
   /// Writes what comes first: all of the bytes, as the byte `offset` of the output and what follows it.
-  func begin(with bytes: [UInt8], at offset: Int64) throws(Errno) { try file.writeAll(bytes, at: place(of: offset)) }
+  func begin(with bytes: [UInt8], at offset: Int64) throws(Errno) { try file.store(bytes, at: place(of: offset)) }
 
   /// Writes some of the bytes, from the first on, which is the byte `offset` of the output. Returns how many.
   func put(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(Errno) -> Int {
@@ -55,15 +55,6 @@ extension FileDescriptor {
     }
     guard count > 0 else { throw .ioError }
     return count
-  }
-
-  /// Writes all of the bytes.
-  func writeAll(_ bytes: [UInt8], at place: Int64) throws(Errno) {
-    do {
-      try writeAll(toAbsoluteOffset: place, bytes)
-    } catch {
-      throw JobWorker.errno(error)
-    }
   }
 
   /// pread(2): fewer bytes, or none, where there are no more or they cannot be read.

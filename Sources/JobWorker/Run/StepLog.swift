@@ -143,12 +143,7 @@ public final class StepLog: Sendable {
       let count = pread(descriptor.rawValue, block.baseAddress, blockSize, off_t(offset))
       guard count >= 0 else { throw Errno(rawValue: errno) }
       guard count > 0 else { return }
-      var done = 0
-      while done < count {
-        let written = pwrite(copy.rawValue, block.baseAddress! + done, count - done, off_t(offset) + done)
-        guard written > 0 else { throw Errno(rawValue: written < 0 ? errno : EIO) }
-        done += written
-      }
+      try copy.store(UnsafeRawBufferPointer(rebasing: block[..<count]), at: offset)
       offset += Int64(count)
     }
   }

@@ -227,7 +227,7 @@ final class ResultsFolder: Sendable {
     do { bytes = try result.encoded() } catch { throw .invalidArgument }
     guard bytes.count <= JobResult.largestFile else { throw .fileTooLarge }
     guard lseek(file.rawValue, 0, SEEK_SET) == 0 else { throw Errno(rawValue: errno) }
-    try DurableFile.write(bytes, to: file)
+    try file.store(bytes)
     guard ftruncate(file.rawValue, off_t(bytes.count)) == 0 else { throw Errno(rawValue: errno) }
     try DurableFile.sync(file)
   }
