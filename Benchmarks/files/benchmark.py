@@ -69,11 +69,11 @@ def main():
                     groups.append((f"remove {name}, {volume}", figures))
             if "threads" in wanted:
                 add(f"Copy {small} with numbers of threads, {volume}",
-                    parts.threads(bench, trees.TREES[small], chosen.rounds), "adaptive")
+                    parts.threads(bench, trees.TREES[small], chosen.rounds), "as by default")
             if "slow" in wanted and volume == "tmpfs" and os.path.exists(f"{chosen.programs}/slowfs"):
                 tools, counts = parts.slow(bench, min(3, chosen.rounds))
                 add("Copy 1,000 files of 4 KiB from a volume with 1 ms added to each operation (FUSE)", tools, "cp -a")
-                add("The same with numbers of threads", counts, "adaptive")
+                add("The same with numbers of threads", counts, "as by default")
                 groups.append(("copy 1,000 files, slow volume", tools))
         finally:
             bench.close()

@@ -115,12 +115,12 @@ def changes(bench, tree, rounds):
 
 
 def threads(bench, tree, rounds, source=None):
-    """Copies with fixed numbers of threads, to hold the adaptive number against."""
+    """Copies with fixed numbers of threads, to hold the default against."""
     if source is None:
         source = bench.fresh()
         trees.make(source, **tree)
     ours = bench.program("filetree-bench")
-    counts = {"adaptive": []} | {str(count): [str(count)] for count in (1, 2, 4, 8, 16, 32, 64)}
+    counts = {"as by default": []} | {str(count): [str(count)] for count in (1, 2, 4, 8, 16, 32, 64)}
 
     def run(count, figures):
         destination = bench.fresh()

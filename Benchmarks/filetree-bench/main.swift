@@ -22,13 +22,13 @@ func makeAndOpen(_ path: String) throws -> FileDescriptor {
   return try open(path)
 }
 
-func threads(_ argument: String?) -> ThreadPolicy {
-  argument.flatMap(Int.init).map(ThreadPolicy.atMost) ?? .adaptive
+func threads(_ argument: String?) -> Int {
+  argument.flatMap { Int($0) } ?? FileTree.mostThreads
 }
 
-func stage(_ source: String, _ destination: String, _ policy: ThreadPolicy) throws -> Snapshot {
+func stage(_ source: String, _ destination: String, _ threads: Int) throws -> Snapshot {
   // As the worker does it, with somebody to tell how far it is.
-  try FileTree.copy(try open(source), to: try makeAndOpen(destination), threads: policy, progress: { _ in })
+  try FileTree.copy(try open(source), to: try makeAndOpen(destination), threads: threads, progress: { _ in })
 }
 
 func seconds(_ duration: Duration) -> Double {
@@ -36,7 +36,7 @@ func seconds(_ duration: Duration) -> Double {
 }
 
 func changes(_ source: String, _ destination: String, _ results: String) throws {
-  let snapshot = try stage(source, destination, .adaptive)
+  let snapshot = try stage(source, destination, FileTree.mostThreads)
   print("staged")
   fflush(nil)
   guard readLine() != nil else { return }

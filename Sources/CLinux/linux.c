@@ -123,8 +123,6 @@ static void leave(int number) {
   _exit(0);
 }
 
-static void do_nothing(int number) { (void)number; }
-
 static int handle(int number, void (*handler)(int), int flags) {
   struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
   sigemptyset(&action.sa_mask);
@@ -136,7 +134,6 @@ int linux_is_ignored(int number) {
   return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 int linux_exit_on_signal(int number) { return handle(number, leave, SA_RESTART); }
-int linux_interrupt_on_signal(int number) { return handle(number, do_nothing, 0); }
 
 int linux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 int linux_set_pipe_size(int fd, int bytes) { return fcntl(fd, F_SETPIPE_SZ, bytes); }

@@ -94,12 +94,10 @@ public struct OutgoingRequest: Sendable {
     } catch {
       throw InvalidJob(id: id, description: "the job's folder cannot be read: \(error)")
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    guard let bytes = try? encoder.encode(request) else {
+    guard let payload = try? compactJSON(request) else {
       throw InvalidJob(id: id, description: "the request cannot be written as JSON")
     }
-    payload = Array(bytes)
+    self.payload = payload
     try checkSize()
   }
 

@@ -125,3 +125,10 @@ extension stat {
 extension timespec {
   var nanoseconds: Int64 { Int64(tv_sec) &* 1_000_000_000 &+ Int64(tv_nsec) }
 }
+
+/// A clock of clock_gettime(2), in nanoseconds.
+func clock(_ id: clockid_t) -> Int64 {
+  var time = timespec()
+  clock_gettime(id, &time)
+  return time.nanoseconds
+}

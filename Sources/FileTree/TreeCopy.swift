@@ -20,7 +20,7 @@ extension FileTree {
   ///   `isSourceChanged` when a file changed while it was copied and once more when it was copied again.
   public static func copy(
     _ source: FileDescriptor, to destination: FileDescriptor, excluding: Set<String> = [],
-    threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    threads: Int = FileTree.mostThreads, progress: (@Sendable (CopyProgress) -> Void)? = nil,
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) -> Snapshot {
     try TreeCopy(excluding: excluding, threads: threads, progress: progress, isCanceled: isCanceled).run(
@@ -40,7 +40,7 @@ final class TreeCopy: Sendable {
   typealias Queue = WorkQueue<Item, CopyLane>
 
   private let excluded: ExcludedNames
-  private let threads: ThreadPolicy
+  private let threads: Int
   private let meter: ProgressMeter
   private let isCanceled: @Sendable () -> Bool
   private let methods = CopyMethods()
@@ -49,7 +49,7 @@ final class TreeCopy: Sendable {
   private let failure = FirstFailure()
 
   init(
-    excluding: Set<String>, threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    excluding: Set<String>, threads: Int = FileTree.mostThreads, progress: (@Sendable (CopyProgress) -> Void)? = nil,
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) {
     self.isCanceled = isCanceled

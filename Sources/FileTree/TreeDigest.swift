@@ -17,7 +17,7 @@ extension FileTree {
   /// - Throws: `FileTreeError` naming the first path that cannot be read, or whose name holds a line feed, which Hash1
   ///   refuses; ECANCELED when it was canceled.
   public static func digest(
-    of root: FileDescriptor, excluding: Set<String> = [], threads: ThreadPolicy = .adaptive,
+    of root: FileDescriptor, excluding: Set<String> = [], threads: Int = FileTree.mostThreads,
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) -> String {
     try TreeDigest(root.rawValue, threads: threads, isCanceled: isCanceled).run(excluding: ExcludedNames(excluding))
@@ -48,13 +48,13 @@ final class TreeDigest: Sendable {
   private typealias Queue = WorkQueue<Range<Int>, Lane>
 
   private let root: Int32
-  private let threads: ThreadPolicy
+  private let threads: Int
   private let isCanceled: @Sendable () -> Bool
   private let failure = FirstFailure()
   /// How many files a thread takes at once; neighbours are in the same folder, mostly.
   private static let batch = 16
 
-  init(_ root: Int32, threads: ThreadPolicy, isCanceled: @escaping @Sendable () -> Bool) {
+  init(_ root: Int32, threads: Int, isCanceled: @escaping @Sendable () -> Bool) {
     self.root = root
     self.threads = threads
     self.isCanceled = isCanceled
@@ -156,8 +156,8 @@ final class TreeDigest: Sendable {
   }
 }
 
-/// A digest as lower case hexadecimal digits.
-func hexadecimal(_ digest: SHA256Digest) -> [UInt8] {
+/// Bytes as lower case hexadecimal digits, two for each.
+package func hexadecimal(_ bytes: some Sequence<UInt8>) -> [UInt8] {
   let digits: [UInt8] = Array("0123456789abcdef".utf8)
-  return digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+  return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
 }

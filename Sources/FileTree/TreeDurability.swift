@@ -11,17 +11,20 @@ extension FileTree {
   public static func makeDurable(_ tree: FileDescriptor) throws(FileTreeError) {
     do throws(CallFailure) {
       if hasTrueSyncfs(tree.rawValue) { return try syncFileSystem(of: tree.rawValue) }
-      try syncEach(below: tree.rawValue)
+      try syncEach(below: tree.rawValue, by: sync)
     } catch {
       throw FileTreeError("sync", error, at: RelativePath(bytes: []))
     }
   }
 
-  static func syncEach(below tree: Int32) throws(CallFailure) {
+  /// Calls `sync` for each open file and folder: for the files in a folder before the folder.
+  static func syncEach(
+    below tree: Int32, by sync: (Int32) throws(CallFailure) -> Void
+  ) throws(CallFailure) {
     var folder = try openFolder(in: tree, ".")
     defer { close(folder) }
     // What is still to be visited, for each folder on the way down.
-    var pending = [try syncFiles(in: folder)]
+    var pending = [try syncFiles(in: folder, sync)]
     while var names = pending.popLast() {
       let next: Int32
       if let name = names.popLast() {
@@ -30,7 +33,7 @@ extension FileTree {
         next = opened
         close(folder)
         folder = next
-        pending.append(try syncFiles(in: folder))
+        pending.append(try syncFiles(in: folder, sync))
       } else if !pending.isEmpty {
         next = try openFolder(in: folder, "..")
         close(folder)
@@ -40,7 +43,9 @@ extension FileTree {
   }
 
   /// Syncs the files in an open folder, and the folder; returns the names of the folders in it.
-  private static func syncFiles(in folder: Int32) throws(CallFailure) -> [[CChar]] {
+  private static func syncFiles(
+    in folder: Int32, _ sync: (Int32) throws(CallFailure) -> Void
+  ) throws(CallFailure) -> [[CChar]] {
     let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
     defer { listing.deallocate() }
     var folders: [[CChar]] = []
@@ -51,7 +56,7 @@ extension FileTree {
         let kind = listed == .unknown ? try status(of: name, in: folder).kind : listed
         if kind == .folder { folders.append(terminated(name)) }
         guard kind == .file else { continue }
-        try syncFile(name, in: folder)
+        try syncFile(name, in: folder, sync)
       }
     }
     try sync(folder)
@@ -67,7 +72,9 @@ extension FileTree {
     }
   }
 
-  private static func syncFile(_ name: FileName, in folder: Int32) throws(CallFailure) {
+  private static func syncFile(
+    _ name: FileName, in folder: Int32, _ sync: (Int32) throws(CallFailure) -> Void
+  ) throws(CallFailure) {
     do throws(CallFailure) {
       let file = try openFile(in: folder, name)
       defer { close(file) }

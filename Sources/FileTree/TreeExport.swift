@@ -26,7 +26,7 @@ extension FileTree {
   public static func export(
     _ changes: Changes, from tree: FileDescriptor, to results: FileDescriptor,
     storedAs: (RelativePath) -> RelativePath? = { _ in nil }, owner: Owner? = nil,
-    threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    threads: Int = FileTree.mostThreads, progress: (@Sendable (CopyProgress) -> Void)? = nil,
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) -> Export {
     let export = TreeExport(
@@ -53,13 +53,13 @@ final class TreeExport: Sendable {
   private let owner: Owner?
   private let folders: NewFolders
   private let durability: FileExport.Durability
-  private let threads: ThreadPolicy
+  private let threads: Int
   private let meter: ProgressMeter
   private let isCanceled: @Sendable () -> Bool
 
   init(
     _ entries: [(ChangedEntry, RelativePath?)], from tree: Int32, to results: Int32, owner: Owner?,
-    threads: ThreadPolicy = .adaptive, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    threads: Int = FileTree.mostThreads, progress: (@Sendable (CopyProgress) -> Void)? = nil,
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) {
     self.isCanceled = isCanceled

@@ -16,7 +16,7 @@ extension FileTree {
   /// - Throws: `FileTreeError` naming the first path that could not be removed. EXDEV for a mount, EINVAL for a `name` with a
   ///   `/`, ECANCELED when it was canceled.
   public static func remove(
-    _ name: String, in parent: FileDescriptor, threads: ThreadPolicy = .adaptive,
+    _ name: String, in parent: FileDescriptor, threads: Int = FileTree.mostThreads,
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) {
     try TreeRemoval(threads: threads, isCanceled: isCanceled).run(RelativePath(name), in: parent.rawValue)
@@ -40,14 +40,14 @@ final class TreeRemoval: Sendable {
   /// are removed.
   private static let listings = 8
 
-  private let threads: ThreadPolicy
+  private let threads: Int
   private let isCanceled: @Sendable () -> Bool
   private let open = OpenFolders(most: .max)
   private let crowd = OpenFolders.most
   private let moves = Atomic<Int>(0)
   private let failure = FirstFailure()
 
-  init(threads: ThreadPolicy = .adaptive, isCanceled: @escaping @Sendable () -> Bool = { false }) {
+  init(threads: Int = FileTree.mostThreads, isCanceled: @escaping @Sendable () -> Bool = { false }) {
     self.threads = threads
     self.isCanceled = isCanceled
   }

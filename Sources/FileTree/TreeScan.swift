@@ -17,7 +17,7 @@ extension FileTree {
   ///   down is in `failures`.
   public static func changes(
     in tree: FileDescriptor, since snapshot: Snapshot, original: FileDescriptor, excluding: Set<String> = [],
-    threads: ThreadPolicy = .adaptive, isCanceled: @escaping @Sendable () -> Bool = { false }
+    threads: Int = FileTree.mostThreads, isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) -> Changes {
     let scan = TreeScan(
       snapshot, original: original.rawValue, excluding: excluding, threads: threads, isCanceled: isCanceled)
@@ -39,12 +39,12 @@ final class TreeScan: Sendable {
   private let snapshot: Snapshot
   private let original: Int32
   private let excluded: ExcludedNames
-  private let threads: ThreadPolicy
+  private let threads: Int
   private let isCanceled: @Sendable () -> Bool
   private let open = OpenFolders()
 
   init(
-    _ snapshot: Snapshot, original: Int32, excluding: Set<String> = [], threads: ThreadPolicy = .adaptive,
+    _ snapshot: Snapshot, original: Int32, excluding: Set<String> = [], threads: Int = FileTree.mostThreads,
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) {
     self.isCanceled = isCanceled

@@ -4,13 +4,16 @@ import Synchronization
 /// Work that makes more work, done by the calling thread and as many more as pay.
 ///
 /// The last item pushed is the first taken: a tree is walked in depth, so the queue stays short however wide it is.
-/// Threads are started one by one as work is left lying. There are as many as cores while these are busy; when they
-/// are not, because the volume lets its callers wait, more are let in (see `grow`).
+/// Threads are started one by one as work is left lying, up to a fixed number: more than there are cores, because a volume
+/// lets its callers wait.
 ///
 /// `Lane` is what a thread has for its own: buffers, counters, what it found. `run` returns all of them.
 // Sendable: every stored `var` is only touched under `mutex`, or is a lane that one thread alone uses until `run` has
 // joined that thread.
 final class WorkQueue<Item, Lane>: @unchecked Sendable {
+  /// A thread costs about as much as copying ten files: a tree that is done by then is none to share. In nanoseconds.
+  private static var alone: Int64 { 500_000 }
+
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let arrival: UnsafeMutablePointer<pthread_cond_t>
   private let makeLane: () -> Lane
@@ -24,13 +27,15 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
   private var ended = false
 
   private let hungry = Atomic<Bool>(true)
-  /// Work was left lying because it was too early for another thread.
-  private let postponed = Atomic<Bool>(false)
+  /// The work has taken so long that other threads pay.
+  private let isShared = Atomic<Bool>(false)
   private let stopped = Atomic<Bool>(false)
-  private let admission: ThreadAdmission
+  private let begun = clock(CLOCK_MONOTONIC)
+  private let limit: Int
 
+  /// `limit` is of threads, the calling one among them.
   init(
-    threads policy: ThreadPolicy = .adaptive, makeLane: @escaping () -> Lane,
+    threads limit: Int = FileTree.mostThreads, makeLane: @escaping () -> Lane,
     perform: @escaping (Item, Lane, WorkQueue) -> Void
   ) {
     mutex = .allocate(capacity: 1)
@@ -41,7 +46,7 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
     pthread_cond_init(arrival, nil)
     self.makeLane = makeLane
     self.perform = perform
-    admission = ThreadAdmission(policy)
+    self.limit = limit
   }
 
   deinit {
@@ -69,15 +74,12 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
     }
   }
 
-  /// Looks whether the threads wait more than they work, and lets more in. Cheap: call it after each file.
+  /// Looks whether the work has taken long enough to be shared. Cheap: call it after each file.
   @inline(__always)
   func grow() {
-    if admission.isDue, admission.raise() {
-      locked { admit() }
-    } else if postponed.load(ordering: .relaxed), admission.isWorthwhile {
-      postponed.store(false, ordering: .relaxed)
-      locked { admit() }
-    }
+    guard !isShared.load(ordering: .relaxed), clock(CLOCK_MONOTONIC) - begun > Self.alone else { return }
+    isShared.store(true, ordering: .relaxed)
+    locked { admit() }
   }
 
   /// Performs the items and all that they push; returns when nothing is left.
@@ -92,19 +94,17 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
   private func admit() {
     if waiting > 0 {
       pthread_cond_signal(arrival)
-    } else if !items.isEmpty, workers < admission.limit, !ended {
-      if !admission.isWorthwhile {
-        postponed.store(true, ordering: .relaxed)
-      } else if let thread = startThread({ [self] in work() }) {
-        threads.append(thread)
-        workers += 1
-      }
+    } else if !items.isEmpty, workers < limit, !ended, isShared.load(ordering: .relaxed),
+      let thread = startThread({ [self] in work() })
+    {
+      threads.append(thread)
+      workers += 1
     }
     updateHunger()
   }
 
   private func updateHunger() {
-    hungry.store(waiting > items.count || workers < admission.limit, ordering: .relaxed)
+    hungry.store(waiting > items.count || workers < limit, ordering: .relaxed)
   }
 
   private func work() {
@@ -143,4 +143,9 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
     defer { pthread_mutex_unlock(mutex) }
     return body()
   }
+}
+
+extension FileTree {
+  /// How many threads work on a tree unless told otherwise, the calling one among them.
+  public static let mostThreads = max(32, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 }

@@ -54,7 +54,8 @@ struct StepSequence {
         continue
       }
       begins(index)
-      let log = try results.log(index, limit: settings.maxLogBytes, redacting: redaction)
+      let log = try results.log(
+        index, limit: settings.maxLogBytes, temporary: workspace.temporary, redacting: redaction)
       let result: StepResult
       do {
         let ending = isStopped ? stop.forCleanup() : stop

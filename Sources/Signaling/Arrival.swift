@@ -78,7 +78,7 @@ extension RequestID {
     if let text = String(validating: data, as: UTF8.self), text.allSatisfy({ !$0.isNewline && $0 != "\0" }) {
       self.init(text)
     } else {
-      self.init("0x" + data.map { $0 < 16 ? "0\(String($0, radix: 16))" : String($0, radix: 16) }.joined())
+      self.init("0x\(String(hexadecimal: data))")
     }
   }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Controller
-import FoundationEssentials
 import Glibc
 import JobWorker
 import Synchronization
@@ -61,10 +60,7 @@ struct Doctor: AsyncParsableCommand {
     guard !course.isInterrupted else { throw ExitStatus.interrupted }
     let isFit = !course.findings.contains(where: \.isFatal)
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-      let diagnosis = try encoder.encode(Diagnosis(fit: isFit, findings: course.findings))
-      try Output.write(json: String(decoding: diagnosis, as: UTF8.self) + "\n")
+      try Output.write(json: jsonText(Diagnosis(fit: isFit, findings: course.findings)))
     } else {
       try Output.write(isFit ? "fit\n" : "not fit: see NO\n")
     }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Controller
-import FoundationEssentials
 import JobWorker
 import SystemPackage
 
@@ -75,7 +74,5 @@ struct Jobs: AsyncParsableCommand {
 
 /// A value as indented JSON, keys sorted, with a newline at the end.
 func jsonText(_ value: some Encodable) throws -> String {
-  let encoder = JSONEncoder()
-  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+  String(decoding: try indentedJSON(value), as: UTF8.self)
 }

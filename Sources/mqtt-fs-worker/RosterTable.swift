@@ -87,9 +87,7 @@ private struct RosterLine: Encodable {
   }
 
   var text: String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: (try? encoder.encode(self)) ?? Data(), as: UTF8.self)
+    String(decoding: (try? compactJSON(self)) ?? [], as: UTF8.self)
   }
 }
 

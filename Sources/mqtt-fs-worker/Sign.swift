@@ -108,8 +108,6 @@ private struct SignedRequest: Encodable {
   var timeout: String?
 
   func encoded() throws -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return Array(try encoder.encode(self))
+    try compactJSON(self)
   }
 }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import JobWorker
 import Logging
 
@@ -53,10 +52,8 @@ struct LogLine {
       // What came from outside must not forge a line of its own, or write to the terminal what it likes.
       return "\(time) \(level) \(message.onOneLine)\(pairs.onOneLine)"
     case .json:
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       let own = ["time": time, "level": level, "message": message]
-      let bytes = (try? encoder.encode(fields.merging(own) { $1 })) ?? Data()
+      let bytes = (try? compactJSON(fields.merging(own) { $1 })) ?? []
       return String(decoding: bytes, as: UTF8.self).escapedInJSON
     }
   }

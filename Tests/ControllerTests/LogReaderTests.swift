@@ -14,7 +14,7 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: folder.string) }
     let directory = try FileDescriptor.open(folder, .readOnly, options: .directory)
     defer { try? directory.close() }
-    let log = try StepLog(creating: JobsDirectory.logName(0), in: directory, limit: limit)
+    let log = try StepLog(creating: JobsDirectory.logName(0), in: directory, limit: limit, temporary: folder)
     var reader = LogReader(0)
     try body(log) {
       var text = ""

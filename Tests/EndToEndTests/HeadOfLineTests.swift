@@ -60,7 +60,7 @@ import Testing
       try await scene.insist(on: Array(ids[..<20]))
       for id in ids[20...] {
         try await scene.insist(on: [id])
-        try await Task.sleep(for: .seconds(1))
+        try await eventually("the result of \(id)", within: .seconds(60)) { scene.missing([id]).isEmpty }
       }
       try await scene.finish(ids)
       scene.expectOneRun(of: ids)

@@ -42,13 +42,8 @@ import Testing
       let winner = loser === first ? second : first
       let results = try await scene.results()
       try await scene.broker.session(of: "worker-01-control") { $0 != nil }
-      try await eventually("the winner's job") {
-        if winner.process.end != nil { return true }
-        try await scene.send("job")
-        try await Task.sleep(for: .milliseconds(500))
-        return false
-      }
-      #expect(winner.process.end == .code(0))
+      try await scene.insist(on: ["job"])
+      #expect(try await winner.end() == .code(0))
       try await results.message { $0.json["status"] == "success" }
     }
   }

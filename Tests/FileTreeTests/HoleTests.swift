@@ -71,7 +71,7 @@ import Testing
     let export = try scratch.open("stage") { stage in
       try scratch.open("results") {
         try FileTree.export(
-          changes, from: stage, to: $0, threads: .atMost(1),
+          changes, from: stage, to: $0, threads: 1,
           isCanceled: { asked.add(1, ordering: .relaxed).newValue > 20 })
       }
     }

@@ -23,6 +23,11 @@ final class Scratch {
     }
   }
 
+  /// Where an open file lies, as proc(5) has it.
+  static func place(of descriptor: Int32) throws -> String {
+    try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
+  }
+
   subscript(_ name: String) -> String { path + "/" + name }
 
   /// Runs a shell script in the folder; the paths in a test then read as a user would type them.

@@ -33,7 +33,7 @@ import Testing
     let snapshot = try scratch.open("source") { source in
       try scratch.open("stage") {
         try FileTree.copy(
-          source, to: $0, threads: .atMost(1),
+          source, to: $0, threads: 1,
           isCanceled: {
             if hasRun.exchange(true, ordering: .relaxed) { return false }
             for name in ["b", "d", "link", "sub/x"] { unlink("\(path)/\(name)") }

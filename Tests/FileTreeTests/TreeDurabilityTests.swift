@@ -13,7 +13,13 @@ import Testing
     try scratch.open("tree") { tree in
       try FileTree.makeDurable(tree)
       // As on file systems without a true syncfs(2).
-      try FileTree.syncEach(below: tree.rawValue)
+      var synced: [String] = []
+      try FileTree.syncEach(below: tree.rawValue) { file in
+        synced.append((try? Scratch.place(of: file)) ?? "?")
+      }
+      let place = try Scratch.place(of: tree.rawValue)
+      let all = try scratch.shell("find tree -type f -o -type d").split(separator: "\n")
+      #expect(synced.sorted() == all.map { place + $0.dropFirst("tree".count) }.sorted())
     }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import FileTree
@@ -9,8 +10,8 @@ import Testing
   }
 
   /// Each number pushes the two below it: as many items as a tree has nodes.
-  @Test(arguments: [ThreadPolicy.adaptive, .atMost(1), .atMost(2), .atMost(40)])
-  func everythingThatIsPushedIsDoneOnce(threads: ThreadPolicy) {
+  @Test(arguments: [1, 2, 40])
+  func everythingThatIsPushedIsDoneOnce(threads: Int) {
     let queue = WorkQueue<Int, Sum>(threads: threads, makeLane: { Sum() }) { depth, sum, queue in
       sum.value += 1
       if depth > 0 {
@@ -23,14 +24,27 @@ import Testing
   }
 
   @Test func noMoreThreadsThanAllowedWork() {
-    let queue = WorkQueue<Int, Sum>(threads: .atMost(3), makeLane: { Sum() }) { depth, _, queue in
+    let working = Mutex((now: 0, most: 0))
+    let queue = WorkQueue<Int, Sum>(threads: 3, makeLane: { Sum() }) { depth, _, queue in
+      working.withLock { working in
+        working.now += 1
+        working.most = max(working.most, working.now)
+      }
       if depth > 0 { for _ in 0..<8 { queue.push(depth - 1) } }
+      // Nobody is done before all that may work do.
+      let end = ContinuousClock.now + .seconds(60)
+      while working.withLock({ $0.most < 3 }), .now < end {
+        queue.grow()
+        sched_yield()
+      }
+      working.withLock { $0.now -= 1 }
     }
-    #expect(queue.run([3]).count <= 3)
+    #expect(queue.run([3]).count == 3)
+    #expect(working.withLock { $0.most } == 3)
   }
 
   @Test func aStoppedQueueDropsWhatIsNotBegun() {
-    let queue = WorkQueue<Int, Sum>(threads: .atMost(1), makeLane: { Sum() }) { item, sum, queue in
+    let queue = WorkQueue<Int, Sum>(threads: 1, makeLane: { Sum() }) { item, sum, queue in
       sum.value += 1
       if item == 1 { queue.stop() }
     }

@@ -37,8 +37,6 @@ int linux_close_range(int first, int last);
 // sigaction(2): whether a signal of this number is ignored; from now on it ends the process with 0.
 int linux_is_ignored(int number);
 int linux_exit_on_signal(int number);
-// The same, and nothing is done: what it finds waiting in a system call has EINTR.
-int linux_interrupt_on_signal(int number);
 
 // sigtimedwait(2): the number of a signal of `signals`, a sigset_t, that comes within a second; -1 and errno if none does.
 int linux_await_signal(const void *signals);

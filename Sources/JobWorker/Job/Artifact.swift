@@ -104,33 +104,29 @@ public struct SkippedPath: Codable, Sendable, Equatable {
   }
 }
 
-/// A file that the job removed, in result.json's `deleted`: a string, or `{"pathBase64": …}`.
-struct DeletedPath: Codable {
-  let path: RelativePath
-
-  init(_ path: RelativePath) {
-    self.path = path
-  }
-
+/// A path as result.json's `deleted` has it: a string, or `{"pathBase64": …}`.
+extension RelativePath: Codable {
   private enum CodingKeys: String, CodingKey {
     case path, pathBase64
   }
 
-  init(from decoder: any Decoder) throws {
+  /// Reads a string or an object. Throws a `DecodingError` when it is neither.
+  public init(from decoder: any Decoder) throws {
     if let text = try? decoder.singleValueContainer().decode(String.self) {
-      path = RelativePath(text)
+      self.init(text)
     } else {
-      path = try decoder.container(keyedBy: CodingKeys.self).decodePath(.path, orBase64: .pathBase64)
+      self = try decoder.container(keyedBy: CodingKeys.self).decodePath(.path, orBase64: .pathBase64)
     }
   }
 
-  func encode(to encoder: any Encoder) throws {
-    if let text = path.text {
+  /// Writes a string, or an object for a path that is not UTF-8.
+  public func encode(to encoder: any Encoder) throws {
+    if let text {
       var container = encoder.singleValueContainer()
       try container.encode(text)
     } else {
       var container = encoder.container(keyedBy: CodingKeys.self)
-      try container.encode(path, as: .path, orBase64: .pathBase64)
+      try container.encode(self, as: .path, orBase64: .pathBase64)
     }
   }
 }

@@ -72,9 +72,7 @@ public struct JobResult: Codable, Sendable, Equatable {
 extension JobResult {
   /// The file's content: indented, keys sorted, with a newline at the end.
   public func encoded() throws -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return Array(try encoder.encode(self)) + [UInt8(ascii: "\n")]
+    try indentedJSON(self)
   }
 
   /// Reads a file's content. Throws when it is not a result.json, or one of another ``schema``.
@@ -131,35 +129,7 @@ extension [any CodingKey] {
   }
 }
 
-// The keys.
 extension JobResult {
-  private enum CodingKeys: String, CodingKey {
-    case schema, jobId, status, exitCode, timing, steps, error, attempt, workerId, workerVersion, host, requestId
-    case reason, phase, artifacts, deleted, skipped
-  }
-
-  /// Reads an object. Throws a `DecodingError` when a key that ``encode(to:)`` always writes is missing or wrong.
-  public init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: CodingKeys.self)
-    schema = try container.decode(Int.self, forKey: .schema)
-    jobId = try container.decode(JobID.self, forKey: .jobId)
-    status = try container.decode(JobStatus.self, forKey: .status)
-    exitCode = try container.decodeIfPresent(Int.self, forKey: .exitCode)
-    timing = try container.decode(JobTiming.self, forKey: .timing)
-    steps = try container.decode([StepResult].self, forKey: .steps)
-    error = try container.decodeIfPresent(String.self, forKey: .error)
-    attempt = try container.decode(Int.self, forKey: .attempt)
-    workerId = try container.decode(String.self, forKey: .workerId)
-    workerVersion = try container.decode(String.self, forKey: .workerVersion)
-    host = try container.decode(String.self, forKey: .host)
-    requestId = try container.decodeIfPresent(String.self, forKey: .requestId)
-    reason = try container.decodeIfPresent(String.self, forKey: .reason)
-    phase = try container.decodeIfPresent(String.self, forKey: .phase)
-    artifacts = try container.decode([Artifact].self, forKey: .artifacts)
-    deleted = try container.decode([DeletedPath].self, forKey: .deleted).map(\.path)
-    skipped = try container.decode([SkippedPath].self, forKey: .skipped)
-  }
-
   /// Writes an object; `exitCode` is there even when `null`, and the lists even when empty.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
@@ -178,7 +148,7 @@ extension JobResult {
     try container.encodeIfPresent(reason, forKey: .reason)
     try container.encodeIfPresent(phase, forKey: .phase)
     try container.encode(artifacts, forKey: .artifacts)
-    try container.encode(deleted.map(DeletedPath.init), forKey: .deleted)
+    try container.encode(deleted, forKey: .deleted)
     try container.encode(skipped, forKey: .skipped)
   }
 }

@@ -117,10 +117,3 @@ extension String {
     return String(beginning) + mark
   }
 }
-
-/// A message as the bytes of a payload.
-func compactJSON(_ message: some Encodable) throws -> [UInt8] {
-  let encoder = JSONEncoder()
-  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-  return Array(try encoder.encode(message))
-}

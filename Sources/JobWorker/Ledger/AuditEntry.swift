@@ -1,4 +1,5 @@
 private import Crypto
+private import FileTree
 
 /// One thing that a worker did or decided, as a line of the audit log tells it.
 public struct AuditEntry: Encodable, Sendable {
@@ -117,7 +118,12 @@ extension Envelope {
 
 /// The digest of `bytes` as audit lines hold it: `sha256:<hex>`, as sha256sum(1) prints the number.
 public func digestText(of bytes: [UInt8]) -> String {
-  let digits = Array("0123456789abcdef".utf8)
-  let hex = SHA256.hash(data: bytes).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-  return "sha256:\(String(decoding: hex, as: UTF8.self))"
+  "sha256:\(String(hexadecimal: SHA256.hash(data: bytes)))"
+}
+
+extension String {
+  /// Bytes as lower case hexadecimal digits, two for each.
+  package init(hexadecimal bytes: some Sequence<UInt8>) {
+    self.init(decoding: hexadecimal(bytes), as: UTF8.self)
+  }
 }

@@ -174,9 +174,7 @@ extension ClaimRecord {
 
   func encoded() throws(VolumeError) -> [UInt8] {
     do {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      return try Array(encoder.encode(self)) + [UInt8(ascii: "\n")]
+      return try compactJSON(self) + [UInt8(ascii: "\n")]
     } catch {
       throw VolumeError("encoding the claim of", FilePath(id.text), .invalidArgument)
     }

@@ -21,7 +21,7 @@ enum DurableFile {
         guard let file = try createNew(name, O_RDWR, in: folder) else { return nil }
         operation = "writing"
         do throws(Errno) {
-          try write(bytes, to: file)
+          try file.store(bytes)
           written(file)
           try sync(file)
           operation = "syncing"
@@ -70,7 +70,7 @@ enum DurableFile {
         let (file, draft) = try createDraft(of: name, in: folder)
         defer { try? file.close() }
         do throws(Errno) {
-          try write(bytes, to: file)
+          try file.store(bytes)
           // A file system that knows no such time makes do without.
           if age == .outdated { _ = futimens(file.rawValue, [timespec(), timespec()]) }
           try sync(file)
@@ -119,7 +119,7 @@ enum DurableFile {
       do throws(Errno) {
         let status = try regularStatus(of: file)
         isWritten = status.st_size == sector && status.st_nlink == 1
-        if isWritten { try write(bytes, to: file) }
+        if isWritten { try file.store(bytes) }
       } catch {
         try? file.close()
         throw error
@@ -234,14 +234,6 @@ enum DurableFile {
   /// Whether there is anything by that name.
   static func exists(_ path: VolumePath) -> Bool { (try? path.status()) != nil }
 
-  static func write(_ bytes: [UInt8], to file: FileDescriptor) throws(Errno) {
-    do {
-      _ = try file.writeAll(bytes)
-    } catch {
-      throw errno(error)
-    }
-  }
-
   /// fsync(2); file systems that have none (some FUSE ones) say EINVAL, and there is nothing more to be had there.
   static func sync(_ file: FileDescriptor) throws(Errno) {
     while fsync(file.rawValue) != 0 {
@@ -256,4 +248,24 @@ enum DurableFile {
 /// swift-system throws `Errno` from untyped functions.
 func errno(_ error: any Error) -> Errno {
   error as? Errno ?? .ioError
+}
+
+extension FileDescriptor {
+  /// Writes all of the bytes where the file stands (write(2)).
+  func store(_ bytes: some Sequence<UInt8>) throws(Errno) {
+    do {
+      _ = try writeAll(bytes)
+    } catch {
+      throw JobWorker.errno(error)
+    }
+  }
+
+  /// Writes all of the bytes from `offset` on (pwrite(2)).
+  func store(_ bytes: some Sequence<UInt8>, at offset: Int64) throws(Errno) {
+    do {
+      _ = try writeAll(toAbsoluteOffset: offset, bytes)
+    } catch {
+      throw JobWorker.errno(error)
+    }
+  }
 }

@@ -2,9 +2,9 @@ private import FoundationEssentials
 import SystemPackage
 
 /// A worker that has a session with the broker, and so a share of its group's messages.
-public struct Member: Encodable, Sendable {
+public struct Member: Codable, Sendable {
   /// Whether the worker comes back for what its session holds.
-  public enum State: String, Encodable, Sendable {
+  public enum State: String, Codable, Sendable {
     /// It listens.
     case present
     /// Its process ended after a job, and the next one is expected.
@@ -40,14 +40,8 @@ public struct Member: Encodable, Sendable {
 
   /// What a file says; `nil` if that is not all that a member has.
   init?(json: [UInt8]) {
-    guard let text = try? JSONText(json), let worker = text.root["worker"]?.string,
-      let clientId = text.root["clientId"]?.string, let filter = text.root["filter"]?.string,
-      let broker = text.root["broker"]?.string, let state = text.root["state"]?.string.flatMap(State.init(rawValue:)),
-      let process = text.root["process"].flatMap({ ProcessIdentity($0, in: text) })
-    else { return nil }
-    self.init(worker: worker, clientId: clientId, filter: filter, broker: broker, process: process)
-    self.state = state
-    epoch = text.root["epoch"]?.string
+    guard let member = try? JSONDecoder().decode(Member.self, from: Data(json)) else { return nil }
+    self = member
   }
 
   /// Whether both are of one client id's subscription at one broker.

@@ -73,8 +73,7 @@ struct SeenRequests: Sendable {
 
   /// The key may be any text, so its digest is the name; its first two digits are the shard.
   private func path(of key: String) -> VolumePath {
-    let name = SHA256.hash(data: Array(key.utf8)).map { $0 < 16 ? "0\(String($0, radix: 16))" : String($0, radix: 16) }
-      .joined()
+    let name = String(hexadecimal: SHA256.hash(data: Array(key.utf8)))
     return folder.appending(String(name.prefix(2))).appending("\(name).json")
   }
 
@@ -88,10 +87,8 @@ struct SeenRequests: Sendable {
   }
 
   private func encoded(_ record: Record, _ path: VolumePath) throws(VolumeError) -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    guard let bytes = try? encoder.encode(record) else { throw VolumeError("encoding", path, .invalidArgument) }
-    return Array(bytes)
+    guard let bytes = try? compactJSON(record) else { throw VolumeError("encoding", path, .invalidArgument) }
+    return bytes
   }
 }
 

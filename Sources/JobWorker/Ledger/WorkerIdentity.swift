@@ -75,16 +75,6 @@ public struct ProcessIdentity: Codable, Sendable, Equatable {
   }
 }
 
-extension ProcessIdentity {
-  init?(_ json: JSONValue, in text: JSONText) {
-    guard let host = json["host"]?.string, let bootId = json["bootId"]?.string,
-      let startTime = json["startTime"]?.string, let pidNamespace = json["pidNamespace"]?.string,
-      let pid = json["pid"], case .number(let end) = pid.content, let number = Int32(text.number(pid, end: end))
-    else { return nil }
-    self.init(host: host, bootId: bootId, pid: number, startTime: startTime, pidNamespace: pidNamespace)
-  }
-}
-
 /// The name of this host, as gethostname(2) has it.
 public func hostName() -> String {
   var buffer = [UInt8](repeating: 0, count: 256)

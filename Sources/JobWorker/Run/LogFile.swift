@@ -4,15 +4,21 @@ import SystemPackage
 
 /// The bytes of a log within their limit. Not thread-safe: `StepLog` guards it.
 ///
-/// The file grows as it comes until the limit. From there its second half is a ring: the newest bytes overwrite the
-/// oldest of that half, in place, so that neither memory nor a second file is needed however much comes. `finish` turns
-/// the ring so that it reads in order. The ring is longer than half the limit by the line that says what is missing: that
-/// line then takes the place of the oldest bytes.
+/// The file grows as it comes until the limit, and on by the length of the line that says what is missing. Then it stands
+/// still, and the newest bytes go to a temporary file, so that memory stays small however much comes. `finish` writes them
+/// over the second half, behind that line.
 struct LogFile {
+  private static let blockSize = 256 << 10
+
   let descriptor: Int32
   private let limit: Int64
+  /// Where the line that says what is missing begins.
   private let head: Int64
-  private let ring: Int64
+  /// How long the file may be.
+  private let end: Int64
+  private let temporary: FilePath
+  /// There is none while the file holds all.
+  private var newest: NewestOutput?
   /// Bytes taken into the file, dropped ones of the middle included.
   private var accepted: Int64 = 0
   /// Bytes that could not be written.
@@ -25,44 +31,36 @@ struct LogFile {
   private(set) var cutTo: Int64?
   private var lengthAtEnd: Int64?
 
-  init(_ descriptor: Int32, limit: Int64) {
+  /// `temporary` is a folder for the newest half of more than `limit`.
+  init(_ descriptor: Int32, limit: Int64, temporary: FilePath) {
     self.descriptor = descriptor
+    self.temporary = temporary
     // Half of what an Int64 holds: so that sums of offsets cannot overflow for "no limit".
     self.limit = min(max(limit, 0), Int64.max / 2)
     head = DroppedOutput.offset(limit: self.limit)
-    ring = self.limit - head + DroppedOutput.length
+    end = self.limit + DroppedOutput.length
   }
 
   /// Bytes in the file.
-  var length: Int64 { lengthAtEnd ?? min(accepted, head + ring) }
+  var length: Int64 { lengthAtEnd ?? min(accepted, end) }
   var dropped: Int64 { max(0, accepted - limit) + lost }
-  /// Whether the newest bytes are overwriting older ones: what lies in the file is then of no use to a reader.
-  var isTurning: Bool { accepted > head + ring }
 
   /// How many bytes were taken, those that the file does not hold any more counted in.
   var taken: Int64 { accepted }
 
-  /// At most `count` of the bytes that were taken, from `offset` on, or from the first after it that the file still holds.
+  /// At most `count` of the bytes that were taken, from `offset` on, or from the first after it that is still held.
   func read(from offset: Int64, atMost count: Int) -> (offset: Int64, bytes: [UInt8]) {
-    let (start, place, available) = location(of: offset)
-    let size = Int(min(Int64(count), max(0, available)))
-    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
-      filled = max(0, pread(descriptor, buffer.baseAddress, size, off_t(place)))
+    if lengthAtEnd != nil, accepted > limit {
+      guard offset >= head else { return (offset, file.piece(at: offset, min(Int64(count), head - offset))) }
+      let start = max(offset, accepted - (limit - head))
+      let place = DroppedOutput(count: accepted - limit, limit: limit).resume(after: start)
+      return (start, file.piece(at: place, min(Int64(count), accepted - start)))
     }
-    return (start, bytes)
+    if offset >= end, let newest { return newest.read(from: offset, to: accepted, atMost: count) }
+    return (offset, file.piece(at: offset, min(Int64(count), min(accepted, end) - offset)))
   }
 
-  /// Where in the file the bytes from `offset` on lie, and how many of them in one piece.
-  private func location(of offset: Int64) -> (start: Int64, place: Int64, available: Int64) {
-    if offset < head { return (offset, offset, min(head, accepted) - offset) }
-    if lengthAtEnd != nil, accepted > limit {
-      let start = max(offset, accepted - (limit - head))
-      return (start, DroppedOutput(count: accepted - limit, limit: limit).resume(after: start), accepted - start)
-    }
-    let start = max(offset, head, accepted - ring)
-    let place = head + (start - head) % ring
-    return (start, place, min(accepted - start, head + ring - place))
-  }
+  private var file: FileDescriptor { FileDescriptor(rawValue: descriptor) }
 
   /// Takes what a step wrote. Never fails: what cannot be written is counted, and told of in the log when it can be.
   mutating func append(_ bytes: UnsafeRawBufferPointer) {
@@ -86,20 +84,37 @@ struct LogFile {
   /// Returns how many bytes, from the first on, were written.
   private mutating func write(_ bytes: UnsafeRawBufferPointer) -> Int {
     var rest = bytes[...]
-    while !rest.isEmpty {
-      let end = head + ring
-      let offset = accepted < end ? accepted : head + (accepted - head) % ring
-      let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(Int(min(Int64(rest.count), end - offset))))
-      let count = pwrite(descriptor, piece.baseAddress, piece.count, off_t(offset))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        note(Errno(rawValue: count < 0 ? errno : EIO))
-        break
+    do throws(Errno) {
+      while !rest.isEmpty {
+        let count = try put(UnsafeRawBufferPointer(rebasing: rest))
+        accepted += Int64(count)
+        rest = rest.dropFirst(count)
       }
-      accepted += Int64(count)
-      rest = rest.dropFirst(count)
+    } catch {
+      note(error)
     }
     return bytes.count - rest.count
+  }
+
+  /// Writes some of the bytes, from the first on. Returns how many.
+  private mutating func put(_ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int {
+    if accepted == end, newest == nil { newest = try copyOfSecondHalf() }
+    if let newest { return try newest.put(bytes, at: accepted) }
+    return try file.put(bytes, at: accepted, before: end)
+  }
+
+  /// What is written over when the bytes are put in order.
+  private func copyOfSecondHalf() throws(Errno) -> NewestOutput {
+    let copy = try NewestOutput(from: head, capacity: end - head, in: temporary)
+    var offset = head
+    while offset < accepted {
+      let block = file.piece(at: offset, min(Int64(Self.blockSize), accepted - offset))
+      // Somebody has cut the file.
+      if block.isEmpty { break }
+      try copy.begin(with: block, at: offset)
+      offset += Int64(block.count)
+    }
+    return copy
   }
 
   /// Returns how long the file is.
@@ -127,22 +142,28 @@ struct LogFile {
     guard lengthAtEnd == nil else { return }
     if untold > 0 { append(UnsafeRawBufferPointer(start: nil, count: 0)) }
     noticeCut()
-    if accepted > limit { turn() }
-    let whole = accepted > limit ? head + ring : accepted
+    if accepted > limit { putInOrder() }
+    let whole = accepted > limit ? end : accepted
     // What somebody else has added at the end is no output of the step.
     if let actual = noticeCut(), actual > whole { ftruncate(descriptor, off_t(whole)) }
     lengthAtEnd = min(whole, noticeCut() ?? whole)
+    newest = nil
     push()
   }
 
-  private mutating func turn() {
+  private mutating func putInOrder() {
     do throws(Errno) {
-      // Where the ring is not yet full its end does not exist: it is then the part that the line overwrites.
-      if accepted < head + ring, ftruncate(descriptor, off_t(head + ring)) != 0 { throw Errno(rawValue: errno) }
-      let oldest = (accepted - head) % ring
-      let region = FileRegion(descriptor: descriptor, start: head, count: ring)
-      try region.rotate(by: oldest)
-      try region.overwrite(with: DroppedOutput(count: accepted - limit, limit: limit).line)
+      // Up to the length of the line over the limit, the file holds all.
+      if newest == nil { newest = try copyOfSecondHalf() }
+      var offset = accepted - (limit - head)
+      while let newest, offset < accepted {
+        let block = newest.read(from: offset, to: accepted, atMost: Self.blockSize).bytes
+        if block.isEmpty { break }
+        try file.store(block, at: end - (accepted - offset))
+        offset += Int64(block.count)
+      }
+      // Last: a reader that finds it takes what is behind it for the end of the output.
+      try file.store(DroppedOutput(count: accepted - limit, limit: limit).line, at: head)
     } catch {
       note(error)
     }

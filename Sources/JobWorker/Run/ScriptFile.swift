@@ -17,15 +17,7 @@ final class ScriptFile: Sendable {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Errno(rawValue: errno) }
     defer { close(descriptor) }
-    var rest = Array(script.utf8)[...]
-    while !rest.isEmpty {
-      let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-      guard count > 0 else {
-        if errno == EINTR { continue }
-        throw Errno(rawValue: errno)
-      }
-      rest = rest.dropFirst(count)
-    }
+    try FileDescriptor(rawValue: descriptor).store(script.utf8)
   }
 
   deinit { unlink(path) }

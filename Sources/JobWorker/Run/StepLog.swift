@@ -5,7 +5,7 @@ public import SystemPackage
 /// The growing file of one step: its output, byte for byte but for secrets, within a limit.
 ///
 /// It can be read, and followed with `tail -f`, while it grows. Over the limit the first half and the last half are kept
-/// around one line that says how many bytes were dropped; the last half reads in order only when the step has ended.
+/// around one line that says how many bytes were dropped; that and the last half are in the file when the step has ended.
 /// A volume that takes no bytes never holds up the step: what is lost is counted.
 public final class StepLog: Sendable {
   /// Its name in the directory.
@@ -20,16 +20,18 @@ public final class StepLog: Sendable {
   }
 
   /// Creates the file `name` anew in `directory`: what bears the name, a link or a FIFO for instance, is removed first
-  /// and never written through. `limit` is in bytes of what is left when secrets are masked. Throws what openat(2) answers,
-  /// EISDIR if a directory bears the name.
+  /// and never written through. `limit` is in bytes of what is left when secrets are masked; half of it may have to lie in
+  /// the folder `temporary` while the step runs. Throws what openat(2) answers, EISDIR if a directory bears the name.
   public init(
-    creating name: String, in directory: FileDescriptor, limit: Int64, redacting redaction: Redaction = .none
+    creating name: String, in directory: FileDescriptor, limit: Int64, temporary: FilePath,
+    redacting redaction: Redaction = .none
   ) throws(Errno) {
     self.name = name
     descriptor = try Self.create(name, in: directory)
     content = Mutex(
       Content(
-        file: LogFile(descriptor.rawValue, limit: limit), redactor: redaction.trie.map { StreamRedactor($0) }))
+        file: LogFile(descriptor.rawValue, limit: limit, temporary: temporary),
+        redactor: redaction.trie.map { StreamRedactor($0) }))
   }
 
   deinit { close(descriptor.rawValue) }
@@ -53,9 +55,9 @@ public final class StepLog: Sendable {
     }
   }
 
-  /// Starts to write back toward the volume what a reader can make sense of.
+  /// Starts to write back toward the volume.
   func push() {
-    content.withLock { if !$0.file.isTurning { $0.file.push() } }
+    content.withLock { $0.file.push() }
   }
 
   /// Puts a log that went over its limit in order. Nothing may be appended after it.
@@ -141,12 +143,7 @@ public final class StepLog: Sendable {
       let count = pread(descriptor.rawValue, block.baseAddress, blockSize, off_t(offset))
       guard count >= 0 else { throw Errno(rawValue: errno) }
       guard count > 0 else { return }
-      var done = 0
-      while done < count {
-        let written = pwrite(copy.rawValue, block.baseAddress! + done, count - done, off_t(offset) + done)
-        guard written > 0 else { throw Errno(rawValue: written < 0 ? errno : EIO) }
-        done += written
-      }
+      try copy.store(UnsafeRawBufferPointer(rebasing: block[..<count]), at: offset)
       offset += Int64(count)
     }
   }

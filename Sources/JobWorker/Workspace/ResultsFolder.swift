@@ -101,10 +101,14 @@ final class ResultsFolder: Sendable {
       && named.st_dev == own.st_dev
   }
 
-  /// Creates the log of a step.
-  func log(_ index: Int, limit: Int64, redacting redaction: Redaction = .none) throws(JobFailure) -> StepLog {
+  /// Creates the log of a step; half of `limit` may have to lie in the folder `temporary` while the step runs.
+  func log(
+    _ index: Int, limit: Int64, temporary: FilePath, redacting redaction: Redaction = .none
+  ) throws(JobFailure) -> StepLog {
     do {
-      let log = try StepLog(creating: JobsDirectory.logName(index), in: descriptor, limit: limit, redacting: redaction)
+      let log = try StepLog(
+        creating: JobsDirectory.logName(index), in: descriptor, limit: limit, temporary: temporary, redacting: redaction
+      )
       own(log.descriptor)
       return log
     } catch {
@@ -223,7 +227,7 @@ final class ResultsFolder: Sendable {
     do { bytes = try result.encoded() } catch { throw .invalidArgument }
     guard bytes.count <= JobResult.largestFile else { throw .fileTooLarge }
     guard lseek(file.rawValue, 0, SEEK_SET) == 0 else { throw Errno(rawValue: errno) }
-    try DurableFile.write(bytes, to: file)
+    try file.store(bytes)
     guard ftruncate(file.rawValue, off_t(bytes.count)) == 0 else { throw Errno(rawValue: errno) }
     try DurableFile.sync(file)
   }

@@ -23,6 +23,9 @@ final class Workspace: Sendable {
     try? descriptor.close()
   }
 
+  /// A folder on the same disk for files without a name, which no step looks into.
+  var temporary: FilePath { root.temporary }
+
   /// Copies the job's folder, less what is reserved; fails soon once `isCanceled` says so.
   func stage(
     _ folder: JobFolder, progress: (@Sendable (CopyProgress) -> Void)? = nil,

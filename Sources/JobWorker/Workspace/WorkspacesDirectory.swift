@@ -8,6 +8,8 @@ public struct WorkspacesDirectory: Sendable {
 
   private var locks: VolumePath { VolumePath(path).appending(WorkspacesDirectory.state) }
   private static let state = ".worker"
+  /// A folder for files without a name.
+  var temporary: FilePath { path.appending(WorkspacesDirectory.state) }
 
   /// Where a worker keeps, below the workspaces folder at `path`, since when it has seen others' claims unchanged.
   public static func watchLog(in path: FilePath, of worker: WorkerID) -> FilePath {

@@ -31,7 +31,7 @@ struct LogFileTests {
 
   @Test func whatAFullVolumeRefusesIsCountedAndToldOnceThereIsSpace() throws {
     defer { close(descriptor) }
-    var file = LogFile(descriptor, limit: 1 << 20)
+    var file = LogFile(descriptor, limit: 1 << 20, temporary: fixture.directory)
     append("before\n", to: &file)
     whileFull {
       append("12345", to: &file)
@@ -50,7 +50,7 @@ struct LogFileTests {
 
   @Test func logThatIsCutUnderItIsSaidToBe() throws {
     defer { close(descriptor) }
-    var file = LogFile(descriptor, limit: 1 << 20)
+    var file = LogFile(descriptor, limit: 1 << 20, temporary: fixture.directory)
     append("0123456789", to: &file)
     ftruncate(descriptor, 4)
     append("ab", to: &file)
@@ -62,7 +62,7 @@ struct LogFileTests {
 
   @Test func lengthOfALogThatIsCutAtTheEndIsWhatIsLeft() throws {
     defer { close(descriptor) }
-    var file = LogFile(descriptor, limit: 1 << 20)
+    var file = LogFile(descriptor, limit: 1 << 20, temporary: fixture.directory)
     append("0123456789", to: &file)
     ftruncate(descriptor, 4)
     file.finish()
@@ -72,7 +72,7 @@ struct LogFileTests {
 
   @Test func whatOthersAddToALogGoes() throws {
     defer { close(descriptor) }
-    var file = LogFile(descriptor, limit: 1 << 20)
+    var file = LogFile(descriptor, limit: 1 << 20, temporary: fixture.directory)
     append("ours\n", to: &file)
     pwrite(descriptor, "forged for long\n", 16, 5)
     append("too\n", to: &file)
@@ -83,7 +83,7 @@ struct LogFileTests {
 
   @Test func aVolumeThatStaysFullIsNoReasonToFail() throws {
     defer { close(descriptor) }
-    var file = LogFile(descriptor, limit: 10)
+    var file = LogFile(descriptor, limit: 10, temporary: fixture.directory)
     append("before\n", to: &file)
     whileFull {
       append(String(repeating: "x", count: 1000), to: &file)
@@ -92,5 +92,16 @@ struct LogFileTests {
     #expect(try fixture.contents("log") == Data("before\n".utf8))
     #expect(file.dropped == 1000)
     #expect(file.length == 7)
+  }
+
+  @Test func theNewestOutputThatCannotBeKeptIsCounted() throws {
+    defer { close(descriptor) }
+    var file = LogFile(descriptor, limit: 1000, temporary: fixture.directory.appending("missing"))
+    append(String(repeating: "x", count: 5000), to: &file)
+    file.finish()
+    #expect(file.firstError == .noSuchFileOrDirectory)
+    #expect(file.lost == 3872)
+    #expect(try fixture.contents("log") == Data(String(repeating: "x", count: 1128).utf8))
+    #expect(file.length == 1128)
   }
 }

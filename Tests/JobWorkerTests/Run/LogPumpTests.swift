@@ -1,5 +1,6 @@
 import Foundation
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import JobWorker
@@ -25,20 +26,14 @@ struct LogPumpTests {
     }
   }
 
-  private func until(_ condition: () throws -> Bool) async throws {
-    let asked = ContinuousClock.now
-    while try !condition() {
-      try #require(asked.duration(to: .now) < .seconds(10))
-      try await Task.sleep(for: .milliseconds(1))
-    }
-  }
-
   @Test func aLineIsInTheFileWhileTheStepRuns() async throws {
     let pump = try LogPump(from: readEnd, into: try fixture.log())
     for line in ["first\n", "second\n"] {
       write(line)
       // The promise is 100 ms; a busy machine is given more.
-      try await until { String(decoding: try fixture.contents("step_0.log"), as: UTF8.self).hasSuffix(line) }
+      try await eventually("'\(line)'") {
+        String(decoding: try fixture.contents("step_0.log"), as: UTF8.self).hasSuffix(line)
+      }
     }
     close(writeEnd)
     await pump.finish()
@@ -74,9 +69,7 @@ struct LogPumpTests {
     let pump = try LogPump(from: readEnd, into: log)
     for length in [5, 10] as [Int64] {
       write("abcde")
-      try await until { log.length == length }
-      // It has pushed, and is to be woken by nothing but more output or its end.
-      try await until { fcntl(readEnd.rawValue, F_GETFL) & O_NONBLOCK == 0 }
+      try await eventually("\(length) bytes") { log.length == length }
     }
     await pump.finish()
     close(writeEnd)

@@ -1,5 +1,6 @@
 import Foundation
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import JobWorker
@@ -26,7 +27,7 @@ final class StepFixture: Sendable {
   func log(
     limit: Int64 = 1 << 20, name: String = "step_0.log", redacting redaction: Redaction = .none
   ) throws -> StepLog {
-    try StepLog(creating: name, in: descriptor, limit: limit, redacting: redaction)
+    try StepLog(creating: name, in: descriptor, limit: limit, temporary: directory, redacting: redaction)
   }
 
   func command(_ script: String, timeout: Duration? = nil, grace: Duration = .seconds(10)) -> StepCommand {
@@ -67,11 +68,10 @@ final class StepFixture: Sendable {
 
   /// Waits until a step has written the file, and returns the numbers in it.
   func pids(in name: String, count: Int = 1) async throws -> [pid_t] {
-    while true {
+    try await eventually("\(count) numbers in \(name)") {
       let pids = (try? contents(name)).map { String(decoding: $0, as: UTF8.self) }?
         .split(whereSeparator: \.isNewline).compactMap { pid_t($0) }
-      if let pids, pids.count >= count { return pids }
-      try await Task.sleep(for: .milliseconds(2))
+      return pids.flatMap { $0.count >= count ? $0 : nil }
     }
   }
 }

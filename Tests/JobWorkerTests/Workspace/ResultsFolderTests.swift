@@ -60,7 +60,7 @@ struct ResultsFolderTests {
   /// What a frozen worker writes when it thaws goes where its folder went.
   @Test func laterAttemptIsNotDisturbedByAnEarlierOne() throws {
     let first = try ResultsFolder.prepare(in: folder)
-    let log = try first.log(0, limit: 1 << 20)
+    let log = try first.log(0, limit: 1 << 20, temporary: "/tmp")
     let second = try ResultsFolder.prepare(in: folder)
     try second.write(result(2))
     try first.write(result(1))
@@ -105,7 +105,7 @@ struct ResultsFolderTests {
 
   @Test func removedFolderIsMadeAgainWithItsLogs() throws {
     let results = try ResultsFolder.prepare(in: folder)
-    let log = try results.log(0, limit: 1 << 20)
+    let log = try results.log(0, limit: 1 << 20, temporary: "/tmp")
     try FileManager.default.removeItem(atPath: self.results.string)
     var report = try report()
     try results.restore([log], &report)
@@ -119,7 +119,7 @@ struct ResultsFolderTests {
 
   @Test func whatStandsInPlaceOfARemovedFolderGivesWay() throws {
     let results = try ResultsFolder.prepare(in: folder)
-    let log = try results.log(0, limit: 1 << 20)
+    let log = try results.log(0, limit: 1 << 20, temporary: "/tmp")
     try FileManager.default.removeItem(atPath: self.results.string)
     try volume.write("", self.results)
     var report = try report()
@@ -129,7 +129,7 @@ struct ResultsFolderTests {
 
   @Test(arguments: ["link", "folder", "file"]) func folderThatWasMovedAwayIsMadeAgain(_ stand: String) throws {
     let results = try ResultsFolder.prepare(in: folder)
-    let log = try results.log(0, limit: 1 << 20)
+    let log = try results.log(0, limit: 1 << 20, temporary: "/tmp")
     let away = volume.root.appending("away")
     #expect(rename(self.results.string, away.string) == 0)
     switch stand {
@@ -148,7 +148,7 @@ struct ResultsFolderTests {
   /// What moved it may have been a later attempt, whose folder it now is.
   @Test func folderOfAJobThatIsNoLongerHeldIsLeftWhereItIs() throws {
     let first = try ResultsFolder.prepare(in: folder) { false }
-    let log = try first.log(0, limit: 1 << 20)
+    let log = try first.log(0, limit: 1 << 20, temporary: "/tmp")
     let second = try ResultsFolder.prepare(in: folder)
     try second.write(result(2))
     var report = try report()
@@ -198,7 +198,9 @@ struct ResultsFolderTests {
     for name in ["step_0.log", "step_1.log"] {
       try DurableFile.makeFolder(self.results.appending(name).appending("full"))
     }
-    let logs = try [results.log(0, limit: 1 << 20), results.log(1, limit: 1 << 20)]
+    let logs = try [
+      results.log(0, limit: 1 << 20, temporary: "/tmp"), results.log(1, limit: 1 << 20, temporary: "/tmp"),
+    ]
     unlink(self.results.appending("step_1.log").string)
     try DurableFile.makeFolder(self.results.appending("step_1.log").appending("full"))
     var report = try report()
@@ -208,7 +210,7 @@ struct ResultsFolderTests {
 
   @Test func nothingIsSaidWhenNothingIsGone() throws {
     let results = try ResultsFolder.prepare(in: folder)
-    let log = try results.log(0, limit: 1 << 20)
+    let log = try results.log(0, limit: 1 << 20, temporary: "/tmp")
     var report = try report()
     try results.restore([log], &report)
     #expect(report.skipped.isEmpty)
