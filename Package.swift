@@ -21,18 +21,6 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
-/// A process for each job: what the dynamic linker does at its start is paid for by every one. A release has the C++ library
-/// in it, of which little is used, and a fixed address, so that 50,000 pointers in it need not be adjusted; the heap, the
-/// stacks and the libraries, which read what comes from the network, stay where chance puts them. It offers no symbols: nothing
-/// is loaded that would look for any.
-let quickStart: [LinkerSetting] = [
-  .unsafeFlags(
-    [
-      "-L", "\(Context.packageDirectory)/Sources/LinkerScripts", "-Xclang-linker", "-static-libgcc",
-      "-Xclang-linker", "-no-pie", "-use-ld=lld", "-Xlinker", "--no-export-dynamic",
-    ], .when(configuration: .release))
-]
-
 let package = Package(
   name: "mqtt-fs-worker",
   products: [
@@ -74,13 +62,13 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
-      swiftSettings: strict, linkerSettings: quickStart),
+      swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["MQTT", system, logging], path: "Tests/TestSupport",
       exclude: ["retransmitting.py"], swiftSettings: strict),
     .executableTarget(
       name: "filetree-bench", dependencies: ["FileTree", system], path: "Benchmarks/filetree-bench",
-      swiftSettings: strict, linkerSettings: quickStart),
+      swiftSettings: strict),
     .testTarget(
       name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
     .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
