@@ -2,19 +2,13 @@
 
 import PackageDescription
 
+/// No flag is unsafe: SwiftPM lets no package depend on a product of which a target has one. Those of a release are in
+/// toolset.json.
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
-  // Generic types are put together from what the compiler knows of them: by default the program looks their parts up by name
-  // when it first uses each, among all that it has, and a process for each job does that for all of them, every time. Functions
-  // lie each by itself, so that the linker can leave out those that nobody calls. toolset.json says the same of the packages
-  // that are used here.
-  .unsafeFlags(
-    [
-      "-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors", "-Xfrontend", "-function-sections",
-    ], .when(configuration: .release)),
 ]
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
