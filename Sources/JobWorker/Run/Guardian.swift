@@ -8,8 +8,9 @@ import SystemPackage
 /// It is forked off before this process has threads, and long before there is a job: a fork(2) of a process that has only
 /// begun costs a tenth of starting a program, and the code of a lone thread may go on in the child. Each page that is
 /// written to by then is copied by whoever writes to it next, at a microsecond or two. It learns of the steps over a socket,
-/// whose end of file tells it that this process is gone. In place of one that was killed the program is started anew. It sits in a session of its own, ignores what ends others, and
-/// keeps no descriptor and no directory of this process, and nothing of its arguments and environment.
+/// whose end of file tells it that this process is gone. In place of one that was killed the program is started anew. It sits
+/// in a session of its own, ignores what ends others, and keeps no descriptor and no directory of this process, and nothing of
+/// its arguments and environment. Its memory is a copy of this process's, which nobody else may look into.
 public final class Guardian: Sendable {
   private struct State {
     /// Nil once it is dismissed, and while no other can be started in its place.
@@ -28,8 +29,8 @@ public final class Guardian: Sendable {
 
   private init(_ life: GuardianLife) { state = Mutex(State(life: life)) }
 
-  /// Forks it off. Call it on the only thread that there is, as one of the first things that a program does, after
-  /// ``serveIfAsked()``.
+  /// Forks it off. Call it on the only thread that there is, early: when the program knows that it is to run steps, and before
+  /// it starts anything.
   ///
   /// - Throws: ``SpawnError`` when there are no descriptors or processes left.
   public static func fork() throws(SpawnError) -> Guardian {
