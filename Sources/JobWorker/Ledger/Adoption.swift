@@ -24,8 +24,10 @@ public final class Adoption: Sendable {
 
   /// The session is empty and gone: removes the member, unless its owner came back meanwhile.
   public func complete() throws(VolumeError) {
-    let file = try KnownFile.read(members.file(of: member.worker))
-    if let file, Member(json: file.bytes)?.process == member.process { try file.remove() }
+    for path in [members.file(of: member.worker), members.leftFile(of: member.worker)] {
+      guard let file = try KnownFile.read(path), Member(json: file.bytes)?.process == member.process else { continue }
+      try file.remove()
+    }
     try abandon()
   }
 

@@ -3,13 +3,6 @@ import SystemPackage
 
 /// Small files that must survive a crash of the machine.
 enum DurableFile {
-  /// What the time of a file says.
-  enum Age {
-    case new
-    /// Touched in 1970: no lease is so long.
-    case outdated
-  }
-
   /// Creates `path` exclusively with `bytes` in it; file and folder are on disk when this returns. `nil` if there is
   /// one already. `written` is called when it holds the bytes, and before they are on disk, which may take long.
   static func create(
@@ -52,17 +45,17 @@ enum DurableFile {
   }
 
   /// Puts `bytes` at `path` by rename; readers see the old or the new content, whole.
-  static func replace(_ path: VolumePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
-    try rewrite(path, bytes, age, .sync)
+  static func replace(_ path: VolumePath, _ bytes: [UInt8]) throws(VolumeError) {
+    try rewrite(path, bytes, .sync)
   }
 
-  /// As ``replace(_:_:_:)``, when it is the same whether a power failure leaves the old or the new content: one fsync(2) less.
-  static func rewrite(_ path: VolumePath, _ bytes: [UInt8], _ age: Age = .new) throws(VolumeError) {
-    try rewrite(path, bytes, age, .names)
+  /// As ``replace(_:_:)``, when it is the same whether a power failure leaves the old or the new content: one fsync(2) less.
+  static func rewrite(_ path: VolumePath, _ bytes: [UInt8]) throws(VolumeError) {
+    try rewrite(path, bytes, .names)
   }
 
   private static func rewrite(
-    _ path: VolumePath, _ bytes: [UInt8], _ age: Age, _ use: VolumePath.FolderUse
+    _ path: VolumePath, _ bytes: [UInt8], _ use: VolumePath.FolderUse
   ) throws(VolumeError) {
     var operation = "writing"
     do throws(Errno) {
@@ -71,8 +64,6 @@ enum DurableFile {
         defer { try? file.close() }
         do throws(Errno) {
           try write(bytes, to: file)
-          // A file system that knows no such time makes do without.
-          if age == .outdated { _ = futimens(file.rawValue, [timespec(), timespec()]) }
           try sync(file)
           operation = "replacing"
           if renameat(folder.rawValue, draft, folder.rawValue, name) != 0 {
@@ -101,37 +92,6 @@ enum DurableFile {
     return fstat(file.rawValue, &own) == 0
       && fstatat(folder.rawValue, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && own.st_ino == named.st_ino
       && own.st_dev == named.st_dev
-  }
-
-  /// What a disk writes at once, whatever happens.
-  static let sector = 512
-
-  /// Writes `bytes` over a ``sector`` that is the whole content of `path`, and waits for nothing: for what may be the old or the
-  /// new after a power failure, but never neither. `false` if there is no such file, or if it has another name, too, which may be
-  /// anybody's.
-  ///
-  /// Who reads at this moment may see the new time with the old content, or some of both.
-  static func overwrite(_ path: VolumePath, _ bytes: [UInt8]) throws(VolumeError) -> Bool {
-    guard bytes.count == sector else { return false }
-    do throws(Errno) {
-      let file = try path.openFile(O_WRONLY)
-      let isWritten: Bool
-      do throws(Errno) {
-        let status = try regularStatus(of: file)
-        isWritten = status.st_size == sector && status.st_nlink == 1
-        if isWritten { try write(bytes, to: file) }
-      } catch {
-        try? file.close()
-        throw error
-      }
-      // What a network volume refuses it may say at the end only.
-      do { try file.close() } catch { throw errno(error) }
-      // Somebody may have removed it meanwhile.
-      return isWritten && exists(path)
-    } catch {
-      guard error.saysGone else { throw VolumeError("writing", path, error) }
-      return false
-    }
   }
 
   /// Where the next content of `path` is written. One writer a file, and one name: what a killed one left is put away by the

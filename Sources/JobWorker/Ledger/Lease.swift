@@ -29,8 +29,6 @@ struct Lease: Sendable {
   /// has seen it unchanged for a whole lease.
   func hasExpired(_ path: VolumePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
     guard let look = try clock.look(path) else { return false }
-    // Nobody's clock: whoever made it says that it is over.
-    if look.touched < Lease.firstDay { return true }
     if times == .volume {
       let now = if let moment { moment } else { try clock.now() }
       let age = Duration.nanoseconds(now) - .nanoseconds(look.touched)
@@ -38,9 +36,6 @@ struct Lease: Sendable {
     }
     return watched.age(of: path, look.mark) > duration
   }
-
-  /// Of 1970, in nanoseconds: see ``DurableFile/Age/outdated``.
-  private static let firstDay: Int64 = 86400 * 1_000_000_000
 
   /// Touches `file` every third of the lease, on a thread of the system's timers, and calls `body` each time.
   func keeping(_ file: FileDescriptor, _ body: @escaping @Sendable () -> Void) -> LeaseKeeper {

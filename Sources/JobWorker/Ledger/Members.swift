@@ -25,7 +25,8 @@ public struct Member: Encodable, Sendable {
   public var process: ProcessIdentity
   /// Whether it comes back.
   public var state: State
-  /// The session's, by which what the broker sends again is known; `nil` in files of version 0.1.
+  /// The session's, by which what the broker sends again is known; `nil` in files of version 0.1, which also say
+  /// ``State/left`` in a `.json`.
   public var epoch: String?
 
   /// A member that is present.
@@ -56,7 +57,8 @@ public struct Member: Encodable, Sendable {
   }
 }
 
-/// Who has a session with the broker: a file for each worker, leased like a claim.
+/// Who has a session with the broker: a file for each worker, `<worker>.json`, leased like a claim. A worker that leaves renames
+/// it to `<worker>.left`, so that others need not read the files of all to find those that have left.
 public struct Members: Sendable {
   let folder: VolumePath
   let lease: Lease
@@ -66,6 +68,8 @@ public struct Members: Sendable {
     try DurableFile.makeFolder(folder)
     let path = file(of: member.worker)
     try write(member, path)
+    // While both are there, the other counts.
+    try DurableFile.remove(leftFile(of: member.worker))
     do {
       return try Membership(member, self, path)
     } catch  where error.cause.saysGone {
@@ -76,11 +80,17 @@ public struct Members: Sendable {
   }
 
   /// What the file of `worker` says; `nil` if there is none.
-  public func member(_ worker: WorkerID) throws(VolumeError) -> Member? {
-    try read(file(of: worker.text))
+  public func member(_ worker: WorkerID) throws(VolumeError) -> Member? { try member(worker.text) }
+
+  private func member(_ worker: String) throws(VolumeError) -> Member? {
+    // It may leave, or come back, between two looks.
+    for path in [file(of: worker), leftFile(of: worker), file(of: worker)] {
+      if let member = try read(path) { return member }
+    }
+    return nil
   }
 
-  /// Those that have a file.
+  /// Those that have a file and have not left.
   public var workers: [WorkerID] {
     get throws(VolumeError) {
       try DurableFile.names(in: folder).filter { $0.hasSuffix(".json") }.compactMap {
@@ -105,8 +115,6 @@ public struct Members: Sendable {
       do { now = try lease.clock.touched(path) } catch { continue }
       guard let now else { return false }
       guard now != before else { continue }
-      // The time comes before what is written.
-      try await Task.sleep(for: .milliseconds(20))
       return try read(path)?.state == .present
     }
     return false
@@ -114,12 +122,20 @@ public struct Members: Sendable {
 
   /// The members of `filter` at `broker`, other than `worker`, that are dead or have left.
   ///
-  /// Every worker that waits looks for them all the time: the files of those that are there are not read.
+  /// Every worker that waits looks for them all the time: the files of those that are there are not read. A file of version
+  /// 0.1 that says ``Member/State/left`` is found when its lease is over.
   func departed(filter: String, broker: String, except worker: WorkerID) throws(VolumeError) -> [Member] {
     let moment = try lease.clock.now()
-    var departed: [Member] = []
+    let names = try DurableFile.names(in: folder)
+    let present = files(names, except: worker)
     // One of which the volume does not say how old it is, is looked at again with the next look.
-    for path in try files(except: worker) where (try? lease.hasExpired(path, at: moment)) == true {
+    var gone = present.filter { (try? lease.hasExpired($0, at: moment)) == true }
+    // Who has left and is there again has two files for a moment.
+    let own = leftFile(of: worker.text).name
+    gone += names.filter { $0.hasSuffix(Members.left) && $0 != own && !names.contains("\($0.dropLast(5)).json") }
+      .map { folder.appending($0) }
+    var departed: [Member] = []
+    for path in gone {
       guard let member = try read(path), member.filter == filter, member.broker == broker else { continue }
       departed.append(member)
     }
@@ -129,16 +145,17 @@ public struct Members: Sendable {
   /// Whether any member of `filter` at `broker`, other than `worker`, is there, or comes back.
   func hasOthers(filter: String, broker: String, except worker: WorkerID) throws(VolumeError) -> Bool {
     let moment = try lease.clock.now()
-    for path in try files(except: worker) {
+    for path in try files(DurableFile.names(in: folder), except: worker) {
       guard let member = try read(path), member.filter == filter, member.broker == broker else { continue }
       if (try? isGone(member, path, at: moment)) != true { return true }
     }
     return false
   }
 
-  private func files(except worker: WorkerID) throws(VolumeError) -> [VolumePath] {
-    let own = "\(worker).json"
-    return try DurableFile.names(in: folder).filter { $0.hasSuffix(".json") && $0 != own }.map { folder.appending($0) }
+  /// Those of `names` that are of members which have not left.
+  private func files(_ names: [String], except worker: WorkerID) -> [VolumePath] {
+    let own = file(of: worker.text).name
+    return names.filter { $0.hasSuffix(".json") && $0 != own }.map { folder.appending($0) }
   }
 
   /// The right to empty the session of a departed member; exclusive, `nil` when another worker has it.
@@ -148,8 +165,9 @@ public struct Members: Sendable {
     guard let file = try DurableFile.create(path, []) else { return nil }
     let adoption = try Adoption(member, self, path, file)
     // It may have come back, or have been adopted by another, since it was found.
-    let place = self.file(of: member.worker)
-    guard let now = try read(place), now.process == member.process, try isGone(now, place) else {
+    guard let now = try self.member(member.worker), now.process == member.process,
+      try isGone(now, self.file(of: member.worker))
+    else {
       try adoption.abandon()
       return nil
     }
@@ -165,35 +183,39 @@ public struct Members: Sendable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let text = try? encoder.encode(member) else { throw VolumeError("encoding", path, .invalidArgument) }
-    let padding = [UInt8](repeating: UInt8(ascii: " "), count: max(0, DurableFile.sector - 1 - text.count))
-    let bytes = Array(text) + padding + [UInt8(ascii: "\n")]
+    let bytes = Array(text) + [UInt8(ascii: "\n")]
     // What must outlast a power failure is which session the broker holds, so that it can be adopted.
     let former = try read(path)
     let isOfSameSession = former?.isOfSameSession(as: member) == true && former?.epoch == member.epoch
-    switch member.state {
-    case .present, .away:
-      if isOfSameSession, try DurableFile.overwrite(path, bytes) { return }
-      try isOfSameSession ? DurableFile.rewrite(path, bytes) : DurableFile.replace(path, bytes)
-    // Who looks for departed members sees at its time alone that it is one: a file that nobody touches any more.
-    case .left: try DurableFile.replace(path, bytes, .outdated)
-    }
+    try isOfSameSession ? DurableFile.rewrite(path, bytes) : DurableFile.replace(path, bytes)
   }
 
-  func read(_ path: VolumePath) throws(VolumeError) -> Member? {
-    // It may be read while it is written over.
-    for _ in 0..<2 {
-      guard let bytes = try KnownFile.read(path, .setAside)?.bytes else { return nil }
-      // Anybody may have written it: files are made and removed, and sessions taken over, by what it says.
-      if let member = Member(json: bytes) { return isOfItsName(member, path) ? member : nil }
-    }
-    return nil
+  /// Says of `member`, whose file is at `path`, that it does not come back.
+  func leave(_ member: Member, _ path: VolumePath) throws(VolumeError) {
+    let left = leftFile(of: member.worker)
+    // Another worker may have taken it for a dead one's and removed it, but the session lives.
+    if try !DurableFile.move(path, to: left) { try write(member, left) }
   }
 
-  private func isOfItsName(_ member: Member, _ path: VolumePath) -> Bool {
-    (try? JobID(member.worker)) != nil && path == file(of: member.worker)
+  private func read(_ path: VolumePath) throws(VolumeError) -> Member? {
+    // Anybody may have written it: files are made and removed, and sessions taken over, by what it says.
+    guard let bytes = try KnownFile.read(path, .setAside)?.bytes, var member = Member(json: bytes),
+      (try? JobID(member.worker)) != nil
+    else { return nil }
+    if path == leftFile(of: member.worker) {
+      member.state = .left
+    } else if path != file(of: member.worker) {
+      return nil
+    }
+    return member
   }
+
+  /// The ending of its file's name once a worker has left. It is no worker's `.json`, whatever dots its id has.
+  private static let left = ".left"
 
   func file(of worker: String) -> VolumePath { folder.appending("\(worker).json") }
+
+  func leftFile(of worker: String) -> VolumePath { folder.appending("\(worker)\(Members.left)") }
 }
 
 extension Ledger {

@@ -51,23 +51,6 @@ struct DurableFileTests {
     #expect(try volume.names(volume.root) == ["file", "jobs"])
   }
 
-  @Test func onlyASectorIsOverwritten() throws {
-    let (old, new) = ([UInt8](repeating: 0x6F, count: 512), [UInt8](repeating: 0x6E, count: 512))
-    #expect(try !DurableFile.overwrite(file, new))
-    #expect(try volume.names(volume.root) == ["jobs"])
-    try DurableFile.replace(file, old)
-    #expect(try !DurableFile.overwrite(file, Array(new.dropLast())))
-    #expect(try DurableFile.read(file) == old)
-    #expect(try DurableFile.overwrite(file, new))
-    #expect(try DurableFile.read(file) == new)
-    try DurableFile.replace(file, Array(old.dropLast()))
-    #expect(try !DurableFile.overwrite(file, new))
-    #expect(try DurableFile.read(file)?.count == 511)
-    let link = volume.root.appending("link")
-    #expect(symlink(file.string, link.string) == 0)
-    #expect(throws: VolumeError.self) { try DurableFile.overwrite(link, new) }
-  }
-
   @Test func fileThatIsNotThereIsNoError() throws {
     #expect(try DurableFile.read(file) == nil)
     #expect(try !DurableFile.remove(file))

@@ -86,12 +86,6 @@ struct LeaseTests {
     }
   }
 
-  @Test func fileThatSaysThatItIsOverHasExpiredEverywhere() throws {
-    utimensat(AT_FDCWD, file.path.string, [timespec(), timespec()], 0)
-    #expect(try lease(.seconds(60)).hasExpired(file))
-    #expect(try doubting(.seconds(60)).hasExpired(file))
-  }
-
   /// A worker that lives for one short job never sees a whole lease itself.
   @Test(.timeLimit(.minutes(5))) func whatAProcessHasWatchedTheNextOneKnows() async throws {
     let memory = volume.root.appending("memory")

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import JobWorker
@@ -119,7 +120,7 @@ import Testing
     try members.join(member("left")).end(.left)
     let left = try #require(try members.member(try volume.worker("left")))
     try #require(try members.adopt(left)).abandon()
-    #expect(try volume.names(members.folder) == ["left.json"])
+    #expect(try volume.names(members.folder) == ["left.left"])
     #expect(try members.adopt(left) != nil)
   }
 
@@ -156,20 +157,66 @@ import Testing
     withExtendedLifetime(owner) {}
   }
 
-  /// What is said of a member that comes and goes fits into a sector, unless its names are long.
-  @Test(arguments: ["jobs/pending", String(repeating: "very/", count: 100) + "long"])
-  func memberComesAndGoesUnderEveryFilter(_ filter: String) throws {
+  @Test(arguments: ["one", "one.left", "one.json"]) func memberComesAndGoes(_ worker: String) throws {
     let members = try members()
+    let (id, filter) = (try volume.worker(worker), "jobs/pending")
     for state in [Member.State.away, .left, .away] {
-      let membership = try members.join(member("one", filter: filter))
-      #expect(try members.member(try volume.worker("one"))?.state == .present)
+      let membership = try members.join(member(worker, filter: filter))
+      #expect(try members.member(id)?.state == .present)
       try membership.end(state)
-      #expect(try members.member(try volume.worker("one"))?.state == state)
+      #expect(try members.member(id)?.state == state)
       #expect(
         try members.departed(filter: filter, broker: "b:1883", except: volume.worker("two")).count
           == (state == .left ? 1 : 0))
-      #expect(try volume.names(members.folder) == ["one.json"])
+      #expect(try volume.names(members.folder) == ["\(worker).\(state == .left ? "left" : "json")"])
     }
+  }
+
+  /// Killed between the two, a worker that comes back has both files.
+  @Test func memberThatIsThereAgainHasNotLeft() throws {
+    let members = try members()
+    try members.join(member("one")).end(.left)
+    try members.join(member("two")).end(.left)
+    let back = try members.join(member("two", .current))
+    try members.write(member("two"), members.leftFile(of: "two"))
+    let others = try members.departed(
+      filter: VolumeFixture.filter, broker: "b:1883", except: volume.worker("three"))
+    #expect(others.map(\.worker) == ["one"])
+    #expect(try members.member(volume.worker("two"))?.state == .present)
+    withExtendedLifetime(back) {}
+  }
+
+  @Test func memberWhoseFileIsGoneLeavesAllTheSame() throws {
+    let members = try members()
+    let membership = try members.join(member("left"))
+    try DurableFile.remove(file("left"))
+    try membership.end(.left)
+    #expect(try departed(members).map(\.worker) == ["left"])
+  }
+
+  /// A file of version 0.1 says it in its content alone, and is found when its lease is over.
+  @Test func memberOfVersion01ThatHasLeftIsAdopted() throws {
+    let members = try members()
+    var left = member("left")
+    left.state = .left
+    try DurableFile.makeFolder(members.folder)
+    try members.write(left, file("left"))
+    #expect(try departed(members).isEmpty)
+    #expect(try !hasOthers(members))
+    age(file("left"), .seconds(61))
+    let found = try #require(try departed(members).first)
+    try #require(try members.adopt(found)).complete()
+    #expect(try volume.names(members.folder).isEmpty)
+  }
+
+  @Test func memberWithANewSessionIsTouchedAsBefore() async throws {
+    let members = try members(.milliseconds(300))
+    let membership = try members.join(member("one"))
+    try membership.renew(epoch: "second")
+    let path = file("one")
+    let before = try #require(try members.lease.clock.touched(path))
+    try await eventually("a touch") { try members.lease.clock.touched(path) ?? 0 > before }
+    withExtendedLifetime(membership) {}
   }
 
   @Test func epochOfItsSessionIsFoundByTheNextProcess() throws {
@@ -205,6 +252,7 @@ import Testing
     let forged = Member(
       worker: worker, clientId: "billing", filter: VolumeFixture.filter, broker: "b:1883", process: .elsewhere)
     try members.write(forged, members.folder.appending("two.json"))
+    try members.write(forged, members.folder.appending("three.left"))
     age(file("two"), .seconds(61))
     #expect(try departed(members).isEmpty)
     #expect(try members.member(try volume.worker("two")) == nil)

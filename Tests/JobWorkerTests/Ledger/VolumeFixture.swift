@@ -121,10 +121,6 @@ extension DurableFile {
     try replace(VolumePath(file: path), bytes)
   }
 
-  static func overwrite(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) -> Bool {
-    try overwrite(VolumePath(file: path), bytes)
-  }
-
   static func read(_ path: FilePath, limit: Int = 1 << 24) throws(VolumeError) -> [UInt8]? {
     try read(VolumePath(file: path), limit: limit)
   }
