@@ -103,7 +103,9 @@ extension Worker {
     noteDryRun(plan)
     logger.debug("claimed", metadata: ["job": "\(id)"])
     Checkpoint.claimed.reached()
-    // Its holder may have finished since the first look.
+    // Its holder may have finished since the first look; and so may another worker to which the broker has sent the request
+    // again, if the connection that brought it is gone.
+    if !offer.isCurrent() { offer.envelope.requestId = offer.envelope.requestId.asRedelivered }
     if let stored = try answer(to: offer.envelope, id) {
       note(.dropped, claim)
       try await release(claim)
