@@ -4,7 +4,7 @@ import Testing
 
 @testable import JobWorker
 
-struct ApprovalDeskTests {
+@Suite(.timeLimit(.minutes(5))) struct ApprovalDeskTests {
   private let volume: VolumeFixture
   private let ledger: Ledger
   private let desk: ApprovalDesk

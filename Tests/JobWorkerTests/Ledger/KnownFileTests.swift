@@ -5,7 +5,7 @@ import Testing
 
 @testable import JobWorker
 
-struct KnownFileTests {
+@Suite(.timeLimit(.minutes(5))) struct KnownFileTests {
   private let volume: VolumeFixture
   private var path: VolumePath { volume.file }
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import JobWorker
 
-struct WaitingRoomTests {
+@Suite(.timeLimit(.minutes(5))) struct WaitingRoomTests {
   private let volume: VolumeFixture
   private let room: WaitingRoom
 

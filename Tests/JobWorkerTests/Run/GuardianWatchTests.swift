@@ -4,7 +4,7 @@ import Testing
 
 @testable import JobWorker
 
-struct GuardianWatchTests {
+@Suite(.timeLimit(.minutes(5))) struct GuardianWatchTests {
   /// Runs a guardian's watch in this process, beside a step that it does or does not learn of, and ends it.
   private func guardedStep(_ script: String, learns: Bool, marker: String? = nil) async throws -> [pid_t] {
     let fixture = try StepFixture()
@@ -51,7 +51,7 @@ struct GuardianWatchTests {
   }
 }
 
-struct GuardianTests {
+@Suite(.timeLimit(.minutes(5))) struct GuardianTests {
   @Test func aDismissedGuardianIsGoneAndReaped() throws {
     let guardian = try Guardian.fork()
     guardian.guardProcesses(carrying: "JOB_WORKSPACE=/x")

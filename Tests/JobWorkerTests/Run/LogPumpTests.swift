@@ -5,7 +5,7 @@ import Testing
 
 @testable import JobWorker
 
-struct LogPumpTests {
+@Suite(.timeLimit(.minutes(5))) struct LogPumpTests {
   private let fixture: StepFixture
   private let writeEnd: Int32
   private let readEnd: FileDescriptor

@@ -4,7 +4,7 @@ import Testing
 
 @testable import JobWorker
 
-struct ProcessEntryTests {
+@Suite(.timeLimit(.minutes(5))) struct ProcessEntryTests {
   @Test func theNameOfTheProgramMayHoldAnything() throws {
     let stat = "42 (a) R 1 (b c) S 7 8 9 0 -1 4194560 1 0 0 0 2 3 0 0 20 0 1 0 123456 1 2 3\n"
     let entry = try #require(ProcessEntry(42, stat: Array(stat.utf8)))

@@ -4,7 +4,7 @@ import Testing
 
 @testable import JobWorker
 
-struct ProcessSweepTests {
+@Suite(.timeLimit(.minutes(5))) struct ProcessSweepTests {
   @Test func eachIsKilledThoughTheyShareAGroup() async throws {
     let fixture = try StepFixture()
     try await fixture.beside("for i in 1 2 3; do sleep 999 & echo $! >> pids; done; wait") {

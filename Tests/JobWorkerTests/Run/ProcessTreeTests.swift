@@ -5,7 +5,7 @@ import Testing
 @testable import JobWorker
 
 /// In processes of their own: one that adopts orphans takes every child that it does not know for a step's.
-struct ProcessTreeTests {
+@Suite(.timeLimit(.minutes(5))) struct ProcessTreeTests {
   @Test func descendantsAreFoundThroughTheirParents() {
     func entry(_ pid: pid_t, _ parent: pid_t) -> ProcessEntry? {
       ProcessEntry(pid, stat: Array("\(pid) (x) S \(parent) 1 1 0 -1 0 1 0 0 0 2 3 0 0 20 0 1 0 5 1".utf8))

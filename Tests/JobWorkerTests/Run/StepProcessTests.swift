@@ -4,7 +4,7 @@ import Testing
 
 @testable import JobWorker
 
-struct StepProcessTests {
+@Suite(.timeLimit(.minutes(5))) struct StepProcessTests {
   private let fixture: StepFixture
 
   init() throws {

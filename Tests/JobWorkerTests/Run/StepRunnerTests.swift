@@ -4,7 +4,7 @@ import Testing
 
 @testable import JobWorker
 
-struct StepRunnerTests {
+@Suite(.timeLimit(.minutes(5))) struct StepRunnerTests {
   @Test func outputAndExitCodeAreTheSteps() async throws {
     let (outcome, text) = try await StepFixture().run("echo out; echo err >&2; echo out; exit 3")
     #expect(outcome.end == .exited(3))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import JobWorker
 
-struct StopRequestTests {
+@Suite(.timeLimit(.minutes(5))) struct StopRequestTests {
   @Test func nobodyHasAskedAtFirst() {
     let stop = StopRequest()
     #expect(stop.level == .none)

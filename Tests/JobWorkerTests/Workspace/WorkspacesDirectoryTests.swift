@@ -5,7 +5,7 @@ import Testing
 
 @testable import JobWorker
 
-struct WorkspacesDirectoryTests {
+@Suite(.timeLimit(.minutes(5))) struct WorkspacesDirectoryTests {
   private let volume: VolumeFixture
   private let workspaces: WorkspacesDirectory
   private var root: FilePath { volume.root.appending("workspaces") }
