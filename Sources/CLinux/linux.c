@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <linux/sched.h>
 #include <malloc.h>
 #include <signal.h>
@@ -148,11 +147,6 @@ int linux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 int linux_set_pipe_size(int fd, int bytes) { return fcntl(fd, F_SETPIPE_SZ, bytes); }
 int linux_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }
 int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
-
-int linux_open_at(int folder, const char *path, int flags, unsigned int mode, uint64_t resolve) {
-  struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC, .mode = flags & O_CREAT ? mode : 0, .resolve = resolve};
-  return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
-}
 
 int linux_rename_new(int folder, const char *from, const char *to) {
   return renameat2(folder, from, folder, to, RENAME_NOREPLACE);

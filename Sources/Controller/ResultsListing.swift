@@ -46,14 +46,7 @@ final class ResultsListing: Sendable {
   }
 
   private func contains(_ condition: (String) -> Bool) -> Bool {
-    let copy = openat(descriptor.rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard copy >= 0, let stream = fdopendir(copy) else { return false }
-    defer { closedir(stream) }
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      if name != ".", name != "..", condition(name) { return true }
-    }
-    return false
+    (try? firstName(in: descriptor, where: condition)) != nil
   }
 }
 

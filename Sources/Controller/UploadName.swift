@@ -23,16 +23,16 @@ struct UploadName: Sendable {
 
   /// Removes what processes of this host left that are gone.
   func removeAbandoned(in folder: FilePath) throws {
-    guard let stream = opendir(folder.string) else { return }
-    defer { closedir(stream) }
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      guard name.hasPrefix(UploadName.own), let pid = pid(in: name), kill(pid, 0) != 0, errno == ESRCH else { continue }
-      try? FileTree.remove(name, in: FileDescriptor(rawValue: dirfd(stream)))
+    guard let folder = try? FileDescriptor.open(folder, .readOnly, options: [.directory, .closeOnExec]) else { return }
+    defer { try? folder.close() }
+    _ = try? firstName(in: folder) { name in
+      if let pid = pid(in: name), kill(pid, 0) != 0, errno == ESRCH { try? FileTree.remove(name, in: folder) }
+      return false
     }
   }
 
   private func pid(in name: String) -> pid_t? {
+    guard name.hasPrefix(UploadName.own) else { return nil }
     let parts = name.dropFirst(UploadName.own.count).split(separator: "-")
     return parts.count == 2 ? pid_t(parts[0]) : nil
   }

@@ -1,5 +1,4 @@
 import Controller
-import FoundationEssentials
 import JobWorker
 
 /// A roster as people and programs read it.

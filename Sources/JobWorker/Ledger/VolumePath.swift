@@ -1,4 +1,5 @@
 private import CLinux
+private import FileTree
 internal import Glibc
 public import SystemPackage
 
@@ -137,9 +138,9 @@ func openBeneath(
 ) throws(Errno) -> FileDescriptor {
   // openat2(2) takes no other flag with O_PATH.
   let flags = flags & linuxPathOnly != 0 ? flags : flags | O_NONBLOCK
-  let resolve = links == .followed ? linuxBeneath : linuxBeneath | linuxNoLinks
+  let resolution: Resolution = links == .followed ? .beneath : [.beneath, .noLinks]
   for _ in 0..<100 {
-    let file = linux_open_at(folder.rawValue, path, flags, mode, resolve)
+    let file = openat2(folder.rawValue, path, flags | O_CLOEXEC, mode: flags & O_CREAT != 0 ? mode : 0, resolution)
     if file >= 0 { return FileDescriptor(rawValue: file) }
     switch Errno(rawValue: errno) {
     // With ".." in a link, something was renamed meanwhile.

@@ -157,25 +157,6 @@ extension EarlierResults {
     unlinkat(job, JobsDirectory.workerState, AT_REMOVEDIR)
   }
 
-  /// The first name of a folder's entries of which this is so.
-  private func firstName(
-    in folder: FileDescriptor, where isIt: (String) -> Bool
-  ) throws(Errno) -> String? {
-    let listing = openat(folder.rawValue, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard listing >= 0 else { throw Errno(rawValue: errno) }
-    guard let stream = fdopendir(listing) else {
-      let cause = Errno(rawValue: errno)
-      close(listing)
-      throw cause
-    }
-    defer { closedir(stream) }
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      if name != ".", name != "..", isIt(name) { return name }
-    }
-    return nil
-  }
-
   private func isFile(_ name: String, in folder: FileDescriptor) -> Bool {
     var status = stat()
     return fstatat(folder.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_mode & S_IFMT == S_IFREG
