@@ -4,7 +4,7 @@ ARG BASE_IMAGE=debian:bookworm-slim
 
 FROM ${SWIFT_IMAGE} AS build
 RUN apt-get update \
- && apt-get install -y --no-install-recommends libmosquitto-dev libssl-dev pkg-config \
+ && apt-get install -y --no-install-recommends libmosquitto-dev libssl-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
@@ -15,7 +15,7 @@ RUN --mount=type=cache,target=/source/.build \
 
 FROM ${BASE_IMAGE}
 RUN apt-get update \
- && apt-get install -y --no-install-recommends libmosquitto1 libssl3 ca-certificates \
+ && apt-get install -y --no-install-recommends libmosquitto1 libssl3 libstdc++6 ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin worker \
  && mkdir -m 1777 /jobs /workspaces

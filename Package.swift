@@ -2,36 +2,18 @@
 
 import PackageDescription
 
+/// No flag is unsafe: SwiftPM lets no package depend on a product of which a target has one. Those of a release are in
+/// toolset.json.
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
-  // Generic types are put together from what the compiler knows of them: by default the program looks their parts up by name
-  // when it first uses each, among all that it has, and a process for each job does that for all of them, every time. Functions
-  // lie each by itself, so that the linker can leave out those that nobody calls. toolset.json says the same of the packages
-  // that are used here.
-  .unsafeFlags(
-    [
-      "-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors", "-Xfrontend", "-function-sections",
-    ], .when(configuration: .release)),
 ]
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
-
-/// A process for each job: what the dynamic linker does at its start is paid for by every one. A release has the C++ library
-/// in it, of which little is used, and a fixed address, so that 50,000 pointers in it need not be adjusted; the heap, the
-/// stacks and the libraries, which read what comes from the network, stay where chance puts them. It offers no symbols: nothing
-/// is loaded that would look for any.
-let quickStart: [LinkerSetting] = [
-  .unsafeFlags(
-    [
-      "-L", "\(Context.packageDirectory)/Sources/LinkerScripts", "-Xclang-linker", "-static-libgcc",
-      "-Xclang-linker", "-no-pie", "-use-ld=lld", "-Xlinker", "--no-export-dynamic",
-    ], .when(configuration: .release))
-]
 
 let package = Package(
   name: "mqtt-fs-worker",
@@ -48,54 +30,66 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
-    .systemLibrary(
-      name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
-    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
-    .target(name: "CMosquittoCalls", dependencies: ["CMosquitto"]),
-    .target(name: "MQTT", dependencies: ["CMosquitto", "CMosquittoCalls", "COpenSSL", logging], swiftSettings: strict),
+    .target(
+      name: "CMosquitto",
+      linkerSettings: [.linkedLibrary("mosquitto"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]),
     .target(name: "CLinux"),
-    .systemLibrary(name: "CLinuxFiles"),
-    .target(name: "FileTree", dependencies: ["CLinuxFiles", system, crypto], swiftSettings: strict),
+    .target(name: "FileTree", dependencies: ["CLinux", system, crypto], swiftSettings: strict),
+    .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
+    .target(name: "Jobs", dependencies: [crypto, logging, system], swiftSettings: strict),
+    .target(name: "Signing", dependencies: ["Jobs", crypto], swiftSettings: strict),
+    .target(name: "Volume", dependencies: ["CLinux", "Jobs", "FileTree", system, logging], swiftSettings: strict),
+    .target(name: "Steps", dependencies: ["CLinux", "Jobs", system, logging], swiftSettings: strict),
     .target(
-      name: "JobWorker", dependencies: ["CLinux", "FileTree", system, logging, crypto],
+      name: "Worker", dependencies: ["CLinux", "Volume", "Steps", "Signing", "Jobs", "FileTree", system, logging],
       swiftSettings: strict),
     .target(
-      name: "Signaling", dependencies: ["CLinux", "MQTT", "JobWorker", system, logging],
+      name: "Signaling",
+      dependencies: ["CLinux", "Worker", "Steps", "MQTT", "Volume", "Signing", "Jobs", system, logging],
       swiftSettings: strict),
-    .target(name: "Signing", dependencies: [crypto], swiftSettings: strict),
     .target(
-      name: "Controller",
-      dependencies: ["CLinux", "CLinuxFiles", "MQTT", "FileTree", "JobWorker", "Signaling", system, logging],
+      name: "Client",
+      dependencies: ["CLinux", "Volume", "MQTT", "Signing", "Jobs", "FileTree", system, logging],
       swiftSettings: strict),
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
-        "CLinux", "MQTT", "FileTree", "JobWorker", "Signaling", "Controller", "Signing", system, logging,
+        "CLinux", "MQTT", "FileTree", "Jobs", "Signing", "Volume", "Steps", "Worker", "Signaling", "Client", system,
+        logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
-      swiftSettings: strict, linkerSettings: quickStart),
+      swiftSettings: strict),
     .target(
-      name: "TestSupport", dependencies: ["MQTT", system, logging], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Jobs", "MQTT", "Volume", system, logging], path: "Tests/TestSupport",
       exclude: ["retransmitting.py"], swiftSettings: strict),
     .executableTarget(
       name: "filetree-bench", dependencies: ["FileTree", system], path: "Benchmarks/filetree-bench",
-      swiftSettings: strict, linkerSettings: quickStart),
-    .testTarget(
-      name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
+      swiftSettings: strict),
     .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
+    .testTarget(name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
+    .testTarget(name: "JobsTests", dependencies: ["Jobs", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "SigningTests", dependencies: ["Signing", "Jobs", crypto], swiftSettings: strict),
     .testTarget(
-      name: "JobWorkerTests", dependencies: ["JobWorker", "FileTree", "TestSupport", system, logging],
+      name: "VolumeTests", dependencies: ["Volume", "Jobs", "FileTree", "TestSupport", system, logging],
       swiftSettings: strict),
     .testTarget(
-      name: "SignalingTests", dependencies: ["Signaling", "JobWorker", "MQTT", "TestSupport", system, logging],
+      name: "StepsTests", dependencies: ["Steps", "Jobs", "TestSupport", system, logging], swiftSettings: strict),
+    .testTarget(
+      name: "WorkerTests",
+      dependencies: ["Worker", "Volume", "Steps", "Signing", "Jobs", "FileTree", "TestSupport", system, logging],
       swiftSettings: strict),
     .testTarget(
-      name: "SigningTests", dependencies: ["Signing", "JobWorker", crypto], swiftSettings: strict),
-    .testTarget(
-      name: "ControllerTests",
-      dependencies: ["Controller", "Signaling", "JobWorker", "FileTree", "MQTT", "TestSupport", system, logging],
+      name: "SignalingTests",
+      dependencies: ["Signaling", "Worker", "Volume", "Signing", "Jobs", "MQTT", "TestSupport", system, logging],
       swiftSettings: strict),
+    .testTarget(
+      name: "ClientTests",
+      dependencies: [
+        "Client", "Steps", "Volume", "Signing", "Jobs", "FileTree", "MQTT", "TestSupport", system, logging,
+      ],
+      swiftSettings: strict),
+    .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "FileTree", "MQTT", "Signing", "TestSupport", system],
       swiftSettings: strict),

@@ -35,7 +35,7 @@ done
 
 say "What is needed"
 command -v swift >/dev/null || fail "there is no 'swift' in PATH; install a Swift 6.2 or later from https://www.swift.org/install"
-"$root/.ci/install-packages" pkg-config libmosquitto-dev libssl-dev mosquitto mosquitto-clients
+"$root/.ci/install-packages" libmosquitto-dev libssl-dev mosquitto mosquitto-clients
 echo "swift, libmosquitto-dev, libssl-dev, mosquitto and mosquitto-clients are here"
 
 say "A release build (the first takes some minutes)"

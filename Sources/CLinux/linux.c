@@ -1,9 +1,10 @@
 #define _GNU_SOURCE
+#include "linux-files.h"
 #include "linux.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -140,11 +141,6 @@ int linux_set_pipe_size(int fd, int bytes) { return fcntl(fd, F_SETPIPE_SZ, byte
 int linux_pipe_size(int fd) { return fcntl(fd, F_GETPIPE_SZ); }
 int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
-int linux_open_at(int folder, const char *path, int flags, unsigned int mode, uint64_t resolve) {
-  struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC, .mode = flags & O_CREAT ? mode : 0, .resolve = resolve};
-  return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
-}
-
 int linux_rename_new(int folder, const char *from, const char *to) {
   return renameat2(folder, from, folder, to, RENAME_NOREPLACE);
 }
@@ -185,8 +181,26 @@ int64_t linux_time_since_boot(void) {
   return linux_nanoseconds(&now);
 }
 
+// Kernels differ in the sign.
+static int64_t number(const struct statfs *status) { return (int64_t)(uint32_t)status->f_type; }
 int64_t linux_file_system(const char *path) {
   struct statfs status;
-  // Kernels differ in the sign.
-  return statfs(path, &status) == 0 ? (int64_t)(uint32_t)status.f_type : -1;
+  return statfs(path, &status) == 0 ? number(&status) : -1;
+}
+int64_t linux_file_system_of(int descriptor) {
+  struct statfs status;
+  return fstatfs(descriptor, &status) == 0 ? number(&status) : -1;
+}
+
+long linux_getdents(int descriptor, void *buffer, size_t length) { return getdents64(descriptor, buffer, length); }
+long linux_copy_range(int in, int64_t in_offset, int out, int64_t out_offset, size_t length) {
+  off_t from = in_offset, to = out_offset;
+  return copy_file_range(in, &from, out, &to, length, 0);
+}
+int linux_syncfs(int descriptor) { return syncfs(descriptor); }
+int linux_openat2(int folder, const char *name, const struct open_how *how) {
+  return (int)syscall(SYS_openat2, folder, name, how, sizeof *how);
+}
+int linux_statx(int folder, const char *name, int flags, unsigned int mask, struct statx *status) {
+  return (int)syscall(SYS_statx, folder, name, flags, mask, status);
 }

@@ -1,4 +1,4 @@
-import CLinuxFiles
+import CLinux
 import Glibc
 
 /// Copies the content of one open file into another that is empty, holes as holes.

@@ -1,4 +1,4 @@
-import CLinuxFiles
+import CLinux
 import Glibc
 import Synchronization
 
@@ -36,11 +36,9 @@ final class CopyMethods: Sendable {
     from source: Int32, to destination: Int32, at offset: Int64, length: Int64
   ) throws(CallFailure) -> Int64? {
     guard copiesRanges.load(ordering: .relaxed) else { return nil }
-    var sourceOffset = off_t(offset)
-    var destinationOffset = off_t(offset)
     do throws(CallFailure) {
       let count = try retrying(.copyRange) {
-        copy_file_range(source, &sourceOffset, destination, &destinationOffset, Int(length), 0)
+        linux_copy_range(source, offset, destination, offset, Int(length))
       }
       // 0 is the end of the file, or a file system that cannot say no (procfs): a read will tell.
       return count == 0 ? nil : Int64(count)

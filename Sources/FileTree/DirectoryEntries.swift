@@ -1,4 +1,4 @@
-import CLinuxFiles
+import CLinux
 import Glibc
 
 /// A piece of a folder's listing, as getdents64(2) wrote it: records of inode (8 bytes), offset (8), length (2),
@@ -15,7 +15,7 @@ struct DirectoryEntries {
 
   /// Reads on in the listing of an open folder. Empty at its end.
   init(of folder: Int32, buffer: UnsafeMutableRawBufferPointer) throws(CallFailure) {
-    let count = try retrying(.list) { getdents64(folder, buffer.baseAddress!, buffer.count) }
+    let count = try retrying(.list) { linux_getdents(folder, buffer.baseAddress!, buffer.count) }
     rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
   }
 

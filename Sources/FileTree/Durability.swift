@@ -1,13 +1,12 @@
-import CLinuxFiles
+import CLinux
 import Glibc
 
 /// Whether syncfs(2) makes everything durable that was written to the file system of an open file.
 ///
 /// FUSE flushes to its daemon, but does not tell it to keep anything: there, only fsync reaches the server.
 func hasTrueSyncfs(_ descriptor: Int32) -> Bool {
-  let fuse = 0x6573_5546
-  var information = statfs()
-  return fstatfs(descriptor, &information) == 0 && Int(information.f_type) != fuse
+  let fuse: Int64 = 0x6573_5546
+  return ![-1, fuse].contains(linux_file_system_of(descriptor))
 }
 
 /// Makes a file or folder durable (fsync(2)). Some file systems (CIFS, vboxsf, some FUSE ones) have none for folders, or none at
@@ -22,5 +21,5 @@ func sync(_ descriptor: Int32) throws(CallFailure) {
 
 /// Writes everything to the disk that waits to be written on the file system of an open file (syncfs(2)).
 func syncFileSystem(of descriptor: Int32) throws(CallFailure) {
-  _ = try retrying(.sync) { syncfs(descriptor) }
+  _ = try retrying(.sync) { linux_syncfs(descriptor) }
 }

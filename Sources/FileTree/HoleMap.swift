@@ -1,4 +1,4 @@
-import CLinuxFiles
+import CLinux
 import Glibc
 
 /// Where an open file has data, and where it has holes, which read as zeros and take no time to pass over (lseek(2)).

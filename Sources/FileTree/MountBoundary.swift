@@ -1,4 +1,4 @@
-import CLinuxFiles
+import CLinux
 import Glibc
 
 /// The one rule about mounts: a walk stays on the mount on which it begins, wherever that is.
@@ -17,8 +17,7 @@ enum MountBoundary {
 
   /// What this kernel, and a seccomp filter around the process, let it do. Old filters answer EPERM to a call that they do not know.
   static let method: Method = {
-    var how = open_how(flags: UInt64(linuxPathOnly | O_CLOEXEC), mode: 0, resolve: UInt64(RESOLVE_NO_XDEV))
-    let probe = linuxOpenat2(AT_FDCWD, ".", &how)
+    let probe = openat2(AT_FDCWD, ".", linuxPathOnly | O_CLOEXEC, .oneMount)
     if probe >= 0 { close(probe) }
     return probe < 0 && [ENOSYS, EPERM].contains(errno) ? .compare : .resolve
   }()
@@ -30,8 +29,7 @@ enum MountBoundary {
   ) throws(CallFailure) -> Int32 {
     switch method {
     case .resolve:
-      var how = open_how(flags: UInt64(flags), mode: 0, resolve: UInt64(RESOLVE_NO_XDEV))
-      return try retrying(call) { linuxOpenat2(folder, name, &how) }
+      return try retrying(call) { openat2(folder, name, flags, .oneMount) }
     case .compare:
       return try openAndCompare(call, name, in: folder, flags)
     }
@@ -66,7 +64,7 @@ enum MountBoundary {
   private static func mountRoot(_ name: FileName, in folder: Int32) -> Bool? {
     var result = statx()
     let flags = AT_SYMLINK_NOFOLLOW | linuxNoAutomount | (name[0] == 0 ? linuxEmptyPath : 0)
-    guard linuxStatx(folder, name, flags, 0, &result) == 0 else { return nil }
+    guard linux_statx(folder, name, flags, 0, &result) == 0 else { return nil }
     let root = UInt64(STATX_ATTR_MOUNT_ROOT)
     return result.stx_attributes_mask & root == 0 ? nil : result.stx_attributes & root != 0
   }

@@ -1,4 +1,4 @@
-import CLinuxFiles
+import CLinux
 import Glibc
 
 /// Whether a folder may be given more rights so that something in it can be removed.

@@ -1,4 +1,4 @@
-import CLinuxFiles
+import CLinux
 import Glibc
 import Synchronization
 public import SystemPackage

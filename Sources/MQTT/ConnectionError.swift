@@ -1,5 +1,4 @@
 private import CMosquitto
-private import CMosquittoCalls
 private import Glibc
 
 extension Mosquitto {

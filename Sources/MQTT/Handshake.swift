@@ -1,4 +1,4 @@
-private import COpenSSL
+private import CMosquitto
 private import Glibc
 
 /// What was seen of a TLS handshake: whom the broker said to be, why that was not believed, and why the broker broke off.

@@ -1,5 +1,4 @@
 internal import CMosquitto
-private import CMosquittoCalls
 private import Glibc
 
 /// The one owner of a `struct mosquitto *`. It lives on one thread and never leaves it.

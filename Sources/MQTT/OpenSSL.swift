@@ -1,4 +1,4 @@
-internal import COpenSSL
+internal import CMosquitto
 
 /// What OpenSSL is asked for besides a connection.
 enum OpenSSL {

@@ -1,4 +1,3 @@
-private import COpenSSL
 private import CMosquitto
 private import Glibc
 

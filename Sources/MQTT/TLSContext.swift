@@ -1,4 +1,4 @@
-private import COpenSSL
+private import CMosquitto
 private import Glibc
 
 /// How connections to one broker are protected: whom to trust, under which host name, and which certificate to show

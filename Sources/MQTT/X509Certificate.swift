@@ -1,4 +1,4 @@
-private import COpenSSL
+private import CMosquitto
 private import Glibc
 
 /// What somebody must know of a certificate to see why it is not accepted.

@@ -1,16 +1,19 @@
-import JobWorker
+import Jobs
 import Logging
 import MQTT
+import Signing
+import Steps
+import Volume
 
 /// Empties the sessions of members that are gone: their share of the group's messages would wait there until the
 /// session expires, and then be lost.
 struct Adopter: Sendable {
-  let options: SessionOptions
-  let ledger: Ledger
-  let control: Control
-  let reader: RequestReader
-  let stop: StopRequest
-  let logger: Logger
+  package let options: SessionOptions
+  package let ledger: Ledger
+  package let control: Control
+  package let reader: RequestReader
+  package let stop: StopRequest
+  package let logger: Logger
 
   /// Adopts every departed member of this worker's kind, until a stop is asked for.
   func adoptDeparted(broker: String) async throws {

@@ -1,15 +1,17 @@
-import JobWorker
-import Logging
-import MQTT
+package import Jobs
+package import Logging
+package import MQTT
+package import Signing
+import Volume
 
 /// A message on the job topic, read as a request.
-struct Arrival: Sendable {
-  let delivery: Delivery
-  let request: JobRequest
-  var envelope: Envelope
+package struct Arrival: Sendable {
+  package let delivery: Delivery
+  package let request: JobRequest
+  package var envelope: Envelope
 
   /// Throws ``InvalidJob`` with the sentence for the sender.
-  init(_ delivery: Delivery, _ session: SessionEpoch, _ reader: RequestReader) throws(InvalidJob) {
+  package init(_ delivery: Delivery, _ session: SessionEpoch, _ reader: RequestReader) throws(InvalidJob) {
     self.delivery = delivery
     let message = delivery.message
     request = try reader.arriving(message.payload)
@@ -30,7 +32,7 @@ struct Arrival: Sendable {
 
 extension Arrival {
   /// Says what is odd about it, and does not keep it from being taken by a worker that listens to `filter`.
-  func warn(_ filter: TopicFilter, _ logger: Logger) {
+  package func warn(_ filter: TopicFilter, _ logger: Logger) {
     let metadata: Logger.Metadata = ["job": "\(request.id)"]
     let message = delivery.message
     if !request.unknownKeys.isEmpty {
@@ -48,14 +50,14 @@ extension Arrival {
 }
 
 /// A session with the broker, from when it was new there until it is lost.
-struct SessionEpoch: Sendable {
+package struct SessionEpoch: Sendable {
   /// The client id.
-  let clientID: String
+  package let clientID: String
   /// A random name, another whenever the broker says that it knows of no session (CONNACK, MQTT 5 section 3.2.2.1.1).
-  let name: String
+  package let name: String
 
   /// One that was never before.
-  static func newName() -> String { String(UInt64.random(in: 0 ... .max), radix: 36) }
+  package static func newName() -> String { String(UInt64.random(in: 0 ... .max), radix: 36) }
 }
 
 extension RequestID {
@@ -73,7 +75,7 @@ extension RequestID {
   }
 
   /// Correlation Data as a key: what is readable stays so.
-  init?(correlationData: [UInt8]?) {
+  package init?(correlationData: [UInt8]?) {
     guard let data = correlationData, data.count <= RequestID.longest else { return nil }
     if let text = String(validating: data, as: UTF8.self), text.allSatisfy({ !$0.isNewline && $0 != "\0" }) {
       self.init(text)

@@ -1,10 +1,12 @@
-public import JobWorker
+import Jobs
 import MQTT
+package import Steps
 import Synchronization
+import Volume
 
 /// This worker's place among the members of its kind. A clean session ends with its connection, and needs none.
 final class Attendance: Sendable {
-  let broker: String
+  package let broker: String
   private let options: SessionOptions
   private let filter: TopicFilter
   private let ledger: Ledger
@@ -34,7 +36,7 @@ final class Attendance: Sendable {
     }
   }
 
-  func begin() throws {
+  package func begin() throws {
     guard options.start == .resume else { return }
     var member = Member(
       worker: ledger.worker.id.text, clientId: options.clientID, filter: filter.text, broker: broker)
@@ -49,11 +51,11 @@ final class Attendance: Sendable {
   }
 
   /// The session as the broker knows it since the last connection.
-  var epoch: SessionEpoch { SessionEpoch(clientID: options.clientID, name: session.withLock { $0.name }) }
+  package var epoch: SessionEpoch { SessionEpoch(clientID: options.clientID, name: session.withLock { $0.name }) }
 
   /// The broker accepted a connection. A session that it does not know has a new epoch, which must be on the volume before
   /// anything is claimed that it brings: the next process of this worker may be sent it again.
-  func connected(_ state: SessionState) throws {
+  package func connected(_ state: SessionState) throws {
     let name = session.withLock { session -> String? in
       defer { session.isUsed = true }
       guard case .new = state, session.isUsed else { return nil }
@@ -63,7 +65,7 @@ final class Attendance: Sendable {
     if let name { try membership.withLock { $0 }?.renew(epoch: name) }
   }
 
-  func end(_ state: Member.State) throws {
+  package func end(_ state: Member.State) throws {
     let membership = membership.withLock { membership in
       defer { membership = nil }
       return membership
@@ -76,7 +78,7 @@ extension Ledger {
   /// Throws ``MQTTError/clientIDInUse(_:)`` when another live process bears this worker's id. Comes before any session is
   /// opened with it: the broker would take the session from the other process at once. A process that is not known to have
   /// ended is watched for a lease, unless `stop` is raised.
-  public func checkIDIsFree(until stop: StopRequest) async throws {
+  package func checkIDIsFree(until stop: StopRequest) async throws {
     guard try await members.isInUse(worker.id, while: { stop.level == .none }) else { return }
     throw MQTTError.clientIDInUse(
       "worker id '\(worker.id)' is in use by another process; give each worker its own --id, or use %h in it")
@@ -84,7 +86,7 @@ extension Ledger {
 
   /// Throws ``MQTTError/clientIDInUse(_:)`` when a live worker of another id has one of these client ids, because its prefix
   /// makes the same of it. A file that no client id goes with is somebody's forgery, and no reason.
-  public func checkAreFree(_ clientIDs: [String], at broker: String, until stop: StopRequest) async throws {
+  package func checkAreFree(_ clientIDs: [String], at broker: String, until stop: StopRequest) async throws {
     for other in try members.workers where other.text != worker.id.text {
       let names = [SessionName.intake(of: other), SessionName.control(of: other)]
       guard clientIDs.contains(where: { id in names.contains { id.hasSuffix($0) } }),

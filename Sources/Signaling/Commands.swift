@@ -1,10 +1,14 @@
-import JobWorker
+import Jobs
 import Logging
 import MQTT
+import Signing
+import Steps
 import Synchronization
+import Volume
+package import Worker
 
 /// Why a worker ends of its own when it has no job.
-public enum Departure: Sendable {
+package enum Departure: Sendable {
   /// So that its next process reads the settings anew.
   case reload
   /// For good.
@@ -14,16 +18,16 @@ public enum Departure: Sendable {
 /// What a worker does about commands, and what it answers.
 ///
 /// Everybody who may publish to the worker's command topics is obeyed, so these are few, and take nothing but a job's id.
-final class Commands: Sendable {
+package final class Commands: Sendable {
   /// That somebody wants the worker to end.
   let departures: AsyncStream<Departure>
   private let cancels = Mutex(Commands.makeCancels())
   private let departs: AsyncStream<Departure>.Continuation
   private let presence: Presence
-  private let topics: Topics
+  private let topics: RequestTopics
   private let logger: Logger
 
-  init(_ presence: Presence, topics: Topics, logger: Logger) {
+  init(_ presence: Presence, topics: RequestTopics, logger: Logger) {
     self.presence = presence
     self.topics = topics
     self.logger = logger
@@ -31,7 +35,7 @@ final class Commands: Sendable {
   }
 
   /// Jobs that somebody wants canceled, since the last job was done.
-  var cancellations: AsyncStream<Cancellation> { cancels.withLock { $0.stream } }
+  package var cancellations: AsyncStream<Cancellation> { cancels.withLock { $0.stream } }
 
   /// What was to be canceled up to now is done. A stream that was read by a task that is cancelled has ended, too.
   func forgetCancellations() {
@@ -52,15 +56,15 @@ final class Commands: Sendable {
   }
 
   /// The topics to subscribe to, besides that of nudges.
-  var filters: [String] {
-    [topics.cancel, Topics.commands(for: worker), Topics.commandsForAll]
+  package var filters: [String] {
+    [topics.all.cancel, Topics.commands(for: worker), Topics.commandsForAll]
   }
 
   /// Obeys a message of one of these topics, and returns the answer, if one is due. A retained message is none: it would
   /// come again in every life.
   func obey(_ message: Message) -> Message? {
     let isCommand = [Topics.commands(for: worker), Topics.commandsForAll].contains(message.topic)
-    let canceled = topics.canceled(by: message.topic)
+    let canceled = topics.all.canceled(by: message.topic)
     guard isCommand || canceled != nil else { return nil }
     guard message.retention == .notRetained else {
       logger.warning("ignored a retained command on '\(message.topic)'; publish commands without retain")

@@ -1,32 +1,36 @@
-import JobWorker
-public import Logging
-public import MQTT
+package import Jobs
+package import Logging
+package import MQTT
+package import Steps
+package import Volume
 
 /// The session that publishes results, events and presence, and hears nudges and commands, so that they flow while intake
 /// stands still.
-public final class Control: Sendable {
+package final class Control: Sendable {
   /// Whether the broker keeps a result for those who come late.
-  public enum ResultRetention: Sendable {
+  package enum ResultRetention: Sendable {
     /// For this long. 3.1.1 has no expiry, so nothing is retained there.
     case expiring(seconds: UInt32)
     /// Not at all.
     case none
   }
 
-  let topics: Topics
+  package let topics: RequestTopics
   private let session: Session
   private let delivery: ResultDelivery
   private let retention: ResultRetention
   private let logger: Logger
   private let worker: WorkerID
-  let presence: Presence
-  let commands: Commands
+  package let presence: Presence
+  package let commands: Commands
   private let nudges: AsyncStream<Void>.Continuation
   /// A nudge from another worker: something waits on the volume.
   let nudged: AsyncStream<Void>
 
   /// Publishes over `session`, which must be used by nobody else.
-  public init(_ session: Session, topics: Topics, retention: ResultRetention, presence: Presence, logger: Logger) {
+  package init(
+    _ session: Session, topics: RequestTopics, retention: ResultRetention, presence: Presence, logger: Logger
+  ) {
     self.session = session
     self.topics = topics
     self.retention = retention
@@ -39,14 +43,14 @@ public final class Control: Sendable {
   }
 
   /// Waits for the connection.
-  func open() async throws(MQTTError) {
+  package func open() async throws(MQTTError) {
     try await session.connected()
   }
 
   /// Hears nudges and commands from now on, and tells what ends the session. A broker that does not allow nudges costs a
   /// worker no more than the wait for its next look; one that does not allow commands, that they do not reach it. The task
   /// ends when they do, or never will.
-  func listen(onFailure report: @escaping @Sendable (MQTTError) -> Void) -> Task<Void, Never> {
+  package func listen(onFailure report: @escaping @Sendable (MQTTError) -> Void) -> Task<Void, Never> {
     Task { [session, nudges, presence] in
       for await event in session.events {
         switch event {
@@ -85,7 +89,7 @@ public final class Control: Sendable {
   }
 
   /// Ends the session. It waits for a worker that comes back; one that does not has no use for commands.
-  func close(_ absence: WorkerStatus.Absence) async {
+  package func close(_ absence: WorkerStatus.Absence) async {
     presence.end(absence)
     await session.disconnect(sessionExpiry: absence == .left ? 0 : nil)
   }
@@ -94,8 +98,8 @@ public final class Control: Sendable {
 
   /// Publishes a result where everybody looks, and where the sender waits. Throws ``Undeliverable`` when the broker does not
   /// take it, and others.
-  func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
-    let topic = result.id.map { topics.result(of: $0) } ?? topics.rejected
+  package func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
+    let topic = result.id.map { topics.all.result(of: $0) } ?? topics.all.rejected
     var message = Message(topic: topic, payload: [])
     let isAnswered = await answerSender(result, message, envelope)
     if case .expiring(let seconds) = retention, result.status != .rejected {
@@ -127,7 +131,7 @@ public final class Control: Sendable {
   }
 
   /// Answers a request that is not run, and of which nothing may be known but its Correlation Data.
-  func reject(_ reason: InvalidJob, answering envelope: Envelope) async throws {
+  package func reject(_ reason: InvalidJob, answering envelope: Envelope) async throws {
     let key = RequestID(correlationData: envelope.correlationData)
     let message = ResultMessage.rejected(
       id: reason.id, requestId: key, error: reason.description, workerID: worker.text)
@@ -144,15 +148,15 @@ public final class Control: Sendable {
   // MARK: Events
 
   /// Publishes an event without waiting for it to arrive.
-  func publish(_ event: JobEvent) {
+  package func publish(_ event: JobEvent) {
     guard let payload = try? event.encoded() else { return }
-    session.send(Message(topics.events(of: event.id), payload, from: worker))
+    session.send(Message(topics.all.events(of: event.id), payload, from: worker))
   }
 
   /// Publishes a piece of what a step wrote, as bytes; MQTT 5 says besides where in the whole it belongs. Returns when the
   /// broker has it: one piece at a time is on its way. A broker that refuses it costs nobody the job.
-  func publish(_ output: StepOutput, of claim: ClaimRecord) async {
-    var message = Message(topic: topics.log(of: claim.id, step: output.step), payload: output.bytes)
+  package func publish(_ output: StepOutput, of claim: ClaimRecord) async {
+    var message = Message(topic: topics.all.log(of: claim.id, step: output.step), payload: output.bytes)
     message.properties.contentType = "application/octet-stream"
     message.properties.userProperties = [
       .mark(worker),

@@ -47,7 +47,7 @@ final class Drain: Sendable {
   }
 
   /// Remembers how much has arrived.
-  func mark() {
+  package func mark() {
     state.withLock { $0.mark = $0.handled }
   }
 
@@ -57,7 +57,7 @@ final class Drain: Sendable {
   }
 
   /// Throws what ended the drain.
-  func check() throws {
+  package func check() throws {
     if let failure = state.withLock({ $0.failure }) { throw failure }
   }
 }

@@ -1,19 +1,21 @@
-import JobWorker
+import Jobs
 import Logging
 import MQTT
+import Signing
+import Volume
 
 /// Puts requests that this worker will not run itself where any worker of its kind can take them up, and only then lets
 /// them be acknowledged.
 struct Handover: Sendable {
-  let ledger: Ledger
+  package let ledger: Ledger
   /// The waiting room of those who listen to the filter that the requests were sent to.
-  let room: WaitingRoom
-  let control: Control
-  let reader: RequestReader
-  let logger: Logger
+  package let room: WaitingRoom
+  package let control: Control
+  package let reader: RequestReader
+  package let logger: Logger
 
   /// What became of a delivery.
-  enum Outcome: Sendable {
+  package enum Outcome: Sendable {
     /// It may be acknowledged: it lies in the waiting room, or needs no run.
     case settled(JobID?)
     /// It must stay with the broker.
@@ -53,7 +55,7 @@ struct Handover: Sendable {
   }
 
   /// Tells the sender why its request is not run.
-  func reject(_ delivery: Delivery, _ reason: InvalidJob) async {
+  package func reject(_ delivery: Delivery, _ reason: InvalidJob) async {
     logger.warning("rejected a request on '\(delivery.message.topic)': \(reason)")
     var entry = AuditEntry(.rejected, id: reason.id)
     (entry.topic, entry.error) = (delivery.message.topic, reason.description)

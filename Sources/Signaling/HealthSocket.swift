@@ -2,27 +2,28 @@ private import CLinux
 private import Dispatch
 private import FoundationEssentials
 private import Glibc
-public import JobWorker
-public import SystemPackage
+package import Jobs
+package import SystemPackage
+package import Volume
 
 /// What a worker says about itself to those on its own host: its status, and whether it has a connection.
-public struct HealthReport: Codable, Equatable, Sendable {
+package struct HealthReport: Codable, Equatable, Sendable {
   /// As it would be told over MQTT.
-  public var status: WorkerStatus
+  package var status: WorkerStatus
   /// Whether the session over which it tells, and hears commands, is connected.
-  public var connected: Bool
+  package var connected: Bool
   /// For how many seconds it has been deciding what to do next, when that is longer than it may take: the volume hangs, mostly.
-  public var stalledSeconds: Int?
+  package var stalledSeconds: Int?
 
   /// A report of `status`.
-  public init(status: WorkerStatus, connected: Bool, stalledSeconds: Int? = nil) {
+  package init(status: WorkerStatus, connected: Bool, stalledSeconds: Int? = nil) {
     self.status = status
     self.connected = connected
     self.stalledSeconds = stalledSeconds
   }
 
   /// Whether the worker does what it is there for: it has a job, or a connection, and goes on.
-  public var isWell: Bool { stalledSeconds == nil && (connected || status.state == .busy) }
+  package var isWell: Bool { stalledSeconds == nil && (connected || status.state == .busy) }
 }
 
 /// A socket that has no place in any folder (abstract, unix(7)), on which a worker reports its health to who connects.
@@ -30,13 +31,13 @@ public struct HealthReport: Codable, Equatable, Sendable {
 /// It needs no port, no writable folder and no broker. It belongs to the network namespace, so that a container's health
 /// check finds the container's worker. Its name is made of the folder of workspaces and the worker's id, so that other
 /// workers may live beside it. It says nothing but what a worker tells on the bus.
-public final class HealthSocket: Sendable {
+package final class HealthSocket: Sendable {
   private let name: String
   // Set once, before anybody connects.
   private nonisolated(unsafe) var source: (any DispatchSourceRead)?
 
   /// The socket of the worker `id` whose workspaces lie in `folder`; throws when there is no such folder.
-  public init(_ id: WorkerID, workspaces folder: FilePath) throws(VolumeError) {
+  package init(_ id: WorkerID, workspaces folder: FilePath) throws(VolumeError) {
     var status = stat()
     guard stat(folder.string, &status) == 0 else { throw VolumeError("looking at", folder, Errno(rawValue: errno)) }
     // An address has 108 bytes (unix(7)), an id up to 128.
@@ -47,7 +48,7 @@ public final class HealthSocket: Sendable {
   // MARK: The worker's end
 
   /// Reports from now on, until the process ends. Throws when another process does so under this name.
-  public func listen(_ report: @escaping @Sendable () -> HealthReport) throws(Errno) {
+  package func listen(_ report: @escaping @Sendable () -> HealthReport) throws(Errno) {
     let listener = linux_local_socket()
     guard listener >= 0, withAddress({ bind(listener, $0, $1) }) == 0, Glibc.listen(listener, 8) == 0 else {
       let cause = Errno(rawValue: errno)
@@ -74,7 +75,7 @@ public final class HealthSocket: Sendable {
 
   /// What the worker says; waits for it. `nil` when there is none, or none that answers within `limit`. Any user can take the
   /// name: only a process of this user, or of root, is believed.
-  public func ask(within limit: Duration) -> HealthReport? {
+  package func ask(within limit: Duration) -> HealthReport? {
     let deadline = ContinuousClock.now + limit
     repeat {
       if let report = askOnce(until: deadline) { return report }

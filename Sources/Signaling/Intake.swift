@@ -1,6 +1,8 @@
-import JobWorker
 import Logging
 import MQTT
+import Signing
+import Volume
+import Worker
 
 /// The session on which requests arrive, and nothing else: it can stand still for as long as a request is undecided.
 ///
@@ -62,7 +64,7 @@ actor Intake {
   }
 
   /// Connects, takes what the session already holds, and subscribes.
-  func open() throws(MQTTError) {
+  package func open() throws(MQTTError) {
     guard mode != .closed, session == nil else { return }
     let session = try Session(options, giveUpAfter: giveUpAfter, logger: logger)
     self.session = session
@@ -162,7 +164,7 @@ actor Intake {
   }
 
   /// The worker has no job any more, and takes requests again.
-  func workerIsIdle() async {
+  package func workerIsIdle() async {
     await leaving?.value
     leaving = nil
     mode = .offering
@@ -185,7 +187,7 @@ actor Intake {
   // MARK: Busy
 
   /// The worker has a job now.
-  func workerIsBusy() async {
+  package func workerIsBusy() async {
     stopOffering()
     guard mode == .puttingDown else {
       session?.drop()
@@ -278,7 +280,7 @@ actor Intake {
   }
 
   /// Ends the session: what is not acknowledged stays with the broker.
-  func close() async {
+  package func close() async {
     if options.start == .clean, mode == .offering { leaving = Task { await leaveGroup() } }
     await leaving?.value
     mode = .closed

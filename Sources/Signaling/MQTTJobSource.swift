@@ -1,10 +1,14 @@
-public import JobWorker
-public import Logging
-public import MQTT
+package import Jobs
+package import Logging
+package import MQTT
+package import Signing
+package import Steps
 import Synchronization
+package import Volume
+package import Worker
 
 /// Jobs over MQTT: requests from intake, answers over control, and a look at the volume whenever something may wait there.
-public final class MQTTJobSource: JobSource {
+package final class MQTTJobSource: JobSource {
   enum Signal: Sendable {
     case look
     /// A request, and which of intake's offers it is.
@@ -41,7 +45,7 @@ public final class MQTTJobSource: JobSource {
 
   /// Requests that match `filter` and that `reader` takes, over a session opened with `options`. What arrives within
   /// `shortJob` of the beginning of a job is put down only after that time, if the job has not ended by then.
-  public init(
+  package init(
     _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, reader: RequestReader,
     stop: StopRequest, giveUpAfter: Duration?, idleTimeout: Duration?, shortJob: Duration = .milliseconds(100),
     logger: Logger
@@ -65,7 +69,7 @@ public final class MQTTJobSource: JobSource {
 
   /// Connects control, and intake once no KILLSWITCH is there; from now on there is something to look at. Throws
   /// ``MQTTError/clientIDInUse(_:)`` when another connection has the id.
-  public func open() async throws {
+  package func open() async throws {
     guard let listening = try await reachBroker() else { return }
     await ledger.killSwitch.waitWhileOn(logger) { [self] in !isLeaving }
     control.presence.lookForKillSwitch()
@@ -167,7 +171,7 @@ public final class MQTTJobSource: JobSource {
   }
 
   /// The next thing to look at.
-  public func next() async throws -> Offer? {
+  package func next() async throws -> Offer? {
     control.presence.decides(.done)
     for await signal in signals {
       if isLeaving { return nil }
@@ -201,7 +205,7 @@ public final class MQTTJobSource: JobSource {
   }
 
   /// From here on requests go to the waiting room, or stay with the broker.
-  public func workerIsBusy() async {
+  package func workerIsBusy() async {
     idleness.withLock { idleness in
       idleness.isBusy = true
       idleness.jobs += 1
@@ -211,7 +215,7 @@ public final class MQTTJobSource: JobSource {
   }
 
   /// The worker's job is done, and it takes another: call it before it looks for one.
-  public func workerIsIdle() async {
+  package func workerIsIdle() async {
     control.commands.forgetCancellations()
     control.presence.move(to: nil)
     idleness.withLock { $0.isBusy = false }
@@ -221,34 +225,34 @@ public final class MQTTJobSource: JobSource {
   }
 
   /// Goes into the worker's status.
-  public func worker(isAt place: JobPlace) {
+  package func worker(isAt place: JobPlace) {
     control.presence.decides(.done)
     control.presence.move(to: place)
   }
 
   /// Whether this process is to end when it has no job, whatever else would come after: a signal or a command said so.
-  public var isLeaving: Bool { stop.isShutdown || departing.withLock { $0 } != nil }
+  package var isLeaving: Bool { stop.isShutdown || departing.withLock { $0 } != nil }
 
   /// What is asked for on the topics for that.
-  public var cancellations: AsyncStream<Cancellation> { control.commands.cancellations }
+  package var cancellations: AsyncStream<Cancellation> { control.commands.cancellations }
 
   /// Publishes an event without waiting.
-  public func publish(_ event: JobEvent) async {
+  package func publish(_ event: JobEvent) async {
     control.publish(event)
   }
 
   /// Publishes a piece of a step's output and waits for its PUBACK.
-  public func publish(_ output: StepOutput, of claim: ClaimRecord) async {
+  package func publish(_ output: StepOutput, of claim: ClaimRecord) async {
     await control.publish(output, of: claim)
   }
 
   /// Publishes a result and waits for its PUBACK.
-  public func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
+  package func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
     try await control.publish(result, answering: envelope)
   }
 
   /// Ends both sessions. A worker that was asked to stop says that it does not come back.
-  public func close() async {
+  package func close() async {
     await intake.close()
     let leaves = stop.isShutdown || departing.withLock { $0 } == .drained
     do {

@@ -1,48 +1,29 @@
 private import Dispatch
-public import JobWorker
-public import MQTT
+package import Jobs
+package import MQTT
 import Synchronization
-public import SystemPackage
+package import SystemPackage
+package import Volume
 
 /// What a worker tells about itself: its retained status, at every change and once a heartbeat.
 ///
 /// Nothing waits for it. A job is told at once; steps at most once a second; and an idle worker waits a moment, because
 /// one that finds a job at once has nothing to tell before that. On MQTT 5 every status expires, so that none outlives
-/// what it tells of: see ``Presence/Lifetime``.
-public final class Presence: Sendable {
-  /// How long the broker keeps a status, in seconds. 3.1.1 has no expiry: there a worker that leaves clears its status.
-  public enum Lifetime {
-    /// Of a worker that is there: three heartbeats.
-    public static func live(_ heartbeat: Duration) -> UInt32 {
-      UInt32(clamping: (heartbeat * 3).components.seconds + 1)
-    }
-
-    /// Of one that is offline.
-    public static func of(_ absence: WorkerStatus.Absence) -> UInt32 {
-      switch absence {
-      // Until somebody will have looked.
-      case .lost: 86400
-      // As long as its control session waits for it.
-      case .away: 300
-      // So that those who watch see it.
-      case .left: 60
-      }
-    }
-  }
-
+/// what it tells of: see ``WorkerStatus/Lifetime``.
+package final class Presence: Sendable {
   /// What is told of, and how often.
-  public struct Settings: Sendable {
+  package struct Settings: Sendable {
     /// The worker.
-    public var worker: WorkerIdentity
+    package var worker: WorkerIdentity
     /// The topic filter of its jobs.
-    public var filter: String
+    package var filter: String
     /// The time from one status to the next.
-    public var heartbeat: Duration
+    package var heartbeat: Duration
     /// The version of MQTT that the session speaks.
-    public var version: ProtocolVersion
+    package var version: ProtocolVersion
 
     /// A worker that listens to `filter`.
-    public init(worker: WorkerIdentity, filter: String, heartbeat: Duration, version: ProtocolVersion) {
+    package init(worker: WorkerIdentity, filter: String, heartbeat: Duration, version: ProtocolVersion) {
       self.worker = worker
       self.filter = filter
       self.heartbeat = heartbeat
@@ -50,10 +31,10 @@ public final class Presence: Sendable {
     }
 
     /// What the broker is to publish when the connection is cut.
-    public var will: Message {
+    package var will: Message {
       var status = status(.offline)
       status.reason = WorkerStatus.Absence.lost.rawValue
-      return message(status, expiry: Lifetime.of(.lost))
+      return message(status, expiry: WorkerStatus.Lifetime.of(.lost))
     }
 
     fileprivate func status(_ state: WorkerStatus.State) -> WorkerStatus {
@@ -90,7 +71,7 @@ public final class Presence: Sendable {
     var isScheduled = false
   }
 
-  let settings: Settings
+  package let settings: Settings
   private let session: Session
   private let directory: JobsDirectory
   private let workspaces: FilePath
@@ -100,7 +81,7 @@ public final class Presence: Sendable {
   private let state = Mutex(State())
 
   /// Tells over `session` about a worker of the volume `directory`.
-  public init(_ session: Session, _ settings: Settings, directory: JobsDirectory, workspaces: FilePath) {
+  package init(_ session: Session, _ settings: Settings, directory: JobsDirectory, workspaces: FilePath) {
     self.session = session
     self.settings = settings
     self.directory = directory
@@ -122,7 +103,7 @@ public final class Presence: Sendable {
   // MARK: What happens
 
   /// There is a connection, for the first time or again; the broker may have said meanwhile that the worker is lost.
-  func connected() {
+  package func connected() {
     state.withLock { state in
       state.isConnected = true
       state.idleSince = .now
@@ -137,7 +118,7 @@ public final class Presence: Sendable {
   }
 
   /// The worker is at `place` now, or has no job.
-  func move(to place: JobPlace?) {
+  package func move(to place: JobPlace?) {
     state.withLock { state in
       if place == nil { state.idleSince = .now }
       state.place = place
@@ -155,13 +136,13 @@ public final class Presence: Sendable {
   }
 
   /// The job that the worker has.
-  var job: JobPlace? { state.withLock { $0.place } }
+  package var job: JobPlace? { state.withLock { $0.place } }
 
   /// What is told now; with the figures of the last heartbeat.
-  var status: WorkerStatus { state.withLock { status(&$0) } }
+  package var status: WorkerStatus { state.withLock { status(&$0) } }
 
   /// What is told to those on this host. A worker stalls that has decided for longer than `patience` what to do next.
-  public func health(patience: Duration) -> HealthReport {
+  package func health(patience: Duration) -> HealthReport {
     state.withLock { state in
       let stall = state.decidingSince.map { ContinuousClock.now - $0 }.flatMap { $0 > patience ? $0 : nil }
       return HealthReport(
@@ -170,19 +151,19 @@ public final class Presence: Sendable {
   }
 
   /// The worker looks at the volume, or at a request, from now on; or is done with that.
-  func decides(_ isDeciding: Deciding) {
+  package func decides(_ isDeciding: Deciding) {
     state.withLock { $0.decidingSince = isDeciding == .begun ? .now : nil }
   }
 
   /// Whether the worker decides what to do next.
-  enum Deciding {
+  package enum Deciding {
     case begun, done
   }
 
   // MARK: The end
 
   /// Tells that the worker ends, and nothing after that.
-  func end(_ absence: WorkerStatus.Absence) {
+  package func end(_ absence: WorkerStatus.Absence) {
     timer.cancel()
     state.withLock { state in
       guard !state.ends, state.isConnected else { return }
@@ -191,7 +172,7 @@ public final class Presence: Sendable {
       status.reason = absence.rawValue
       status.since = Timestamp.now.description
       status.time = status.since
-      var message = settings.message(status, expiry: Lifetime.of(absence))
+      var message = settings.message(status, expiry: WorkerStatus.Lifetime.of(absence))
       if settings.version == .v311, absence == .left { message.payload = [] }
       session.send(message)
     }
@@ -249,7 +230,7 @@ public final class Presence: Sendable {
   private func tell(_ state: inout State) {
     guard state.isConnected, !state.ends else { return }
     let status = status(&state)
-    session.send(settings.message(status, expiry: Lifetime.live(settings.heartbeat)))
+    session.send(settings.message(status, expiry: WorkerStatus.Lifetime.live(settings.heartbeat)))
     state.told = (status.state, state.place, .now)
   }
 

@@ -1,4 +1,4 @@
-import JobWorker
+import Jobs
 import MQTT
 
 /// Publishes what must arrive, and tells apart why it does not: because there is no connection, or because the broker does not
@@ -15,7 +15,9 @@ struct ResultDelivery: Sendable {
   }
 
   /// Publishes a result in as many words as the broker takes. Returns why it takes none; throws what ended the session.
-  func publish(_ result: ResultMessage, as draft: Message, answering envelope: Envelope) async throws -> MQTTError? {
+  package func publish(_ result: ResultMessage, as draft: Message, answering envelope: Envelope) async throws
+    -> MQTTError?
+  {
     var refusal: MQTTError?
     for (form, correlationData) in forms(of: result, draft, envelope) {
       var message = Message(draft.topic, try form.encoded(), from: worker)
@@ -46,7 +48,7 @@ struct ResultDelivery: Sendable {
   }
 
   /// Publishes a message. Returns why the broker does not take it, if it does not; throws what ended the session.
-  func publish(_ message: Message) async throws(MQTTError) -> MQTTError? {
+  package func publish(_ message: Message) async throws(MQTTError) -> MQTTError? {
     var pauses = ResultDelivery.pauses[...]
     while true {
       let code: ReasonCode

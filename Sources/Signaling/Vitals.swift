@@ -1,5 +1,5 @@
 private import Glibc
-import JobWorker
+import Jobs
 import SystemPackage
 
 /// How a host and its volumes are, for a worker's status.
@@ -13,7 +13,7 @@ struct Vitals: Sendable {
   private var workspacesFree: Int64?
 
   /// Measures now. What cannot be read is left out.
-  static func measured(jobs: FilePath, workspaces: FilePath) -> Vitals {
+  package static func measured(jobs: FilePath, workspaces: FilePath) -> Vitals {
     var vitals = Vitals()
     // The mean over one minute comes first (proc_loadavg(5)).
     vitals.load = words("/proc/loadavg").first.flatMap { Double($0) }
@@ -30,7 +30,7 @@ struct Vitals: Sendable {
   }
 
   /// Writes the figures into `status`.
-  func write(to status: inout WorkerStatus) {
+  package func write(to status: inout WorkerStatus) {
     status.load = load
     status.memory = memory
     status.memoryFree = memoryFree

@@ -3,7 +3,7 @@ private import FoundationEssentials
 /// The base64url encoding of RFC 7515, section 2: the alphabet with `-` and `_`, without padding.
 enum Base64URL {
   /// The text for `bytes`.
-  static func encode(_ bytes: [UInt8]) -> String {
+  package static func encode(_ bytes: [UInt8]) -> String {
     let text = Data(bytes).base64EncodedString().utf8.compactMap { byte -> UInt8? in
       switch byte {
       case UInt8(ascii: "+"): UInt8(ascii: "-")
@@ -17,7 +17,7 @@ enum Base64URL {
 
   /// The bytes that `text` stands for; `nil` for any other text than the one that ``encode(_:)`` gives for them. A decoder
   /// that takes padding, the other alphabet or stray bits at the end takes several texts for one signature.
-  static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+  package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
     var base64 = text.map { byte -> UInt8 in
       switch byte {
       case UInt8(ascii: "-"): UInt8(ascii: "+")

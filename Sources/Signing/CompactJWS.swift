@@ -2,24 +2,24 @@ private import FoundationEssentials
 
 /// A compact JWS (RFC 7515, section 7.1) as it was sent: `header.payload.signature`, each base64url. Nothing about it is
 /// true before a ``KeySet`` has verified it.
-public struct CompactJWS: Sendable {
+package struct CompactJWS: Sendable {
   /// The payload, of which anybody may be the author.
-  public let unverifiedPayload: [UInt8]
-  let header: Header
-  let signature: [UInt8]
+  package let unverifiedPayload: [UInt8]
+  package let header: Header
+  package let signature: [UInt8]
   /// What the signature is over: the first two parts as they were sent.
-  let signed: [UInt8]
+  package let signed: [UInt8]
 
   /// What of the JOSE header decides (RFC 7515, section 4.1). Further members say nothing here.
-  struct Header: Decodable {
+  package struct Header: Decodable {
     let algorithm: String
-    let keyID: String?
+    package let keyID: String?
 
     private enum Key: String, CodingKey {
       case alg, kid, crit
     }
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
       let container = try decoder.container(keyedBy: Key.self)
       // An extension that must be understood, and none is (section 4.1.11).
       guard !container.contains(.crit) else {
@@ -37,7 +37,7 @@ public struct CompactJWS: Sendable {
   }
 
   /// Takes a JWS apart. Throws when `text` is not one to the last byte: a line end after it is too much.
-  public init(_ text: [UInt8]) throws(InvalidSignature) {
+  package init(_ text: [UInt8]) throws(InvalidSignature) {
     let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard parts.count == 3 else {
       throw InvalidSignature("it has \(parts.count) part\(parts.count == 1 ? "" : "s") between its dots, and not 3")
@@ -65,9 +65,9 @@ public struct CompactJWS: Sendable {
 }
 
 /// Why something that claims to be signed is not believed: the predicate of a sentence about it.
-public struct InvalidSignature: Error, Sendable, Equatable, CustomStringConvertible {
+package struct InvalidSignature: Error, Sendable, Equatable, CustomStringConvertible {
   /// The words that follow "the request is not signed as it must be:".
-  public let description: String
+  package let description: String
 
   init(_ description: String) {
     self.description = description

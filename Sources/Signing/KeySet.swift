@@ -1,24 +1,24 @@
-import Crypto
+package import Crypto
 private import FoundationEssentials
 
 /// The keys whose signatures are believed.
-public struct KeySet: Sendable {
-  let keys: [VerificationKey]
+package struct KeySet: Sendable {
+  package let keys: [VerificationKey]
   /// What of the file was left aside, each a sentence for a warning: keys of a set that are for something else (RFC 7517,
   /// section 5).
-  public let leftAside: [String]
+  package let leftAside: [String]
 
   /// A payload and the key that signed it.
-  public struct Verified: Sendable, Equatable {
+  package struct Verified: Sendable, Equatable {
     /// The bytes that were signed.
-    public let payload: [UInt8]
+    package let payload: [UInt8]
     /// The key's `kid`, or what stands for it in a log.
-    public let keyID: String
+    package let keyID: String
   }
 
   /// Reads the content of a key file; see ``KeyText`` for its forms. Throws for a private key, for a secret of less than
   /// 32 bytes (RFC 7518, section 3.2), and when no key is left.
-  public init(file bytes: [UInt8]) throws(InvalidKey) {
+  package init(file bytes: [UInt8]) throws(InvalidKey) {
     var keys: [VerificationKey] = []
     var leftAside: [String] = []
     switch try KeyText(bytes) {
@@ -47,7 +47,7 @@ public struct KeySet: Sendable {
 
   /// The secrets among the keys, each as the text that its file holds: what must not be shown. None of bytes that are no
   /// text.
-  public var secrets: [String] {
+  package var secrets: [String] {
     keys.flatMap { key -> [String] in
       guard case .secret(let secret) = key.material else { return [] }
       let bytes = secret.withUnsafeBytes { Array($0) }
@@ -59,7 +59,7 @@ public struct KeySet: Sendable {
   ///
   /// A header that names a key gets that key, or one of those without a name; a header that names none gets all. Only keys
   /// of the header's algorithm count, which is theirs and never the sender's choice.
-  public func verify(_ jws: CompactJWS) throws(InvalidSignature) -> Verified {
+  package func verify(_ jws: CompactJWS) throws(InvalidSignature) -> Verified {
     guard let algorithm = SignatureAlgorithm(name: jws.header.algorithm) else {
       throw InvalidSignature("its \"alg\" is \(quoted(jws.header.algorithm)); HS256 and EdDSA are taken")
     }
@@ -127,7 +127,7 @@ extension JWK {
     return nil
   }
 
-  func secret() throws(InvalidKey) -> SymmetricKey {
+  package func secret() throws(InvalidKey) -> SymmetricKey {
     guard let bytes = k.flatMap({ Base64URL.decode($0.utf8) }) else {
       throw InvalidKey("holds a JWK whose \"k\" is missing or not base64url")
     }

@@ -2,19 +2,19 @@ import Crypto
 private import FoundationEssentials
 
 /// A key that signs.
-public struct SigningKey: Sendable {
+package struct SigningKey: Sendable {
   private enum Material: Sendable {
     case secret(SymmetricKey)
     case ed25519(Curve25519.Signing.PrivateKey)
   }
 
   /// The name that goes into the header, if it has one.
-  public let name: String?
+  package let name: String?
   private let material: Material
 
   /// Reads the content of a key file: PEM (PKCS #8, Ed25519), a JWK with its private part, or a secret as ``KeySet`` reads
   /// it. `name` is the key's `kid` instead of that of the JWK.
-  public init(file bytes: [UInt8], name: String?) throws(InvalidKey) {
+  package init(file bytes: [UInt8], name: String?) throws(InvalidKey) {
     switch try KeyText(bytes) {
     case .secret(let secret):
       self.name = name
@@ -43,7 +43,7 @@ public struct SigningKey: Sendable {
   }
 
   /// `payload` as a compact JWS.
-  public func sign(_ payload: [UInt8]) throws -> String {
+  package func sign(_ payload: [UInt8]) throws -> String {
     let algorithm: SignatureAlgorithm =
       switch material {
       case .secret: .hs256

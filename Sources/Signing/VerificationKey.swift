@@ -2,14 +2,14 @@ import Crypto
 private import FoundationEssentials
 
 /// A key that tells whether a signature is right.
-struct VerificationKey: Sendable {
+package struct VerificationKey: Sendable {
   enum Material: Sendable {
     case secret(SymmetricKey)
     case ed25519(Curve25519.Signing.PublicKey)
   }
 
   /// The name by which a header asks for it; `nil` if it has none.
-  let name: String?
+  package let name: String?
   let material: Material
 
   var algorithm: SignatureAlgorithm {
@@ -21,7 +21,7 @@ struct VerificationKey: Sendable {
 
   /// What a log calls it: its name, else the thumbprint of a public key (RFC 7638). That of a secret would help to guess
   /// it (section 7).
-  var id: String {
+  package var id: String {
     switch material {
     case _ where name != nil: name ?? ""
     case .secret: "secret"

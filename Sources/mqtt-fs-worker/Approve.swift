@@ -1,9 +1,9 @@
 import ArgumentParser
-import Controller
+import Client
 import Glibc
-import JobWorker
+import Jobs
 import MQTT
-import Signaling
+import Volume
 
 /// `mqtt-fs-worker approve <id>`: lets a request go that waits for approval.
 struct Approve: AsyncParsableCommand {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import JobWorker
+import Volume
 
 /// Where a broker is, and how it is spoken to: `mqtt://host:1883`, `mqtts://user:password@host:8883`.
 struct BrokerAddress: Equatable {

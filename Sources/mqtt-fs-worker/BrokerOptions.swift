@@ -1,7 +1,6 @@
 import ArgumentParser
-import JobWorker
+import Jobs
 import MQTT
-import Signaling
 
 /// How the broker is reached.
 struct BrokerOptions: ParsableArguments {

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Controller
-import JobWorker
+import Client
+import Jobs
 import MQTT
 
 /// `mqtt-fs-worker cancel <id>`: has a job ended.

@@ -1,5 +1,6 @@
 import ArgumentParser
-import JobWorker
+import Client
+import Jobs
 import SystemPackage
 
 /// `mqtt-fs-worker check <job folder>`: says what is wrong with a job before it is sent.

@@ -1,8 +1,8 @@
 import ArgumentParser
-import JobWorker
+import Jobs
 import MQTT
-import Signaling
 import SystemPackage
+import Volume
 
 /// Where the shared volume is, for commands that are no worker.
 struct VolumeOptions: ParsableArguments {

@@ -1,4 +1,4 @@
-import Controller
+import Client
 import Logging
 import MQTT
 

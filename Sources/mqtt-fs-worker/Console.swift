@@ -1,5 +1,6 @@
 import Glibc
-import JobWorker
+import Jobs
+import Volume
 
 /// What a command shows to a person, on stderr; stdout is for data.
 struct Console: Sendable {

@@ -1,9 +1,11 @@
 import ArgumentParser
-import Controller
+import Client
+import FoundationEssentials
 import Glibc
-import JobWorker
+import Jobs
 import Synchronization
 import SystemPackage
+import Volume
 
 /// `mqtt-fs-worker doctor`: whether a broker and a volume are fit for workers.
 struct Doctor: AsyncParsableCommand {

@@ -1,7 +1,11 @@
 import FoundationEssentials
 import Glibc
-import JobWorker
+import Jobs
+import Signing
+import Steps
 import SystemPackage
+import Volume
+import Worker
 
 /// A job without MQTT: the request comes from a file, and its result message goes to stdout.
 struct DryRun {

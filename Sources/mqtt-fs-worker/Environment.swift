@@ -1,6 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
-import JobWorker
+import Steps
 
 /// Settings from the environment, for options that were not given as flags.
 struct Environment {

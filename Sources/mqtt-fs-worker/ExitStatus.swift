@@ -1,7 +1,9 @@
-import Controller
+import Client
 import FileTree
-import JobWorker
+import Jobs
 import MQTT
+import Volume
+import Worker
 
 /// The program's exit status (sysexits.h(3) where it has one).
 struct ExitStatus: RawRepresentable, Error, Equatable {

@@ -1,4 +1,4 @@
-import JobWorker
+import Jobs
 
 /// Bytes as people write them, as in `1.5 MiB`.
 func bytesText(_ bytes: Int64) -> String {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
-import JobWorker
+import Jobs
 import Signaling
 import SystemPackage
 

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Controller
-import JobWorker
+import Jobs
 import SystemPackage
+import Volume
 
 extension CompletionKind {
   /// The ids of jobs on the volume that the command line or the environment names.

@@ -1,7 +1,9 @@
 import ArgumentParser
-import Controller
-import JobWorker
+import Client
+import FoundationEssentials
+import Jobs
 import SystemPackage
+import Volume
 
 /// `mqtt-fs-worker jobs`: what the volume tells of all jobs.
 struct Jobs: AsyncParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Glibc
-import JobWorker
+import Jobs
 import Logging
 import Synchronization
 

@@ -1,7 +1,8 @@
 import ArgumentParser
-import Controller
-import JobWorker
+import Client
+import Jobs
 import SystemPackage
+import Volume
 
 /// `mqtt-fs-worker logs <id>`: what a job's steps wrote.
 struct Logs: AsyncParsableCommand {

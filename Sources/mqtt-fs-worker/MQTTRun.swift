@@ -1,8 +1,11 @@
-import JobWorker
+import Jobs
 import Logging
 import MQTT
 import Signaling
+import Steps
 import SystemPackage
+import Volume
+import Worker
 
 /// Jobs over MQTT: one, or as many as `--jobs` says, one after the other.
 struct MQTTRun {
@@ -10,7 +13,7 @@ struct MQTTRun {
   private let filter: TopicFilter
   private let intake: SessionOptions
   private let control: SessionOptions
-  private let topics: Topics
+  private let topics: RequestTopics
   private let presence: Presence.Settings
   private let retention: Control.ResultRetention
   private let giveUpAfter: Duration?
@@ -20,7 +23,8 @@ struct MQTTRun {
 
   init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
     filter = try work.filter(environment)
-    topics = Topics(results: try checkedResultsTopic(work.resultsTopic, environment), jobs: filter)
+    topics = RequestTopics(
+      Topics(results: try checkedResultsTopic(work.resultsTopic, environment)), requests: filter)
     jobs = try work.jobCount(environment)
     giveUpAfter = try broker.giveUpAfter(environment)
     idleTimeout = try (work.idleTimeout ?? environment.value("WORKER_IDLE_TIMEOUT"))?.duration

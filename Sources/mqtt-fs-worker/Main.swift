@@ -1,8 +1,9 @@
 import ArgumentParser
 import CLinux
 import Glibc
-import JobWorker
+import Jobs
 import MQTT
+import Steps
 
 /// The program.
 @main
@@ -18,25 +19,22 @@ struct Main {
     // Steps are spawned with the default effect.
     BrokenPipe.isAnError()
     StopSignals.leaveAtOnce()
-    // While there is one thread, and little in memory: see Guardian. Nobody may look into it before it has forgotten what it
-    // was started with.
-    if startsWorker {
-      // It opens what it writes to by a name in /proc, which must be this user's still.
-      _ = StderrOutput.shared
-      linux_forbid_inspection()
-    }
-    let guardian = startsWorker ? Result { try Guardian.fork() } : nil
+    // It opens what it writes to by a name in /proc, which must be this user's still.
+    _ = StderrOutput.shared
+    // The arguments and the environment may hold the broker's password: from here on nobody else may read them in /proc.
+    linux_forbid_inspection()
     let command = parse()
-    let isWorker = command is Work
-    if let work = command as? Work {
-      Secrets.wipe()
-      StopSignals.block { work.dryRun ? 128 + $0 : 0 }
-    } else {
+    guard let work = command as? Work else {
       StopSignals.restoreDefault()
+      begin { try await run(command) }
+      while true { pause() }
     }
-    Task.detached(executorPreference: CommandThread()) { await run(command, guardedBy: guardian) }
-    if isWorker { StopSignals.listen() }
-    while true { pause() }
+    Secrets.wipe()
+    // While there is one thread: see Guardian.
+    let guardian = Result { try Guardian.fork() }
+    StopSignals.block { work.dryRun ? 128 + $0 : 0 }
+    begin { try await work.run(guardedBy: guardian.get()) }
+    StopSignals.listen()
   }
 
   /// Who was started without stdin, stdout or stderr would open something else under that number, and write its log there.
@@ -47,34 +45,28 @@ struct Main {
     }
   }
 
-  private static func run(_ command: any ParsableCommand, guardedBy guardian: Result<Guardian, any Error>?) async {
-    do {
-      if let work = command as? Work {
-        guard let guardian else { preconditionFailure("the worker has no guardian") }
-        try await work.run(guardedBy: try guardian.get())
-      } else {
-        try await run(command)
+  /// Starts the command's task, which ends the process.
+  private nonisolated static func begin(_ command: sending @escaping () async throws -> Void) {
+    Task.detached(executorPreference: CommandThread()) {
+      do {
+        try await command()
+        end(0)
+      } catch  where RootCommand.exitCode(for: error) != .failure {
+        // Help, and settings that the parser itself could not judge.
+        RootCommand.exit(withError: error)
+      } catch {
+        let status = ExitStatus(error)
+        if !(error is ExitStatus) { complain("mqtt-fs-worker: \(error)") }
+        end(status.rawValue)
       }
-      end(0)
-    } catch  where RootCommand.exitCode(for: error) != .failure {
-      // Help, and settings that the parser itself could not judge.
-      RootCommand.exit(withError: error)
-    } catch {
-      let status = ExitStatus(error)
-      if !(error is ExitStatus) { complain("mqtt-fs-worker: \(error)") }
-      end(status.rawValue)
     }
-  }
-
-  /// Whether the first argument is none of another command.
-  private static var startsWorker: Bool {
-    guard CommandLine.argc > 1, let first = CommandLine.unsafeArgv[1] else { return true }
-    return first.pointee == CChar(UInt8(ascii: "-")) || strcmp(first, "work") == 0
   }
 
   /// The command that the arguments ask for; help and usage errors end the program here.
   private static func parse() -> any ParsableCommand {
-    if let work = Work(plain: CommandLine.arguments.dropFirst()) { return work }
+    // A process for each job pays for the parser: to look through all twelve commands takes it nearly twice as long as to read
+    // the default command. What is not plainly that, help and errors included, is for the whole parser.
+    if let work = try? Work.parse() { return work }
     do {
       // Asked for help in general, the program shows what it does when nothing else is said.
       if ["-h", "--help", "help"].contains(CommandLine.arguments.dropFirst().joined(separator: " ")) {

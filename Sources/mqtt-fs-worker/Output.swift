@@ -1,6 +1,7 @@
 import Glibc
-import JobWorker
+import Jobs
 import SystemPackage
+import Volume
 
 /// A command's data, on stdout; what it has to say is for ``Console``.
 ///

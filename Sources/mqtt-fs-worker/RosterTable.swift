@@ -1,11 +1,11 @@
-import Controller
+import Client
 import FoundationEssentials
-import JobWorker
+import Jobs
 
 /// A roster as people and programs read it.
 struct RosterTable {
   /// One worker's line.
-  struct Row {
+  package struct Row {
     let worker: String
     let columns: [String]
     /// What is worth a new line when it changes: not ages and figures.

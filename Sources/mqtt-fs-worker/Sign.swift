@@ -1,7 +1,8 @@
 import ArgumentParser
+import Client
 import FoundationEssentials
 import Glibc
-import JobWorker
+import Jobs
 import Signing
 import SystemPackage
 

@@ -1,6 +1,7 @@
 import ArgumentParser
-import Controller
-import JobWorker
+import Client
+import Jobs
+import Volume
 
 /// `mqtt-fs-worker status <id>`: what the volume tells of one job.
 struct Status: ParsableCommand {

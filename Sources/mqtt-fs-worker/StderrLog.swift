@@ -1,4 +1,5 @@
-import JobWorker
+import FoundationEssentials
+import Jobs
 import Logging
 
 /// Writes each event as one line on stderr, in one write(2) where there is room, so that lines of several processes do not mix. Never waits

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
-import JobWorker
 import Logging
+import Steps
 import Synchronization
 
 /// What asks a worker to stop: TERM, INT and HUP.

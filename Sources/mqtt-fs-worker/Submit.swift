@@ -1,10 +1,9 @@
 import ArgumentParser
-import Controller
+import Client
 import FileTree
 import Glibc
-import JobWorker
+import Jobs
 import MQTT
-import Signaling
 import Signing
 import SystemPackage
 

@@ -1,6 +1,6 @@
-import Controller
+import Client
 import Glibc
-import JobWorker
+import Jobs
 import MQTT
 import Synchronization
 

@@ -1,8 +1,8 @@
 import Glibc
-import JobWorker
 import Logging
 import Signing
 import SystemPackage
+import Worker
 
 /// The file with the keys whose signatures a worker believes: `--verify-key`.
 struct VerifyKey {

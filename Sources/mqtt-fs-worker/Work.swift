@@ -1,10 +1,10 @@
 import ArgumentParser
 import FoundationEssentials
-import JobWorker
 import Logging
 import MQTT
-import Signaling
+import Steps
 import SystemPackage
+import Worker
 
 /// `mqtt-fs-worker [work]`: takes one job and exits.
 struct Work: ParsableCommand {

@@ -1,7 +1,10 @@
 import ArgumentParser
-import JobWorker
+import Jobs
 import MQTT
+import Steps
 import SystemPackage
+import Volume
+import Worker
 
 /// Where jobs come from and how they are run.
 struct WorkOptions: ParsableArguments {

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Glibc
-import JobWorker
 import Logging
 import SystemPackage
+import Volume
+import Worker
 
 /// What every way to run a job needs, checked before anything is touched.
 struct WorkerSetup {

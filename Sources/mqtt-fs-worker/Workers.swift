@@ -1,8 +1,7 @@
 import ArgumentParser
-import Controller
+import Client
 import FoundationEssentials
 import Glibc
-import JobWorker
 import MQTT
 
 /// `mqtt-fs-worker workers`: all workers that a broker knows of.

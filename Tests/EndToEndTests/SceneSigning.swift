@@ -1,7 +1,11 @@
 import Foundation
-import Signing
 import SystemPackage
 import TestSupport
+
+@testable import Signing
+@testable import Steps
+@testable import Volume
+@testable import Worker
 
 /// A pair of files as the README has them made, and what is signed with it.
 struct SceneKey {

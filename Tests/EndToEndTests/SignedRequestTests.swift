@@ -1,10 +1,13 @@
 import Foundation
 import Glibc
 import MQTT
-import Signing
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Steps
+@testable import Volume
+@testable import Worker
 
 /// A worker with `--verify-key`: what it runs, and what it does not.
 @Suite struct SignedRequestTests {

@@ -1,6 +1,6 @@
 import MQTT
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct SessionTests {
   @Test func connectsAgainAfterTheBrokerRestarted() async throws {

@@ -1,8 +1,8 @@
 import Foundation
 import MQTT
 import Synchronization
-import Testing
 import TestSupport
+import Testing
 
 /// What the worker's promise rests on, held against the installed libmosquitto and mosquitto: a PUBACK leaves when the
 /// caller says so, and not before.

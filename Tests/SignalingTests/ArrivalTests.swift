@@ -1,8 +1,11 @@
-import JobWorker
 import Testing
 
+@testable import Jobs
 @testable import MQTT
 @testable import Signaling
+@testable import Signing
+@testable import Steps
+@testable import Worker
 
 @Suite struct ArrivalTests {
   private func arrival(

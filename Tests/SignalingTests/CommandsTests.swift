@@ -1,9 +1,12 @@
-import JobWorker
 import MQTT
 import TestSupport
 import Testing
 
+@testable import Jobs
 @testable import Signaling
+@testable import Steps
+@testable import Volume
+@testable import Worker
 
 @Suite struct CommandsTests {
   /// Nobody is connected, and nobody needs to be.
@@ -11,7 +14,10 @@ import Testing
     let session = try Session(
       SessionOptions(host: "127.0.0.1", port: 1, clientID: "nobody"), giveUpAfter: .zero, logger: silent)
     let presence = try Presence.testing(session)
-    try await body(Commands(presence, topics: Topics(results: "jobs/results"), logger: silent), presence)
+    try await body(
+      Commands(
+        presence, topics: RequestTopics(Topics(results: "jobs/results"), requests: try TopicFilter("jobs/pending")),
+        logger: silent), presence)
     session.drop()
   }
 

@@ -1,9 +1,12 @@
-import JobWorker
 import TestSupport
 import Testing
 
+@testable import Jobs
 @testable import MQTT
 @testable import Signaling
+@testable import Steps
+@testable import Volume
+@testable import Worker
 
 @Suite struct ControlTests {
   private func rejection(_ id: String?) throws -> ResultMessage {
@@ -23,7 +26,8 @@ import Testing
     if let user { options.credentials = Credentials(username: user, password: nil) }
     let session = try Session(options, giveUpAfter: patience, logger: silent)
     let control = Control(
-      session, topics: Topics(results: "jobs/results"), retention: .expiring(seconds: 60),
+      session, topics: RequestTopics(Topics(results: "jobs/results"), requests: try TopicFilter("jobs/pending")),
+      retention: .expiring(seconds: 60),
       presence: try .testing(session), logger: silent)
     try await control.open()
     try await body(control)

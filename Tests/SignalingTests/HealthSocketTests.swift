@@ -1,9 +1,11 @@
 import Foundation
-import JobWorker
 import SystemPackage
 import Testing
 
+@testable import Client
+@testable import Jobs
 @testable import Signaling
+@testable import Volume
 
 @Suite struct HealthSocketTests {
   private func withFolder(_ body: (FilePath, WorkerID) async throws -> Void) async throws {

@@ -1,10 +1,15 @@
 import Foundation
-import JobWorker
 import MQTT
-import Signaling
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Jobs
+@testable import Signaling
+@testable import Signing
+@testable import Steps
+@testable import Volume
+@testable import Worker
 
 /// What becomes of a request that arrives while the worker has a job.
 @Suite struct MQTTJobSourceTests {
@@ -21,7 +26,8 @@ import Testing
     let ledger = try Ledger(JobsDirectory(volume), worker: identity, filter: filter, lease: .seconds(60))
     let session = try Session(broker.sessionOptions("worker-01-control"), giveUpAfter: patience, logger: silent)
     let control = Control(
-      session, topics: Topics(results: "jobs/results"), retention: .none, presence: try .testing(session),
+      session, topics: RequestTopics(Topics(results: "jobs/results"), requests: try TopicFilter("jobs/pending")),
+      retention: .none, presence: try .testing(session),
       logger: silent)
     var options = broker.sessionOptions("worker-01")
     (options.receiveMaximum, options.sessionExpiry) = (1, 3600)

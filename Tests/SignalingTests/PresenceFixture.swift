@@ -1,10 +1,13 @@
 import Foundation
-import JobWorker
 import MQTT
-import Signaling
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Jobs
+@testable import Signaling
+@testable import Volume
+@testable import Worker
 
 extension Presence {
   /// The presence of a worker-01 over `session`, with the folder of temporary files as its volume.

@@ -1,9 +1,11 @@
-import JobWorker
 import MQTT
 import TestSupport
 import Testing
 
+@testable import Jobs
 @testable import Signaling
+@testable import Volume
+@testable import Worker
 
 @Suite struct PresenceTests {
   private func withPresence(

@@ -1,8 +1,10 @@
-import JobWorker
 import SystemPackage
 import Testing
 
+@testable import Jobs
 @testable import Signaling
+@testable import Volume
+@testable import Worker
 
 @Suite struct VitalsTests {
   private func status(jobs: String, workspaces: String) throws -> WorkerStatus {

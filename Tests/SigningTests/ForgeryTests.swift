@@ -1,8 +1,8 @@
 import Crypto
 import Foundation
-import JobWorker
 import Testing
 
+@testable import Jobs
 @testable import Signing
 
 /// A reader that takes what these keys signed, as the worker has it.

@@ -1,8 +1,8 @@
 import Crypto
 import Foundation
-import JobWorker
 import Testing
 
+@testable import Jobs
 @testable import Signing
 
 /// 100,000 mutations of a valid request, the same for the same seed, by the path that a payload takes in the worker.

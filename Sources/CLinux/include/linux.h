@@ -59,19 +59,9 @@ int linux_start_writeback(int fd);
 // fallocate(2), FALLOC_FL_KEEP_SIZE: blocks behind the end of the file, which does not seem longer for them.
 int linux_reserve(int fd, int64_t offset, int64_t bytes);
 
-// openat2(2), Linux 5.6; with O_CLOEXEC. `resolve` is of the numbers below: never out of `folder` (nor over the links of proc(5)
-// that are none), and over no symbolic link.
-int linux_open_at(int folder, const char *path, int flags, unsigned int mode, uint64_t resolve);
-static const uint64_t linuxBeneath = 0x08 | 0x02;
-static const uint64_t linuxNoLinks = 0x04;
-// open(2), O_PATH: a descriptor to start from, which needs no right to read.
-static const int linuxPathOnly = 010000000;
 
 // renameat2(2) within a folder, RENAME_NOREPLACE: fails with EEXIST where rename(2) would put something away.
 int linux_rename_new(int folder, const char *from, const char *to);
-
-// statfs(2): the number of the kind of file system that `path` lies on; -1 with errno.
-int64_t linux_file_system(const char *path);
 
 // Times in nanoseconds: that of a struct timespec, the nearest there is if it is beyond the years 1677 to 2262, and
 // CLOCK_BOOTTIME.

@@ -1,0 +1,105 @@
+package import Jobs
+import MQTT
+private import Synchronization
+package import Volume
+
+/// Asks whichever worker has a job to end it.
+///
+/// Who has it is read from the volume, if there is one in common, else from what workers tell of themselves. A request that
+/// no worker has taken yet cannot be canceled.
+package struct CancelRequest: Sendable {
+  /// What came of it.
+  package enum Outcome: Sendable {
+    /// No worker has the job; what the volume knows of it instead.
+    case notRunning(JobSummary?)
+    /// No worker hears the request: the one that had the job is gone.
+    case unheard(worker: String)
+    /// Its worker is asked.
+    case asked(worker: String)
+    /// It has ended; perhaps by itself, before its worker heard.
+    case ended(ResultMessage)
+  }
+
+  /// Whether the job's end is waited for.
+  package enum Patience: Sendable {
+    case none, untilItsEnd
+  }
+
+  private let id: JobID
+  private let client: BrokerClient
+  private let topics: Topics
+  private let directory: JobsDirectory?
+
+  /// A request to end `id`; `directory` is the volume, if it can be seen from here.
+  package init(_ id: JobID, over client: BrokerClient, topics: Topics, volume directory: JobsDirectory?) {
+    self.id = id
+    self.client = client
+    self.topics = topics
+    self.directory = directory
+  }
+
+  /// Sends it. Throws ``MQTTError`` and ``VolumeError``.
+  package func send(_ patience: Patience) async throws -> Outcome {
+    // Before it is asked who has the job: the end may come meanwhile.
+    let messages = try await client.messages(
+      on: try TopicFilter(topics.result(of: id)), try TopicFilter(topics.events(of: id)))
+    guard let (worker, request) = try await holder() else {
+      return .notRunning(try directory.flatMap { try JobListing($0).job(id) })
+    }
+    let code = try await client.publish(Message(topic: topics.cancellation(of: id), payload: []))
+    if code == .notAuthorized {
+      throw MQTTError.refused("publishing to '\(topics.cancellation(of: id))': the broker answers \(code)")
+    }
+    guard code != .noMatchingSubscribers else { return .unheard(worker: worker) }
+    guard patience == .untilItsEnd else { return .asked(worker: worker) }
+    return .ended(try await end(request, messages))
+  }
+
+  /// The worker that has the job, and the key of its request as far as it is known.
+  private func holder() async throws -> (worker: String, request: String?)? {
+    if let directory {
+      return try JobRecords(directory).claims(of: id).last.map { ($0.worker, $0.envelope.requestId.text) }
+    }
+    let roster = try await RollCall(client, patience: .seconds(2)).take()
+    let entry = roster.entries.values.first { $0.status.job == id.text && $0.status.state != .offline }
+    return entry.map { ($0.status.workerId, nil) }
+  }
+
+  private struct Heard {
+    /// The key of the request that is run, which the event of its end has if nothing else.
+    var key: String?
+    var results: [ResultMessage] = []
+    var failure: (any Error)?
+
+    var result: ResultMessage? { key.flatMap { key in results.last { $0.requestId == key } } }
+  }
+
+  /// The result of this run; the broker may have that of an earlier one, too.
+  private func end(_ key: String?, _ messages: AsyncThrowingStream<Message, any Error>) async throws -> ResultMessage {
+    let heard = Mutex(Heard(key: key))
+    let listening = Task { [id, topics] in
+      do {
+        for try await message in messages {
+          heard.withLock { heard in
+            if message.topic == topics.result(of: id) {
+              if let result = ResultMessage(payload: message.payload) { heard.results.append(result) }
+            } else if let event = JobEvent(payload: message.payload), event.event == .completed {
+              heard.key = heard.key ?? event.requestId
+            }
+          }
+        }
+      } catch {
+        heard.withLock { $0.failure = error }
+      }
+    }
+    defer { listening.cancel() }
+    while true {
+      if let result = heard.withLock({ $0.result }) { return result }
+      if let directory, let result = JobRecords(directory).result(of: id), result.requestId == key {
+        return ResultMessage(result: result, tail: nil)
+      }
+      if let error = heard.withLock({ $0.failure }) { throw error }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+  }
+}

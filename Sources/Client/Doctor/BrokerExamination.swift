@@ -1,0 +1,249 @@
+package import Logging
+package import MQTT
+
+/// Whether a broker does what workers rely on.
+///
+/// All messages go below one topic prefix, and all sessions have client ids of their own; nothing of them is left when it
+/// is over. Nothing is published to the topics of jobs or workers.
+package struct BrokerExamination: Sendable {
+  private let options: SessionOptions
+  private let prefix: String
+  private let logger: Logger
+  /// How long to wait for a message that should come.
+  private static let patience: Duration = .seconds(5)
+
+  /// Over sessions like `options`, whose client id begins those that are used, and topics below `prefix`.
+  package init(_ options: SessionOptions, prefix: String, logger: Logger) {
+    self.options = options
+    self.prefix = prefix
+    self.logger = logger
+  }
+
+  /// Examines, and hands out each finding when it is there. Without a connection there is one only. No further examination
+  /// is begun once `goesOn` says no; the one that runs then is brought to its end, so that nothing of it is left.
+  package func run(while goesOn: () -> Bool = { true }, _ report: (Finding) -> Void) async {
+    do {
+      report(try await connection())
+    } catch {
+      return report(property("connection").finding(false, "\(error)"))
+    }
+    for (name, examine) in examinations where goesOn() {
+      do {
+        report(try await examine(property(name)))
+      } catch MQTTError.closed {
+        report(property(name).unknown("the broker left a request without an answer for \(Probe.limit)"))
+      } catch {
+        report(property(name).unknown("\(error)"))
+      }
+    }
+  }
+
+  private typealias Examine = @Sendable (Property) async throws -> Finding
+
+  private var examinations: [(String, Examine)] {
+    [
+      ("messages", messages), ("large messages", largeMessages), ("no matching subscribers", noMatchingSubscribers),
+      ("durable sessions", durableSessions), ("redelivery", redelivery), ("shared subscriptions", sharedSubscriptions),
+      ("retained messages", retainedMessages), ("message expiry", messageExpiry), ("last will", lastWill),
+      ("closed to strangers", closedToStrangers),
+    ]
+  }
+
+  private func property(_ name: String) -> Property {
+    BrokerProperties.all.first { $0.name == name }!
+  }
+
+  // MARK: Sessions
+
+  private func options(_ name: String, _ start: SessionStart = .clean) -> SessionOptions {
+    var options = options
+    options.clientID += "-\(name)"
+    options.start = start
+    options.sessionExpiry = start == .resume ? 60 : 0
+    return options
+  }
+
+  private func topic(_ name: String) -> String { "\(prefix)/\(name)" }
+
+  private func with<T: Sendable>(_ options: SessionOptions, _ body: (Session) async throws -> T) async throws -> T {
+    try await Session.withSession(options, giveUpAfter: .seconds(10), logger: logger) { session in
+      session.close(after: Probe.limit)
+      return try await body(session)
+    }
+  }
+
+  /// Opens a session, listens to `filter`, hands it to `body`, and ends it for good.
+  private func listening<T: Sendable>(
+    _ name: String, to filter: String, _ body: (Probe) async throws -> T
+  ) async throws -> T {
+    let probe = try Probe(options(name), logger: logger)
+    do {
+      try await probe.session.subscribe(try TopicFilter(filter))
+      let result = try await body(probe)
+      await probe.session.disconnect(sessionExpiry: 0)
+      return result
+    } catch {
+      await probe.session.disconnect(sessionExpiry: 0)
+      throw error
+    }
+  }
+
+  /// A durable session with a subscription, as a worker's is between two lives.
+  private func withDurableSession<T: Sendable>(
+    _ name: String, on filter: String, _ body: (SessionOptions) async throws -> T
+  ) async throws -> T {
+    let options = options(name, .resume)
+    try await with(options) { try await $0.subscribe(try TopicFilter(filter)) }
+    let result: Result<T, any Error>
+    do { result = .success(try await body(options)) } catch { result = .failure(error) }
+    // A clean start discards what there is (MQTT 5, section 3.1.2.4); 3.1.1 has no other way.
+    try await with(self.options(name)) { _ in }
+    return try result.get()
+  }
+
+  @discardableResult
+  private func publish(
+    _ topic: String, _ payload: [UInt8] = [49], _ retention: Retention = .notRetained, expiry: UInt32? = nil
+  ) async throws -> ReasonCode {
+    var message = Message(topic: topic, payload: payload, retention: retention)
+    message.properties.messageExpiry = expiry
+    let code = try await with(options("sender")) { try await $0.publish(message) }
+    guard !code.isFailure else {
+      throw MQTTError.refused("publishing to '\(topic)': the broker answers \(code); give a --topic that you may use")
+    }
+    return code
+  }
+
+  // MARK: Examinations
+
+  private func connection() async throws -> Finding {
+    // As a worker connects: a broker may take the client and not its Last Will.
+    var worker = options("connection")
+    worker.receiveMaximum = 1
+    worker.will = Message(topic: topic("will"), payload: [49], retention: .retained)
+    let limits = try await with(worker) { $0.limits }
+    let version = options.version == .v5 ? "MQTT 5" : "MQTT 3.1.1"
+    let protection = options.tls == nil ? "without TLS" : "with TLS"
+    var facts = "\(options.host):\(options.port), \(version), \(protection)"
+    if let size = limits.maximumPacketSize { facts += ", packets of \(size) bytes at most" }
+    if !limits.isRetainAvailable {
+      facts += ", without retained messages: workers publish statuses and results unretained"
+    }
+    return property("connection").finding(true, facts)
+  }
+
+  private func messages(_ property: Property) async throws -> Finding {
+    try await listening("listener", to: topic("messages")) { probe in
+      let start = ContinuousClock.now
+      try await publish(topic("messages"))
+      let has = try await !probe.deliveries(1, within: Self.patience).isEmpty
+      let took = (ContinuousClock.now - start) / .milliseconds(1)
+      return property.finding(
+        has, has ? "one took \((took * 10).rounded() / 10) ms, a connection included" : "none came")
+    }
+  }
+
+  private func largeMessages(_ property: Property) async throws -> Finding {
+    let payload = [UInt8](repeating: 32, count: 256 << 10)
+    return try await listening("listener", to: topic("large")) { probe in
+      // A broker that does not take it may end the connection.
+      let publication = Task { try await publish(topic("large"), payload) }
+      defer { publication.cancel() }
+      let came = try await probe.deliveries(1, within: Self.patience)
+      return property.finding(came.first?.message.payload.count == payload.count)
+    }
+  }
+
+  private func noMatchingSubscribers(_ property: Property) async throws -> Finding {
+    guard options.version == .v5 else { return property.unknown("MQTT 3.1.1 has no such answer; use 5") }
+    return property.finding(try await publish(topic("nobody")) == .noMatchingSubscribers)
+  }
+
+  private func durableSessions(_ property: Property) async throws -> Finding {
+    try await withDurableSession("durable", on: topic("durable")) { options in
+      for number in UInt8(1)...3 { try await publish(topic("durable"), [number]) }
+      let probe = try Probe(options, logger: logger)
+      let came = try await probe.deliveries(3, within: Self.patience)
+      await probe.session.disconnect()
+      return property.finding(
+        came.map(\.message.payload) == [[1], [2], [3]], "\(came.count) of 3 messages that were sent meanwhile came")
+    }
+  }
+
+  private func redelivery(_ property: Property) async throws -> Finding {
+    try await withDurableSession("redelivery", on: topic("redelivery")) { options in
+      try await publish(topic("redelivery"))
+      let first = try Probe(options, .withheld, logger: logger)
+      let came = try await first.deliveries(1, within: Self.patience)
+      first.session.drop()
+      guard !came.isEmpty else { return property.unknown("the first delivery did not come") }
+      let second = try Probe(options, logger: logger)
+      let again = try await second.deliveries(1, within: Self.patience)
+      await second.session.disconnect()
+      return property.finding(!again.isEmpty)
+    }
+  }
+
+  private func sharedSubscriptions(_ property: Property) async throws -> Finding {
+    let filter = "$share/doctor/\(topic("shared"))"
+    return try await listening("one", to: filter) { one in
+      try await listening("other", to: filter) { other in
+        for number in UInt8(1)...4 { try await publish(topic("shared"), [number]) }
+        let deadline = ContinuousClock.now + Self.patience
+        while one.deliveries.count + other.deliveries.count < 4, ContinuousClock.now < deadline {
+          try await Task.sleep(for: .milliseconds(5))
+        }
+        // A message that goes to both comes at once or not at all.
+        try await Task.sleep(for: .milliseconds(200))
+        let counts = [one.deliveries.count, other.deliveries.count]
+        return property.finding(
+          counts[0] + counts[1] == 4, "of 4 messages, two members got \(counts[0]) and \(counts[1])")
+      }
+    }
+  }
+
+  private func retainedMessages(_ property: Property) async throws -> Finding {
+    let topic = topic("retained")
+    try await publish(topic, [49], .retained)
+    let came = try await listening("late", to: topic) { try await $0.deliveries(1, within: Self.patience) }
+    try await publish(topic, [], .retained)
+    return property.finding(came.first?.message.retention == .retained)
+  }
+
+  private func messageExpiry(_ property: Property) async throws -> Finding {
+    guard options.version == .v5 else { return property.unknown("MQTT 3.1.1 has none; use 5") }
+    let topic = topic("expiry")
+    // Its last second may have begun; brokers may look once a second or so.
+    try await publish(topic, [49], .retained, expiry: 1)
+    try await Task.sleep(for: .milliseconds(2500))
+    let came = try await listening("late", to: topic) { try await $0.deliveries(1, within: .milliseconds(500)) }
+    try await publish(topic, [], .retained)
+    return property.finding(came.isEmpty)
+  }
+
+  private func lastWill(_ property: Property) async throws -> Finding {
+    try await listening("heir", to: topic("will")) { probe in
+      var options = options("testator")
+      options.will = Message(topic: topic("will"), payload: [49])
+      let session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
+      try await session.connected()
+      session.drop()
+      return property.finding(try await !probe.deliveries(1, within: Self.patience).isEmpty)
+    }
+  }
+
+  private func closedToStrangers(_ property: Property) async throws -> Finding {
+    var options = options("stranger")
+    options.credentials = nil
+    options.tls?.certificateFile = nil
+    options.tls?.keyFile = nil
+    do {
+      try await with(options) { _ in }
+      return property.finding(false)
+    } catch MQTTError.unreachable(let text) {
+      return property.unknown(text)
+    } catch {
+      return property.finding(true)
+    }
+  }
+}

@@ -1,0 +1,110 @@
+package import Jobs
+import Signing
+package import SystemPackage
+import Volume
+
+/// What is wrong with a job folder, found before its id is sent.
+package struct JobCheck: Sendable {
+  /// Why a worker would refuse the job; each a sentence with line and column.
+  package let errors: [String]
+  /// What a worker would take and a person may not have meant.
+  package let warnings: [String]
+  /// How many steps it has.
+  package let steps: Int
+  /// The job as its folder defines it; `nil` when there are errors.
+  package let job: (id: JobID, definition: JobDefinition)?
+
+  /// Checks the folder as a worker would meet it; nothing is run or written.
+  package init(_ folder: FilePath) {
+    self.init(folder) { () throws(InvalidJob) in
+      let (name, above) = try JobCheck.place(of: folder)
+      let opened = try JobFolder.open(JobCheck.id(in: name), in: JobsDirectory(above))
+      if let (name, entry) = EarlierResults(folder: opened).foreign.first, name == JobsDirectory.results {
+        throw InvalidJob(description: "\(folder)/\(name) \(EarlierResults.reason(entry)); rename or remove it")
+      }
+      return opened
+    }
+  }
+
+  /// Checks the folder as what a worker is to get a copy of, under `id`, or else its name. It may be a link to anywhere.
+  package init(copying folder: FilePath, as id: JobID?) {
+    self.init(folder) { () throws(InvalidJob) in
+      let (name, _) = try JobCheck.place(of: folder)
+      guard let real = realPath(folder) else { throw InvalidJob(description: "\(folder) does not exist") }
+      let id = if let id { id } else { try JobCheck.id(in: name) }
+      return try JobFolder.open(real, as: id)
+    }
+  }
+
+  private init(_ folder: FilePath, open: () throws(InvalidJob) -> JobFolder) {
+    do throws(InvalidJob) {
+      let opened = try open()
+      let definition = try opened.definition()
+      job = (opened.id, definition)
+      errors = []
+      steps = definition.steps.count
+      warnings =
+        EarlierResults(folder: opened).foreign.map { name, entry in
+          "\(folder)/\(name) \(EarlierResults.reason(entry)), so that it is not copied"
+        }
+        + definition.unknownKeys.map { "\(folder)/job.json: the key \($0) means nothing here" }
+        + definition.steps.enumerated().compactMap { index, step in
+          guard let directory = step.workingDirectory, !opened.hasFolder(directory) else { return nil }
+          return
+            "steps[\(index)]: workingDirectory \(directory.quoted) is not in the folder; an earlier step must make it"
+        } + JobCheck.surprises(in: definition)
+    } catch {
+      job = nil
+      errors = [error.description]
+      warnings = []
+      steps = 0
+    }
+  }
+
+  /// What a shell, or a person, reads in another way than it is meant.
+  private static func surprises(in definition: JobDefinition) -> [String] {
+    var warnings = unexpanded(definition.environment, "\"env\"")
+    for (index, step) in definition.steps.enumerated() {
+      if step.run.utf8.contains(UInt8(ascii: "\r")) {
+        warnings.append(
+          "steps[\(index)]: the command has line ends of Windows (CR LF), and the shell takes each CR for a part of its line; "
+            + "save it with LF alone")
+      }
+      warnings += unexpanded(step.environment, "steps[\(index)]: \"env\"")
+    }
+    return warnings
+  }
+
+  private static func unexpanded(_ environment: [String: String], _ place: String) -> [String] {
+    environment.filter { holdsVariable($0.value) }.keys.sorted().map {
+      "\(place): the \"$\" in \($0.quoted) stays as it is, for no shell reads it; set the variable in the step instead"
+    }
+  }
+
+  /// Whether a shell would put something else for a `$` in the text (POSIX, Shell Command Language, section 2.6).
+  private static func holdsVariable(_ text: String) -> Bool {
+    zip(text, text.dropFirst()).contains { first, next in
+      first == "$" && ("{(_".contains(next) || ("a"..."z").contains(next) || ("A"..."Z").contains(next))
+    }
+  }
+
+  /// The name of a folder as a worker would meet it: it may be a link, and lead out of the jobs folder. "." and ".." are none.
+  package static func place(of folder: FilePath) throws(InvalidJob) -> (name: FilePath.Component, above: FilePath) {
+    guard let real = realPath(folder) else { throw InvalidJob(description: "\(folder) does not exist") }
+    let isNamed = folder.lastComponent?.kind == .regular
+    let above = isNamed ? realPath(folder.removingLastComponent().isEmpty ? "." : folder.removingLastComponent()) : nil
+    guard let name = isNamed ? folder.lastComponent : real.lastComponent else {
+      throw InvalidJob(
+        description: "\(folder) is the root of the file system; give the job's folder below the jobs folder")
+    }
+    return (name, above ?? real.removingLastComponent())
+  }
+
+  package static func id(in name: FilePath.Component) throws(InvalidJob) -> JobID {
+    do {
+      return try JobID(name.string)
+    } catch {
+      throw InvalidJob(description: "the folder's name is the job's id: \(error)")
+    }
+  }
+}

@@ -1,0 +1,165 @@
+private import FileTree
+private import FoundationEssentials
+package import Jobs
+package import MQTT
+import Signing
+package import SystemPackage
+import Volume
+
+/// A request as its sender makes it: it bears a key of its own, so that it may be sent any number of times and is run once.
+package struct OutgoingRequest: Sendable {
+  /// The job.
+  package let id: JobID
+  /// The idempotency key, which the answers bear.
+  package let requestID: RequestID
+  /// The payload.
+  package private(set) var payload: [UInt8]
+
+  /// What a request says besides when it is to be signed (RFC 7519). Its key is the claim `jti` then.
+  package struct Claims: Sendable {
+    private let expires: Duration
+    private let audience: [String]
+    private let folder: FilePath?
+
+    /// A request that may be begun for as long as `expires`, by the workers and groups of `audience`, or by all if it names
+    /// none, and that stands for what is in `folder` now.
+    package init(expires: Duration, audience: [String] = [], folder: FilePath?) {
+      self.expires = expires
+      self.audience = audience
+      self.folder = folder
+    }
+
+    fileprivate func add(to payload: inout Payload) throws(FileTreeError) {
+      let now = Int64(Date().timeIntervalSince1970)
+      payload.iat = now
+      payload.exp = now + max(1, expires.components.seconds)
+      payload.aud = audience.isEmpty ? nil : audience
+      payload.jti = payload.requestId
+      payload.requestId = nil
+      guard let folder else { return }
+      let descriptor: FileDescriptor
+      do {
+        descriptor = try FileDescriptor.open(folder, .readOnly, options: [.directory, .closeOnExec])
+      } catch {
+        throw FileTreeError(operation: "open", path: RelativePath(""), reason: .system(error as? Errno ?? .ioError))
+      }
+      defer { try? descriptor.close() }
+      payload.source = try FileTree.digest(of: descriptor, excluding: JobsDirectory.reserved)
+    }
+  }
+
+  /// Asks for the job of the folder `id` on the workers' volume. `timeout` is laid over the job's.
+  package init(_ id: JobID, timeout: Duration? = nil, claims: Claims? = nil) throws(InvalidJob) {
+    try self.init(id, steps: nil, timeout: timeout, claims: claims)
+  }
+
+  /// Asks for the steps of `definition`, the job.json in `folder`, which nobody else can see.
+  ///
+  /// Throws ``InvalidJob`` when there is more than goes into a request: other files, `maxAttempts`, `requireApproval`, or too
+  /// many steps.
+  package init(
+    _ id: JobID, carrying definition: JobDefinition, of folder: FilePath, timeout: Duration? = nil,
+    claims: Claims? = nil
+  ) throws(InvalidJob) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.string)) ?? []
+    let others = names.filter { $0 != "job.json" && !JobsDirectory.reserved.contains($0) }.sorted()
+    guard others.isEmpty else {
+      throw InvalidJob(
+        id: id,
+        description: "\(folder) holds more than job.json (\(others.prefix(3).joined(separator: ", "))), and a request "
+          + "carries steps only: let them fetch what they need, or use a common volume")
+    }
+    guard definition.maxAttempts == nil else {
+      throw InvalidJob(
+        id: id, description: "a request cannot carry maxAttempts: take it out of job.json, or use a common volume")
+    }
+    guard !definition.requiresApproval else {
+      throw InvalidJob(
+        id: id,
+        description: "a request cannot carry requireApproval: take it out of job.json, or use a common volume; "
+          + "workers with --require-approval ask for each job")
+    }
+    try self.init(id, steps: definition, timeout: timeout, claims: claims)
+  }
+
+  private init(
+    _ id: JobID, steps definition: JobDefinition?, timeout: Duration?, claims: Claims?
+  ) throws(InvalidJob) {
+    self.id = id
+    requestID = RequestID(UUID().uuidString)
+    var request = Payload(
+      id: id, requestId: requestID, steps: definition?.steps.map(Payload.Step.init),
+      env: definition.flatMap { $0.environment.isEmpty ? nil : $0.environment },
+      timeout: (timeout ?? definition?.timeout)?.jobText)
+    do throws(FileTreeError) {
+      try claims?.add(to: &request)
+    } catch {
+      throw InvalidJob(id: id, description: "the job's folder cannot be read: \(error)")
+    }
+    guard let payload = try? compactJSON(request) else {
+      throw InvalidJob(id: id, description: "the request cannot be written as JSON")
+    }
+    self.payload = payload
+    try checkSize()
+  }
+
+  /// The same request in the form that `seal` gives its payload: signed.
+  package func sealed(by seal: ([UInt8]) throws -> String) throws -> OutgoingRequest {
+    var sealed = self
+    sealed.payload = Array(try seal(payload).utf8)
+    try sealed.checkSize(RequestReader.largestSigned)
+    return sealed
+  }
+
+  private func checkSize(_ largest: Int = JobRequest.largestPayload) throws(InvalidJob) {
+    guard payload.count > largest else { return }
+    throw InvalidJob(
+      id: id,
+      description:
+        "the request takes \(payload.count) bytes, of \(largest) at most: use a common volume "
+        + "instead of sending the steps")
+  }
+
+  /// The message, with the key as Correlation Data too.
+  package func message(on topic: String) -> Message {
+    Message(
+      topic: topic, payload: payload,
+      properties: MessageProperties(
+        correlationData: Array(requestID.text.utf8), contentType: "application/json"))
+  }
+
+  fileprivate struct Payload: Encodable {
+    let id: JobID
+    var requestId: RequestID?
+    var jti: RequestID?
+    var iat: Int64?
+    var exp: Int64?
+    var aud: [String]?
+    var source: String?
+    let steps: [Step]?
+    let env: [String: String]?
+    let timeout: String?
+
+    struct Step: Encodable {
+      let name: String?
+      let run: String
+      let shell: [String]?
+      let env: [String: String]?
+      let workingDirectory: String?
+      let timeout: String?
+      let continueOnError: Bool?
+      let always: Bool?
+
+      init(_ step: Jobs.Step) {
+        name = step.name
+        run = step.run
+        shell = step.shell == Jobs.Step.defaultShell ? nil : step.shell
+        env = step.environment.isEmpty ? nil : step.environment
+        workingDirectory = step.workingDirectory
+        timeout = step.timeout?.jobText
+        continueOnError = step.continueOnError ? true : nil
+        always = step.always ? true : nil
+      }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/// A file that the job made or changed, and that lies in its results/: an element of result.json's `artifacts`.
+package struct Artifact: Codable, Sendable, Equatable {
+  /// What happened to the file.
+  package enum Change: String, Codable, Sendable {
+    /// It was not there when staging ended.
+    case new
+    /// It was, with other content.
+    case modified
+  }
+
+  /// The path below the workspace, and below results/ unless `storedAs` tells another.
+  package var path: WorkspacePath
+  /// Bytes of content.
+  package var size: Int
+  /// The permission bits as four octal digits, `0644`; see ``octal(_:)``.
+  package var mode: String
+  /// The content's SHA-256 in lower-case hexadecimal; none for what has no content, as a symbolic link.
+  package var sha256: String?
+  /// What happened to the file.
+  package var change: Change
+  /// Where it lies below results/, when its own path is reserved there.
+  package var storedAs: WorkspacePath?
+
+  /// An artifact of the given parts.
+  package init(
+    path: WorkspacePath, size: Int, mode: String, sha256: String?, change: Change, storedAs: WorkspacePath? = nil
+  ) {
+    self.path = path
+    self.size = size
+    self.mode = mode
+    self.sha256 = sha256
+    self.change = change
+    self.storedAs = storedAs
+  }
+
+  /// The permission bits of an st_mode (inode(7)) as ``mode`` writes them; the file type is left off.
+  package static func octal(_ mode: UInt32) -> String {
+    let digits = String(mode & 0o7777, radix: 8)
+    return String(repeating: "0", count: 4 - digits.count) + digits
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case path, pathBase64, size, mode, sha256, change, storedAs, storedAsBase64
+  }
+
+  /// Reads an object. Throws a `DecodingError` when it is not one that ``encode(to:)`` writes.
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    path = try container.decodePath(.path, orBase64: .pathBase64)
+    size = try container.decode(Int.self, forKey: .size)
+    mode = try container.decode(String.self, forKey: .mode)
+    sha256 = try container.decodeIfPresent(String.self, forKey: .sha256)
+    change = try container.decode(Change.self, forKey: .change)
+    let isStoredElsewhere = container.contains(.storedAs) || container.contains(.storedAsBase64)
+    storedAs = isStoredElsewhere ? try container.decodePath(.storedAs, orBase64: .storedAsBase64) : nil
+  }
+
+  /// Writes an object with `path`, or `pathBase64` for a path that is not UTF-8; likewise `storedAs`.
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(path, as: .path, orBase64: .pathBase64)
+    try container.encode(size, forKey: .size)
+    try container.encode(mode, forKey: .mode)
+    try container.encodeIfPresent(sha256, forKey: .sha256)
+    try container.encode(change, forKey: .change)
+    if let storedAs {
+      try container.encode(storedAs, as: .storedAs, orBase64: .storedAsBase64)
+    }
+  }
+}
+
+/// Something that was not brought along, and why: an element of result.json's `skipped`.
+package struct SkippedPath: Codable, Sendable, Equatable {
+  /// The path below the workspace.
+  package var path: WorkspacePath
+  /// Why it was left, as a sentence's end (“a FIFO”, “a symbolic link that leaves the workspace”).
+  package var reason: String
+
+  /// A path and why it was left.
+  package init(path: WorkspacePath, reason: String) {
+    self.path = path
+    self.reason = reason
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case path, pathBase64, reason
+  }
+
+  /// Reads an object. Throws a `DecodingError` when it is not one that ``encode(to:)`` writes.
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    path = try container.decodePath(.path, orBase64: .pathBase64)
+    reason = try container.decode(String.self, forKey: .reason)
+  }
+
+  /// Writes an object with `path`, or `pathBase64` for a path that is not UTF-8.
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(path, as: .path, orBase64: .pathBase64)
+    try container.encode(reason, forKey: .reason)
+  }
+}

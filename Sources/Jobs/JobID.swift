@@ -1,0 +1,61 @@
+/// The name of a job: a path component of the volume and a topic level at once.
+///
+/// Matches `[A-Za-z0-9][A-Za-z0-9._-]{0,127}` byte for byte. So it is never `.`, `..` or an option, holds no `/`, NUL,
+/// `+` or `#`, and no letter that only looks like an ASCII one.
+package struct JobID: Hashable, Sendable, CustomStringConvertible {
+  /// The id as it is written.
+  package let text: String
+
+  /// An id from text. Throws a sentence that names the first character against the rule.
+  package init(_ text: String) throws(InvalidJob) {
+    if let fault = JobID.fault(in: text) {
+      throw InvalidJob(
+        description: """
+          \(text.quoted) is not a job id: \(fault); an id is 1 to 128 of the characters A-Z, a-z, 0-9, ".", "_" and "-", \
+          the first a letter or a digit
+          """)
+    }
+    self.text = text
+  }
+
+  /// The id as it is written.
+  package var description: String { text }
+
+  /// While a file of this name is in the jobs folder, no job is taken: it can be no job's folder.
+  package static let killSwitch = "KILLSWITCH"
+
+  private static func fault(in text: String) -> String? {
+    guard text != killSwitch else { return "it is the name of the kill switch" }
+    guard let first = text.unicodeScalars.first else {
+      return "it is empty"
+    }
+    guard isLetterOrDigit(first) else {
+      return "it starts with \(first.named)"
+    }
+    if let stranger = text.unicodeScalars.first(where: { !isLetterOrDigit($0) && !"._-".unicodeScalars.contains($0) }) {
+      return "it holds \(stranger.named)"
+    }
+    let length = text.utf8.count
+    return length > 128 ? "it is \(length) bytes long" : nil
+  }
+
+  private static func isLetterOrDigit(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar {
+    case "A"..."Z", "a"..."z", "0"..."9": true
+    default: false
+    }
+  }
+}
+
+extension JobID: Codable {
+  /// Reads a JSON string. Throws ``InvalidJob`` when it is against the rule.
+  package init(from decoder: any Decoder) throws {
+    try self.init(decoder.singleValueContainer().decode(String.self))
+  }
+
+  /// Writes a JSON string.
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(text)
+  }
+}

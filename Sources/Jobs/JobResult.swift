@@ -1,0 +1,153 @@
+internal import FoundationEssentials
+
+/// What became of a job: the content of its result.json.
+package struct JobResult: Codable, Sendable, Equatable {
+  /// The form of result.json that this type reads and writes.
+  package static let currentSchema = 1
+
+  /// The form of the file; see ``currentSchema``.
+  package let schema: Int
+  /// The job.
+  package var jobId: JobID
+  /// How it ended.
+  package var status: JobStatus
+  /// The exit code of the step that decided the job; `null` when no step did.
+  package var exitCode: Int?
+  /// When, and how long.
+  package var timing: JobTiming
+  /// Its steps in order, with those that were skipped.
+  package var steps: [StepResult]
+  /// What went wrong, as a sentence.
+  package var error: String?
+  /// Which attempt this is, from 1.
+  package var attempt: Int
+  /// The worker that wrote this.
+  package var workerId: String
+  /// Its version.
+  package var workerVersion: String
+  /// The host that it ran on.
+  package var host: String
+  /// The request's idempotency key.
+  package var requestId: String?
+  /// Why the job ended as it did, as one word that programs can test (`shutdown`, `job-not-found`).
+  package var reason: String?
+  /// The part of the work in which an `error` arose (`stage`, `run`, `sync`).
+  package var phase: String?
+  /// What the job made or changed.
+  package var artifacts: [Artifact]
+  /// What the job removed.
+  package var deleted: [WorkspacePath]
+  /// What could not be brought along.
+  package var skipped: [SkippedPath]
+
+  /// A result of the given parts.
+  package init(
+    jobId: JobID, status: JobStatus, exitCode: Int?, timing: JobTiming, steps: [StepResult], error: String? = nil,
+    attempt: Int, workerId: String, workerVersion: String, host: String, requestId: String? = nil,
+    reason: String? = nil, phase: String? = nil, artifacts: [Artifact] = [], deleted: [WorkspacePath] = [],
+    skipped: [SkippedPath] = []
+  ) {
+    self.schema = JobResult.currentSchema
+    self.jobId = jobId
+    self.status = status
+    self.exitCode = exitCode
+    self.timing = timing
+    self.steps = steps
+    self.error = error
+    self.attempt = attempt
+    self.workerId = workerId
+    self.workerVersion = workerVersion
+    self.host = host
+    self.requestId = requestId
+    self.reason = reason
+    self.phase = phase
+    self.artifacts = artifacts
+    self.deleted = deleted
+    self.skipped = skipped
+  }
+}
+
+// The file.
+extension JobResult {
+  /// The file's content: indented, keys sorted, with a newline at the end.
+  package func encoded() throws -> [UInt8] {
+    try indentedJSON(self)
+  }
+
+  /// Reads a file's content. Throws when it is not a result.json, or one of another ``schema``.
+  package init(json: [UInt8]) throws(InvalidJob) {
+    let result: JobResult
+    do {
+      result = try JSONDecoder().decode(JobResult.self, from: Data(json))
+    } catch {
+      throw InvalidJob(description: "result.json \(fault(error, in: json))")
+    }
+    guard result.schema == JobResult.currentSchema else {
+      throw InvalidJob(
+        id: result.jobId,
+        description: "result.json is of schema \(result.schema); this version reads schema \(JobResult.currentSchema)")
+    }
+    self = result
+  }
+}
+
+/// What is wrong with a text that could not be decoded: where it stops being JSON, or the key that is amiss.
+private func fault(_ error: any Error, in json: [UInt8]) -> String {
+  do {
+    _ = try JSONText(json)
+  } catch {
+    return "\(error.predicate) (\(JSONPosition(of: error.offset, in: json)))"
+  }
+  let context: DecodingError.Context
+  switch error {
+  case let refusal as InvalidJob:
+    return "has a wrong \"jobId\": \(refusal)"
+  case DecodingError.keyNotFound(let key, let context):
+    return "has no \((context.codingPath + [key]).written)"
+  case DecodingError.typeMismatch(_, let found), DecodingError.valueNotFound(_, let found),
+    DecodingError.dataCorrupted(let found):
+    context = found
+  default:
+    return "cannot be read: \(error)"
+  }
+  return "has a wrong \(context.codingPath.written): \(context.debugDescription)"
+}
+
+extension [any CodingKey] {
+  /// The path as a person writes it: `"steps[2].log"`.
+  fileprivate var written: String {
+    var path = ""
+    for key in self {
+      if let index = key.intValue {
+        path += "[\(index)]"
+      } else {
+        path += (path.isEmpty ? "" : ".") + key.stringValue
+      }
+    }
+    return path.quoted
+  }
+}
+
+extension JobResult {
+  /// Writes an object; `exitCode` is there even when `null`, and the lists even when empty.
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(schema, forKey: .schema)
+    try container.encode(jobId, forKey: .jobId)
+    try container.encode(status, forKey: .status)
+    try container.encode(exitCode, forKey: .exitCode)
+    try container.encode(timing, forKey: .timing)
+    try container.encode(steps, forKey: .steps)
+    try container.encodeIfPresent(error, forKey: .error)
+    try container.encode(attempt, forKey: .attempt)
+    try container.encode(workerId, forKey: .workerId)
+    try container.encode(workerVersion, forKey: .workerVersion)
+    try container.encode(host, forKey: .host)
+    try container.encodeIfPresent(requestId, forKey: .requestId)
+    try container.encodeIfPresent(reason, forKey: .reason)
+    try container.encodeIfPresent(phase, forKey: .phase)
+    try container.encode(artifacts, forKey: .artifacts)
+    try container.encode(deleted, forKey: .deleted)
+    try container.encode(skipped, forKey: .skipped)
+  }
+}

@@ -1,0 +1,114 @@
+/// A JSON text (RFC 8259) as a tree that knows where each value was written.
+///
+/// UTF-8 with or without a byte order mark; nothing beyond the RFC is taken (no comments, trailing commas, NaN, or
+/// surrogates without their partner). A key that an object holds twice does not end the reading: it is kept in
+/// `duplicate`, so that its reader can still learn who is to be told.
+package struct JSONText {
+  /// The text itself; offsets in the tree count its bytes.
+  package let bytes: [UInt8]
+
+  /// The one value that the text holds.
+  package let root: JSONValue
+
+  /// The first key that an object held already, if there is one.
+  package let duplicate: JSONDuplicate?
+
+  /// Reads a text. Throws where it stops being JSON, or where it is deeper or holds more values than `limits` allow.
+  package init(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) {
+    var parser = JSONParser(bytes: bytes, limits: limits)
+    self.bytes = bytes
+    self.root = try parser.text()
+    self.duplicate = parser.duplicate
+  }
+
+  /// The number as it was written.
+  package func number(_ value: JSONValue, end: Int) -> String {
+    String(decoding: bytes[value.offset..<end], as: UTF8.self)
+  }
+
+  /// What a value is, for a sentence: numbers as written, everything else by its kind.
+  package func kind(of value: JSONValue) -> String {
+    switch value.content {
+    case .null: return "null"
+    case .bool(let value): return value ? "true" : "false"
+    case .number(let end):
+      let written = number(value, end: end)
+      return written.utf8.count > 24 ? "a number" : written
+    case .string: return "a string"
+    case .array: return "an array"
+    case .object: return "an object"
+    }
+  }
+}
+
+/// A value of a JSON text, and where it begins.
+package struct JSONValue {
+  package enum Content {
+    case null
+    case bool(Bool)
+    /// Kept as written (RFC 8259 leaves its precision open): from the value's offset to `end`.
+    case number(end: Int)
+    case string(String)
+    case array([JSONValue])
+    case object([JSONMember])
+  }
+
+  package let offset: Int
+  package let content: Content
+}
+
+extension JSONValue {
+  /// What an object has by that key.
+  package subscript(key: String) -> JSONValue? {
+    guard case .object(let members) = content else { return nil }
+    return members.first { $0.key == key }?.value
+  }
+
+  package var string: String? {
+    if case .string(let text) = content { text } else { nil }
+  }
+}
+
+/// A key and its value, in the order of the text.
+package struct JSONMember {
+  package let key: String
+  let keyOffset: Int
+  package let value: JSONValue
+}
+
+/// A key that stands twice in one object, and where.
+package struct JSONDuplicate {
+  package let key: String
+  package let first: Int
+  package let second: Int
+}
+
+/// How much a reader is willing to hold.
+package struct JSONLimits {
+  var depth = 64
+  package var values = 1_000_000
+}
+
+/// Why a text was not read: a predicate (“is not JSON: …”) and the offset at which it holds.
+package struct JSONError: Error {
+  package let offset: Int
+  let predicate: String
+}
+
+/// A place in a text for a person: lines end with LF, columns count characters; both from 1.
+struct JSONPosition: Equatable, CustomStringConvertible {
+  package let line: Int
+  package let column: Int
+
+  /// The place of `offset` in `bytes`; a byte order mark takes no column.
+  init(of offset: Int, in bytes: [UInt8]) {
+    let before = bytes[..<min(offset, bytes.count)]
+    let lineStart =
+      before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? (before.starts(with: JSONParser.mark) ? 3 : 0)
+    line = 1 + before.count { $0 == UInt8(ascii: "\n") }
+    // A character's first byte counts, its continuation bytes (0b10xxxxxx) do not.
+    column = 1 + before[lineStart...].count { $0 & 0xC0 != 0x80 }
+  }
+
+  package var description: String { "line \(line), column \(column)" }
+}

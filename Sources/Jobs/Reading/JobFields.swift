@@ -1,0 +1,164 @@
+/// Reads the values of a JSON text as the fields of a request or a definition, with a sentence for each that is wrong.
+///
+/// A sentence begins with where the fault is (`"timeout": …`, `steps[3]: …`), says what would be right, and ends with
+/// the line and column.
+struct JobFields {
+  private let text: JSONText
+  private let subject: String
+  private let prefix: String
+  /// The job that is meant, once it is known.
+  package var id: JobID?
+  /// Keys that mean nothing here, with the path to them.
+  private(set) var unknownKeys: [String] = []
+
+  /// Reads a text of at most `largest` bytes. Sentences about the whole text name it as `subject` (`job.json`), those
+  /// about a value in it begin with `prefix` (`job.json: `).
+  init(_ bytes: [UInt8], subject: String, prefix: String, largest: Int) throws(InvalidJob) {
+    self.subject = subject
+    self.prefix = prefix
+    guard bytes.count <= largest else {
+      let most = largest < 1 << 20 ? "\(largest >> 10) KiB" : "\(largest >> 20) MiB"
+      throw InvalidJob(description: "\(subject) is \(bytes.count) bytes; at most \(largest) (\(most)) are taken")
+    }
+    do {
+      text = try JSONText(bytes)
+    } catch {
+      let position = JSONPosition(of: error.offset, in: bytes)
+      throw InvalidJob(description: "\(subject) \(error.predicate) (\(position))")
+    }
+  }
+
+  /// What a value is, for a sentence.
+  package func kind(of value: JSONValue) -> String {
+    text.kind(of: value)
+  }
+
+  /// The members of the outermost object.
+  package func members(like example: String) throws(InvalidJob) -> [JSONMember] {
+    guard case .object(let members) = text.root.content else {
+      let position = JSONPosition(of: text.root.offset, in: text.bytes)
+      throw InvalidJob(
+        description: "\(subject) is \(kind(of: text.root)); an object is expected, like \(example) (\(position))")
+    }
+    return members
+  }
+
+  /// Refuses a text in which some object holds a key twice.
+  func refuseDuplicates() throws(InvalidJob) {
+    guard let duplicate = text.duplicate else { return }
+    let first = JSONPosition(of: duplicate.first, in: text.bytes)
+    let second = JSONPosition(of: duplicate.second, in: text.bytes)
+    throw InvalidJob(
+      id: id,
+      description: "\(prefix)the key \(duplicate.key.quoted) is there twice, at \(first) and at \(second); keep one")
+  }
+
+  /// Keeps a key for the warning; a hundred are enough for one.
+  mutating func noteUnknown(_ key: String, in place: @autoclosure () -> String = "") {
+    if unknownKeys.count < 100 {
+      unknownKeys.append(place() + key.escaped)
+    }
+  }
+
+  /// A refusal of what is wrong at `value`.
+  package func invalid(_ sentence: String, at value: JSONValue) -> InvalidJob {
+    invalid(sentence, atOffset: value.offset)
+  }
+
+  private func invalid(_ sentence: String, atOffset offset: Int) -> InvalidJob {
+    InvalidJob(id: id, description: "\(prefix)\(sentence) (\(JSONPosition(of: offset, in: text.bytes)))")
+  }
+
+  /// A refusal of something that the outermost object lacks.
+  package func missing(_ sentence: String) -> InvalidJob {
+    invalid(sentence, at: text.root)
+  }
+}
+
+// The kinds of fields. `key` is the path to the value as its sender wrote it.
+extension JobFields {
+  package func string(_ value: JSONValue, _ key: @autoclosure () -> String, like example: String) throws(InvalidJob)
+    -> String
+  {
+    guard case .string(let string) = value.content else {
+      throw invalid("\(key()) is \(kind(of: value)); a string is expected, like \(example)", at: value)
+    }
+    return string
+  }
+
+  package func flag(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidJob) -> Bool {
+    guard case .bool(let flag) = value.content else {
+      throw invalid("\(key()) is \(kind(of: value)); true or false is expected", at: value)
+    }
+    return flag
+  }
+
+  package func count(_ value: JSONValue, _ key: @autoclosure () -> String, in range: ClosedRange<Int>)
+    throws(InvalidJob) -> Int
+  {
+    if let count = number(value).flatMap({ Int(exactly: $0) }), range.contains(count) { return count }
+    throw invalid(
+      "\(key()) is \(kind(of: value)); a whole number from \(range.lowerBound) to \(range.upperBound) is expected",
+      at: value)
+  }
+
+  /// A number; `nil` for a value of another kind.
+  package func number(_ value: JSONValue) -> Double? {
+    if case .number(let end) = value.content { Double(text.number(value, end: end)) } else { nil }
+  }
+
+  package func duration(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidJob) -> Duration {
+    do throws(InvalidDuration) {
+      switch value.content {
+      case .string(let string):
+        return try Duration(jobText: string)
+      case .number(let end):
+        let written = text.number(value, end: end)
+        return try Duration(jobSeconds: Double(written) ?? .infinity, written: kind(of: value))
+      default:
+        throw InvalidDuration(
+          description: "\(kind(of: value)) is not a duration; write a string like \"10m\", or a number of seconds")
+      }
+    } catch {
+      throw invalid("\(key()): \(error)", at: value)
+    }
+  }
+
+  package func environment(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidJob) -> [String: String]
+  {
+    guard case .object(let members) = value.content else {
+      throw invalid(
+        "\(key()) is \(kind(of: value)); an object of strings is expected, like {\"MODE\": \"release\"}", at: value
+      )
+    }
+    var environment: [String: String] = [:]
+    environment.reserveCapacity(members.count)
+    for member in members {
+      let name = member.key
+      if let fault = faultOfVariable(name) {
+        throw invalid(
+          "\(key()): \(name.quoted) cannot name a variable: it \(fault); a name like \"MODE\" is expected",
+          atOffset: member.keyOffset)
+      }
+      let content = try string(member.value, "\(key()): the value of \(name.quoted)", like: "\"1\"")
+      if content.utf8.contains(0) {
+        throw invalid("\(key()): the value of \(name.quoted) holds a NUL, which no variable can", at: member.value)
+      }
+      // execve(2): with its "=" and its NUL a variable has at most MAX_ARG_STRLEN bytes, 32 pages.
+      let length = name.utf8.count + content.utf8.count + 2
+      if length > 32 * 4096 {
+        throw invalid(
+          "\(key()): \(name.quoted) and its value are \(length - 2) bytes; Linux takes 131070", at: member.value)
+      }
+      environment[name] = content
+    }
+    return environment
+  }
+
+  private func faultOfVariable(_ name: String) -> String? {
+    if name.isEmpty { return "is empty" }
+    if name.utf8.contains(UInt8(ascii: "=")) { return "holds a \"=\"" }
+    if let first = name.utf8.first, (0x30...0x39).contains(first) { return "begins with a digit" }
+    return name.utf8.contains(0) ? "holds a NUL" : nil
+  }
+}

@@ -1,0 +1,158 @@
+private import FoundationEssentials
+package import Jobs
+
+/// Reads what arrives, or lies on the volume, as a request: a JSON object; or, once signatures are required, a compact JWS
+/// (RFC 7515) over one, and nothing else.
+package struct RequestReader: Sendable {
+  /// A payload that somebody signed.
+  package struct Verified: Sendable {
+    package let payload: [UInt8]
+    package let keyID: String
+
+    /// What was signed, and by which key.
+    package init(payload: [UInt8], keyID: String) {
+      self.payload = payload
+      self.keyID = keyID
+    }
+  }
+
+  /// The largest JWS: base64 of the largest request, with its header and signature.
+  package static let largestSigned = 384 << 10
+
+  private let verify: (@Sendable ([UInt8]) throws -> Verified)?
+  private let audience: [String]
+
+  /// Takes unsigned requests only: nobody could say whose a signed one is.
+  package static let unsigned = RequestReader(verify: nil, audience: [])
+
+  /// Takes signed requests only. `verify` throws why a signature is not believed, as words that follow "the request is not
+  /// signed as it must be:"; `audience` are the names that this worker answers to: its id and its group.
+  package init(audience: [String], verify: @escaping @Sendable ([UInt8]) throws -> Verified) {
+    self.init(verify: verify, audience: audience)
+  }
+
+  private init(verify: (@Sendable ([UInt8]) throws -> Verified)?, audience: [String]) {
+    self.verify = verify
+    self.audience = audience
+  }
+
+  /// A request that arrives now: everything about it must hold. Throws with the sentence for the sender.
+  package func arriving(_ payload: [UInt8], at now: Timestamp = .now) throws(InvalidJob) -> JobRequest {
+    let request = try read(payload)
+    try request.signature?.check(at: now, request.id)
+    guard isMeantForThisWorker(request) else {
+      let names = audience.map(\.quoted).joined(separator: " and ")
+      let meant = request.signature?.audience?.map(\.quoted).joined(separator: ", ") ?? ""
+      throw InvalidJob(
+        id: request.id,
+        description: "the request is for \(meant.isEmpty ? "nobody" : meant) (\"aud\"), and this worker is \(names)")
+    }
+    return request
+  }
+
+  /// A request as it says itself, signed by a key of this worker's if it must be; for others to look at its time and whom
+  /// it is for.
+  package func read(_ payload: [UInt8]) throws(InvalidJob) -> JobRequest {
+    guard let verify else {
+      if looksSigned(payload) {
+        throw InvalidJob(
+          id: unverifiedID(payload),
+          description: "the request is signed (JWS), and this worker has no key to verify it with; "
+            + "start it with --verify-key, or send plain JSON")
+      }
+      return try JobRequest(payload: payload)
+    }
+    guard payload.count <= RequestReader.largestSigned else {
+      throw InvalidJob(
+        description: "the payload is \(payload.count) bytes; at most \(RequestReader.largestSigned) "
+          + "(\(RequestReader.largestSigned >> 10) KiB) are taken")
+    }
+    let verified: Verified
+    do {
+      verified = try verify(payload)
+    } catch {
+      throw resemblesJWS(payload)
+        ? InvalidJob(id: unverifiedID(payload), description: "the request is not signed as it must be: \(error)")
+        : InvalidJob(
+          id: plainID(payload),
+          description: "the request is not signed, and this worker takes signed ones only (--verify-key); "
+            + "make one with 'mqtt-fs-worker sign'")
+    }
+    let request = try JobRequest(payload: verified.payload, signedBy: verified.keyID)
+    guard request.source != nil || request.steps != nil else {
+      throw InvalidJob(
+        id: request.id,
+        description:
+          "the request is signed, but not what it runs: it needs \"source\", the digest of the job's folder, "
+          + "or its own \"steps\"; 'mqtt-fs-worker sign' puts it in")
+    }
+    return request
+  }
+
+  /// Whether the request names this worker or its group, or nobody.
+  package func isMeantForThisWorker(_ request: JobRequest) -> Bool {
+    request.signature?.audience?.contains(where: audience.contains) ?? true
+  }
+
+  /// Whether a payload may have been meant as a JWS: it has the letters of base64url, and dots. A JSON object has others.
+  private func resemblesJWS(_ payload: [UInt8]) -> Bool {
+    payload.contains(UInt8(ascii: "."))
+      && payload.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+          UInt8(ascii: "="), UInt8(ascii: " "), UInt8(ascii: "\r"), UInt8(ascii: "\n"):
+          true
+        default: false
+        }
+      }
+  }
+
+  /// Whether it has the three parts of one, too, the first of a JSON object.
+  private func looksSigned(_ payload: [UInt8]) -> Bool {
+    payload.first == UInt8(ascii: "e") && payload.count { $0 == UInt8(ascii: ".") } == 2 && resemblesJWS(payload)
+  }
+
+  /// Where the answer to a request goes that is not believed.
+  private func unverifiedID(_ payload: [UInt8]) -> JobID? {
+    RequestReader.unverifiedClaims(payload).flatMap { plainID($0) }
+  }
+
+  /// What a JWS says, whoever made it; `nil` for anything else.
+  private static func unverifiedClaims(_ payload: [UInt8]) -> [UInt8]? {
+    let parts = payload.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    guard parts.count == 3 else { return nil }
+    var base64 = parts[1].map {
+      $0 == UInt8(ascii: "-") ? UInt8(ascii: "+") : $0 == UInt8(ascii: "_") ? UInt8(ascii: "/") : $0
+    }
+    while base64.count % 4 != 0 { base64.append(UInt8(ascii: "=")) }
+    return Data(base64Encoded: Data(base64)).map { Array($0) }
+  }
+
+  /// A request as somebody sees it who has no key: what a signature is worth is for the worker to say. The name of its key is
+  /// empty.
+  package static func unverified(_ payload: [UInt8]) throws(InvalidJob) -> JobRequest {
+    guard payload.first == UInt8(ascii: "e"), let claims = unverifiedClaims(payload) else {
+      return try JobRequest(payload: payload)
+    }
+    return try JobRequest(payload: claims, signedBy: "")
+  }
+
+  private func plainID(_ payload: [UInt8]) -> JobID? {
+    do {
+      return try JobRequest(payload: payload).id
+    } catch {
+      return error.id
+    }
+  }
+}
+
+/// Whether a payload is a result, an event or a status, as workers publish them: it has `workerId`, and one of `status`, `event`
+/// and `state`, but no `steps`.
+package func isSaidByWorker(_ payload: [UInt8]) -> Bool {
+  // Most requests need not be read for that.
+  guard payload.count <= 128 << 10, payload.firstRange(of: #""workerId""#.utf8) != nil,
+    let text = try? JSONText(payload), text.root["workerId"]?.string != nil, text.root["steps"] == nil
+  else { return false }
+  return ["status", "event", "state"].contains { text.root[$0]?.string != nil }
+}

@@ -1,0 +1,164 @@
+import CLinux
+import Glibc
+
+/// What the guardian's process does: learns of steps until the worker is gone, then kills what is left of them.
+struct GuardianWatch {
+  package static let ignored = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGUSR1, SIGUSR2]
+
+  private let socket: Int32
+  /// `nil` as long as there is no job.
+  private var marker: String?
+  /// The sessions that hold a step's processes, with the time from which on they do.
+  private var sessions: [pid_t: UInt64] = [:]
+  private var pipes: Set<UInt64> = []
+  private var cgroups: [StepCgroup] = []
+  private var lease: GuardianLease?
+
+  init(socket: Int32, marker: String? = nil) {
+    self.socket = socket
+    self.marker = marker
+  }
+
+  /// What the forked process does: it never returns.
+  package static func run(socket: Int32) -> Never {
+    detach(but: socket)
+    var watch = GuardianWatch(socket: socket)
+    watch.awaitEndOfFile()
+    watch.killAll()
+    _exit(0)
+  }
+
+  /// Lets go of everything that this process shares with the worker but the socket.
+  private static func detach(but socket: Int32) {
+    // Its memory is a copy of the worker's, which steps may not read either.
+    linux_forbid_inspection()
+    // A step that stops it and then kills the worker has it go on, and see to that.
+    linux_continue_without_parent()
+    for number in ignored { signal(number, SIG_IGN) }
+    _ = setsid()
+    _ = chdir("/")
+    let null = open("/dev/null", O_RDWR)
+    if null >= 0 {
+      for standard in 0...2 as ClosedRange<Int32> { dup2(null, standard) }
+    }
+    closeAll(but: socket)
+    wipeEnvironment()
+    nameProcess("mqtt-fs-worker guardian")
+  }
+
+  /// Closes what is above the standard descriptors.
+  private static func closeAll(but socket: Int32) {
+    let below = socket > 3 ? linux_close_range(3, socket - 1) : 0
+    guard below != 0 || linux_close_range(socket + 1, .max) != 0 else { return }
+    // An older kernel, or a filter of system calls that does not know this one.
+    for descriptor in ProcessEntry.descriptorsOfThisProcess() where descriptor > 2 && descriptor != socket {
+      close(descriptor)
+    }
+  }
+
+  private static func wipeEnvironment() {
+    var next = environ
+    while let entry = next.pointee {
+      memset(entry, 0, strlen(entry))
+      next += 1
+    }
+    clearenv()
+  }
+
+  /// What ps(1) shows in place of the worker's arguments, as far as there is room for it.
+  private static func nameProcess(_ name: String) {
+    let arguments = CommandLine.unsafeArgv
+    guard CommandLine.argc > 0, let first = arguments[0], let last = arguments[Int(CommandLine.argc) - 1] else {
+      return
+    }
+    let room = last - first + strlen(last)
+    memset(first, 0, room)
+    name.withCString { _ = memcpy(first, $0, min(room, strlen($0))) }
+  }
+
+  /// Returns when the other end is closed, whoever closed it.
+  mutating func awaitEndOfFile() {
+    // A marker is a path, which may be of any length that the worker could open. What is not used of it is no memory.
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
+    defer { buffer.deallocate() }
+    while true {
+      var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+      guard poll(&entry, 1, lease?.pollTimeout ?? -1) > 0 else {
+        endStepIfLapsed()
+        continue
+      }
+      let count = recv(socket, buffer.baseAddress, buffer.count, 0)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return }
+      let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+      // Numbers of this size hold zeros, and an environment entry never does.
+      if count == GuardianMessage.size, bytes.contains(0) {
+        learn(GuardianMessage(bytes))
+      } else if bytes.first == UInt8(ascii: "/") {
+        cgroups.append(StepCgroup(path: String(decoding: bytes, as: UTF8.self)))
+      } else {
+        marker = String(decoding: bytes, as: UTF8.self)
+      }
+    }
+  }
+
+  private mutating func learn(_ message: GuardianMessage) {
+    switch message {
+    case .watch(let session, let start, let pipe):
+      sessions[session] = min(start, sessions[session] ?? .max)
+      pipes.insert(pipe)
+    case .forgetAll: (sessions, pipes, cgroups) = ([:], [], [])
+    case .forgetJob: (sessions, pipes, cgroups, marker, lease) = ([:], [], [], nil, nil)
+    case .renewed(let nanoseconds): lease = GuardianLease(nanoseconds)
+    }
+  }
+
+  /// A worker that stands still cannot keep its step from running beside the next attempt. It is told, should it go on.
+  private mutating func endStepIfLapsed() {
+    guard lease?.hasLapsed() == true, !sessions.isEmpty || !cgroups.isEmpty else { return }
+    _ = send(socket, [1], 1, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+    killAll(until: .now + .seconds(5))
+    (sessions, pipes, cgroups) = ([:], [], [])
+  }
+
+  /// Kills the steps' processes until none is left but such as this process may not signal, or the time is up.
+  ///
+  /// A next attempt of the same job has the same marker and may have begun: what started after the worker's death is
+  /// left alone, unless it is of a step of its time or descends from one.
+  package func killAll(until deadline: ContinuousClock.Instant? = nil) {
+    guard let marker else { return endCgroups() }
+    let end = Self.ticksNow()
+    var sweep = ProcessSweep { processes(of: marker, notAfter: end) }
+    // Not before the others were found by their parents. What hangs in the kernel must not keep it from this.
+    _ = sweep.run(until: .now + .seconds(5))
+    endCgroups()
+    // A step that was being spawned as the worker died shows only once it has begun to be another program.
+    for milliseconds: UInt32 in [0, 2, 10] {
+      usleep(milliseconds * 1000)
+      _ = sweep.run(until: deadline)
+    }
+    endCgroups()
+  }
+
+  private func endCgroups() {
+    for cgroup in cgroups { cgroup.end() }
+  }
+
+  private func processes(of marker: String, notAfter end: UInt64) -> [ProcessEntry] {
+    let table = ProcessEntry.all()
+    let own = getpid()
+    let roots = table.filter { entry in
+      guard entry.isAlive, entry.pid != own else { return false }
+      if let start = sessions[entry.session], entry.start >= start { return true }
+      guard entry.start <= end else { return false }
+      return entry.carries(marker) || pipes.contains { entry.writes(toPipe: $0) }
+    }
+    return ProcessTree.descendants(of: Set(roots.map(\.pid)), in: table).filter { $0.isAlive && $0.pid != own }
+  }
+
+  /// Now, as a process that starts now has it in its stat: ticks since boot.
+  private static func ticksNow() -> UInt64 {
+    let ticks = Int64(sysconf(Int32(_SC_CLK_TCK)))
+    return UInt64(linux_time_since_boot() / (1_000_000_000 / ticks))
+  }
+}

@@ -1,0 +1,103 @@
+import CLinux
+import Glibc
+import SystemPackage
+
+/// The thread that carries what a step writes from the pipe into its log.
+///
+/// A byte is in the file a few milliseconds after it was written (plus what the volume itself takes), and on its way to
+/// the volume's server within a second.
+final class LogPump: Sendable {
+  private let finished: Wakeup
+  private let thread: ThreadResult<Void>
+
+  /// Starts to read `pipe`, which it closes at its end.
+  init(from pipe: FileDescriptor, into log: StepLog) throws(Errno) {
+    let finished = try Wakeup()
+    self.finished = finished
+    // It is readable when it is read, but for the last readings.
+    guard fcntl(pipe.rawValue, F_SETFL, O_NONBLOCK) == 0 else { throw Errno(rawValue: errno) }
+    thread = ThreadResult("log-pump") {
+      var loop = PumpLoop(pipe: pipe.rawValue, finished: finished, log: log)
+      loop.run()
+      close(pipe.rawValue)
+    }
+  }
+
+  /// Takes what is in the pipe at this moment, whoever may still hold its other end, and ends.
+  package func finish() async {
+    finished.signal()
+    await thread.value()
+  }
+}
+
+private struct PumpLoop {
+  static let bufferSize = 1 << 20
+  /// A step that writes less than this at a time writes small pieces.
+  static let smallPiece = 4096
+  /// How long the pipe then collects them, so that the step need not wake this thread at each one.
+  static let pause = Duration.milliseconds(4)
+
+  let pipe: Int32
+  let finished: Wakeup
+  let log: StepLog
+  private let buffer: UnsafeMutableRawBufferPointer
+  private var isOpen = true
+  private var pushAt: ContinuousClock.Instant?
+  private var notBefore = ContinuousClock.now
+
+  init(pipe: Int32, finished: Wakeup, log: StepLog) {
+    self.pipe = pipe
+    self.finished = finished
+    self.log = log
+    buffer = .allocate(byteCount: Self.bufferSize, alignment: 4096)
+  }
+
+  mutating func run() {
+    while !awaitEvent() {
+      let count = take(atMost: buffer.count)
+      pushIfDue()
+      if count > 0, count < Self.smallPiece { finished.wait(atMost: Self.pause) }
+    }
+    drain()
+    log.finish()
+    buffer.deallocate()
+  }
+
+  /// Waits for output, for the time to push, and for the end. Returns whether that has come.
+  private func awaitEvent() -> Bool {
+    var entries = [finished.descriptor, isOpen ? pipe : -1].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    let untilPush = pushAt.map { ContinuousClock.now.duration(to: $0) } ?? .seconds(3600)
+    return poll(&entries, 2, untilPush.pollTimeout) > 0 && entries[0].revents != 0
+  }
+
+  /// Reads once. Returns how many bytes there were.
+  private mutating func take(atMost limit: Int) -> Int {
+    guard isOpen else { return 0 }
+    let count = read(pipe, buffer.baseAddress, limit)
+    guard count > 0 else {
+      isOpen = count < 0 && errno == EAGAIN
+      return 0
+    }
+    log.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    // Within a second of the first byte that is not on its way, and a second at least after the push before.
+    if pushAt == nil { pushAt = max(.now + .milliseconds(900), notBefore) }
+    return count
+  }
+
+  private mutating func pushIfDue() {
+    guard let due = pushAt, due <= .now else { return }
+    pushAt = nil
+    notBefore = due + .seconds(1)
+    log.push()
+  }
+
+  /// Takes one pipe's fill: all that was written before, and no more, should somebody write for ever.
+  private mutating func drain() {
+    var rest = max(Self.smallPiece, Int(linux_pipe_size(pipe)))
+    while rest > 0 {
+      let count = take(atMost: min(rest, buffer.count))
+      if count == 0 { return }
+      rest -= count
+    }
+  }
+}

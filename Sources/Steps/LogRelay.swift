@@ -1,0 +1,98 @@
+import SystemPackage
+
+/// A piece of what a step wrote.
+package struct StepOutput: Sendable, Equatable {
+  /// The step's place in the job, from 0.
+  package let step: Int
+  /// Where the piece begins in all that the step has written. A jump says that bytes between were left out.
+  package let offset: Int64
+  /// The bytes, as they were written.
+  package let bytes: [UInt8]
+
+  /// A piece of the output of `step`.
+  package init(step: Int, offset: Int64, bytes: [UInt8]) {
+    self.step = step
+    self.offset = offset
+    self.bytes = bytes
+  }
+}
+
+/// Hands on what a step writes, while it writes it, to whoever follows elsewhere.
+///
+/// It reads the log and never stands in its way: a step does not wait for it, and memory stays flat. At most 1 MiB a second
+/// goes out; of a step that writes more, the newest does. The log itself is whole.
+package struct LogRelay: Sendable {
+  package static let largestPiece = 64 << 10
+  package static let pause = Duration.milliseconds(62)
+  /// What may be behind the step; more is left out.
+  static let longestDelay: Int64 = 1 << 20
+  /// How long a step's end waits for what is behind it.
+  package static let patience = Duration.seconds(2)
+
+  package let step: Int
+  package let log: StepLog
+  /// Returns when the piece has arrived, or never will.
+  package let tell: @Sendable (StepOutput) async -> Void
+
+  package init(step: Int, log: StepLog, tell: @escaping @Sendable (StepOutput) async -> Void) {
+    self.step = step
+    self.log = log
+    self.tell = tell
+  }
+
+  /// Relays while `body` runs, and then the rest.
+  package func relaying<T: Sendable, E: Error>(_ body: () async throws(E) -> T) async throws(E) -> T {
+    let position = Position()
+    let task = Task {
+      while !Task.isCancelled {
+        await advance(position)
+        try await Task.sleep(for: LogRelay.pause)
+      }
+    }
+    let result: T
+    do {
+      result = try await body()
+    } catch {
+      task.cancel()
+      throw error
+    }
+    task.cancel()
+    await finish(position, after: task)
+    return result
+  }
+
+  /// Where the relay is in the output; used by one task after the other.
+  private actor Position {
+    var offset: Int64 = 0
+
+    func next(_ log: StepLog, _ step: Int) -> StepOutput? {
+      let behind = log.written - offset
+      let start = behind > LogRelay.longestDelay ? log.written - Int64(LogRelay.largestPiece) : offset
+      let (from, bytes) = log.read(from: start, atMost: LogRelay.largestPiece)
+      guard !bytes.isEmpty else { return nil }
+      offset = from + Int64(bytes.count)
+      return StepOutput(step: step, offset: from, bytes: bytes)
+    }
+  }
+
+  private func advance(_ position: Position) async {
+    if let piece = await position.next(log, step) { await tell(piece) }
+  }
+
+  /// A broker that is away must not hold the job.
+  private func finish(_ position: Position, after task: Task<Void, any Error>) async {
+    let (ends, end) = AsyncStream.makeStream(of: Void.self)
+    let rest = Task {
+      _ = await task.result
+      while !Task.isCancelled, let piece = await position.next(log, step) { await tell(piece) }
+      end.finish()
+    }
+    let limit = Task {
+      try await Task.sleep(for: LogRelay.patience)
+      end.finish()
+    }
+    for await _ in ends {}
+    rest.cancel()
+    limit.cancel()
+  }
+}

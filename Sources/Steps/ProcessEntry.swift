@@ -1,0 +1,158 @@
+package import Glibc
+
+/// A process as /proc/<pid>/stat tells it. proc(5).
+package struct ProcessEntry: Sendable, Hashable {
+  package let pid: pid_t
+  package let parent: pid_t
+  package let group: pid_t
+  package let session: pid_t
+  /// When it started, in clock ticks since boot: with the pid, what tells it from a later process of the same pid.
+  package let start: UInt64
+  /// It runs, sleeps or is stopped. A zombie is not alive: it only waits to be reaped.
+  package let isAlive: Bool
+  package let isStopped: Bool
+
+  /// What tells a process from every other since boot.
+  package struct Identity: Hashable, Sendable {
+    package let pid: pid_t
+    package let start: UInt64
+  }
+
+  package var identity: Identity { Identity(pid: pid, start: start) }
+
+  init?(_ pid: pid_t) {
+    guard let stat = Self.contents(of: "/proc/\(pid)/stat", atMost: 1) else { return nil }
+    self.init(pid, stat: stat)
+  }
+
+  /// The name of the program, in parentheses, may hold anything: the fields are counted from the last parenthesis.
+  init?(_ pid: pid_t, stat: [UInt8]) {
+    guard let parenthesis = stat.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+    // As cheap as may be: there may be tens of thousands of them to look at.
+    var numbers: (parent: Int, group: Int, session: Int, start: Int) = (0, 0, 0, 0)
+    var field = -1
+    var state: UInt8?
+    for byte in stat[(parenthesis + 1)...] {
+      if byte == UInt8(ascii: " ") {
+        field += 1
+        if field > 19 { break }
+        continue
+      }
+      if field == 0 { state = state ?? byte }
+      guard byte >= 0x30, byte <= 0x39 else { continue }
+      let digit = Int(byte - 0x30)
+      switch field {
+      case 1: numbers.parent = numbers.parent &* 10 &+ digit
+      case 2: numbers.group = numbers.group &* 10 &+ digit
+      case 3: numbers.session = numbers.session &* 10 &+ digit
+      case 19: numbers.start = numbers.start &* 10 &+ digit
+      default: break
+      }
+    }
+    guard field >= 19, let state else { return nil }
+    self.pid = pid
+    parent = pid_t(truncatingIfNeeded: numbers.parent)
+    group = pid_t(truncatingIfNeeded: numbers.group)
+    session = pid_t(truncatingIfNeeded: numbers.session)
+    start = UInt64(truncatingIfNeeded: numbers.start)
+    isAlive = state != UInt8(ascii: "Z") && state != UInt8(ascii: "X")
+    isStopped = state == UInt8(ascii: "T") || state == UInt8(ascii: "t")
+  }
+
+  /// Whether it has ended; whether somebody has reaped it does not matter.
+  package var isGone: Bool {
+    if kill(pid, 0) != 0, errno == ESRCH { return true }
+    guard let now = ProcessEntry(pid), now.start == start else { return true }
+    return !now.isAlive
+  }
+
+  /// Every process that this one may see.
+  package static func all() -> [ProcessEntry] { numbers(in: "/proc").compactMap { ProcessEntry($0) } }
+
+  /// Children of this process, zombies among them: all that came to it as orphans, and not all that it started; nil where the
+  /// kernel has no such list (CONFIG_PROC_CHILDREN).
+  ///
+  /// Orphans come to the first thread, and to others only when that has ended (exit.c, find_new_reaper). The others are left
+  /// alone for as long as the first has children: what the kernel keeps in mind of a thread that was looked at has to be
+  /// forgotten when it ends, and the cores of a machine with several workers spin over that for milliseconds.
+  static func children() -> [pid_t]? {
+    guard let ofFirst = children(ofThread: getpid()) else { return nil }
+    if !ofFirst.isEmpty { return ofFirst }
+    // A thread that ended in between leaves its children to the others.
+    return numbers(in: "/proc/self/task").flatMap { children(ofThread: $0) ?? [] }
+  }
+
+  private static func children(ofThread thread: pid_t) -> [pid_t]? {
+    contents(of: "/proc/self/task/\(thread)/children", atMost: 1 << 22)?.split(separator: UInt8(ascii: " ")).map {
+      pid_t(number($0))
+    }
+  }
+
+  static func descriptorsOfThisProcess() -> [Int32] { numbers(in: "/proc/self/fd") }
+
+  /// Whether its environment, as it was at exec, has the entry `marker` ("NAME=value").
+  package func carries(_ marker: String) -> Bool {
+    guard let environment = Self.contents(of: "/proc/\(pid)/environ", atMost: 1 << 22) else { return false }
+    let entry = Array(marker.utf8)
+    return environment.withUnsafeBytes { bytes in
+      var start = 0
+      while start < bytes.count {
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+        guard let base = rest.baseAddress else { return false }
+        let count = memchr(base, 0, rest.count).map { UnsafeRawPointer($0) - base } ?? rest.count
+        if count == entry.count, memcmp(base, entry, count) == 0 { return true }
+        start += count + 1
+      }
+      return false
+    }
+  }
+
+  /// Whether its stdout or stderr is the pipe with this inode number.
+  package func writes(toPipe inode: UInt64) -> Bool {
+    var status = stat()
+    return [1, 2].contains { descriptor in
+      stat("/proc/\(pid)/fd/\(descriptor)", &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+        && UInt64(status.st_ino) == inode
+    }
+  }
+
+  private static func number(_ digits: ArraySlice<UInt8>) -> Int {
+    digits.reduce(into: 0) { value, digit in
+      if digit >= 0x30, digit <= 0x39 { value = value &* 10 &+ Int(digit - 0x30) }
+    }
+  }
+
+  private static func numbers(in directory: String) -> [pid_t] {
+    guard let stream = opendir(directory) else { return [] }
+    defer { closedir(stream) }
+    var found: [pid_t] = []
+    while let entry = readdir(stream) {
+      let number = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { $0.pointee >= 0x30 && $0.pointee <= 0x39 ? atoi($0) : 0 }
+      }
+      if number > 0 { found.append(number) }
+    }
+    return found
+  }
+
+  /// What a file of proc(5) or cgroups(7) says; nothing if it cannot be read.
+  package static func text(of path: String) -> String {
+    String(decoding: contents(of: path, atMost: 1 << 22) ?? [], as: UTF8.self)
+  }
+
+  /// In blocks of 4 KiB, until `limit` is reached.
+  private static func contents(of path: String, atMost limit: Int) -> [UInt8]? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    while bytes.count < limit {
+      let block = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, filled in
+        filled = max(0, read(descriptor, buffer.baseAddress, buffer.count))
+      }
+      if block.isEmpty { break }
+      bytes = bytes.isEmpty ? block : bytes + block
+    }
+    return bytes
+  }
+}

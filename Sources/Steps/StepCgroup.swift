@@ -1,0 +1,152 @@
+import Glibc
+import Synchronization
+
+/// A cgroup of its own for a step, below that of the worker (cgroups(7), version 2): what a step starts is in it, whatever its
+/// session, environment and parent.
+///
+/// There is none where the worker may not make one; then processes are found by the other marks that they have. A step that may
+/// write to the worker's own cgroup, as root's may, can leave its cgroup: it is there in addition to those.
+package struct StepCgroup: Sendable {
+  package let path: String
+
+  private static let prefix = "mqtt-fs-worker-"
+  private static let number = Atomic(0)
+  /// The folder of this process's own cgroup, if it may have processes elsewhere that come from there.
+  private static let own: String? = places(
+    of: ProcessEntry.text(of: "/proc/self/cgroup"), among: ProcessEntry.text(of: "/proc/self/mountinfo")
+  ).first { access("\($0)/cgroup.procs", W_OK) == 0 }
+
+  /// An empty one; nil where none can be made.
+  package static func make() -> StepCgroup? {
+    guard let own, let start = ProcessEntry(getpid())?.start, let namespace = pidNamespace() else { return nil }
+    for _ in 0..<100 {
+      // A program that has executed itself anew may have left some.
+      let number = number.add(1, ordering: .relaxed).newValue
+      let path = "\(own)/\(prefix)\(namespace)-\(getpid())-\(start)-\(number)"
+      if mkdir(path, 0o755) == 0 { return StepCgroup(path: path) }
+      guard errno == EEXIST else { return nil }
+    }
+    return nil
+  }
+
+  /// Ends what is left in it, and removes it. Gives up after `patience`: what hangs in the kernel keeps it.
+  @discardableResult
+  package func end(within patience: Duration = .seconds(5)) -> Bool {
+    let deadline = ContinuousClock.now + patience
+    var pause: UInt32 = 100
+    while !remove() {
+      guard .now < deadline else { return false }
+      kill()
+      usleep(pause)
+      pause = min(pause * 2, 20_000)
+    }
+    return true
+  }
+
+  private func kill() {
+    // cgroup.kill is Linux 5.14.
+    if write("1", to: "cgroup.kill") { return }
+    for folder in folders {
+      for pid in ProcessEntry.text(of: "\(folder)/cgroup.procs").split(separator: "\n").compactMap({ pid_t($0) })
+      where pid > 0 {
+        Glibc.kill(pid, SIGKILL)
+      }
+    }
+  }
+
+  private func remove() -> Bool {
+    if rmdir(path) == 0 || errno == ENOENT { return true }
+    for folder in folders.dropFirst().reversed() { rmdir(folder) }
+    return rmdir(path) == 0 || errno == ENOENT
+  }
+
+  private func write(_ text: String, to file: String) -> Bool {
+    let descriptor = open("\(path)/\(file)", O_WRONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return Glibc.write(descriptor, text, text.utf8.count) == text.utf8.count
+  }
+
+  /// It, and those that the step has made in it, each before those in that. A step can make as many as it likes.
+  private var folders: [String] {
+    var found = [path]
+    var next = 0
+    while next < found.count, found.count < 10_000 {
+      found += Self.names(in: found[next]).map { "\(found[next])/\($0)" }
+      next += 1
+    }
+    return found
+  }
+
+  // MARK: Those of dead workers
+
+  /// Ends and removes those below this process's own cgroup whose worker is dead: it and its guardian may have been killed.
+  package static func endAbandoned() {
+    guard let own, let namespace = pidNamespace() else { return }
+    for name in names(in: own) where name.hasPrefix(prefix) {
+      let numbers = name.dropFirst(prefix.count).split(separator: "-").compactMap { UInt64($0) }
+      // A worker of another PID namespace cannot be seen from here.
+      guard numbers.count == 4, numbers[0] == namespace, isDead(pid_t(truncatingIfNeeded: numbers[1]), numbers[2])
+      else {
+        continue
+      }
+      StepCgroup(path: "\(own)/\(name)").end(within: .seconds(1))
+    }
+  }
+
+  private static func isDead(_ pid: pid_t, _ start: UInt64) -> Bool {
+    guard pid > 0 else { return false }
+    if let entry = ProcessEntry(pid) { return entry.start != start || !entry.isAlive }
+    // Where /proc shows a user's own processes only (hidepid), it is not gone because it is not shown.
+    return Glibc.kill(pid, 0) != 0 && errno == ESRCH
+  }
+
+  /// What tells this process's PID namespace from others.
+  private static func pidNamespace() -> UInt64? {
+    var status = stat()
+    return stat("/proc/self/ns/pid", &status) == 0 ? UInt64(status.st_ino) : nil
+  }
+
+  private static func names(in folder: String) -> [String] {
+    guard let stream = opendir(folder) else { return [] }
+    defer { closedir(stream) }
+    var found: [String] = []
+    while let entry = readdir(stream) {
+      guard Int32(entry.pointee.d_type) == Int32(DT_DIR) else { continue }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { found.append(name) }
+    }
+    return found
+  }
+
+  // MARK: Where cgroups are
+
+  /// The folders that may be the cgroup of a process, whose /proc/<pid>/cgroup and mountinfo say this. proc(5).
+  static func places(of cgroups: String, among mounts: String) -> [String] {
+    guard let line = cgroups.split(separator: "\n").first(where: { $0.hasPrefix("0::/") }) else { return [] }
+    let path = line.dropFirst(3)
+    return mounts.split(separator: "\n").compactMap { mount -> String? in
+      let fields = mount.split(separator: " ")
+      guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.dropFirst(dash + 1).first == "cgroup2" else {
+        return nil
+      }
+      // Only a part of the tree may be mounted. What is outside of the process's cgroup namespace begins with "..".
+      let (root, folder) = (unescaped(fields[3]), unescaped(fields[4]))
+      let below = root == "/" ? path : path == root || path.hasPrefix("\(root)/") ? path.dropFirst(root.count) : nil
+      return below.map { $0 == "/" ? folder : folder + $0 }
+    }
+    .filter { !$0.contains("/../") && !$0.hasSuffix("/..") }
+  }
+
+  /// mountinfo has blanks and backslashes as three octal digits.
+  private static func unescaped(_ text: Substring) -> String {
+    let parts = text.split(separator: "\\", omittingEmptySubsequences: false)
+    return String(parts[0])
+      + parts.dropFirst().map { part in
+        guard let code = UInt8(part.prefix(3), radix: 8) else { return "\\\(part)" }
+        return String(UnicodeScalar(code)) + part.dropFirst(3)
+      }.joined()
+  }
+}

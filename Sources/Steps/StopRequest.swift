@@ -1,0 +1,136 @@
+import Synchronization
+
+/// How urgently a running step is asked to end.
+package enum StopLevel: Int, Comparable, Sendable {
+  case none, terminate, kill
+
+  /// Less urgent than.
+  package static func < (lhs: StopLevel, rhs: StopLevel) -> Bool { lhs.rawValue < rhs.rawValue }
+}
+
+/// Why a step is asked to end; `lapsed` says that the worker could not keep its claim alive, and others may count it as dead.
+package enum StopReason: String, Sendable { case shutdown, canceled, timeout, superseded, lapsed }
+
+/// A latch that any thread may raise, and that never lowers. The reason is that of the first raise:
+/// a second signal makes the end more urgent, but does not change why.
+package final class StopRequest: Sendable {
+  private struct State {
+    var level = StopLevel.none
+    var reason: StopReason?
+    var isShutdown = false
+    var listeners: [Wakeup] = []
+    var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
+    var waiters = 0
+    var cleanups: [StopRequest] = []
+    /// Of the job that is being worked on.
+    var job: StopRequest?
+  }
+
+  private let state = Mutex(State())
+
+  /// Nobody has asked for an end yet.
+  package init() {}
+
+  /// Asks for an end at least this urgent. Raising to `.none`, or to less than before, does nothing.
+  package func raise(_ level: StopLevel, reason: StopReason) {
+    let told = state.withLock { state -> State? in
+      if reason == .shutdown { state.isShutdown = true }
+      guard level > state.level else { return nil }
+      state.level = level
+      if state.reason == nil { state.reason = reason }
+      defer { state.waiting = [:] }
+      return state
+    }
+    guard let told else { return }
+    for listener in told.listeners { listener.signal() }
+    for continuation in told.waiting.values { continuation.resume() }
+    if level == .kill { for cleanup in told.cleanups { cleanup.raise(level, reason: reason) } }
+    told.job?.raise(level, reason: reason)
+  }
+
+  /// Waits for the first raise, or until its task is cancelled.
+  package func raised() async {
+    let waiter = state.withLock { state in
+      state.waiters += 1
+      return state.waiters
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isOver = state.withLock { state in
+          if state.level > .none || Task.isCancelled { return true }
+          state.waiting[waiter] = continuation
+          return false
+        }
+        if isOver { continuation.resume() }
+      }
+    } onCancel: {
+      state.withLock { $0.waiting.removeValue(forKey: waiter) }?.resume()
+    }
+  }
+
+  /// Waits for `work`, or for a raise; `nil` when that comes first. The work goes on then, and nobody waits for it: a thread may
+  /// be waiting for a name server or a silent broker in it.
+  package func unlessRaised<T: Sendable>(_ work: @escaping @Sendable () async throws -> T) async throws -> T? {
+    let (outcomes, outcome) = AsyncThrowingStream.makeStream(of: T.self)
+    Task {
+      do {
+        outcome.yield(try await work())
+      } catch {
+        outcome.finish(throwing: error)
+      }
+    }
+    let stop = Task {
+      await raised()
+      outcome.finish()
+    }
+    defer { stop.cancel() }
+    for try await outcome in outcomes { return outcome }
+    return nil
+  }
+
+  /// A request for the next job alone, in place of the one before: what is asked of this one reaches it, but its end is
+  /// not this one's.
+  package func forNextJob() -> StopRequest {
+    let job = StopRequest()
+    let (level, reason) = state.withLock { state in
+      state.job = job
+      return (state.level, state.reason)
+    }
+    if let reason { job.raise(level, reason: reason) }
+    return job
+  }
+
+  /// A request for what must still run when this one is raised, such as a step that cleans up: only an end at once
+  /// reaches it.
+  package func forCleanup() -> StopRequest {
+    let cleanup = StopRequest()
+    let reason = state.withLock { state in
+      state.cleanups.append(cleanup)
+      return state.level == .kill ? state.reason : nil
+    }
+    if let reason { cleanup.raise(.kill, reason: reason) }
+    return cleanup
+  }
+
+  /// The most urgent level asked for so far.
+  package var level: StopLevel { state.withLock { $0.level } }
+
+  /// The reason of the first raise; nil while nobody has raised it.
+  package var reason: StopReason? { state.withLock { $0.reason } }
+
+  /// Whether the worker itself is asked to end, whatever else was asked for before.
+  package var isShutdown: Bool { state.withLock { $0.isShutdown } }
+
+  /// Signals `wakeup` at each raise from now on, and at once if it is raised already.
+  package func add(_ wakeup: Wakeup) {
+    let level = state.withLock { state in
+      state.listeners.append(wakeup)
+      return state.level
+    }
+    if level > .none { wakeup.signal() }
+  }
+
+  package func remove(_ wakeup: Wakeup) {
+    state.withLock { $0.listeners.removeAll { $0 === wakeup } }
+  }
+}

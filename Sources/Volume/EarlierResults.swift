@@ -1,0 +1,182 @@
+import FileTree
+private import Glibc
+import Jobs
+package import SystemPackage
+
+/// What lies in a job's folder where an attempt is about to put its results.
+///
+/// What a worker made makes way: results/ is moved to results.previous/, and what was there before is removed. A worker's
+/// folder is known by what every worker puts in it: first of all the file that becomes result.json, then the steps' logs.
+/// Anything else is somebody's own, and is neither moved nor removed.
+package struct EarlierResults {
+  /// What a folder holds.
+  package enum Content: Equatable {
+    /// Nothing, or it does not exist.
+    case nothing
+    /// What a worker made.
+    case workers
+    /// What no worker made: the name of something in it.
+    case foreign(String)
+  }
+
+  /// The file that becomes result.json: a worker makes it before anything else in results/.
+  package static let reserve = ".result.json.reserved"
+  /// So many folders that could not be removed are tried again, for so long: what stays must not cost each run more.
+  private static let mostTried = 16
+  private static let patience = Duration.seconds(1)
+
+  package let folder: JobFolder
+
+  package init(folder: JobFolder) {
+    self.folder = folder
+  }
+
+  private var job: Int32 { folder.descriptor.rawValue }
+
+  /// Makes way for an attempt, and returns what there is to tell about it.
+  ///
+  /// An empty results/ stays: it may be a mount point, or have rights that were given to it. From the second attempt on
+  /// results/ is moved whatever it holds: steps of the first may have taken away what told that it is a worker's. Throws
+  /// ``JobFailure`` when it holds what no worker made, and `Errno` when it cannot be moved.
+  func makeWay(for attempt: Int) throws -> SkippedPath? {
+    let found = try content(of: JobsDirectory.results)
+    if found == .nothing { return nil }
+    if case .foreign(let entry) = found, attempt == 1 {
+      throw JobFailure(
+        .stage,
+        "\(folder.path)/\(JobsDirectory.results) \(EarlierResults.reason(entry)); rename or remove it, and send the job again"
+      )
+    }
+    removeHidden()
+    var notice = clearPrevious()
+    if notice?.isInTheWay != true {
+      do throws(Errno) {
+        try move(JobsDirectory.results, to: JobsDirectory.previousResults, in: folder.descriptor)
+        return notice?.told
+      } catch {
+        notice = Notice("cannot take the place of what is there: \(error)", isInTheWay: true)
+      }
+    }
+    try hide(JobsDirectory.results, as: found == .workers ? EarlierResults.hidden : EarlierResults.kept)
+    return notice?.told
+  }
+
+  /// What no worker made: the folder's name, and that of something in it.
+  package var foreign: [(name: String, entry: String)] {
+    [JobsDirectory.results, JobsDirectory.previousResults].compactMap { name in
+      if case .foreign(let entry) = try? content(of: name) { (name, entry) } else { nil }
+    }
+  }
+
+  /// Throws `Errno` when it cannot be read or is no folder.
+  package func content(of name: String) throws(Errno) -> Content {
+    let file = openat(job, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    if file < 0, errno == ENOENT { return .nothing }
+    guard file >= 0 else { throw Errno(rawValue: errno) }
+    defer { close(file) }
+    let descriptor = FileDescriptor(rawValue: file)
+    guard let entry = try firstName(in: descriptor, where: { _ in true }) else { return .nothing }
+    if isFile(EarlierResults.reserve, in: descriptor) || holdsResult(descriptor) { return .workers }
+    let log = try firstName(in: descriptor) {
+      JobsDirectory.step(ofLog: $0) != nil && isFile($0, in: descriptor)
+    }
+    return log == nil ? .foreign(entry) : .workers
+  }
+
+  /// Why a folder of that name is none of a worker's.
+  package static func reason(_ entry: String) -> String {
+    "holds \(entry.quoted) and nothing that a worker made; it is where workers put what comes back, and no part of the job"
+  }
+
+  /// What is to be told of results.previous/.
+  private struct Notice {
+    let reason: String
+    /// Whether it is still there.
+    let isInTheWay: Bool
+
+    init(_ reason: String, isInTheWay: Bool) {
+      self.reason = reason
+      self.isInTheWay = isInTheWay
+    }
+
+    var told: SkippedPath {
+      let rest = isInTheWay ? "; what results held lies in \(JobsDirectory.workerState) until the next run" : ""
+      return SkippedPath(path: WorkspacePath(JobsDirectory.previousResults), reason: reason + rest)
+    }
+  }
+
+  /// Removes results.previous/ if a worker made it; what cannot be removed is put out of the way. `nil` when all went well.
+  private func clearPrevious() -> Notice? {
+    do throws(Errno) {
+      switch try content(of: JobsDirectory.previousResults) {
+      case .nothing: return nil
+      case .foreign(let entry):
+        return Notice("is left alone: it \(EarlierResults.reason(entry))", isInTheWay: true)
+      case .workers: break
+      }
+    } catch {
+      return Notice("is left alone: \(error)", isInTheWay: true)
+    }
+    do throws(FileTreeError) {
+      try FileTree.remove(JobsDirectory.previousResults, in: folder.descriptor)
+      return nil
+    } catch {
+      let isHidden = (try? hide(JobsDirectory.previousResults, as: EarlierResults.hidden)) != nil
+      return Notice(
+        isHidden ? "\(error); it lies in \(JobsDirectory.workerState) until it can be removed" : "\(error)",
+        isInTheWay: !isHidden)
+    }
+  }
+}
+
+// What cannot be removed: files that somebody holds open on NFS, mounts, what belongs to others.
+extension EarlierResults {
+  /// What a worker made: it is removed when that is possible.
+  private static let hidden = ".earlier-results."
+  /// What nobody removes.
+  private static let kept = "results."
+
+  /// Moves a folder to where it is never staged and in nobody's way.
+  private func hide(_ name: String, as prefix: String) throws(Errno) {
+    let made = mkdirat(job, JobsDirectory.workerState, 0o777) == 0
+    guard made || errno == EEXIST else { throw Errno(rawValue: errno) }
+    let place = try openFile(JobsDirectory.workerState, .directory, in: folder.descriptor)
+    defer { try? place.close() }
+    if made, let owner = folder.ownerToGive { _ = fchown(place.rawValue, owner.user, owner.group) }
+    let newName = prefix + String(UInt64.random(in: .min ... .max), radix: 16)
+    try move(name, to: newName, in: folder.descriptor, to: place)
+  }
+
+  /// Removes what was hidden before, as far as that is possible by now.
+  private func removeHidden() {
+    guard let place = try? openFile(JobsDirectory.workerState, .directory, in: folder.descriptor) else { return }
+    defer { try? place.close() }
+    let end = ContinuousClock.now + EarlierResults.patience
+    var tried = 0
+    _ = try? firstName(in: place) { name in
+      guard name.hasPrefix(EarlierResults.hidden) else { return false }
+      tried += 1
+      try? FileTree.remove(name, in: place, isCanceled: { ContinuousClock.now >= end })
+      return tried == EarlierResults.mostTried || ContinuousClock.now >= end
+    }
+    unlinkat(job, JobsDirectory.workerState, AT_REMOVEDIR)
+  }
+
+  private func isFile(_ name: String, in folder: FileDescriptor) -> Bool {
+    var status = stat()
+    return fstatat(folder.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_mode & S_IFMT == S_IFREG
+  }
+
+  /// Whether its result.json is a worker's, by how one ends: it may be long.
+  private func holdsResult(_ folder: FileDescriptor) -> Bool {
+    guard let file = try? openFile(JobsDirectory.result, in: folder) else { return false }
+    defer { try? file.close() }
+    var status = stat()
+    guard fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return false }
+    let end = [UInt8](unsafeUninitializedCapacity: 1024) { buffer, count in
+      count = max(0, pread(file.rawValue, buffer.baseAddress, 1024, max(0, status.st_size - 1024)))
+    }
+    let text = String(decoding: end, as: UTF8.self)
+    return text.contains("\"workerId\"") && text.contains("\"workerVersion\"")
+  }
+}

@@ -1,0 +1,53 @@
+package import Logging
+private import Synchronization
+
+/// The kill switch of the volume as this worker sees it. That it is found, and that it is gone, is told once, in the log
+/// and in the audit log.
+package final class KillSwitch: Sendable {
+  private let directory: JobsDirectory
+  private let audit: AuditLog
+  private let isTold = Mutex(false)
+  private let isOddTold = Mutex(false)
+
+  init(_ directory: JobsDirectory, _ audit: AuditLog) {
+    self.directory = directory
+    self.audit = audit
+  }
+
+  /// Whether no job may be taken now.
+  package func isOn(_ logger: Logger) -> Bool {
+    let reason = directory.haltReason
+    let isNew = isTold.withLock { isTold in
+      defer { isTold = reason != nil }
+      return isTold != (reason != nil)
+    }
+    if reason == nil { tellOddEntry(logger) }
+    guard isNew else { return reason != nil }
+    var entry = AuditEntry(reason == nil ? .resumed : .halted)
+    entry.reason = reason
+    audit.note(entry, logger)
+    if let reason {
+      logger.notice("\(directory.killSwitch) is there: no job is taken until it is removed (\(reason))")
+    } else {
+      logger.notice("\(directory.killSwitch) is gone: jobs are taken again")
+    }
+    return reason != nil
+  }
+
+  private func tellOddEntry(_ logger: Logger) {
+    let isOdd = directory.hasOddKillSwitch
+    let wasTold = isOddTold.withLock { isTold in
+      defer { isTold = isOdd }
+      return isTold
+    }
+    guard isOdd, !wasTold else { return }
+    logger.warning("\(directory.killSwitch) is no file, and halts nobody; make a file of that name to halt all workers")
+  }
+
+  /// Returns when it is not there, or when `isWaiting` says no.
+  package func waitWhileOn(_ logger: Logger, _ isWaiting: @Sendable () async -> Bool) async {
+    while isOn(logger), await isWaiting() {
+      try? await Task.sleep(for: .milliseconds(250))
+    }
+  }
+}

@@ -1,0 +1,62 @@
+private import Glibc
+private import Synchronization
+import SystemPackage
+
+/// This worker's place among the members, kept by a lease.
+package final class Membership: Sendable {
+  private struct State {
+    var member: Member
+    var place: Place
+  }
+
+  /// The file as it was written last, and who touches it.
+  private struct Place {
+    let file: FileDescriptor
+    let keeper: LeaseKeeper
+
+    init(_ members: Members, _ path: VolumePath) throws(VolumeError) {
+      file = try onVolume("opening", path) { () throws(Errno) in try path.openFile(O_RDWR) }
+      keeper = members.lease.keeping(file, {})
+    }
+
+    func leave() {
+      keeper.cancel()
+      try? file.close()
+    }
+  }
+
+  private let state: Mutex<State>
+  private let members: Members
+  private let path: VolumePath
+
+  init(_ member: Member, _ members: Members, _ path: VolumePath) throws(VolumeError) {
+    self.members = members
+    self.path = path
+    state = Mutex(State(member: member, place: try Place(members, path)))
+  }
+
+  deinit {
+    state.withLock { $0.place.leave() }
+  }
+
+  /// Says how this process ended: whether the worker comes back. The lease runs from now.
+  package func end(_ end: Member.State) throws(VolumeError) {
+    try state.withLock { state throws(VolumeError) in
+      state.place.keeper.cancel()
+      state.member.state = end
+      try end == .left ? members.leave(state.member, path) : members.write(state.member, path)
+    }
+  }
+
+  /// Says that the broker has begun a new session for this worker.
+  package func renew(epoch: String) throws(VolumeError) {
+    try state.withLock { state throws(VolumeError) in
+      state.member.epoch = epoch
+      try members.write(state.member, path)
+      // It is another file now, which has to be touched instead.
+      let place = try Place(members, path)
+      state.place.leave()
+      state.place = place
+    }
+  }
+}

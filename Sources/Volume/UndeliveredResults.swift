@@ -1,0 +1,163 @@
+private import Glibc
+package import Jobs
+import SystemPackage
+
+/// Where results are put aside that the broker does not take, while the connection to it is well: one that its rights, its
+/// limits or a quota forbid must not keep a job claimed, or a worker from the next job.
+///
+/// One file a job. Whoever tries again gives the file a name of its own by rename, of which one wins, and touches it meanwhile
+/// like a claim; one that a dead worker held is had by the next in the same way.
+package struct UndeliveredResults: Sendable {
+  package let folder: VolumePath
+  package let lease: Lease
+
+  /// Puts a result aside after its first try, durably. What lies there of the same job stays the only one.
+  package func put(_ result: UndeliveredResult, of id: JobID) throws(VolumeError) {
+    try DurableFile.makeFolder(folder)
+    guard try names(of: id).isEmpty else { return }
+    let path = folder.appending(UndeliveredName(id, tries: 1, at: try lease.clock.now()).text)
+    guard let bytes = try? result.encoded else { throw VolumeError("encoding", path, .invalidArgument) }
+    try DurableFile.replace(path, bytes)
+  }
+
+  /// What lies here, the next first. What no worker made is set aside.
+  package func names(of id: JobID? = nil) throws(VolumeError) -> [UndeliveredName] {
+    var names: [UndeliveredName] = []
+    for name in try DurableFile.names(in: folder).compactMap(UndeliveredName.init) where id == nil || name.id == id {
+      if try DurableFile.isWorkers(folder.appending(name.text)) { names.append(name) }
+    }
+    return names.sorted { ($0.next, $0.text) < ($1.next, $1.text) }
+  }
+
+  /// What is to be tried now.
+  package func due() throws(VolumeError) -> [UndeliveredName] {
+    let names = try names()
+    guard !names.isEmpty else { return [] }
+    let moment = try lease.clock.now()
+    var due: [UndeliveredName] = []
+    for name in names {
+      if try name.isHeld ? lease.hasExpired(folder.appending(name.text), at: moment) : name.isDue(at: moment) {
+        due.append(name)
+      }
+    }
+    return due
+  }
+
+  /// The exclusive right to try one; `nil` when another has it, or it is gone. What is no result of the job that its name says
+  /// is given a name that nobody looks at, and told in `odd`.
+  package func take(_ name: UndeliveredName, odd: (String) -> Void) throws(VolumeError) -> (
+    HeldResult, UndeliveredResult
+  )? {
+    var path = folder.appending(name.text)
+    do {
+      guard let held = try hold(name) else { return nil }
+      path = held.path
+      if let bytes = try DurableFile.read(held.path), let result = UndeliveredResult(json: bytes, of: name.id) {
+        return (held, result)
+      }
+      try held.setAside()
+    } catch  where [.isDirectory, .tooManySymbolicLinkLevels, .invalidArgument, .fileTooLarge].contains(error.cause) {
+      _ = try DurableFile.move(path, to: UndeliveredResults.hidden(path))
+    }
+    odd("'\(folder.appending(name.text))' holds no result of \(name.id); it was set aside")
+    return nil
+  }
+
+  /// Where what is odd lies beside what is not.
+  fileprivate static func hidden(_ path: VolumePath) -> VolumePath {
+    path.folder.appending(".odd-\(path.name)")
+  }
+
+  private func hold(_ name: UndeliveredName) throws(VolumeError) -> HeldResult? {
+    let path = folder.appending(name.text)
+    let own = folder.appending(name.held(by: String(UInt64.random(in: 0 ... .max), radix: 36)))
+    let file: FileDescriptor
+    do throws(Errno) {
+      file = try path.openFile(O_RDWR)
+    } catch {
+      guard error.saysGone else { throw VolumeError("opening", path, error) }
+      return nil
+    }
+    do {
+      // Before it has a name that others measure by its age.
+      try onVolume("touching", path) { () throws(Errno) in try touch(file) }
+      // A rename that a server carried out, and was asked for once more, says that there is nothing.
+      guard try DurableFile.move(path, to: own) || DurableFile.exists(own) else {
+        try? file.close()
+        return nil
+      }
+      return HeldResult(name, self, own, file)
+    } catch {
+      try? file.close()
+      throw error
+    }
+  }
+
+  /// Takes away what lies here of `id`: a newer result is about to be published, and none may come after it. One that is being
+  /// tried at this moment is waited for, for as long as `patience`. Returns how many were taken away.
+  package func withdraw(_ id: JobID, patience: Duration = .seconds(5)) async throws -> Int {
+    let deadline = ContinuousClock.now + patience
+    var count = 0
+    while true {
+      let names = try names(of: id)
+      for name in names where try !name.isHeld || lease.hasExpired(folder.appending(name.text)) {
+        guard let held = try hold(name) else { continue }
+        try held.remove()
+        count += 1
+      }
+      guard names.contains(where: \.isHeld), ContinuousClock.now < deadline else { return count }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+  }
+}
+
+/// The exclusive right to publish an undelivered result.
+package final class HeldResult: Sendable {
+  package let name: UndeliveredName
+  fileprivate let path: VolumePath
+  private let room: UndeliveredResults
+  private let file: FileDescriptor
+  private let keeper: LeaseKeeper
+
+  fileprivate init(_ name: UndeliveredName, _ room: UndeliveredResults, _ path: VolumePath, _ file: FileDescriptor) {
+    self.name = name
+    self.room = room
+    self.path = path
+    self.file = file
+    keeper = room.lease.keeping(file) {}
+  }
+
+  deinit {
+    keeper.cancel()
+    try? file.close()
+  }
+
+  /// Whether no other worker took it meanwhile, because this one did not touch it for a lease.
+  package var isHeld: Bool { DurableFile.exists(path) }
+
+  /// It is published, or to be published no more.
+  package func remove() throws(VolumeError) {
+    keeper.cancel()
+    try DurableFile.remove(path)
+  }
+
+  /// It could not be tried: it is as before.
+  package func giveBack() throws(VolumeError) {
+    keeper.cancel()
+    _ = try DurableFile.move(path, to: room.folder.appending(name.unheld))
+  }
+
+  /// The broker did not take it, for the reason that stands in `result`. It is tried again later.
+  package func giveBack(_ result: UndeliveredResult) throws(VolumeError) -> UndeliveredName {
+    if let bytes = try? result.encoded { try DurableFile.rewrite(path, bytes) }
+    keeper.cancel()
+    let next = UndeliveredName(name.id, tries: name.tries + 1, at: try room.lease.clock.now())
+    _ = try DurableFile.move(path, to: room.folder.appending(next.text))
+    return next
+  }
+
+  fileprivate func setAside() throws(VolumeError) {
+    keeper.cancel()
+    _ = try DurableFile.move(path, to: UndeliveredResults.hidden(path))
+  }
+}

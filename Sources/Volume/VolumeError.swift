@@ -1,0 +1,64 @@
+package import SystemPackage
+
+/// The shared volume, or the local disk, refused something that the worker cannot do without.
+package struct VolumeError: Error, Sendable, CustomStringConvertible {
+  /// What was done, as in `creating`.
+  package let operation: String
+  /// With what.
+  package let path: FilePath
+  /// Why it failed.
+  package let cause: Errno
+
+  /// An error of `operation` on `path`.
+  package init(_ operation: String, _ path: FilePath, _ cause: Errno) {
+    self.operation = operation
+    self.path = path
+    self.cause = cause
+  }
+
+  package init(_ operation: String, _ path: VolumePath, _ cause: Errno) {
+    self.init(operation, path.path, cause)
+  }
+
+  /// Whether what bears the name may be none that a worker made: a folder, link, FIFO or socket, a file that is too large, or that
+  /// nobody may read.
+  var isOfOddEntry: Bool {
+    [
+      .isDirectory, .tooManySymbolicLinkLevels, .invalidArgument, .fileTooLarge, .noSuchAddressOrDevice,
+      .permissionDenied,
+    ].contains(cause)
+  }
+
+  /// A sentence for the user.
+  package var description: String {
+    let advice =
+      switch cause {
+      case .noSpace, .diskQuotaExceeded: "; free some space"
+      case .permissionDenied, .notPermitted, .readOnlyFileSystem:
+        "; the worker's user must be able to write there"
+      case .noSuchFileOrDirectory: "; is the volume mounted?"
+      case .notDirectory: "; move away what lies there, a worker makes the folder"
+      case .tooManySymbolicLinkLevels, .improperLink:
+        "; no link is followed there, put the file or folder itself in its place"
+      default: ""
+      }
+    return "\(operation) \(path): \(cause)\(advice)"
+  }
+}
+
+/// Runs `body` and turns the `Errno` that it throws into a ``VolumeError``.
+package func onVolume<T>(_ operation: String, _ path: FilePath, _ body: () throws(Errno) -> T) throws(VolumeError) -> T
+{
+  do {
+    return try body()
+  } catch {
+    throw VolumeError(operation, path, error)
+  }
+}
+
+/// The same below a folder that the user named.
+package func onVolume<T>(_ operation: String, _ path: VolumePath, _ body: () throws(Errno) -> T) throws(VolumeError)
+  -> T
+{
+  try onVolume(operation, path.path, body)
+}

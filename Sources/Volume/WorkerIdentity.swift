@@ -1,0 +1,68 @@
+private import Glibc
+package import Jobs
+import SystemPackage
+
+/// Who a worker is: its name, and the process that bears it now.
+package struct WorkerIdentity: Sendable {
+  /// Its name.
+  package let id: WorkerID
+  /// Its program's version.
+  package let version: String
+  /// Its process.
+  package let process: ProcessIdentity
+
+  /// This process as the worker `id`.
+  package init(id: WorkerID, version: String) {
+    self.id = id
+    self.version = version
+    process = .current
+  }
+}
+
+extension ProcessIdentity {
+  /// This process.
+  package static let current = ProcessIdentity(
+    host: hostName(), bootId: firstLine("/proc/sys/kernel/random/boot_id") ?? "", pid: getpid(),
+    startTime: startTime(of: "self") ?? "",
+    pidNamespace: link("/proc/self/ns/pid") ?? "")
+
+  /// Whether it has certainly ended, as seen from this process.
+  ///
+  /// Another host or boot says nothing. Another PID namespace on the same host name is a container that was restarted:
+  /// its processes ended with it. That is only certain for a worker's own id, which no other container bears.
+  var hasEnded: Bool {
+    let here = ProcessIdentity.current
+    guard host == here.host, bootId == here.bootId, !bootId.isEmpty else { return false }
+    guard pidNamespace == here.pidNamespace else { return true }
+    return startTime != ProcessIdentity.startTime(of: "\(pid)")
+  }
+
+  private static func startTime(of process: String) -> String? {
+    guard let line = firstLine("/proc/\(process)/stat"), let end = line.lastIndex(of: ")") else { return nil }
+    // Fields are counted from behind the command name, which may hold spaces and parentheses; state is field 3.
+    let fields = line[line.index(after: end)...].split(separator: " ")
+    return fields.count > 19 && fields[0] != "Z" ? String(fields[19]) : nil
+  }
+}
+
+/// The name of this host, as gethostname(2) has it.
+package func hostName() -> String {
+  var buffer = [UInt8](repeating: 0, count: 256)
+  let code = buffer.withUnsafeMutableBytes { gethostname($0.baseAddress!, $0.count - 1) }
+  guard code == 0 else { return "localhost" }
+  return String(decoding: buffer.prefix { $0 != 0 }, as: UTF8.self)
+}
+
+private func firstLine(_ path: String) -> String? {
+  guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else { return nil }
+  defer { try? file.close() }
+  var buffer = [UInt8](repeating: 0, count: 4096)
+  guard let count = try? buffer.withUnsafeMutableBytes({ try file.read(into: $0) }) else { return nil }
+  return String(decoding: buffer[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+}
+
+private func link(_ path: String) -> String? {
+  var buffer = [CChar](repeating: 0, count: 256)
+  let count = readlink(path, &buffer, buffer.count - 1)
+  return count > 0 ? String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+}

@@ -1,0 +1,184 @@
+package import FileTree
+package import Jobs
+package import Steps
+private import SystemPackage
+package import Volume
+
+/// What is known of a job so far, until it becomes its result.
+package struct JobReport: Sendable {
+  private(set) var result: JobResult
+  package var steps: [StepResult] {
+    get { result.steps }
+    set { result.steps = newValue }
+  }
+  package var skipped: [SkippedPath] {
+    get { result.skipped }
+    set { result.skipped = newValue }
+  }
+  /// The step whose failure decides the job's status; a step that may fail does not.
+  var decisive: StepResult?
+  /// The end of that step's log.
+  package var tail: String?
+  /// Why steps were ended, or not started, that would have run.
+  var stoppedBy: StopReason?
+  /// When the job's timeout ends it, if it has one: known from its first step on.
+  package var deadline: ContinuousClock.Instant?
+  /// The job as a whole took longer than it may.
+  var isTimedOut = false
+  /// What did not come back because the job was to end.
+  private var missing: String?
+  private let redaction: Redaction
+  private let started = ContinuousClock.now
+
+  package init(_ claim: ClaimRecord, worker: WorkerIdentity, redacting redaction: Redaction = .none) {
+    self.redaction = redaction
+    let now = Timestamp.now.description
+    result = JobResult(
+      jobId: claim.id, status: .success, exitCode: 0, timing: JobTiming(start: now, end: now, durationMs: 0), steps: [],
+      attempt: claim.attempt, workerId: worker.id.text, workerVersion: worker.version, host: worker.process.host,
+      requestId: claim.envelope.requestId.text)
+  }
+
+  /// Notes how long a part took, on the monotonic clock.
+  package mutating func took(_ part: any WritableKeyPath<JobTiming, Int?> & Sendable, _ duration: Duration) {
+    result.timing[keyPath: part] = duration.milliseconds
+  }
+
+  package mutating func add(_ changes: Changes) {
+    result.deleted = changes.deleted.map { WorkspacePath($0) }
+    result.skipped += changes.skipped.map { SkippedPath($0) }
+    note(changes.failures, "looking for changed files")
+  }
+
+  package mutating func add(_ export: Export) {
+    result.artifacts = export.files.map { file in
+      Artifact(
+        path: WorkspacePath(file.path), size: Int(file.size), mode: Artifact.octal(UInt32(file.mode)),
+        sha256: file.sha256,
+        change: file.change == .new ? .new : .modified, storedAs: file.storedAs.map { WorkspacePath($0) })
+    }
+    result.skipped += export.skipped.map { SkippedPath($0) }
+    result.skipped += export.unfinished.map {
+      SkippedPath(path: WorkspacePath($0), reason: "not copied: the job was to end")
+    }
+    note(export.failures, "copying changed files to results")
+  }
+
+  /// The copying of results was ended by `reason`, or else by the job's timeout. What a step's failure has decided stays.
+  mutating func endSync(_ reason: StopReason?, missing: String) {
+    self.missing = missing
+    guard decisive == nil else { return }
+    if let reason { stoppedBy = stoppedBy ?? reason } else { isTimedOut = true }
+  }
+
+  /// Says, once, what was found out of order and what was done about it, if anything was.
+  mutating func flag(_ notice: SkippedPath?) {
+    if let notice, !skipped.contains(notice) { skipped.append(notice) }
+  }
+
+  private mutating func note(_ failures: [FileTreeError], _ doing: String) {
+    guard let first = failures.first else { return }
+    let others = failures.count > 1 ? " (and \(failures.count - 1) more)" : ""
+    fail(JobFailure(.sync, "\(doing): \(first)\(others)"))
+  }
+
+  /// Whether the worker itself has failed.
+  var hasFailed: Bool { result.phase != nil }
+
+  /// The worker itself failed; the first failure is the one that is told.
+  mutating func fail(_ failure: JobFailure) {
+    guard !hasFailed else { return }
+    result.phase = failure.phase.rawValue
+    result.error = redaction.masking(failure.description)
+  }
+
+  /// What was staged is not what was asked for: no step may run.
+  package mutating func reject(_ reason: InvalidJob) {
+    result.status = .rejected
+    result.error = redaction.masking(reason.description)
+  }
+
+  /// The result of a job over which `deaths` workers died.
+  package consuming func lost(after deaths: Int, _ reason: String) -> JobResult {
+    result.status = .lost
+    result.exitCode = nil
+    result.error = "its worker died \(deaths) time\(deaths == 1 ? "" : "s") over the job, and \(reason)"
+    return close()
+  }
+
+  /// Decides the status: what the worker could not do comes before what stopped it, and that before a step's failure.
+  package mutating func finish() -> JobResult {
+    if hasFailed {
+      result.status = .error
+      result.exitCode = 125
+    } else if result.status == .rejected {
+      result.exitCode = nil
+    } else if stoppedBy == .superseded {
+      // Who had begun to take the job over has left it: else nobody would ask.
+      result.status = .error
+      result.reason = StopReason.superseded.rawValue
+      result.exitCode = 125
+      result.error = "another worker had begun to take the job over, and gave it up; send the job again"
+    } else if stoppedBy == .lapsed {
+      result.status = .error
+      result.reason = StopReason.lapsed.rawValue
+      result.exitCode = 125
+      result.error =
+        "the worker could not touch its claim on the volume for two thirds of its lease, ended the job before another worker "
+        + "could begin it, and no attempt is left; see why the volume did not answer, or the worker stood still, and send the "
+        + "job again"
+    } else if let reason = stoppedBy {
+      result.status = .canceled
+      result.reason = reason.rawValue
+      result.exitCode = decisive?.exitCode ?? 143
+      result.error = reason == .shutdown ? "the worker was asked to stop" : "the job was canceled"
+    } else if isTimedOut {
+      result.status = .timeout
+      result.exitCode = 124
+      result.error = "the job took longer than its timeout"
+    } else if let decisive {
+      result.status = decisive.status == .timeout ? .timeout : .failed
+      result.exitCode = decisive.exitCode
+      result.error = decisive.failureSentence
+    }
+    return close()
+  }
+
+  /// Stamps the end.
+  private mutating func close() -> JobResult {
+    if let missing {
+      result.error = [result.error, "\(missing) did not come back"].compactMap(\.self).joined(separator: "; ")
+    }
+    result.timing.end = Timestamp.now.description
+    result.timing.durationMs = (ContinuousClock.now - started).milliseconds
+    return result
+  }
+}
+
+extension StepResult {
+  /// What went wrong, for the job's result.
+  fileprivate var failureSentence: String {
+    let title = name.map { "step \(index) (\($0))" } ?? "step \(index)"
+    if timedOut { return "\(title) took longer than its timeout" }
+    if let signal { return "\(title) was ended by \(signal)" }
+    return "\(title) failed with exit code \(exitCode ?? -1)"
+  }
+}
+
+extension Duration {
+  /// Whole milliseconds.
+  package var milliseconds: Int { Int(self / .milliseconds(1)) }
+}
+
+extension SkippedPath {
+  /// What a walk over a tree left out.
+  init(_ entry: SkippedEntry) {
+    self.init(path: WorkspacePath(entry.path), reason: entry.reason.rawValue)
+  }
+}
+
+extension WorkspacePath {
+  init(_ path: RelativePath) {
+    self.init(bytes: path.bytes)
+  }
+}

@@ -1,0 +1,247 @@
+import FileTree
+import Jobs
+import Logging
+import Steps
+import Volume
+
+/// What a job's attempt consists of between its claim and its result: a results folder, a workspace, the steps, and what
+/// they leave. What goes wrong on the way is noted in the report, and what can still be done after it is done.
+struct JobRun {
+  private let job: AcceptedJob
+  private var plan: JobPlan
+  private let worker: Worker
+  private var redaction: Redaction
+  private var report: JobReport
+  private var results: ResultsFolder?
+  private var workspace: Workspace?
+  private var snapshot: Snapshot?
+
+  init(_ job: AcceptedJob, _ plan: JobPlan, _ worker: Worker) {
+    self.job = job
+    self.plan = plan
+    self.worker = worker
+    redaction = worker.settings.redaction(of: plan.definition)
+    report = JobReport(job.claim.record, worker: worker.ledger.worker, redacting: redaction)
+  }
+
+  /// What was asked for.
+  package var request: JobRequest { plan.request }
+
+  /// The end of the decisive step's log.
+  package var tail: String? { report.tail }
+
+  private var folder: JobFolder { plan.folder }
+
+  /// Says which secrets are too short to be masked.
+  func warnOfShortSecrets() {
+    let names = worker.settings.shortSecrets(of: plan.definition)
+    guard !names.isEmpty else { return }
+    worker.logger.warning(
+      "not masked, because they have fewer than \(Redaction.shortest) characters: \(names.joined(separator: ", "))",
+      metadata: ["job": "\(job.claim.record.id)"])
+  }
+
+  /// Makes results/ and the workspace, copies the job's folder into it, and sees to it that it is what was asked for.
+  package mutating func stage() async {
+    await noting(\.stageMs) { run throws in
+      let attempt = run.job.claim.record.attempt
+      let results = try ResultsFolder.prepare(in: run.folder, for: attempt) {
+        [ledger = run.worker.ledger, claim = run.job.claim] in !ledger.hasCertainlyLost(claim)
+      }
+      run.results = results
+      if let notice = results.notice { run.report.skipped.append(notice) }
+      results.reserve(JobResult.likelySize(run.plan.definition.steps))
+      if run.job.claim.record.attempt > 1 { try await run.endRemains(in: results) }
+      let workspace = try run.makeWorkspace()
+      run.workspace = workspace
+      guard let snapshot = try await run.copy(into: workspace) else { return }
+      guard let plan = try await run.check(workspace) else { return }
+      run.plan = plan
+      if case .verified = run.plan.staging {
+        // What was staged may be another job.json than the one that was read first, with other secrets.
+        if case .awaited(let why) = run.worker.clearance(run.job.claim.record.envelope, run.plan.reading) {
+          throw run.worker.unapproved(run.folder.id, why)
+        }
+        run.redaction = run.worker.settings.redaction(of: run.plan.definition)
+      }
+      run.snapshot = snapshot
+      run.report.skipped += snapshot.skipped.map(SkippedPath.init)
+    }
+  }
+
+  /// Copies the job's folder; `nil` when the job was stopped over that.
+  private mutating func copy(into workspace: Workspace) async throws -> Snapshot? {
+    guard plan.staging != .nothing else { return .empty }
+    let (folder, stop, feed) = (folder, worker.stop, feed(.stage))
+    return try await unlessStopped {
+      try await feed.follow { progress in
+        try await workspace.stage(folder, progress: progress, isCanceled: { stop.level > .none })
+      }
+    }
+  }
+
+  /// The plan by what was staged; `nil` when the job was stopped over that.
+  private mutating func check(_ workspace: Workspace) async throws -> JobPlan? {
+    let (plan, stop) = (plan, worker.stop)
+    return try await unlessStopped { try await workspace.check(plan, isCanceled: { stop.level > .none }) }
+  }
+
+  private mutating func unlessStopped<T>(_ body: () async throws -> T) async throws -> T? {
+    do {
+      return try await body()
+    } catch let failure as JobFailure {
+      guard worker.stop.level > .none else { throw failure }
+      report.stoppedBy = worker.stop.reason
+      report.steps = plan.definition.steps.enumerated().map { StepResult(skipped: $1, $0) }
+      return nil
+    }
+  }
+
+  /// Runs the steps, unless staging failed or what was staged is refused.
+  mutating func runSteps() async {
+    guard let results, let workspace, snapshot != nil else { return }
+    let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
+    worker.note(.started, job.claim)
+    await source.publish(job.event(.started, ledger.worker))
+    Checkpoint.started.reached()
+    let steps = StepSequence(
+      definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
+      settings: worker.settings,
+      redaction: redaction, stop: worker.stop, relay: relay(of: job.claim.record),
+      fence: { [worker, claim = job.claim] in try await worker.fence(claim) },
+      begins: { [job] in source.worker(isAt: job.place(step: $0)) }
+    ) { [claim = job.claim] step in
+      var entry = claim.entry(.step)
+      (entry.step, entry.commandDigest) = (step.index, digestText(of: Array(step.command.utf8)))
+      (entry.status, entry.exitCode) = (step.status.rawValue, step.exitCode)
+      ledger.audit.note(entry, logger)
+      let claim = claim.record
+      await source.publish(
+        JobEvent(
+          step: step, id: claim.id, requestId: claim.envelope.requestId, workerId: claim.worker, attempt: claim.attempt)
+      )
+    }
+    await noting(\.runMs) { run in try await steps.run(into: &run.report) }
+  }
+
+  private func relay(of claim: ClaimRecord) -> (@Sendable (StepOutput) async -> Void)? {
+    guard worker.settings.logRelaying == .on else { return nil }
+    return { [source = worker.source] output in await source.publish(output, of: claim) }
+  }
+
+  /// Copies what changed into results/, whatever became of the steps, but only as long as ``SyncLimit`` lets it.
+  package mutating func sync() async {
+    guard let results, let workspace, let snapshot else { return }
+    let limit = SyncLimit(worker.stop, grace: worker.settings.grace, deadline: report.deadline)
+    await noting(\.syncMs) { run throws in
+      do {
+        let changes = try await workspace.changes(since: snapshot, run.folder, isCanceled: { limit.isReached })
+        run.report.add(changes)
+        results.reserve(JobResult.likelySize(run.plan.definition.steps, changes))
+        let export = try await run.feed(.sync).follow {
+          try await results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
+        }
+        run.report.add(export)
+        guard !export.unfinished.isEmpty else { return }
+        run.report.endSync(run.worker.stop.reason, missing: "\(export.unfinished.count) changed files")
+      } catch let failure as JobFailure {
+        throw failure
+      } catch let error as FileTreeError where error.isCancellation {
+        run.report.flag(
+          SkippedPath(
+            path: WorkspacePath(JobsDirectory.results),
+            reason: "what the steps changed was not looked for to the end, and is missing"))
+        run.report.endSync(run.worker.stop.reason, missing: "what the steps changed")
+      } catch {
+        throw JobFailure(.sync, "copying changed files to \(results.path): \(error)")
+      }
+    }
+  }
+
+  /// Whether the worker ended the job because it could not keep its claim, and another attempt may still be made: like that
+  /// of a worker that died, the claim stays for whoever makes it.
+  var isLeftToNextAttempt: Bool {
+    report.stoppedBy == .lapsed
+      && job.claim.record.attempt < plan.definition.maxAttempts ?? worker.settings.maxAttempts
+  }
+
+  /// Puts result.json in place, if there is a place.
+  mutating func writeResult() throws(VolumeError) -> JobResult {
+    if folder.isRemoved {
+      report.fail(JobFailure(.sync, "\(folder.path) was removed while the job ran; its results have no place"))
+      results = nil
+    }
+    guard let results else { return report.finish() }
+    do {
+      report.flag(try results.restore())
+    } catch {
+      worker.logger.warning("\(error)")
+    }
+    report.flag(results.foreignResult)
+    let result = report.finish()
+    try results.write(result)
+    Checkpoint.resultWritten.reached()
+    return result
+  }
+
+  /// The message that tells of the result.
+  package func message(_ result: JobResult) -> ResultMessage {
+    var message = ResultMessage(result: result, tail: report.tail)
+    if results == nil { message.manifestFile = nil }
+    return message
+  }
+
+  /// Removes the workspace. What cannot be removed now is removed by the next worker on this host.
+  func purge() async {
+    do {
+      try await workspace?.purge()
+    } catch {
+      worker.logger.warning("\(error)")
+    }
+  }
+
+  /// No two attempts of a job are at work at once: what an earlier one left running on this host ends before this starts.
+  private func endRemains(in results: ResultsFolder) async throws {
+    let left = try await onThread { ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)") }
+    guard left > 0 else { return }
+    worker.logger.warning(
+      "\(left) process\(left == 1 ? "" : "es") of an earlier attempt cannot be ended: not this user's, or hanging in the kernel",
+      metadata: ["job": "\(job.claim.record.id)"])
+  }
+
+  private func feed(_ phase: JobProgress.Phase) -> ProgressFeed {
+    let claim = job.claim.record
+    return ProgressFeed(id: claim.id, phase: phase, show: worker.settings.onProgress) { [source = worker.source] in
+      await source.publish(JobEvent(progress: $0, of: claim))
+    }
+  }
+
+  private func makeWorkspace() throws(JobFailure) -> Workspace {
+    do {
+      return try worker.workspaces.make(job.claim.record.id)
+    } catch {
+      throw JobFailure(.stage, "\(error)")
+    }
+  }
+
+  /// Runs one part, notes how long it took and, if it failed, why.
+  private mutating func noting(
+    _ part: any WritableKeyPath<JobTiming, Int?> & Sendable, _ body: (inout JobRun) async throws -> Void
+  ) async {
+    let start = ContinuousClock.now
+    do {
+      try await body(&self)
+    } catch let failure as JobFailure {
+      report.fail(failure)
+    } catch is Superseded {
+      // The fence before the result says so again.
+      report.stoppedBy = .superseded
+    } catch let invalid as InvalidJob where invalid.fault == nil {
+      worker.logger.warning("rejected: \(invalid)", metadata: ["job": "\(job.claim.record.id)"])
+      report.reject(invalid)
+    } catch {
+      report.fail(JobFailure(.run, "\(error)"))
+    }
+    report.took(part, ContinuousClock.now - start)
+  }
+}

@@ -1,0 +1,154 @@
+import FileTree
+private import Glibc
+package import Jobs
+package import SystemPackage
+package import Volume
+
+/// Where workspaces lie on the local disk: `--workspaces-dir`.
+package struct WorkspacesDirectory: Sendable {
+  package let path: FilePath
+
+  private var locks: VolumePath { VolumePath(path).appending(WorkspacesDirectory.state) }
+  private static let state = ".worker"
+  /// A folder for files without a name.
+  var temporary: FilePath { path.appending(WorkspacesDirectory.state) }
+
+  /// Where a worker keeps, below the workspaces folder at `path`, since when it has seen others' claims unchanged.
+  package static func watchLog(in path: FilePath, of worker: WorkerID) -> FilePath {
+    path.appending(state).appending("\(worker).watched")
+  }
+
+  /// Makes the folder if it is missing. Throws when it cannot be written.
+  package init(_ path: FilePath) throws(VolumeError) {
+    try DurableFile.makeFolder(path, mode: 0o700)
+    guard let resolved = realPath(path) else { throw VolumeError("opening", path, .noSuchFileOrDirectory) }
+    self.path = resolved
+    try DurableFile.makeFolder(locks, mode: 0o700)
+    try onVolume("writing to", path) { () throws(Errno) in try locks.checkWritable() }
+  }
+
+  /// Makes an empty workspace for `id`, mode 0700, that no living worker uses. A name whose folder cannot be removed, or
+  /// that no worker made, is passed over.
+  package func make(_ id: JobID) throws(VolumeError) -> Workspace {
+    var obstacle: VolumeError?
+    for name in names(for: id) {
+      do throws(VolumeError) {
+        if let workspace = try make(name) { return workspace }
+      } catch {
+        // Of this name only, or of all.
+        if obstacle == nil { obstacle = error }
+      }
+    }
+    throw obstacle ?? VolumeError("finding a free workspace for \(id) in", path, .fileExists)
+  }
+
+  /// A frozen worker may still sit in the first name when its job is taken over on the same host; what could not be removed
+  /// may have taken all of the others.
+  private func names(for id: JobID) -> some Sequence<String> {
+    let numbered = ["\(id)"] + (2...99).map { "\(id).\($0)" }
+    return numbered + (0..<3).map { _ in "\(id).\(UInt32.random(in: 100 ... .max))" }
+  }
+
+  /// `nil` when a living worker uses the name, or what a dead one left there.
+  private func make(_ name: String) throws(VolumeError) -> Workspace? {
+    let workspace = path.appending(name)
+    guard let lock = try WorkspaceLock.acquire(lockPath(name), .create) else { return nil }
+    let exists = DurableFile.exists(VolumePath(path).appending(name))
+    if exists, try !lock.isMarked {
+      try DurableFile.remove(lockPath(name))
+      throw VolumeError(
+        "using \(workspace), which no worker made, as a workspace: move it away;", workspace, .fileExists)
+    }
+    if exists {
+      // Those that were left before are tried at the start of a worker, and delay no job.
+      guard try !lock.isLeft, (try? remove(name, lock)) != nil else { return nil }
+    }
+    try lock.mark()
+    guard mkdir(workspace.string, 0o700) == 0 else {
+      throw VolumeError("creating", workspace, Errno(rawValue: errno))
+    }
+    do {
+      let descriptor = try FileDescriptor.open(workspace, .readOnly, options: [.directory, .noFollow, .closeOnExec])
+      return Workspace(workspace, descriptor, self, lock)
+    } catch {
+      throw VolumeError("opening", workspace, Errno(error))
+    }
+  }
+
+  /// Removes what workers that died on this host left behind, and returns what cannot be removed: it delays nobody.
+  ///
+  /// What could not be removed before is tried again, the longest untried first, but only so many and for a second: what
+  /// stays for good must not make each start slower. Throws when there is no list of what was left.
+  @discardableResult
+  package func purgeAbandoned() throws(VolumeError) -> [LeftWorkspace] {
+    var left: [LeftWorkspace] = []
+    var known: [(name: String, lastUse: Int)] = []
+    for file in try DurableFile.names(in: locks) where file.hasSuffix(".lock") {
+      let name = String(file.dropLast(5))
+      tryToPurge(name, &left) { lock in
+        guard try lock.isLeft else { return true }
+        known.append((name, lock.lastUse))
+        return false
+      }
+    }
+    let end = ContinuousClock.now + WorkspacesDirectory.patience
+    for (name, _) in known.sorted(by: { $0.lastUse < $1.lastUse }).prefix(WorkspacesDirectory.mostRetried) {
+      tryToPurge(name, &left, isCanceled: { ContinuousClock.now >= end }) { _ in ContinuousClock.now < end }
+    }
+    return left
+  }
+
+  private static let patience = Duration.seconds(1)
+  private static let mostRetried = 16
+
+  private func tryToPurge(
+    _ name: String, _ left: inout [LeftWorkspace], isCanceled: @escaping @Sendable () -> Bool = { false },
+    if isDue: (WorkspaceLock) throws -> Bool
+  ) {
+    do {
+      guard let lock = try WorkspaceLock.acquire(lockPath(name), .existing), try isDue(lock) else { return }
+      try purge(path.appending(name), lock, isCanceled: isCanceled)
+    } catch let leftover as LeftWorkspace {
+      left.append(leftover)
+    } catch {
+      left.append(LeftWorkspace(path: path.appending(name), cause: error))
+    }
+  }
+
+  /// Removes a workspace, and then its lock file. Throws ``LeftWorkspace``.
+  func purge(
+    _ workspace: FilePath, _ lock: WorkspaceLock, isCanceled: @escaping @Sendable () -> Bool = { false }
+  ) throws {
+    guard let name = workspace.lastComponent?.string else { return }
+    if try lock.isMarked { try remove(name, lock, isCanceled: isCanceled) }
+    try DurableFile.remove(lockPath(name))
+  }
+
+  private func remove(
+    _ name: String, _ lock: WorkspaceLock, isCanceled: @escaping @Sendable () -> Bool = { false }
+  ) throws(LeftWorkspace) {
+    do {
+      let root = try FileDescriptor.open(path, .readOnly, options: [.directory, .closeOnExec])
+      defer { try? root.close() }
+      try FileTree.remove(name, in: root, isCanceled: isCanceled)
+    } catch {
+      lock.noteLeft()
+      throw LeftWorkspace(path: path.appending(name), cause: error)
+    }
+  }
+
+  private func lockPath(_ name: String) -> VolumePath { locks.appending("\(name).lock") }
+}
+
+/// A workspace of which something cannot be removed: it stays, and delays nobody.
+package struct LeftWorkspace: Error, CustomStringConvertible {
+  /// The workspace.
+  package let path: FilePath
+  /// What could not be done.
+  package let cause: any Error
+
+  /// A sentence for a log.
+  package var description: String {
+    "the workspace \(path) is left behind: \(cause); it is tried again when a worker starts here"
+  }
+}

@@ -1,0 +1,142 @@
+import Foundation
+import Glibc
+package import Jobs
+package import SystemPackage
+
+@testable package import Volume
+
+/// A shared volume of a test's own, with workers that hold jobs on it; gone when the test is.
+package final class VolumeFixture: Sendable {
+  package let root: FilePath
+  package static let filter = "$share/workers/jobs/pending"
+
+  package init() throws {
+    root = FilePath(NSTemporaryDirectory()).appending("volume-\(UUID().uuidString)")
+    try DurableFile.makeFolder(jobs)
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(atPath: root.string)
+  }
+
+  /// The jobs folder.
+  package var jobs: FilePath { root.appending("jobs") }
+  package var directory: JobsDirectory { JobsDirectory(jobs) }
+
+  /// What the worker `id` sees of the volume.
+  package func ledger(
+    _ id: String = "worker-01", filter: String? = VolumeFixture.filter, lease: Duration = .seconds(60)
+  ) throws -> Ledger {
+    let identity = WorkerIdentity(id: try worker(id), version: "1")
+    return try Ledger(directory, worker: identity, filter: filter, lease: lease)
+  }
+
+  package func worker(_ id: String) throws -> WorkerID {
+    guard let worker = WorkerID(id, host: "host") else { throw Errno.invalidArgument }
+    return worker
+  }
+
+  /// Puts a job folder there.
+  @discardableResult
+  package func job(_ id: String, _ definition: String = #"{"steps": ["true"]}"#) throws -> JobFolder {
+    try DurableFile.makeFolder(jobs.appending(id))
+    try write(definition, jobs.appending(id).appending("job.json"))
+    return try JobFolder.open(JobID(id), in: directory)
+  }
+
+  package func write(_ text: String, _ path: FilePath) throws {
+    try text.write(toFile: path.string, atomically: false, encoding: .utf8)
+  }
+
+  package func text(_ path: FilePath) -> String? {
+    FileManager.default.contents(atPath: path.string).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  package func names(_ folder: FilePath) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder.string).sorted()
+  }
+
+  /// A file of the test's own, beside the jobs.
+  package var file: VolumePath { VolumePath(root).appending("file") }
+
+  /// A lease by the clock of this volume, whoever stamps its files.
+  package func lease(
+    _ duration: Duration = .seconds(60), times: TimeSource = .volume, remembering memory: FilePath? = nil
+  ) -> Lease {
+    Lease(
+      duration, clock: VolumeClock(probe: VolumePath(root).appending("probe")), times: times, remembering: memory)
+  }
+
+  /// Leaves a claim as a worker that is no more would.
+  package func leaveClaim(
+    _ id: String, attempt: Int = 1, of worker: String, _ process: ProcessIdentity = .elsewhere,
+    filter: String? = VolumeFixture.filter, request: String = "r"
+  ) throws -> VolumePath {
+    let record = ClaimRecord(
+      id: try JobID(id), attempt: attempt, worker: worker, process: process, filter: filter,
+      envelope: envelope(id, request))
+    let path = directory.claims.appending("\(id).\(attempt).json")
+    try DurableFile.create(path, record.encoded())?.close()
+    return path
+  }
+}
+
+/// A request for `id`.
+package func envelope(_ id: String, _ request: String) -> Envelope {
+  Envelope(payload: #"{"id":"\#(id)"}"#, topic: "jobs/pending", requestId: RequestID(request))
+}
+
+/// Makes it look as if `path` had been touched so long ago; less than zero is the future.
+package func age(_ path: FilePath, _ duration: Duration) {
+  var times = [timespec(), timespec()]
+  clock_gettime(CLOCK_REALTIME, &times[0])
+  times[0].tv_sec -= Int(duration.components.seconds)
+  times[1] = times[0]
+  utimensat(AT_FDCWD, path.string, times, 0)
+}
+
+extension ProcessIdentity {
+  /// A process of another host, of which nothing is known.
+  package static let elsewhere = ProcessIdentity(
+    host: "elsewhere", bootId: "other", pid: 7, startTime: "1", pidNamespace: "pid:[1]")
+
+  /// One that had this process's id before it.
+  package static var predecessor: ProcessIdentity {
+    var process = ProcessIdentity.current
+    process.startTime = "1"
+    return process
+  }
+}
+
+/// The paths of a test are whole ones.
+extension VolumePath {
+  package var string: String { path.string }
+}
+
+extension DurableFile {
+  package static func create(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) -> FileDescriptor? {
+    try create(VolumePath(file: path), bytes)
+  }
+
+  package static func replace(_ path: FilePath, _ bytes: [UInt8]) throws(VolumeError) {
+    try replace(VolumePath(file: path), bytes)
+  }
+
+  package static func read(_ path: FilePath, limit: Int = 1 << 24) throws(VolumeError) -> [UInt8]? {
+    try read(VolumePath(file: path), limit: limit)
+  }
+
+  package static func remove(_ path: FilePath) throws(VolumeError) -> Bool { try remove(VolumePath(file: path)) }
+
+  package static func names(in folder: FilePath) throws(VolumeError) -> [String] {
+    try names(in: VolumePath(file: folder))
+  }
+}
+
+extension VolumeFixture {
+  package func write(_ text: String, _ path: VolumePath) throws { try write(text, path.path) }
+  package func text(_ path: VolumePath) -> String? { text(path.path) }
+  package func names(_ folder: VolumePath) throws -> [String] { try names(folder.path) }
+}
+
+package func age(_ path: VolumePath, _ duration: Duration) { age(path.path, duration) }

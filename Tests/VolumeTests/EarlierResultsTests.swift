@@ -1,0 +1,75 @@
+import FileTree
+import Foundation
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import Jobs
+@testable import Volume
+
+struct EarlierResultsTests {
+  private let volume: VolumeFixture
+  private let folder: JobFolder
+  private var earlier: EarlierResults { EarlierResults(folder: folder) }
+
+  init() throws {
+    volume = try VolumeFixture()
+    folder = try volume.job("job")
+  }
+
+  private func put(_ name: String, _ text: String = "x", in folder: String = "results") throws {
+    let path = self.folder.path.appending(folder).pushing(FilePath(name))
+    try DurableFile.makeFolder(path.removingLastComponent())
+    try volume.write(text, path)
+  }
+
+  @Test(arguments: [".result.json.reserved", "step_0.log", "step_17.log"])
+  func workersFolderIsKnownByWhatAWorkerMakes(_ name: String) throws {
+    try put("artifact")
+    #expect(try earlier.content(of: "results") == .foreign("artifact"))
+    try put(name)
+    #expect(try earlier.content(of: "results") == .workers)
+  }
+
+  @Test func resultIsAWorkersIfItSaysWhich() throws {
+    try put("result.json", #"{"accuracy": 0.93}"#)
+    #expect(try earlier.content(of: "results") == .foreign("result.json"))
+    try put("result.json", String(repeating: " ", count: 100_000) + #"{"workerId" : "w", "workerVersion" : "0.1.0"}"#)
+    #expect(try earlier.content(of: "results") == .workers)
+  }
+
+  @Test(arguments: ["step_x.log", "step_01.log", "step_0.txt"]) func similarNamesAreNobodys(_ name: String) throws {
+    try put(name)
+    #expect(try earlier.content(of: "results") == .foreign(name))
+  }
+
+  @Test func folderOrLinkOfAWorkersNameIsNoMark() throws {
+    try DurableFile.makeFolder(folder.path.appending("results/step_0.log"))
+    symlink("/etc/passwd", folder.path.appending("results/.result.json.reserved").string)
+    guard case .foreign = try earlier.content(of: "results") else {
+      Issue.record("taken for a worker's")
+      return
+    }
+  }
+
+  @Test func nothingIsNothing() throws {
+    #expect(try earlier.content(of: "results") == .nothing)
+    try DurableFile.makeFolder(folder.path.appending("results"))
+    #expect(try earlier.content(of: "results") == .nothing)
+  }
+
+  @Test func secondAttemptMovesWhatItFindsAndRemovesNothing() throws {
+    try put("mine", in: "results")
+    try put("mine", in: "results.previous")
+    #expect(throws: JobFailure.self) { try earlier.makeWay(for: 1) }
+    #expect(try volume.names(folder.path) == ["job.json", "results", "results.previous"])
+    #expect(try earlier.makeWay(for: 2)?.path.text == "results.previous")
+    #expect(try volume.names(folder.path) == [".worker", "job.json", "results.previous"])
+    // What lies there is somebody's own: later runs leave it.
+    try put("step_0.log")
+    #expect(try earlier.makeWay(for: 1) != nil)
+    let kept = try volume.names(folder.path.appending(".worker")).filter { !$0.hasPrefix(".") }
+    #expect(try kept.map { try volume.names(folder.path.appending(".worker").appending($0)) } == [["mine"]])
+  }
+}
