@@ -59,8 +59,10 @@ struct JobRun {
       run.plan = plan
       if case .verified = run.plan.staging {
         // What was staged may be another job.json than the one that was read first, with other secrets.
-        if case .awaited(let why) = run.worker.clearance(run.job.claim.record.envelope, run.plan.reading) {
-          throw run.worker.unapproved(run.folder.id, why)
+        do throws(Unapproved) {
+          try run.worker.gate.check(run.job.claim.record.envelope, run.plan.reading)
+        } catch {
+          throw error.rejection(of: run.folder.id)
         }
         run.redaction = run.worker.settings.redaction(of: run.plan.definition)
       }
@@ -108,7 +110,7 @@ struct JobRun {
       definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
       settings: worker.settings,
       redaction: redaction, stop: worker.stop, relay: relay(of: job.claim.record),
-      fence: { [worker, claim = job.claim] in try await worker.fence(claim) },
+      fence: { [fence = worker.fence, claim = job.claim] in try await fence.check(claim) },
       begins: { [job] in source.worker(isAt: job.place(step: $0)) }
     ) { [claim = job.claim] step in
       var entry = claim.entry(.step)

@@ -60,11 +60,9 @@ package struct JobOffer: Sendable {
   /// What is asked for.
   package let request: JobRequest
   /// How it arrived.
-  package var envelope: Envelope
+  package let envelope: Envelope
   /// When it was offered.
   package let moment = ContinuousClock.now
-  /// How often it was looked at while somebody held the job of whom nothing can be read.
-  var turns = 0
   /// Tells the source what became of the request, and that it must not come again: it is safe. Until then it would, if
   /// this worker died. Returns when that is said.
   package let acknowledge: @Sendable (Decision) async -> Void

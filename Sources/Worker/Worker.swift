@@ -5,18 +5,22 @@ package import Volume
 
 /// A worker that takes one job, sees it through, and is done.
 ///
-/// What keeps a job from being lost is the order of things here. Each step makes durable what the next one relies on, so
-/// a kill between any two leaves a state from which the next worker goes on:
+/// The order of these keeps a job from being lost. Each makes durable what the next one relies on, so a kill between any two leaves
+/// a state from which the next worker goes on:
 ///
 ///     claim, PUBACK, stage, run, artifacts, result.json, publish, remove claim, purge
 package struct Worker: Sendable {
-  package let ledger: Ledger
-  package let workspaces: WorkspacesDirectory
-  package let source: any JobSource
-  package let settings: WorkerSettings
-  package let stop: StopRequest
-  package let logger: Logger
-  let redelivery = Redelivery()
+  let ledger: Ledger
+  let workspaces: WorkspacesDirectory
+  let source: any JobSource
+  let settings: WorkerSettings
+  let stop: StopRequest
+  let logger: Logger
+  let gate: ApprovalGate
+  let fence: ClaimFence
+  let outbox: Outbox
+  let admission: Admission
+  private let redelivery = Redelivery()
 
   /// A worker that takes jobs from `source` and holds them in `ledger`. `stop` ends it early.
   package init(
@@ -29,11 +33,16 @@ package struct Worker: Sendable {
     self.settings = settings
     self.stop = stop
     self.logger = logger
+    gate = ApprovalGate(ledger: ledger, demand: settings.approval, source: source, logger: logger)
+    fence = ClaimFence(ledger: ledger, logger: logger)
+    outbox = Outbox(ledger: ledger, source: source, stop: stop, grace: settings.grace, logger: logger)
+    admission = Admission(
+      ledger: ledger, settings: settings, stop: stop, gate: gate, fence: fence, outbox: outbox, logger: logger)
   }
 
   /// Takes one job and sees it through.
   ///
-  /// A step that fails is a result. Throws ``VolumeError`` when the volume fails, and what `source` throws when the
+  /// A step that fails is a result. Throws ``VolumeError`` when the volume fails, and the error of `source` when the
   /// result cannot be published; the claim then stays for the next worker.
   package func run() async throws -> WorkerOutcome {
     let outcome: Result<WorkerOutcome, any Error>
@@ -46,33 +55,9 @@ package struct Worker: Sendable {
     defer { settings.guardian?.forgetJob() }
     guard let job = try await accept() else { return .noJob }
     source.worker(isAt: job.place())
+    watchClaim(of: job)
     defer { job.claim.leave() }
-    // Nobody takes over a dry run: it may stand still for as long as whoever stops it likes.
-    let guardian = ledger.filter == nil ? nil : settings.guardian
-    guardian?.renew(job.claim.left)
-    job.claim.afterEachTouch { [ledger, stop, claim = job.claim] in
-      guardian?.renew(claim.left)
-      // An error is no answer: it is asked again with the next touch.
-      guard (try? ledger.isSuperseded(claim)) == true else { return }
-      stop.raise(.kill, reason: .superseded)
-    }
-    job.claim.onLapse { [stop, logger, id = job.claim.record.id] age in
-      logger.error(
-        "the claim could not be touched for \(age.milliseconds) ms: ending the job, before another worker begins it",
-        metadata: ["job": "\(id)"])
-      stop.raise(.kill, reason: .lapsed)
-    }
-    let cancellation = Task { [source, stop, ledger, logger] in
-      var level = StopLevel.terminate
-      for await cancellation in source.cancellations where job.isMeant(by: cancellation) {
-        var entry = job.claim.entry(.canceled)
-        entry.by = cancellation.by
-        ledger.audit.note(entry, logger)
-        stop.raise(level, reason: .canceled)
-        // Who asks again does not want to wait, nor for the steps that clean up.
-        level = .kill
-      }
-    }
+    let cancellation = Task { await obeyCancellations(of: job) }
     defer { cancellation.cancel() }
     await source.workerIsBusy()
     let metadata: Logger.Metadata = [
@@ -91,7 +76,7 @@ package struct Worker: Sendable {
       return .superseded
     } catch is Superseded {
       note(.superseded, job.claim)
-      if try await putDownAgain(job.claim) {
+      if try await fence.deferAgain(job.claim) {
         logger.warning(
           "the claim is gone, and nobody has taken the job over: its request waits for a worker again",
           metadata: metadata)
@@ -102,12 +87,83 @@ package struct Worker: Sendable {
     }
   }
 
-  /// What became of a job, and why its result is not delivered if it is not.
+  /// Waits for a job and claims it: first from what lies on the volume, then from what arrives.
+  func accept() async throws -> AcceptedJob? {
+    let sweeper = Task(priority: .background) { try await sweep() }
+    defer { sweeper.cancel() }
+    while let offer = try await source.next() {
+      // As PID 1 of a container this process inherits the orphans of others, also while no step runs.
+      ProcessTree.reapOrphans()
+      if case .request = offer { Checkpoint.received.reached() }
+      let job =
+        switch offer {
+        case .request(let offer): try await admission.admit(offer)
+        case .look: try await scanVolume()
+        }
+      if let job {
+        await source.publish(job.event(.accepted, ledger.worker))
+        return job
+      }
+    }
+    return nil
+  }
+
+  private func scanVolume() async throws -> AcceptedJob? {
+    if ledger.filter != nil {
+      redelivery.begin(try ledger.undelivered.due()) { [outbox, stop] name in
+        if stop.level == .none { await outbox.deliverAgain(name) }
+      }
+    }
+    return try await admission.scanVolume()
+  }
+
+  /// Removes once a lease what workers died over that were about to remove it.
+  private func sweep() async throws {
+    // Not in the way of a job that waits already.
+    try await Task.sleep(for: .milliseconds(100))
+    while true {
+      // A sweep that fails now succeeds another time.
+      try? ledger.sweep()
+      try await Task.sleep(for: ledger.lease.duration)
+    }
+  }
+
+  /// Ends the job when it is another worker's, or may soon be. Nobody takes over a dry run: it may stand still for any time.
+  private func watchClaim(of job: AcceptedJob) {
+    let guardian = ledger.filter == nil ? nil : settings.guardian
+    guardian?.renew(job.claim.left)
+    job.claim.afterEachTouch { [ledger, stop, claim = job.claim] in
+      guardian?.renew(claim.left)
+      // An error is no answer: it is asked again with the next touch.
+      guard (try? ledger.isSuperseded(claim)) == true else { return }
+      stop.raise(.kill, reason: .superseded)
+    }
+    job.claim.onLapse { [stop, logger, id = job.claim.record.id] age in
+      logger.error(
+        "the claim could not be touched for \(age.milliseconds) ms: ending the job, before another worker begins it",
+        metadata: ["job": "\(id)"])
+      stop.raise(.kill, reason: .lapsed)
+    }
+  }
+
+  private func obeyCancellations(of job: AcceptedJob) async {
+    var level = StopLevel.terminate
+    for await cancellation in source.cancellations where job.isMeant(by: cancellation) {
+      var entry = job.claim.entry(.canceled)
+      entry.by = cancellation.by
+      ledger.audit.note(entry, logger)
+      stop.raise(level, reason: .canceled)
+      // A second request does not wait for the steps that clean up.
+      level = .kill
+    }
+  }
+
+  /// The result of a job, and why it is not delivered if it is not.
   private typealias Ending = (result: JobResult, refusal: Unpublished?)
 
   private func perform(_ job: AcceptedJob) async throws -> Ending {
-    // It may have taken longer than a lease until the claim was on disk: nothing of a successor's is moved aside.
-    try await fence(job.claim)
+    // It may have taken longer than a lease until the claim was on disk; nothing of a successor's may be moved aside.
+    try await fence.check(job.claim)
     return switch job.work {
     case .run(let plan): try await carryOut(job, JobRun(job, plan, self))
     case .publish(let result): try await deliver(ResultMessage(result: result, tail: nil), result, of: job)
@@ -123,7 +179,7 @@ package struct Worker: Sendable {
       await run.stage()
       await run.runSteps()
       await run.sync()
-      try await fence(job.claim)
+      try await fence.check(job.claim)
       if run.isLeftToNextAttempt { throw Lapsed() }
       let result = try run.writeResult()
       let ending = try await deliver(run.message(result), result, of: job)
@@ -132,32 +188,32 @@ package struct Worker: Sendable {
       return ending
     } catch {
       await run.purge()
-      // Results that cannot be written may have been moved aside by who holds the job by now.
-      if error is VolumeError { try await fence(job.claim) }
+      // If results cannot be written, another worker may hold the job by now and have moved them aside.
+      if error is VolumeError { try await fence.check(job.claim) }
       throw error
     }
   }
 
-  /// Publishes, or puts the result aside when the broker does not take it, and only then lets go of the job.
+  /// Publishes the result, or puts it aside if the broker does not take it, and only then lets go of the job.
   private func deliver(_ message: ResultMessage, _ result: JobResult, of job: AcceptedJob) async throws -> Ending {
-    try await fence(job.claim)
+    try await fence.check(job.claim)
     note(.completed, job.claim, result)
-    try await withdrawUndelivered(job.claim.record.id)
+    try await outbox.withdraw(job.claim.record.id)
     let (envelope, event) = (job.claim.record.envelope, job.ending(result, ledger.worker))
     var refusal: Unpublished?
     do {
-      try await publish(message, answering: envelope)
+      try await outbox.publish(message, answering: envelope)
       note(.published, job.claim, result)
       Checkpoint.published.reached()
       await source.publish(event)
     } catch let undeliverable as Undeliverable {
-      // To hear of it may have taken longer than a lease: who has the job now may have published a newer result.
-      try await fence(job.claim)
-      try putAside(message, of: job.claim.record.id, answering: envelope, ending: event, undeliverable)
+      // The refusal may have come after more than a lease, and another worker may have published a newer result since.
+      try await fence.check(job.claim)
+      try outbox.putAside(message, of: job.claim.record.id, answering: envelope, ending: event, undeliverable)
       Checkpoint.putAside.reached()
       refusal = Unpublished(cause: undeliverable.cause)
     }
-    try await release(job.claim)
+    try await fence.release(job.claim)
     Checkpoint.released.reached()
     return (result, refusal)
   }
@@ -174,27 +230,6 @@ package struct Worker: Sendable {
       message.manifestFile = nil
     }
     return try await deliver(message, result, of: job)
-  }
-
-  /// Waits for the result to arrive as long as it takes, but only for the grace once the worker is asked to stop.
-  package func publish(_ message: ResultMessage, answering envelope: Envelope) async throws {
-    let patience = Task { [stop, source, grace = settings.grace] in
-      await stop.raised()
-      try Task.checkCancellation()
-      // That a job is canceled does not make its result less worth waiting for.
-      while !stop.isShutdown, stop.level < .kill { try await Task.sleep(for: .milliseconds(200)) }
-      try await Task.sleep(for: grace)
-      await source.close()
-    }
-    defer { patience.cancel() }
-    do {
-      try await source.publish(message, answering: envelope)
-    } catch let refusal as Undeliverable {
-      throw refusal
-    } catch {
-      if stop.reason == .superseded { throw Superseded() }
-      throw Unpublished(cause: error)
-    }
   }
 
   /// Writes what happens to a job into the audit log.
@@ -225,16 +260,5 @@ package enum WorkerOutcome: Sendable {
   /// Whether there was a job.
   package var hadJob: Bool {
     if case .noJob = self { false } else { true }
-  }
-}
-
-/// A job's result stands on the volume and could not be published; whichever worker can does it later.
-package struct Unpublished: Error, CustomStringConvertible {
-  /// What the source said.
-  package let cause: any Error
-
-  /// A sentence for the user.
-  package var description: String {
-    "the result is kept on the volume but could not be published: \(cause); a worker tries again"
   }
 }

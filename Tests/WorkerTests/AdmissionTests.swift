@@ -10,7 +10,7 @@ import Testing
 @testable import Worker
 
 /// Offers requests, and remembers what became of them.
-private final class Offers: JobSource {
+final class Offers: JobSource {
   struct Heard {
     var offers: [JobOffer] = []
     var decisions: [JobOffer.Decision] = []
@@ -43,7 +43,7 @@ private final class Offers: JobSource {
   func close() async {}
 }
 
-@Suite struct AcceptanceTests {
+@Suite struct AdmissionTests {
   private let volume: VolumeFixture
   private let offers = Offers()
 

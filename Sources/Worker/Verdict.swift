@@ -1,0 +1,81 @@
+import Steps
+import Jobs
+import Signing
+import Volume
+
+extension Admission {
+  /// The verdict on what a request says, and on what lies in its folder.
+  enum Verdict {
+    case valid(JobPlan)
+    case unapproved(Unapproved)
+    case invalid(InvalidJob)
+    /// It names other workers.
+    case forOthers
+
+    var isForOthers: Bool { if case .forOthers = self { true } else { false } }
+
+    /// Throws ``InvalidJob`` for a job that may not be begun.
+    func plan(_ id: JobID) throws(InvalidJob) -> JobPlan {
+      switch self {
+      case .valid(let plan): return plan
+      case .unapproved(let why): throw why.rejection(of: id)
+      case .invalid(let reason): throw reason
+      case .forOthers: preconditionFailure("it is left to others")
+      }
+    }
+  }
+
+  func judge(_ request: Request) async throws -> Verdict {
+    if let refusal = gate.refusal(of: request.envelope, request.id) { return .invalid(refusal) }
+    do {
+      let content = try request.content.get()
+      let expiry = Self.expiry(of: content)
+      // An abandoned job has begun: it is answered as lost, not as rejected.
+      if let expiry, !request.isAbandoned { throw expiry }
+      // It waits for the return of a worker that it names, until it expires.
+      guard settings.reader.isMeantForThisWorker(content) || expiry != nil else { return .forOthers }
+      return .valid(try await plan(for: content, request.envelope))
+    } catch let unapproved as Unapproved {
+      return .unapproved(unapproved)
+    } catch let invalid as InvalidJob {
+      return .invalid(invalid)
+    }
+  }
+
+  /// Why a signed request may not be begun now.
+  static func expiry(of request: JobRequest) -> InvalidJob? {
+    do throws(InvalidJob) {
+      try request.signature?.check(at: .now, request.id)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// The plan of what the request asks for. A folder that is missing may be one that a network volume does not show yet.
+  ///
+  /// Throws ``Unapproved`` before a folder is made for it, so that it leaves nothing.
+  private func plan(for request: JobRequest, _ envelope: Envelope) async throws -> JobPlan {
+    if request.source == nil, request.steps != nil {
+      if envelope.approval == nil, let own = JobDefinition(request: request), !ledger.directory.exists(request.id) {
+        try gate.check(envelope, DefinitionReading(definition: own))
+      }
+      try JobFolder.make(request.id, in: ledger.directory)
+    } else {
+      let deadline = ContinuousClock.now + settings.folderPatience
+      while !ledger.directory.exists(request.id), ContinuousClock.now < deadline, stop.level == .none {
+        try await Task.sleep(for: .milliseconds(100))
+      }
+    }
+    let plan: JobPlan
+    do {
+      plan = try JobPlan(request, try JobFolder.open(request.id, in: ledger.directory))
+    } catch {
+      // The request stays where it is, for when the volume can be read.
+      guard let fault = error.fault else { throw error }
+      throw VolumeError("reading the job in", ledger.directory.folder(of: request.id), fault)
+    }
+    try gate.check(envelope, plan.reading)
+    return plan
+  }
+}
