@@ -18,12 +18,12 @@ struct ContentComparison {
     case unknown
   }
 
-  func compareSymlinks(since modified: Int64) throws(CallFailure) -> Result {
+  func compareSymlinks(since modified: Int64) throws(SystemCallError) -> Result {
     if try symlinkTarget(name, in: folder) == symlinkTarget(name, in: otherFolder) { return .same }
     return .different(isOriginal: try status(of: name, in: otherFolder).modified == modified)
   }
 
-  func compareFiles(since modified: Int64) throws(CallFailure) -> Result {
+  func compareFiles(since modified: Int64) throws(SystemCallError) -> Result {
     let one = try openFile(in: folder, name)
     defer { close(one) }
     let other = try openFile(in: otherFolder, name)
@@ -36,7 +36,7 @@ struct ContentComparison {
     let holes = (HoleMap(one, oneStatus), HoleMap(other, otherStatus))
     var offset: Int64 = 0
     while true {
-      if isCanceled() { throw CallFailure(call: .read, code: ECANCELED) }
+      if isCanceled() { throw SystemCallError(call: .read, code: ECANCELED) }
       // What is a hole in both is the same in both.
       offset = min(try holes.0.nextData(from: offset), try holes.1.nextData(from: offset))
       let count = try readFull(one, into: first, at: offset)

@@ -14,7 +14,7 @@ struct DirectoryEntries {
   var rest: UnsafeRawBufferPointer
 
   /// Reads on in the listing of an open folder. Empty at its end.
-  init(of folder: Int32, buffer: UnsafeMutableRawBufferPointer) throws(CallFailure) {
+  init(of folder: Int32, buffer: UnsafeMutableRawBufferPointer) throws(SystemCallError) {
     let count = try retrying(.list) { linux_getdents(folder, buffer.baseAddress!, buffer.count) }
     rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
   }
@@ -51,5 +51,51 @@ struct DirectoryEntries {
     let half = [UInt8](rest[middle...])
     rest = UnsafeRawBufferPointer(rebasing: rest[..<middle])
     return half
+  }
+}
+
+/// What lies behind a name in a folder.
+enum FileKind {
+  case file, symlink, folder, fifo, socket, device, unknown
+
+  init(mode: mode_t) {
+    switch mode & S_IFMT {
+    case S_IFREG: self = .file
+    case S_IFLNK: self = .symlink
+    case S_IFDIR: self = .folder
+    case S_IFIFO: self = .fifo
+    case S_IFSOCK: self = .socket
+    case S_IFBLK, S_IFCHR: self = .device
+    default: self = .unknown
+    }
+  }
+
+  /// From the `d_type` of getdents64(2); file systems that do not keep it say `unknown`.
+  init(directoryEntryType type: UInt8) {
+    self.init(mode: mode_t(type) << 12)
+  }
+
+  /// Why an entry of this kind is neither copied nor exported; `nil` when it is.
+  var skipReason: SkippedEntry.Reason? {
+    switch self {
+    case .fifo: .fifo
+    case .socket: .socket
+    case .device: .device
+    case .unknown: .unknownKind
+    case .file, .symlink, .folder: nil
+    }
+  }
+}
+
+/// The names that are left out at the top of a tree.
+struct ExcludedNames {
+  private let names: [[CChar]]
+
+  init(_ names: Set<String>) {
+    self.names = names.map { $0.utf8CString.map { $0 } }
+  }
+
+  func contains(_ name: FileName) -> Bool {
+    names.contains { strcmp($0, name) == 0 }
   }
 }

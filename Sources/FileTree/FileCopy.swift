@@ -21,11 +21,11 @@ struct FileCopy {
   let folders: FolderDescriptors
   let methods: CopyMethods
   let buffer: UnsafeMutableRawBufferPointer
-  let moved: ((Int64) throws(CallFailure) -> Void)?
+  let moved: ((Int64) throws(SystemCallError) -> Void)?
 
   /// Copies what is behind the name, whatever it is.
-  func run(_ name: FileName, _ kind: FileKind) throws(CallFailure) -> Outcome {
-    do throws(CallFailure) {
+  func run(_ name: FileName, _ kind: FileKind) throws(SystemCallError) -> Outcome {
+    do throws(SystemCallError) {
       switch kind {
       case .file: return try copyFile(name)
       case .symlink: return .copied(SnapshotEntry(try copySymlink(name)))
@@ -46,7 +46,7 @@ struct FileCopy {
     }
   }
 
-  private func copyFile(_ name: FileName) throws(CallFailure) -> Outcome {
+  private func copyFile(_ name: FileName) throws(SystemCallError) -> Outcome {
     let source = try openFile(in: folders.first, name)
     defer { close(source) }
     var before = try status(of: source)
@@ -78,7 +78,7 @@ struct FileCopy {
     return result.st_size == after.st_size ? .copied(SnapshotEntry(result)) : .sourceChanged
   }
 
-  private func copySymlink(_ name: FileName) throws(CallFailure) -> stat {
+  private func copySymlink(_ name: FileName) throws(SystemCallError) -> stat {
     let target = try symlinkTarget(name, in: folders.first)
     let original = try status(of: name, in: folders.first)
     _ = try retrying(.create) { symlinkat(target, folders.second, name) }
@@ -91,8 +91,8 @@ struct FileCopy {
 
 /// Gives a file or folder the times of another.
 @inline(__always)
-func setTimes(of descriptor: Int32, from status: stat) throws(CallFailure) {
-  try withUnsafeTemporaryAllocation(of: timespec.self, capacity: 2) { (times) throws(CallFailure) in
+func setTimes(of descriptor: Int32, from status: stat) throws(SystemCallError) {
+  try withUnsafeTemporaryAllocation(of: timespec.self, capacity: 2) { (times) throws(SystemCallError) in
     times[0] = status.st_atim
     times[1] = status.st_mtim
     _ = try retrying(.setTimes) { futimens(descriptor, times.baseAddress!) }

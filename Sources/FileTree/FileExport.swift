@@ -30,15 +30,15 @@ struct FileExport {
   let durability: Durability
   let buffer: UnsafeMutableRawBufferPointer
   /// Is called for each piece, also one of a hole; what it throws ends the export.
-  let moved: (Int64) throws(CallFailure) -> Void
+  let moved: (Int64) throws(SystemCallError) -> Void
 
   /// Exports a regular file. `nil` when it changed twice while it was copied.
-  func exportFile(_ name: [CChar], as newName: [CChar]) throws(CallFailure) -> Written? {
+  func exportFile(_ name: [CChar], as newName: [CChar]) throws(SystemCallError) -> Written? {
     let file = try openFile(in: source, name)
     defer { close(file) }
     var before = try status(of: file)
     guard before.kind == .file else { return nil }
-    return try withTemporaryName { (temporary) throws(CallFailure) in
+    return try withTemporaryName { (temporary) throws(SystemCallError) in
       let copy = try retrying(.create) {
         openat(destination, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
       }
@@ -63,25 +63,25 @@ struct FileExport {
   }
 
   /// Exports a symlink whose target was read and judged before.
-  func exportSymlink(_ target: [UInt8], as newName: [CChar]) throws(CallFailure) -> Written {
+  func exportSymlink(_ target: [UInt8], as newName: [CChar]) throws(SystemCallError) -> Written {
     let text = target.map { CChar(bitPattern: $0) } + [0]
-    let written = try withTemporaryName { (temporary) throws(CallFailure) -> Written? in
+    let written = try withTemporaryName { (temporary) throws(SystemCallError) -> Written? in
       _ = try retrying(.create) { symlinkat(text, destination, temporary) }
       if let owner { fchownat(destination, temporary, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) }
       try place(temporary, as: newName) { leads(newName, to: target) }
       return Written(size: Int64(target.count), mode: 0o777, digest: SHA256.hash(data: target))
     }
-    guard let written else { throw CallFailure(call: .create, code: ECANCELED) }
+    guard let written else { throw SystemCallError(call: .create, code: ECANCELED) }
     return written
   }
 
   /// Has `body` make a file and give it its name, or leaves nothing of it.
   private func withTemporaryName(
-    _ body: (FileName) throws(CallFailure) -> Written?
-  ) throws(CallFailure) -> Written? {
+    _ body: (FileName) throws(SystemCallError) -> Written?
+  ) throws(SystemCallError) -> Written? {
     let random = String(UInt64.random(in: .min ... .max), radix: 36)
     let temporary = ".\(random).partial".utf8CString.map { $0 }
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       if let written = try body(temporary) { return written }
     } catch {
       unlinkat(destination, temporary, 0)
@@ -95,8 +95,8 @@ struct FileExport {
   /// `isPlaced` tells.
   private func place(
     _ temporary: FileName, as name: [CChar], isPlaced: () -> Bool
-  ) throws(CallFailure) {
-    do throws(CallFailure) {
+  ) throws(SystemCallError) {
+    do throws(SystemCallError) {
       _ = try retrying(.rename) { renameat(destination, temporary, destination, name) }
     } catch {
       guard error.code == ENOENT, isPlaced() else { throw error }
@@ -114,7 +114,7 @@ struct FileExport {
   }
 
   /// Copies holes as holes: their zeros are in the digest, but are not written.
-  private func copyContent(of file: Int32, _ status: stat, to copy: Int32) throws(CallFailure) -> SHA256Digest? {
+  private func copyContent(of file: Int32, _ status: stat, to copy: Int32) throws(SystemCallError) -> SHA256Digest? {
     let map = HoleMap(file, status)
     var hasher = try map.hasHoles(over: Self.mostHashedHoles) ? nil : SHA256()
     var offset: Int64 = 0
@@ -134,7 +134,7 @@ struct FileExport {
     return hasher?.finalize()
   }
 
-  private func hashZeros(_ count: Int64, into hasher: inout SHA256?) throws(CallFailure) {
+  private func hashZeros(_ count: Int64, into hasher: inout SHA256?) throws(SystemCallError) {
     guard count > 0 else { return }
     memset(buffer.baseAddress!, 0, buffer.count)
     var left = count

@@ -71,7 +71,7 @@ extension FileTreeError: CustomStringConvertible {
 }
 
 extension FileTreeError {
-  init(_ verb: String, _ failure: CallFailure, at path: RelativePath) {
+  init(_ verb: String, _ failure: SystemCallError, at path: RelativePath) {
     self.init(
       operation: "\(verb) (\(failure.call.rawValue))", path: path, reason: .system(Errno(rawValue: failure.code)))
   }

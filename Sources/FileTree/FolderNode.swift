@@ -108,8 +108,8 @@ class FolderNode: @unchecked Sendable {
 
   /// Calls with the folder's descriptors, or with new ones if they have been closed.
   func withDescriptors<Result>(
-    _ body: (FolderDescriptors) throws(CallFailure) -> Result
-  ) throws(CallFailure) -> Result {
+    _ body: (FolderDescriptors) throws(SystemCallError) -> Result
+  ) throws(SystemCallError) -> Result {
     if let result = try whileOpen(body) { return result }
     let reopened = try reopen()
     defer { reopened.closeAll() }
@@ -140,8 +140,8 @@ class FolderNode: @unchecked Sendable {
   }
 
   private func whileOpen<Result>(
-    _ body: (FolderDescriptors) throws(CallFailure) -> Result
-  ) throws(CallFailure) -> Result? {
+    _ body: (FolderDescriptors) throws(SystemCallError) -> Result
+  ) throws(SystemCallError) -> Result? {
     let borrowed = state.withLock { state -> FolderDescriptors? in
       guard !state.closing, let descriptors = state.descriptors else { return nil }
       state.borrowers += 1
@@ -155,23 +155,23 @@ class FolderNode: @unchecked Sendable {
     return try body(borrowed)
   }
 
-  private func reopen() throws(CallFailure) -> FolderDescriptors {
+  private func reopen() throws(SystemCallError) -> FolderDescriptors {
     var way = [self]
     var next = parent
     while let ancestor = next {
-      let result = try ancestor.whileOpen { (base) throws(CallFailure) in
+      let result = try ancestor.whileOpen { (base) throws(SystemCallError) in
         try FolderNode.walk(way.reversed(), from: base)
       }
       if let result { return result }
       way.append(ancestor)
       next = ancestor.parent
     }
-    throw CallFailure(call: .openFolder, code: EBADF)
+    throw SystemCallError(call: .openFolder, code: EBADF)
   }
 
   private static func walk(
     _ way: [FolderNode], from base: FolderDescriptors
-  ) throws(CallFailure) -> FolderDescriptors {
+  ) throws(SystemCallError) -> FolderDescriptors {
     var current = base
     for (depth, node) in way.enumerated() {
       let above = current
@@ -182,10 +182,10 @@ class FolderNode: @unchecked Sendable {
   }
 }
 /// The same name opened in both folders of a pair.
-func openPair(_ name: FileName, in pair: FolderDescriptors) throws(CallFailure) -> FolderDescriptors {
+func openPair(_ name: FileName, in pair: FolderDescriptors) throws(SystemCallError) -> FolderDescriptors {
   let first = try openFolder(in: pair.first, name)
   guard pair.second >= 0 else { return FolderDescriptors(first: first, second: -1) }
-  do throws(CallFailure) {
+  do throws(SystemCallError) {
     return FolderDescriptors(first: first, second: try openFolder(in: pair.second, name))
   } catch {
     close(first)

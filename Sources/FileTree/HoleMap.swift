@@ -19,7 +19,7 @@ struct HoleMap {
   var mayHaveHoles: Bool { unallocated > 0 }
 
   /// Whether more than so many bytes are holes.
-  func hasHoles(over bytes: Int64) throws(CallFailure) -> Bool {
+  func hasHoles(over bytes: Int64) throws(SystemCallError) -> Bool {
     guard unallocated > bytes else { return false }
     var found: Int64 = 0
     var offset: Int64 = 0
@@ -34,9 +34,9 @@ struct HoleMap {
 
   /// The first offset from this one on where there is data; the end of the file where there is none. The offset itself where
   /// the file system does not tell holes.
-  func nextData(from offset: Int64) throws(CallFailure) -> Int64 {
+  func nextData(from offset: Int64) throws(SystemCallError) -> Int64 {
     guard mayHaveHoles, offset < size else { return offset }
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       // A file system in user space may answer anything (fuse(4)): nothing leads backwards.
       return max(offset, Int64(try retrying(.seekData) { lseek(file, off_t(offset), linuxSeekData) }))
     } catch {
@@ -49,10 +49,10 @@ struct HoleMap {
   }
 
   /// The next range that is not a hole; `nil` when only a hole is left. The whole rest where the file system does not tell holes.
-  func nextRange(from offset: Int64) throws(CallFailure) -> Range<Int64>? {
+  func nextRange(from offset: Int64) throws(SystemCallError) -> Range<Int64>? {
     let begin = try nextData(from: offset)
     guard begin < size else { return nil }
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       let end = Int64(try retrying(.seekHole) { lseek(file, off_t(begin), linuxSeekHole) })
       // What makes no way forward tells no holes.
       return begin..<(end > begin ? min(end, size) : size)

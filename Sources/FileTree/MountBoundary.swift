@@ -25,8 +25,8 @@ enum MountBoundary {
   /// Opens an entry of a folder; EXDEV if something is mounted on it.
   @inline(__always)
   static func open(
-    _ call: Call, _ name: FileName, in folder: Int32, _ flags: Int32, by method: Method = method
-  ) throws(CallFailure) -> Int32 {
+    _ call: SystemCall, _ name: FileName, in folder: Int32, _ flags: Int32, by method: Method = method
+  ) throws(SystemCallError) -> Int32 {
     switch method {
     case .resolve:
       return try retrying(call) { openat2(folder, name, flags, .oneMount) }
@@ -36,17 +36,17 @@ enum MountBoundary {
   }
 
   private static func openAndCompare(
-    _ call: Call, _ name: FileName, in folder: Int32, _ flags: Int32
-  ) throws(CallFailure) -> Int32 {
+    _ call: SystemCall, _ name: FileName, in folder: Int32, _ flags: Int32
+  ) throws(SystemCallError) -> Int32 {
     let file = try retrying(call) { openat(folder, name, flags) }
     // Where a walk begins, or has been, may be the root of its mount.
     if strcmp(name, ".") == 0 || strcmp(name, "..") == 0 { return file }
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       let isMounted =
         if let isRoot = mountRoot("", in: file) { isRoot } else {
           try status(of: file).st_dev != status(of: folder).st_dev
         }
-      if isMounted { throw CallFailure(call: call, code: EXDEV) }
+      if isMounted { throw SystemCallError(call: call, code: EXDEV) }
       return file
     } catch {
       close(file)
@@ -55,7 +55,7 @@ enum MountBoundary {
   }
 
   /// Whether something is mounted on an entry of a folder.
-  static func lies(on name: FileName, in folder: Int32) throws(CallFailure) -> Bool {
+  static func lies(on name: FileName, in folder: Int32) throws(SystemCallError) -> Bool {
     if let isRoot = mountRoot(name, in: folder) { return isRoot }
     return try status(of: name, in: folder).st_dev != status(of: folder).st_dev
   }

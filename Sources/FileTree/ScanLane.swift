@@ -5,7 +5,7 @@ import Synchronization
 final class ScanLane {
   let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
   let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
-  let original: FolderWay
+  let original: FolderOpener
 
   private(set) var changed: [ChangedEntry] = []
   private(set) var deleted: [RelativePath] = []
@@ -13,7 +13,7 @@ final class ScanLane {
   var failures: [FileTreeError] = []
 
   init(original: Int32) {
-    self.original = FolderWay(root: original)
+    self.original = FolderOpener(root: original)
   }
 
   deinit {

@@ -29,8 +29,8 @@ struct SymlinkEscape {
   }
 
   private func mayBeSymlink(_ way: [ArraySlice<UInt8>]) -> Bool {
-    do throws(CallFailure) {
-      let folder = try FolderWay(root: tree).folder(way.joined(separator: [0x2F])[...])
+    do throws(SystemCallError) {
+      let folder = try FolderOpener(root: tree).folder(way.joined(separator: [0x2F])[...])
       return folder < 0
     } catch {
       // A name that does not exist leads nowhere.

@@ -60,7 +60,7 @@ final class TreeCopy: Sendable {
 
   func run(from source: Int32, to destination: Int32) throws(FileTreeError) -> Snapshot {
     let root: CopyFolder
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       root = CopyFolder(
         descriptors: try openPair(".", in: FolderDescriptors(first: source, second: destination)), open: open)
     } catch {
@@ -88,8 +88,8 @@ final class TreeCopy: Sendable {
   }
 
   private func copyFolder(_ parent: CopyFolder, _ name: [CChar], _ number: Int32, _ lane: CopyLane, _ queue: Queue) {
-    do throws(CallFailure) {
-      let (descriptors, original) = try parent.withDescriptors { (pair) throws(CallFailure) in
+    do throws(SystemCallError) {
+      let (descriptors, original) = try parent.withDescriptors { (pair) throws(SystemCallError) in
         try makeFolder(name, in: pair)
       }
       let folder = CopyFolder(
@@ -119,16 +119,16 @@ final class TreeCopy: Sendable {
   /// Opens the folder in the source and makes it in the destination, for now with all rights for its owner.
   private func makeFolder(
     _ name: [CChar], in parents: FolderDescriptors
-  ) throws(CallFailure) -> (FolderDescriptors, stat) {
+  ) throws(SystemCallError) -> (FolderDescriptors, stat) {
     let source = try openFolder(in: parents.first, name)
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       let original = try status(of: source)
       _ = try retrying(.makeFolder) { mkdirat(parents.second, name, 0o700) }
       return (FolderDescriptors(first: source, second: try openFolder(in: parents.second, name)), original)
     } catch {
       close(source)
       // Something was mounted on the new folder: the copy is not whole, which a mount in the source does not make it.
-      throw error.isMount ? CallFailure(call: .makeFolder, code: error.code) : error
+      throw error.isMount ? SystemCallError(call: .makeFolder, code: error.code) : error
     }
   }
 
@@ -136,7 +136,7 @@ final class TreeCopy: Sendable {
     let descriptors = folder.descriptors
     while !queue.isStopped {
       let entries: DirectoryEntries
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         entries = try DirectoryEntries(of: descriptors.first, buffer: lane.listing)
       } catch {
         fail(FileTreeError("copy", error, at: folder.path), queue)
@@ -163,7 +163,7 @@ final class TreeCopy: Sendable {
         addSubfolder(name, of: folder, lane, queue)
         continue
       }
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         try checkIsWanted()
         switch try copy.run(name, kind) {
         case .copied(let entry): lane.add(name, entry)
@@ -184,8 +184,8 @@ final class TreeCopy: Sendable {
 
   /// For each piece of a file. A large one must not keep the threads away from what lies there; a small one is told
   /// with its file.
-  private func moved(_ lane: CopyLane, _ queue: Queue) -> (Int64) throws(CallFailure) -> Void {
-    { (bytes) throws(CallFailure) in
+  private func moved(_ lane: CopyLane, _ queue: Queue) -> (Int64) throws(SystemCallError) -> Void {
+    { (bytes) throws(SystemCallError) in
       lane.untold &+= bytes
       try self.checkIsWanted()
       if bytes < ContentCopy.largeFile { return }
@@ -199,8 +199,8 @@ final class TreeCopy: Sendable {
     lane.untold = 0
   }
 
-  private func checkIsWanted() throws(CallFailure) {
-    if isCanceled() { throw CallFailure(call: .create, code: ECANCELED) }
+  private func checkIsWanted() throws(SystemCallError) {
+    if isCanceled() { throw SystemCallError(call: .create, code: ECANCELED) }
   }
 
   private func addSubfolder(_ name: FileName, of folder: CopyFolder, _ lane: CopyLane, _ queue: Queue) {
@@ -218,8 +218,8 @@ final class TreeCopy: Sendable {
   private func complete(_ folder: CopyFolder) {
     defer { folder.closeForGood() }
     guard let original = folder.original, failure.value == nil else { return }
-    do throws(CallFailure) {
-      try folder.withDescriptors { (pair) throws(CallFailure) in
+    do throws(SystemCallError) {
+      try folder.withDescriptors { (pair) throws(SystemCallError) in
         _ = try retrying(.setMode) { fchmod(pair.second, original.st_mode & FileCopy.permissions) }
         try setTimes(of: pair.second, from: original)
       }

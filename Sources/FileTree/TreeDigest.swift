@@ -33,11 +33,11 @@ final class TreeDigest: Sendable {
 
   private final class Lane {
     let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
-    let way: FolderWay
+    let way: FolderOpener
     var lines: [(number: Int, line: [UInt8])] = []
 
     init(_ root: Int32) {
-      way = FolderWay(root: root)
+      way = FolderOpener(root: root)
     }
 
     deinit {
@@ -66,7 +66,7 @@ final class TreeDigest: Sendable {
       threads: threads, makeLane: { Lane(self.root) },
       perform: { range, lane, queue in
         for number in range where !queue.isStopped {
-          do throws(CallFailure) {
+          do throws(SystemCallError) {
             lane.lines.append((number, try self.line(of: entries[number], lane)))
           } catch {
             // Something is mounted on the file.
@@ -90,10 +90,10 @@ final class TreeDigest: Sendable {
     var entries: [Entry] = []
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
     defer { buffer.deallocate() }
-    let way = FolderWay(root: root)
+    let way = FolderOpener(root: root)
     var folders: [[UInt8]] = [[]]
     while let folder = folders.popLast() {
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         try checkIsWanted()
         // A descriptor of its own: a listing goes on from where the last one of the same descriptor ended.
         let descriptor = try openFolder(in: try way.folder(folder[...]), ".")
@@ -122,7 +122,7 @@ final class TreeDigest: Sendable {
     return entries.sorted { $0.path.lexicographicallyPrecedes($1.path) }
   }
 
-  private func line(of entry: Entry, _ lane: Lane) throws(CallFailure) -> [UInt8] {
+  private func line(of entry: Entry, _ lane: Lane) throws(SystemCallError) -> [UInt8] {
     let path = RelativePath(bytes: entry.kind == .symlink ? entry.path.dropLast() : entry.path)
     let folder = try lane.way.folder(path.folder)
     let name = try fileName(path.name)
@@ -137,7 +137,7 @@ final class TreeDigest: Sendable {
 
   private func contentDigest(
     of name: [CChar], in folder: Int32, _ buffer: UnsafeMutableRawBufferPointer
-  ) throws(CallFailure) -> SHA256Digest {
+  ) throws(SystemCallError) -> SHA256Digest {
     let file = try openFile(in: folder, name)
     defer { close(file) }
     var hasher = SHA256()
@@ -151,8 +151,8 @@ final class TreeDigest: Sendable {
     }
   }
 
-  private func checkIsWanted() throws(CallFailure) {
-    if isCanceled() { throw CallFailure(call: .read, code: ECANCELED) }
+  private func checkIsWanted() throws(SystemCallError) {
+    if isCanceled() { throw SystemCallError(call: .read, code: ECANCELED) }
   }
 }
 

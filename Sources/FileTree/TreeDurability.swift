@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 public import SystemPackage
 
@@ -9,7 +10,7 @@ extension FileTree {
   ///
   /// - Throws: `FileTreeError`; then nothing is certain.
   public static func makeDurable(_ tree: FileDescriptor) throws(FileTreeError) {
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       if hasTrueSyncfs(tree.rawValue) { return try syncFileSystem(of: tree.rawValue) }
       try syncEach(below: tree.rawValue, by: sync)
     } catch {
@@ -19,8 +20,8 @@ extension FileTree {
 
   /// Calls `sync` for each open file and folder: for the files in a folder before the folder.
   static func syncEach(
-    below tree: Int32, by sync: (Int32) throws(CallFailure) -> Void
-  ) throws(CallFailure) {
+    below tree: Int32, by sync: (Int32) throws(SystemCallError) -> Void
+  ) throws(SystemCallError) {
     var folder = try openFolder(in: tree, ".")
     defer { close(folder) }
     // What is still to be visited, for each folder on the way down.
@@ -44,8 +45,8 @@ extension FileTree {
 
   /// Syncs the files in an open folder, and the folder; returns the names of the folders in it.
   private static func syncFiles(
-    in folder: Int32, _ sync: (Int32) throws(CallFailure) -> Void
-  ) throws(CallFailure) -> [[CChar]] {
+    in folder: Int32, _ sync: (Int32) throws(SystemCallError) -> Void
+  ) throws(SystemCallError) -> [[CChar]] {
     let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
     defer { listing.deallocate() }
     var folders: [[CChar]] = []
@@ -63,8 +64,8 @@ extension FileTree {
     return folders
   }
 
-  private static func openUnlessMounted(_ name: FileName, in folder: Int32) throws(CallFailure) -> Int32? {
-    do throws(CallFailure) {
+  private static func openUnlessMounted(_ name: FileName, in folder: Int32) throws(SystemCallError) -> Int32? {
+    do throws(SystemCallError) {
       return try openFolder(in: folder, name)
     } catch {
       if error.isMount { return nil }
@@ -73,9 +74,9 @@ extension FileTree {
   }
 
   private static func syncFile(
-    _ name: FileName, in folder: Int32, _ sync: (Int32) throws(CallFailure) -> Void
-  ) throws(CallFailure) {
-    do throws(CallFailure) {
+    _ name: FileName, in folder: Int32, _ sync: (Int32) throws(SystemCallError) -> Void
+  ) throws(SystemCallError) {
+    do throws(SystemCallError) {
       let file = try openFile(in: folder, name)
       defer { close(file) }
       try sync(file)
@@ -84,4 +85,27 @@ extension FileTree {
       if error.code != EACCES, !error.isMount { throw error }
     }
   }
+}
+
+/// Whether syncfs(2) makes everything durable that was written to the file system of an open file.
+///
+/// FUSE flushes to its daemon, but does not tell it to keep anything: there, only fsync reaches the server.
+func hasTrueSyncfs(_ descriptor: Int32) -> Bool {
+  let fuse: Int64 = 0x6573_5546
+  return ![-1, fuse].contains(linux_file_system_of(descriptor))
+}
+
+/// Makes a file or folder durable (fsync(2)). Some file systems (CIFS, vboxsf, some FUSE ones) have none for folders, or none at
+/// all, and say EINVAL: there is nothing more to be had there.
+func sync(_ descriptor: Int32) throws(SystemCallError) {
+  do throws(SystemCallError) {
+    _ = try retrying(.sync) { fsync(descriptor) }
+  } catch {
+    if ![EINVAL, ENOTSUP, EOPNOTSUPP].contains(error.code) { throw error }
+  }
+}
+
+/// Writes everything to the disk that waits to be written on the file system of an open file (syncfs(2)).
+func syncFileSystem(of descriptor: Int32) throws(SystemCallError) {
+  _ = try retrying(.sync) { linux_syncfs(descriptor) }
 }

@@ -95,7 +95,7 @@ final class TreeExport: Sendable {
   }
 
   private func export(_ entry: ChangedEntry, _ storedAs: RelativePath?, _ lane: ExportLane) {
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       try checkIsWanted()
       let name = try fileName(entry.path.name)
       let source = try lane.source.folder(entry.path.folder)
@@ -141,17 +141,17 @@ final class TreeExport: Sendable {
   }
 
   /// For each piece of a file.
-  private func moved(_ bytes: Int64) throws(CallFailure) {
+  private func moved(_ bytes: Int64) throws(SystemCallError) {
     meter.add(files: 0, bytes: bytes)
     try checkIsWanted()
   }
 
-  private func checkIsWanted() throws(CallFailure) {
-    if isCanceled() { throw CallFailure(call: .create, code: ECANCELED) }
+  private func checkIsWanted() throws(SystemCallError) {
+    if isCanceled() { throw SystemCallError(call: .create, code: ECANCELED) }
   }
 
   private func makeDurable(_ files: [ExportedFile]) throws(FileTreeError) {
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       switch durability {
       case .together: try syncFileSystem(of: results)
       case .eachFile: try syncFolders(of: files)
@@ -162,7 +162,7 @@ final class TreeExport: Sendable {
   }
 
   /// The names are content of the folders (fsync(2)), those of new folders too.
-  private func syncFolders(of files: [ExportedFile]) throws(CallFailure) {
+  private func syncFolders(of files: [ExportedFile]) throws(SystemCallError) {
     var folders: Set<[UInt8]> = []
     for file in files {
       var folder = Array((file.storedAs ?? file.path).folder)
@@ -170,11 +170,98 @@ final class TreeExport: Sendable {
         folder = Array(RelativePath(bytes: folder).folder)
       }
     }
-    let way = FolderWay(root: results)
+    let way = FolderOpener(root: results)
     for folder in folders {
       let descriptor = folder.isEmpty ? try openFolder(in: results, ".") : try way.folder(folder[...])
       defer { if folder.isEmpty { close(descriptor) } }
       try sync(descriptor)
     }
+  }
+}
+
+/// What came of an export. Files that failed have left nothing behind; all others are complete.
+public struct Export: Sendable {
+  /// What is in the results, complete and durable, in byte order of the paths.
+  public let files: [ExportedFile]
+
+  /// What was left out: symlinks that lead out of the tree, and mounts.
+  public let skipped: [SkippedEntry]
+
+  /// What is missing because the export was canceled.
+  public let unfinished: [RelativePath]
+
+  /// What could not be exported, and why, each with its path in the tree.
+  public let failures: [FileTreeError]
+}
+
+/// A file or symlink that is complete in the results.
+public struct ExportedFile: Hashable, Sendable {
+  /// Where it lay in the tree.
+  public let path: RelativePath
+
+  /// Its size in bytes; of a symlink, the length of its target.
+  public let size: Int64
+
+  /// Its permission bits, less setuid and setgid.
+  public let mode: UInt32
+
+  /// The SHA-256 of what was written, of a symlink that of its target; lower-case hexadecimal. `nil` for a file with holes of
+  /// more than 16 GiB: they cost nothing but to be hashed.
+  public let sha256: String?
+
+  /// Whether it is new or modified.
+  public let change: ChangedEntry.Change
+
+  /// Where it lies in the results, if that is not `path`.
+  public let storedAs: RelativePath?
+}
+
+/// The user and group that files are made for.
+public struct Owner: Hashable, Sendable {
+  /// The user id (uid_t).
+  public let user: UInt32
+
+  /// The group id (gid_t).
+  public let group: UInt32
+
+  /// An owner by numbers.
+  public init(user: UInt32, group: UInt32) {
+    self.user = user
+    self.group = group
+  }
+
+  /// Gives an open file or folder to them, if this process may: root has no right to it in some containers, and on volumes that
+  /// take it for nobody (CAP_CHOWN, capabilities(7); root_squash, exports(5)). After modes and times, which only an owner sets.
+  func own(_ descriptor: Int32) {
+    fchown(descriptor, user, group)
+  }
+}
+
+/// What one thread of an export has for its own.
+final class ExportLane {
+  let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
+  let source: FolderOpener
+  let destination: FolderOpener
+
+  private(set) var files: [ExportedFile] = []
+  var skipped: [SkippedEntry] = []
+  var unfinished: [RelativePath] = []
+  var failures: [FileTreeError] = []
+
+  init(tree: Int32, results: Int32, _ folders: NewFolders) {
+    source = FolderOpener(root: tree)
+    destination = FolderOpener(root: results, missing: .make(folders))
+  }
+
+  deinit {
+    content.deallocate()
+  }
+
+  func add(_ written: FileExport.Written, _ entry: ChangedEntry, _ storedAs: RelativePath?) {
+    files.append(
+      ExportedFile(
+        path: entry.path, size: written.size, mode: written.mode,
+        sha256: written.digest.map { String(decoding: hexadecimal($0), as: UTF8.self) },
+        change: entry.change, storedAs: storedAs))
   }
 }

@@ -53,8 +53,8 @@ final class TreeRemoval: Sendable {
   }
 
   func run(_ path: RelativePath, in parent: Int32) throws(FileTreeError) {
-    do throws(CallFailure) {
-      if path.bytes.contains(0x2F) { throw CallFailure(call: .unlink, code: EINVAL) }
+    do throws(SystemCallError) {
+      if path.bytes.contains(0x2F) { throw SystemCallError(call: .unlink, code: EINVAL) }
       let name = try fileName(path.bytes[...])
       if try unlinkUnlessFolder(name, in: parent, .bystander) { return }
       let descriptors = FolderDescriptors(first: try openFolder(in: parent, "."), second: -1)
@@ -83,14 +83,14 @@ final class TreeRemoval: Sendable {
   private func enter(
     _ parent: FolderNode, _ name: [CChar], _ top: FolderNode?, _ lane: RemovalLane, _ queue: Queue
   ) {
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       let descriptor = try openForRemoval(name, in: parent.descriptors.first, rights(of: parent))
       let folder = FolderNode(
         parent: parent, name: name, descriptors: FolderDescriptors(first: descriptor, second: -1), open: open)
       empty(folder, top ?? folder, lane, queue)
     } catch {
       // Without the right to look into it, it may still be empty.
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         try removeFolder(name, in: parent.descriptors.first, rights(of: parent))
       } catch _ {
         fail(error, parent.path(of: name), in: parent)
@@ -101,7 +101,7 @@ final class TreeRemoval: Sendable {
 
   private func empty(_ folder: FolderNode, _ top: FolderNode, _ lane: RemovalLane, _ queue: Queue) {
     let descriptor = folder.descriptors.first
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       while !queue.isStopped {
         let entries = try DirectoryEntries(of: descriptor, buffer: lane.listing)
         if entries.isEmpty { break }
@@ -120,7 +120,7 @@ final class TreeRemoval: Sendable {
     let descriptor = folder.descriptors.first
     while !queue.isStopped {
       if isCanceled() {
-        fail(CallFailure(call: .unlink, code: ECANCELED), folder.path, in: folder)
+        fail(SystemCallError(call: .unlink, code: ECANCELED), folder.path, in: folder)
         return queue.stop()
       }
       if queue.isHungry, let half = entries.split() {
@@ -128,7 +128,7 @@ final class TreeRemoval: Sendable {
         queue.push(.entries(folder, half, top: top))
       }
       guard let (name, kind) = entries.next() else { return }
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         if kind == .folder {
           addSubfolder(name, of: folder, top, queue)
         } else if try !unlinkUnlessFolder(name, in: descriptor, .doomed) {
@@ -162,7 +162,7 @@ final class TreeRemoval: Sendable {
     var folder = first
     var isComplete = isComplete
     while isComplete, let parent = folder.parent, !queue.isStopped {
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         if folder.isKept {
           parent.keep()
         } else {
@@ -186,10 +186,10 @@ final class TreeRemoval: Sendable {
   }
 
   /// Only the folder in which the whole removal takes place stays.
-  private func rights(of folder: FolderNode) -> RightsOf { folder.parent == nil ? .bystander : .doomed }
+  private func rights(of folder: FolderNode) -> RemovalRights { folder.parent == nil ? .bystander : .doomed }
 
   /// What cannot be removed keeps the folder that it lies in.
-  private func fail(_ error: CallFailure, _ path: RelativePath, in folder: FolderNode) {
+  private func fail(_ error: SystemCallError, _ path: RelativePath, in folder: FolderNode) {
     folder.keep()
     failure.set(FileTreeError("remove", error, at: path))
   }
@@ -200,4 +200,65 @@ final class RemovalLane {
   let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
 
   deinit { listing.deallocate() }
+}
+
+/// Whether a folder may be given more rights so that something in it can be removed.
+enum RemovalRights {
+  /// It goes as well.
+  case doomed
+  /// It stays, and is none of ours.
+  case bystander
+}
+
+/// Does something to a name in a folder; if the folder's mode forbids it, once more with all rights for its owner.
+private func withRights(
+  _ rights: RemovalRights, on folder: Int32, _ body: () throws(SystemCallError) -> Int32
+) throws(SystemCallError) -> Int32 {
+  do throws(SystemCallError) {
+    return try body()
+  } catch {
+    guard error.code == EACCES, rights == .doomed, fchmod(folder, 0o700) == 0 else { throw error }
+    return try body()
+  }
+}
+
+/// Removes a name that is not a folder. Returns whether it is gone, or was; `false` for a folder.
+func unlinkUnlessFolder(_ name: FileName, in folder: Int32, _ rights: RemovalRights) throws(SystemCallError) -> Bool {
+  do throws(SystemCallError) {
+    _ = try withRights(rights, on: folder) { () throws(SystemCallError) in
+      try retrying(.unlink) { unlinkat(folder, name, 0) }
+    }
+    return true
+  } catch {
+    switch error.code {
+    case ENOENT: return true
+    case EISDIR: return false
+    default: throw error
+    }
+  }
+}
+
+/// Removes an empty folder.
+func removeFolder(_ name: FileName, in folder: Int32, _ rights: RemovalRights) throws(SystemCallError) {
+  do throws(SystemCallError) {
+    _ = try withRights(rights, on: folder) { () throws(SystemCallError) in
+      try retrying(.removeFolder) { unlinkat(folder, name, AT_REMOVEDIR) }
+    }
+  } catch {
+    if error.code != ENOENT { throw error }
+  }
+}
+
+/// Opens a folder that is to be emptied, with the right to do so.
+func openForRemoval(_ name: FileName, in parent: Int32, _ rights: RemovalRights) throws(SystemCallError) -> Int32 {
+  do throws(SystemCallError) {
+    return try withRights(rights, on: parent) { () throws(SystemCallError) in try openFolder(in: parent, name) }
+  } catch {
+    guard error.code == EACCES else { throw error }
+    // fchmodat(2) would follow a symlink put in its place; /proc leads to the very folder that was opened.
+    let place = try MountBoundary.open(.open, name, in: parent, linuxPathOnly | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)
+    defer { close(place) }
+    guard chmod("/proc/self/fd/\(place)", 0o700) == 0 else { throw error }
+    return try openFolder(in: parent, name)
+  }
 }

@@ -56,7 +56,7 @@ final class TreeScan: Sendable {
 
   func run(_ tree: Int32) throws(FileTreeError) -> Changes {
     let root: ScanFolder
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       let descriptors = FolderDescriptors(first: try openFolder(in: tree, "."), second: -1)
       root = ScanFolder(
         parent: nil, name: [0], index: FolderIndex(snapshot, folder: Snapshot.root), descriptors: descriptors,
@@ -69,7 +69,7 @@ final class TreeScan: Sendable {
       perform: { item, lane, queue in self.perform(item, lane, queue) })
     let lanes = queue.run([.entries(root, [])])
     if queue.isStopped {
-      throw FileTreeError("compare", CallFailure(call: .list, code: ECANCELED), at: RelativePath(bytes: []))
+      throw FileTreeError("compare", SystemCallError(call: .list, code: ECANCELED), at: RelativePath(bytes: []))
     }
     let failures = lanes.flatMap(\.failures)
     if let failure = failures.first(where: { $0.path.bytes.isEmpty }) { throw failure }
@@ -91,8 +91,8 @@ final class TreeScan: Sendable {
   private func scanFolder(
     _ parent: ScanFolder, _ name: [CChar], _ number: Int32?, _ lane: ScanLane, _ queue: Queue
   ) {
-    do throws(CallFailure) {
-      let descriptor = try parent.withDescriptors { (pair) throws(CallFailure) in
+    do throws(SystemCallError) {
+      let descriptor = try parent.withDescriptors { (pair) throws(SystemCallError) in
         try openFolder(in: pair.first, name)
       }
       let folder = ScanFolder(
@@ -107,7 +107,7 @@ final class TreeScan: Sendable {
 
   private func scanListing(of folder: ScanFolder, _ lane: ScanLane, _ queue: Queue) {
     let descriptor = folder.descriptors.first
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       while !queue.isStopped {
         let entries = try DirectoryEntries(of: descriptor, buffer: lane.listing)
         if entries.isEmpty { break }
@@ -132,7 +132,7 @@ final class TreeScan: Sendable {
       guard let (name, listedKind) = entries.next() else { return }
       if folder.parent == nil && excluded.contains(name) { continue }
       let known = folder.index?.find(name)
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         if listedKind == .folder {
           addSubfolder(name, known, of: folder, queue)
         } else {
@@ -153,7 +153,7 @@ final class TreeScan: Sendable {
   private func look(
     at name: FileName, _ now: stat, _ known: (entry: SnapshotEntry, number: Int)?, in folder: ScanFolder,
     _ descriptor: Int32, _ lane: ScanLane, _ queue: Queue
-  ) throws(CallFailure) {
+  ) throws(SystemCallError) {
     let kind: ChangedEntry.Kind
     switch now.kind {
     case .file: kind = .file
@@ -185,7 +185,7 @@ final class TreeScan: Sendable {
   private func add(
     _ name: FileName, _ kind: ChangedEntry.Kind, _ change: ChangedEntry.Change, _ now: stat, in folder: ScanFolder,
     _ descriptor: Int32, _ lane: ScanLane
-  ) throws(CallFailure) {
+  ) throws(SystemCallError) {
     let path = folder.path(of: name)
     if kind == .file, try MountBoundary.lies(on: name, in: descriptor) {
       lane.skipped.append(SkippedEntry(path: path, reason: .mount))
@@ -195,7 +195,7 @@ final class TreeScan: Sendable {
   }
 
   /// A mount is passed over, and anything else that cannot be looked at is a failure.
-  private func note(_ error: CallFailure, at path: RelativePath, _ lane: ScanLane) {
+  private func note(_ error: SystemCallError, at path: RelativePath, _ lane: ScanLane) {
     if error.isMount {
       lane.skipped.append(SkippedEntry(path: path, reason: .mount))
     } else {
@@ -207,7 +207,7 @@ final class TreeScan: Sendable {
     _ name: FileName, _ kind: ChangedEntry.Kind, _ entry: SnapshotEntry, _ descriptor: Int32, _ path: RelativePath,
     _ lane: ScanLane
   ) -> ContentComparison.Result {
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       let comparison = ContentComparison(
         name: name, folder: descriptor, otherFolder: try lane.original.folder(path.folder), buffer: lane.content,
         isCanceled: isCanceled)

@@ -234,3 +234,34 @@ final class Mosquitto {
     setsockopt(socket, Int32(IPPROTO_TCP), name, &value, socklen_t(MemoryLayout<Int32>.size))
   }
 }
+
+extension Mosquitto {
+  /// Sends PUBACKs past the library, which writes all that it has queued or nothing (MQTT 5, section 3.4; 3.1.1, section 3.4).
+  ///
+  /// For a connection that is closed next: the library would send them once more. `false` if they are not sent; then the broker
+  /// sends the messages again.
+  func acknowledgeOnly(_ packetIDs: [UInt16]) -> Bool {
+    // Behind half of another packet they would be its other half.
+    guard isUsable, !isHalfWritten, socket >= 0 else { return false }
+    let bytes = packetIDs.flatMap { [0x40, 2, UInt8($0 >> 8), UInt8($0 & 0xFF)] }
+    guard tls != nil else {
+      return send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) == bytes.count
+    }
+    guard let connection = mosquitto_ssl_get(handle) else { return false }
+    ERR_clear_error()
+    defer { ERR_clear_error() }
+    return SSL_write(OpaquePointer(connection), bytes, Int32(bytes.count)) == Int32(bytes.count)
+  }
+}
+
+/// What becomes of somebody who writes to a pipe or a connection whose reader has left.
+public enum BrokenPipe {
+  /// Has the call say so (write(2), `EPIPE`) instead of ending the process (signal(7), `SIGPIPE`). It is so for the whole process
+  /// from then on, and what it starts wants the default again.
+  ///
+  /// A ``Session`` does this when it begins: OpenSSL writes to a connection that the broker has closed, and libmosquitto 2.1
+  /// also to one that it has shut down itself.
+  public static func isAnError() {
+    signal(SIGPIPE, SIG_IGN)
+  }
+}

@@ -46,7 +46,7 @@ final class SessionLoop {
   var willRetention = WillRetention()
   var opening: [Answer<Void>] = []
   var closing: [@Sendable () -> Void] = []
-  var farewell: Farewell?
+  var lingering: LingeringClose?
   var pending = PendingRequests()
 
   init(

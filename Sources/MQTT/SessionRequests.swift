@@ -79,7 +79,7 @@ extension SessionLoop {
     closing.append(done)
     guard case .connected = state, undecided == 0 else { return drop() }
     // Where nothing hangs on DISCONNECT, nobody waits for the broker to have read it.
-    if options.will != nil || sessionExpiry != nil || mayLeaveUnread { farewell = Farewell(client.socket) }
+    if options.will != nil || sessionExpiry != nil || mayLeaveUnread { lingering = LingeringClose(client.socket) }
     do {
       try client.queueDisconnect(sessionExpiry: sessionExpiry)
       flush()
@@ -91,7 +91,7 @@ extension SessionLoop {
   func drop() {
     // What is safe must not come again because something else that came with it is not decided.
     if isOpen, !withheld.isEmpty, client.acknowledgeOnly(withheld) { hasAcknowledged = true }
-    if isOpen, mayLeaveUnread { farewell = Farewell(client.socket) }
+    if isOpen, mayLeaveUnread { lingering = LingeringClose(client.socket) }
     close(with: .closed)
   }
 

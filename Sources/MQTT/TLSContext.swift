@@ -1,4 +1,4 @@
-private import CMosquitto
+internal import CMosquitto
 private import Glibc
 
 /// How connections to one broker are protected: whom to trust, under which host name, and which certificate to show
@@ -10,7 +10,7 @@ final class TLSContext {
   /// For libmosquitto.
   let pointer: OpaquePointer
   /// What is seen of each connection.
-  let handshake: Handshake
+  let handshake: TLSHandshake
   private let trusted: String
 
   init(_ options: TLSOptions, host: String) throws(MQTTError) {
@@ -19,7 +19,7 @@ final class TLSContext {
     }
     pointer = context
     trusted = options.caFile ?? "what the system trusts, give another CA with --ca-certs"
-    handshake = Handshake()
+    handshake = TLSHandshake()
     _ = openssl_set_minimum_version(context, TLS1_2_VERSION)
     try trust(options.caFile)
     expect(host)
@@ -119,4 +119,44 @@ private func content(_ path: String, _ what: String) throws(MQTTError) -> [UInt8
     bytes += block[..<count]
   }
   return bytes
+}
+
+/// What OpenSSL is asked for besides a connection.
+enum OpenSSL {
+  /// What an alert is called (RFC 8446, section 6).
+  static func alertName(_ number: UInt8) -> String {
+    String(cString: SSL_alert_desc_string_long(Int32(number)))
+  }
+
+  /// What went wrong last on this thread; it is forgotten, so that it does not turn up as the reason of something else.
+  static func takeErrors() -> [String] {
+    var texts: [String] = []
+    while true {
+      let code = ERR_get_error()
+      guard code != 0 else { return texts }
+      texts.append(ERR_reason_error_string(code).map { String(cString: $0) } ?? "error \(code)")
+    }
+  }
+
+  /// Runs `body` with a BIO that reads `bytes` (BIO_s_mem(3)).
+  static func reading<T>(_ bytes: [UInt8], _ body: (OpaquePointer) -> T?) -> T? {
+    bytes.withUnsafeBytes { raw in
+      guard let source = BIO_new_mem_buf(raw.baseAddress, Int32(clamping: raw.count)) else { return nil }
+      defer {
+        BIO_free(source)
+        ERR_clear_error()
+      }
+      return body(source)
+    }
+  }
+
+  /// Runs `body` with the private key in `pem`; `nil` if there is none that can be read without a passphrase. Nobody is
+  /// asked for one.
+  static func withPrivateKey<T>(_ pem: [UInt8], _ body: (OpaquePointer) -> T) -> T? {
+    reading(pem) { source in
+      guard let key = PEM_read_bio_PrivateKey(source, nil, { _, _, _, _ in -1 }, nil) else { return nil }
+      defer { EVP_PKEY_free(key) }
+      return body(key)
+    }
+  }
 }

@@ -1,3 +1,5 @@
+import Glibc
+import Jobs
 package import SystemPackage
 
 /// What to run for one step, where, with which environment and for how long.
@@ -44,5 +46,53 @@ package struct StepCommand: Sendable {
     self.init(
       arguments: shell, workingDirectory: workingDirectory, environment: environment, timeout: timeout, grace: grace)
     self.script = script
+  }
+}
+
+/// A script that is too long for an argument, in a file of the job's workspace that is gone when the step has ended.
+///
+/// A memfd without a name would leave the workspace alone, but a step could reach it only through this process's
+/// `/proc/<pid>/fd`, which is closed to all but root once the worker forbids to be inspected (PR_SET_DUMPABLE).
+final class ScriptFile: Sendable {
+  /// MAX_ARG_STRLEN of Linux: 32 pages of 4 KiB, with the terminating NUL.
+  static let argumentLimit = 131_072
+
+  package let path: String
+
+  /// Throws what open(2) or write(2) answers.
+  init(_ script: String, in folder: FilePath) throws(Errno) {
+    path = folder.appending(".script-\(UInt64.random(in: 0 ... .max))").string
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+    defer { close(descriptor) }
+    try FileDescriptor(rawValue: descriptor).store(script.utf8)
+  }
+
+  deinit { unlink(path) }
+
+  /// argv of a command, and the file that must live as long as the step if its script is too long for an argument.
+  package static func arguments(of command: StepCommand) throws(SpawnError) -> (arguments: [String], file: ScriptFile?)
+  {
+    guard let script = command.script else { return (command.arguments, nil) }
+    guard script.utf8.count >= argumentLimit else { return (command.arguments + [script], nil) }
+    do throws(Errno) {
+      let workspace = command.environment[StepEnvironment.markerName].map { FilePath($0) }
+      let file = try ScriptFile(script, in: workspace ?? command.workingDirectory)
+      return (file.arguments(for: command.arguments), file)
+    } catch {
+      throw SpawnError(
+        program: command.arguments.first ?? "",
+        problem: "no room for its script of \(script.utf8.count) bytes in the workspace (\(error))",
+        errno: error)
+    }
+  }
+
+  /// argv that runs the file as `shell` would have run the script: the option that takes a script is taken away.
+  package func arguments(for shell: [String]) -> [String] {
+    guard let option = shell.last, shell.count > 1 else { return shell + [path] }
+    let kept = shell.dropLast()
+    if ["-c", "-e", "--eval", "--command"].contains(option) { return kept + [path] }
+    guard option.hasPrefix("-"), !option.hasPrefix("--"), option.hasSuffix("c") else { return shell + [path] }
+    return kept + [String(option.dropLast()), path]
   }
 }

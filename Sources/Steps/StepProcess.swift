@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// The first process of a step, from its spawn to its status.
 struct StepProcess: Sendable {
@@ -103,4 +103,26 @@ extension SpawnError {
 private func kind(of path: String) -> mode_t? {
   var status = stat()
   return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+}
+
+/// A step could not be started: nothing of it ran.
+package struct SpawnError: Error, Sendable, CustomStringConvertible {
+  /// argv[0] as it was given.
+  package let program: String
+  /// What went wrong and what to do about it, as half a sentence.
+  package let problem: String
+  /// What the system said, where it was asked.
+  package let errno: Errno?
+  /// Nothing is wrong with it, but the moment has passed until which it might be started.
+  package var isTooLate: Bool { errno == .timedOut }
+
+  /// What could not be started, and why.
+  package init(program: String, problem: String, errno: Errno? = nil) {
+    self.program = program
+    self.problem = problem
+    self.errno = errno
+  }
+
+  /// The whole sentence.
+  package var description: String { "cannot start '\(program)': \(problem)" }
 }

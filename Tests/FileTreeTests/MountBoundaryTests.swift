@@ -9,7 +9,7 @@ import Testing
 /// Nothing crosses a mount: neither a bind mount of the same file system, which `st_dev` does not tell, nor another one, and
 /// neither on a folder nor on a file.
 @Suite(.enabled(if: geteuid() == 0, "only root can mount"))
-struct MountTests {
+struct MountBoundaryTests {
   private let scratch: Scratch
   private static let precious = [".", "./deep", "./deep/er", "./deep/er/file", "./file"]
 
@@ -179,7 +179,7 @@ struct MountTests {
           close(file)
         }
         for name in ["mnt", "bound"] {
-          let failure = #expect(throws: CallFailure.self) {
+          let failure = #expect(throws: SystemCallError.self) {
             _ = try MountBoundary.open(.open, name, in: tree.rawValue, flags, by: method)
           }
           #expect(failure?.isMount == true)

@@ -5,7 +5,7 @@ import SystemPackage
 import Testing
 
 /// Files that are mostly holes, and work that is canceled: the largest file costs a step one call.
-@Suite struct HoleTests {
+@Suite struct HoleMapTests {
   @Test func holeOfManyTerabytesIsNoWork() throws {
     let scratch = try Scratch()
     try scratch.shell(

@@ -1,7 +1,7 @@
 import Glibc
 
 /// By what the processes of one step are known, wherever they went.
-struct StepLineage: Sendable {
+struct StepProcesses: Sendable {
   /// Its first process, the leader of its session. Until that is reaped its number cannot be another's.
   let leader: pid_t
   /// Nothing of the step is older than its first process.

@@ -2,7 +2,7 @@ import Glibc
 import SystemPackage
 
 /// Watches over one step that runs: until it ends, its time is up or its end is asked for. Then it ends all that is left.
-struct StepWatch {
+struct StepSupervisor {
   package struct Outcome: Sendable {
     package var timedOut = false
     package var stopped: StopReason?
@@ -11,7 +11,7 @@ struct StepWatch {
     var survivors = 0
   }
 
-  private let lineage: StepLineage
+  private let processes: StepProcesses
   private let cgroup: StepCgroup?
   /// Becomes readable when the leader has ended; negative on kernels that have no such thing.
   private let pidfd: Int32
@@ -39,13 +39,13 @@ struct StepWatch {
 
   /// `wakeup` is signaled when `stop` is raised.
   init(
-    _ lineage: StepLineage, in cgroup: StepCgroup?, pidfd: Int32, guardian: Guardian?, timeout: Duration?,
+    _ processes: StepProcesses, in cgroup: StepCgroup?, pidfd: Int32, guardian: Guardian?, timeout: Duration?,
     grace: Duration, stop: StopRequest, wakeup: Wakeup
   ) {
-    self.lineage = lineage
+    self.processes = processes
     self.cgroup = cgroup
-    told = [lineage.leader]
-    sweep = ProcessSweep(lineage.processes)
+    told = [processes.leader]
+    sweep = ProcessSweep(processes.processes)
     self.pidfd = pidfd
     self.guardian = guardian
     self.grace = grace
@@ -57,7 +57,7 @@ struct StepWatch {
   /// Returns when nothing of the step is left but its leader, as a zombie that is to be reaped.
   package mutating func run() -> Outcome {
     while !leaderEnded() {
-      if escalate(), pressure == .terminate { terminate(lineage.processes()) }
+      if escalate(), pressure == .terminate { terminate(processes.processes()) }
       if pressure == .kill { killAll() }
       guardian?.revive()
       lookAfterOrphans()
@@ -65,7 +65,7 @@ struct StepWatch {
     }
     endLeftovers()
     outcome.killed = !sweep.killed.isEmpty
-    outcome.ended = asked.union(sweep.killed).filter { $0.pid != lineage.leader }
+    outcome.ended = asked.union(sweep.killed).filter { $0.pid != processes.leader }
     return outcome
   }
 
@@ -74,7 +74,7 @@ struct StepWatch {
   /// Whether the leader has ended. It stays a zombie: its status is for the one who spawned it.
   private func leaderEnded() -> Bool {
     var status = siginfo_t()
-    guard waitid(P_PID, id_t(lineage.leader), &status, WEXITED | WNOHANG | WNOWAIT) == 0 else { return true }
+    guard waitid(P_PID, id_t(processes.leader), &status, WEXITED | WNOHANG | WNOWAIT) == 0 else { return true }
     return status._sifields._sigchld.si_pid != 0
   }
 
@@ -84,8 +84,8 @@ struct StepWatch {
     guard ProcessTree.adoptsOrphans, nextLook <= .now else { return }
     let began = ContinuousClock.now
     ProcessTree.reapOrphans()
-    for orphan in lineage.orphans() ?? [] where told.insert(orphan.session).inserted {
-      guardian?.watch(session: orphan.session, since: orphan.start, pipe: lineage.pipe)
+    for orphan in processes.orphans() ?? [] where told.insert(orphan.session).inserted {
+      guardian?.watch(session: orphan.session, since: orphan.start, pipe: processes.pipe)
     }
     // To look at very many must not become all that is done.
     nextLook = .now + max(Self.orphanInterval, began.duration(to: .now) * 10)
@@ -130,7 +130,7 @@ struct StepWatch {
   // MARK: When it has ended
 
   private mutating func endLeftovers() {
-    var left = lineage.leftovers()
+    var left = processes.leftovers()
     if left.isEmpty { return }
     if pressure == .none { raise(to: stop.level == .kill ? .kill : .terminate) }
     hasten()
@@ -139,7 +139,7 @@ struct StepWatch {
       terminate(left)
       awaitEnd(of: left)
       guard pressure < .kill else { break }
-      left = lineage.leftovers()
+      left = processes.leftovers()
       if left.isEmpty { return }
       hasten()
     }
@@ -150,10 +150,10 @@ struct StepWatch {
   @discardableResult
   private mutating func killAll() -> Int {
     let left = sweep.run(until: .now + Self.patience)
-    guard !left.isEmpty, let cgroup else { return left.filter { $0.pid != lineage.leader }.count }
+    guard !left.isEmpty, let cgroup else { return left.filter { $0.pid != processes.leader }.count }
     // Those of other users, as sudo(8) makes them, may not be signaled one by one.
     cgroup.end()
-    return lineage.processes().filter { $0.pid != lineage.leader }.count
+    return processes.processes().filter { $0.pid != processes.leader }.count
   }
 
   /// Returns when all of them are gone, or something is to be done about them.

@@ -4,10 +4,10 @@ import Testing
 
 @testable import FileTree
 
-@Suite struct FolderWayTests {
+@Suite struct FolderOpenerTests {
   @Test func foldersThatAreMissingAreMade() throws {
     let scratch = try Scratch()
-    let way = FolderWay(root: scratch.descriptor.rawValue, missing: .make(NewFolders()))
+    let way = FolderOpener(root: scratch.descriptor.rawValue, missing: .make(NewFolders()))
     _ = try way.folder(Array("a/b/c".utf8)[...])
     _ = try way.folder(Array("a/d".utf8)[...])
     #expect(try scratch.shell("find . | sort") == ".\n./a\n./a/b\n./a/b/c\n./a/d\n")
@@ -17,15 +17,15 @@ import Testing
   func aPathThatIsNotOfFoldersBelowIsRefused(path: String) throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir a && ln -s /tmp link && touch file")
-    let way = FolderWay(root: scratch.descriptor.rawValue, missing: .make(NewFolders()))
-    #expect(throws: CallFailure.self) { _ = try way.folder(Array(path.utf8)[...]) }
+    let way = FolderOpener(root: scratch.descriptor.rawValue, missing: .make(NewFolders()))
+    #expect(throws: SystemCallError.self) { _ = try way.folder(Array(path.utf8)[...]) }
     #expect(try scratch.shell("find . | sort") == ".\n./a\n./file\n./link\n")
   }
 
   @Test func descriptorsAreClosedAgain() throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir -p a/b/c d")
-    let way = FolderWay(root: scratch.descriptor.rawValue)
+    let way = FolderOpener(root: scratch.descriptor.rawValue)
     for _ in 0..<3 {
       _ = try way.folder(Array("a/b/c".utf8)[...])
       _ = try? way.folder(Array("a/missing".utf8)[...])

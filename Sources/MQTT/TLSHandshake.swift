@@ -2,7 +2,7 @@ private import CMosquitto
 private import Glibc
 
 /// What was seen of a TLS handshake: whom the broker said to be, why that was not believed, and why the broker broke off.
-final class Handshake {
+final class TLSHandshake {
   private(set) var brokerCertificate: X509Certificate?
   /// What did not pass, of the broker's certificate or of one above it (X509_STORE_CTX_get_error(3)).
   private(set) var problem: (code: Int32, depth: Int32, certificate: X509Certificate?)?
@@ -32,13 +32,13 @@ final class Handshake {
     openssl_set_message_argument(context, this)
     SSL_CTX_set_msg_callback(context) { isSent, _, type, bytes, count, _, handshake in
       guard isSent == 0, let bytes, let handshake else { return }
-      Unmanaged<Handshake>.fromOpaque(handshake).takeUnretainedValue()
+      Unmanaged<TLSHandshake>.fromOpaque(handshake).takeUnretainedValue()
         .received(type, Array(UnsafeRawBufferPointer(start: bytes, count: count)))
     }
     openssl_set_app_data(context, this)
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER) { isAccepted, store in
       guard isAccepted == 0, let store, let handshake = openssl_verified_app_data(store) else { return isAccepted }
-      Unmanaged<Handshake>.fromOpaque(handshake).takeUnretainedValue().refused(store)
+      Unmanaged<TLSHandshake>.fromOpaque(handshake).takeUnretainedValue().refused(store)
       return 0
     }
   }
@@ -54,7 +54,7 @@ final class Handshake {
     switch (type, bytes.first.map { Int32($0) }) {
     case (SSL3_RT_ALERT, _) where bytes.count == 2: alert = bytes[1]
     case (SSL3_RT_HANDSHAKE, SSL3_MT_CERTIFICATE):
-      brokerCertificate = Handshake.firstCertificate(bytes).flatMap { X509Certificate(der: $0) }
+      brokerCertificate = TLSHandshake.firstCertificate(bytes).flatMap { X509Certificate(der: $0) }
     case (SSL3_RT_HANDSHAKE, SSL3_MT_CERTIFICATE_REQUEST): asksForCertificate = true
     default: break
     }
@@ -116,10 +116,10 @@ final class Handshake {
 
   /// What the broker's alert means; `nil` when there was none, or trying again may help.
   var refusal: String? {
-    guard let alert, Handshake.lasting.contains(alert) else { return nil }
+    guard let alert, TLSHandshake.lasting.contains(alert) else { return nil }
     let name = OpenSSL.alertName(alert)
     // TLS 1.2 has no alert of its own for a certificate that is missing.
-    guard Handshake.aboutCertificate.contains(alert) || (alert == 40 && certificate == nil) else {
+    guard TLSHandshake.aboutCertificate.contains(alert) || (alert == 40 && certificate == nil) else {
       return "the broker breaks off: \(name)"
     }
     guard let (certificate, file) = certificate else {
@@ -127,4 +127,82 @@ final class Handshake {
     }
     return "the broker does not accept the certificate \(file) (\(name)); it is \(certificate.facts)"
   }
+}
+
+/// What somebody must know of a certificate to see why it is not accepted.
+final class X509Certificate {
+  private let handle: OpaquePointer
+
+  /// Takes over a reference to `handle` (X509_up_ref(3)).
+  private init(_ handle: OpaquePointer) {
+    self.handle = handle
+  }
+
+  deinit {
+    X509_free(handle)
+  }
+
+  /// The first certificate in a PEM file.
+  convenience init?(pem: [UInt8]) {
+    guard let handle = OpenSSL.reading(pem, { PEM_read_bio_X509($0, nil, { _, _, _, _ in -1 }, nil) }) else {
+      return nil
+    }
+    self.init(handle)
+  }
+
+  /// A certificate as it travels.
+  convenience init?(der: [UInt8]) {
+    guard let handle = OpenSSL.reading(der, { d2i_X509_bio($0, nil) }) else { return nil }
+    self.init(handle)
+  }
+
+  /// A certificate that somebody else has, too (`X509 *`).
+  convenience init(sharing handle: OpaquePointer) {
+    X509_up_ref(handle)
+    self.init(handle)
+  }
+
+  /// Whether `key` is its key.
+  func fits(_ key: OpaquePointer) -> Bool {
+    defer { ERR_clear_error() }
+    return X509_check_private_key(handle, key) == 1
+  }
+
+  /// Whose it is, whose word it is, for which hosts and for how long.
+  var facts: String {
+    let hosts = names.map { ", for \($0)" } ?? ""
+    return
+      "'\(text(X509_get_subject_name(handle)))', issued by '\(text(X509_get_issuer_name(handle)))'\(hosts), valid from "
+      + "\(text(X509_get0_notBefore(handle))) to \(text(X509_get0_notAfter(handle)))"
+  }
+
+  private func text(_ name: OpaquePointer?) -> String {
+    var buffer = [CChar](repeating: 0, count: 512)
+    guard let name, X509_NAME_oneline(name, &buffer, Int32(buffer.count)) != nil else { return "?" }
+    return printable(buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) })
+  }
+
+  private func text(_ stamp: UnsafePointer<ASN1_TIME>?) -> String {
+    var time = tm()
+    guard let stamp, ASN1_TIME_to_tm(stamp, &time) == 1 else { return "?" }
+    var buffer = [CChar](repeating: 0, count: 64)
+    let count = strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%SZ", &time)
+    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// The subject's alternative names, as in `DNS:localhost, IP Address:127.0.0.1`.
+  private var names: String? {
+    let place = X509_get_ext_by_NID(handle, NID_subject_alt_name, -1)
+    guard place >= 0, let found = X509_get_ext(handle, place), let text = BIO_new(BIO_s_mem()) else { return nil }
+    defer { BIO_free(text) }
+    guard X509V3_EXT_print(text, found, 0, 0) == 1 else { return nil }
+    var buffer = [UInt8](repeating: 0, count: 512)
+    let count = BIO_read(text, &buffer, Int32(buffer.count))
+    return count > 0 ? printable(Array(buffer[..<Int(count)])) : nil
+  }
+}
+
+/// A certificate can say anything: it must not forge a line of a log.
+private func printable(_ bytes: [UInt8]) -> String {
+  String(decoding: bytes.map { $0 < 0x20 || $0 == 0x7F ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
 }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Brokers that do what they should not.
-@Suite struct BrokerFaultTests {
+@Suite struct BrokerFaultsTests {
   private func options(_ broker: ScriptedBroker, _ version: ProtocolVersion = .v5) -> SessionOptions {
     var options = SessionOptions(host: "127.0.0.1", port: broker.port, clientID: "client")
     options.version = version

@@ -4,7 +4,7 @@ private import Glibc
 ///
 /// The library closes its socket at once. A PUBACK that comes then is answered by a reset, and mosquitto (2.0.11) ends the
 /// connection at its next write, before it has read DISCONNECT: it publishes the Last Will of a client that left in order.
-struct Farewell {
+struct LingeringClose {
   private let socket: Int32
 
   /// Of the connection `socket`, which is not closed yet.
