@@ -1,20 +1,20 @@
 import Glibc
 
-/// Whether a file or symlink has the same content in two folders.
+/// Compares the content of a file or symlink in two folders.
 struct ContentComparison {
   let name: FileName
   let folder: Int32
   let otherFolder: Int32
-  /// Half for each file.
+  /// The first half holds data of one file, the second half data of the other.
   let buffer: UnsafeMutableRawBufferPointer
   let isCanceled: @Sendable () -> Bool
 
-  /// What came of it.
+  /// The result of a comparison.
   enum Result {
     case same
-    /// `isOriginal` tells whether the other one still has the mtime with which it was copied.
+    /// `isOriginal` tells whether the other file still has the mtime with which it was copied.
     case different(isOriginal: Bool)
-    /// One of them could not be read.
+    /// At least one of the two could not be read.
     case unknown
   }
 
@@ -37,7 +37,7 @@ struct ContentComparison {
     var offset: Int64 = 0
     while true {
       if isCanceled() { throw SystemCallError(call: .read, code: ECANCELED) }
-      // What is a hole in both is the same in both.
+      // Skip ranges that are holes in both files.
       offset = min(try holes.0.nextData(from: offset), try holes.1.nextData(from: offset))
       let count = try readFull(one, into: first, at: offset)
       guard try readFull(other, into: second, at: offset) == count,

@@ -2,12 +2,12 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// Copies the content of one open file into another that is empty, holes as holes.
+/// Copies the content of an open file into another, empty one, and keeps holes.
 struct ContentCopy {
-  /// From this size on a file, or a piece of one, is worth a call or a look of its own.
+  /// From this size on, a file or a piece of one justifies a separate fadvise call and progress report.
   static let largeFile: Int64 = 1 << 20
 
-  /// What one call moves at most: progress is told between calls.
+  /// The most bytes that one call copies: progress is reported between calls.
   private static let mostAtOnce: Int64 = 16 << 20
 
   let source: Int32
@@ -16,14 +16,15 @@ struct ContentCopy {
   let buffer: UnsafeMutableRawBufferPointer
   let moved: ((Int64) throws(SystemCallError) -> Void)?
 
-  /// Copies what the source held when `status` was taken; what is appended meanwhile may be missed.
+  /// Copies the content that the source had when `status` was taken; data appended meanwhile may be missed.
   func run(_ status: stat) throws(SystemCallError) {
     let size = Int64(status.st_size)
     if size > 0, try methods.clone(from: source, to: destination) {
       try moved?(size)
       return
     }
-    // The kernel then reads twice as far ahead (posix_fadvise(2)); for a file of a page or two it would only cost a call.
+    // With this advice the kernel reads twice as far ahead (posix_fadvise(2)); for a file of a page or two the call
+    // costs more than it saves.
     if size >= Self.largeFile { posix_fadvise(source, 0, 0, POSIX_FADV_SEQUENTIAL) }
     let map = HoleMap(source, status)
     guard map.mayHaveHoles else {
@@ -58,7 +59,7 @@ struct ContentCopy {
   }
 }
 
-/// The ways to copy content between two open files, and which of them the two file systems have turned out not to have.
+/// The system calls that copy content between two open files, and which of them the two file systems do not support.
 ///
 /// Fastest first: a clone shares blocks (ioctl_ficlone(2)), copy_file_range(2) stays in the kernel or on the file
 /// server, read and write work everywhere.
@@ -66,13 +67,13 @@ final class CopyMethods: Sendable {
   private let clones: Atomic<Bool>
   private let copiesRanges: Atomic<Bool>
 
-  /// All ways, or fewer to begin with.
+  /// Starts with all methods, or with fewer.
   init(clones: Bool = true, copiesRanges: Bool = true) {
     self.clones = Atomic(clones)
     self.copiesRanges = Atomic(copiesRanges)
   }
 
-  /// Makes the empty destination a clone of the source. Returns whether that was possible.
+  /// Makes the empty destination a clone of the source. Returns whether the file systems could do so.
   func clone(from source: Int32, to destination: Int32) throws(SystemCallError) -> Bool {
     guard clones.load(ordering: .relaxed) else { return false }
     do throws(SystemCallError) {
@@ -80,14 +81,14 @@ final class CopyMethods: Sendable {
       return true
     } catch {
       guard Self.meansUnsupported(error.code) else { throw error }
-      // EINVAL is about this file (a swap file, say), the others are about the file systems.
+      // EINVAL concerns this file (a swap file, for example); the other errors concern the file systems.
       if error.code != EINVAL { clones.store(false, ordering: .relaxed) }
       return false
     }
   }
 
-  /// Copies up to `length` bytes at the same offset of both files. Returns how many; `nil` when it has to be done by
-  /// reading and writing.
+  /// Copies up to `length` bytes at the same offset of both files. Returns the number of bytes copied, or `nil` when
+  /// the caller has to read and write instead.
   func copyRange(
     from source: Int32, to destination: Int32, at offset: Int64, length: Int64
   ) throws(SystemCallError) -> Int64? {
@@ -96,7 +97,8 @@ final class CopyMethods: Sendable {
       let count = try retrying(.copyRange) {
         linux_copy_range(source, offset, destination, offset, Int(length))
       }
-      // 0 is the end of the file, or a file system that cannot say no (procfs): a read will tell.
+      // 0 means the end of the file, or a file system that does not report that it cannot copy (procfs): a read will
+      // tell.
       return count == 0 ? nil : Int64(count)
     } catch {
       guard Self.meansUnsupported(error.code) else { throw error }

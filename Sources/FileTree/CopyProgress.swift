@@ -1,18 +1,18 @@
 import Glibc
 import Synchronization
 
-/// How far a copy or an export is.
+/// The progress of a copy or an export.
 public struct CopyProgress: Hashable, Sendable {
-  /// Files and symlinks that are complete.
+  /// The number of complete files and symlinks.
   public let files: Int
 
-  /// Bytes copied, of files that are not complete as well.
+  /// The number of bytes copied, including those of incomplete files.
   public let bytes: Int64
 
-  /// The time since the copy began.
+  /// The time since the copy or export began.
   public let elapsed: Duration
 
-  /// What has been done in a time.
+  /// Creates a progress report.
   public init(files: Int, bytes: Int64, elapsed: Duration) {
     self.files = files
     self.bytes = bytes
@@ -20,7 +20,7 @@ public struct CopyProgress: Hashable, Sendable {
   }
 }
 
-/// Adds up what the threads of a copy have done, and tells it a few times a second.
+/// Sums the progress of all threads of a copy, and reports it a few times a second.
 final class ProgressMeter: Sendable {
   private static let interval: Int64 = 100_000_000
 
@@ -36,11 +36,11 @@ final class ProgressMeter: Sendable {
     nextReport = Atomic(clock(CLOCK_MONOTONIC_COARSE) + Self.interval)
   }
 
-  /// Counts, and reports if it is time and no other thread does.
+  /// Adds to the counts, and reports if a report is due and no other thread is reporting.
   func add(files moreFiles: Int, bytes moreBytes: Int64 = 0) {
     guard let report else { return }
     files.add(moreFiles, ordering: .relaxed)
-    // Sparse files may add up to more than there is; a sum that is only shown must not end the program.
+    // Sizes of sparse files may overflow; a sum that is only displayed must not crash the program.
     bytes.wrappingAdd(moreBytes, ordering: .relaxed)
     guard clock(CLOCK_MONOTONIC_COARSE) >= nextReport.load(ordering: .relaxed) else { return }
     _ = reporting.withLockIfAvailable { _ in

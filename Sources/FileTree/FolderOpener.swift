@@ -1,14 +1,15 @@
 import Glibc
 import Synchronization
 
-/// The way from the root of a tree to one of its folders, and the open folder at its end.
+/// Opens folders by their paths from the root of a tree, and can create missing ones.
 ///
-/// Keeps the last folder open: files come in the order of their paths, so the next one is mostly in the same.
+/// It keeps the last folder open: files come in the order of their paths, so the next file is mostly in the same
+/// folder.
 final class FolderOpener {
-  /// What to do where a folder is missing.
+  /// The treatment of missing folders.
   enum Missing {
     case fail
-    /// Makes it, and notes that.
+    /// Creates the folder and records it.
     case make(NewFolders)
   }
 
@@ -25,8 +26,8 @@ final class FolderOpener {
     if let current { close(current.descriptor) }
   }
 
-  /// The open folder at a path of `/`-joined names. Valid until the next call. The folders on the way that are made stand for
-  /// those of a tree that have the same path but for its first `offset` bytes.
+  /// Opens the folder at a path of `/`-joined names. The descriptor is valid until the next call. Created folders
+  /// correspond to those of the tree with the same path without its first `offset` bytes.
   func folder(_ path: ArraySlice<UInt8>, after offset: Int = 0) throws(SystemCallError) -> Int32 {
     if path.isEmpty { return root }
     if let current, current.path == path { return current.descriptor }
@@ -53,13 +54,13 @@ final class FolderOpener {
       return try openFolder(in: folder, name)
     } catch {
       guard case .make(let folders) = missing else { throw error }
-      // A mount where something is to be written is no part of a tree that can be passed over.
+      // A mount at the destination cannot be skipped like a mount in the tree: report it as a failure.
       if error.isMount { throw SystemCallError(call: .makeFolder, code: error.code) }
       guard error.code == ENOENT else { throw error }
       do throws(SystemCallError) {
         _ = try retrying(.makeFolder) { mkdirat(folder, name, 0o777) }
       } catch {
-        // Another thread was faster.
+        // Another thread has created it first.
         if error.code != EEXIST { throw error }
         return try openFolder(in: folder, name)
       }
@@ -75,7 +76,7 @@ final class FolderOpener {
   }
 }
 
-/// A component of a path as the kernel takes it. EINVAL for what is no name: empty, `.`, `..`, or with a NUL.
+/// Converts a component of a path to a C string. Throws EINVAL for an invalid name: empty, `.`, `..`, or with a NUL.
 func fileName(_ component: ArraySlice<UInt8>) throws(SystemCallError) -> [CChar] {
   let bytes = Array(component)
   if bytes.isEmpty || bytes == [0x2E] || bytes == [0x2E, 0x2E] || bytes.contains(0) {
@@ -85,7 +86,7 @@ func fileName(_ component: ArraySlice<UInt8>) throws(SystemCallError) -> [CChar]
 }
 
 extension RelativePath {
-  /// The path of the folder that it lies in; empty at the top.
+  /// The path of its folder; empty at the top.
   var folder: ArraySlice<UInt8> {
     bytes.lastIndex(of: 0x2F).map { bytes[..<$0] } ?? []
   }
@@ -96,16 +97,16 @@ extension RelativePath {
   }
 }
 
-/// The folders that an export has made in the results.
+/// The folders that an export has created in the results.
 ///
-/// Each is its maker's alone while it is filled, and gets the mode of the folder that it stands for at the end: so what was
-/// private is never open to others, and what forbids writing can be filled.
+/// Only its creator may use a folder while it is filled (mode 0700); at the end the folder gets the mode of its
+/// original. So private content is never exposed, and a read-only folder can be filled.
 final class NewFolders: Sendable {
   private struct Folder {
     let path: [UInt8]
-    /// The path of the one in the tree that it stands for, if there is one.
+    /// The path of its original in the tree, if there is one.
     let original: [UInt8]?
-    /// What the umask left.
+    /// The mode with which it was created, under the umask.
     let mode: mode_t
   }
 
@@ -116,19 +117,20 @@ final class NewFolders: Sendable {
     self.owner = owner
   }
 
-  /// Takes note of an open folder that was just made.
-  func add(_ folder: Int32, _ path: ArraySlice<UInt8>, standingFor original: ArraySlice<UInt8>?) throws(SystemCallError) {
+  /// Records an open folder that was just created.
+  func add(_ folder: Int32, _ path: ArraySlice<UInt8>, standingFor original: ArraySlice<UInt8>?) throws(SystemCallError)
+  {
     let mode = try status(of: folder).st_mode & FileCopy.permissions
     fchmod(folder, 0o700)
     made.withLock { $0.append(Folder(path: Array(path), original: original.map { Array($0) }, mode: mode)) }
   }
 
-  /// Sets modes and owners, of the deepest first: a folder may forbid its owner to reach those below. One that somebody took away
-  /// meanwhile, or a file system that knows no modes, is no reason to fail.
+  /// Sets modes and owners, deepest folders first: a folder's mode may block access to those below. Ignores errors: a
+  /// folder may have been removed meanwhile, and some file systems have no modes.
   func finish(in results: Int32, of tree: Int32) {
-    let (way, originals) = (FolderOpener(root: results), FolderOpener(root: tree))
+    let (opener, originals) = (FolderOpener(root: results), FolderOpener(root: tree))
     for made in made.withLock({ $0 }).sorted(by: { $0.path.count > $1.path.count }) {
-      guard let folder = try? way.folder(made.path[...]) else { continue }
+      guard let folder = try? opener.folder(made.path[...]) else { continue }
       var mode = made.mode
       if let original = made.original, let folder = try? originals.folder(original[...]),
         let status = try? status(of: folder)

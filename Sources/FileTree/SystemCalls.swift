@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// The system calls of this library, by the words that an error message has for them.
+/// The system calls of this library, with their names in error messages.
 enum SystemCall: String {
   case open
   case openFolder = "open folder"
@@ -26,22 +26,22 @@ enum SystemCall: String {
   case removeFolder = "remove folder"
 }
 
-/// A system call that failed: which one, and its errno.
+/// A failed system call and its errno.
 struct SystemCallError: Error {
   let call: SystemCall
   let code: Int32
 
-  /// Something is mounted on what was to be opened.
+  /// Whether the file or folder to open is a mount point.
   var isMount: Bool { code == EXDEV && (call == .open || call == .openFolder) }
 
-  /// Whoever asked for the work wants it no more.
+  /// Whether the caller canceled the work.
   var isCancellation: Bool { code == ECANCELED }
 }
 
-/// A NUL-terminated file name, as the kernel takes it.
+/// A NUL-terminated file name.
 typealias FileName = UnsafePointer<CChar>
 
-/// An own copy of a name, with its NUL.
+/// Copies a name, with its NUL.
 func terminated(_ name: FileName) -> [CChar] {
   Array(UnsafeBufferPointer(start: name, count: strlen(name) + 1))
 }
@@ -51,7 +51,7 @@ func bytes(of name: FileName) -> [UInt8] {
   Array(UnsafeRawBufferPointer(start: name, count: strlen(name)))
 }
 
-/// Runs a call again while a signal interrupts it, and throws what else goes wrong.
+/// Repeats a call while a signal interrupts it (EINTR), and throws any other error.
 @inline(__always)
 func retrying<Result: SignedInteger>(
   _ call: SystemCall, _ body: () -> Result
@@ -64,14 +64,14 @@ func retrying<Result: SignedInteger>(
   }
 }
 
-/// Opens a file to read it: never by a symlink in the last component, never over a mount, and without waiting for the other
-/// end of a FIFO.
+/// Opens a file for reading: follows no symlink in the last component, crosses no mount, and does not block on a FIFO.
 @inline(__always)
 func openFile(in folder: Int32, _ name: FileName) throws(SystemCallError) -> Int32 {
   try MountBoundary.open(.open, name, in: folder, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
 }
 
-/// Opens a folder to list it; a symlink in its place is ENOTDIR (open(2), O_DIRECTORY with O_NOFOLLOW), a mount EXDEV.
+/// Opens a folder for listing; throws ENOTDIR for a symlink (open(2), O_DIRECTORY with O_NOFOLLOW), EXDEV for a mount
+/// point.
 @inline(__always)
 func openFolder(in folder: Int32, _ name: FileName) throws(SystemCallError) -> Int32 {
   try MountBoundary.open(.openFolder, name, in: folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -110,7 +110,7 @@ func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: 
   }
 }
 
-/// Reads until the buffer is full or the file ends; returns how much came.
+/// Reads until the buffer is full or the file ends; returns the number of bytes.
 func readFull(
   _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
 ) throws(SystemCallError) -> Int {
@@ -135,13 +135,13 @@ func symlinkTarget(_ name: FileName, in folder: Int32) throws(SystemCallError) -
 extension stat {
   var kind: FileKind { FileKind(mode: st_mode) }
 
-  /// The last change of the content, in nanoseconds since 1970.
+  /// The mtime in nanoseconds since 1970.
   var modified: Int64 { st_mtim.nanoseconds }
 
-  /// The last change of the inode, in nanoseconds since 1970.
+  /// The ctime in nanoseconds since 1970.
   var changed: Int64 { st_ctim.nanoseconds }
 
-  /// Whether content that was read between two looks at a file is one version of it.
+  /// Whether the file did not change between the two status calls, so the content read in between is one version.
   func isSameVersion(as other: stat) -> Bool {
     st_size == other.st_size && modified == other.modified && changed == other.changed
   }
@@ -151,14 +151,14 @@ extension timespec {
   var nanoseconds: Int64 { Int64(tv_sec) &* 1_000_000_000 &+ Int64(tv_nsec) }
 }
 
-/// A clock of clock_gettime(2), in nanoseconds.
+/// Reads a clock (clock_gettime(2)), in nanoseconds.
 func clock(_ id: clockid_t) -> Int64 {
   var time = timespec()
   clock_gettime(id, &time)
   return time.nanoseconds
 }
 
-/// What openat2(2) refuses on its way to a file.
+/// The restrictions on path resolution by openat2(2).
 package struct Resolution: OptionSet, Sendable {
   package let rawValue: UInt64
 
@@ -166,16 +166,16 @@ package struct Resolution: OptionSet, Sendable {
     self.rawValue = rawValue
   }
 
-  /// To lead out of the folder, or over links of proc(5) that are none.
+  /// Refuse paths that leave the folder, and the magic links of proc(5).
   package static let beneath = Resolution(rawValue: UInt64(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS))
-  /// Symbolic links.
+  /// Refuse symbolic links.
   package static let noLinks = Resolution(rawValue: UInt64(RESOLVE_NO_SYMLINKS))
-  /// To go from one mount to another.
+  /// Refuse to cross mounts.
   package static let oneMount = Resolution(rawValue: UInt64(RESOLVE_NO_XDEV))
 }
 
-/// openat2(2), Linux 5.6: opens `path` below `folder`. -1 with errno; ENOSYS, or EPERM in some containers, where there is no such
-/// call.
+/// openat2(2), Linux 5.6: opens `path` below `folder`. Returns -1 with errno where it fails; ENOSYS, or EPERM in some
+/// containers, where the call does not exist.
 @inline(__always)
 package func openat2(
   _ folder: Int32, _ path: UnsafePointer<CChar>, _ flags: Int32, mode: UInt32 = 0, _ resolution: Resolution

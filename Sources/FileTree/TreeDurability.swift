@@ -3,12 +3,12 @@ import Glibc
 public import SystemPackage
 
 extension FileTree {
-  /// Makes everything below `tree` durable: by one syncfs(2) where the file system has a true one, else by fsync(2) of each
-  /// file and folder.
+  /// Makes everything below `tree` durable: by one syncfs(2) where the file system implements it fully, otherwise by
+  /// fsync(2) of each file and folder.
   ///
-  /// Blocks the calling thread. No symlink is followed; only one folder is open at a time, so that the depth is not limited.
+  /// Blocks the calling thread. Follows no symlink, and holds only one folder open at a time, so any depth works.
   ///
-  /// - Throws: `FileTreeError`; then nothing is certain.
+  /// - Throws: `FileTreeError`; durability of the tree is then unknown.
   public static func makeDurable(_ tree: FileDescriptor) throws(FileTreeError) {
     do throws(SystemCallError) {
       if hasTrueSyncfs(tree.rawValue) { return try syncFileSystem(of: tree.rawValue) }
@@ -18,13 +18,13 @@ extension FileTree {
     }
   }
 
-  /// Calls `sync` for each open file and folder: for the files in a folder before the folder.
+  /// Calls `sync` for each file and folder, opened: first for the files in a folder, then for the folder.
   static func syncEach(
     below tree: Int32, by sync: (Int32) throws(SystemCallError) -> Void
   ) throws(SystemCallError) {
     var folder = try openFolder(in: tree, ".")
     defer { close(folder) }
-    // What is still to be visited, for each folder on the way down.
+    // The subfolders still to visit, for each folder on the path down.
     var pending = [try syncFiles(in: folder, sync)]
     while var names = pending.popLast() {
       let next: Int32
@@ -43,7 +43,7 @@ extension FileTree {
     }
   }
 
-  /// Syncs the files in an open folder, and the folder; returns the names of the folders in it.
+  /// Syncs the files in an open folder, then the folder itself; returns the names of its subfolders.
   private static func syncFiles(
     in folder: Int32, _ sync: (Int32) throws(SystemCallError) -> Void
   ) throws(SystemCallError) -> [[CChar]] {
@@ -81,22 +81,23 @@ extension FileTree {
       defer { close(file) }
       try sync(file)
     } catch {
-      // Its mode forbids its owner to open it: the file system writes it in its own time. What is mounted is not of the tree.
+      // With EACCES the mode forbids even the owner to open the file: the file system writes it back in its own time.
+      // Mounted files do not belong to the tree.
       if error.code != EACCES, !error.isMount { throw error }
     }
   }
 }
 
-/// Whether syncfs(2) makes everything durable that was written to the file system of an open file.
+/// Whether syncfs(2) makes all data durable that was written to the file system of an open file.
 ///
-/// FUSE flushes to its daemon, but does not tell it to keep anything: there, only fsync reaches the server.
+/// FUSE flushes to its daemon but does not ask it to store anything: only fsync reaches the server.
 func hasTrueSyncfs(_ descriptor: Int32) -> Bool {
   let fuse: Int64 = 0x6573_5546
   return ![-1, fuse].contains(linux_file_system_of(descriptor))
 }
 
-/// Makes a file or folder durable (fsync(2)). Some file systems (CIFS, vboxsf, some FUSE ones) have none for folders, or none at
-/// all, and say EINVAL: there is nothing more to be had there.
+/// Makes a file or folder durable (fsync(2)). Some file systems (CIFS, vboxsf, some FUSE ones) support no fsync on
+/// folders, or none at all, and fail with EINVAL: this is ignored, since they offer nothing else.
 func sync(_ descriptor: Int32) throws(SystemCallError) {
   do throws(SystemCallError) {
     _ = try retrying(.sync) { fsync(descriptor) }
@@ -105,7 +106,7 @@ func sync(_ descriptor: Int32) throws(SystemCallError) {
   }
 }
 
-/// Writes everything to the disk that waits to be written on the file system of an open file (syncfs(2)).
+/// Writes all dirty data of the file system of an open file to the disk (syncfs(2)).
 func syncFileSystem(of descriptor: Int32) throws(SystemCallError) {
   _ = try retrying(.sync) { linux_syncfs(descriptor) }
 }

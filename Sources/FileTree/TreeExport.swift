@@ -4,25 +4,25 @@ import Synchronization
 public import SystemPackage
 
 extension FileTree {
-  /// Copies what has changed in `tree` into `results`, each file complete or not at all.
+  /// Copies the changed entries of `tree` into `results`, each file complete or not at all.
   ///
-  /// A file is written under a temporary name (`.<random>.partial`, in the folder where it goes), then renamed over
-  /// what is there. Modes (less setuid and setgid), mtimes and holes are kept. Missing folders are made, with
-  /// the modes of those in the tree. `storedAs`
-  /// gives the path in `results` where that is not the path in the tree. Symlinks that are absolute or lead out by
-  /// `..` are skipped. No symlink in `results` is followed. Everything is durable at the return: by fsync(2) for a few files, by one
-  /// syncfs(2) for many, where the file system has a true one. What is mounted in the tree is skipped.
+  /// A file is written under a temporary name (`.<random>.partial`, in its destination folder), then renamed over an
+  /// existing one. Modes (less setuid and setgid), mtimes and holes are kept. Missing folders are created with the
+  /// modes of those in the tree. `storedAs` returns the path in `results` where it differs from the path in the tree.
+  /// Symlinks that are absolute or lead out of the tree by `..` are skipped, and so are mounts. No symlink in `results`
+  /// is followed. On return everything is durable: by fsync(2) for a few files, by one syncfs(2) for many, where the
+  /// file system implements it fully.
   ///
-  /// Blocks the calling thread, and works in threads of its own besides. `progress` is called from any of them, one
-  /// at a time, some times a second.
+  /// Blocks the calling thread, and starts further threads. `progress` is called from any of them, one at a time, a few
+  /// times a second.
   ///
   /// - Parameters:
-  ///   - owner: Whom files and folders that are made belong to; `nil`: the user that runs this.
-  ///   - isCanceled: Is asked before each entry, and after each piece of a file; from any of the threads. What is complete by
-  ///     then stays.
-  /// - Returns: What is complete, what was skipped, what is missing because it was canceled, and what failed: one file that
-  ///   cannot be exported does not keep the others back.
-  /// - Throws: `FileTreeError` when what was written cannot be made durable, so that nothing is certain.
+  /// - owner: The owner of created files and folders; `nil`: the user that runs this process.
+  /// - isCanceled: Called before each entry and after each piece of a file, from any of the threads. Files that are
+  ///   complete by then stay.
+  /// - Returns: The complete files, the skipped entries, those missing because of cancellation, and the failures: one
+  ///   file that cannot be exported does not stop the others.
+  /// - Throws: `FileTreeError` when the written files cannot be made durable; their state is then unknown.
   public static func export(
     _ changes: Changes, from tree: FileDescriptor, to results: FileDescriptor,
     storedAs: (RelativePath) -> RelativePath? = { _ in nil }, owner: Owner? = nil,
@@ -36,15 +36,15 @@ extension FileTree {
   }
 }
 
-/// One export, while it goes on.
+/// One export in progress.
 final class TreeExport: Sendable {
   typealias Queue = WorkQueue<Range<Int>, ExportLane>
 
-  /// Up to so many files, fsync for each is cheaper than to flush what else the file system has to write.
+  /// Up to this many files, fsync for each costs less than flushing everything else that the file system has to write.
   private static let few = 16
 
-  /// How many files a thread takes at once. Neighbours are in the same folder, mostly, which is opened once for all;
-  /// but a thread that waits for fsync should not have more to do while others idle.
+  /// The number of files that a thread takes at once. Neighbours mostly share a folder, which is then opened once; but
+  /// a thread that waits for fsync should not hold more work while others idle.
   private var batch: Int { durability == .eachFile ? 1 : 16 }
 
   private let entries: [(entry: ChangedEntry, storedAs: RelativePath?)]
@@ -140,7 +140,7 @@ final class TreeExport: Sendable {
     }
   }
 
-  /// For each piece of a file.
+  /// Called for each copied piece of a file.
   private func moved(_ bytes: Int64) throws(SystemCallError) {
     meter.add(files: 0, bytes: bytes)
     try checkIsWanted()
@@ -161,7 +161,7 @@ final class TreeExport: Sendable {
     }
   }
 
-  /// The names are content of the folders (fsync(2)), those of new folders too.
+  /// File names are content of their folders (fsync(2)); new folders are synced, too.
   private func syncFolders(of files: [ExportedFile]) throws(SystemCallError) {
     var folders: Set<[UInt8]> = []
     for file in files {
@@ -170,33 +170,33 @@ final class TreeExport: Sendable {
         folder = Array(RelativePath(bytes: folder).folder)
       }
     }
-    let way = FolderOpener(root: results)
+    let opener = FolderOpener(root: results)
     for folder in folders {
-      let descriptor = folder.isEmpty ? try openFolder(in: results, ".") : try way.folder(folder[...])
+      let descriptor = folder.isEmpty ? try openFolder(in: results, ".") : try opener.folder(folder[...])
       defer { if folder.isEmpty { close(descriptor) } }
       try sync(descriptor)
     }
   }
 }
 
-/// What came of an export. Files that failed have left nothing behind; all others are complete.
+/// The result of an export. Failed files have left nothing behind; all others are complete.
 public struct Export: Sendable {
-  /// What is in the results, complete and durable, in byte order of the paths.
+  /// The files in the results, complete and durable, in byte order of the paths.
   public let files: [ExportedFile]
 
-  /// What was left out: symlinks that lead out of the tree, and mounts.
+  /// The skipped entries: symlinks that lead out of the tree, and mounts.
   public let skipped: [SkippedEntry]
 
-  /// What is missing because the export was canceled.
+  /// The entries that are missing because the export was canceled.
   public let unfinished: [RelativePath]
 
-  /// What could not be exported, and why, each with its path in the tree.
+  /// The entries that could not be exported, each with its path in the tree and the reason.
   public let failures: [FileTreeError]
 }
 
 /// A file or symlink that is complete in the results.
 public struct ExportedFile: Hashable, Sendable {
-  /// Where it lay in the tree.
+  /// Its path in the tree.
   public let path: RelativePath
 
   /// Its size in bytes; of a symlink, the length of its target.
@@ -205,18 +205,18 @@ public struct ExportedFile: Hashable, Sendable {
   /// Its permission bits, less setuid and setgid.
   public let mode: UInt32
 
-  /// The SHA-256 of what was written, of a symlink that of its target; lower-case hexadecimal. `nil` for a file with holes of
-  /// more than 16 GiB: they cost nothing but to be hashed.
+  /// The SHA-256 of the written content, or of a symlink's target, in lower-case hexadecimal. `nil` for a file with
+  /// more than 16 GiB of holes: storing them costs nothing, hashing them would.
   public let sha256: String?
 
   /// Whether it is new or modified.
   public let change: ChangedEntry.Change
 
-  /// Where it lies in the results, if that is not `path`.
+  /// Its path in the results, if that is not `path`.
   public let storedAs: RelativePath?
 }
 
-/// The user and group that files are made for.
+/// The user and group that own created files.
 public struct Owner: Hashable, Sendable {
   /// The user id (uid_t).
   public let user: UInt32
@@ -224,20 +224,21 @@ public struct Owner: Hashable, Sendable {
   /// The group id (gid_t).
   public let group: UInt32
 
-  /// An owner by numbers.
+  /// Creates an owner from numeric ids.
   public init(user: UInt32, group: UInt32) {
     self.user = user
     self.group = group
   }
 
-  /// Gives an open file or folder to them, if this process may: root has no right to it in some containers, and on volumes that
-  /// take it for nobody (CAP_CHOWN, capabilities(7); root_squash, exports(5)). After modes and times, which only an owner sets.
+  /// Changes the owner of an open file or folder, if the process may: root may not in some containers, nor on volumes
+  /// that map it to nobody (CAP_CHOWN, capabilities(7); root_squash, exports(5)). Call it after setting modes and
+  /// times, which only the owner may set.
   func own(_ descriptor: Int32) {
     fchown(descriptor, user, group)
   }
 }
 
-/// What one thread of an export has for its own.
+/// The state of one thread of an export: its buffer, its open folders and its results.
 final class ExportLane {
   let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
   let source: FolderOpener

@@ -4,17 +4,17 @@ import Synchronization
 public import SystemPackage
 
 extension FileTree {
-  /// Removes `name` in the folder `parent`, with everything below it if it is a folder. A missing name is no error.
+  /// Removes `name` in the folder `parent`, with everything below it if it is a folder. A missing name is not an error.
   ///
-  /// Never follows a symlink; one is removed itself. Folders that their owner may not read or write are given the
-  /// right first. What is mounted in the tree is left alone. What cannot be removed stays, with the folders above it, and does
-  /// not keep the rest from being removed.
+  /// Removes symlinks themselves and never follows them. Gives the owner of a folder the missing rights to read and
+  /// write it first. Leaves mounts alone. Entries that cannot be removed stay, with the folders above them, and do not
+  /// prevent the removal of the rest.
   ///
-  /// Blocks the calling thread, and works in threads of its own besides.
+  /// Blocks the calling thread, and starts further threads.
   ///
-  /// - Parameter isCanceled: Is asked before each entry, from any of the threads.
-  /// - Throws: `FileTreeError` naming the first path that could not be removed. EXDEV for a mount, EINVAL for a `name` with a
-  ///   `/`, ECANCELED when it was canceled.
+  /// - Parameter isCanceled: Called before each entry, from any of the threads.
+  /// - Throws: `FileTreeError` with the first path that could not be removed. EXDEV for a mount, EINVAL for a `name`
+  ///   with a `/`, ECANCELED when it was canceled.
   public static func remove(
     _ name: String, in parent: FileDescriptor, threads: Int = FileTree.mostThreads,
     isCanceled: @escaping @Sendable () -> Bool = { false }
@@ -23,12 +23,12 @@ extension FileTree {
   }
 }
 
-/// One removal of a tree, while it goes on.
+/// One removal of a tree in progress.
 final class TreeRemoval: Sendable {
   enum Item {
-    /// A folder to empty and remove. `top` is the folder of the whole removal, once there is one.
+    /// A folder to empty and remove. `top` is the topmost folder that is removed, once it is open.
     case folder(parent: FolderNode, name: [CChar], top: FolderNode?)
-    /// A folder that is open, to be listed from its beginning.
+    /// An open folder to list from its beginning.
     case listing(FolderNode, top: FolderNode)
     /// A piece of such a listing.
     case entries(FolderNode, [UInt8], top: FolderNode)
@@ -36,8 +36,8 @@ final class TreeRemoval: Sendable {
 
   typealias Queue = WorkQueue<Item, RemovalLane>
 
-  /// How often a folder is listed again that was not empty after all: names may be missed in a listing while others
-  /// are removed.
+  /// How many times a folder that is still not empty is listed again: a listing may miss names while others are
+  /// removed.
   private static let listings = 8
 
   private let threads: Int
@@ -89,7 +89,7 @@ final class TreeRemoval: Sendable {
         parent: parent, name: name, descriptors: FolderDescriptors(first: descriptor, second: -1), open: open)
       empty(folder, top ?? folder, lane, queue)
     } catch {
-      // Without the right to look into it, it may still be empty.
+      // A folder that cannot be listed may still be empty.
       do throws(SystemCallError) {
         try removeFolder(name, in: parent.descriptors.first, rights(of: parent))
       } catch _ {
@@ -141,8 +141,8 @@ final class TreeRemoval: Sendable {
     }
   }
 
-  /// A folder stays open until all below it is gone. In a tree deeper than the limit of open files allows, the lower
-  /// part is moved up to the top, so that the folders above it can go first.
+  /// A folder stays open until everything below it is removed. In a tree deeper than the limit of open files allows,
+  /// the lower part is moved up to the top, so that the folders above it can be removed first.
   private func addSubfolder(_ name: FileName, of folder: FolderNode, _ top: FolderNode, _ queue: Queue) {
     if open.count.load(ordering: .relaxed) > crowd, folder !== top {
       let number = moves.add(1, ordering: .relaxed).newValue
@@ -157,7 +157,7 @@ final class TreeRemoval: Sendable {
     queue.push(.folder(parent: folder, name: terminated(name), top: top))
   }
 
-  /// Removes a folder when nothing is left in it, and so those above it.
+  /// Removes a folder when it is empty, then those above it.
   private func ended(_ first: FolderNode, _ isComplete: Bool, _ top: FolderNode, _ queue: Queue) {
     var folder = first
     var isComplete = isComplete
@@ -185,32 +185,33 @@ final class TreeRemoval: Sendable {
     }
   }
 
-  /// Only the folder in which the whole removal takes place stays.
+  /// Only the folder that contains the removed tree stays.
   private func rights(of folder: FolderNode) -> RemovalRights { folder.parent == nil ? .bystander : .doomed }
 
-  /// What cannot be removed keeps the folder that it lies in.
+  /// An entry that cannot be removed keeps its folder.
   private func fail(_ error: SystemCallError, _ path: RelativePath, in folder: FolderNode) {
     folder.keep()
     failure.set(FileTreeError("remove", error, at: path))
   }
 }
 
-/// What one thread of a removal has for its own.
+/// The state of one thread of a removal.
 final class RemovalLane {
   let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
 
   deinit { listing.deallocate() }
 }
 
-/// Whether a folder may be given more rights so that something in it can be removed.
+/// Whether the mode of a folder may be changed to remove an entry in it.
 enum RemovalRights {
-  /// It goes as well.
+  /// The folder is removed as well.
   case doomed
-  /// It stays, and is none of ours.
+  /// The folder stays and does not belong to the tree.
   case bystander
 }
 
-/// Does something to a name in a folder; if the folder's mode forbids it, once more with all rights for its owner.
+/// Performs an operation on a name in a folder; if the folder's mode forbids it, gives its owner all rights and repeats
+/// it.
 private func withRights(
   _ rights: RemovalRights, on folder: Int32, _ body: () throws(SystemCallError) -> Int32
 ) throws(SystemCallError) -> Int32 {
@@ -222,7 +223,7 @@ private func withRights(
   }
 }
 
-/// Removes a name that is not a folder. Returns whether it is gone, or was; `false` for a folder.
+/// Removes an entry that is not a folder. Returns whether it is gone now; `false` for a folder.
 func unlinkUnlessFolder(_ name: FileName, in folder: Int32, _ rights: RemovalRights) throws(SystemCallError) -> Bool {
   do throws(SystemCallError) {
     _ = try withRights(rights, on: folder) { () throws(SystemCallError) in
@@ -249,13 +250,13 @@ func removeFolder(_ name: FileName, in folder: Int32, _ rights: RemovalRights) t
   }
 }
 
-/// Opens a folder that is to be emptied, with the right to do so.
+/// Opens a folder to empty, after giving its owner the right to do so.
 func openForRemoval(_ name: FileName, in parent: Int32, _ rights: RemovalRights) throws(SystemCallError) -> Int32 {
   do throws(SystemCallError) {
     return try withRights(rights, on: parent) { () throws(SystemCallError) in try openFolder(in: parent, name) }
   } catch {
     guard error.code == EACCES else { throw error }
-    // fchmodat(2) would follow a symlink put in its place; /proc leads to the very folder that was opened.
+    // fchmodat(2) would follow a symlink that replaced the folder; /proc leads to the very folder that was opened.
     let place = try MountBoundary.open(.open, name, in: parent, linuxPathOnly | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)
     defer { close(place) }
     guard chmod("/proc/self/fd/\(place)", 0o700) == 0 else { throw error }

@@ -2,7 +2,7 @@ private import CMosquitto
 private import Glibc
 
 extension Mosquitto {
-  /// What a code of the library means for the session.
+  /// The error that a return code of the library means for the session.
   func error(_ code: Int32, errno error: Int32 = 0) -> MQTTError {
     if let refusal = tls?.problem(of: options.host) ?? tls?.handshake.refusal {
       return .tls("TLS with \(broker): \(refusal)")
@@ -11,7 +11,8 @@ extension Mosquitto {
       code == MOSQ_ERR_CONN_LOST.code || (code == MOSQ_ERR_ERRNO.code && [EPROTO, EPIPE].contains(error))
     {
       return .unreachable(
-        "TLS with \(broker): the broker broke off after the handshake; it may not accept this client's certificate")
+        "TLS with \(broker): the broker closed the connection after the handshake; it may not accept this client's certificate"
+      )
     }
     switch code {
     case MOSQ_ERR_TLS.code:
@@ -20,9 +21,9 @@ extension Mosquitto {
         return .unreachable(
           "TLS with \(broker): the broker closed the connection during the handshake; does it speak TLS on this port?")
       }
-      // What is no TLS at all looks like a record of some other version.
+      // Plain text looks like a TLS record of some other version.
       guard !reason.contains("wrong version number"), !reason.contains("packet length too long") else {
-        return .tls("TLS with \(broker): it does not speak TLS on this port; give the port of TLS, or mqtt://")
+        return .tls("TLS with \(broker): it does not speak TLS on this port; give the TLS port, or use mqtt://")
       }
       return .unreachable("TLS with \(broker): \(reason)")
     case MOSQ_ERR_ERRNO.code:
@@ -32,10 +33,10 @@ extension Mosquitto {
     case MOSQ_ERR_CONN_LOST.code:
       guard options.tls == nil, !isAccepted else { return .unreachable("broker \(broker) closed the connection") }
       return .unreachable(
-        "broker \(broker) closed the connection before it answered: it may have as many connections as it takes, or speak TLS "
+        "broker \(broker) closed the connection before it answered: it may have reached its limit of connections, or speak TLS "
           + "on this port (mqtts://)")
     case Int32(LIBMOSQUITTO_FAILED):
-      return .unreachable("broker \(broker) sent something on which libmosquitto fails: its connection is given up")
+      return .unreachable("broker \(broker) sent a packet on which libmosquitto fails; the connection is closed")
     case MOSQ_ERR_KEEPALIVE.code:
       return .unreachable("broker \(broker) does not answer pings")
     default:
@@ -47,7 +48,7 @@ extension Mosquitto {
 }
 
 extension MQTTError {
-  /// Why the broker did not accept a connection: the code of its CONNACK, of MQTT 5 (section 3.2.2.2) or 3.1.1 (3.2.2.3).
+  /// The error for a refused connection: the code of its CONNACK, of MQTT 5 (section 3.2.2.2) or 3.1.1 (3.2.2.3).
   init(refusing options: SessionOptions, _ code: ReasonCode) {
     let broker = "broker \(options.host):\(options.port)"
     switch code.rawValue {
@@ -63,15 +64,16 @@ extension MQTTError {
       self = .unreachable("\(broker) answers: server unavailable")
     case 0x9B:
       self = .unsupported(
-        "\(broker) does not take QoS 1 (\(code)), without which messages are lost; allow it there (mosquitto: max_qos)")
+        "\(broker) does not accept QoS 1 (\(code)), without which messages are lost; enable it in the broker (mosquitto: max_qos)"
+      )
     case 2, 0x85:
-      self = .unsupported("\(broker) does not take the client id '\(options.clientID)'")
+      self = .unsupported("\(broker) does not accept the client id '\(options.clientID)'")
     default:
       self = .unreachable("\(broker) answers: \(code)")
     }
   }
 
-  /// Why the broker ended a connection, when it said so with a DISCONNECT (MQTT 5, section 3.14.2.1); the library's own
+  /// The error for a connection that the broker ended with a DISCONNECT (MQTT 5, section 3.14.2.1); the library's own
   /// codes are lower, and give `nil`.
   init?(disconnecting options: SessionOptions, _ code: Int32) {
     guard code >= 0x80 else { return nil }
@@ -87,7 +89,7 @@ extension MQTTError {
 }
 
 extension ProtocolVersion {
-  /// The version as people call it.
+  /// The version's usual name.
   fileprivate var name: String {
     switch self {
     case .v311: "3.1.1"
@@ -97,10 +99,10 @@ extension ProtocolVersion {
 }
 
 extension Mosquitto {
-  /// Why no connection was had, where the library says `error`.
+  /// The errno of a failed connection, when the library reports `error`.
   ///
-  /// Version 2.1 asks for the address of the socket that it did not get, and the answer to that (`EBADF`) is what is left. So it is
-  /// tried once more without the library, for a second for each address.
+  /// libmosquitto 2.1 asks for the address of the socket that it failed to open, which leaves EBADF in errno. So
+  /// connect once more without the library, for at most a second for each address.
   func reason(of error: Int32) -> Int32 {
     guard error == EBADF else { return error }
     var hints = addrinfo()
@@ -117,7 +119,7 @@ extension Mosquitto {
     return reason
   }
 
-  /// Of a connection that can be had by now, that it could not be had before.
+  /// Tries to connect. A connection that succeeds by now counts as refused, as it was before.
   private func reasonAgainst(_ address: addrinfo) -> Int32 {
     let trial = Glibc.socket(
       address.ai_family, address.ai_socktype | Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue),

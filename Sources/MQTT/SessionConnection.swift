@@ -1,6 +1,6 @@
 internal import Logging
 
-/// How a session comes to a connection, and what it does when it has lost it.
+/// How a session connects, and what it does when a connection is lost.
 extension SessionLoop {
   func connect() {
     refusal = nil
@@ -8,14 +8,14 @@ extension SessionLoop {
     if let witness, witness.seesAnother() {
       return fail(
         .clientIDInUse(
-          "the broker \(options.host):\(options.port) ends connections of client id '\(options.clientID)' and keeps others: "
-            + "it gives them to another client with this id"))
+          "the broker \(options.host):\(options.port) closes the connections of client id '\(options.clientID)' and keeps others: "
+            + "another client uses this id"))
     }
     do {
       state = .connecting
       try client.connect()
       willRetention.hasAsked = true
-      // With TLS the library looks there whether the handshake is done, and writes nothing before.
+      // With TLS the library checks in read() whether the handshake is done, and writes nothing before.
       if options.tls != nil { step(client.read()) }
       if isOpen { step(client.write()) }
     } catch {
@@ -35,21 +35,22 @@ extension SessionLoop {
     willRetention.accepted()
     if willRetention.isDemoted { self.limits.isRetainAvailable = false }
     learn(tooLarge: nil)
-    // Who has a will has more to retain.
+    // A client with a will has more retained messages.
     if !self.limits.isRetainAvailable, options.will != nil { keepNothingRetained() }
     guard limits.maximumQoS != .atMostOnce else {
       return fail(MQTTError(refusing: options, ReasonCode(rawValue: 0x9B)))
     }
     logger.debug("connected", metadata: ["client": "\(options.clientID)", "session": "\(sessionPresent)"])
-    // The library sends again what it was given for a broker that took more: it must forget that.
+    // The library would repeat publications queued for a broker with a higher limit: renew the client to drop them.
     if let limit = self.limits.maximumPacketSize, pending.refusePublications(over: limit) {
       (needsNewClient, triesAtOnce) = (true, true)
-      return connectionEnded(.unreachable("what was to be published is too large for the broker, which was exchanged"))
+      return connectionEnded(
+        .unreachable("a queued message is too large for this broker, which accepted larger ones before"))
     }
     opening.forEach { $0.resume(returning: .success(())) }
     opening = []
     events.yield(.connected(sessionPresent ? .resumed : .new))
-    // The broker knew nothing of these when the connection before this one was lost, or may have forgotten.
+    // The broker may have forgotten these subscriptions, or not known them when the last connection was lost.
     if !pending.subscriptions.isEmpty { subscribe(pending.subscriptions, nil) }
     for command in pending.takeDeferred() { command(self) }
   }
@@ -86,7 +87,7 @@ extension SessionLoop {
     events.yield(.connectionLost(error))
   }
 
-  /// What the lost connection brought comes again on the next.
+  /// Forgets the lost connection's deliveries, which arrive again on the next.
   private func forgetDeliveries() {
     mailbox.connectionEnded()
     undecided = 0
@@ -107,7 +108,7 @@ extension SessionLoop {
     forgetDeliveries()
     opening.forEach { $0.resume(returning: .failure(error)) }
     opening = []
-    // Deferred requests answer their callers themselves: they find the session closed.
+    // Deferred requests fail by themselves: they find the session closed.
     for command in pending.takeDeferred() { command(self) }
     pending.fail(error)
     events.finish()
@@ -116,7 +117,7 @@ extension SessionLoop {
     closing = []
   }
 
-  /// The library repeats what it was given on each connection, and takes nothing back: only another one forgets.
+  /// The library repeats its publications on each connection and cannot drop them: only a new client has none.
   private func renewClient() throws(MQTTError) {
     needsNewClient = false
     pending.repeatPublications()
@@ -124,8 +125,8 @@ extension SessionLoop {
   }
 }
 
-/// How long to wait before the next try to connect: 1 s, then twice as long each time, up to 30 s, each shortened or
-/// stretched at random by a quarter so that a fleet does not come back all at once.
+/// The delay before the next connection attempt: 1 s, doubled each time up to 30 s, varied at random by a quarter so
+/// that a fleet does not reconnect all at once.
 struct Backoff {
   private var tries = 0
 
@@ -148,14 +149,14 @@ extension Duration {
   }
 }
 
-/// Tells whether another client has this one's id, where a broker ends a connection without a word: 3.1.1 has none, and
-/// mosquitto 2.0.11 has none on MQTT 5 either.
+/// Detects that another client uses this one's id, where a broker ends a connection without a reason: 3.1.1 has none,
+/// and mosquitto 2.0.11 sends none on MQTT 5 either.
 ///
-/// It holds a connection of its own, under an id that nobody else has. When the broker goes, or the network, it loses that,
-/// too. When only this client's connections are cut, again and again, they are given to somebody else (MQTT 5, section 3.1.4).
+/// It holds a separate connection under a unique id. When the broker or the network fails, it loses that, too. When
+/// only this client's connections are closed, again and again, another client takes them over (MQTT 5, section 3.1.4).
 final class Witness {
   private let session: Session
-  /// Its connection when the client's began.
+  /// The witness's connection when the client's began.
   private var seen: Int?
   private var cuts = 0
 
@@ -165,7 +166,7 @@ final class Witness {
     options.start = .clean
     options.will = nil
     options.isWitness = true
-    // What becomes of its connection is of no interest to anybody else.
+    // The state of its connection interests no one else: log nothing.
     session = try Session(options, logger: Logger(label: "witness") { _ in SwiftLogNoOpLogHandler() })
   }
 
@@ -178,8 +179,8 @@ final class Witness {
     seen = session.standingConnection
   }
 
-  /// Whether somebody else has the client's id; asked when its connection was cut soon, before the next try: by then the
-  /// witness has noticed if it was cut off as well.
+  /// Whether another client uses the id; call it before the next attempt after a connection was closed early: by then
+  /// the witness has noticed if it lost its own.
   func seesAnother() -> Bool {
     guard let connection = seen, session.standingConnection == connection else {
       cuts = 0

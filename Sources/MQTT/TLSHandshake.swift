@@ -1,24 +1,24 @@
 private import CMosquitto
 private import Glibc
 
-/// What was seen of a TLS handshake: whom the broker said to be, why that was not believed, and why the broker broke off.
+/// Records a TLS handshake: the broker's certificate, why it was not accepted, and why the broker aborted.
 final class TLSHandshake {
   private(set) var brokerCertificate: X509Certificate?
-  /// What did not pass, of the broker's certificate or of one above it (X509_STORE_CTX_get_error(3)).
+  /// The verification error of the broker's certificate or of one above it (X509_STORE_CTX_get_error(3)).
   private(set) var problem: (code: Int32, depth: Int32, certificate: X509Certificate?)?
   /// The alert that the broker sent.
   private(set) var alert: UInt8?
-  /// Whether the broker wants to see a certificate of this client.
+  /// Whether the broker requests a client certificate.
   private(set) var asksForCertificate = false
-  /// The certificate that this client shows, and its file.
+  /// This client's certificate, and its file.
   var certificate: (X509Certificate, file: String)?
 
-  /// Alerts that come again until somebody changes a setting (RFC 8446, section 6.2; 41 is of SSL 3).
+  /// Alerts that recur until a setting is changed (RFC 8446, section 6.2; 41 is of SSL 3).
   private static let lasting: Set<UInt8> = [40, 41, 42, 43, 44, 45, 46, 48, 49, 51, 70, 71, 86, 112, 115, 116, 120]
-  /// Those of them that are about the client's certificate.
+  /// The lasting alerts about the client's certificate.
   private static let aboutCertificate: Set<UInt8> = [41, 42, 43, 44, 45, 46, 48, 49, 51, 116]
 
-  /// Forgets what was seen, for a new connection.
+  /// Clears the record, for a new connection.
   func begin() {
     brokerCertificate = nil
     problem = nil
@@ -26,7 +26,7 @@ final class TLSHandshake {
     asksForCertificate = false
   }
 
-  /// Watches the connections of a context (`SSL_CTX *`), which must not outlive this.
+  /// Observes the connections of a context (`SSL_CTX *`), which must not outlive this.
   func watch(_ context: OpaquePointer) {
     let this = Unmanaged.passUnretained(self).toOpaque()
     openssl_set_message_argument(context, this)
@@ -60,8 +60,8 @@ final class TLSHandshake {
     }
   }
 
-  /// The broker's own certificate in a Certificate message: behind the list's length in TLS 1.2 (RFC 5246, section
-  /// 7.4.2), behind an empty context and the list's length in TLS 1.3 (RFC 8446, section 4.4.2).
+  /// The broker's own certificate in a Certificate message: after the list's length in TLS 1.2 (RFC 5246, section
+  /// 7.4.2), after an empty context and the list's length in TLS 1.3 (RFC 8446, section 4.4.2).
   private static func firstCertificate(_ message: [UInt8]) -> [UInt8]? {
     for start in [7, 8] where message.count > start + 3 {
       let length = message[start..<start + 3].reduce(0) { $0 << 8 | Int($1) }
@@ -72,8 +72,8 @@ final class TLSHandshake {
     return nil
   }
 
-  /// Brings the handshake of `connection` (`SSL *`) over `socket` to its end, and waits for the broker's word on this
-  /// client's certificate. Throws what went wrong in OpenSSL's words; an empty text when the connection was closed.
+  /// Completes the handshake of `connection` (`SSL *`) over `socket`, and waits for the broker to check this client's
+  /// certificate. Throws OpenSSL's reasons; none when the connection was closed.
   func perform(_ connection: OpaquePointer, over socket: Int32, within limit: Duration) throws(Failure) {
     let start = ContinuousClock.now
     while true {
@@ -82,9 +82,9 @@ final class TLSHandshake {
       if code == 1 { break }
       try wait(SSL_get_error(connection, code), socket, until: start + limit)
     }
-    // In TLS 1.3 the broker looks at the client's certificate when the client is done (RFC 8446, section 2). If it breaks
-    // off, what is written then is answered by a reset, and its alert may be lost: so it has the first word, for as long as
-    // the handshake took. A broker that agrees has one, too: a session ticket.
+    // In TLS 1.3 the broker checks the client's certificate after the client is done (RFC 8446, section 2). If it
+    // aborts, data written then is answered by a reset, and its alert may be lost: so wait for the broker to send
+    // first, for as long as the handshake took. A broker that accepts sends first, too: a session ticket.
     guard asksForCertificate, SSL_version(connection) == TLS1_3_VERSION else { return }
     var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
     let milliseconds = min(max((ContinuousClock.now - start) / .milliseconds(1), 5), 1000)
@@ -97,7 +97,7 @@ final class TLSHandshake {
     throw Failure(reasons: OpenSSL.takeErrors())
   }
 
-  /// Why a handshake did not come to its end.
+  /// Why a handshake failed.
   struct Failure: Error {
     let reasons: [String]
     var isTimeout = false
@@ -114,13 +114,13 @@ final class TLSHandshake {
     poll(&entry, 1, Int32(left) + 1)
   }
 
-  /// What the broker's alert means; `nil` when there was none, or trying again may help.
+  /// The meaning of the broker's alert; `nil` when there was none, or a retry may help.
   var refusal: String? {
     guard let alert, TLSHandshake.lasting.contains(alert) else { return nil }
     let name = OpenSSL.alertName(alert)
-    // TLS 1.2 has no alert of its own for a certificate that is missing.
+    // TLS 1.2 has no separate alert for a missing certificate.
     guard TLSHandshake.aboutCertificate.contains(alert) || (alert == 40 && certificate == nil) else {
-      return "the broker breaks off: \(name)"
+      return "the broker aborts the handshake: \(name)"
     }
     guard let (certificate, file) = certificate else {
       return "the broker asks for a client certificate (\(name)); give one, with its key"
@@ -129,11 +129,11 @@ final class TLSHandshake {
   }
 }
 
-/// What somebody must know of a certificate to see why it is not accepted.
+/// A certificate, and the facts that explain why it is not accepted.
 final class X509Certificate {
   private let handle: OpaquePointer
 
-  /// Takes over a reference to `handle` (X509_up_ref(3)).
+  /// Takes ownership of a reference to `handle` (X509_up_ref(3)).
   private init(_ handle: OpaquePointer) {
     self.handle = handle
   }
@@ -150,25 +150,25 @@ final class X509Certificate {
     self.init(handle)
   }
 
-  /// A certificate as it travels.
+  /// Reads a certificate in DER form, as in a TLS message.
   convenience init?(der: [UInt8]) {
     guard let handle = OpenSSL.reading(der, { d2i_X509_bio($0, nil) }) else { return nil }
     self.init(handle)
   }
 
-  /// A certificate that somebody else has, too (`X509 *`).
+  /// Shares a certificate (`X509 *`) with another owner.
   convenience init(sharing handle: OpaquePointer) {
     X509_up_ref(handle)
     self.init(handle)
   }
 
-  /// Whether `key` is its key.
+  /// Whether `key` is its private key.
   func fits(_ key: OpaquePointer) -> Bool {
     defer { ERR_clear_error() }
     return X509_check_private_key(handle, key) == 1
   }
 
-  /// Whose it is, whose word it is, for which hosts and for how long.
+  /// Its subject, issuer, hosts and validity.
   var facts: String {
     let hosts = names.map { ", for \($0)" } ?? ""
     return
@@ -202,7 +202,7 @@ final class X509Certificate {
   }
 }
 
-/// A certificate can say anything: it must not forge a line of a log.
+/// Replaces control characters: a certificate must not forge a log line.
 private func printable(_ bytes: [UInt8]) -> String {
   String(decoding: bytes.map { $0 < 0x20 || $0 == 0x7F ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
 }

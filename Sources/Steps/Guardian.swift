@@ -3,25 +3,25 @@ package import Glibc
 import Synchronization
 import SystemPackage
 
-/// A small process that outlives this one for a moment: when this one dies without having dismissed it, by SIGKILL for
-/// instance, it kills everything that the steps had started, and goes.
+/// A small process that outlives this one briefly: if this process dies without dismissing it (by SIGKILL, for
+/// example), it kills everything that the steps started, and exits.
 ///
-/// It is forked off before this process has threads, and long before there is a job: a fork(2) of a process that has only
-/// begun costs a tenth of starting a program, and the code of a lone thread may go on in the child. Each page that is
-/// written to by then is copied by whoever writes to it next, at a microsecond or two. It learns of the steps over a socket,
-/// whose end of file tells it that this process is gone. In place of one that was killed the program is started anew. It sits
-/// in a session of its own, ignores what ends others, and keeps no descriptor and no directory of this process, and nothing of
-/// its arguments and environment. Its memory is a copy of this process's, which nobody else may look into.
+/// It is forked before this process starts threads, and long before the first job: fork(2) of a young process costs a
+/// tenth of starting a program, and the child of a single-threaded process may run any code. Each page written to by
+/// then is copied on the next write, at a microsecond or two. It learns of the steps over a socket, whose end of file
+/// reports that this process is gone. If a guardian is killed, the program is started anew to replace it. A guardian
+/// has a session of its own, ignores terminating signals, and keeps no descriptor, directory, arguments or environment
+/// of this process. Its memory is a copy of this process's, which no other process may inspect.
 package final class Guardian: Sendable {
   private struct State {
-    /// Nil once it is dismissed, and while no other can be started in its place.
+    /// Nil after it is dismissed, and while no replacement can be started.
     var life: GuardianProcess?
     var isDismissed = false
-    /// What one that is started in its place must know, in order.
+    /// The messages that a replacement must receive, in order.
     var told: [[UInt8]] = []
-    /// How many of these messages its socket has taken.
+    /// The number of these messages that its socket has accepted.
     var sent = 0
-    /// Whether somebody was told of its loss since the last step began.
+    /// Whether a loss was reported since the last step began.
     var hasWarned = false
     var warn: @Sendable (String) -> Void = { _ in }
   }
@@ -30,10 +30,10 @@ package final class Guardian: Sendable {
 
   private init(_ life: GuardianProcess) { state = Mutex(State(life: life)) }
 
-  /// Forks it off. Call it on the only thread that there is, early: when the program knows that it is to run steps, and before
-  /// it starts anything.
+  /// Forks the guardian. Call it while the process has a single thread, early: when the program knows that it will run
+  /// steps, and before it starts anything.
   ///
-  /// - Throws: ``SpawnError`` when there are no descriptors or processes left.
+  /// - Throws: ``SpawnError`` when no descriptors or processes are left.
   package static func fork() throws(SpawnError) -> Guardian {
     do throws(Errno) {
       return Guardian(try .forked())
@@ -43,16 +43,15 @@ package final class Guardian: Sendable {
     }
   }
 
-  /// Does a guardian's work and never returns, if this process was started to take the place of one that was killed. Call it
-  /// before anything else.
+  /// Runs as a guardian and never returns, if this process was started to replace one. Call it before anything else.
   package static func serveIfAsked() { GuardianProcess.serveIfAsked() }
 
-  /// Calls `body` with a sentence when the guardian is found killed or stopped: once a step at most.
+  /// Calls `body` with a sentence when the guardian is found killed or stopped: at most once for each step.
   package func onLoss(_ body: @escaping @Sendable (String) -> Void) {
     state.withLock { $0.warn = body }
   }
 
-  /// Ends it, because nothing is left to guard, and reaps it. Calling it twice is calling it once.
+  /// Ends and reaps it, because nothing is left to guard. Further calls do nothing.
   package func dismiss() {
     state.withLock { state in
       state.isDismissed = true
@@ -62,11 +61,11 @@ package final class Guardian: Sendable {
 
   package var pid: pid_t? { state.withLock { $0.life?.pid } }
 
-  /// Becomes readable when it has ended; negative if the kernel has no such thing, or there is none.
+  /// Becomes readable when it has ended; negative if the kernel has no pidfd, or there is no guardian.
   package var descriptor: Int32 { state.withLock { $0.life?.pidfd ?? -1 } }
 
-  /// Has it go on if somebody has stopped it, and puts another in its place, which learns all that it knew, if it has ended. A
-  /// step can do both, and kill the worker next.
+  /// Continues a stopped guardian, and replaces one that has ended with another that receives all its messages. A step
+  /// can stop or kill the guardian, and then kill the worker.
   func revive() {
     state.withLock { state in
       guard !state.isDismissed else { return }
@@ -75,18 +74,18 @@ package final class Guardian: Sendable {
       case .stopped:
         state.life?.resume()
         Self.warn(
-          "something has stopped the guardian, which ends the step if this process is killed: continued it", &state)
+          "the guardian, which ends the step if this process is killed, was stopped: continued it", &state)
       case .ended, nil:
         state.life.take()?.end()
         state.sent = 0
         do throws(Errno) {
-          // What it is to know is in its socket before it begins: this process may be the next to be killed.
+          // Send the messages before it starts: this process may be killed next.
           state.life = try .spawned { socket in state.sent = Self.send(state.told, from: 0, to: socket) }
           Self.warn(
-            "something has killed the guardian, which ends the step if this process is killed: started another", &state)
+            "the guardian, which ends the step if this process is killed, was killed: started another", &state)
         } catch {
           Self.warn(
-            "something has killed the guardian, which ends the step if this process is killed, and no other can be started"
+            "the guardian, which ends the step if this process is killed, was killed, and no other can be started"
               + " (\(error)); trying again", &state)
         }
       }
@@ -94,27 +93,27 @@ package final class Guardian: Sendable {
     }
   }
 
-  /// Tells it that there is a job now: `marker` is the environment entry, `JOB_WORKSPACE=<path>`, that the steps'
-  /// processes have and no others.
+  /// Announces a job: `marker` is the environment entry, `JOB_WORKSPACE=<path>`, that only the steps' processes have.
   package func guardProcesses(carrying marker: String) { tell(Array(marker.utf8), insteadOf: .all) }
 
-  /// Tells it of a session that a step has, or in which an orphan of a step is: what is in it and not older than
-  /// `start` (ticks since boot) is the step's, and so is what writes to the pipe with that inode number.
+  /// Announces a session of a step, or of a step's orphan: processes in it that are not older than `start` (ticks since
+  /// boot) belong to the step, and so do processes that write to the pipe with that inode number.
   package func watch(session: pid_t, since start: UInt64, pipe: UInt64) {
     tell(GuardianMessage.watch(session: session, start: start, pipe: pipe).bytes, insteadOf: .none)
   }
 
-  /// Tells it of the cgroup that a step is to have.
+  /// Announces the cgroup of a step.
   package func watch(_ cgroup: StepCgroup) { tell(Array(cgroup.path.utf8), insteadOf: .none) }
 
-  /// Nothing is left of the step: the numbers may come to mean others.
+  /// Withdraws the step's numbers, which may be reused: nothing is left of the step.
   func forgetAll() { tell(GuardianMessage.forgetAll.bytes, insteadOf: .allButTheFirst) }
 
-  /// The job is over: from now on another worker may have it, and its processes must not be taken for this one's.
+  /// Withdraws the job, which is over: another worker may now run it, and its processes must not be mistaken for this
+  /// one's.
   package func forgetJob() { tell(GuardianMessage.forgetJob.bytes, insteadOf: .all) }
 
-  /// The claim of the job was touched. Has it end the step when it is not told so again for a whole `lease`: then this process
-  /// stands still, and another worker may begin the job.
+  /// Reports that the job's claim was renewed. Without another report for a whole `lease` the guardian ends the step:
+  /// then this process is stalled, and another worker may start the job.
   package func renew(_ lease: Duration) {
     let message = GuardianMessage.renewed(lease: UInt64(max(1, lease / .nanoseconds(1)))).bytes
     state.withLock { state in
@@ -123,7 +122,7 @@ package final class Guardian: Sendable {
     }
   }
 
-  /// Whether it has ended the step for that, since this was asked last.
+  /// Whether it has ended the step because of an expired lease since the last call.
   func hasEndedStep() -> Bool {
     state.withLock { state in
       guard let life = state.life else { return false }
@@ -132,7 +131,7 @@ package final class Guardian: Sendable {
     }
   }
 
-  /// Which of the earlier messages mean nothing any more. The first is the job's.
+  /// The earlier messages that a new one makes obsolete. The first message is the job's.
   private enum Outdated { case none, allButTheFirst, all }
 
   private func tell(_ message: [UInt8], insteadOf outdated: Outdated) {
@@ -147,14 +146,13 @@ package final class Guardian: Sendable {
     }
   }
 
-  /// What a full socket does not take follows later.
+  /// Sends pending messages; those that a full socket does not accept follow later.
   private static func flush(_ state: inout State) {
     guard let life = state.life else { return }
     state.sent = send(state.told, from: state.sent, to: life.socket)
   }
 
-  /// Returns how many of the messages have been sent by now. A guardian that somebody has killed is no reason to fail, or to
-  /// die of SIGPIPE.
+  /// Returns how many of the messages have been sent by now. A killed guardian must cause neither an error nor SIGPIPE.
   private static func send(_ messages: [[UInt8]], from first: Int, to socket: Int32) -> Int {
     for (index, bytes) in messages.enumerated().dropFirst(first) {
       let sent = Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
@@ -170,23 +168,24 @@ package final class Guardian: Sendable {
   }
 }
 
-/// One process of the guardian, and this process's hold on it.
+/// One process of the guardian, with its socket and pidfd.
 struct GuardianProcess {
   enum Condition { case runs, stopped, ended }
 
-  /// The name by which the program knows that it is to be a guardian. Nobody gives it to a worker by accident.
+  /// The argv[0] that makes the program a guardian. No worker gets it by accident.
   private static let name = "mqtt-fs-worker guardian"
 
   package let pid: pid_t
-  /// Our end of its socket.
+  /// This process's end of its socket.
   package let socket: Int32
-  /// Becomes readable when it has ended; negative on kernels that have no such thing.
+  /// Becomes readable when it has ended; negative on kernels without pidfd.
   let pidfd: Int32
 
-  /// A copy of this process, which must have a single thread.
+  /// Forks this process, which must have a single thread.
   static func forked() throws(Errno) -> Self {
     try begun { end throws(Errno) in
-      // A signal that is meant for the worker must not end it before it ignores that; it needs none, and keeps all blocked.
+      // Block all signals: one for the worker must not end the guardian before it ignores that signal. It needs none,
+      // and keeps them blocked.
       var all = sigset_t()
       var before = sigset_t()
       sigfillset(&all)
@@ -200,11 +199,11 @@ struct GuardianProcess {
     }
   }
 
-  /// This program, started anew: a copy of a process that has threads could not go on. `prepare` is given our end of the
-  /// socket before there is anybody at the other.
+  /// Starts this program anew: a fork of a process with threads could not continue. `prepare` receives this process's
+  /// end of the socket before the guardian exists.
   static func spawned(_ prepare: (_ socket: Int32) -> Void) throws(Errno) -> Self {
     try begun(preparing: prepare) { end throws(Errno) in
-      // What the linker needed for this process it needs again; nothing else of the environment is a guardian's.
+      // Pass on the linker's variable, which the same program needs again, and nothing else of the environment.
       let libraries = getenv("LD_LIBRARY_PATH").map { "LD_LIBRARY_PATH=\(String(cString: $0))" }
       let arguments = [strdup(name), nil]
       let environment = [libraries.flatMap { strdup($0) }, nil]
@@ -215,7 +214,7 @@ struct GuardianProcess {
     }
   }
 
-  /// Does a guardian's work if this process was started by ``spawned(_:)``: its socket is its stdout.
+  /// Runs as a guardian if this process was started by ``spawned(_:)``: its socket is its stdout.
   package static func serveIfAsked() {
     guard CommandLine.argc == 1, let first = CommandLine.unsafeArgv[0], strcmp(first, name) == 0 else { return }
     for number in GuardianWatch.ignored { signal(number, SIG_IGN) }
@@ -242,7 +241,7 @@ struct GuardianProcess {
     }
   }
 
-  /// Whether it does its work. It stays a zombie if it does not: ``end()`` reaps it.
+  /// Whether it is running. An ended guardian stays a zombie until ``end()`` reaps it.
   package var condition: Condition {
     var status = siginfo_t()
     guard waitid(P_PID, id_t(pid), &status, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) == 0 else { return .ended }
@@ -252,7 +251,7 @@ struct GuardianProcess {
 
   package func resume() { kill(pid, SIGCONT) }
 
-  /// Kills and reaps it. That is the surest all-clear: one that is dead does nothing at the end of file.
+  /// Kills and reaps it. A dead guardian cannot react to the end of file.
   package func end() {
     kill(pid, SIGKILL)
     var status: Int32 = 0

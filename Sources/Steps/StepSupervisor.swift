@@ -1,7 +1,7 @@
 import Glibc
 import SystemPackage
 
-/// Watches over one step that runs: until it ends, its time is up or its end is asked for. Then it ends all that is left.
+/// Supervises one running step until it ends, times out or is asked to end. Then ends all its remaining processes.
 struct StepSupervisor {
   package struct Outcome: Sendable {
     package var timedOut = false
@@ -13,7 +13,7 @@ struct StepSupervisor {
 
   private let processes: StepProcesses
   private let cgroup: StepCgroup?
-  /// Becomes readable when the leader has ended; negative on kernels that have no such thing.
+  /// Becomes readable when the leader has ended; negative on kernels without pidfd.
   private let pidfd: Int32
   private let guardian: Guardian?
   private let grace: Duration
@@ -23,18 +23,18 @@ struct StepSupervisor {
   private var killAt: ContinuousClock.Instant?
   private var pressure = StopLevel.none
   private var asked: Set<ProcessEntry.Identity> = []
-  /// Sessions of which the guardian knows.
+  /// The sessions that the guardian has been told of.
   private var told: Set<pid_t>
   private var nextLook = ContinuousClock.now + Self.orphanInterval
   private var sweep: ProcessSweep
   private var outcome = Outcome()
 
-  /// Within this time a process that nothing can hold up is gone after SIGKILL. Who is not hangs in the kernel.
+  /// The time within which any process ends after SIGKILL, unless it hangs in the kernel.
   private static let patience = Duration.seconds(30)
-  /// Between looks at what cannot tell by itself that it has ended.
+  /// The intervals between checks of processes that cannot report their end.
   private static let shortWait = Duration.milliseconds(1)
   private static let longWait = Duration.milliseconds(20)
-  /// Between looks at what the step has orphaned while it runs.
+  /// The interval between checks for orphans while the step runs.
   private static let orphanInterval = Duration.milliseconds(200)
 
   /// `wakeup` is signaled when `stop` is raised.
@@ -45,7 +45,7 @@ struct StepSupervisor {
     self.processes = processes
     self.cgroup = cgroup
     told = [processes.leader]
-    sweep = ProcessSweep(processes.processes)
+    sweep = ProcessSweep(processes.alive)
     self.pidfd = pidfd
     self.guardian = guardian
     self.grace = grace
@@ -54,10 +54,72 @@ struct StepSupervisor {
     timeoutAt = timeout.map { ContinuousClock.now.advanced(by: min($0, .seconds(1 << 40))) }
   }
 
-  /// Returns when nothing of the step is left but its leader, as a zombie that is to be reaped.
-  package mutating func run() -> Outcome {
+  // MARK: From the spawn until the status is taken
+
+  /// Starts the step, supervises it to its end, and reaps it. `wakeup` wakes the calling thread when `stop` is raised.
+  static func run(
+    _ command: StepCommand, _ arguments: [String], _ output: StepPipe, guardian: Guardian?, stop: StopRequest,
+    wakeup: Wakeup
+  ) throws(SpawnError) -> (StepEnd, Outcome) {
+    guardian?.revive()
+    // Discard the guardian's report about an earlier step.
+    _ = guardian?.hasEndedStep()
+    let cgroup = StepCgroup.make()
+    if let cgroup { guardian?.watch(cgroup) }
+    let leader: StepProcess
+    do throws(SpawnError) {
+      leader = try spawn(command, arguments, output, in: cgroup)
+    } catch {
+      cgroup?.end()
+      guardian?.forgetAll()
+      throw error
+    }
+    let pidfd = leader.descriptor()
+    defer { if pidfd >= 0 { close(pidfd) } }
+    let marker = command.environment[StepEnvironment.markerName].map { "\(StepEnvironment.markerName)=\($0)" }
+    let processes = StepProcesses(
+      leader: leader.pid, start: ProcessEntry(leader.pid)?.start ?? 0, pipe: output.inode, marker: marker)
+    guardian?.watch(session: processes.leader, since: processes.start, pipe: processes.pipe)
+    stop.add(wakeup)
+    var supervisor = StepSupervisor(
+      processes, in: cgroup, pidfd: pidfd, guardian: guardian, timeout: command.timeout, grace: command.grace,
+      stop: stop, wakeup: wakeup)
+    var outcome = supervisor.run()
+    stop.remove(wakeup)
+    if guardian?.hasEndedStep() == true {
+      stop.raise(.kill, reason: .lapsed)
+      outcome.stopped = stop.reason
+    }
+    cgroup?.end()
+    guardian?.forgetAll()
+    let end = leader.reap()
+    // Only now, since reapOrphans() must not take the leader's status.
+    ProcessTree.unspare(leader.pid)
+    // Reap the processes that ended with the cgroup.
+    ProcessTree.reapOrphans()
+    return (end, outcome)
+  }
+
+  private static func spawn(
+    _ command: StepCommand, _ arguments: [String], _ output: StepPipe, in cgroup: StepCgroup?
+  ) throws(SpawnError) -> StepProcess {
+    // From now on only the step holds the pipe's write end.
+    defer { close(output.writeEnd.rawValue) }
+    ProcessTree.willSpawn()
+    do throws(SpawnError) {
+      let process = try StepProcess.spawn(arguments, command, in: cgroup, output: output.writeEnd)
+      ProcessTree.didSpawn(process.pid)
+      return process
+    } catch {
+      ProcessTree.didSpawn(nil)
+      throw error
+    }
+  }
+
+  /// Returns when only the step's leader is left, as a zombie that is to be reaped.
+  mutating func run() -> Outcome {
     while !leaderEnded() {
-      if escalate(), pressure == .terminate { terminate(processes.processes()) }
+      if escalate(), pressure == .terminate { terminate(processes.alive()) }
       if pressure == .kill { killAll() }
       guardian?.revive()
       lookAfterOrphans()
@@ -71,15 +133,15 @@ struct StepSupervisor {
 
   // MARK: While the leader runs
 
-  /// Whether the leader has ended. It stays a zombie: its status is for the one who spawned it.
+  /// Whether the leader has ended. It stays a zombie: its status is read by `reap`.
   private func leaderEnded() -> Bool {
     var status = siginfo_t()
     guard waitid(P_PID, id_t(processes.leader), &status, WEXITED | WNOHANG | WNOWAIT) == 0 else { return true }
     return status._sifields._sigchld.si_pid != 0
   }
 
-  /// Reaps those that have ended, and tells the guardian of those that live: with the worker gone it could not tell
-  /// that a daemon with nothing of the step about it is one of its orphans.
+  /// Reaps ended orphans, and tells the guardian of living ones: without the worker it could not recognize a daemon
+  /// without any mark of the step.
   private mutating func lookAfterOrphans() {
     guard ProcessTree.adoptsOrphans, nextLook <= .now else { return }
     let began = ContinuousClock.now
@@ -87,7 +149,7 @@ struct StepSupervisor {
     for orphan in processes.orphans() ?? [] where told.insert(orphan.session).inserted {
       guardian?.watch(session: orphan.session, since: orphan.start, pipe: processes.pipe)
     }
-    // To look at very many must not become all that is done.
+    // Listing very many processes must not take all the time.
     nextLook = .now + max(Self.orphanInterval, began.duration(to: .now) * 10)
   }
 
@@ -101,7 +163,7 @@ struct StepSupervisor {
     if entries[0].revents != 0 { wakeup.clear() }
   }
 
-  /// Raises the pressure if there is reason to. The first reason is the one that the outcome names.
+  /// Raises the pressure if there is a reason. The outcome names the first reason.
   private mutating func escalate() -> Bool {
     let before = pressure
     let asked = stop.level
@@ -121,7 +183,7 @@ struct StepSupervisor {
     killAt = level == .terminate ? ContinuousClock.now.advanced(by: min(grace, .seconds(1 << 40))) : nil
   }
 
-  /// From TERM to KILL: when the grace is over, or somebody does not want to wait for that.
+  /// Goes from TERM to KILL when the grace period is over, or the stop request demands it.
   private mutating func hasten() {
     guard pressure == .terminate else { return }
     if stop.level == .kill || killAt.map({ $0 <= .now }) ?? false { raise(to: .kill) }
@@ -146,19 +208,19 @@ struct StepSupervisor {
     outcome.survivors = killAll()
   }
 
-  /// Returns how many of the step's processes are left: such as may not be killed, or hang in the kernel.
+  /// Returns how many of the step's processes are left: those that may not be killed, or hang in the kernel.
   @discardableResult
   private mutating func killAll() -> Int {
     let left = sweep.run(until: .now + Self.patience)
     guard !left.isEmpty, let cgroup else { return left.filter { $0.pid != processes.leader }.count }
-    // Those of other users, as sudo(8) makes them, may not be signaled one by one.
+    // Processes of other users, as of sudo(8), may not be signaled one by one.
     cgroup.end()
-    return processes.processes().filter { $0.pid != processes.leader }.count
+    return processes.alive().filter { $0.pid != processes.leader }.count
   }
 
-  /// Returns when all of them are gone, or something is to be done about them.
+  /// Returns when all of them are gone, or the pressure rises to `.kill`, or a new listing is due.
   private mutating func awaitEnd(of entries: [ProcessEntry]) {
-    // The dying may have had children meanwhile: a new look is due soon.
+    // Dying processes may have forked meanwhile: a new listing is due soon.
     let recheck = ContinuousClock.now + .seconds(1)
     var left = entries
     var pause = Self.shortWait
@@ -167,20 +229,19 @@ struct StepSupervisor {
         wakeup.clear()
       }
       hasten()
-      // All must be gone: it is enough to look until the first that is not.
+      // All must be gone: checking can stop at the first that is not.
       while let last = left.last, last.isGone { left.removeLast() }
       if left.isEmpty || pressure == .kill { return }
       pause = min(pause * 2, Self.longWait)
     }
   }
 
-  /// Asks those to end that were not asked yet.
+  /// Sends SIGTERM to processes that did not get it yet.
   private mutating func terminate(_ entries: [ProcessEntry]) {
     for entry in entries {
       if asked.insert(entry.identity).inserted {
         _ = ProcessTree.send(SIGTERM, to: entry)
-        // A stopped process would see TERM only after somebody had continued it, and it may have been stopped since it
-        // was looked at.
+        // A stopped process handles SIGTERM only after SIGCONT, and it may have been stopped since it was listed.
         _ = ProcessTree.send(SIGCONT, to: entry)
       } else if entry.isStopped {
         _ = ProcessTree.send(SIGCONT, to: entry)

@@ -7,9 +7,9 @@ import Testing
 @Suite struct FolderOpenerTests {
   @Test func foldersThatAreMissingAreMade() throws {
     let scratch = try Scratch()
-    let way = FolderOpener(root: scratch.descriptor.rawValue, missing: .make(NewFolders()))
-    _ = try way.folder(Array("a/b/c".utf8)[...])
-    _ = try way.folder(Array("a/d".utf8)[...])
+    let opener = FolderOpener(root: scratch.descriptor.rawValue, missing: .make(NewFolders()))
+    _ = try opener.folder(Array("a/b/c".utf8)[...])
+    _ = try opener.folder(Array("a/d".utf8)[...])
     #expect(try scratch.shell("find . | sort") == ".\n./a\n./a/b\n./a/b/c\n./a/d\n")
   }
 
@@ -17,21 +17,21 @@ import Testing
   func aPathThatIsNotOfFoldersBelowIsRefused(path: String) throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir a && ln -s /tmp link && touch file")
-    let way = FolderOpener(root: scratch.descriptor.rawValue, missing: .make(NewFolders()))
-    #expect(throws: SystemCallError.self) { _ = try way.folder(Array(path.utf8)[...]) }
+    let opener = FolderOpener(root: scratch.descriptor.rawValue, missing: .make(NewFolders()))
+    #expect(throws: SystemCallError.self) { _ = try opener.folder(Array(path.utf8)[...]) }
     #expect(try scratch.shell("find . | sort") == ".\n./a\n./file\n./link\n")
   }
 
   @Test func descriptorsAreClosedAgain() throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir -p a/b/c d")
-    let way = FolderOpener(root: scratch.descriptor.rawValue)
+    let opener = FolderOpener(root: scratch.descriptor.rawValue)
     for _ in 0..<3 {
-      _ = try way.folder(Array("a/b/c".utf8)[...])
-      _ = try? way.folder(Array("a/missing".utf8)[...])
-      _ = try way.folder(Array("d".utf8)[...])
+      _ = try opener.folder(Array("a/b/c".utf8)[...])
+      _ = try? opener.folder(Array("a/missing".utf8)[...])
+      _ = try opener.folder(Array("d".utf8)[...])
     }
-    let open = try withExtendedLifetime(way) { try openFolders(below: scratch) }
+    let open = try withExtendedLifetime(opener) { try openFolders(below: scratch) }
     #expect(open == ["d"])
   }
 
