@@ -17,9 +17,9 @@ extension FileTree {
   /// times a second.
   ///
   /// - Parameters:
-  /// - owner: The owner of created files and folders; `nil`: the user that runs this process.
-  /// - isCanceled: Called before each entry and after each piece of a file, from any of the threads. Files that are
-  ///   complete by then stay.
+  ///   - owner: The owner of created files and folders; `nil`: the user that runs this process.
+  ///   - isCanceled: Called before each entry and after each piece of a file, from any of the threads. Files that are
+  ///     complete by then stay.
   /// - Returns: The complete files, the skipped entries, those missing because of cancellation, and the failures: one
   ///   file that cannot be exported does not stop the others.
   /// - Throws: `FileTreeError` when the written files cannot be made durable; their state is then unknown.

@@ -15,7 +15,7 @@ import SystemPackage
 package final class Guardian: Sendable {
   private struct State {
     /// Nil after it is dismissed, and while no replacement can be started.
-    var life: GuardianProcess?
+    var process: GuardianProcess?
     var isDismissed = false
     /// The messages that a replacement must receive, in order.
     var told: [[UInt8]] = []
@@ -28,7 +28,7 @@ package final class Guardian: Sendable {
 
   private let state: Mutex<State>
 
-  private init(_ life: GuardianProcess) { state = Mutex(State(life: life)) }
+  private init(_ process: GuardianProcess) { state = Mutex(State(process: process)) }
 
   /// Forks the guardian. Call it while the process has a single thread, early: when the program knows that it will run
   /// steps, and before it starts anything.
@@ -55,32 +55,32 @@ package final class Guardian: Sendable {
   package func dismiss() {
     state.withLock { state in
       state.isDismissed = true
-      state.life.take()?.end()
+      state.process.take()?.end()
     }
   }
 
-  package var pid: pid_t? { state.withLock { $0.life?.pid } }
+  package var pid: pid_t? { state.withLock { $0.process?.pid } }
 
   /// Becomes readable when it has ended; negative if the kernel has no pidfd, or there is no guardian.
-  package var descriptor: Int32 { state.withLock { $0.life?.pidfd ?? -1 } }
+  package var descriptor: Int32 { state.withLock { $0.process?.pidfd ?? -1 } }
 
   /// Continues a stopped guardian, and replaces one that has ended with another that receives all its messages. A step
   /// can stop or kill the guardian, and then kill the worker.
   func revive() {
     state.withLock { state in
       guard !state.isDismissed else { return }
-      switch state.life?.condition {
+      switch state.process?.condition {
       case .runs: break
       case .stopped:
-        state.life?.resume()
+        state.process?.resume()
         Self.warn(
           "the guardian, which ends the step if this process is killed, was stopped: continued it", &state)
       case .ended, nil:
-        state.life.take()?.end()
+        state.process.take()?.end()
         state.sent = 0
         do throws(Errno) {
           // Send the messages before it starts: this process may be killed next.
-          state.life = try .spawned { socket in state.sent = Self.send(state.told, from: 0, to: socket) }
+          state.process = try .spawned { socket in state.sent = Self.send(state.told, from: 0, to: socket) }
           Self.warn(
             "the guardian, which ends the step if this process is killed, was killed: started another", &state)
         } catch {
@@ -117,17 +117,17 @@ package final class Guardian: Sendable {
   package func renew(_ lease: Duration) {
     let message = GuardianMessage.renewed(lease: UInt64(max(1, lease / .nanoseconds(1)))).bytes
     state.withLock { state in
-      guard let life = state.life, state.sent == state.told.count else { return }
-      _ = Self.send([message], from: 0, to: life.socket)
+      guard let process = state.process, state.sent == state.told.count else { return }
+      _ = Self.send([message], from: 0, to: process.socket)
     }
   }
 
   /// Whether it has ended the step because of an expired lease since the last call.
   func hasEndedStep() -> Bool {
     state.withLock { state in
-      guard let life = state.life else { return false }
+      guard let process = state.process else { return false }
       var byte: UInt8 = 0
-      return recv(life.socket, &byte, 1, Int32(MSG_DONTWAIT)) == 1
+      return recv(process.socket, &byte, 1, Int32(MSG_DONTWAIT)) == 1
     }
   }
 
@@ -148,8 +148,8 @@ package final class Guardian: Sendable {
 
   /// Sends pending messages; those that a full socket does not accept follow later.
   private static func flush(_ state: inout State) {
-    guard let life = state.life else { return }
-    state.sent = send(state.told, from: state.sent, to: life.socket)
+    guard let process = state.process else { return }
+    state.sent = send(state.told, from: state.sent, to: process.socket)
   }
 
   /// Returns how many of the messages have been sent by now. A killed guardian must cause neither an error nor SIGPIPE.
@@ -175,9 +175,9 @@ struct GuardianProcess {
   /// The argv[0] that makes the program a guardian. No worker gets it by accident.
   private static let name = "mqtt-fs-worker guardian"
 
-  package let pid: pid_t
+  let pid: pid_t
   /// This process's end of its socket.
-  package let socket: Int32
+  let socket: Int32
   /// Becomes readable when it has ended; negative on kernels without pidfd.
   let pidfd: Int32
 
@@ -215,7 +215,7 @@ struct GuardianProcess {
   }
 
   /// Runs as a guardian if this process was started by ``spawned(_:)``: its socket is its stdout.
-  package static func serveIfAsked() {
+  static func serveIfAsked() {
     guard CommandLine.argc == 1, let first = CommandLine.unsafeArgv[0], strcmp(first, name) == 0 else { return }
     for number in GuardianWatch.ignored { signal(number, SIG_IGN) }
     GuardianWatch.run(socket: fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3))
@@ -242,17 +242,17 @@ struct GuardianProcess {
   }
 
   /// Whether it is running. An ended guardian stays a zombie until ``end()`` reaps it.
-  package var condition: Condition {
+  var condition: Condition {
     var status = siginfo_t()
     guard waitid(P_PID, id_t(pid), &status, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) == 0 else { return .ended }
     guard status._sifields._sigchld.si_pid != 0 else { return .runs }
     return status.si_code == CLD_STOPPED ? .stopped : .ended
   }
 
-  package func resume() { kill(pid, SIGCONT) }
+  func resume() { kill(pid, SIGCONT) }
 
   /// Kills and reaps it. A dead guardian cannot react to the end of file.
-  package func end() {
+  func end() {
     kill(pid, SIGKILL)
     var status: Int32 = 0
     while waitpid(pid, &status, 0) < 0, errno == EINTR {}

@@ -3,7 +3,7 @@ import Glibc
 
 /// The guardian's process: it records the steps until the worker is gone, then kills what is left of them.
 struct GuardianWatch {
-  package static let ignored = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGUSR1, SIGUSR2]
+  static let ignored = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGUSR1, SIGUSR2]
 
   private let socket: Int32
   /// `nil` while there is no job.
@@ -20,7 +20,7 @@ struct GuardianWatch {
   }
 
   /// Runs as the guardian and never returns.
-  package static func run(socket: Int32) -> Never {
+  static func run(socket: Int32) -> Never {
     detach(but: socket)
     var watch = GuardianWatch(socket: socket)
     watch.awaitEndOfFile()
@@ -127,7 +127,7 @@ struct GuardianWatch {
   ///
   /// The next attempt of the same job has the same marker and may have begun: processes that started after the worker's
   /// death are spared, unless they belong to a known session or descend from one of the step's.
-  package func killAll(until deadline: ContinuousClock.Instant? = nil) {
+  func killAll(until deadline: ContinuousClock.Instant? = nil) {
     guard let marker else { return endCgroups() }
     let end = Self.ticksNow()
     var sweep = ProcessSweep { processes(of: marker, notAfter: end) }
@@ -176,7 +176,7 @@ enum GuardianMessage: Equatable {
   /// This worker holds the job for so many nanoseconds more.
   case renewed(lease: UInt64)
 
-  package static let size = 24
+  static let size = 24
 
   /// Parses ``size`` bytes.
   init(_ bytes: UnsafeRawBufferPointer) {
@@ -191,7 +191,7 @@ enum GuardianMessage: Equatable {
     }
   }
 
-  package var bytes: [UInt8] {
+  var bytes: [UInt8] {
     let numbers: (Int64, UInt64, UInt64) =
       switch self {
       case .watch(let session, let start, let pipe): (Int64(session), start, pipe)

@@ -47,7 +47,7 @@ struct LogFile {
   var dropped: Int64 { max(0, accepted - limit) + lost }
 
   /// The number of bytes accepted, including those no longer in the file.
-  package var taken: Int64 { accepted }
+  var taken: Int64 { accepted }
 
   /// Reads at most `count` of the accepted bytes, from `offset` on, or from the first later one that is still held.
   func read(from offset: Int64, atMost count: Int) -> (offset: Int64, bytes: [UInt8]) {
@@ -65,7 +65,7 @@ struct LogFile {
 
   /// Appends output of a step. Never fails: bytes that cannot be written are counted, and reported in the log as soon
   /// as possible.
-  package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+  mutating func append(_ bytes: UnsafeRawBufferPointer) {
     noticeCut()
     if untold > 0 {
       let reason = firstError.map(String.init(describing:)) ?? ""
@@ -140,7 +140,7 @@ struct LogFile {
   }
 
   /// Puts the bytes in order, and starts writing them back. Nothing may be appended afterwards.
-  package mutating func finish() {
+  mutating func finish() {
     guard lengthAtEnd == nil else { return }
     if untold > 0 { append(UnsafeRawBufferPointer(start: nil, count: 0)) }
     noticeCut()

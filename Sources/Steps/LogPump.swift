@@ -24,7 +24,7 @@ final class LogPump: Sendable {
   }
 
   /// Reads the current content of the pipe, even if other processes still hold its write end, and ends.
-  package func finish() async {
+  func finish() async {
     finished.signal()
     await thread.value()
   }

@@ -29,7 +29,7 @@ struct ProcessSweep {
   /// Returns when none is left that this process may signal, or when the time is up; returns those that are left.
   ///
   /// A process that hangs in the kernel does not end by SIGKILL.
-  package mutating func run(until deadline: ContinuousClock.Instant?) -> [ProcessEntry] {
+  mutating func run(until deadline: ContinuousClock.Instant?) -> [ProcessEntry] {
     var round = Self.shortestRound
     while true {
       ProcessTree.reapOrphans()

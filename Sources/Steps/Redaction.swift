@@ -61,7 +61,7 @@ struct StreamRedactor {
   }
 
   /// Processes the next piece, and passes decided bytes to `out`, in order.
-  package mutating func pass(_ piece: UnsafeRawBufferPointer, _ out: (UnsafeRawBufferPointer) -> Void) {
+  mutating func pass(_ piece: UnsafeRawBufferPointer, _ out: (UnsafeRawBufferPointer) -> Void) {
     find(piece)
     let end = held.count + piece.count - trie.undecided(node)
     guard covered.isEmpty, held.isEmpty, !isMasking else { return rewrite(piece, end, out) }
@@ -70,7 +70,7 @@ struct StreamRedactor {
   }
 
   /// Passes the held-back bytes to `out`: they are no secret.
-  package mutating func finish(_ out: (UnsafeRawBufferPointer) -> Void) {
+  mutating func finish(_ out: (UnsafeRawBufferPointer) -> Void) {
     rewrite(UnsafeRawBufferPointer(start: nil, count: 0), held.count, out)
     node = SecretTrie.root
   }
@@ -131,7 +131,7 @@ struct SecretTrie: Sendable {
   /// A node of the trie: the longest suffix of the input that begins a secret.
   typealias Node = Int32
 
-  package static let root: Node = 0
+  static let root: Node = 0
 
   private var byte: [UInt8] = [0]
   private var firstChild: [Node] = [-1]
@@ -197,7 +197,7 @@ struct SecretTrie: Sendable {
   }
 
   /// The node that follows `node` at `byte`.
-  package func step(_ node: Node, _ byte: UInt8) -> Node {
+  func step(_ node: Node, _ byte: UInt8) -> Node {
     var node = node
     while node != SecretTrie.root {
       if let child = child(of: node, byte) { return child }
@@ -219,5 +219,5 @@ struct SecretTrie: Sendable {
   func undecided(_ node: Node) -> Int { Int(undecided[Int(node)]) }
 
   /// The length of the longest secret that ends here; 0 if none does.
-  package func match(_ node: Node) -> Int { Int(longest[Int(node)]) }
+  func match(_ node: Node) -> Int { Int(longest[Int(node)]) }
 }

@@ -57,7 +57,7 @@ final class ScriptFile: Sendable {
   /// MAX_ARG_STRLEN of Linux: 32 pages of 4 KiB, with the terminating NUL.
   static let argumentLimit = 131_072
 
-  package let path: String
+  let path: String
 
   /// Throws the error of open(2) or write(2).
   init(_ script: String, in folder: FilePath) throws(Errno) {
@@ -72,8 +72,7 @@ final class ScriptFile: Sendable {
 
   /// The argv of a command, and the script's file, if it is too long for an argument; the file must live as long as the
   /// step.
-  package static func arguments(of command: StepCommand) throws(SpawnError) -> (arguments: [String], file: ScriptFile?)
-  {
+  static func arguments(of command: StepCommand) throws(SpawnError) -> (arguments: [String], file: ScriptFile?) {
     guard let script = command.script else { return (command.arguments, nil) }
     guard script.utf8.count >= argumentLimit else { return (command.arguments + [script], nil) }
     do throws(Errno) {
@@ -89,7 +88,7 @@ final class ScriptFile: Sendable {
   }
 
   /// The argv that runs the file as `shell` would have run the script: without the option that takes a script.
-  package func arguments(for shell: [String]) -> [String] {
+  func arguments(for shell: [String]) -> [String] {
     guard let option = shell.last, shell.count > 1 else { return shell + [path] }
     let kept = shell.dropLast()
     if ["-c", "-e", "--eval", "--command"].contains(option) { return kept + [path] }

@@ -4,7 +4,7 @@ package import SystemPackage
 
 /// The first process of a step, from spawn to status.
 struct StepProcess: Sendable {
-  package let pid: pid_t
+  let pid: pid_t
 
   /// Starts the command with `arguments` and its output to `output`: by clone3(2), or posix_spawn(3) where that is not
   /// available.
@@ -69,7 +69,7 @@ struct StepProcess: Sendable {
   }
 
   /// Becomes readable when the process has ended; negative on kernels without pidfd. The caller closes it.
-  package func descriptor() -> Int32 { linux_pidfd(pid) }
+  func descriptor() -> Int32 { linux_pidfd(pid) }
 
   /// Waits for the process and reaps it; from then on its pid may be reused.
   func reap() -> StepEnd {

@@ -5,7 +5,7 @@ struct StepProcesses: Sendable {
   /// The step's first process, the leader of its session. Until it is reaped, its pid cannot be reused.
   let leader: pid_t
   /// The start time of the leader: no process of the step is older.
-  package let start: UInt64
+  let start: UInt64
   /// The inode number of the log's pipe.
   let pipe: UInt64
   /// The environment entry that only processes of this job have.

@@ -3,11 +3,11 @@ import SystemPackage
 
 /// Supervises one running step until it ends, times out or is asked to end. Then ends all its remaining processes.
 struct StepSupervisor {
-  package struct Outcome: Sendable {
-    package var timedOut = false
-    package var stopped: StopReason?
-    package var killed = false
-    package var ended: Set<ProcessEntry.Identity> = []
+  struct Outcome: Sendable {
+    var timedOut = false
+    var stopped: StopReason?
+    var killed = false
+    var ended: Set<ProcessEntry.Identity> = []
     var survivors = 0
   }
 

@@ -17,7 +17,7 @@ final class ThreadResult<Value: Sendable>: Sendable {
   }
 
   /// The result. May be awaited once.
-  package func value() async -> Value {
+  func value() async -> Value {
     await withCheckedContinuation { continuation in
       let finished: Value? = state.withLock { state in
         if case .finished(let value) = state { return value }

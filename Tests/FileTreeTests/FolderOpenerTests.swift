@@ -35,7 +35,7 @@ import Testing
     #expect(open == ["d"])
   }
 
-  /// What this process has open below a folder, as links of proc(5) tell.
+  /// The open files of this process below a folder, from the links of proc(5).
   private func openFolders(below scratch: Scratch) throws -> [String] {
     let numbers = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }
     let paths = numbers.compactMap { try? Scratch.place(of: $0) }
