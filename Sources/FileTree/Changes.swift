@@ -1,19 +1,19 @@
-/// What differs in a tree from what it was when it was staged. Lists are in byte order of their paths.
+/// The differences between a tree and its state when it was staged. Lists are in byte order of their paths.
 public struct Changes: Sendable {
   /// Files and symlinks that are new or have other content.
   public let changed: [ChangedEntry]
 
-  /// Files and symlinks that are gone, also those of a folder that is gone.
+  /// Files and symlinks that were removed, including those of removed folders.
   public let deleted: [RelativePath]
 
-  /// What is neither file nor folder nor symlink.
+  /// Entries that are neither files, folders nor symlinks.
   public let skipped: [SkippedEntry]
 
-  /// What could not be looked at: a folder without the right to read it, say. Nothing in such a folder is in the
+  /// Paths that could not be examined, such as a folder without read permission. No entry of such a folder is in the
   /// other lists.
   public let failures: [FileTreeError]
 
-  /// Creates a list of changes, to export others than those that were found.
+  /// Creates a list of changes, to export other entries than those that were found.
   public init(
     changed: [ChangedEntry], deleted: [RelativePath] = [], skipped: [SkippedEntry] = [], failures: [FileTreeError] = []
   ) {
@@ -23,15 +23,15 @@ public struct Changes: Sendable {
     self.failures = failures.sorted { $0.path < $1.path }
   }
 
-  /// Whether the tree is as it was.
+  /// Whether nothing has changed.
   public var isEmpty: Bool {
     changed.isEmpty && deleted.isEmpty && skipped.isEmpty && failures.isEmpty
   }
 }
 
-/// A file or symlink that is not as it was.
+/// A file or symlink that is new or modified.
 public struct ChangedEntry: Hashable, Sendable {
-  /// What it is now.
+  /// Its kind now.
   public enum Kind: Hashable, Sendable {
     /// A regular file.
     case file
@@ -39,21 +39,21 @@ public struct ChangedEntry: Hashable, Sendable {
     case symlink
   }
 
-  /// How it came to be.
+  /// Whether it is new or modified.
   public enum Change: String, Hashable, Sendable {
     /// No file or symlink had this path.
     case new
-    /// One had it, with other content.
+    /// A file or symlink with other content had this path.
     case modified
   }
 
-  /// Where it lies, relative to the root of the tree.
+  /// Its path, relative to the root of the tree.
   public let path: RelativePath
 
-  /// What it is now.
+  /// Its kind now.
   public let kind: Kind
 
-  /// How it came to be.
+  /// Whether it is new or modified.
   public let change: Change
 
   /// Its size in bytes; of a symlink, the length of its target.

@@ -1,29 +1,29 @@
 import Glibc
 
-/// Whether a file or symlink has the same content in two folders.
+/// Compares the content of a file or symlink in two folders.
 struct ContentComparison {
   let name: FileName
   let folder: Int32
   let otherFolder: Int32
-  /// Half for each file.
+  /// The first half holds data of one file, the second half data of the other.
   let buffer: UnsafeMutableRawBufferPointer
   let isCanceled: @Sendable () -> Bool
 
-  /// What came of it.
+  /// The result of a comparison.
   enum Result {
     case same
-    /// `isOriginal` tells whether the other one still has the mtime with which it was copied.
+    /// `isOriginal` tells whether the other file still has the mtime with which it was copied.
     case different(isOriginal: Bool)
-    /// One of them could not be read.
+    /// At least one of the two could not be read.
     case unknown
   }
 
-  func compareSymlinks(since modified: Int64) throws(CallFailure) -> Result {
+  func compareSymlinks(since modified: Int64) throws(SystemCallError) -> Result {
     if try symlinkTarget(name, in: folder) == symlinkTarget(name, in: otherFolder) { return .same }
     return .different(isOriginal: try status(of: name, in: otherFolder).modified == modified)
   }
 
-  func compareFiles(since modified: Int64) throws(CallFailure) -> Result {
+  func compareFiles(since modified: Int64) throws(SystemCallError) -> Result {
     let one = try openFile(in: folder, name)
     defer { close(one) }
     let other = try openFile(in: otherFolder, name)
@@ -36,8 +36,8 @@ struct ContentComparison {
     let holes = (HoleMap(one, oneStatus), HoleMap(other, otherStatus))
     var offset: Int64 = 0
     while true {
-      if isCanceled() { throw CallFailure(call: .read, code: ECANCELED) }
-      // What is a hole in both is the same in both.
+      if isCanceled() { throw SystemCallError(call: .read, code: ECANCELED) }
+      // Skip ranges that are holes in both files.
       offset = min(try holes.0.nextData(from: offset), try holes.1.nextData(from: offset))
       let count = try readFull(one, into: first, at: offset)
       guard try readFull(other, into: second, at: offset) == count,

@@ -1,28 +1,30 @@
 import CLinux
 import Glibc
+import Synchronization
 
-/// Copies the content of one open file into another that is empty, holes as holes.
+/// Copies the content of an open file into another, empty one, and keeps holes.
 struct ContentCopy {
-  /// From this size on a file, or a piece of one, is worth a call or a look of its own.
+  /// From this size on, a file or a piece of one justifies a separate fadvise call and progress report.
   static let largeFile: Int64 = 1 << 20
 
-  /// What one call moves at most: progress is told between calls.
+  /// The most bytes that one call copies: progress is reported between calls.
   private static let mostAtOnce: Int64 = 16 << 20
 
   let source: Int32
   let destination: Int32
   let methods: CopyMethods
   let buffer: UnsafeMutableRawBufferPointer
-  let moved: ((Int64) throws(CallFailure) -> Void)?
+  let moved: ((Int64) throws(SystemCallError) -> Void)?
 
-  /// Copies what the source held when `status` was taken; what is appended meanwhile may be missed.
-  func run(_ status: stat) throws(CallFailure) {
+  /// Copies the content that the source had when `status` was taken; data appended meanwhile may be missed.
+  func run(_ status: stat) throws(SystemCallError) {
     let size = Int64(status.st_size)
     if size > 0, try methods.clone(from: source, to: destination) {
       try moved?(size)
       return
     }
-    // The kernel then reads twice as far ahead (posix_fadvise(2)); for a file of a page or two it would only cost a call.
+    // With this advice the kernel reads twice as far ahead (posix_fadvise(2)); for a file of a page or two the call
+    // costs more than it saves.
     if size >= Self.largeFile { posix_fadvise(source, 0, 0, POSIX_FADV_SEQUENTIAL) }
     let map = HoleMap(source, status)
     guard map.mayHaveHoles else {
@@ -37,7 +39,7 @@ struct ContentCopy {
     _ = try retrying(.setSize) { ftruncate(destination, off_t(size)) }
   }
 
-  private func copy(_ range: Range<Int64>) throws(CallFailure) {
+  private func copy(_ range: Range<Int64>) throws(SystemCallError) {
     var offset = range.lowerBound
     while offset < range.upperBound {
       let length = min(Self.mostAtOnce, range.upperBound - offset)
@@ -49,10 +51,66 @@ struct ContentCopy {
     }
   }
 
-  private func copyByReading(at offset: Int64, length: Int64) throws(CallFailure) -> Int64 {
+  private func copyByReading(at offset: Int64, length: Int64) throws(SystemCallError) -> Int64 {
     let most = min(buffer.count, Int(length))
     let count = try retrying(.read) { pread(source, buffer.baseAddress!, most, off_t(offset)) }
     try writeAll(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: destination, at: offset)
     return Int64(count)
+  }
+}
+
+/// The system calls that copy content between two open files, and which of them the two file systems do not support.
+///
+/// Fastest first: a clone shares blocks (ioctl_ficlone(2)), copy_file_range(2) stays in the kernel or on the file
+/// server, read and write work everywhere.
+final class CopyMethods: Sendable {
+  private let clones: Atomic<Bool>
+  private let copiesRanges: Atomic<Bool>
+
+  /// Starts with all methods, or with fewer.
+  init(clones: Bool = true, copiesRanges: Bool = true) {
+    self.clones = Atomic(clones)
+    self.copiesRanges = Atomic(copiesRanges)
+  }
+
+  /// Makes the empty destination a clone of the source. Returns whether the file systems could do so.
+  func clone(from source: Int32, to destination: Int32) throws(SystemCallError) -> Bool {
+    guard clones.load(ordering: .relaxed) else { return false }
+    do throws(SystemCallError) {
+      _ = try retrying(.clone) { ioctl(destination, linuxCloneFile, source) }
+      return true
+    } catch {
+      guard Self.meansUnsupported(error.code) else { throw error }
+      // EINVAL concerns this file (a swap file, for example); the other errors concern the file systems.
+      if error.code != EINVAL { clones.store(false, ordering: .relaxed) }
+      return false
+    }
+  }
+
+  /// Copies up to `length` bytes at the same offset of both files. Returns the number of bytes copied, or `nil` when
+  /// the caller has to read and write instead.
+  func copyRange(
+    from source: Int32, to destination: Int32, at offset: Int64, length: Int64
+  ) throws(SystemCallError) -> Int64? {
+    guard copiesRanges.load(ordering: .relaxed) else { return nil }
+    do throws(SystemCallError) {
+      let count = try retrying(.copyRange) {
+        linux_copy_range(source, offset, destination, offset, Int(length))
+      }
+      // 0 means the end of the file, or a file system that does not report that it cannot copy (procfs): a read will
+      // tell.
+      return count == 0 ? nil : Int64(count)
+    } catch {
+      guard Self.meansUnsupported(error.code) else { throw error }
+      if error.code != EINVAL { copiesRanges.store(false, ordering: .relaxed) }
+      return nil
+    }
+  }
+
+  private static func meansUnsupported(_ code: Int32) -> Bool {
+    switch code {
+    case EINVAL, EXDEV, ENOSYS, ENOTSUP, EOPNOTSUPP, ENOTTY, EPERM, ETXTBSY: true
+    default: false
+    }
   }
 }

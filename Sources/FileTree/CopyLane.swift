@@ -1,16 +1,16 @@
 import Glibc
 
-/// What one thread of a copy has for its own: its buffers, and its part of the snapshot.
+/// The state of one thread of a copy: its buffers and its part of the snapshot.
 final class CopyLane {
   let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
-  /// For file systems that cannot copy between files by themselves. Only what is used of it becomes memory.
+  /// Used for file systems that cannot copy between files themselves. Untouched pages take no memory.
   let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
 
   private(set) var pieces: [(folder: Int32, piece: SnapshotPiece)] = []
   var skipped: [SkippedEntry] = []
   private(set) var files = 0
   private(set) var bytes: Int64 = 0
-  /// Bytes that were copied and are not in the progress yet.
+  /// Bytes that were copied but not yet reported as progress.
   var untold: Int64 = 0
 
   private var entries: [SnapshotEntry] = []
@@ -31,10 +31,10 @@ final class CopyLane {
     append(name, SnapshotEntry(folder: folder))
   }
 
-  /// What was added since the last call are entries of this folder.
+  /// Makes the entries added since the last call a piece of this folder's listing.
   func endPiece(of folder: Int32) {
     guard !entries.isEmpty else { return }
-    // Copies of just the size, so that the room to grow in is kept for the next piece and not with this one.
+    // Copy to arrays of the exact size: the spare capacity stays here for the next piece.
     pieces.append(
       (folder, SnapshotPiece(entries: exactCopy(of: entries), names: exactCopy(of: names))))
     entries.removeAll(keepingCapacity: true)

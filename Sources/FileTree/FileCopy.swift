@@ -1,31 +1,31 @@
 import Glibc
 
-/// Copies one file or symlink from an open folder into another, as a new name there.
+/// Copies one file or symlink from an open folder to a new name in another.
 struct FileCopy {
-  /// What came of it.
+  /// The result of copying one entry.
   enum Outcome {
-    /// It is there, as the entry says.
+    /// It was copied, as the entry says.
     case copied(SnapshotEntry)
-    /// It is of a kind that is not copied.
+    /// Entries of its kind are not copied.
     case skipped(SkippedEntry.Reason)
-    /// It is a folder by now, or was all along on a file system that does not tell in its listings.
+    /// It has become a folder, or is one on a file system that reports no types in its listings.
     case isFolder
-    /// It is gone since it was listed: as if it had been listed a moment later.
+    /// It was removed after it was listed: treat it as if it had never been listed.
     case vanished
     case sourceChanged
   }
 
-  /// What may be kept of a mode: not setuid and setgid.
+  /// The mode bits that are kept: not setuid and setgid.
   static let permissions: mode_t = 0o1777
 
   let folders: FolderDescriptors
   let methods: CopyMethods
   let buffer: UnsafeMutableRawBufferPointer
-  let moved: ((Int64) throws(CallFailure) -> Void)?
+  let moved: ((Int64) throws(SystemCallError) -> Void)?
 
-  /// Copies what is behind the name, whatever it is.
-  func run(_ name: FileName, _ kind: FileKind) throws(CallFailure) -> Outcome {
-    do throws(CallFailure) {
+  /// Copies the entry with this name, whatever its kind.
+  func run(_ name: FileName, _ kind: FileKind) throws(SystemCallError) -> Outcome {
+    do throws(SystemCallError) {
       switch kind {
       case .file: return try copyFile(name)
       case .symlink: return .copied(SnapshotEntry(try copySymlink(name)))
@@ -37,7 +37,8 @@ struct FileCopy {
       }
     } catch {
       if error.isMount { return .skipped(.mount) }
-      // The name was listed a moment ago. It is gone, or it is a symlink, or none any more.
+      // The name was listed a moment ago. Since then the entry was removed, or replaced by a symlink, or was one and is
+      // none any more.
       if error.call != .create && (error.code == ENOENT || error.code == ESTALE) { return .vanished }
       if (error.call == .open && error.code == ELOOP) || (error.call == .readlink && error.code == EINVAL) {
         return .sourceChanged
@@ -46,7 +47,7 @@ struct FileCopy {
     }
   }
 
-  private func copyFile(_ name: FileName) throws(CallFailure) -> Outcome {
+  private func copyFile(_ name: FileName) throws(SystemCallError) -> Outcome {
     let source = try openFile(in: folders.first, name)
     defer { close(source) }
     var before = try status(of: source)
@@ -78,21 +79,21 @@ struct FileCopy {
     return result.st_size == after.st_size ? .copied(SnapshotEntry(result)) : .sourceChanged
   }
 
-  private func copySymlink(_ name: FileName) throws(CallFailure) -> stat {
+  private func copySymlink(_ name: FileName) throws(SystemCallError) -> stat {
     let target = try symlinkTarget(name, in: folders.first)
     let original = try status(of: name, in: folders.first)
     _ = try retrying(.create) { symlinkat(target, folders.second, name) }
     let times = [original.st_atim, original.st_mtim]
-    // Some file systems have no times for symlinks; nothing depends on them.
+    // Some file systems store no times for symlinks; nothing depends on them.
     _ = utimensat(folders.second, name, times, AT_SYMLINK_NOFOLLOW)
     return try status(of: name, in: folders.second)
   }
 }
 
-/// Gives a file or folder the times of another.
+/// Sets the times of a file or folder to those of another.
 @inline(__always)
-func setTimes(of descriptor: Int32, from status: stat) throws(CallFailure) {
-  try withUnsafeTemporaryAllocation(of: timespec.self, capacity: 2) { (times) throws(CallFailure) in
+func setTimes(of descriptor: Int32, from status: stat) throws(SystemCallError) {
+  try withUnsafeTemporaryAllocation(of: timespec.self, capacity: 2) { (times) throws(SystemCallError) in
     times[0] = status.st_atim
     times[1] = status.st_mtim
     _ = try retrying(.setTimes) { futimens(descriptor, times.baseAddress!) }

@@ -2,26 +2,27 @@ import CLinux
 import Crypto
 import Glibc
 
-/// Copies one file or symlink into a folder where nobody sees it before it is complete: under a temporary name, then
-/// by rename.
+/// Copies one file or symlink into a folder so that no reader sees it incomplete: under a temporary name, then by
+/// rename.
 struct FileExport {
-  /// When the content has to be on the disk.
+  /// The time at which content must be on the disk.
   enum Durability {
     /// Before the rename.
     case eachFile
-    /// Later, all at once.
+    /// Later, all files at once.
     case together
   }
 
-  /// What was written.
+  /// The written file.
   struct Written {
     let size: Int64
     let mode: UInt32
-    /// `nil` when there is too much of nothing to hash.
+    /// `nil` when the file has too many holes to hash.
     let digest: SHA256Digest?
   }
 
-  /// Holes of so many bytes are not hashed: that would take seconds for each 10 GiB, and hours for what costs a step one call.
+  /// A file with more bytes of holes than this is not hashed: hashing takes seconds for each 10 GiB, hours for a file
+  /// that a step creates with one call.
   static let mostHashedHoles: Int64 = 16 << 30
 
   let source: Int32
@@ -29,16 +30,16 @@ struct FileExport {
   let owner: Owner?
   let durability: Durability
   let buffer: UnsafeMutableRawBufferPointer
-  /// Is called for each piece, also one of a hole; what it throws ends the export.
-  let moved: (Int64) throws(CallFailure) -> Void
+  /// Called for each piece, including pieces of holes; an error that it throws ends the export.
+  let moved: (Int64) throws(SystemCallError) -> Void
 
   /// Exports a regular file. `nil` when it changed twice while it was copied.
-  func exportFile(_ name: [CChar], as newName: [CChar]) throws(CallFailure) -> Written? {
+  func exportFile(_ name: [CChar], as newName: [CChar]) throws(SystemCallError) -> Written? {
     let file = try openFile(in: source, name)
     defer { close(file) }
     var before = try status(of: file)
     guard before.kind == .file else { return nil }
-    return try withTemporaryName { (temporary) throws(CallFailure) in
+    return try withTemporaryName { (temporary) throws(SystemCallError) in
       let copy = try retrying(.create) {
         openat(destination, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
       }
@@ -62,26 +63,26 @@ struct FileExport {
     }
   }
 
-  /// Exports a symlink whose target was read and judged before.
-  func exportSymlink(_ target: [UInt8], as newName: [CChar]) throws(CallFailure) -> Written {
+  /// Exports a symlink whose target has already been read and checked.
+  func exportSymlink(_ target: [UInt8], as newName: [CChar]) throws(SystemCallError) -> Written {
     let text = target.map { CChar(bitPattern: $0) } + [0]
-    let written = try withTemporaryName { (temporary) throws(CallFailure) -> Written? in
+    let written = try withTemporaryName { (temporary) throws(SystemCallError) -> Written? in
       _ = try retrying(.create) { symlinkat(text, destination, temporary) }
       if let owner { fchownat(destination, temporary, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) }
       try place(temporary, as: newName) { leads(newName, to: target) }
       return Written(size: Int64(target.count), mode: 0o777, digest: SHA256.hash(data: target))
     }
-    guard let written else { throw CallFailure(call: .create, code: ECANCELED) }
+    guard let written else { throw SystemCallError(call: .create, code: ECANCELED) }
     return written
   }
 
-  /// Has `body` make a file and give it its name, or leaves nothing of it.
+  /// Lets `body` create a file under a temporary name and rename it; removes the file if `body` does not finish.
   private func withTemporaryName(
-    _ body: (FileName) throws(CallFailure) -> Written?
-  ) throws(CallFailure) -> Written? {
+    _ body: (FileName) throws(SystemCallError) -> Written?
+  ) throws(SystemCallError) -> Written? {
     let random = String(UInt64.random(in: .min ... .max), radix: 36)
     let temporary = ".\(random).partial".utf8CString.map { $0 }
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       if let written = try body(temporary) { return written }
     } catch {
       unlinkat(destination, temporary, 0)
@@ -91,12 +92,12 @@ struct FileExport {
     return nil
   }
 
-  /// Gives a file that is complete its name. A server that carried it out may say ENOENT when it is asked again (nfs(5)): then
-  /// `isPlaced` tells.
+  /// Renames a complete file to its final name. A server that has already carried out a rename may answer ENOENT to the
+  /// retransmitted request (nfs(5)): then `isPlaced` decides.
   private func place(
     _ temporary: FileName, as name: [CChar], isPlaced: () -> Bool
-  ) throws(CallFailure) {
-    do throws(CallFailure) {
+  ) throws(SystemCallError) {
+    do throws(SystemCallError) {
       _ = try retrying(.rename) { renameat(destination, temporary, destination, name) }
     } catch {
       guard error.code == ENOENT, isPlaced() else { throw error }
@@ -113,8 +114,8 @@ struct FileExport {
     return readlinkat(destination, name, &found, found.count) == target.count && found.dropLast() == target[...]
   }
 
-  /// Copies holes as holes: their zeros are in the digest, but are not written.
-  private func copyContent(of file: Int32, _ status: stat, to copy: Int32) throws(CallFailure) -> SHA256Digest? {
+  /// Copies the content and keeps holes: their zeros enter the digest but are not written.
+  private func copyContent(of file: Int32, _ status: stat, to copy: Int32) throws(SystemCallError) -> SHA256Digest? {
     let map = HoleMap(file, status)
     var hasher = try map.hasHoles(over: Self.mostHashedHoles) ? nil : SHA256()
     var offset: Int64 = 0
@@ -134,7 +135,7 @@ struct FileExport {
     return hasher?.finalize()
   }
 
-  private func hashZeros(_ count: Int64, into hasher: inout SHA256?) throws(CallFailure) {
+  private func hashZeros(_ count: Int64, into hasher: inout SHA256?) throws(SystemCallError) {
     guard count > 0 else { return }
     memset(buffer.baseAddress!, 0, buffer.count)
     var left = count

@@ -12,31 +12,31 @@ struct FolderDescriptors {
   }
 }
 
-/// A folder that a tree walk is in: open while its entries are read, and until each of its subfolders has been opened from it.
+/// A folder in a tree walk: open while its entries are read and until each of its subfolders has been opened from it.
 ///
-/// A tree deeper than the limit of open files must not run into it. So when `OpenFolders` says that too many are open, a folder that only
-/// waits for subfolders is closed, and those open their way from the nearest open ancestor again. Never by `..`: a
-/// folder can be moved while the walk is in it.
-// Sendable: `state` is under its mutex, the rest is immutable (`parent` until nobody but `deinit` is left).
+/// A deep tree must not exhaust the limit of open files. So when `OpenFolders` reports too many, a folder that only
+/// waits for subfolders is closed, and its subfolders reopen their path from the nearest open ancestor. They never use
+/// `..`: a folder can be moved during the walk.
+// Sendable: `state` is guarded by its mutex, the rest is immutable (`parent` until only `deinit` is left).
 class FolderNode: @unchecked Sendable {
   private struct State {
     var descriptors: FolderDescriptors?
-    /// Pieces of the listing that are being worked on.
+    /// Pieces of the listing that threads are working on.
     var readers = 1
-    /// Subfolders that are being opened through the descriptors right now.
+    /// Subfolders that are currently being opened through the descriptors.
     var borrowers = 0
     /// Subfolders that still have to be opened.
     var pending = 0
-    /// It is to be closed when the last borrower is done.
+    /// Whether to close it when the last borrower is done.
     var closing = false
   }
 
   private(set) var parent: FolderNode?
   /// The name in the parent, with its terminating NUL; empty for the root.
   let name: [CChar]
-  /// How often it has been listed, for a removal.
+  /// The number of repeated listings during a removal.
   let listings = Atomic<Int>(0)
-  /// Something in it cannot be removed, so that it cannot be either.
+  /// Whether an entry in it cannot be removed, so that the folder cannot be removed either.
   private let kept = Atomic<Bool>(false)
   private let open: OpenFolders
   private let state: Mutex<State>
@@ -49,7 +49,8 @@ class FolderNode: @unchecked Sendable {
     state = Mutex(State(descriptors: descriptors))
   }
 
-  // A chain of parents that only this one holds is let go one by one: a recursion as deep as the tree could end the stack.
+  // Release a chain of parents that only this node holds iteratively: recursion as deep as the tree could overflow the
+  // stack.
   deinit {
     state.withLock { $0.descriptors }?.closeAll()
     var next = parent.take()
@@ -80,15 +81,15 @@ class FolderNode: @unchecked Sendable {
 
   func keep() { kept.store(true, ordering: .relaxed) }
 
-  /// Another piece of the listing is handed to a thread.
+  /// Counts another piece of the listing that is handed to a thread.
   func addReader() { state.withLock { $0.readers += 1 } }
 
   func addSubfolder() { state.withLock { $0.pending += 1 } }
 
-  /// The descriptors; only for a reader, who keeps them open.
+  /// The descriptors; call it only as a reader, since readers keep the folder open.
   var descriptors: FolderDescriptors { state.withLock { $0.descriptors! } }
 
-  /// Ends a piece of the listing. Says whether it was the last, and whether nothing will need the folder again.
+  /// Ends a piece of the listing. Returns whether it was the last, and whether the folder is no longer needed.
   func readerEnded() -> (listed: Bool, complete: Bool) {
     let result = state.withLock { state in
       state.readers -= 1
@@ -98,7 +99,7 @@ class FolderNode: @unchecked Sendable {
     return result
   }
 
-  /// A subfolder needs this one no more. Returns whether nothing will need it again.
+  /// Records that a subfolder no longer needs this one. Returns whether the folder is no longer needed.
   func subfolderEnded() -> Bool {
     state.withLock { state in
       state.pending -= 1
@@ -106,17 +107,17 @@ class FolderNode: @unchecked Sendable {
     }
   }
 
-  /// Calls with the folder's descriptors, or with new ones if they have been closed.
+  /// Calls `body` with the folder's descriptors, or with reopened ones if they have been closed.
   func withDescriptors<Result>(
-    _ body: (FolderDescriptors) throws(CallFailure) -> Result
-  ) throws(CallFailure) -> Result {
+    _ body: (FolderDescriptors) throws(SystemCallError) -> Result
+  ) throws(SystemCallError) -> Result {
     if let result = try whileOpen(body) { return result }
     let reopened = try reopen()
     defer { reopened.closeAll() }
     return try body(reopened)
   }
 
-  /// Closes it, once nobody borrows the descriptors any more. The root stays open: it is where `reopen` ends.
+  /// Closes the folder when the last borrower returns the descriptors. The root stays open: `reopen` ends there.
   func closeForGood() {
     guard parent != nil else { return }
     close { $0.closing = true }
@@ -140,8 +141,8 @@ class FolderNode: @unchecked Sendable {
   }
 
   private func whileOpen<Result>(
-    _ body: (FolderDescriptors) throws(CallFailure) -> Result
-  ) throws(CallFailure) -> Result? {
+    _ body: (FolderDescriptors) throws(SystemCallError) -> Result
+  ) throws(SystemCallError) -> Result? {
     let borrowed = state.withLock { state -> FolderDescriptors? in
       guard !state.closing, let descriptors = state.descriptors else { return nil }
       state.borrowers += 1
@@ -155,23 +156,23 @@ class FolderNode: @unchecked Sendable {
     return try body(borrowed)
   }
 
-  private func reopen() throws(CallFailure) -> FolderDescriptors {
+  private func reopen() throws(SystemCallError) -> FolderDescriptors {
     var way = [self]
     var next = parent
     while let ancestor = next {
-      let result = try ancestor.whileOpen { (base) throws(CallFailure) in
+      let result = try ancestor.whileOpen { (base) throws(SystemCallError) in
         try FolderNode.walk(way.reversed(), from: base)
       }
       if let result { return result }
       way.append(ancestor)
       next = ancestor.parent
     }
-    throw CallFailure(call: .openFolder, code: EBADF)
+    throw SystemCallError(call: .openFolder, code: EBADF)
   }
 
   private static func walk(
     _ way: [FolderNode], from base: FolderDescriptors
-  ) throws(CallFailure) -> FolderDescriptors {
+  ) throws(SystemCallError) -> FolderDescriptors {
     var current = base
     for (depth, node) in way.enumerated() {
       let above = current
@@ -182,10 +183,10 @@ class FolderNode: @unchecked Sendable {
   }
 }
 /// The same name opened in both folders of a pair.
-func openPair(_ name: FileName, in pair: FolderDescriptors) throws(CallFailure) -> FolderDescriptors {
+func openPair(_ name: FileName, in pair: FolderDescriptors) throws(SystemCallError) -> FolderDescriptors {
   let first = try openFolder(in: pair.first, name)
   guard pair.second >= 0 else { return FolderDescriptors(first: first, second: -1) }
-  do throws(CallFailure) {
+  do throws(SystemCallError) {
     return FolderDescriptors(first: first, second: try openFolder(in: pair.second, name))
   } catch {
     close(first)
@@ -193,12 +194,12 @@ func openPair(_ name: FileName, in pair: FolderDescriptors) throws(CallFailure) 
   }
 }
 
-/// How many folders a walk holds open, and how many it may.
+/// The number of folders that a walk holds open, and its limit.
 final class OpenFolders: Sendable {
   let count = Atomic<Int>(0)
   private let most: Int
 
-  /// So many that two descriptors each leave enough of the process's limit to the threads and to everybody else.
+  /// A limit that leaves enough of the process's descriptors to its threads and other code, at two for each folder.
   static var most: Int {
     var limit = rlimit()
     getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)

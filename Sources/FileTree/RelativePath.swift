@@ -1,17 +1,17 @@
 /// A path below the root of a tree, as the bytes the file system holds.
 ///
 /// Linux file names are bytes, not text (path_resolution(7)): a Latin-1 name has no `String`, but it has a
-/// `RelativePath`. Components are joined by `/`; there is no leading or trailing `/`, and no `.` or `..`.
+/// `RelativePath`. Components are joined by `/`, without a leading or trailing `/`, and none is `.` or `..`.
 public struct RelativePath: Hashable, Sendable {
-  /// The path as it is on disk, without a terminating NUL.
+  /// The bytes on disk, without a terminating NUL.
   public let bytes: [UInt8]
 
-  /// A path from the bytes of its components, already joined by `/`.
+  /// Creates a path from the bytes of its components, already joined by `/`.
   public init(bytes: [UInt8]) {
     self.bytes = bytes
   }
 
-  /// A path from text; its UTF-8 bytes are what the file system sees.
+  /// Creates a path from text; the file system sees its UTF-8 bytes.
   public init(_ text: String) {
     self.bytes = Array(text.utf8)
   }
@@ -23,14 +23,14 @@ public struct RelativePath: Hashable, Sendable {
 }
 
 extension RelativePath: Comparable {
-  /// Byte order, which is also what `LC_ALL=C sort` gives.
+  /// Byte order, as of `LC_ALL=C sort`.
   public static func < (a: RelativePath, b: RelativePath) -> Bool {
     a.bytes.lexicographicallyPrecedes(b.bytes)
   }
 }
 
 extension RelativePath: CustomStringConvertible {
-  /// The path for a person to read: bytes that are not UTF-8 are shown as U+FFFD.
+  /// The path for display: bytes that are not UTF-8 become U+FFFD.
   public var description: String {
     String(decoding: bytes, as: UTF8.self)
   }

@@ -1,11 +1,11 @@
 import Glibc
 import Synchronization
 
-/// What one thread of a search for changes has for its own: its buffers, and what it found.
+/// The state of one thread of a scan: its buffers and its findings.
 final class ScanLane {
   let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
   let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
-  let original: FolderWay
+  let original: FolderOpener
 
   private(set) var changed: [ChangedEntry] = []
   private(set) var deleted: [RelativePath] = []
@@ -13,7 +13,7 @@ final class ScanLane {
   var failures: [FileTreeError] = []
 
   init(original: Int32) {
-    self.original = FolderWay(root: original)
+    self.original = FolderOpener(root: original)
   }
 
   deinit {
@@ -27,7 +27,7 @@ final class ScanLane {
         path: path, kind: kind, change: change, size: Int64(status.st_size), mode: UInt32(status.st_mode & 0o7777)))
   }
 
-  /// Adds an entry of the snapshot that is gone: a file, or all files of a folder.
+  /// Adds a removed entry of the snapshot: a file, or all files of a folder.
   func addDeleted(_ path: [UInt8], _ entry: SnapshotEntry, _ snapshot: Snapshot) {
     var open = [(path: path, entry: entry)]
     while let (path, entry) = open.popLast() {
@@ -45,10 +45,10 @@ final class ScanLane {
   }
 }
 
-/// A folder of the tree in which changes are searched.
-// Sendable: as its base, and immutable or atomic besides.
+/// A folder of the tree that is scanned for changes.
+// Sendable: like its base class; its own members are immutable or atomic.
 final class ScanFolder: FolderNode, @unchecked Sendable {
-  /// What the snapshot knows of it; `nil` for a new folder.
+  /// The folder's entries in the snapshot; `nil` for a new folder.
   let index: FolderIndex?
   private let incomplete = Atomic<Bool>(false)
 
@@ -57,7 +57,7 @@ final class ScanFolder: FolderNode, @unchecked Sendable {
     super.init(parent: parent, name: name, descriptors: descriptors, open: open)
   }
 
-  /// Whether its listing could not be read to the end, so that what was not seen may still be there.
+  /// Whether its listing could not be read to the end: entries not seen may still exist.
   var isIncomplete: Bool { incomplete.load(ordering: .relaxed) }
 
   func markIncomplete() { incomplete.store(true, ordering: .relaxed) }

@@ -1,6 +1,6 @@
-/// Something in a tree that was left out, and why.
+/// An entry of a tree that was skipped, and the reason.
 public struct SkippedEntry: Hashable, Sendable {
-  /// Why an entry is left out. The raw value is the sentence for a report.
+  /// Why an entry is skipped. The raw value is the text for a report.
   public enum Reason: String, Hashable, Sendable {
     /// A named pipe; it has no content to copy.
     case fifo = "a FIFO"
@@ -10,19 +10,19 @@ public struct SkippedEntry: Hashable, Sendable {
     case device = "a device"
     /// A symlink whose target is absolute or leads out of the tree through `..`.
     case escapingSymlink = "a symlink that leads out of the tree"
-    /// Something is mounted there, and is not the tree's.
-    case mount = "a mount point: what is mounted there is left alone"
-    /// A kind of file that this library does not know.
+    /// A mount point; mounted content does not belong to the tree.
+    case mount = "a mount point, which is left alone"
+    /// An unknown kind of file.
     case unknownKind = "not a file, a folder or a symlink"
   }
 
-  /// Where it lies, relative to the root of the tree.
+  /// Its path, relative to the root of the tree.
   public let path: RelativePath
 
-  /// Why it is left out.
+  /// Why it was skipped.
   public let reason: Reason
 
-  /// Creates an entry of a list of what was left out.
+  /// Creates a skipped entry.
   public init(path: RelativePath, reason: Reason) {
     self.path = path
     self.reason = reason

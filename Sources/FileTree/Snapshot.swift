@@ -1,31 +1,32 @@
 import Glibc
 
-/// What a staged tree was when its copy ended, in as little memory as tells a change: about 40 bytes and the name for each entry.
+/// The state of a staged tree when its copy ended, in as little memory as detects changes: about 40 bytes and the name
+/// for each entry.
 ///
-/// It tells the files' metadata, not their content; `FileTree.changes` reads the original for that.
+/// It holds the files' metadata, not their content; `FileTree.changes` reads the original for that.
 public struct Snapshot: Sendable {
-  /// What the source held that was not copied, by path.
+  /// Entries of the source that were not copied, by path.
   public let skipped: [SkippedEntry]
 
-  /// How many files and symlinks were copied.
+  /// The number of files and symlinks that were copied.
   public let files: Int
 
-  /// How many bytes the files have, holes counted.
+  /// The total size of the files, holes included.
   public let bytes: Int64
 
-  /// Of one folder, some entries. A folder has as many pieces as its listing was read in.
+  /// Each piece holds some entries of one folder. A folder has as many pieces as its listing was read in.
   private let pieces: [SnapshotPiece]
 
-  /// Where the pieces of each folder begin, in order of the folders' numbers; one more at the end.
+  /// The index of each folder's first piece, by the folder's number; one more at the end.
   private let firstPiece: [Int32]
 
-  /// The last change of any entry. A later edit within the same tick of the kernel's clock could leave a file with
-  /// this very time, so it proves nothing.
+  /// The latest ctime of any entry. A later edit within the same tick of the kernel's clock could leave a file with
+  /// this very time, so an equal ctime proves nothing.
   let latestChange: Int64
 
   static let root: Int32 = 0
 
-  /// What an empty tree is.
+  /// The snapshot of an empty tree.
   public static let empty = Snapshot(pieces: [], folders: 1, skipped: [], files: 0, bytes: 0)
 
   init(
@@ -51,28 +52,28 @@ public struct Snapshot: Sendable {
 /// Some entries of one folder.
 struct SnapshotPiece: Sendable {
   let entries: [SnapshotEntry]
-  /// Their names, one after the other, each ended by NUL.
+  /// Their names, concatenated, each terminated by NUL.
   let names: [UInt8]
 
   var latestChange: Int64 { entries.lazy.map(\.changed).max() ?? 0 }
 }
 
-/// What tells whether an entry is as it was.
+/// The metadata that detect a change of an entry.
 struct SnapshotEntry: Sendable {
-  /// The inode of a file or symlink; the snapshot's number of a folder.
+  /// The inode of a file or symlink, or the snapshot's number of a folder.
   let identity: UInt64
   let size: Int64
   let modified: Int64
   let changed: Int64
-  /// Where its name begins in the piece's names.
+  /// The offset of its name in the piece's names.
   private(set) var name: UInt32 = 0
-  /// Kind and permissions: the 16 bits that Linux uses.
+  /// Kind and permissions: the low 16 bits, all that Linux uses.
   private let shortMode: UInt16
 
   var mode: mode_t { mode_t(shortMode) }
   var kind: FileKind { FileKind(mode: mode) }
 
-  /// The entry of a file or symlink.
+  /// Creates the entry of a file or symlink.
   init(_ status: stat) {
     identity = UInt64(status.st_ino)
     size = Int64(status.st_size)
@@ -81,7 +82,7 @@ struct SnapshotEntry: Sendable {
     shortMode = UInt16(truncatingIfNeeded: status.st_mode)
   }
 
-  /// The entry of a folder, of which only its own entries can change.
+  /// Creates the entry of a folder, in which only its own entries can change.
   init(folder: Int32) {
     identity = UInt64(folder)
     size = 0
@@ -90,16 +91,108 @@ struct SnapshotEntry: Sendable {
     shortMode = UInt16(S_IFDIR)
   }
 
-  /// The entry in a piece, where its name begins at this byte.
+  /// The same entry with the offset of its name in the piece's names.
   func named(at offset: Int) -> SnapshotEntry {
     var entry = self
     entry.name = UInt32(offset)
     return entry
   }
 
-  /// Whether the metadata say that nothing happened to it.
+  /// Whether the metadata show no change.
   func isUntouched(_ status: stat) -> Bool {
     changed == status.changed && modified == status.modified && identity == UInt64(status.st_ino)
       && size == Int64(status.st_size) && shortMode == UInt16(truncatingIfNeeded: status.st_mode)
+  }
+}
+
+/// The entries of one folder of a snapshot by name, and marks for those that were found again.
+// Sendable: immutable except for the marks. Each mark is a separate byte, set by the one thread that found the name,
+// which a listing contains once. Marks are read when all pieces of the listing are done.
+final class FolderIndex: @unchecked Sendable {
+  private let pieces: ArraySlice<SnapshotPiece>
+  /// The number of the first entry of each piece.
+  private let bases: [Int]
+  private let count: Int
+  /// Open addressing at a load of at most one half; a slot holds the number of an entry, plus 1.
+  private let slots: UnsafeMutablePointer<UInt32>
+  private let mask: Int
+  private let marks: UnsafeMutablePointer<UInt8>
+
+  init(_ snapshot: Snapshot, folder: Int32) {
+    pieces = snapshot.pieces(of: folder)
+    var bases: [Int] = []
+    var count = 0
+    for piece in pieces {
+      bases.append(count)
+      count += piece.entries.count
+    }
+    self.bases = bases
+    self.count = count
+    var capacity = 2
+    while capacity < count * 2 { capacity *= 2 }
+    mask = capacity - 1
+    slots = .allocate(capacity: capacity)
+    slots.initialize(repeating: 0, count: capacity)
+    marks = .allocate(capacity: max(count, 1))
+    marks.initialize(repeating: 0, count: max(count, 1))
+    var number = 0
+    for piece in pieces {
+      piece.names.withUnsafeBytes { names in
+        for entry in piece.entries {
+          let name = (names.baseAddress! + Int(entry.name)).assumingMemoryBound(to: CChar.self)
+          var slot = hash(name) & mask
+          while slots[slot] != 0 { slot = (slot + 1) & mask }
+          number += 1
+          slots[slot] = UInt32(number)
+        }
+      }
+    }
+  }
+
+  deinit {
+    slots.deallocate()
+    marks.deallocate()
+  }
+
+  /// The entry of this name, and its number for `markSeen`.
+  func find(_ name: FileName) -> (entry: SnapshotEntry, number: Int)? {
+    var slot = hash(name) & mask
+    while slots[slot] != 0 {
+      let number = Int(slots[slot]) - 1
+      let (entry, isSame) = withEntry(number) { (entry, candidate) in (entry, strcmp(candidate, name) == 0) }
+      if isSame { return (entry, number) }
+      slot = (slot + 1) & mask
+    }
+    return nil
+  }
+
+  func markSeen(_ number: Int) { marks[number] = 1 }
+
+  /// Calls `body` with every entry that was not marked as seen.
+  func forEachUnseen(_ body: (SnapshotEntry, FileName) -> Void) {
+    for number in 0..<count where marks[number] == 0 {
+      withEntry(number, body)
+    }
+  }
+
+  private func withEntry<Result>(_ number: Int, _ body: (SnapshotEntry, FileName) -> Result) -> Result {
+    var low = 0
+    var high = bases.count
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if bases[middle] <= number { low = middle } else { high = middle }
+    }
+    let piece = pieces[pieces.startIndex + low]
+    let entry = piece.entries[number - bases[low]]
+    return piece.names.withUnsafeBytes {
+      body(entry, ($0.baseAddress! + Int(entry.name)).assumingMemoryBound(to: CChar.self))
+    }
+  }
+
+  // Hasher is seeded for each process, so an attacker cannot choose colliding names.
+  private func hash(_ name: FileName) -> Int {
+    var hasher = Hasher()
+    hasher.combine(bytes: UnsafeRawBufferPointer(start: name, count: strlen(name)))
+    return hasher.finalize()
   }
 }

@@ -1,10 +1,10 @@
 import Glibc
 
-/// Whether a symlink leads out of the tree that it lies in.
+/// Decides whether a symlink leads out of its tree.
 ///
-/// Judged by the text of the target, since the tree will be read elsewhere. A target that is absolute, or has more
-/// `..` than folders above the link, leads out. A `..` that follows a name is only harmless if the name is not itself a symlink: `link/..`
-/// is wherever that leads to.
+/// The decision uses the text of the target, since the tree will be read elsewhere. A target leads out if it is
+/// absolute, or has more `..` than there are folders above the link. A `..` after a name is harmless only if the name
+/// is not itself a symlink: `link/..` is the parent of the link's target.
 struct SymlinkEscape {
   let tree: Int32
   let path: RelativePath
@@ -12,7 +12,7 @@ struct SymlinkEscape {
   func leadsOut(_ target: [UInt8]) -> Bool {
     if target.first == 0x2F { return true }
     var way: [ArraySlice<UInt8>] = path.folder.isEmpty ? [] : path.folder.split(separator: 0x2F)
-    // The folder of the link has been opened without following a symlink.
+    // The folder of the link was opened without following a symlink.
     var trusted = way.count
     for component in target.split(separator: 0x2F) {
       switch Array(component) {
@@ -29,8 +29,8 @@ struct SymlinkEscape {
   }
 
   private func mayBeSymlink(_ way: [ArraySlice<UInt8>]) -> Bool {
-    do throws(CallFailure) {
-      let folder = try FolderWay(root: tree).folder(way.joined(separator: [0x2F])[...])
+    do throws(SystemCallError) {
+      let folder = try FolderOpener(root: tree).folder(way.joined(separator: [0x2F])[...])
       return folder < 0
     } catch {
       // A name that does not exist leads nowhere.

@@ -1,22 +1,47 @@
 import CLinux
 import Glibc
 
-/// A system call that failed: which one, and its errno.
-struct CallFailure: Error {
-  let call: Call
+/// The system calls of this library, with their names in error messages.
+enum SystemCall: String {
+  case open
+  case openFolder = "open folder"
+  case create
+  case makeFolder = "make folder"
+  case list
+  case stat
+  case read
+  case write
+  case readlink = "read symlink"
+  case clone
+  case copyRange = "copy range"
+  case seekData = "seek data"
+  case seekHole = "seek hole"
+  case rewind
+  case setSize = "set size"
+  case setTimes = "set times"
+  case setMode = "set mode"
+  case sync
+  case rename
+  case unlink = "remove"
+  case removeFolder = "remove folder"
+}
+
+/// A failed system call and its errno.
+struct SystemCallError: Error {
+  let call: SystemCall
   let code: Int32
 
-  /// Something is mounted on what was to be opened.
+  /// Whether the file or folder to open is a mount point.
   var isMount: Bool { code == EXDEV && (call == .open || call == .openFolder) }
 
-  /// Whoever asked for the work wants it no more.
+  /// Whether the caller canceled the work.
   var isCancellation: Bool { code == ECANCELED }
 }
 
-/// A NUL-terminated file name, as the kernel takes it.
+/// A NUL-terminated file name.
 typealias FileName = UnsafePointer<CChar>
 
-/// An own copy of a name, with its NUL.
+/// Copies a name, with its NUL.
 func terminated(_ name: FileName) -> [CChar] {
   Array(UnsafeBufferPointer(start: name, count: strlen(name) + 1))
 }
@@ -26,48 +51,48 @@ func bytes(of name: FileName) -> [UInt8] {
   Array(UnsafeRawBufferPointer(start: name, count: strlen(name)))
 }
 
-/// Runs a call again while a signal interrupts it, and throws what else goes wrong.
+/// Repeats a call while a signal interrupts it (EINTR), and throws any other error.
 @inline(__always)
 func retrying<Result: SignedInteger>(
-  _ call: Call, _ body: () -> Result
-) throws(CallFailure) -> Result {
+  _ call: SystemCall, _ body: () -> Result
+) throws(SystemCallError) -> Result {
   while true {
     let result = body()
     if result >= 0 { return result }
     let code = errno
-    if code != EINTR { throw CallFailure(call: call, code: code) }
+    if code != EINTR { throw SystemCallError(call: call, code: code) }
   }
 }
 
-/// Opens a file to read it: never by a symlink in the last component, never over a mount, and without waiting for the other
-/// end of a FIFO.
+/// Opens a file for reading: follows no symlink in the last component, crosses no mount, and does not block on a FIFO.
 @inline(__always)
-func openFile(in folder: Int32, _ name: FileName) throws(CallFailure) -> Int32 {
+func openFile(in folder: Int32, _ name: FileName) throws(SystemCallError) -> Int32 {
   try MountBoundary.open(.open, name, in: folder, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
 }
 
-/// Opens a folder to list it; a symlink in its place is ENOTDIR (open(2), O_DIRECTORY with O_NOFOLLOW), a mount EXDEV.
+/// Opens a folder for listing; throws ENOTDIR for a symlink (open(2), O_DIRECTORY with O_NOFOLLOW), EXDEV for a mount
+/// point.
 @inline(__always)
-func openFolder(in folder: Int32, _ name: FileName) throws(CallFailure) -> Int32 {
+func openFolder(in folder: Int32, _ name: FileName) throws(SystemCallError) -> Int32 {
   try MountBoundary.open(.openFolder, name, in: folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 }
 
 @inline(__always)
-func status(of descriptor: Int32) throws(CallFailure) -> stat {
+func status(of descriptor: Int32) throws(SystemCallError) -> stat {
   var result = stat()
   _ = try retrying(.stat) { fstat(descriptor, &result) }
   return result
 }
 
 @inline(__always)
-func status(of name: FileName, in folder: Int32) throws(CallFailure) -> stat {
+func status(of name: FileName, in folder: Int32) throws(SystemCallError) -> stat {
   var result = stat()
   _ = try retrying(.stat) { fstatat(folder, name, &result, AT_SYMLINK_NOFOLLOW) }
   return result
 }
 
 /// Writes the whole buffer at the descriptor's position.
-func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) throws(CallFailure) {
+func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) throws(SystemCallError) {
   var rest = bytes
   while let base = rest.baseAddress, !rest.isEmpty {
     let written = try retrying(.write) { write(descriptor, base, rest.count) }
@@ -76,7 +101,7 @@ func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) throws(Call
 }
 
 /// Writes the whole buffer at an offset.
-func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int64) throws(CallFailure) {
+func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int64) throws(SystemCallError) {
   var written = 0
   while written < bytes.count {
     written += try retrying(.write) {
@@ -85,10 +110,10 @@ func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: 
   }
 }
 
-/// Reads until the buffer is full or the file ends; returns how much came.
+/// Reads until the buffer is full or the file ends; returns the number of bytes.
 func readFull(
   _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
-) throws(CallFailure) -> Int {
+) throws(SystemCallError) -> Int {
   var filled = 0
   while let base = buffer.baseAddress, filled < buffer.count {
     let count = try retrying(.read) {
@@ -101,7 +126,7 @@ func readFull(
 }
 
 /// The target of a symlink, with a terminating NUL. Linux limits it to PATH_MAX bytes.
-func symlinkTarget(_ name: FileName, in folder: Int32) throws(CallFailure) -> [CChar] {
+func symlinkTarget(_ name: FileName, in folder: Int32) throws(SystemCallError) -> [CChar] {
   var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
   let count = try retrying(.readlink) { readlinkat(folder, name, &target, Int(PATH_MAX)) }
   return Array(target[..<count]) + [0]
@@ -110,13 +135,13 @@ func symlinkTarget(_ name: FileName, in folder: Int32) throws(CallFailure) -> [C
 extension stat {
   var kind: FileKind { FileKind(mode: st_mode) }
 
-  /// The last change of the content, in nanoseconds since 1970.
+  /// The mtime in nanoseconds since 1970.
   var modified: Int64 { st_mtim.nanoseconds }
 
-  /// The last change of the inode, in nanoseconds since 1970.
+  /// The ctime in nanoseconds since 1970.
   var changed: Int64 { st_ctim.nanoseconds }
 
-  /// Whether content that was read between two looks at a file is one version of it.
+  /// Whether the file did not change between the two status calls, so the content read in between is one version.
   func isSameVersion(as other: stat) -> Bool {
     st_size == other.st_size && modified == other.modified && changed == other.changed
   }
@@ -126,9 +151,35 @@ extension timespec {
   var nanoseconds: Int64 { Int64(tv_sec) &* 1_000_000_000 &+ Int64(tv_nsec) }
 }
 
-/// A clock of clock_gettime(2), in nanoseconds.
+/// Reads a clock (clock_gettime(2)), in nanoseconds.
 func clock(_ id: clockid_t) -> Int64 {
   var time = timespec()
   clock_gettime(id, &time)
   return time.nanoseconds
+}
+
+/// The restrictions on path resolution by openat2(2).
+package struct Resolution: OptionSet, Sendable {
+  package let rawValue: UInt64
+
+  package init(rawValue: UInt64) {
+    self.rawValue = rawValue
+  }
+
+  /// Refuse paths that leave the folder, and the magic links of proc(5).
+  package static let beneath = Resolution(rawValue: UInt64(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS))
+  /// Refuse symbolic links.
+  package static let noLinks = Resolution(rawValue: UInt64(RESOLVE_NO_SYMLINKS))
+  /// Refuse to cross mounts.
+  package static let oneMount = Resolution(rawValue: UInt64(RESOLVE_NO_XDEV))
+}
+
+/// openat2(2), Linux 5.6: opens `path` below `folder`. Returns -1 with errno where it fails; ENOSYS, or EPERM in some
+/// containers, where the call does not exist.
+@inline(__always)
+package func openat2(
+  _ folder: Int32, _ path: UnsafePointer<CChar>, _ flags: Int32, mode: UInt32 = 0, _ resolution: Resolution
+) -> Int32 {
+  var how = open_how(flags: UInt64(flags), mode: UInt64(mode), resolve: resolution.rawValue)
+  return linux_openat2(folder, path, &how)
 }

@@ -3,21 +3,21 @@ import Synchronization
 public import SystemPackage
 
 extension FileTree {
-  /// Copies the tree below `source` into the folder `destination`, which exists and holds none of the names.
+  /// Copies the tree below `source` into the folder `destination`, which exists and contains none of the names.
   ///
-  /// Copied are files, folders and symlinks (never followed), with modes less setuid and setgid, and times; holes stay
-  /// holes, names are bytes, hard links become files of their own. FIFOs, sockets, devices and mounts are left out and
-  /// listed in the snapshot, and so, unlisted, are the names in `excluding` at the top. The modes and times of the two roots
-  /// themselves are left alone. The depth of the tree is not limited by PATH_MAX.
+  /// Copies files, folders and symlinks (never followed), with times and modes less setuid and setgid. Holes stay
+  /// holes, names are bytes, hard links become separate files. FIFOs, sockets, devices and mounts are skipped and
+  /// listed in the snapshot; the names in `excluding` at the top are skipped without being listed. Modes and times of
+  /// the two roots are left alone. PATH_MAX does not limit the depth of the tree.
   ///
-  /// Blocks the calling thread, and works in threads of its own besides. `progress` is called from any of them, one
-  /// at a time, some times a second.
+  /// Blocks the calling thread, and starts further threads. `progress` is called from any of them, one at a time, a few
+  /// times a second.
   ///
-  /// - Parameter isCanceled: Is asked before each entry, and after each piece of a file, of at most 16 MiB; from any of the
+  /// - Parameter isCanceled: Called before each entry and after each piece of a file of at most 16 MiB, from any of the
   ///   threads.
-  /// - Throws: `FileTreeError` naming the first path that could not be copied; the destination then holds a part. Its
-  ///   errno is ECANCELED when the copy was canceled.
-  ///   `isSourceChanged` when a file changed while it was copied and once more when it was copied again.
+  /// - Throws: `FileTreeError` with the first path that could not be copied; the destination is then incomplete. Its
+  ///   errno is ECANCELED when the copy was canceled. Its reason is `sourceChanged` when a file changed while it was
+  ///   copied, and again during the second attempt.
   public static func copy(
     _ source: FileDescriptor, to destination: FileDescriptor, excluding: Set<String> = [],
     threads: Int = FileTree.mostThreads, progress: (@Sendable (CopyProgress) -> Void)? = nil,
@@ -28,12 +28,12 @@ extension FileTree {
   }
 }
 
-/// One copy of a tree, while it goes on.
+/// One copy of a tree in progress.
 final class TreeCopy: Sendable {
   enum Item {
-    /// A folder to make, and to copy what is in it.
+    /// A folder to create and fill.
     case folder(parent: CopyFolder, name: [CChar], number: Int32)
-    /// A piece of the listing of a folder that is open.
+    /// A piece of an open folder's listing; empty: the whole listing.
     case entries(CopyFolder, [UInt8])
   }
 
@@ -60,7 +60,7 @@ final class TreeCopy: Sendable {
 
   func run(from source: Int32, to destination: Int32) throws(FileTreeError) -> Snapshot {
     let root: CopyFolder
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       root = CopyFolder(
         descriptors: try openPair(".", in: FolderDescriptors(first: source, second: destination)), open: open)
     } catch {
@@ -88,8 +88,8 @@ final class TreeCopy: Sendable {
   }
 
   private func copyFolder(_ parent: CopyFolder, _ name: [CChar], _ number: Int32, _ lane: CopyLane, _ queue: Queue) {
-    do throws(CallFailure) {
-      let (descriptors, original) = try parent.withDescriptors { (pair) throws(CallFailure) in
+    do throws(SystemCallError) {
+      let (descriptors, original) = try parent.withDescriptors { (pair) throws(SystemCallError) in
         try makeFolder(name, in: pair)
       }
       let folder = CopyFolder(
@@ -104,7 +104,7 @@ final class TreeCopy: Sendable {
         return
       }
       if error.call == .openFolder, error.code == ENOENT || error.code == ESTALE {
-        // Gone since it was listed.
+        // It was removed after it was listed.
         if parent.subfolderEnded() { complete(parent) }
         return
       }
@@ -116,19 +116,19 @@ final class TreeCopy: Sendable {
     }
   }
 
-  /// Opens the folder in the source and makes it in the destination, for now with all rights for its owner.
+  /// Opens the folder in the source and creates it in the destination, at first with all rights for its owner.
   private func makeFolder(
     _ name: [CChar], in parents: FolderDescriptors
-  ) throws(CallFailure) -> (FolderDescriptors, stat) {
+  ) throws(SystemCallError) -> (FolderDescriptors, stat) {
     let source = try openFolder(in: parents.first, name)
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       let original = try status(of: source)
       _ = try retrying(.makeFolder) { mkdirat(parents.second, name, 0o700) }
       return (FolderDescriptors(first: source, second: try openFolder(in: parents.second, name)), original)
     } catch {
       close(source)
-      // Something was mounted on the new folder: the copy is not whole, which a mount in the source does not make it.
-      throw error.isMount ? CallFailure(call: .makeFolder, code: error.code) : error
+      // A mount on the new folder makes the copy incomplete, unlike a mount in the source: report a failure.
+      throw error.isMount ? SystemCallError(call: .makeFolder, code: error.code) : error
     }
   }
 
@@ -136,7 +136,7 @@ final class TreeCopy: Sendable {
     let descriptors = folder.descriptors
     while !queue.isStopped {
       let entries: DirectoryEntries
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         entries = try DirectoryEntries(of: descriptors.first, buffer: lane.listing)
       } catch {
         fail(FileTreeError("copy", error, at: folder.path), queue)
@@ -163,7 +163,7 @@ final class TreeCopy: Sendable {
         addSubfolder(name, of: folder, lane, queue)
         continue
       }
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         try checkIsWanted()
         switch try copy.run(name, kind) {
         case .copied(let entry): lane.add(name, entry)
@@ -182,10 +182,10 @@ final class TreeCopy: Sendable {
     lane.endPiece(of: folder.number)
   }
 
-  /// For each piece of a file. A large one must not keep the threads away from what lies there; a small one is told
-  /// with its file.
-  private func moved(_ lane: CopyLane, _ queue: Queue) -> (Int64) throws(CallFailure) -> Void {
-    { (bytes) throws(CallFailure) in
+  /// Called for each copied piece of a file. Large pieces are reported at once and let waiting threads join; small ones
+  /// are reported with their file.
+  private func moved(_ lane: CopyLane, _ queue: Queue) -> (Int64) throws(SystemCallError) -> Void {
+    { (bytes) throws(SystemCallError) in
       lane.untold &+= bytes
       try self.checkIsWanted()
       if bytes < ContentCopy.largeFile { return }
@@ -199,8 +199,8 @@ final class TreeCopy: Sendable {
     lane.untold = 0
   }
 
-  private func checkIsWanted() throws(CallFailure) {
-    if isCanceled() { throw CallFailure(call: .create, code: ECANCELED) }
+  private func checkIsWanted() throws(SystemCallError) {
+    if isCanceled() { throw SystemCallError(call: .create, code: ECANCELED) }
   }
 
   private func addSubfolder(_ name: FileName, of folder: CopyFolder, _ lane: CopyLane, _ queue: Queue) {
@@ -214,12 +214,12 @@ final class TreeCopy: Sendable {
     if folder.readerEnded().complete { complete(folder) }
   }
 
-  /// Everything is in the folder that will ever be, so its mode and times can be set: now they last.
+  /// Sets the folder's mode and times, which last because the folder is complete.
   private func complete(_ folder: CopyFolder) {
     defer { folder.closeForGood() }
     guard let original = folder.original, failure.value == nil else { return }
-    do throws(CallFailure) {
-      try folder.withDescriptors { (pair) throws(CallFailure) in
+    do throws(SystemCallError) {
+      try folder.withDescriptors { (pair) throws(SystemCallError) in
         _ = try retrying(.setMode) { fchmod(pair.second, original.st_mode & FileCopy.permissions) }
         try setTimes(of: pair.second, from: original)
       }
@@ -234,11 +234,11 @@ final class TreeCopy: Sendable {
   }
 }
 
-/// A folder in both trees.
-// Sendable: as its base, and immutable besides.
+/// A folder that is open in both trees.
+// Sendable: like its base class; its own members are immutable.
 final class CopyFolder: FolderNode, @unchecked Sendable {
   let number: Int32
-  /// What the source folder was; `nil` for the root, which is left alone.
+  /// The status of the source folder; `nil` for the root, which is left alone.
   let original: stat?
 
   init(descriptors: FolderDescriptors, open: OpenFolders) {

@@ -4,17 +4,17 @@ import Glibc
 public import SystemPackage
 
 extension FileTree {
-  /// The digest of what the tree below `root` holds: Hash1 of Go's golang.org/x/mod/sumdb/dirhash, as `h1:<base64>`.
+  /// The digest of the tree below `root`: Hash1 of Go's golang.org/x/mod/sumdb/dirhash, as `h1:<base64>`.
   ///
-  /// It is the SHA-256 of one line for each file, `<hex SHA-256 of its content>  <path>` and a line feed, sorted by path in
-  /// byte order. A symlink, which Hash1 cannot express, counts as a file whose content is the link's target and whose path
-  /// ends with `/`, as no file's does. Not covered are modes, times and empty folders, and what is not copied either:
-  /// FIFOs, sockets, devices, mounts, and the names in `excluding` at the top.
+  /// It is the SHA-256 of one line for each file, `<hex SHA-256 of its content>  <path>` and a line feed, sorted by
+  /// path in byte order. A symlink, which Hash1 cannot express, counts as a file whose content is the link's target and
+  /// whose path ends with `/`, as no file's does. Modes, times and empty folders are not covered, nor are entries that
+  /// are not copied: FIFOs, sockets, devices, mounts, and the names in `excluding` at the top.
   ///
-  /// Blocks the calling thread, and works in threads of its own besides.
+  /// Blocks the calling thread, and starts further threads.
   ///
-  /// - Parameter isCanceled: Is asked before each file, and after each piece of one; from any of the threads.
-  /// - Throws: `FileTreeError` naming the first path that cannot be read, or whose name holds a line feed, which Hash1
+  /// - Parameter isCanceled: Called before each file and after each piece of one, from any of the threads.
+  /// - Throws: `FileTreeError` with the first path that cannot be read, or whose name contains a line feed, which Hash1
   ///   refuses; ECANCELED when it was canceled.
   public static func digest(
     of root: FileDescriptor, excluding: Set<String> = [], threads: Int = FileTree.mostThreads,
@@ -24,7 +24,7 @@ extension FileTree {
   }
 }
 
-/// One digest of a tree, while it goes on.
+/// One digest of a tree in progress.
 final class TreeDigest: Sendable {
   private struct Entry {
     let path: [UInt8]
@@ -33,11 +33,11 @@ final class TreeDigest: Sendable {
 
   private final class Lane {
     let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
-    let way: FolderWay
+    let opener: FolderOpener
     var lines: [(number: Int, line: [UInt8])] = []
 
     init(_ root: Int32) {
-      way = FolderWay(root: root)
+      opener = FolderOpener(root: root)
     }
 
     deinit {
@@ -51,7 +51,7 @@ final class TreeDigest: Sendable {
   private let threads: Int
   private let isCanceled: @Sendable () -> Bool
   private let failure = FirstFailure()
-  /// How many files a thread takes at once; neighbours are in the same folder, mostly.
+  /// The number of files that a thread takes at once; neighbours mostly share a folder.
   private static let batch = 16
 
   init(_ root: Int32, threads: Int, isCanceled: @escaping @Sendable () -> Bool) {
@@ -66,10 +66,10 @@ final class TreeDigest: Sendable {
       threads: threads, makeLane: { Lane(self.root) },
       perform: { range, lane, queue in
         for number in range where !queue.isStopped {
-          do throws(CallFailure) {
+          do throws(SystemCallError) {
             lane.lines.append((number, try self.line(of: entries[number], lane)))
           } catch {
-            // Something is mounted on the file.
+            // The file is a mount point.
             if error.isMount { continue }
             self.failure.set(FileTreeError("digest", error, at: RelativePath(bytes: entries[number].path)))
             queue.stop()
@@ -85,18 +85,18 @@ final class TreeDigest: Sendable {
     return "h1:" + Data(hasher.finalize()).base64EncodedString()
   }
 
-  /// All files and links, sorted as their lines are.
+  /// All files and symlinks, in the order of their lines.
   private func list(_ excluded: ExcludedNames) throws(FileTreeError) -> [Entry] {
     var entries: [Entry] = []
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
     defer { buffer.deallocate() }
-    let way = FolderWay(root: root)
+    let opener = FolderOpener(root: root)
     var folders: [[UInt8]] = [[]]
     while let folder = folders.popLast() {
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         try checkIsWanted()
-        // A descriptor of its own: a listing goes on from where the last one of the same descriptor ended.
-        let descriptor = try openFolder(in: try way.folder(folder[...]), ".")
+        // Open a separate descriptor: a listing continues where the last listing of the same descriptor ended.
+        let descriptor = try openFolder(in: try opener.folder(folder[...]), ".")
         defer { close(descriptor) }
         while true {
           var listing = try DirectoryEntries(of: descriptor, buffer: buffer)
@@ -122,9 +122,9 @@ final class TreeDigest: Sendable {
     return entries.sorted { $0.path.lexicographicallyPrecedes($1.path) }
   }
 
-  private func line(of entry: Entry, _ lane: Lane) throws(CallFailure) -> [UInt8] {
+  private func line(of entry: Entry, _ lane: Lane) throws(SystemCallError) -> [UInt8] {
     let path = RelativePath(bytes: entry.kind == .symlink ? entry.path.dropLast() : entry.path)
-    let folder = try lane.way.folder(path.folder)
+    let folder = try lane.opener.folder(path.folder)
     let name = try fileName(path.name)
     let digest: SHA256Digest
     if entry.kind == .symlink {
@@ -137,7 +137,7 @@ final class TreeDigest: Sendable {
 
   private func contentDigest(
     of name: [CChar], in folder: Int32, _ buffer: UnsafeMutableRawBufferPointer
-  ) throws(CallFailure) -> SHA256Digest {
+  ) throws(SystemCallError) -> SHA256Digest {
     let file = try openFile(in: folder, name)
     defer { close(file) }
     var hasher = SHA256()
@@ -151,12 +151,12 @@ final class TreeDigest: Sendable {
     }
   }
 
-  private func checkIsWanted() throws(CallFailure) {
-    if isCanceled() { throw CallFailure(call: .read, code: ECANCELED) }
+  private func checkIsWanted() throws(SystemCallError) {
+    if isCanceled() { throw SystemCallError(call: .read, code: ECANCELED) }
   }
 }
 
-/// Bytes as lower case hexadecimal digits, two for each.
+/// Bytes as lower-case hexadecimal digits, two for each.
 package func hexadecimal(_ bytes: some Sequence<UInt8>) -> [UInt8] {
   let digits: [UInt8] = Array("0123456789abcdef".utf8)
   return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }

@@ -4,25 +4,25 @@ import Synchronization
 public import SystemPackage
 
 extension FileTree {
-  /// Copies what has changed in `tree` into `results`, each file complete or not at all.
+  /// Copies the changed entries of `tree` into `results`, each file complete or not at all.
   ///
-  /// A file is written under a temporary name (`.<random>.partial`, in the folder where it goes), then renamed over
-  /// what is there. Modes (less setuid and setgid), mtimes and holes are kept. Missing folders are made, with
-  /// the modes of those in the tree. `storedAs`
-  /// gives the path in `results` where that is not the path in the tree. Symlinks that are absolute or lead out by
-  /// `..` are skipped. No symlink in `results` is followed. Everything is durable at the return: by fsync(2) for a few files, by one
-  /// syncfs(2) for many, where the file system has a true one. What is mounted in the tree is skipped.
+  /// A file is written under a temporary name (`.<random>.partial`, in its destination folder), then renamed over an
+  /// existing one. Modes (less setuid and setgid), mtimes and holes are kept. Missing folders are created with the
+  /// modes of those in the tree. `storedAs` returns the path in `results` where it differs from the path in the tree.
+  /// Symlinks that are absolute or lead out of the tree by `..` are skipped, and so are mounts. No symlink in `results`
+  /// is followed. On return everything is durable: by fsync(2) for a few files, by one syncfs(2) for many, where the
+  /// file system implements it fully.
   ///
-  /// Blocks the calling thread, and works in threads of its own besides. `progress` is called from any of them, one
-  /// at a time, some times a second.
+  /// Blocks the calling thread, and starts further threads. `progress` is called from any of them, one at a time, a few
+  /// times a second.
   ///
   /// - Parameters:
-  ///   - owner: Whom files and folders that are made belong to; `nil`: the user that runs this.
-  ///   - isCanceled: Is asked before each entry, and after each piece of a file; from any of the threads. What is complete by
-  ///     then stays.
-  /// - Returns: What is complete, what was skipped, what is missing because it was canceled, and what failed: one file that
-  ///   cannot be exported does not keep the others back.
-  /// - Throws: `FileTreeError` when what was written cannot be made durable, so that nothing is certain.
+  ///   - owner: The owner of created files and folders; `nil`: the user that runs this process.
+  ///   - isCanceled: Called before each entry and after each piece of a file, from any of the threads. Files that are
+  ///     complete by then stay.
+  /// - Returns: The complete files, the skipped entries, those missing because of cancellation, and the failures: one
+  ///   file that cannot be exported does not stop the others.
+  /// - Throws: `FileTreeError` when the written files cannot be made durable; their state is then unknown.
   public static func export(
     _ changes: Changes, from tree: FileDescriptor, to results: FileDescriptor,
     storedAs: (RelativePath) -> RelativePath? = { _ in nil }, owner: Owner? = nil,
@@ -36,15 +36,15 @@ extension FileTree {
   }
 }
 
-/// One export, while it goes on.
+/// One export in progress.
 final class TreeExport: Sendable {
   typealias Queue = WorkQueue<Range<Int>, ExportLane>
 
-  /// Up to so many files, fsync for each is cheaper than to flush what else the file system has to write.
+  /// Up to this many files, fsync for each costs less than flushing everything else that the file system has to write.
   private static let few = 16
 
-  /// How many files a thread takes at once. Neighbours are in the same folder, mostly, which is opened once for all;
-  /// but a thread that waits for fsync should not have more to do while others idle.
+  /// The number of files that a thread takes at once. Neighbours mostly share a folder, which is then opened once; but
+  /// a thread that waits for fsync should not hold more work while others idle.
   private var batch: Int { durability == .eachFile ? 1 : 16 }
 
   private let entries: [(entry: ChangedEntry, storedAs: RelativePath?)]
@@ -95,7 +95,7 @@ final class TreeExport: Sendable {
   }
 
   private func export(_ entry: ChangedEntry, _ storedAs: RelativePath?, _ lane: ExportLane) {
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       try checkIsWanted()
       let name = try fileName(entry.path.name)
       let source = try lane.source.folder(entry.path.folder)
@@ -140,18 +140,18 @@ final class TreeExport: Sendable {
     }
   }
 
-  /// For each piece of a file.
-  private func moved(_ bytes: Int64) throws(CallFailure) {
+  /// Called for each copied piece of a file.
+  private func moved(_ bytes: Int64) throws(SystemCallError) {
     meter.add(files: 0, bytes: bytes)
     try checkIsWanted()
   }
 
-  private func checkIsWanted() throws(CallFailure) {
-    if isCanceled() { throw CallFailure(call: .create, code: ECANCELED) }
+  private func checkIsWanted() throws(SystemCallError) {
+    if isCanceled() { throw SystemCallError(call: .create, code: ECANCELED) }
   }
 
   private func makeDurable(_ files: [ExportedFile]) throws(FileTreeError) {
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       switch durability {
       case .together: try syncFileSystem(of: results)
       case .eachFile: try syncFolders(of: files)
@@ -161,8 +161,8 @@ final class TreeExport: Sendable {
     }
   }
 
-  /// The names are content of the folders (fsync(2)), those of new folders too.
-  private func syncFolders(of files: [ExportedFile]) throws(CallFailure) {
+  /// File names are content of their folders (fsync(2)); new folders are synced, too.
+  private func syncFolders(of files: [ExportedFile]) throws(SystemCallError) {
     var folders: Set<[UInt8]> = []
     for file in files {
       var folder = Array((file.storedAs ?? file.path).folder)
@@ -170,11 +170,99 @@ final class TreeExport: Sendable {
         folder = Array(RelativePath(bytes: folder).folder)
       }
     }
-    let way = FolderWay(root: results)
+    let opener = FolderOpener(root: results)
     for folder in folders {
-      let descriptor = folder.isEmpty ? try openFolder(in: results, ".") : try way.folder(folder[...])
+      let descriptor = folder.isEmpty ? try openFolder(in: results, ".") : try opener.folder(folder[...])
       defer { if folder.isEmpty { close(descriptor) } }
       try sync(descriptor)
     }
+  }
+}
+
+/// The result of an export. Failed files have left nothing behind; all others are complete.
+public struct Export: Sendable {
+  /// The files in the results, complete and durable, in byte order of the paths.
+  public let files: [ExportedFile]
+
+  /// The skipped entries: symlinks that lead out of the tree, and mounts.
+  public let skipped: [SkippedEntry]
+
+  /// The entries that are missing because the export was canceled.
+  public let unfinished: [RelativePath]
+
+  /// The entries that could not be exported, each with its path in the tree and the reason.
+  public let failures: [FileTreeError]
+}
+
+/// A file or symlink that is complete in the results.
+public struct ExportedFile: Hashable, Sendable {
+  /// Its path in the tree.
+  public let path: RelativePath
+
+  /// Its size in bytes; of a symlink, the length of its target.
+  public let size: Int64
+
+  /// Its permission bits, less setuid and setgid.
+  public let mode: UInt32
+
+  /// The SHA-256 of the written content, or of a symlink's target, in lower-case hexadecimal. `nil` for a file with
+  /// more than 16 GiB of holes: storing them costs nothing, hashing them would.
+  public let sha256: String?
+
+  /// Whether it is new or modified.
+  public let change: ChangedEntry.Change
+
+  /// Its path in the results, if that is not `path`.
+  public let storedAs: RelativePath?
+}
+
+/// The user and group that own created files.
+public struct Owner: Hashable, Sendable {
+  /// The user id (uid_t).
+  public let user: UInt32
+
+  /// The group id (gid_t).
+  public let group: UInt32
+
+  /// Creates an owner from numeric ids.
+  public init(user: UInt32, group: UInt32) {
+    self.user = user
+    self.group = group
+  }
+
+  /// Changes the owner of an open file or folder, if the process may: root may not in some containers, nor on volumes
+  /// that map it to nobody (CAP_CHOWN, capabilities(7); root_squash, exports(5)). Call it after setting modes and
+  /// times, which only the owner may set.
+  func own(_ descriptor: Int32) {
+    fchown(descriptor, user, group)
+  }
+}
+
+/// The state of one thread of an export: its buffer, its open folders and its results.
+final class ExportLane {
+  let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
+  let source: FolderOpener
+  let destination: FolderOpener
+
+  private(set) var files: [ExportedFile] = []
+  var skipped: [SkippedEntry] = []
+  var unfinished: [RelativePath] = []
+  var failures: [FileTreeError] = []
+
+  init(tree: Int32, results: Int32, _ folders: NewFolders) {
+    source = FolderOpener(root: tree)
+    destination = FolderOpener(root: results, missing: .make(folders))
+  }
+
+  deinit {
+    content.deallocate()
+  }
+
+  func add(_ written: FileExport.Written, _ entry: ChangedEntry, _ storedAs: RelativePath?) {
+    files.append(
+      ExportedFile(
+        path: entry.path, size: written.size, mode: written.mode,
+        sha256: written.digest.map { String(decoding: hexadecimal($0), as: UTF8.self) },
+        change: entry.change, storedAs: storedAs))
   }
 }

@@ -4,17 +4,17 @@ import Synchronization
 public import SystemPackage
 
 extension FileTree {
-  /// Removes `name` in the folder `parent`, with everything below it if it is a folder. A missing name is no error.
+  /// Removes `name` in the folder `parent`, with everything below it if it is a folder. A missing name is not an error.
   ///
-  /// Never follows a symlink; one is removed itself. Folders that their owner may not read or write are given the
-  /// right first. What is mounted in the tree is left alone. What cannot be removed stays, with the folders above it, and does
-  /// not keep the rest from being removed.
+  /// Removes symlinks themselves and never follows them. Gives the owner of a folder the missing rights to read and
+  /// write it first. Leaves mounts alone. Entries that cannot be removed stay, with the folders above them, and do not
+  /// prevent the removal of the rest.
   ///
-  /// Blocks the calling thread, and works in threads of its own besides.
+  /// Blocks the calling thread, and starts further threads.
   ///
-  /// - Parameter isCanceled: Is asked before each entry, from any of the threads.
-  /// - Throws: `FileTreeError` naming the first path that could not be removed. EXDEV for a mount, EINVAL for a `name` with a
-  ///   `/`, ECANCELED when it was canceled.
+  /// - Parameter isCanceled: Called before each entry, from any of the threads.
+  /// - Throws: `FileTreeError` with the first path that could not be removed. EXDEV for a mount, EINVAL for a `name`
+  ///   with a `/`, ECANCELED when it was canceled.
   public static func remove(
     _ name: String, in parent: FileDescriptor, threads: Int = FileTree.mostThreads,
     isCanceled: @escaping @Sendable () -> Bool = { false }
@@ -23,12 +23,12 @@ extension FileTree {
   }
 }
 
-/// One removal of a tree, while it goes on.
+/// One removal of a tree in progress.
 final class TreeRemoval: Sendable {
   enum Item {
-    /// A folder to empty and remove. `top` is the folder of the whole removal, once there is one.
+    /// A folder to empty and remove. `top` is the topmost folder that is removed, once it is open.
     case folder(parent: FolderNode, name: [CChar], top: FolderNode?)
-    /// A folder that is open, to be listed from its beginning.
+    /// An open folder to list from its beginning.
     case listing(FolderNode, top: FolderNode)
     /// A piece of such a listing.
     case entries(FolderNode, [UInt8], top: FolderNode)
@@ -36,8 +36,8 @@ final class TreeRemoval: Sendable {
 
   typealias Queue = WorkQueue<Item, RemovalLane>
 
-  /// How often a folder is listed again that was not empty after all: names may be missed in a listing while others
-  /// are removed.
+  /// How many times a folder that is still not empty is listed again: a listing may miss names while others are
+  /// removed.
   private static let listings = 8
 
   private let threads: Int
@@ -53,8 +53,8 @@ final class TreeRemoval: Sendable {
   }
 
   func run(_ path: RelativePath, in parent: Int32) throws(FileTreeError) {
-    do throws(CallFailure) {
-      if path.bytes.contains(0x2F) { throw CallFailure(call: .unlink, code: EINVAL) }
+    do throws(SystemCallError) {
+      if path.bytes.contains(0x2F) { throw SystemCallError(call: .unlink, code: EINVAL) }
       let name = try fileName(path.bytes[...])
       if try unlinkUnlessFolder(name, in: parent, .bystander) { return }
       let descriptors = FolderDescriptors(first: try openFolder(in: parent, "."), second: -1)
@@ -83,14 +83,14 @@ final class TreeRemoval: Sendable {
   private func enter(
     _ parent: FolderNode, _ name: [CChar], _ top: FolderNode?, _ lane: RemovalLane, _ queue: Queue
   ) {
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       let descriptor = try openForRemoval(name, in: parent.descriptors.first, rights(of: parent))
       let folder = FolderNode(
         parent: parent, name: name, descriptors: FolderDescriptors(first: descriptor, second: -1), open: open)
       empty(folder, top ?? folder, lane, queue)
     } catch {
-      // Without the right to look into it, it may still be empty.
-      do throws(CallFailure) {
+      // A folder that cannot be listed may still be empty.
+      do throws(SystemCallError) {
         try removeFolder(name, in: parent.descriptors.first, rights(of: parent))
       } catch _ {
         fail(error, parent.path(of: name), in: parent)
@@ -101,7 +101,7 @@ final class TreeRemoval: Sendable {
 
   private func empty(_ folder: FolderNode, _ top: FolderNode, _ lane: RemovalLane, _ queue: Queue) {
     let descriptor = folder.descriptors.first
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       while !queue.isStopped {
         let entries = try DirectoryEntries(of: descriptor, buffer: lane.listing)
         if entries.isEmpty { break }
@@ -120,7 +120,7 @@ final class TreeRemoval: Sendable {
     let descriptor = folder.descriptors.first
     while !queue.isStopped {
       if isCanceled() {
-        fail(CallFailure(call: .unlink, code: ECANCELED), folder.path, in: folder)
+        fail(SystemCallError(call: .unlink, code: ECANCELED), folder.path, in: folder)
         return queue.stop()
       }
       if queue.isHungry, let half = entries.split() {
@@ -128,7 +128,7 @@ final class TreeRemoval: Sendable {
         queue.push(.entries(folder, half, top: top))
       }
       guard let (name, kind) = entries.next() else { return }
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         if kind == .folder {
           addSubfolder(name, of: folder, top, queue)
         } else if try !unlinkUnlessFolder(name, in: descriptor, .doomed) {
@@ -141,8 +141,8 @@ final class TreeRemoval: Sendable {
     }
   }
 
-  /// A folder stays open until all below it is gone. In a tree deeper than the limit of open files allows, the lower
-  /// part is moved up to the top, so that the folders above it can go first.
+  /// A folder stays open until everything below it is removed. In a tree deeper than the limit of open files allows,
+  /// the lower part is moved up to the top, so that the folders above it can be removed first.
   private func addSubfolder(_ name: FileName, of folder: FolderNode, _ top: FolderNode, _ queue: Queue) {
     if open.count.load(ordering: .relaxed) > crowd, folder !== top {
       let number = moves.add(1, ordering: .relaxed).newValue
@@ -157,12 +157,12 @@ final class TreeRemoval: Sendable {
     queue.push(.folder(parent: folder, name: terminated(name), top: top))
   }
 
-  /// Removes a folder when nothing is left in it, and so those above it.
+  /// Removes a folder when it is empty, then those above it.
   private func ended(_ first: FolderNode, _ isComplete: Bool, _ top: FolderNode, _ queue: Queue) {
     var folder = first
     var isComplete = isComplete
     while isComplete, let parent = folder.parent, !queue.isStopped {
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         if folder.isKept {
           parent.keep()
         } else {
@@ -185,19 +185,81 @@ final class TreeRemoval: Sendable {
     }
   }
 
-  /// Only the folder in which the whole removal takes place stays.
-  private func rights(of folder: FolderNode) -> RightsOf { folder.parent == nil ? .bystander : .doomed }
+  /// Only the folder that contains the removed tree stays.
+  private func rights(of folder: FolderNode) -> RemovalRights { folder.parent == nil ? .bystander : .doomed }
 
-  /// What cannot be removed keeps the folder that it lies in.
-  private func fail(_ error: CallFailure, _ path: RelativePath, in folder: FolderNode) {
+  /// An entry that cannot be removed keeps its folder.
+  private func fail(_ error: SystemCallError, _ path: RelativePath, in folder: FolderNode) {
     folder.keep()
     failure.set(FileTreeError("remove", error, at: path))
   }
 }
 
-/// What one thread of a removal has for its own.
+/// The state of one thread of a removal.
 final class RemovalLane {
   let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
 
   deinit { listing.deallocate() }
+}
+
+/// Whether the mode of a folder may be changed to remove an entry in it.
+enum RemovalRights {
+  /// The folder is removed as well.
+  case doomed
+  /// The folder stays and does not belong to the tree.
+  case bystander
+}
+
+/// Performs an operation on a name in a folder; if the folder's mode forbids it, gives its owner all rights and repeats
+/// it.
+private func withRights(
+  _ rights: RemovalRights, on folder: Int32, _ body: () throws(SystemCallError) -> Int32
+) throws(SystemCallError) -> Int32 {
+  do throws(SystemCallError) {
+    return try body()
+  } catch {
+    guard error.code == EACCES, rights == .doomed, fchmod(folder, 0o700) == 0 else { throw error }
+    return try body()
+  }
+}
+
+/// Removes an entry that is not a folder. Returns whether it is gone now; `false` for a folder.
+func unlinkUnlessFolder(_ name: FileName, in folder: Int32, _ rights: RemovalRights) throws(SystemCallError) -> Bool {
+  do throws(SystemCallError) {
+    _ = try withRights(rights, on: folder) { () throws(SystemCallError) in
+      try retrying(.unlink) { unlinkat(folder, name, 0) }
+    }
+    return true
+  } catch {
+    switch error.code {
+    case ENOENT: return true
+    case EISDIR: return false
+    default: throw error
+    }
+  }
+}
+
+/// Removes an empty folder.
+func removeFolder(_ name: FileName, in folder: Int32, _ rights: RemovalRights) throws(SystemCallError) {
+  do throws(SystemCallError) {
+    _ = try withRights(rights, on: folder) { () throws(SystemCallError) in
+      try retrying(.removeFolder) { unlinkat(folder, name, AT_REMOVEDIR) }
+    }
+  } catch {
+    if error.code != ENOENT { throw error }
+  }
+}
+
+/// Opens a folder to empty, after giving its owner the right to do so.
+func openForRemoval(_ name: FileName, in parent: Int32, _ rights: RemovalRights) throws(SystemCallError) -> Int32 {
+  do throws(SystemCallError) {
+    return try withRights(rights, on: parent) { () throws(SystemCallError) in try openFolder(in: parent, name) }
+  } catch {
+    guard error.code == EACCES else { throw error }
+    // fchmodat(2) would follow a symlink that replaced the folder; /proc leads to the very folder that was opened.
+    let place = try MountBoundary.open(.open, name, in: parent, linuxPathOnly | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)
+    defer { close(place) }
+    guard chmod("/proc/self/fd/\(place)", 0o700) == 0 else { throw error }
+    return try openFolder(in: parent, name)
+  }
 }

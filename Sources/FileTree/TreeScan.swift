@@ -2,19 +2,19 @@ import Glibc
 public import SystemPackage
 
 extension FileTree {
-  /// What differs in `tree` from what it was when `snapshot` was taken.
+  /// The differences between `tree` and its state when `snapshot` was taken.
   ///
-  /// A file has changed if its inode, size, mode, mtime or ctime differ from the snapshot and its content differs
-  /// from the same path below `original`, from which it was copied; that is read only where the size is the same. So
-  /// unchanged files cost one fstatat(2), `touch` and `chmod` alone are no change, and an edit of the same size within
-  /// the same second is one. If the original cannot be read any more, the file counts as modified. What is mounted in the tree
-  /// is `skipped`, whatever it is.
+  /// A file has changed if its inode, size, mode, mtime or ctime differ from the snapshot, and its content differs from
+  /// the same path below `original`, from which it was copied; content is compared only where the size is the same. So
+  /// an unchanged file costs one fstatat(2), `touch` and `chmod` alone are not changes, and an edit of the same size
+  /// within the same second is one. If the original can no longer be read, the file counts as modified. A mount in the
+  /// tree is `skipped`, whatever it holds.
   ///
-  /// Blocks the calling thread, and works in threads of its own besides.
+  /// Blocks the calling thread, and starts further threads.
   ///
-  /// - Parameter isCanceled: Is asked before each entry, and after each piece of a file that is compared; from any of the threads.
-  /// - Throws: `FileTreeError` when the root cannot be listed, ECANCELED when it was canceled. What cannot be looked at further
-  ///   down is in `failures`.
+  /// - Parameter isCanceled: Called before each entry and after each piece of a compared file, from any of the threads.
+  /// - Throws: `FileTreeError` when the root cannot be listed, ECANCELED when it was canceled. Errors further down are
+  ///   in `failures`.
   public static func changes(
     in tree: FileDescriptor, since snapshot: Snapshot, original: FileDescriptor, excluding: Set<String> = [],
     threads: Int = FileTree.mostThreads, isCanceled: @escaping @Sendable () -> Bool = { false }
@@ -25,12 +25,12 @@ extension FileTree {
   }
 }
 
-/// One search for changes, while it goes on.
+/// One scan for changes in progress.
 final class TreeScan: Sendable {
   enum Item {
-    /// A folder to look through; `number` is what the snapshot knows it as, if it does.
+    /// A folder to scan; `number` is its number in the snapshot, if it is there.
     case folder(parent: ScanFolder, name: [CChar], number: Int32?)
-    /// A piece of the listing of a folder that is open; empty: all of it.
+    /// A piece of an open folder's listing; empty: the whole listing.
     case entries(ScanFolder, [UInt8])
   }
 
@@ -56,7 +56,7 @@ final class TreeScan: Sendable {
 
   func run(_ tree: Int32) throws(FileTreeError) -> Changes {
     let root: ScanFolder
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       let descriptors = FolderDescriptors(first: try openFolder(in: tree, "."), second: -1)
       root = ScanFolder(
         parent: nil, name: [0], index: FolderIndex(snapshot, folder: Snapshot.root), descriptors: descriptors,
@@ -69,7 +69,7 @@ final class TreeScan: Sendable {
       perform: { item, lane, queue in self.perform(item, lane, queue) })
     let lanes = queue.run([.entries(root, [])])
     if queue.isStopped {
-      throw FileTreeError("compare", CallFailure(call: .list, code: ECANCELED), at: RelativePath(bytes: []))
+      throw FileTreeError("compare", SystemCallError(call: .list, code: ECANCELED), at: RelativePath(bytes: []))
     }
     let failures = lanes.flatMap(\.failures)
     if let failure = failures.first(where: { $0.path.bytes.isEmpty }) { throw failure }
@@ -91,8 +91,8 @@ final class TreeScan: Sendable {
   private func scanFolder(
     _ parent: ScanFolder, _ name: [CChar], _ number: Int32?, _ lane: ScanLane, _ queue: Queue
   ) {
-    do throws(CallFailure) {
-      let descriptor = try parent.withDescriptors { (pair) throws(CallFailure) in
+    do throws(SystemCallError) {
+      let descriptor = try parent.withDescriptors { (pair) throws(SystemCallError) in
         try openFolder(in: pair.first, name)
       }
       let folder = ScanFolder(
@@ -107,7 +107,7 @@ final class TreeScan: Sendable {
 
   private func scanListing(of folder: ScanFolder, _ lane: ScanLane, _ queue: Queue) {
     let descriptor = folder.descriptors.first
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       while !queue.isStopped {
         let entries = try DirectoryEntries(of: descriptor, buffer: lane.listing)
         if entries.isEmpty { break }
@@ -132,7 +132,7 @@ final class TreeScan: Sendable {
       guard let (name, listedKind) = entries.next() else { return }
       if folder.parent == nil && excluded.contains(name) { continue }
       let known = folder.index?.find(name)
-      do throws(CallFailure) {
+      do throws(SystemCallError) {
         if listedKind == .folder {
           addSubfolder(name, known, of: folder, queue)
         } else {
@@ -140,7 +140,7 @@ final class TreeScan: Sendable {
           try look(at: name, now, known, in: folder, descriptor, lane, queue)
         }
       } catch {
-        // Gone since it was listed: then it is not seen, and so deleted.
+        // It was removed after it was listed: without a mark it counts as deleted.
         if error.code != ENOENT {
           note(error, at: folder.path(of: name), lane)
           if let known { folder.index?.markSeen(known.number) }
@@ -153,7 +153,7 @@ final class TreeScan: Sendable {
   private func look(
     at name: FileName, _ now: stat, _ known: (entry: SnapshotEntry, number: Int)?, in folder: ScanFolder,
     _ descriptor: Int32, _ lane: ScanLane, _ queue: Queue
-  ) throws(CallFailure) {
+  ) throws(SystemCallError) {
     let kind: ChangedEntry.Kind
     switch now.kind {
     case .file: kind = .file
@@ -174,18 +174,18 @@ final class TreeScan: Sendable {
       switch compare(name, kind, known.entry, descriptor, path, lane) {
       case .same: return
       case .different(let isOriginal): if isUntouched && !isOriginal { return }
-      // If it is this one that cannot be read, its export fails and says so.
+      // If the file in the tree is the unreadable one, its export fails and reports that.
       case .unknown: if isUntouched { return }
       }
     }
     try add(name, kind, .modified, now, in: folder, descriptor, lane)
   }
 
-  /// Adds what has changed, unless only something is mounted there.
+  /// Adds a changed entry, unless it is a mount point.
   private func add(
     _ name: FileName, _ kind: ChangedEntry.Kind, _ change: ChangedEntry.Change, _ now: stat, in folder: ScanFolder,
     _ descriptor: Int32, _ lane: ScanLane
-  ) throws(CallFailure) {
+  ) throws(SystemCallError) {
     let path = folder.path(of: name)
     if kind == .file, try MountBoundary.lies(on: name, in: descriptor) {
       lane.skipped.append(SkippedEntry(path: path, reason: .mount))
@@ -194,8 +194,8 @@ final class TreeScan: Sendable {
     }
   }
 
-  /// A mount is passed over, and anything else that cannot be looked at is a failure.
-  private func note(_ error: CallFailure, at path: RelativePath, _ lane: ScanLane) {
+  /// Skips a mount; any other entry that cannot be examined is a failure.
+  private func note(_ error: SystemCallError, at path: RelativePath, _ lane: ScanLane) {
     if error.isMount {
       lane.skipped.append(SkippedEntry(path: path, reason: .mount))
     } else {
@@ -207,7 +207,7 @@ final class TreeScan: Sendable {
     _ name: FileName, _ kind: ChangedEntry.Kind, _ entry: SnapshotEntry, _ descriptor: Int32, _ path: RelativePath,
     _ lane: ScanLane
   ) -> ContentComparison.Result {
-    do throws(CallFailure) {
+    do throws(SystemCallError) {
       let comparison = ContentComparison(
         name: name, folder: descriptor, otherFolder: try lane.original.folder(path.folder), buffer: lane.content,
         isCanceled: isCanceled)

@@ -1,17 +1,18 @@
 import Glibc
 import Synchronization
 
-/// Work that makes more work, done by the calling thread and as many more as pay.
+/// A queue whose items may add further items, processed by the calling thread and by more threads when they pay.
 ///
-/// The last item pushed is the first taken: a tree is walked in depth, so the queue stays short however wide it is.
-/// Threads are started one by one as work is left lying, up to a fixed number: more than there are cores, because a volume
-/// lets its callers wait.
+/// The last item pushed is the first taken: a tree is walked depth-first, so the queue stays short. Threads are started
+/// one by one while items wait, up to a fixed number: more than there are cores, because callers of a volume wait for
+/// it.
 ///
-/// `Lane` is what a thread has for its own: buffers, counters, what it found. `run` returns all of them.
-// Sendable: every stored `var` is only touched under `mutex`, or is a lane that one thread alone uses until `run` has
+/// `Lane` is the state of one thread: buffers, counters, findings. `run` returns all lanes.
+// Sendable: every stored `var` is only accessed under `mutex`, or is a lane that one thread uses alone until `run` has
 // joined that thread.
 final class WorkQueue<Item, Lane>: @unchecked Sendable {
-  /// A thread costs about as much as copying ten files: a tree that is done by then is none to share. In nanoseconds.
+  /// Starting a thread costs about as much as copying ten files: a tree that takes less than this is not shared. In
+  /// nanoseconds.
   private static var alone: Int64 { 500_000 }
 
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
@@ -27,13 +28,13 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
   private var ended = false
 
   private let hungry = Atomic<Bool>(true)
-  /// The work has taken so long that other threads pay.
+  /// Whether the work has taken long enough for other threads to pay.
   private let isShared = Atomic<Bool>(false)
   private let stopped = Atomic<Bool>(false)
   private let begun = clock(CLOCK_MONOTONIC)
   private let limit: Int
 
-  /// `limit` is of threads, the calling one among them.
+  /// `limit` is the number of threads, including the calling one.
   init(
     threads limit: Int = FileTree.mostThreads, makeLane: @escaping () -> Lane,
     perform: @escaping (Item, Lane, WorkQueue) -> Void
@@ -56,13 +57,13 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// Whether a thread waits for work or could be started for it: then it pays to share what one has.
+  /// Whether a thread waits for work or could be started: then sharing work pays.
   var isHungry: Bool { hungry.load(ordering: .relaxed) }
 
-  /// Whether `stop` was called: then what is under way should end soon.
+  /// Whether `stop` was called: items in progress should end soon.
   var isStopped: Bool { stopped.load(ordering: .relaxed) }
 
-  /// Drops what is not begun.
+  /// Drops the items that have not been started.
   func stop() {
     stopped.store(true, ordering: .relaxed)
   }
@@ -74,7 +75,7 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
     }
   }
 
-  /// Looks whether the work has taken long enough to be shared. Cheap: call it after each file.
+  /// Starts sharing when the work has taken long enough. The check is cheap: call it after each file.
   @inline(__always)
   func grow() {
     guard !isShared.load(ordering: .relaxed), clock(CLOCK_MONOTONIC) - begun > Self.alone else { return }
@@ -82,7 +83,7 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
     locked { admit() }
   }
 
-  /// Performs the items and all that they push; returns when nothing is left.
+  /// Performs the items and all that they push; returns when no item is left.
   func run(_ first: [Item]) -> [Lane] {
     locked { items = first }
     work()
@@ -90,7 +91,7 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
     return lanes
   }
 
-  /// Wakes or starts a thread for work that lies there. The mutex is held.
+  /// Wakes or starts a thread for a waiting item. The mutex is held.
   private func admit() {
     if waiting > 0 {
       pthread_cond_signal(arrival)
@@ -146,6 +147,48 @@ final class WorkQueue<Item, Lane>: @unchecked Sendable {
 }
 
 extension FileTree {
-  /// How many threads work on a tree unless told otherwise, the calling one among them.
+  /// The default number of threads for a tree, including the calling one.
   public static let mostThreads = max(32, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+}
+
+/// The error that ends parallel work: the first that any thread reports.
+final class FirstFailure: Sendable {
+  private let stored = Mutex<FileTreeError?>(nil)
+
+  var value: FileTreeError? { stored.withLock { $0 } }
+
+  func set(_ error: FileTreeError) {
+    stored.withLock { if $0 == nil { $0 = error } }
+  }
+}
+
+/// Starts a thread with all signals blocked; signals are for the program's own threads. Returns `nil` when no thread
+/// can be created.
+func startThread(_ body: @escaping () -> Void) -> pthread_t? {
+  let box = Unmanaged.passRetained(ThreadBody(body))
+  var everything = sigset_t()
+  var before = sigset_t()
+  sigfillset(&everything)
+  pthread_sigmask(SIG_SETMASK, &everything, &before)
+  defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+  var thread = pthread_t()
+  let result = pthread_create(
+    &thread, nil,
+    { argument in
+      Unmanaged<ThreadBody>.fromOpaque(argument!).takeRetainedValue().run()
+      return nil
+    }, box.toOpaque())
+  guard result == 0 else {
+    box.release()
+    return nil
+  }
+  return thread
+}
+
+private final class ThreadBody {
+  let run: () -> Void
+
+  init(_ run: @escaping () -> Void) {
+    self.run = run
+  }
 }

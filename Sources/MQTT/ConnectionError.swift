@@ -2,7 +2,7 @@ private import CMosquitto
 private import Glibc
 
 extension Mosquitto {
-  /// What a code of the library means for the session.
+  /// The error that a return code of the library means for the session.
   func error(_ code: Int32, errno error: Int32 = 0) -> MQTTError {
     if let refusal = tls?.problem(of: options.host) ?? tls?.handshake.refusal {
       return .tls("TLS with \(broker): \(refusal)")
@@ -11,7 +11,8 @@ extension Mosquitto {
       code == MOSQ_ERR_CONN_LOST.code || (code == MOSQ_ERR_ERRNO.code && [EPROTO, EPIPE].contains(error))
     {
       return .unreachable(
-        "TLS with \(broker): the broker broke off after the handshake; it may not accept this client's certificate")
+        "TLS with \(broker): the broker closed the connection after the handshake; it may not accept this client's certificate"
+      )
     }
     switch code {
     case MOSQ_ERR_TLS.code:
@@ -20,9 +21,9 @@ extension Mosquitto {
         return .unreachable(
           "TLS with \(broker): the broker closed the connection during the handshake; does it speak TLS on this port?")
       }
-      // What is no TLS at all looks like a record of some other version.
+      // Plain text looks like a TLS record of some other version.
       guard !reason.contains("wrong version number"), !reason.contains("packet length too long") else {
-        return .tls("TLS with \(broker): it does not speak TLS on this port; give the port of TLS, or mqtt://")
+        return .tls("TLS with \(broker): it does not speak TLS on this port; give the TLS port, or use mqtt://")
       }
       return .unreachable("TLS with \(broker): \(reason)")
     case MOSQ_ERR_ERRNO.code:
@@ -32,10 +33,10 @@ extension Mosquitto {
     case MOSQ_ERR_CONN_LOST.code:
       guard options.tls == nil, !isAccepted else { return .unreachable("broker \(broker) closed the connection") }
       return .unreachable(
-        "broker \(broker) closed the connection before it answered: it may have as many connections as it takes, or speak TLS "
+        "broker \(broker) closed the connection before it answered: it may have reached its limit of connections, or speak TLS "
           + "on this port (mqtts://)")
     case Int32(LIBMOSQUITTO_FAILED):
-      return .unreachable("broker \(broker) sent something on which libmosquitto fails: its connection is given up")
+      return .unreachable("broker \(broker) sent a packet on which libmosquitto fails; the connection is closed")
     case MOSQ_ERR_KEEPALIVE.code:
       return .unreachable("broker \(broker) does not answer pings")
     default:
@@ -44,4 +45,94 @@ extension Mosquitto {
   }
 
   var broker: String { "\(options.host):\(options.port)" }
+}
+
+extension MQTTError {
+  /// The error for a refused connection: the code of its CONNACK, of MQTT 5 (section 3.2.2.2) or 3.1.1 (3.2.2.3).
+  init(refusing options: SessionOptions, _ code: ReasonCode) {
+    let broker = "broker \(options.host):\(options.port)"
+    switch code.rawValue {
+    case 4:
+      self = .refused("\(broker) refuses the connection: bad user name or password")
+    case 5:
+      self = .refused("\(broker) refuses the connection: not authorized; check user name, password and ACL")
+    case 0x86, 0x87, 0x8A, 0x8C:
+      self = .refused("\(broker) refuses the connection: \(code); check user name, password and ACL")
+    case 1, 0x84:
+      self = .unsupported("\(broker) does not speak MQTT \(options.version.name); try another --protocol-version")
+    case 3:
+      self = .unreachable("\(broker) answers: server unavailable")
+    case 0x9B:
+      self = .unsupported(
+        "\(broker) does not accept QoS 1 (\(code)), without which messages are lost; enable it in the broker (mosquitto: max_qos)"
+      )
+    case 2, 0x85:
+      self = .unsupported("\(broker) does not accept the client id '\(options.clientID)'")
+    default:
+      self = .unreachable("\(broker) answers: \(code)")
+    }
+  }
+
+  /// The error for a connection that the broker ended with a DISCONNECT (MQTT 5, section 3.14.2.1); the library's own
+  /// codes are lower, and give `nil`.
+  init?(disconnecting options: SessionOptions, _ code: Int32) {
+    guard code >= 0x80 else { return nil }
+    let reason = ReasonCode(rawValue: UInt8(clamping: code))
+    let text = "broker \(options.host):\(options.port) ended the connection: \(reason)"
+    switch reason {
+    case .sessionTakenOver:
+      self = .clientIDInUse("the broker gave the session of client id '\(options.clientID)' to another connection")
+    case .notAuthorized: self = .refused(text)
+    default: self = .unreachable(text)
+    }
+  }
+}
+
+extension ProtocolVersion {
+  /// The version's usual name.
+  fileprivate var name: String {
+    switch self {
+    case .v311: "3.1.1"
+    case .v5: "5"
+    }
+  }
+}
+
+extension Mosquitto {
+  /// The errno of a failed connection, when the library reports `error`.
+  ///
+  /// libmosquitto 2.1 asks for the address of the socket that it failed to open, which leaves EBADF in errno. So
+  /// connect once more without the library, for at most a second for each address.
+  func reason(of error: Int32) -> Int32 {
+    guard error == EBADF else { return error }
+    var hints = addrinfo()
+    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    var first: UnsafeMutablePointer<addrinfo>?
+    guard getaddrinfo(options.host, "\(options.port)", &hints, &first) == 0 else { return error }
+    defer { freeaddrinfo(first) }
+    var reason = error
+    var next = first
+    while let address = next?.pointee {
+      reason = reasonAgainst(address)
+      next = address.ai_next
+    }
+    return reason
+  }
+
+  /// Tries to connect. A connection that succeeds by now counts as refused, as it was before.
+  private func reasonAgainst(_ address: addrinfo) -> Int32 {
+    let trial = Glibc.socket(
+      address.ai_family, address.ai_socktype | Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue),
+      address.ai_protocol)
+    guard trial >= 0 else { return errno }
+    defer { close(trial) }
+    if Glibc.connect(trial, address.ai_addr, address.ai_addrlen) == 0 { return ECONNREFUSED }
+    guard errno == EINPROGRESS else { return errno }
+    var entry = pollfd(fd: trial, events: Int16(POLLOUT), revents: 0)
+    guard poll(&entry, 1, 1000) > 0 else { return ETIMEDOUT }
+    var cause: Int32 = 0
+    var count = socklen_t(MemoryLayout<Int32>.size)
+    getsockopt(trial, SOL_SOCKET, SO_ERROR, &cause, &count)
+    return cause == 0 ? ECONNREFUSED : cause
+  }
 }

@@ -1,9 +1,9 @@
 private import Glibc
 private import Synchronization
 
-/// Hands work from any thread to the session's thread, and wakes it out of poll(2).
+/// Passes work from any thread to the session's thread, and wakes it from poll(2).
 final class Mailbox: Sendable {
-  /// Runs on the session's thread; is given no loop when the session is closed.
+  /// Runs on the session's thread; receives `nil` when the session is closed.
   typealias Item = @Sendable (SessionLoop?) -> Void
 
   private struct State {
@@ -13,7 +13,7 @@ final class Mailbox: Sendable {
     var isConnected = false
   }
 
-  /// Readable while there is something to take; the read end of a pipe.
+  /// Readable while items are queued; the read end of a pipe.
   let wakeDescriptor: Int32
   private let wakingDescriptor: Int32
   private let state: Mutex<State>
@@ -38,10 +38,10 @@ final class Mailbox: Sendable {
     Glibc.close(wakingDescriptor)
   }
 
-  /// The number of the connection that stands, or of the next.
+  /// The number of the current connection, or of the next.
   var connection: Int { ended.load(ordering: .sequentiallyConsistent) }
 
-  /// The number of the connection, while the broker has accepted it and it is not known to be lost.
+  /// The number of the connection while the broker has accepted it and its loss is not known.
   var standingConnection: Int? {
     state.withLock { $0.isConnected ? connection : nil }
   }
@@ -56,7 +56,7 @@ final class Mailbox: Sendable {
     ended.add(1, ordering: .sequentiallyConsistent)
   }
 
-  /// What the broker takes and keeps.
+  /// The limits that the broker announced.
   var limits: SessionLimits {
     get { state.withLock { $0.limits } }
     set { state.withLock { $0.limits = newValue } }
@@ -67,14 +67,14 @@ final class Mailbox: Sendable {
     state.withLock { $0.closed } ?? .closed
   }
 
-  /// Queues `item`; it is called at once, without a loop, if the session is closed.
+  /// Queues `item`; calls it at once, without a loop, if the session is closed.
   func post(_ item: @escaping Item) {
     let isClosed = state.withLock { state in
       if state.closed == nil { state.items.append(item) }
       return state.closed != nil
     }
     guard !isClosed else { return item(nil) }
-    // A full pipe refuses the byte, and wakes all the same.
+    // A full pipe rejects the byte, but wakes the thread all the same.
     write(wakingDescriptor, [1], 1)
   }
 
@@ -87,7 +87,7 @@ final class Mailbox: Sendable {
     }
   }
 
-  /// Answers what is queued, and all that comes later, without a loop.
+  /// Calls queued items, and all later ones, without a loop.
   func close(with reason: MQTTError) {
     let items = state.withLock { state in
       state.closed = reason

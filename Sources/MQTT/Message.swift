@@ -1,33 +1,33 @@
-/// How often a message arrives (MQTT 5, section 4.3). Exactly once (QoS 2) is not spoken here.
+/// The delivery guarantee (MQTT 5, section 4.3). Exactly once (QoS 2) is not supported.
 public enum QoS: Int32, Sendable {
   /// Fire and forget.
   case atMostOnce = 0
-  /// Acknowledged with a PUBACK, sent again until it is.
+  /// Acknowledged with a PUBACK, and sent again until it is.
   case atLeastOnce = 1
 }
 
 /// Whether the broker keeps a message as the last one of its topic.
 public enum Retention: Sendable {
-  /// Kept for those who subscribe later.
+  /// Kept for later subscribers.
   case retained
-  /// Handed to those who subscribe now.
+  /// Sent to current subscribers only.
   case notRetained
 }
 
-/// An application message: a topic, bytes, and how they travel.
+/// An application message: topic, payload, QoS, retention and properties.
 public struct Message: Sendable, Equatable {
   /// The topic name; no wildcards.
   public var topic: String
-  /// The bytes.
+  /// The payload.
   public var payload: [UInt8]
   /// The delivery guarantee.
   public var qos: QoS
-  /// Whether it is, or was, kept by the broker.
+  /// Whether the broker keeps it, or kept it.
   public var retention: Retention
-  /// What MQTT 5 adds; a 3.1.1 session leaves it out on the way to the broker.
+  /// The MQTT 5 properties; a 3.1.1 session does not send them.
   public var properties: MessageProperties
 
-  /// A message with QoS 1 that is not retained, unless said otherwise.
+  /// Creates a message, by default with QoS 1 and not retained.
   public init(
     topic: String, payload: [UInt8], qos: QoS = .atLeastOnce, retention: Retention = .notRetained,
     properties: MessageProperties = MessageProperties()
@@ -42,9 +42,9 @@ public struct Message: Sendable, Equatable {
 
 /// The MQTT 5 properties of a PUBLISH that applications use (MQTT 5, section 3.3.2.3).
 public struct MessageProperties: Sendable, Equatable {
-  /// Where the sender waits for an answer.
+  /// The topic on which the sender expects the response.
   public var responseTopic: String?
-  /// Bytes that an answer carries back.
+  /// Bytes that the response returns.
   public var correlationData: [UInt8]?
   /// The MIME type of the payload.
   public var contentType: String?
@@ -53,7 +53,7 @@ public struct MessageProperties: Sendable, Equatable {
   /// Names and values; order and repetition count.
   public var userProperties: [UserProperty]
 
-  /// Properties that are all absent, unless said otherwise.
+  /// Creates properties, all absent by default.
   public init(
     responseTopic: String? = nil, correlationData: [UInt8]? = nil, contentType: String? = nil,
     messageExpiry: UInt32? = nil, userProperties: [UserProperty] = []
@@ -73,7 +73,7 @@ public struct UserProperty: Sendable, Equatable {
   /// The value.
   public var value: String
 
-  /// A pair of `name` and `value`.
+  /// Creates a pair of `name` and `value`.
   public init(name: String, value: String) {
     self.name = name
     self.value = value

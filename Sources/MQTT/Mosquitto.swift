@@ -1,36 +1,37 @@
 internal import CMosquitto
 private import Glibc
 
-/// The one owner of a `struct mosquitto *`. It lives on one thread and never leaves it.
+/// The only owner of a `struct mosquitto *`. It lives on one thread and never leaves it.
 ///
-/// The library calls back only from inside ``read()``, ``write()``, ``maintain()`` and ``connect()``; what it says is
-/// put in ``inbox`` and taken from there when the call has returned, so that nothing re-enters the library.
+/// The library calls back only from inside ``read()``, ``write()``, ``maintain()`` and ``connect()``; the callbacks
+/// append to ``inbox``, which is processed after the call has returned, so no code reenters the library.
 ///
-/// `mosquitto_threaded_set` makes the library queue every packet, PUBACKs too, until ``write()`` is called. That is
-/// behaviour of libmosquitto, not contract: `WithheldAcknowledgementTests` holds it against the installed one.
+/// `mosquitto_threaded_set` makes the library queue every packet, PUBACKs included, until ``write()`` is called. This
+/// is behaviour of libmosquitto, not its contract: `WithheldAcknowledgementTests` checks the installed version for it.
 final class Mosquitto {
   var inbox: [Event] = []
-  /// The last errors that TLS reported; they say what `MOSQ_ERR_TLS` does not.
+  /// The last errors that TLS reported; they explain `MOSQ_ERR_TLS`.
   var errors: [String] = []
   let handle: OpaquePointer
   let options: SessionOptions
   let tls: TLSContext?
   var isAccepted = false
-  /// No: an assertion of the library failed, and nothing may be called for this client any more.
+  /// `false` after an assertion of the library failed: no function may be called for this client any more.
   private(set) var isUsable = true
   private var lastSocket: Int32 = -1
   var nextIsRedelivery = false
-  /// Some of a packet may have been sent, and the rest not.
+  /// Whether a packet may have been sent in part.
   private(set) var isHalfWritten = false
   private var lastWrite = ContinuousClock.now
-  /// Seconds: this client's, or those that the broker wants instead (MQTT 5, section 3.2.2.3.14). 0 asks for no pings.
+  /// The keep-alive in seconds: this client's, or the broker's instead (MQTT 5, section 3.2.2.3.14). 0 disables pings.
   var keepAlive: UInt16
 
   init(_ options: SessionOptions) throws(MQTTError) {
     tls = if let tls = options.tls { try TLSContext(tls, host: options.host) } else { nil }
     _ = Mosquitto.library
     guard let handle = mosquitto_new(options.clientID, options.start == .clean, nil) else {
-      throw .usage("client id '\(options.clientID)' is not taken by libmosquitto: \(String(cString: strerror(errno)))")
+      throw .usage(
+        "libmosquitto does not accept the client id '\(options.clientID)': \(String(cString: strerror(errno)))")
     }
     self.handle = handle
     self.options = options
@@ -41,7 +42,7 @@ final class Mosquitto {
   }
 
   deinit {
-    // Closes the socket; what is still queued is not sent.
+    // Closes the socket; queued packets are not sent.
     if isUsable { mosquitto_destroy(handle) } else { Glibc.close(lastSocket) }
   }
 
@@ -52,7 +53,7 @@ final class Mosquitto {
 
   // MARK: Connection
 
-  /// Opens the connection and queues CONNECT. Blocks while the name is looked up and TCP connects.
+  /// Opens the connection and queues CONNECT. Blocks during name resolution and TCP connect.
   func connect() throws(MQTTError) {
     errors = []
     isAccepted = false
@@ -73,11 +74,11 @@ final class Mosquitto {
     if let tls, let connection = mosquitto_ssl_get(handle) {
       try shakeHands(tls, OpaquePointer(connection))
     }
-    // A peer that vanished is noticed half a keep-alive after the PINGREQ that it did not confirm (tcp(7)).
+    // A peer that vanished is detected half a keep-alive after the PINGREQ that it did not acknowledge (tcp(7)).
     setSocketOption(TCP_USER_TIMEOUT, Int32(options.keepAlive) * 500)
   }
 
-  /// Versions of the library shake hands at different times, and tell little: it finds the handshake done.
+  /// Versions of the library do the handshake at different times and report few details: do it before the library does.
   private func shakeHands(_ tls: TLSContext, _ connection: OpaquePointer) throws(MQTTError) {
     let limit = Duration.seconds(max(5, Int(options.keepAlive)))
     do {
@@ -96,7 +97,7 @@ final class Mosquitto {
 
   var wantsToWrite: Bool { isUsable && mosquitto_want_write(handle) }
 
-  /// Something came that the library does not understand.
+  /// The library received a packet that it does not understand.
   static let protocolError = MOSQ_ERR_PROTOCOL.code
 
   /// Ends the connection for the broker; the library closes it when it connects again.
@@ -104,8 +105,8 @@ final class Mosquitto {
     shutdown(socket, Int32(SHUT_RDWR))
   }
 
-  /// Whether the library has said that it sends nothing more (tcp(7), `TCP_INFO`): it keeps the DISCONNECT queued that it has
-  /// sent before.
+  /// Whether the library has shut down its side of the connection (tcp(7), `TCP_INFO`): it leaves the DISCONNECT queued
+  /// that it has already sent.
   var hasShutDown: Bool {
     var state: UInt8 = 0
     var count = socklen_t(1)
@@ -122,8 +123,8 @@ final class Mosquitto {
   }
 
   func read() -> Int32 {
-    // The broker sends what follows a SUBACK only once our kernel acknowledges it: do so at once. The kernel
-    // forgets this setting, so it is set before each read (tcp(7)).
+    // The broker sends the packets after a SUBACK only once this kernel acknowledges it: acknowledge at once. The
+    // kernel resets this option, so set it before each read (tcp(7)).
     setSocketOption(TCP_QUICKACK, 1)
     return caught { caught_loop_read($0) }
   }
@@ -134,7 +135,7 @@ final class Mosquitto {
     return caught { caught_loop_write($0) }
   }
 
-  /// When the library is to be asked whether a ping is due, if nothing is sent before.
+  /// The time to let the library check whether a ping is due, if nothing is sent before.
   var nextPing: ContinuousClock.Instant {
     keepAlive == 0 ? .now + .seconds(3600) : lastWrite + .seconds(keepAlive)
   }
@@ -160,7 +161,7 @@ final class Mosquitto {
         $0, &id, message.topic, Int32(clamping: message.payload.count), message.payload, message.qos.rawValue,
         message.retention == .retained, properties.pointer)
     }
-    // It goes by what some earlier CONNACK said.
+    // The library uses the limit of an earlier CONNACK.
     guard code != MOSQ_ERR_OVERSIZE_PACKET.code else {
       throw .packetTooLarge(limit: message.packetSize(options.version) - 1)
     }
@@ -170,8 +171,8 @@ final class Mosquitto {
 
   func subscribe(_ filters: [TopicFilter]) throws(MQTTError) -> Int32 {
     var id: Int32 = 0
-    // A retained message is known as one even when it arrives live, and does not come again when what is subscribed
-    // already is subscribed once more (MQTT 5, section 3.8.3.1).
+    // A retained message is marked as retained even when it arrives live, and is not sent again when a subscription is
+    // repeated (MQTT 5, section 3.8.3.1).
     let flags = MQTT_SUB_OPT_RETAIN_AS_PUBLISHED.rawValue | MQTT_SUB_OPT_SEND_RETAIN_NEW.rawValue
     let options = options.version == .v5 ? Int32(flags) : 0
     let texts = filters.map { strdup($0.text) }
@@ -232,5 +233,37 @@ final class Mosquitto {
   private func setSocketOption(_ name: Int32, _ value: Int32) {
     var value = value
     setsockopt(socket, Int32(IPPROTO_TCP), name, &value, socklen_t(MemoryLayout<Int32>.size))
+  }
+}
+
+extension Mosquitto {
+  /// Sends PUBACKs without the library, which writes its whole queue or nothing (MQTT 5, section 3.4; 3.1.1, section
+  /// 3.4).
+  ///
+  /// Only for a connection that is closed next: the library would send them again. Returns `false` if they are not
+  /// sent; then the broker sends the messages again.
+  func acknowledgeOnly(_ packetIDs: [UInt16]) -> Bool {
+    // After half of another packet they would be read as its other half.
+    guard isUsable, !isHalfWritten, socket >= 0 else { return false }
+    let bytes = packetIDs.flatMap { [0x40, 2, UInt8($0 >> 8), UInt8($0 & 0xFF)] }
+    guard tls != nil else {
+      return send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) == bytes.count
+    }
+    guard let connection = mosquitto_ssl_get(handle) else { return false }
+    ERR_clear_error()
+    defer { ERR_clear_error() }
+    return SSL_write(OpaquePointer(connection), bytes, Int32(bytes.count)) == Int32(bytes.count)
+  }
+}
+
+/// The treatment of writes to a pipe or connection whose reader has closed it.
+public enum BrokenPipe {
+  /// Makes such a write fail with `EPIPE` (write(2)) instead of ending the process (signal(7), `SIGPIPE`). This applies
+  /// to the whole process from then on; child processes need the default action restored.
+  ///
+  /// A ``Session`` calls this at its start: OpenSSL writes to connections that the broker has closed, and libmosquitto
+  /// 2.1 also to one that it has shut down itself.
+  public static func isAnError() {
+    signal(SIGPIPE, SIG_IGN)
   }
 }

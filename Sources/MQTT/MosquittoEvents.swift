@@ -1,9 +1,9 @@
 private import CMosquitto
 private import Glibc
 
-/// What the library calls back with. It is kept until its call has returned.
+/// The library's callbacks, which record events until the call that triggered them has returned.
 extension Mosquitto {
-  /// What the library said.
+  /// An event that the library reported.
   enum Event {
     case connected(ReasonCode, sessionPresent: Bool, SessionLimits)
     case disconnected(Int32)
@@ -60,7 +60,7 @@ extension Mosquitto {
     nextIsRedelivery = false
   }
 
-  /// The library keeps the DUP flag from `on_message`, but its debug line about the same packet, logged just before,
+  /// The library hides the DUP flag from `on_message`, but the debug line about the same packet, logged just before,
   /// shows it: `Client x received PUBLISH (d1, q1, r0, m1, …`.
   fileprivate func debugged(_ text: UnsafePointer<CChar>) {
     let before = "received PUBLISH (d"

@@ -1,4 +1,4 @@
-/// What callers have asked of a session and is not answered yet, and what it is subscribed to.
+/// Unanswered requests of a session's callers, and its subscriptions.
 struct PendingRequests {
   typealias Command = SessionLoop.Command
   typealias Answer = SessionLoop.Answer
@@ -6,11 +6,11 @@ struct PendingRequests {
   /// A SUBSCRIBE or an UNSUBSCRIBE.
   struct Request {
     let repeating: Command
-    /// What the broker refused; `nil` when the session asks on its own account.
+    /// Receives the refusals; `nil` when the session itself makes the request.
     let answer: Answer<[MQTTError]>?
-    /// What a SUBSCRIBE asks for.
+    /// The filters of a SUBSCRIBE.
     var filters: [TopicFilter] = []
-    /// For a log.
+    /// The request's name in a log.
     let name: String
   }
 
@@ -20,26 +20,26 @@ struct PendingRequests {
     let size: Int
     let answer: Answer<ReasonCode>?
 
-    /// The broker does not take it for its size, which is returned.
+    /// The broker refuses it because of its size, which is returned.
     func refuse() -> Int {
       answer?.resume(returning: .failure(.packetTooLarge(limit: size - 1)))
       return size
     }
   }
 
-  /// What is to be subscribed on every connection: brokers forget. Mosquitto 2.0 saves no shared subscription when it
-  /// restarts, and says all the same that the session is present.
+  /// The filters to subscribe to on every connection, because brokers forget them. Mosquitto 2.0 saves no shared
+  /// subscription when it restarts, and still reports that the session is present.
   private(set) var subscriptions: [TopicFilter] = []
   private var requests: [Int32: Request] = [:]
   private var publications: [Int32: Publication] = [:]
-  /// Topics to which nobody may publish, and of which was told.
+  /// Topics to which publishing was refused, and reported.
   private var refusedTopics: Set<String> = []
-  /// Their packet identifiers, in the order in which they were sent; those that are answered may still be among them.
+  /// The publications' packet identifiers in the order of sending; answered ones may still be among them.
   private var order: [Int32] = []
-  /// UNSUBACKs that nobody was told of.
+  /// UNSUBACKs that were not yet reported to callers.
   private var unsubscribed: [Int32] = []
   private var deferred: [Command] = []
-  /// When the broker answered last, or was asked first after it had answered all.
+  /// The time of the broker's last answer, or of the first request after it had answered all.
   private(set) var lastAnswer = ContinuousClock.now
 
   // MARK: Asking
@@ -49,16 +49,16 @@ struct PendingRequests {
     requests[id] = request
   }
 
-  /// Whether the broker owes an answer.
+  /// Whether an answer of the broker is outstanding.
   var isWaiting: Bool { !requests.isEmpty || !publications.isEmpty }
 
-  /// What the broker did not answer, for a log.
+  /// The unanswered request, for a log.
   var unanswered: String {
     let first = order.lazy.compactMap { publications[$0] }.first
     return requests.values.first?.name ?? first.map { "PUBLISH to '\($0.message.topic)'" } ?? "anything"
   }
 
-  /// Nobody listened for answers until now.
+  /// Restarts the time limit, since nothing was read until now.
   mutating func listensAgain() { lastAnswer = .now }
 
   mutating func add(_ message: Message, ofSize size: Int, _ answer: Answer<ReasonCode>?, _ id: Int32) {
@@ -68,10 +68,10 @@ struct PendingRequests {
     order.append(id)
   }
 
-  /// It is not subscribed on the next connection.
+  /// Does not subscribe to it on the next connection.
   mutating func forget(_ filter: TopicFilter) { subscriptions.removeAll { $0 == filter } }
 
-  /// To be asked on the next connection.
+  /// Repeats the request on the next connection.
   mutating func `defer`(_ command: @escaping Command) { deferred.append(command) }
 
   mutating func takeDeferred() -> [Command] {
@@ -81,7 +81,8 @@ struct PendingRequests {
 
   // MARK: Answers
 
-  /// The topic of a publication that was refused and that nobody asked about, the first time that it is; a few of them say enough.
+  /// The topic of a refused publication that no caller waits for, at its first refusal; only the first eight topics are
+  /// reported.
   mutating func topicOfRefusal(_ id: Int32) -> String? {
     guard let publication = publications[id], publication.answer == nil, refusedTopics.count < 8,
       refusedTopics.insert(publication.message.topic).inserted
@@ -89,7 +90,7 @@ struct PendingRequests {
     return publication.message.topic
   }
 
-  /// Returns, if the broker did not take it for its size, how many bytes it had.
+  /// Returns the packet's size if the broker refused it for its size.
   mutating func published(_ id: Int32, _ code: ReasonCode) -> Int? {
     lastAnswer = .now
     guard let publication = publications.removeValue(forKey: id) else { return nil }
@@ -100,7 +101,7 @@ struct PendingRequests {
     return publication.refuse()
   }
 
-  /// Answers those that are larger than `limit`; returns whether there were any.
+  /// Fails publications that are larger than `limit`; returns whether there were any.
   mutating func refusePublications(over limit: Int) -> Bool {
     let tooLarge = publications.filter { $0.value.size > limit }
     for (id, publication) in tooLarge {
@@ -110,15 +111,15 @@ struct PendingRequests {
     return !tooLarge.isEmpty
   }
 
-  /// The broker ended the connection because a packet was too large, and did not say which: the largest is one that it does
-  /// not take. Answers it, and returns how many bytes it had.
+  /// The broker ended the connection because a packet was too large, and did not say which: it must refuse the largest.
+  /// Fails that one, and returns its size in bytes.
   mutating func refuseLargestPublication() -> Int? {
     guard let largest = publications.max(by: { $0.value.size < $1.value.size }) else { return nil }
     publications[largest.key] = nil
     return largest.value.refuse()
   }
 
-  /// Keeps the filters that the broker took. Returns a refusal that no caller waits for.
+  /// Keeps the filters that the broker accepted. Returns a refusal that no caller waits for.
   mutating func subscribed(_ id: Int32, _ codes: [ReasonCode]) -> MQTTError? {
     lastAnswer = .now
     guard let request = requests.removeValue(forKey: id) else { return nil }
@@ -142,7 +143,7 @@ struct PendingRequests {
     return refusals
   }
 
-  /// What to do about a refused subscription (MQTT 5, section 3.9.3; 3.1.1 has 0x80 for all).
+  /// Advice on a refused subscription (MQTT 5, section 3.9.3; 3.1.1 has 0x80 for all).
   private func advice(_ code: ReasonCode) -> String {
     switch code.rawValue {
     case 0x80, 0x87: "; check the account's rights (ACL)"
@@ -161,14 +162,14 @@ struct PendingRequests {
 
   // MARK: The end of a connection
 
-  /// What was asked of the lost connection is asked again of the next; publications the library repeats itself.
+  /// Repeats unanswered requests on the next connection; the library itself repeats publications.
   mutating func connectionEnded() {
     unsubscribed = []
     deferred = requests.values.filter { $0.answer != nil }.map(\.repeating) + deferred
     requests = [:]
   }
 
-  /// The library has forgotten what it was given: it is to be published anew on the next connection.
+  /// The library has lost its queue: publishes everything again on the next connection.
   mutating func repeatPublications() {
     let again = order.compactMap { publications[$0] }.map { publication -> Command in
       let (message, answer) = (publication.message, publication.answer)
@@ -179,7 +180,7 @@ struct PendingRequests {
     deferred = again + deferred
   }
 
-  /// There will be no next connection. What was deferred is not answered here.
+  /// Fails all requests, since there will be no next connection. Deferred requests are not answered here.
   mutating func fail(_ error: MQTTError) {
     requests.values.forEach { $0.answer?.resume(returning: .failure(error)) }
     requests = [:]

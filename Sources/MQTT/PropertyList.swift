@@ -10,7 +10,7 @@ struct PropertyList: ~Copyable {
     mosquitto_property_free_all(&list)
   }
 
-  /// The properties of an outgoing PUBLISH, or of a will, which takes the same ones.
+  /// The properties of an outgoing PUBLISH, or of a will, which has the same ones.
   init(_ properties: MessageProperties) throws(MQTTError) {
     pointer = nil
     if let topic = properties.responseTopic {
@@ -72,7 +72,7 @@ private func check(_ name: String, _ code: Int32) throws(MQTTError) {
 }
 
 extension MessageProperties {
-  /// Copies the properties of a PUBLISH that arrived; they are freed when the library's callback returns.
+  /// Copies the properties of a received PUBLISH; they are freed when the library's callback returns.
   init(copying list: OpaquePointer?) {
     self.init()
     var entry = list
@@ -96,7 +96,7 @@ extension MessageProperties {
         var name: UnsafeMutablePointer<CChar>?
         var value: UnsafeMutablePointer<CChar>?
         let found = mosquitto_property_read_string_pair(property, MQTT_PROP_USER_PROPERTY.id, &name, &value, false)
-        // From 2.1 on what is empty is no text at all.
+        // From 2.1 on, an empty string is a null pointer.
         if found != nil {
           let pair = [name, value].map { $0.map { String(cString: $0) } ?? "" }
           userProperties.append(UserProperty(name: pair[0], value: pair[1]))
@@ -119,11 +119,11 @@ private func string(_ property: OpaquePointer, _ id: Int32) -> String? {
 }
 
 extension mqtt5_property {
-  /// The identifier in the type that the library's functions take.
+  /// The identifier as the library's functions take it.
   fileprivate var id: Int32 { Int32(rawValue) }
 }
 
-/// The number that a CONNACK has for `property`, if it has one.
+/// The value of `property` in a CONNACK, if it is there.
 func byteProperty(_ list: OpaquePointer?, _ property: mqtt5_property) -> UInt8? {
   var value: UInt8 = 0
   return mosquitto_property_read_byte(list, property.id, &value, false) == nil ? nil : value

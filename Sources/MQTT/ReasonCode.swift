@@ -7,21 +7,21 @@ public struct ReasonCode: RawRepresentable, Hashable, Sendable {
   /// The byte in the packet.
   public let rawValue: UInt8
 
-  /// The code with the byte `rawValue`; every byte is taken, known or not.
+  /// Creates a code from any byte, known or not.
   public init(rawValue: UInt8) {
     self.rawValue = rawValue
   }
 
   /// 0x00: done.
   public static let success = ReasonCode(rawValue: 0x00)
-  /// 0x10 in a PUBACK: the broker took the message and dropped it, because nobody subscribes to its topic.
+  /// 0x10 in a PUBACK: the broker accepted the message and dropped it, because its topic has no subscriber.
   public static let noMatchingSubscribers = ReasonCode(rawValue: 0x10)
-  /// 0x87: the account may not do this.
+  /// 0x87: the account lacks the right.
   public static let notAuthorized = ReasonCode(rawValue: 0x87)
   /// 0x8E in a DISCONNECT: another connection opened with the same client id.
   public static let sessionTakenOver = ReasonCode(rawValue: 0x8E)
 
-  /// 0x95: a packet has more bytes than the broker takes.
+  /// 0x95: a packet is larger than the broker accepts.
   public static let packetTooLarge = ReasonCode(rawValue: 0x95)
   /// 0x9A: the broker keeps no retained messages.
   public static let retainNotSupported = ReasonCode(rawValue: 0x9A)

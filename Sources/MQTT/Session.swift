@@ -2,29 +2,29 @@ private import Dispatch
 public import Logging
 private import Synchronization
 
-/// A session with an MQTT broker over libmosquitto, on a thread of its own, that connects again by itself.
+/// A session with an MQTT broker over libmosquitto, on a thread of its own, that reconnects automatically.
 ///
-/// Messages arrive as ``Delivery`` values in ``events``; their PUBACK is withheld until the receiver says so. Requests
-/// made while there is no connection wait for the next one. A refusal that another try cannot change ends the session.
-/// One reader may iterate ``events``.
+/// Messages arrive as ``Delivery`` values in ``events``; their PUBACK is withheld until the receiver acknowledges them.
+/// Requests made without a connection wait for the next one. A refusal that a retry cannot change ends the session.
+/// Only one reader may iterate ``events``.
 public final class Session: Sendable {
-  /// What happens, in order; ends when the session is closed.
+  /// The session's events, in order; ends when the session is closed.
   public let events: AsyncStream<SessionEvent>
   /// The client id, as the broker knows it.
   public let clientID: String
   private let mailbox: Mailbox
 
-  /// Starts the thread and the first try to connect; ``connected()`` waits for it.
+  /// Starts the thread and the first connection attempt; ``connected()`` waits for it.
   ///
-  /// `giveUpAfter` bounds how long the session may be without a connection before it fails with
-  /// ``MQTTError/unreachable(_:)``; without it, it tries for ever, after 1 to 30 s each time.
+  /// `giveUpAfter` limits how long the session may be without a connection before it fails with
+  /// ``MQTTError/unreachable(_:)``; without it, the session retries for ever, after 1 to 30 s each time.
   public init(_ options: SessionOptions, giveUpAfter: Duration? = nil, logger: Logger) throws(MQTTError) {
     let (events, continuation) = AsyncStream.makeStream(of: SessionEvent.self)
     let mailbox = try Mailbox(SessionLimits(options))
     self.events = events
     self.clientID = options.clientID
     self.mailbox = mailbox
-    // A queue that holds one long block is a thread.
+    // A queue with one long block is a thread.
     DispatchQueue(label: "mqtt \(options.clientID)").async {
       do throws(MQTTError) {
         try SessionLoop(options, mailbox, continuation, giveUpAfter: giveUpAfter, logger: logger).run()
@@ -36,7 +36,7 @@ public final class Session: Sendable {
     }
   }
 
-  /// Opens a session, hands it to `body`, and ends it with DISCONNECT, or without when `body` throws.
+  /// Opens a session, passes it to `body`, and ends it with DISCONNECT, or without DISCONNECT when `body` throws.
   public static func withSession<T: Sendable>(
     _ options: SessionOptions, giveUpAfter: Duration? = nil, logger: Logger,
     _ body: (Session) async throws -> T
@@ -53,45 +53,46 @@ public final class Session: Sendable {
     }
   }
 
-  /// Waits until there is a connection; throws what ended the session if there will be none.
+  /// Waits for a connection; throws the error that ended the session if there will be none.
   public func connected() async throws(MQTTError) {
     try await ask { (loop, answer: SessionLoop.Answer<Void>) in loop.open(answer) }
   }
 
-  /// What the broker takes and keeps on the present connection, or on the last; before the first what was asked for.
+  /// The broker's limits on the current connection or the last one; before the first, the requested values.
   public var limits: SessionLimits { mailbox.limits }
 
   var standingConnection: Int? { mailbox.standingConnection }
 
-  /// Publishes, and with QoS 1 returns the PUBACK's reason code (0 always on 3.1.1). Waits for a connection if there
-  /// is none, and is sent again by the library if the connection ends before the PUBACK. Throws
-  /// ``MQTTError/packetTooLarge(limit:)`` for what the broker does not take for its size, and goes on.
+  /// Publishes, and with QoS 1 returns the PUBACK's reason code (always 0 on 3.1.1). Waits for a connection if there is
+  /// none; the library sends the message again if the connection ends before the PUBACK. Throws
+  /// ``MQTTError/packetTooLarge(limit:)`` for a message that is too large for the broker; the session continues.
   public func publish(_ message: Message) async throws(MQTTError) -> ReasonCode {
     try await ask { (loop, answer: SessionLoop.Answer<ReasonCode>) in loop.publish(message, answer) }
   }
 
-  /// Publishes without waiting for anything, in order with other publications. What cannot be sent is told in the log.
+  /// Publishes without waiting, in order with other publications. Failures are only logged.
   public func send(_ message: Message) {
     mailbox.post { $0?.publish(message, nil) }
   }
 
-  /// Subscribes with QoS 1 and waits for the SUBACK; throws ``MQTTError/refused(_:)`` with the topic when it says no.
+  /// Subscribes with QoS 1 and waits for the SUBACK; throws ``MQTTError/refused(_:)`` with the topic if the broker
+  /// refuses.
   public func subscribe(_ filter: TopicFilter) async throws(MQTTError) {
     if let refusal = try await subscribe([filter]).first { throw refusal }
   }
 
-  /// Subscribes to several with one SUBSCRIBE, and waits for the SUBACK; returns an ``MQTTError/refused(_:)`` for each that
-  /// it says no to (MQTT 5, section 3.9.3). The others are subscribed.
+  /// Subscribes to several filters with one SUBSCRIBE, and waits for the SUBACK; returns an ``MQTTError/refused(_:)``
+  /// for each refused filter (MQTT 5, section 3.9.3). The others are subscribed.
   public func subscribe(_ filters: [TopicFilter]) async throws(MQTTError) -> [MQTTError] {
     try await ask { (loop, answer: SessionLoop.Answer<[MQTTError]>) in loop.subscribe(filters, answer) }
   }
 
-  /// Unsubscribes and waits for the UNSUBACK; what was queued for this session before it still arrives.
+  /// Unsubscribes and waits for the UNSUBACK; messages that the broker queued before it still arrive.
   public func unsubscribe(_ filter: TopicFilter) async throws(MQTTError) {
     _ = try await ask { (loop, answer: SessionLoop.Answer<[MQTTError]>) in loop.unsubscribe(filter, answer) }
   }
 
-  /// Ends the session with DISCONNECT, after what is queued; with `sessionExpiry` (MQTT 5, seconds) the broker keeps
+  /// Ends the session with DISCONNECT, after queued packets; with `sessionExpiry` (MQTT 5, seconds) the broker keeps
   /// its state that long instead of the time agreed at connect. With an undecided delivery it is ``drop()``.
   ///
   /// Returns after 700 ms at the latest: the session's thread may be waiting for a name server or a peer that is gone.
@@ -108,8 +109,8 @@ public final class Session: Sendable {
     limit.cancel()
   }
 
-  /// Ends the connection without sending anything more: undecided deliveries stay with the broker, and the will is
-  /// published.
+  /// Ends the connection without sending anything more: undecided deliveries stay with the broker, and the broker
+  /// publishes the will.
   public func drop() {
     mailbox.post { $0?.drop() }
   }
@@ -127,22 +128,22 @@ public final class Session: Sendable {
   }
 }
 
-/// Something that happens in a session.
+/// An event of a session.
 public enum SessionEvent: Sendable {
   /// The broker accepted the connection.
   case connected(SessionState)
-  /// A message arrived; decide about its acknowledgement soon, the session stands still until then.
+  /// A message arrived; acknowledge it soon, since the session stands still until then.
   case delivery(Delivery)
-  /// The connection was lost, or could not be had; the session tries again by itself.
+  /// The connection was lost or failed; the session retries automatically.
   case connectionLost(MQTTError)
   /// The session gave up; nothing follows.
   case failed(MQTTError)
 }
 
-/// What the broker knew of the client id at connect.
+/// The broker's state for the client id at connect.
 public enum SessionState: Sendable {
-  /// Subscriptions and queued messages of an earlier connection are there.
+  /// The broker has subscriptions and queued messages of an earlier connection.
   case resumed
-  /// There was nothing: subscribe.
+  /// The broker had no session: subscribe.
   case new
 }

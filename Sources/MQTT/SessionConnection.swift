@@ -1,6 +1,6 @@
 internal import Logging
 
-/// How a session comes to a connection, and what it does when it has lost it.
+/// How a session connects, and what it does when a connection is lost.
 extension SessionLoop {
   func connect() {
     refusal = nil
@@ -8,14 +8,14 @@ extension SessionLoop {
     if let witness, witness.seesAnother() {
       return fail(
         .clientIDInUse(
-          "the broker \(options.host):\(options.port) ends connections of client id '\(options.clientID)' and keeps others: "
-            + "it gives them to another client with this id"))
+          "the broker \(options.host):\(options.port) closes the connections of client id '\(options.clientID)' and keeps others: "
+            + "another client uses this id"))
     }
     do {
       state = .connecting
       try client.connect()
       willRetention.hasAsked = true
-      // With TLS the library looks there whether the handshake is done, and writes nothing before.
+      // With TLS the library checks in read() whether the handshake is done, and writes nothing before.
       if options.tls != nil { step(client.read()) }
       if isOpen { step(client.write()) }
     } catch {
@@ -35,21 +35,22 @@ extension SessionLoop {
     willRetention.accepted()
     if willRetention.isDemoted { self.limits.isRetainAvailable = false }
     learn(tooLarge: nil)
-    // Who has a will has more to retain.
+    // A client with a will has more retained messages.
     if !self.limits.isRetainAvailable, options.will != nil { keepNothingRetained() }
     guard limits.maximumQoS != .atMostOnce else {
       return fail(MQTTError(refusing: options, ReasonCode(rawValue: 0x9B)))
     }
     logger.debug("connected", metadata: ["client": "\(options.clientID)", "session": "\(sessionPresent)"])
-    // The library sends again what it was given for a broker that took more: it must forget that.
+    // The library would repeat publications queued for a broker with a higher limit: renew the client to drop them.
     if let limit = self.limits.maximumPacketSize, pending.refusePublications(over: limit) {
       (needsNewClient, triesAtOnce) = (true, true)
-      return connectionEnded(.unreachable("what was to be published is too large for the broker, which was exchanged"))
+      return connectionEnded(
+        .unreachable("a queued message is too large for this broker, which accepted larger ones before"))
     }
     opening.forEach { $0.resume(returning: .success(())) }
     opening = []
     events.yield(.connected(sessionPresent ? .resumed : .new))
-    // The broker knew nothing of these when the connection before this one was lost, or may have forgotten.
+    // The broker may have forgotten these subscriptions, or not known them when the last connection was lost.
     if !pending.subscriptions.isEmpty { subscribe(pending.subscriptions, nil) }
     for command in pending.takeDeferred() { command(self) }
   }
@@ -86,7 +87,7 @@ extension SessionLoop {
     events.yield(.connectionLost(error))
   }
 
-  /// What the lost connection brought comes again on the next.
+  /// Forgets the lost connection's deliveries, which arrive again on the next.
   private func forgetDeliveries() {
     mailbox.connectionEnded()
     undecided = 0
@@ -102,12 +103,12 @@ extension SessionLoop {
 
   func close(with error: MQTTError) {
     state = .closed
-    farewell?.wait(atMost: .milliseconds(300))
-    farewell = nil
+    lingering?.wait(atMost: .milliseconds(300))
+    lingering = nil
     forgetDeliveries()
     opening.forEach { $0.resume(returning: .failure(error)) }
     opening = []
-    // Deferred requests answer their callers themselves: they find the session closed.
+    // Deferred requests fail by themselves: they find the session closed.
     for command in pending.takeDeferred() { command(self) }
     pending.fail(error)
     events.finish()
@@ -116,10 +117,77 @@ extension SessionLoop {
     closing = []
   }
 
-  /// The library repeats what it was given on each connection, and takes nothing back: only another one forgets.
+  /// The library repeats its publications on each connection and cannot drop them: only a new client has none.
   private func renewClient() throws(MQTTError) {
     needsNewClient = false
     pending.repeatPublications()
     client = try Mosquitto(options)
+  }
+}
+
+/// The delay before the next connection attempt: 1 s, doubled each time up to 30 s, varied at random by a quarter so
+/// that a fleet does not reconnect all at once.
+struct Backoff {
+  private var tries = 0
+
+  mutating func next() -> Duration {
+    let seconds = min(30, Double(1 << min(tries, 5)))
+    tries += 1
+    return .seconds(min(30, max(1, seconds * Double.random(in: 0.75...1.25))))
+  }
+
+  mutating func reset() {
+    tries = 0
+  }
+}
+
+extension Duration {
+  /// Seconds with one decimal, as in `1.5 s`.
+  var formattedSeconds: String {
+    let tenths = Int((self / .milliseconds(100)).rounded())
+    return "\(tenths / 10).\(tenths % 10) s"
+  }
+}
+
+/// Detects that another client uses this one's id, where a broker ends a connection without a reason: 3.1.1 has none,
+/// and mosquitto 2.0.11 sends none on MQTT 5 either.
+///
+/// It holds a separate connection under a unique id. When the broker or the network fails, it loses that, too. When
+/// only this client's connections are closed, again and again, another client takes them over (MQTT 5, section 3.1.4).
+final class Witness {
+  private let session: Session
+  /// The witness's connection when the client's began.
+  private var seen: Int?
+  private var cuts = 0
+
+  init(_ options: SessionOptions) throws(MQTTError) {
+    var options = options
+    options.clientID += "-\(UInt32.random(in: 0...UInt32.max))"
+    options.start = .clean
+    options.will = nil
+    options.isWitness = true
+    // The state of its connection interests no one else: log nothing.
+    session = try Session(options, logger: Logger(label: "witness") { _ in SwiftLogNoOpLogHandler() })
+  }
+
+  deinit {
+    session.drop()
+  }
+
+  /// The client's connection begins.
+  func connectionBegan() {
+    seen = session.standingConnection
+  }
+
+  /// Whether another client uses the id; call it before the next attempt after a connection was closed early: by then
+  /// the witness has noticed if it lost its own.
+  func seesAnother() -> Bool {
+    guard let connection = seen, session.standingConnection == connection else {
+      cuts = 0
+      return false
+    }
+    seen = nil
+    cuts += 1
+    return cuts >= 2
   }
 }

@@ -1,29 +1,31 @@
 internal import CMosquitto
 
-/// What the broker takes and keeps on a connection, as its CONNACK says (MQTT 5, section 3.2.2.3).
+/// The broker's limits on a connection, as its CONNACK states them (MQTT 5, section 3.2.2.3).
 ///
-/// A 3.1.1 broker says nothing, and may have limits all the same: then everything counts as allowed.
+/// A 3.1.1 broker states none, although it may have limits: then everything counts as allowed.
 public struct SessionLimits: Sendable, Equatable {
-  /// The most bytes that a packet to the broker may have, headers counted in, as in ``Message/packetSize(_:)``; `nil` when no
-  /// bound is known. A broker that announced none and then refused a packet is known to take less than that packet had.
+  /// The maximum size in bytes of a packet to the broker, headers included, as in ``Message/packetSize(_:)``; `nil`
+  /// when no limit is known. A broker that announced none and then refused a packet is known to accept less than that
+  /// packet's size.
   public internal(set) var maximumPacketSize: Int?
-  /// Whether the broker keeps retained messages. Where it does not, the session sends unretained what is to be retained.
+  /// Whether the broker keeps retained messages. If it does not, the session sends retained messages unretained.
   public internal(set) var isRetainAvailable = true
-  /// The highest QoS that the broker takes.
+  /// The highest QoS that the broker accepts.
   public internal(set) var maximumQoS = QoS.atLeastOnce
-  /// How many seconds the broker keeps the session after the connection: what was asked for, unless it says otherwise.
+  /// How long the broker keeps the session after the connection, in seconds: the requested value, unless it states
+  /// another.
   public internal(set) var sessionExpiry: UInt32 = 0
   /// Whether the broker has shared subscriptions (`$share/…`).
   public internal(set) var hasSharedSubscriptions = true
 
   init() {}
 
-  /// What is asked for with `options`, before a broker has answered.
+  /// The requested values, before a broker has answered.
   init(_ options: SessionOptions) {
     sessionExpiry = options.sessionExpiry
   }
 
-  /// What a CONNACK says to what is asked for with `options`.
+  /// The values that a CONNACK states in answer to `options`.
   init(_ options: SessionOptions, _ properties: OpaquePointer?) {
     self.init(options)
     maximumPacketSize = int32Property(properties, MQTT_PROP_MAXIMUM_PACKET_SIZE).map { Int($0) }
@@ -35,7 +37,7 @@ public struct SessionLimits: Sendable, Equatable {
 }
 
 extension Message {
-  /// How many bytes its PUBLISH has, headers counted in (MQTT 5, section 3.3; 3.1.1, section 3.3).
+  /// The size of its PUBLISH in bytes, headers included (MQTT 5, section 3.3; 3.1.1, section 3.3).
   public func packetSize(_ version: ProtocolVersion) -> Int {
     var remaining = 2 + topic.utf8.count + payload.count
     if qos != .atMostOnce { remaining += 2 }
@@ -46,7 +48,7 @@ extension Message {
 
 extension MessageProperties {
   fileprivate var size: Int {
-    // Each has an identifier of one byte, and texts and bytes have a length of two.
+    // Each property has an identifier of one byte; strings and binary data have a length of two.
     var size = [responseTopic?.utf8.count, correlationData?.count, contentType?.utf8.count].reduce(0) {
       $0 + ($1.map { 3 + $0 } ?? 0)
     }
@@ -56,7 +58,7 @@ extension MessageProperties {
   }
 }
 
-/// How many bytes a length takes (a Variable Byte Integer; MQTT 5, section 1.5.5).
+/// The size of an encoded length (a Variable Byte Integer; MQTT 5, section 1.5.5).
 private func lengthSize(_ length: Int) -> Int {
   switch length {
   case ..<128: 1

@@ -1,9 +1,9 @@
 private import Glibc
 internal import Logging
 
-/// The session's thread: it alone touches the library, and decides when bytes move.
+/// The session's thread: only it calls the library, and it decides when bytes move.
 ///
-/// While a delivery is undecided nothing is read and nothing is written, so a queued PUBACK cannot leave.
+/// While a delivery is undecided, the loop reads and writes nothing, so a queued PUBACK cannot be sent.
 final class SessionLoop {
   typealias Command = @Sendable (SessionLoop) -> Void
   typealias Answer<T> = CheckedContinuation<Result<T, MQTTError>, Never>
@@ -29,24 +29,24 @@ final class SessionLoop {
   var witness: Witness?
   var undecided = 0
   var acknowledging: [CheckedContinuation<Void, Never>] = []
-  /// What is acknowledged, while the PUBACKs wait for others of the same read to be decided.
+  /// Acknowledged packet identifiers whose PUBACKs wait until all deliveries of the same read are decided.
   var withheld: [UInt16] = []
   var refusal: MQTTError?
   var limits: SessionLimits
-  /// What is known of the broker's limit from packets that it refused, if it does not announce one.
+  /// The broker's limit, learned from packets that it refused, if it announces none.
   var learnedLimit: Int?
-  /// A PUBACK was sent on this connection.
+  /// Whether a PUBACK was sent on this connection.
   var hasAcknowledged = false
   var lastDelivery = ContinuousClock.now
   var needsNewClient = false
   var triesAtOnce = false
   var hasToldOfRetention = false
-  /// Connections running that ended over something that the library does not understand.
+  /// The number of connections in succession that ended with a protocol error.
   var protocolErrors = 0
   var willRetention = WillRetention()
   var opening: [Answer<Void>] = []
   var closing: [@Sendable () -> Void] = []
-  var farewell: Farewell?
+  var lingering: LingeringClose?
   var pending = PendingRequests()
 
   init(
@@ -89,13 +89,13 @@ final class SessionLoop {
     poll(&descriptors, nfds_t(descriptors.count), timeout)
   }
 
-  /// Milliseconds until something must be done without anybody asking.
+  /// Milliseconds until the loop must act on its own.
   private var timeout: Int32 {
     switch state {
     case .waiting(let instant): return milliseconds(until: instant)
-    // Nothing moves before somebody decides, and that wakes.
+    // Nothing moves until the receiver decides, which wakes the loop.
     case .connected where undecided > 0: return -1
-    // The library, when it is asked, sends a ping if a whole keep-alive has passed.
+    // The library sends a ping, when called, if a whole keep-alive has passed.
     case .connecting, .connected:
       let answer = pending.isWaiting ? pending.lastAnswer + options.answerWithin : client.nextPing
       return max(100, milliseconds(until: min(client.nextPing, answer, quietUntil ?? client.nextPing)))
@@ -104,7 +104,7 @@ final class SessionLoop {
   }
 
   private func milliseconds(until instant: ContinuousClock.Instant) -> Int32 {
-    // At most a keep-alive away, or the longest back-off: milliseconds that an Int32 holds.
+    // At most a keep-alive or the longest back-off: the milliseconds fit into an Int32.
     let left = (instant - clock.now).components
     return max(0, Int32(left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000) + 1)
   }
@@ -118,12 +118,12 @@ final class SessionLoop {
 
   private func move() {
     guard isOpen, undecided == 0 else { return }
-    // Whoever decides about one message after the other waits for a PUBACK that the broker does not take yet, and comes to
-    // the next only then.
+    // A receiver that decides about one message after the other waits for a PUBACK that the socket cannot take yet, and
+    // reaches the next only then.
     if !acknowledging.isEmpty { flush() }
     guard isOpen, acknowledging.isEmpty else { return }
     step(client.read())
-    // A read may have brought a message: its PUBACK is queued now, and stays there.
+    // The read may have brought a message: its PUBACK is queued now, and must stay queued.
     guard isOpen, undecided == 0 else { return }
     flush()
     guard isOpen else { return }
@@ -138,7 +138,7 @@ final class SessionLoop {
     if code != 0, isOpen { connectionEnded(client.error(code, errno: number)) }
   }
 
-  /// Something outside of the loop found the connection to be of no use.
+  /// A caller outside of the loop found the connection unusable.
   func lost(_ error: MQTTError) {
     if isOpen { connectionEnded(error) }
   }
@@ -152,7 +152,7 @@ final class SessionLoop {
       keepNothingRetained()
       options.will?.retention = .notRetained
       (needsNewClient, triesAtOnce) = (true, true)
-      refusal = .unreachable("the broker takes no Last Will that is to be retained")
+      refusal = .unreachable("the broker accepts no retained Last Will")
     case .connected(let code, _, _): refusal = MQTTError(refusing: options, code)
     case .disconnected(let code):
       guard isOpen else { return }
@@ -170,7 +170,7 @@ final class SessionLoop {
     case .subscribed(let id, let codes):
       if let refusal = pending.subscribed(id, codes) { fail(refusal) }
     case .unsubscribed(let id):
-      // Over TLS one read brings several packets: whoever unsubscribed must have decided about all that came before.
+      // Over TLS one read brings several packets: report an UNSUBACK only after all earlier deliveries are decided.
       pending.unsubscribed(id)
       answerUnsubscribed()
     case .message(let message, let packetID, let isRedelivery):

@@ -1,4 +1,4 @@
-/// What a session is opened with.
+/// The options of a session.
 public struct SessionOptions: Sendable {
   /// The broker's host name or address.
   public var host: String
@@ -8,33 +8,33 @@ public struct SessionOptions: Sendable {
   public var clientID: String
   /// The version of MQTT.
   public var version = ProtocolVersion.v5
-  /// Whether an earlier session of the client id is taken up.
+  /// Whether to resume an earlier session of the client id.
   public var start = SessionStart.resume
-  /// How long the broker keeps the session after the connection ended, in seconds. On 3.1.1 a session that is not
-  /// clean has no end.
+  /// How long the broker keeps the session after the connection ends, in seconds. On 3.1.1 a session that is not clean
+  /// never expires.
   public var sessionExpiry: UInt32 = 0
-  /// How many messages the broker may send before one is acknowledged (MQTT 5, section 3.1.2.11.3).
+  /// The number of unacknowledged messages that the broker may send (MQTT 5, section 3.1.2.11.3).
   public var receiveMaximum: UInt16 = UInt16.max
-  /// The most bytes that a packet from the broker may have; it drops larger messages (MQTT 5, section 3.1.2.11.4). 3.1.1 has
-  /// no such bound.
+  /// The maximum size in bytes of a packet from the broker; it drops larger messages (MQTT 5, section 3.1.2.11.4).
+  /// 3.1.1 has no such limit.
   public var maximumPacketSize: UInt32 = 1 << 20
-  /// How long a connection with a small Receive Maximum may bring nothing, until another takes its place: mosquitto (2.0.11 and
-  /// 2.0.22) counts a message that it dropped for its size as one that is not acknowledged, and sends no more.
+  /// How long a connection with a small Receive Maximum may bring no message before it is replaced: mosquitto (2.0.11
+  /// and 2.0.22) counts a message that it dropped for its size as unacknowledged, and may stop sending.
   public var quietFor: Duration = .seconds(300)
-  /// How long the broker may leave what it was asked and sent without any answer, until another connection is tried.
+  /// How long the broker may leave requests unanswered before the session tries another connection.
   public var answerWithin: Duration = .seconds(30)
-  /// Seconds without traffic until a PINGREQ. A dead connection is found within one and a half times this.
+  /// Seconds without traffic before a PINGREQ. A dead connection is detected within one and a half times this.
   public var keepAlive: UInt16 = 15
   /// User name and password, if any.
   public var credentials: Credentials?
   /// TLS, if any.
   public var tls: TLSOptions?
-  /// Whether it is there to watch another; nobody watches it.
+  /// Whether this session is a ``Witness``, which needs none itself.
   var isWitness = false
-  /// What the broker publishes when the connection ends without a DISCONNECT.
+  /// The Last Will: published when the connection ends without a DISCONNECT.
   public var will: Message?
 
-  /// Options for a durable MQTT 5 session at `host` that keep their defaults until set.
+  /// Creates options for a durable MQTT 5 session at `host`, with defaults otherwise.
   public init(host: String, port: UInt16, clientID: String) {
     self.host = host
     self.port = port
@@ -44,15 +44,15 @@ public struct SessionOptions: Sendable {
 
 /// A version of the protocol.
 public enum ProtocolVersion: Int32, Sendable {
-  /// MQTT 3.1.1, whose protocol level is 4.
+  /// MQTT 3.1.1, protocol level 4.
   case v311 = 4
   /// MQTT 5.
   case v5 = 5
 }
 
-/// What becomes of an earlier session at connect.
+/// The treatment of an earlier session at connect.
 public enum SessionStart: Sendable {
-  /// It goes on where it was (Clean Start 0).
+  /// It is resumed (Clean Start 0).
   case resume
   /// It is discarded (Clean Start 1).
   case clean
@@ -65,23 +65,23 @@ public struct Credentials: Sendable {
   /// The password.
   public var password: String?
 
-  /// Credentials as they are sent in CONNECT.
+  /// Creates credentials for CONNECT.
   public init(username: String, password: String?) {
     self.username = username
     self.password = password
   }
 }
 
-/// How the connection is protected. The broker's host name is always checked.
+/// The TLS options of a connection. The broker's host name is always verified.
 public struct TLSOptions: Sendable {
-  /// A PEM file with the CAs to trust; the system's when absent.
+  /// A PEM file with the trusted CAs; `nil`: the system's.
   public var caFile: String?
   /// A PEM file with this client's certificate.
   public var certificateFile: String?
-  /// The PEM file with the certificate's key.
+  /// A PEM file with the certificate's private key.
   public var keyFile: String?
 
-  /// TLS with the system's CAs and no client certificate, unless said otherwise.
+  /// Creates TLS options, by default with the system's CAs and no client certificate.
   public init(caFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil) {
     self.caFile = caFile
     self.certificateFile = certificateFile

@@ -1,6 +1,6 @@
 internal import Logging
 
-/// What callers ask for.
+/// The requests of a session's callers.
 extension SessionLoop {
   func open(_ answer: Answer<Void>) {
     switch state {
@@ -15,13 +15,14 @@ extension SessionLoop {
       let size = message.packetSize(options.version)
       do throws(MQTTError) {
         if let limit = limits.maximumPacketSize, size > limit { throw .packetTooLarge(limit: limit) }
-        // With MQTT 5 the library does that, with 3.1.1 it cannot know.
+        // With MQTT 5 the library clears the flag itself; with 3.1.1 it cannot know.
         let sent = limits.isRetainAvailable ? message : message.unretained
         pending.add(message, ofSize: size, answer, try client.publish(sent))
       } catch {
         if answer == nil, case .packetTooLarge(let limit) = error {
           logger.warning(
-            "a message to '\(message.topic)' is dropped: it has \(size) bytes, and the broker takes \(limit) at most")
+            "a message to '\(message.topic)' is dropped: its packet has \(size) bytes, and the broker accepts at most \(limit)"
+          )
         }
         throw error
       }
@@ -46,10 +47,10 @@ extension SessionLoop {
     }
   }
 
-  /// Of several deliveries that came in one read no PUBACK leaves before all are acknowledged: the library writes all
-  /// that is queued. Only the last of them waits for that: who decides about one after the other must come to it.
+  /// Sends PUBACKs only when all deliveries of one read are acknowledged, because the library writes its whole queue.
+  /// Only the last caller waits for that: a receiver that decides about one after the other must reach the last.
   func acknowledged(_ delivery: Delivery, _ done: CheckedContinuation<Void, Never>) {
-    // The acknowledgement of a lost connection says nothing about what the present one brought.
+    // An acknowledgement for a lost connection does not concern the current one's deliveries.
     guard delivery.connection == mailbox.connection, isOpen else { return done.resume() }
     undecided = max(0, undecided - 1)
     guard undecided == 0 else {
@@ -66,7 +67,7 @@ extension SessionLoop {
   func flush() {
     guard undecided == 0 else { return }
     if isOpen, client.wantsToWrite { step(client.write()) }
-    // The library closes the connection behind DISCONNECT; from 2.1 on it leaves that to the broker, which may hang.
+    // The library closes the connection after DISCONNECT; from 2.1 on it leaves that to the broker, which may hang.
     if isOpen, !closing.isEmpty, client.hasShutDown { return close(with: .closed) }
     guard !isOpen || !client.wantsToWrite else { return }
     acknowledging.forEach { $0.resume() }
@@ -74,12 +75,12 @@ extension SessionLoop {
     answerUnsubscribed()
   }
 
-  /// Sends DISCONNECT and what is queued before it; an undecided delivery forbids that, its PUBACK would go along.
+  /// Sends queued packets and DISCONNECT; an undecided delivery forbids that, since its PUBACK would be sent as well.
   func disconnect(sessionExpiry: UInt32?, _ done: @escaping @Sendable () -> Void) {
     closing.append(done)
     guard case .connected = state, undecided == 0 else { return drop() }
-    // Where nothing hangs on DISCONNECT, nobody waits for the broker to have read it.
-    if options.will != nil || sessionExpiry != nil || mayLeaveUnread { farewell = Farewell(client.socket) }
+    // Wait for the broker to read DISCONNECT only where something depends on it.
+    if options.will != nil || sessionExpiry != nil || mayLeaveUnread { lingering = LingeringClose(client.socket) }
     do {
       try client.queueDisconnect(sessionExpiry: sessionExpiry)
       flush()
@@ -89,14 +90,14 @@ extension SessionLoop {
   }
 
   func drop() {
-    // What is safe must not come again because something else that came with it is not decided.
+    // An acknowledged message must not be delivered again because another of the same read is undecided.
     if isOpen, !withheld.isEmpty, client.acknowledgeOnly(withheld) { hasAcknowledged = true }
-    if isOpen, mayLeaveUnread { farewell = Farewell(client.socket) }
+    if isOpen, mayLeaveUnread { lingering = LingeringClose(client.socket) }
     close(with: .closed)
   }
 
-  /// A 3.1.1 broker sends all that is queued, as does one that takes no notice of Receive Maximum: a connection that is closed
-  /// over what was not read is reset, and a PUBACK on its way may be lost with it (RFC 1122, section 4.2.2.13).
+  /// A 3.1.1 broker sends its whole queue, as does one that ignores Receive Maximum: closing a connection with unread
+  /// data resets it, and a PUBACK in flight may be lost (RFC 1122, section 4.2.2.13).
   private var mayLeaveUnread: Bool { hasAcknowledged && (options.version == .v311 || undecided > 0) }
 
   private func whenConnected<T>(
@@ -119,7 +120,7 @@ extension SessionLoop {
 }
 
 extension Message {
-  /// The same for those who listen now.
+  /// The same message for current subscribers only.
   fileprivate var unretained: Message {
     var message = self
     message.retention = .notRetained

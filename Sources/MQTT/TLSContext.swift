@@ -1,16 +1,15 @@
-private import CMosquitto
+internal import CMosquitto
 private import Glibc
 
-/// How connections to one broker are protected: whom to trust, under which host name, and which certificate to show
-/// (`SSL_CTX`). libmosquitto is given it whole (`MOSQ_OPT_SSL_CTX`), and adds nothing of its own: what it makes of files
-/// differs by version.
+/// The TLS settings for one broker: trusted CAs, expected host name, and client certificate (`SSL_CTX`). libmosquitto
+/// receives it complete (`MOSQ_OPT_SSL_CTX`) and adds nothing: its own handling of files differs by version.
 ///
-/// The files are read here, once, and what is wrong with one is told with its name. A key's passphrase is asked of nobody.
+/// The files are read here, once, and an error names the file. No passphrase for a key is asked for.
 final class TLSContext {
   /// For libmosquitto.
   let pointer: OpaquePointer
-  /// What is seen of each connection.
-  let handshake: Handshake
+  /// The record of each connection's handshake.
+  let handshake: TLSHandshake
   private let trusted: String
 
   init(_ options: TLSOptions, host: String) throws(MQTTError) {
@@ -18,8 +17,8 @@ final class TLSContext {
       throw .tls("TLS cannot be set up: \(OpenSSL.takeErrors().joined(separator: "; "))")
     }
     pointer = context
-    trusted = options.caFile ?? "what the system trusts, give another CA with --ca-certs"
-    handshake = Handshake()
+    trusted = options.caFile ?? "the system's CAs, give another CA with --ca-certs"
+    handshake = TLSHandshake()
     _ = openssl_set_minimum_version(context, TLS1_2_VERSION)
     try trust(options.caFile)
     expect(host)
@@ -31,7 +30,7 @@ final class TLSContext {
     SSL_CTX_free(pointer)
   }
 
-  /// Trusts the CAs in `file`; without one, the system's: OpenSSL's own, or those that SSL_CERT_FILE and SSL_CERT_DIR name
+  /// Trusts the CAs in `file`; without one, the system's: OpenSSL's own, or those in SSL_CERT_FILE and SSL_CERT_DIR
   /// (SSL_CTX_set_default_verify_paths(3)).
   private func trust(_ file: String?) throws(MQTTError) {
     guard let file else {
@@ -58,7 +57,7 @@ final class TLSContext {
     ERR_clear_error()
   }
 
-  /// Shows the certificate in `file`, with those that follow in it, to a broker that asks for one.
+  /// Uses the certificate in `file`, with the chain that follows in it, for a broker that requests one.
   private func show(_ file: String?, _ keyFile: String?) throws(MQTTError) {
     switch (file, keyFile) {
     case (nil, nil): return
@@ -69,7 +68,7 @@ final class TLSContext {
         throw .tls("the certificate file \(path) holds no certificate in PEM form")
       }
       guard SSL_CTX_use_certificate_chain_file(pointer, path) == 1 else {
-        throw .tls("the certificate file \(path) is not taken: \(OpenSSL.takeErrors().joined(separator: "; "))")
+        throw .tls("the certificate file \(path) cannot be used: \(OpenSSL.takeErrors().joined(separator: "; "))")
       }
       try use(keyPath, of: certificate, path)
       handshake.certificate = (certificate, path)
@@ -85,7 +84,7 @@ final class TLSContext {
       throw .tls("the key \(path) does not belong to the certificate \(certificatePath), which is \(certificate.facts)")
     case nil:
       let text = String(decoding: pem, as: UTF8.self)
-      // RFC 7468 and, for the older form, RFC 1421.
+      // Encrypted keys in PEM form: RFC 7468 and, for the older form, RFC 1421.
       guard text.contains("ENCRYPTED") else { throw .tls("the key file \(path) holds no private key in PEM form") }
       throw .tls(
         "the key \(path) is encrypted, and nobody is asked for its passphrase; decrypt it, as in 'openssl pkey -in \(path) "
@@ -100,9 +99,9 @@ final class TLSContext {
     let isOfAnother = problem.code == X509_V_ERR_HOSTNAME_MISMATCH || problem.code == X509_V_ERR_IP_ADDRESS_MISMATCH
     guard !isOfAnother else { return "the broker's certificate is not for the host name '\(host)'\(broker)" }
     let reason = String(cString: X509_verify_cert_error_string(Int(problem.code)))
-    // Of a chain it may be another one.
-    let other = problem.depth > 0 ? problem.certificate.map { "; the one that this is about is \($0.facts)" } ?? "" : ""
-    return "the broker's certificate is not accepted: \(reason); trusted is \(trusted)\(broker)\(other)"
+    // In a chain, another certificate may be at fault.
+    let other = problem.depth > 0 ? problem.certificate.map { "; the certificate at fault is \($0.facts)" } ?? "" : ""
+    return "the broker's certificate is not accepted: \(reason); trusted: \(trusted)\(broker)\(other)"
   }
 }
 
@@ -119,4 +118,44 @@ private func content(_ path: String, _ what: String) throws(MQTTError) -> [UInt8
     bytes += block[..<count]
   }
   return bytes
+}
+
+/// OpenSSL calls that do not concern a connection.
+enum OpenSSL {
+  /// The name of an alert (RFC 8446, section 6).
+  static func alertName(_ number: UInt8) -> String {
+    String(cString: SSL_alert_desc_string_long(Int32(number)))
+  }
+
+  /// Returns this thread's errors and clears them, so that a later failure does not report them.
+  static func takeErrors() -> [String] {
+    var texts: [String] = []
+    while true {
+      let code = ERR_get_error()
+      guard code != 0 else { return texts }
+      texts.append(ERR_reason_error_string(code).map { String(cString: $0) } ?? "error \(code)")
+    }
+  }
+
+  /// Runs `body` with a BIO that reads `bytes` (BIO_s_mem(3)).
+  static func reading<T>(_ bytes: [UInt8], _ body: (OpaquePointer) -> T?) -> T? {
+    bytes.withUnsafeBytes { raw in
+      guard let source = BIO_new_mem_buf(raw.baseAddress, Int32(clamping: raw.count)) else { return nil }
+      defer {
+        BIO_free(source)
+        ERR_clear_error()
+      }
+      return body(source)
+    }
+  }
+
+  /// Runs `body` with the private key in `pem`; returns `nil` if it holds none that can be read without a passphrase,
+  /// which is never asked for.
+  static func withPrivateKey<T>(_ pem: [UInt8], _ body: (OpaquePointer) -> T) -> T? {
+    reading(pem) { source in
+      guard let key = PEM_read_bio_PrivateKey(source, nil, { _, _, _, _ in -1 }, nil) else { return nil }
+      defer { EVP_PKEY_free(key) }
+      return body(key)
+    }
+  }
 }

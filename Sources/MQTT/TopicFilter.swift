@@ -2,17 +2,17 @@ private import CMosquitto
 
 /// A topic filter to subscribe to, perhaps shared: `jobs/pending`, `jobs/#`, `$share/<group>/jobs/pending`.
 ///
-/// A delivered message bears the topic that it was published to, never the `$share/<group>/` prefix, so ``matches(_:)``
-/// compares with the part behind it (MQTT 5, section 4.8.2).
+/// A delivered message has the topic that it was published to, without the `$share/<group>/` prefix, so ``matches(_:)``
+/// compares with the part after it (MQTT 5, section 4.8.2).
 public struct TopicFilter: Hashable, Sendable {
-  /// The filter as it is sent in SUBSCRIBE.
+  /// The filter as sent in SUBSCRIBE.
   public let text: String
   /// The group of a shared subscription.
   public let shareName: String?
-  /// The filter that topics are matched against.
+  /// The part of the filter that topics are matched against.
   public let pattern: String
 
-  /// Takes a filter; throws ``InvalidTopicFilter`` with the right form when a broker would refuse it.
+  /// Parses a filter; throws ``InvalidTopicFilter`` with the correct form when a broker would refuse it.
   public init(_ text: String) throws(InvalidTopicFilter) {
     self.text = text
     if text.hasPrefix("/") {
@@ -41,7 +41,7 @@ public struct TopicFilter: Hashable, Sendable {
     }
   }
 
-  /// Whether a message published to `topic` is one that this filter asks for.
+  /// Whether this filter matches `topic`.
   public func matches(_ topic: String) -> Bool {
     var result = false
     let code = mosquitto_topic_matches_sub(pattern, topic, &result)
@@ -49,7 +49,7 @@ public struct TopicFilter: Hashable, Sendable {
   }
 }
 
-/// Why a topic filter is refused: a sentence that ends with the right form.
+/// Why a topic filter is invalid: a sentence that ends with the correct form.
 public struct InvalidTopicFilter: Error, Sendable, CustomStringConvertible {
   /// The sentence.
   public let description: String
@@ -60,6 +60,6 @@ public struct InvalidTopicFilter: Error, Sendable, CustomStringConvertible {
 }
 
 extension mosq_err_t {
-  /// The enum's value in the type that the library's functions return.
+  /// The enum's value as the library's functions return it.
   var code: Int32 { rawValue }
 }

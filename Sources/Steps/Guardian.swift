@@ -1,38 +1,39 @@
+import CLinux
 package import Glibc
 import Synchronization
 import SystemPackage
 
-/// A small process that outlives this one for a moment: when this one dies without having dismissed it, by SIGKILL for
-/// instance, it kills everything that the steps had started, and goes.
+/// A small process that outlives this one briefly: if this process dies without dismissing it (by SIGKILL, for
+/// example), it kills everything that the steps started, and exits.
 ///
-/// It is forked off before this process has threads, and long before there is a job: a fork(2) of a process that has only
-/// begun costs a tenth of starting a program, and the code of a lone thread may go on in the child. Each page that is
-/// written to by then is copied by whoever writes to it next, at a microsecond or two. It learns of the steps over a socket,
-/// whose end of file tells it that this process is gone. In place of one that was killed the program is started anew. It sits
-/// in a session of its own, ignores what ends others, and keeps no descriptor and no directory of this process, and nothing of
-/// its arguments and environment. Its memory is a copy of this process's, which nobody else may look into.
+/// It is forked before this process starts threads, and long before the first job: fork(2) of a young process costs a
+/// tenth of starting a program, and the child of a single-threaded process may run any code. Each page written to by
+/// then is copied on the next write, at a microsecond or two. It learns of the steps over a socket, whose end of file
+/// reports that this process is gone. If a guardian is killed, the program is started anew to replace it. A guardian
+/// has a session of its own, ignores terminating signals, and keeps no descriptor, directory, arguments or environment
+/// of this process. Its memory is a copy of this process's, which no other process may inspect.
 package final class Guardian: Sendable {
   private struct State {
-    /// Nil once it is dismissed, and while no other can be started in its place.
-    var life: GuardianLife?
+    /// Nil after it is dismissed, and while no replacement can be started.
+    var process: GuardianProcess?
     var isDismissed = false
-    /// What one that is started in its place must know, in order.
+    /// The messages that a replacement must receive, in order.
     var told: [[UInt8]] = []
-    /// How many of these messages its socket has taken.
+    /// The number of these messages that its socket has accepted.
     var sent = 0
-    /// Whether somebody was told of its loss since the last step began.
+    /// Whether a loss was reported since the last step began.
     var hasWarned = false
     var warn: @Sendable (String) -> Void = { _ in }
   }
 
   private let state: Mutex<State>
 
-  private init(_ life: GuardianLife) { state = Mutex(State(life: life)) }
+  private init(_ process: GuardianProcess) { state = Mutex(State(process: process)) }
 
-  /// Forks it off. Call it on the only thread that there is, early: when the program knows that it is to run steps, and before
-  /// it starts anything.
+  /// Forks the guardian. Call it while the process has a single thread, early: when the program knows that it will run
+  /// steps, and before it starts anything.
   ///
-  /// - Throws: ``SpawnError`` when there are no descriptors or processes left.
+  /// - Throws: ``SpawnError`` when no descriptors or processes are left.
   package static func fork() throws(SpawnError) -> Guardian {
     do throws(Errno) {
       return Guardian(try .forked())
@@ -42,50 +43,49 @@ package final class Guardian: Sendable {
     }
   }
 
-  /// Does a guardian's work and never returns, if this process was started to take the place of one that was killed. Call it
-  /// before anything else.
-  package static func serveIfAsked() { GuardianLife.serveIfAsked() }
+  /// Runs as a guardian and never returns, if this process was started to replace one. Call it before anything else.
+  package static func serveIfAsked() { GuardianProcess.serveIfAsked() }
 
-  /// Calls `body` with a sentence when the guardian is found killed or stopped: once a step at most.
+  /// Calls `body` with a sentence when the guardian is found killed or stopped: at most once for each step.
   package func onLoss(_ body: @escaping @Sendable (String) -> Void) {
     state.withLock { $0.warn = body }
   }
 
-  /// Ends it, because nothing is left to guard, and reaps it. Calling it twice is calling it once.
+  /// Ends and reaps it, because nothing is left to guard. Further calls do nothing.
   package func dismiss() {
     state.withLock { state in
       state.isDismissed = true
-      state.life.take()?.end()
+      state.process.take()?.end()
     }
   }
 
-  package var pid: pid_t? { state.withLock { $0.life?.pid } }
+  package var pid: pid_t? { state.withLock { $0.process?.pid } }
 
-  /// Becomes readable when it has ended; negative if the kernel has no such thing, or there is none.
-  package var descriptor: Int32 { state.withLock { $0.life?.pidfd ?? -1 } }
+  /// Becomes readable when it has ended; negative if the kernel has no pidfd, or there is no guardian.
+  package var descriptor: Int32 { state.withLock { $0.process?.pidfd ?? -1 } }
 
-  /// Has it go on if somebody has stopped it, and puts another in its place, which learns all that it knew, if it has ended. A
-  /// step can do both, and kill the worker next.
+  /// Continues a stopped guardian, and replaces one that has ended with another that receives all its messages. A step
+  /// can stop or kill the guardian, and then kill the worker.
   func revive() {
     state.withLock { state in
       guard !state.isDismissed else { return }
-      switch state.life?.condition {
+      switch state.process?.condition {
       case .runs: break
       case .stopped:
-        state.life?.resume()
+        state.process?.resume()
         Self.warn(
-          "something has stopped the guardian, which ends the step if this process is killed: continued it", &state)
+          "the guardian, which ends the step if this process is killed, was stopped: continued it", &state)
       case .ended, nil:
-        state.life.take()?.end()
+        state.process.take()?.end()
         state.sent = 0
         do throws(Errno) {
-          // What it is to know is in its socket before it begins: this process may be the next to be killed.
-          state.life = try .spawned { socket in state.sent = Self.send(state.told, from: 0, to: socket) }
+          // Send the messages before it starts: this process may be killed next.
+          state.process = try .spawned { socket in state.sent = Self.send(state.told, from: 0, to: socket) }
           Self.warn(
-            "something has killed the guardian, which ends the step if this process is killed: started another", &state)
+            "the guardian, which ends the step if this process is killed, was killed: started another", &state)
         } catch {
           Self.warn(
-            "something has killed the guardian, which ends the step if this process is killed, and no other can be started"
+            "the guardian, which ends the step if this process is killed, was killed, and no other can be started"
               + " (\(error)); trying again", &state)
         }
       }
@@ -93,45 +93,45 @@ package final class Guardian: Sendable {
     }
   }
 
-  /// Tells it that there is a job now: `marker` is the environment entry, `JOB_WORKSPACE=<path>`, that the steps'
-  /// processes have and no others.
+  /// Announces a job: `marker` is the environment entry, `JOB_WORKSPACE=<path>`, that only the steps' processes have.
   package func guardProcesses(carrying marker: String) { tell(Array(marker.utf8), insteadOf: .all) }
 
-  /// Tells it of a session that a step has, or in which an orphan of a step is: what is in it and not older than
-  /// `start` (ticks since boot) is the step's, and so is what writes to the pipe with that inode number.
+  /// Announces a session of a step, or of a step's orphan: processes in it that are not older than `start` (ticks since
+  /// boot) belong to the step, and so do processes that write to the pipe with that inode number.
   package func watch(session: pid_t, since start: UInt64, pipe: UInt64) {
     tell(GuardianMessage.watch(session: session, start: start, pipe: pipe).bytes, insteadOf: .none)
   }
 
-  /// Tells it of the cgroup that a step is to have.
+  /// Announces the cgroup of a step.
   package func watch(_ cgroup: StepCgroup) { tell(Array(cgroup.path.utf8), insteadOf: .none) }
 
-  /// Nothing is left of the step: the numbers may come to mean others.
+  /// Withdraws the step's numbers, which may be reused: nothing is left of the step.
   func forgetAll() { tell(GuardianMessage.forgetAll.bytes, insteadOf: .allButTheFirst) }
 
-  /// The job is over: from now on another worker may have it, and its processes must not be taken for this one's.
+  /// Withdraws the job, which is over: another worker may now run it, and its processes must not be mistaken for this
+  /// one's.
   package func forgetJob() { tell(GuardianMessage.forgetJob.bytes, insteadOf: .all) }
 
-  /// The claim of the job was touched. Has it end the step when it is not told so again for a whole `lease`: then this process
-  /// stands still, and another worker may begin the job.
+  /// Reports that the job's claim was renewed. Without another report for a whole `lease` the guardian ends the step:
+  /// then this process is stalled, and another worker may start the job.
   package func renew(_ lease: Duration) {
     let message = GuardianMessage.renewed(lease: UInt64(max(1, lease / .nanoseconds(1)))).bytes
     state.withLock { state in
-      guard let life = state.life, state.sent == state.told.count else { return }
-      _ = Self.send([message], from: 0, to: life.socket)
+      guard let process = state.process, state.sent == state.told.count else { return }
+      _ = Self.send([message], from: 0, to: process.socket)
     }
   }
 
-  /// Whether it has ended the step for that, since this was asked last.
+  /// Whether it has ended the step because of an expired lease since the last call.
   func hasEndedStep() -> Bool {
     state.withLock { state in
-      guard let life = state.life else { return false }
+      guard let process = state.process else { return false }
       var byte: UInt8 = 0
-      return recv(life.socket, &byte, 1, Int32(MSG_DONTWAIT)) == 1
+      return recv(process.socket, &byte, 1, Int32(MSG_DONTWAIT)) == 1
     }
   }
 
-  /// Which of the earlier messages mean nothing any more. The first is the job's.
+  /// The earlier messages that a new one makes obsolete. The first message is the job's.
   private enum Outdated { case none, allButTheFirst, all }
 
   private func tell(_ message: [UInt8], insteadOf outdated: Outdated) {
@@ -146,14 +146,13 @@ package final class Guardian: Sendable {
     }
   }
 
-  /// What a full socket does not take follows later.
+  /// Sends pending messages; those that a full socket does not accept follow later.
   private static func flush(_ state: inout State) {
-    guard let life = state.life else { return }
-    state.sent = send(state.told, from: state.sent, to: life.socket)
+    guard let process = state.process else { return }
+    state.sent = send(state.told, from: state.sent, to: process.socket)
   }
 
-  /// Returns how many of the messages have been sent by now. A guardian that somebody has killed is no reason to fail, or to
-  /// die of SIGPIPE.
+  /// Returns how many of the messages have been sent by now. A killed guardian must cause neither an error nor SIGPIPE.
   private static func send(_ messages: [[UInt8]], from first: Int, to socket: Int32) -> Int {
     for (index, bytes) in messages.enumerated().dropFirst(first) {
       let sent = Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
@@ -166,5 +165,99 @@ package final class Guardian: Sendable {
     guard !state.hasWarned else { return }
     state.hasWarned = true
     state.warn(sentence)
+  }
+}
+
+/// One process of the guardian, with its socket and pidfd.
+struct GuardianProcess {
+  enum Condition { case runs, stopped, ended }
+
+  /// The argv[0] that makes the program a guardian. No worker gets it by accident.
+  private static let name = "mqtt-fs-worker guardian"
+
+  let pid: pid_t
+  /// This process's end of its socket.
+  let socket: Int32
+  /// Becomes readable when it has ended; negative on kernels without pidfd.
+  let pidfd: Int32
+
+  /// Forks this process, which must have a single thread.
+  static func forked() throws(Errno) -> Self {
+    try begun { end throws(Errno) in
+      // Block all signals: one for the worker must not end the guardian before it ignores that signal. It needs none,
+      // and keeps them blocked.
+      var all = sigset_t()
+      var before = sigset_t()
+      sigfillset(&all)
+      pthread_sigmask(SIG_BLOCK, &all, &before)
+      let pid = linux_fork()
+      if pid == 0 { GuardianWatch.run(socket: end) }
+      let error = Errno(rawValue: errno)
+      pthread_sigmask(SIG_SETMASK, &before, nil)
+      guard pid > 0 else { throw error }
+      return pid
+    }
+  }
+
+  /// Starts this program anew: a fork of a process with threads could not continue. `prepare` receives this process's
+  /// end of the socket before the guardian exists.
+  static func spawned(_ prepare: (_ socket: Int32) -> Void) throws(Errno) -> Self {
+    try begun(preparing: prepare) { end throws(Errno) in
+      // Pass on the linker's variable, which the same program needs again, and nothing else of the environment.
+      let libraries = getenv("LD_LIBRARY_PATH").map { "LD_LIBRARY_PATH=\(String(cString: $0))" }
+      let arguments = [strdup(name), nil]
+      let environment = [libraries.flatMap { strdup($0) }, nil]
+      defer { for text in arguments + environment { free(text) } }
+      let pid = linux_spawn("/proc/self/exe", arguments, environment, "/", end)
+      guard pid > 0 else { throw Errno(rawValue: -pid) }
+      return pid
+    }
+  }
+
+  /// Runs as a guardian if this process was started by ``spawned(_:)``: its socket is its stdout.
+  static func serveIfAsked() {
+    guard CommandLine.argc == 1, let first = CommandLine.unsafeArgv[0], strcmp(first, name) == 0 else { return }
+    for number in GuardianWatch.ignored { signal(number, SIG_IGN) }
+    GuardianWatch.run(socket: fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3))
+  }
+
+  private static func begun(
+    preparing prepare: (Int32) -> Void = { _ in }, _ begin: (Int32) throws(Errno) -> pid_t
+  ) throws(Errno) -> Self {
+    var ends: [Int32] = [-1, -1]
+    let type = Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+    guard socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw Errno(rawValue: errno) }
+    defer { close(ends[1]) }
+    prepare(ends[0])
+    ProcessTree.willSpawn()
+    do throws(Errno) {
+      let pid = try begin(ends[1])
+      ProcessTree.didSpawn(pid)
+      return GuardianProcess(pid: pid, socket: ends[0], pidfd: linux_pidfd(pid))
+    } catch {
+      ProcessTree.didSpawn(nil)
+      close(ends[0])
+      throw error
+    }
+  }
+
+  /// Whether it is running. An ended guardian stays a zombie until ``end()`` reaps it.
+  var condition: Condition {
+    var status = siginfo_t()
+    guard waitid(P_PID, id_t(pid), &status, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) == 0 else { return .ended }
+    guard status._sifields._sigchld.si_pid != 0 else { return .runs }
+    return status.si_code == CLD_STOPPED ? .stopped : .ended
+  }
+
+  func resume() { kill(pid, SIGCONT) }
+
+  /// Kills and reaps it. A dead guardian cannot react to the end of file.
+  func end() {
+    kill(pid, SIGKILL)
+    var status: Int32 = 0
+    while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+    ProcessTree.unspare(pid)
+    if pidfd >= 0 { close(pidfd) }
+    close(socket)
   }
 }

@@ -2,19 +2,19 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// The thread that carries what a step writes from the pipe into its log.
+/// The thread that copies a step's output from the pipe into its log.
 ///
-/// A byte is in the file a few milliseconds after it was written (plus what the volume itself takes), and on its way to
-/// the volume's server within a second.
+/// A byte is in the file a few milliseconds after it was written (plus the volume's own time), and on its way to the
+/// volume's server within a second.
 final class LogPump: Sendable {
   private let finished: Wakeup
   private let thread: ThreadResult<Void>
 
-  /// Starts to read `pipe`, which it closes at its end.
+  /// Starts to read `pipe`, and closes it at the end.
   init(from pipe: FileDescriptor, into log: StepLog) throws(Errno) {
     let finished = try Wakeup()
     self.finished = finished
-    // It is readable when it is read, but for the last readings.
+    // poll(2) precedes each read except the last ones, which must not block.
     guard fcntl(pipe.rawValue, F_SETFL, O_NONBLOCK) == 0 else { throw Errno(rawValue: errno) }
     thread = ThreadResult("log-pump") {
       var loop = PumpLoop(pipe: pipe.rawValue, finished: finished, log: log)
@@ -23,8 +23,8 @@ final class LogPump: Sendable {
     }
   }
 
-  /// Takes what is in the pipe at this moment, whoever may still hold its other end, and ends.
-  package func finish() async {
+  /// Reads the current content of the pipe, even if other processes still hold its write end, and ends.
+  func finish() async {
     finished.signal()
     await thread.value()
   }
@@ -32,9 +32,9 @@ final class LogPump: Sendable {
 
 private struct PumpLoop {
   static let bufferSize = 1 << 20
-  /// A step that writes less than this at a time writes small pieces.
+  /// Reads shorter than this show that the step writes small pieces.
   static let smallPiece = 4096
-  /// How long the pipe then collects them, so that the step need not wake this thread at each one.
+  /// How long the pipe then collects them, so that the step does not wake this thread for each one.
   static let pause = Duration.milliseconds(4)
 
   let pipe: Int32
@@ -63,14 +63,14 @@ private struct PumpLoop {
     buffer.deallocate()
   }
 
-  /// Waits for output, for the time to push, and for the end. Returns whether that has come.
+  /// Waits for output, for the next push, and for the end. Returns whether the end has come.
   private func awaitEvent() -> Bool {
     var entries = [finished.descriptor, isOpen ? pipe : -1].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     let untilPush = pushAt.map { ContinuousClock.now.duration(to: $0) } ?? .seconds(3600)
     return poll(&entries, 2, untilPush.pollTimeout) > 0 && entries[0].revents != 0
   }
 
-  /// Reads once. Returns how many bytes there were.
+  /// Reads once. Returns the number of bytes.
   private mutating func take(atMost limit: Int) -> Int {
     guard isOpen else { return 0 }
     let count = read(pipe, buffer.baseAddress, limit)
@@ -79,7 +79,7 @@ private struct PumpLoop {
       return 0
     }
     log.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-    // Within a second of the first byte that is not on its way, and a second at least after the push before.
+    // Push within a second of the first byte that is not written back, and at least a second after the last push.
     if pushAt == nil { pushAt = max(.now + .milliseconds(900), notBefore) }
     return count
   }
@@ -91,7 +91,7 @@ private struct PumpLoop {
     log.push()
   }
 
-  /// Takes one pipe's fill: all that was written before, and no more, should somebody write for ever.
+  /// Reads at most the pipe's capacity: all that was written before, and no endless later output.
   private mutating func drain() {
     var rest = max(Self.smallPiece, Int(linux_pipe_size(pipe)))
     while rest > 0 {

@@ -1,15 +1,15 @@
 import SystemPackage
 
-/// A piece of what a step wrote.
+/// A piece of a step's output.
 package struct StepOutput: Sendable, Equatable {
-  /// The step's place in the job, from 0.
+  /// The step's index in the job, from 0.
   package let step: Int
-  /// Where the piece begins in all that the step has written. A jump says that bytes between were left out.
+  /// The piece's offset in all output of the step. A gap means that bytes in between were left out.
   package let offset: Int64
-  /// The bytes, as they were written.
+  /// The bytes, as written.
   package let bytes: [UInt8]
 
-  /// A piece of the output of `step`.
+  /// Creates a piece of the output of `step`.
   package init(step: Int, offset: Int64, bytes: [UInt8]) {
     self.step = step
     self.offset = offset
@@ -17,21 +17,21 @@ package struct StepOutput: Sendable, Equatable {
   }
 }
 
-/// Hands on what a step writes, while it writes it, to whoever follows elsewhere.
+/// Forwards a step's output, while the step writes it, to remote followers.
 ///
-/// It reads the log and never stands in its way: a step does not wait for it, and memory stays flat. At most 1 MiB a second
-/// goes out; of a step that writes more, the newest does. The log itself is whole.
+/// It reads the log and never blocks the step; memory stays flat. It sends at most 1 MiB a second; of a step that
+/// writes more, it sends the newest output. The log itself is complete.
 package struct LogRelay: Sendable {
   package static let largestPiece = 64 << 10
   package static let pause = Duration.milliseconds(62)
-  /// What may be behind the step; more is left out.
+  /// The most bytes that the relay may lag behind the step; older ones are left out.
   static let longestDelay: Int64 = 1 << 20
-  /// How long a step's end waits for what is behind it.
+  /// How long the end of a step waits for the rest of the output.
   package static let patience = Duration.seconds(2)
 
   package let step: Int
   package let log: StepLog
-  /// Returns when the piece has arrived, or never will.
+  /// Returns when the piece has arrived, or is known never to arrive.
   package let tell: @Sendable (StepOutput) async -> Void
 
   package init(step: Int, log: StepLog, tell: @escaping @Sendable (StepOutput) async -> Void) {
@@ -40,7 +40,7 @@ package struct LogRelay: Sendable {
     self.tell = tell
   }
 
-  /// Relays while `body` runs, and then the rest.
+  /// Relays while `body` runs, then sends the rest.
   package func relaying<T: Sendable, E: Error>(_ body: () async throws(E) -> T) async throws(E) -> T {
     let position = Position()
     let task = Task {
@@ -61,7 +61,7 @@ package struct LogRelay: Sendable {
     return result
   }
 
-  /// Where the relay is in the output; used by one task after the other.
+  /// The relay's offset in the output; used by one task after the other.
   private actor Position {
     var offset: Int64 = 0
 
@@ -79,7 +79,7 @@ package struct LogRelay: Sendable {
     if let piece = await position.next(log, step) { await tell(piece) }
   }
 
-  /// A broker that is away must not hold the job.
+  /// Sends the rest, for a limited time: a broker that is away must not delay the job.
   private func finish(_ position: Position, after task: Task<Void, any Error>) async {
     let (ends, end) = AsyncStream.makeStream(of: Void.self)
     let rest = Task {

@@ -1,18 +1,18 @@
 package import Glibc
 
-/// A process as /proc/<pid>/stat tells it. proc(5).
+/// A process as /proc/<pid>/stat describes it. proc(5).
 package struct ProcessEntry: Sendable, Hashable {
   package let pid: pid_t
   package let parent: pid_t
   package let group: pid_t
   package let session: pid_t
-  /// When it started, in clock ticks since boot: with the pid, what tells it from a later process of the same pid.
+  /// The start time in clock ticks since boot: with the pid, it tells a process from a later one with the same pid.
   package let start: UInt64
   /// It runs, sleeps or is stopped. A zombie is not alive: it only waits to be reaped.
   package let isAlive: Bool
   package let isStopped: Bool
 
-  /// What tells a process from every other since boot.
+  /// Identifies a process uniquely since boot.
   package struct Identity: Hashable, Sendable {
     package let pid: pid_t
     package let start: UInt64
@@ -25,10 +25,10 @@ package struct ProcessEntry: Sendable, Hashable {
     self.init(pid, stat: stat)
   }
 
-  /// The name of the program, in parentheses, may hold anything: the fields are counted from the last parenthesis.
+  /// The name of the program, in parentheses, may contain any byte: fields are counted from the last parenthesis.
   init?(_ pid: pid_t, stat: [UInt8]) {
     guard let parenthesis = stat.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-    // As cheap as may be: there may be tens of thousands of them to look at.
+    // This loop must be cheap: there may be tens of thousands of processes.
     var numbers: (parent: Int, group: Int, session: Int, start: Int) = (0, 0, 0, 0)
     var field = -1
     var state: UInt8?
@@ -59,26 +59,27 @@ package struct ProcessEntry: Sendable, Hashable {
     isStopped = state == UInt8(ascii: "T") || state == UInt8(ascii: "t")
   }
 
-  /// Whether it has ended; whether somebody has reaped it does not matter.
+  /// Whether it has ended, reaped or not.
   package var isGone: Bool {
     if kill(pid, 0) != 0, errno == ESRCH { return true }
     guard let now = ProcessEntry(pid), now.start == start else { return true }
     return !now.isAlive
   }
 
-  /// Every process that this one may see.
+  /// All processes that are visible to this one.
   package static func all() -> [ProcessEntry] { numbers(in: "/proc").compactMap { ProcessEntry($0) } }
 
-  /// Children of this process, zombies among them: all that came to it as orphans, and not all that it started; nil where the
-  /// kernel has no such list (CONFIG_PROC_CHILDREN).
+  /// Children of this process, including zombies: all adopted orphans, but not all that it started itself; nil where
+  /// the kernel has no such list (CONFIG_PROC_CHILDREN).
   ///
-  /// Orphans come to the first thread, and to others only when that has ended (exit.c, find_new_reaper). The others are left
-  /// alone for as long as the first has children: what the kernel keeps in mind of a thread that was looked at has to be
-  /// forgotten when it ends, and the cores of a machine with several workers spin over that for milliseconds.
+  /// The kernel gives orphans to the first thread, and to others only when that has ended (exit.c, find_new_reaper).
+  /// While the first thread has children, the others are not read: reading a thread's list makes the kernel cache an
+  /// entry that it must drop when the thread ends, and on a machine with several workers the cores spin over that for
+  /// milliseconds.
   static func children() -> [pid_t]? {
     guard let ofFirst = children(ofThread: getpid()) else { return nil }
     if !ofFirst.isEmpty { return ofFirst }
-    // A thread that ended in between leaves its children to the others.
+    // If the first thread has ended, its children belong to the others.
     return numbers(in: "/proc/self/task").flatMap { children(ofThread: $0) ?? [] }
   }
 
@@ -135,12 +136,12 @@ package struct ProcessEntry: Sendable, Hashable {
     return found
   }
 
-  /// What a file of proc(5) or cgroups(7) says; nothing if it cannot be read.
+  /// The content of a file of proc(5) or cgroups(7); empty if it cannot be read.
   package static func text(of path: String) -> String {
     String(decoding: contents(of: path, atMost: 1 << 22) ?? [], as: UTF8.self)
   }
 
-  /// In blocks of 4 KiB, until `limit` is reached.
+  /// Reads in blocks of 4 KiB, until `limit` is reached.
   private static func contents(of path: String, atMost limit: Int) -> [UInt8]? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }

@@ -1,13 +1,13 @@
 import Glibc
 
-/// Ends a set of processes by SIGKILL, however many there are, and though they fork while they are killed.
+/// Kills a set of processes with SIGKILL, however many there are, even if they fork meanwhile.
 ///
-/// Each round looks at the machine's processes once, signals each group and then each process once, and reaps what ends by its
-/// pid, so that its cost grows with their number and no faster: to ask the kernel for any child that has ended makes it look
-/// at all that have not. Those that turn up only in a later round outrun this: then all are
-/// stopped first, until a look shows no new ones, because whatever is stopped forks no more and leaves no room for others.
+/// Each round lists the machine's processes once, signals each group and then each process once, and reaps ended
+/// processes by pid, so that the cost grows linearly: waiting for any child makes the kernel examine all that have not
+/// ended. If new processes appear in a later round, they fork faster than this kills: then all are stopped first, until
+/// a listing shows no new ones, because stopped processes do not fork and use up the limit of processes.
 struct ProcessSweep {
-  /// Those that were sent SIGKILL.
+  /// The processes that were sent SIGKILL.
   private(set) var killed: Set<ProcessEntry.Identity> = []
   private let find: () -> [ProcessEntry]
   private var stopped: Set<ProcessEntry.Identity> = []
@@ -15,20 +15,21 @@ struct ProcessSweep {
 
   private static let shortestPause = Duration.milliseconds(1)
   private static let longestPause = Duration.milliseconds(20)
-  /// A look is not repeated before this time unless all that it found are gone, nor before the time that it took itself.
+  /// The shortest time between two listings, unless all listed processes are gone; a listing that took longer is not
+  /// repeated before that time.
   private static let shortestRound = Duration.milliseconds(50)
-  /// How often those that fork are stopped before they are killed as far as they are known.
+  /// The number of rounds in which forking processes are stopped before all known ones are killed.
   private static let stoppingRounds = 20
 
-  /// `find` returns what is to be ended and is alive, each time anew.
+  /// `find` returns the living processes to kill, listed anew at each call.
   init(_ find: @escaping () -> [ProcessEntry]) {
     self.find = find
   }
 
-  /// Returns when none is left but such as this process may not signal, or when the time is up; returns those that are left.
+  /// Returns when none is left that this process may signal, or when the time is up; returns those that are left.
   ///
-  /// What hangs in the kernel does not end by SIGKILL.
-  package mutating func run(until deadline: ContinuousClock.Instant?) -> [ProcessEntry] {
+  /// A process that hangs in the kernel does not end by SIGKILL.
+  mutating func run(until deadline: ContinuousClock.Instant?) -> [ProcessEntry] {
     var round = Self.shortestRound
     while true {
       ProcessTree.reapOrphans()
@@ -41,7 +42,7 @@ struct ProcessSweep {
         found = stop(left)
         left = found.filter { !refused.contains($0.identity) }
       } else if left.allSatisfy({ killed.contains($0.identity) }) {
-        // What is left takes its time: as nothing new comes, there is less and less reason to look.
+        // No new processes appear and the rest takes time to end: list less and less often.
         round = min(round * 2, .seconds(1))
       }
       refused.formUnion(ProcessTree.signal(SIGKILL, left))
@@ -50,7 +51,7 @@ struct ProcessSweep {
     }
   }
 
-  /// Stops all until no new ones turn up, and returns them.
+  /// Stops all processes until no new ones appear, and returns them.
   private mutating func stop(_ first: [ProcessEntry]) -> [ProcessEntry] {
     var found = first
     for _ in 0..<Self.stoppingRounds {
@@ -70,7 +71,7 @@ struct ProcessSweep {
       usleep(UInt32(pause / .microseconds(1)))
       pause = min(pause * 2, Self.longestPause)
       if ProcessTree.adoptsOrphans { left.removeAll { !ProcessTree.isSpared($0.pid) && ProcessTree.reap($0.pid) } }
-      // All must be gone: it is enough to look until the first that is not.
+      // All must be gone: checking can stop at the first that is not.
       while let last = left.last, last.isGone { left.removeLast() }
     } while !left.isEmpty && .now < end
   }

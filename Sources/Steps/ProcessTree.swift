@@ -3,27 +3,27 @@ import Glibc
 import Synchronization
 package import SystemPackage
 
-/// The processes that this one has started or has taken over, and how they are ended and reaped.
+/// The processes that this one has started or adopted, and how they are ended and reaped.
 ///
-/// Once `adoptOrphans` was called, whatever a step starts stays a descendant of this process however it detaches
-/// itself, so nothing escapes. Without it a step's processes are still found by their session, by the log pipe that
-/// they hold and by the `JOB_WORKSPACE` in their environment, at the price of a look at every process at each step's end.
+/// After `adoptOrphans`, everything that a step starts stays a descendant of this process however it detaches itself,
+/// so nothing escapes. Without it, a step's processes are still found by their session, by the log pipe that they hold
+/// and by the `JOB_WORKSPACE` in their environment, at the cost of listing all processes at the end of each step.
 package enum ProcessTree {
   private struct State {
     var adoptsOrphans = false
     /// Children that are not orphans of a step: never ended and never reaped here.
     var spared: [pid_t] = []
-    /// Children that are being spawned, of which it is not known yet which they are.
+    /// The number of children being spawned, whose pids are not known yet.
     var spawning = 0
   }
 
   private static let state = Mutex(State())
 
-  /// Makes this process the one to which orphaned descendants fall (prctl(2), PR_SET_CHILD_SUBREAPER; PID 1 is it
-  /// anyhow). From then on children in other sessions that nobody here knows are taken for orphans of a step: the
-  /// executable calls it once, at its start; a program that has children of its own in sessions of their own must not.
+  /// Makes this process the reaper of its orphaned descendants (prctl(2), PR_SET_CHILD_SUBREAPER; PID 1 is it anyway).
+  /// From then on unknown children in other sessions count as orphans of a step: the executable calls this once, at its
+  /// start; a program that has children in sessions of their own must not.
   package static func adoptOrphans() throws(Errno) {
-    // A parent that ignored SIGCHLD hands that on: children would then be gone before their exit status is read.
+    // An ignored SIGCHLD is inherited: children would then vanish before their exit status is read.
     Glibc.signal(SIGCHLD, SIG_DFL)
     guard linux_become_subreaper() == 0 else { throw Errno(rawValue: errno) }
     state.withLock { $0.adoptsOrphans = true }
@@ -31,10 +31,10 @@ package enum ProcessTree {
 
   static var adoptsOrphans: Bool { state.withLock { $0.adoptsOrphans } }
 
-  /// Keeps every hand off new children until `didSpawn`: one that ends at once must not be reaped as an orphan.
+  /// Suspends reaping until `didSpawn`: a new child that ends at once must not be reaped as an orphan.
   static func willSpawn() { state.withLock { $0.spawning += 1 } }
 
-  /// Spares the child that was spawned, if one was, until `unspare`.
+  /// Spares the spawned child, if there is one, until `unspare`.
   static func didSpawn(_ pid: pid_t?) {
     state.withLock { state in
       state.spawning -= 1
@@ -45,10 +45,10 @@ package enum ProcessTree {
   static func unspare(_ pid: pid_t) { state.withLock { $0.spared.removeAll { $0 == pid } } }
   static func isSpared(_ pid: pid_t) -> Bool { state.withLock { $0.spared.contains(pid) } }
 
-  /// Reaps orphans that have ended; never a child whose status somebody here waits for. Costs one system call if there
-  /// is none. PID 1 should call it at SIGCHLD also while no step runs.
+  /// Reaps orphans that have ended; never a child whose status other code waits for. Costs one system call if there is
+  /// none. PID 1 should call it at SIGCHLD also while no step runs.
   package static func reapOrphans() {
-    // Under the lock, so that no spawn can begin meanwhile.
+    // Hold the lock, so that no spawn can begin meanwhile.
     state.withLock { state in
       guard state.adoptsOrphans, state.spawning == 0 else { return }
       while true {
@@ -57,8 +57,8 @@ package enum ProcessTree {
         let pid = status._sifields._sigchld.si_pid
         guard pid > 0 else { return }
         guard isOrphan(pid, state.spared) else {
-          // The first zombie is one that others wait for, and would be shown again for ever: ask of each child. In the order of
-          // the list, in which the kernel seeks them, too: those in front are gone by then.
+          // Other code waits for the first zombie, which waitid(2) would return for ever: check each child. Follow the
+          // order of the list, in which the kernel searches, too: earlier children are reaped by then.
           for child in ProcessEntry.children() ?? [] where isOrphan(child, state.spared) { reap(child) }
           return
         }
@@ -67,21 +67,21 @@ package enum ProcessTree {
     }
   }
 
-  /// A child that came to this process, rather than from it: those that it starts share its session, or are spared.
+  /// Whether this process adopted the child: those that it starts itself share its session, or are spared.
   private static func isOrphan(_ pid: pid_t, _ spared: [pid_t]) -> Bool {
     guard !spared.contains(pid) else { return false }
     let session = getsid(pid)
     return session >= 0 && session != getsid(0)
   }
 
-  /// Takes the status of a child that has ended. `false` if it is alive, or no child.
+  /// Reaps a child that has ended. Returns `false` if it is alive, or not a child.
   @discardableResult
   static func reap(_ pid: pid_t) -> Bool {
     var status = siginfo_t()
     return waitid(P_PID, id_t(pid), &status, WEXITED | WNOHANG) == 0 && status._sifields._sigchld.si_pid == pid
   }
 
-  /// Every process among `table` that descends from one of `roots`, these included.
+  /// All processes in `table` that descend from one of `roots`, including these.
   static func descendants(of roots: Set<pid_t>, in table: [ProcessEntry]) -> [ProcessEntry] {
     let children = Dictionary(grouping: table, by: \.parent)
     let entries = Dictionary(table.map { ($0.pid, $0) }, uniquingKeysWith: { first, _ in first })
@@ -95,8 +95,9 @@ package enum ProcessTree {
     return found
   }
 
-  /// Sends a signal to each group of processes that is not ours, as a whole, so that one that forks cannot outrun it, and to
-  /// those of which that does not say whether it reached them all. Returns those that this process may not signal.
+  /// Signals each process group other than this process's own as a whole, so that a forking process cannot escape, then
+  /// individually those processes that the group signal may have missed. Returns those that this process may not
+  /// signal.
   @discardableResult
   package static func signal(_ signal: Int32, _ entries: [ProcessEntry]) -> [ProcessEntry.Identity] {
     let (group, session) = (getpgrp(), getsid(0))
@@ -104,7 +105,7 @@ package enum ProcessTree {
     let others = entries.filter { entry in
       guard entry.group > 1, entry.group != group, entry.session != session else { return true }
       if let isReached = isReached[entry.group] { return !isReached }
-      // As root all of a group is reached if one is; for others kill(2) does not tell.
+      // As root, a group signal that reaches one member reaches all; for other users kill(2) does not report that.
       isReached[entry.group] = Glibc.kill(-entry.group, signal) == 0 && geteuid() == 0
       return isReached[entry.group] != true
     }
@@ -117,4 +118,29 @@ package enum ProcessTree {
   }
 
   package enum Delivery { case delivered, gone, refused }
+}
+
+extension ProcessTree {
+  /// How long ending the processes of an earlier attempt may take.
+  private static let patienceWithRemains = Duration.seconds(30)
+
+  /// Ends the processes that steps left in cgroups when their workers were killed together with the guardians. Call it
+  /// when a worker starts.
+  package static func endAbandoned() { StepCgroup.endAbandoned() }
+
+  /// Kills every process on this machine that has `entry` in its environment, with all its descendants, and returns
+  /// when none is left that may be signalled, or after 30 seconds: a process that hangs in the kernel with SIGKILL
+  /// pending does nothing more anyway. Returns how many are left. Blocks meanwhile.
+  ///
+  /// For processes of an earlier attempt of a job: its worker may be dead and its guardian still busy, or it may be
+  /// frozen while its step runs on.
+  package static func killAll(carrying entry: String) -> Int {
+    let own = getpid()
+    var sweep = ProcessSweep {
+      let table = ProcessEntry.all()
+      let roots = table.filter { $0.isAlive && $0.pid != own && $0.carries(entry) }
+      return descendants(of: Set(roots.map(\.pid)), in: table).filter { $0.isAlive && $0.pid != own }
+    }
+    return sweep.run(until: .now + patienceWithRemains).count
+  }
 }

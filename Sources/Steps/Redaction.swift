@@ -1,9 +1,9 @@
-/// What must not be shown: every run of bytes that secrets cover, overlapping ones together, becomes `***`.
+/// Masks secrets: every range of bytes that secrets cover, with overlapping ones merged, becomes `***`.
 ///
-/// A secret of several lines is looked for line by line, without the white space around each, because programs indent and
-/// wrap. Lines of fewer than ``shortest`` characters are not looked for: they would turn up everywhere.
+/// A secret of several lines is searched line by line, without surrounding white space, because programs indent and
+/// wrap. Lines of fewer than ``shortest`` characters are not searched: they would match everywhere.
 package struct Redaction: Sendable {
-  /// The fewest characters that a secret, or a line of one, must have to be masked.
+  /// The minimum length in characters of a secret, or a line of one, that is masked.
   package static let shortest = 4
   static let mask = Array("***".utf8)
 
@@ -18,7 +18,7 @@ package struct Redaction: Sendable {
     trie = lines.isEmpty ? nil : SecretTrie(lines)
   }
 
-  /// The parts of `secret` that are looked for.
+  /// The parts of `secret` that are searched.
   package static func lines(of secret: String) -> [[UInt8]] {
     secret.split(whereSeparator: \.isNewline).compactMap { line in
       var line = line.drop(while: \.isWhitespace)
@@ -41,26 +41,27 @@ package struct Redaction: Sendable {
   }
 }
 
-/// Masks secrets in a stream, however it is cut into pieces.
+/// Masks secrets in a stream, regardless of how it is cut into pieces.
 ///
-/// What may be the beginning of a secret is held back until more comes, or the end. No secret holds a line's end, so a whole
-/// line is never held back.
+/// A possible beginning of a secret is held back until more input decides, or the end. No secret contains a line end,
+/// so a whole line is never held back.
 struct StreamRedactor {
   private let trie: SecretTrie
   private var node = SecretTrie.root
-  /// What is held back: the last `trie.undecided(node)` bytes.
+  /// The bytes held back: the last `trie.undecided(node)` ones.
   private var held: [UInt8] = []
-  /// What secrets cover of `held` and the piece after it, as offsets from the beginning of `held`; apart, and in order.
+  /// The ranges that secrets cover in `held` and the piece after it, as offsets from the beginning of `held`; disjoint,
+  /// and in order.
   private var covered: [Range<Int>] = []
-  /// The last byte that went out was covered, and stands for what is covered after it.
+  /// Whether the last output was a mask, which stands for the covered bytes that follow, too.
   private var isMasking = false
 
   init(_ trie: SecretTrie) {
     self.trie = trie
   }
 
-  /// Takes the next piece, and gives what is decided to `out`, in order.
-  package mutating func pass(_ piece: UnsafeRawBufferPointer, _ out: (UnsafeRawBufferPointer) -> Void) {
+  /// Processes the next piece, and passes decided bytes to `out`, in order.
+  mutating func pass(_ piece: UnsafeRawBufferPointer, _ out: (UnsafeRawBufferPointer) -> Void) {
     find(piece)
     let end = held.count + piece.count - trie.undecided(node)
     guard covered.isEmpty, held.isEmpty, !isMasking else { return rewrite(piece, end, out) }
@@ -68,8 +69,8 @@ struct StreamRedactor {
     held = Array(piece[end...])
   }
 
-  /// Gives what was held back to `out`: it is no secret.
-  package mutating func finish(_ out: (UnsafeRawBufferPointer) -> Void) {
+  /// Passes the held-back bytes to `out`: they are no secret.
+  mutating func finish(_ out: (UnsafeRawBufferPointer) -> Void) {
     rewrite(UnsafeRawBufferPointer(start: nil, count: 0), held.count, out)
     node = SecretTrie.root
   }
@@ -97,7 +98,7 @@ struct StreamRedactor {
     covered.append(start..<range.upperBound)
   }
 
-  /// Gives what lies before `end`, masked, to `out`, and keeps the rest.
+  /// Passes the bytes before `end`, masked, to `out`, and keeps the rest.
   private mutating func rewrite(
     _ piece: UnsafeRawBufferPointer, _ end: Int, _ out: (UnsafeRawBufferPointer) -> Void
   ) {
@@ -122,4 +123,101 @@ struct StreamRedactor {
     covered = covered.compactMap { $0.upperBound > end ? max($0.lowerBound - end, 0)..<($0.upperBound - end) : nil }
     if !decided.isEmpty { decided.withUnsafeBytes { out($0) } }
   }
+}
+
+/// Searches a stream of bytes for all secrets at once: the automaton of Aho and Corasick (CACM 18, 1975), with edges as
+/// lists, because nearly every node has one child. 25 bytes for each byte of the secrets.
+struct SecretTrie: Sendable {
+  /// A node of the trie: the longest suffix of the input that begins a secret.
+  typealias Node = Int32
+
+  static let root: Node = 0
+
+  private var byte: [UInt8] = [0]
+  private var firstChild: [Node] = [-1]
+  private var sibling: [Node] = [-1]
+  private var fallback: [Node] = [0]
+  private var depths: [Int32] = [0]
+  private var undecided: [Int32] = [0]
+  private var longest: [Int32] = [0]
+  /// The child of the root for each byte.
+  private var first = [Node](repeating: 0, count: 256)
+
+  init(_ secrets: some Sequence<[UInt8]>) {
+    for secret in secrets { insert(secret) }
+    link()
+  }
+
+  private mutating func insert(_ secret: [UInt8]) {
+    var node = SecretTrie.root
+    for byte in secret {
+      if let child = child(of: node, byte) {
+        node = child
+        continue
+      }
+      let new = Node(self.byte.count)
+      self.byte.append(byte)
+      firstChild.append(-1)
+      sibling.append(firstChild[Int(node)])
+      fallback.append(0)
+      depths.append(depths[Int(node)] + 1)
+      undecided.append(0)
+      longest.append(0)
+      firstChild[Int(node)] = new
+      if node == SecretTrie.root { first[Int(byte)] = new }
+      node = new
+    }
+    longest[Int(node)] = depths[Int(node)]
+  }
+
+  /// Works breadth-first: the fallback of a node is shallower than the node.
+  private mutating func link() {
+    var queue = [SecretTrie.root]
+    var next = 0
+    while next < queue.count {
+      let node = queue[next]
+      next += 1
+      let isBeginning = firstChild[Int(node)] >= 0
+      undecided[Int(node)] = isBeginning ? depths[Int(node)] : undecided[Int(fallback[Int(node)])]
+      var child = firstChild[Int(node)]
+      while child >= 0 {
+        if node != SecretTrie.root { fallback[Int(child)] = step(fallback[Int(node)], byte[Int(child)]) }
+        longest[Int(child)] = max(longest[Int(child)], longest[Int(fallback[Int(child)])])
+        queue.append(child)
+        child = sibling[Int(child)]
+      }
+    }
+  }
+
+  private func child(of node: Node, _ byte: UInt8) -> Node? {
+    if node == SecretTrie.root { return first[Int(byte)] == 0 ? nil : first[Int(byte)] }
+    var child = firstChild[Int(node)]
+    while child >= 0, self.byte[Int(child)] != byte { child = sibling[Int(child)] }
+    return child >= 0 ? child : nil
+  }
+
+  /// The node that follows `node` at `byte`.
+  func step(_ node: Node, _ byte: UInt8) -> Node {
+    var node = node
+    while node != SecretTrie.root {
+      if let child = child(of: node, byte) { return child }
+      node = fallback[Int(node)]
+    }
+    return first[Int(byte)]
+  }
+
+  /// The index of the first byte, from `index` on, that can begin a secret; `bytes.count` if there is none.
+  func firstCandidate(in bytes: UnsafeRawBufferPointer, from index: Int) -> Int {
+    first.withUnsafeBufferPointer { first in
+      var index = index
+      while index < bytes.count, first[Int(bytes[index])] == 0 { index += 1 }
+      return index
+    }
+  }
+
+  /// The number of last bytes that begin a secret that may still be completed.
+  func undecided(_ node: Node) -> Int { Int(undecided[Int(node)]) }
+
+  /// The length of the longest secret that ends here; 0 if none does.
+  func match(_ node: Node) -> Int { Int(longest[Int(node)]) }
 }

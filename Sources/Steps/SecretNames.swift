@@ -1,14 +1,14 @@
-/// Which environment variables hold secrets: those that a user names, and those whose name says so.
+/// Decides which environment variables hold secrets: those that a user names, and those with a typical name.
 package struct SecretNames: Sendable {
-  /// A name that is one of these, or ends with `_` and one of these, in whatever case, is a secret's.
+  /// A name that is one of these, or ends with `_` and one of these, in any case, denotes a secret.
   static let endings = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY"]
   private static let suffixes = endings.map { "_\($0)" }
-  /// These end so without `_`, and everybody knows them.
+  /// Well-known names that end so without `_`.
   static let wellKnown: Set<String> = ["PGPASSWORD", "MYSQL_PWD"]
 
   private let named: Set<String>
 
-  /// `named`, besides the usual ones.
+  /// Adds `named` to the usual names.
   package init(_ named: some Sequence<String> = []) {
     self.named = Set(named)
   }

@@ -1,26 +1,26 @@
 import Glibc
 import Synchronization
 
-/// A cgroup of its own for a step, below that of the worker (cgroups(7), version 2): what a step starts is in it, whatever its
-/// session, environment and parent.
+/// A separate cgroup for a step, below that of the worker (cgroups(7), version 2): it contains everything that a step
+/// starts, regardless of session, environment and parent.
 ///
-/// There is none where the worker may not make one; then processes are found by the other marks that they have. A step that may
-/// write to the worker's own cgroup, as root's may, can leave its cgroup: it is there in addition to those.
+/// There is none where the worker may not create one; then processes are found by their other marks. A step that may
+/// write to the worker's own cgroup, as root may, can leave its cgroup: it complements those marks.
 package struct StepCgroup: Sendable {
   package let path: String
 
   private static let prefix = "mqtt-fs-worker-"
   private static let number = Atomic(0)
-  /// The folder of this process's own cgroup, if it may have processes elsewhere that come from there.
+  /// The folder of this process's own cgroup, if the process may move its children out of it.
   private static let own: String? = places(
     of: ProcessEntry.text(of: "/proc/self/cgroup"), among: ProcessEntry.text(of: "/proc/self/mountinfo")
   ).first { access("\($0)/cgroup.procs", W_OK) == 0 }
 
-  /// An empty one; nil where none can be made.
+  /// Creates an empty cgroup; nil where that is not possible.
   package static func make() -> StepCgroup? {
     guard let own, let start = ProcessEntry(getpid())?.start, let namespace = pidNamespace() else { return nil }
     for _ in 0..<100 {
-      // A program that has executed itself anew may have left some.
+      // A program that executed itself anew may have left cgroups with the same name.
       let number = number.add(1, ordering: .relaxed).newValue
       let path = "\(own)/\(prefix)\(namespace)-\(getpid())-\(start)-\(number)"
       if mkdir(path, 0o755) == 0 { return StepCgroup(path: path) }
@@ -29,7 +29,8 @@ package struct StepCgroup: Sendable {
     return nil
   }
 
-  /// Ends what is left in it, and removes it. Gives up after `patience`: what hangs in the kernel keeps it.
+  /// Kills the processes left in it, and removes it. Gives up after `patience`: processes that hang in the kernel keep
+  /// it busy.
   @discardableResult
   package func end(within patience: Duration = .seconds(5)) -> Bool {
     let deadline = ContinuousClock.now + patience
@@ -67,7 +68,7 @@ package struct StepCgroup: Sendable {
     return Glibc.write(descriptor, text, text.utf8.count) == text.utf8.count
   }
 
-  /// It, and those that the step has made in it, each before those in that. A step can make as many as it likes.
+  /// The cgroup and those that the step created in it, parents first. A step can create any number.
   private var folders: [String] {
     var found = [path]
     var next = 0
@@ -80,12 +81,13 @@ package struct StepCgroup: Sendable {
 
   // MARK: Those of dead workers
 
-  /// Ends and removes those below this process's own cgroup whose worker is dead: it and its guardian may have been killed.
+  /// Ends and removes the cgroups below this process's own whose worker is dead: it and its guardian may have been
+  /// killed.
   package static func endAbandoned() {
     guard let own, let namespace = pidNamespace() else { return }
     for name in names(in: own) where name.hasPrefix(prefix) {
       let numbers = name.dropFirst(prefix.count).split(separator: "-").compactMap { UInt64($0) }
-      // A worker of another PID namespace cannot be seen from here.
+      // Workers of other PID namespaces are not visible here.
       guard numbers.count == 4, numbers[0] == namespace, isDead(pid_t(truncatingIfNeeded: numbers[1]), numbers[2])
       else {
         continue
@@ -97,11 +99,11 @@ package struct StepCgroup: Sendable {
   private static func isDead(_ pid: pid_t, _ start: UInt64) -> Bool {
     guard pid > 0 else { return false }
     if let entry = ProcessEntry(pid) { return entry.start != start || !entry.isAlive }
-    // Where /proc shows a user's own processes only (hidepid), it is not gone because it is not shown.
+    // With hidepid, /proc shows only a user's own processes: a hidden process is not dead.
     return Glibc.kill(pid, 0) != 0 && errno == ESRCH
   }
 
-  /// What tells this process's PID namespace from others.
+  /// The inode number that identifies this process's PID namespace.
   private static func pidNamespace() -> UInt64? {
     var status = stat()
     return stat("/proc/self/ns/pid", &status) == 0 ? UInt64(status.st_ino) : nil
@@ -123,7 +125,7 @@ package struct StepCgroup: Sendable {
 
   // MARK: Where cgroups are
 
-  /// The folders that may be the cgroup of a process, whose /proc/<pid>/cgroup and mountinfo say this. proc(5).
+  /// The possible cgroup folders of a process, from the content of its /proc/<pid>/cgroup and mountinfo. proc(5).
   static func places(of cgroups: String, among mounts: String) -> [String] {
     guard let line = cgroups.split(separator: "\n").first(where: { $0.hasPrefix("0::/") }) else { return [] }
     let path = line.dropFirst(3)
@@ -132,7 +134,7 @@ package struct StepCgroup: Sendable {
       guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.dropFirst(dash + 1).first == "cgroup2" else {
         return nil
       }
-      // Only a part of the tree may be mounted. What is outside of the process's cgroup namespace begins with "..".
+      // A mount may show only a part of the tree. Paths outside of the process's cgroup namespace begin with "..".
       let (root, folder) = (unescaped(fields[3]), unescaped(fields[4]))
       let below = root == "/" ? path : path == root || path.hasPrefix("\(root)/") ? path.dropFirst(root.count) : nil
       return below.map { $0 == "/" ? folder : folder + $0 }
@@ -140,7 +142,7 @@ package struct StepCgroup: Sendable {
     .filter { !$0.contains("/../") && !$0.hasSuffix("/..") }
   }
 
-  /// mountinfo has blanks and backslashes as three octal digits.
+  /// mountinfo escapes blanks and backslashes as three octal digits.
   private static func unescaped(_ text: Substring) -> String {
     let parts = text.split(separator: "\\", omittingEmptySubsequences: false)
     return String(parts[0])

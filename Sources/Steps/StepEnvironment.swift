@@ -1,16 +1,16 @@
 import Glibc
 package import SystemPackage
 
-/// The environment of steps: the worker's own, less what a job must not see, plus what it may count on.
+/// The environment of steps: the worker's own, without variables that a job must not see, plus documented ones.
 package struct StepEnvironment: Sendable {
-  /// The name by which processes of a job are recognised wherever they went: its value is unique to the job.
+  /// The variable that identifies processes of a job wherever they are: its value is unique to the job.
   package static let markerName = "JOB_WORKSPACE"
 
-  /// What steps get of the worker's own environment.
+  /// The variables that steps inherit from the worker.
   package let inherited: [String: String]
 
-  /// Takes `inherited` without every `MQTT_*`, without the names in `hiding`, and without those that are no names (POSIX: one
-  /// does not begin with a digit).
+  /// Takes `inherited` without `MQTT_*`, the names in `hiding`, and invalid names (POSIX: a name does not begin with a
+  /// digit).
   package init(inherited: [String: String] = StepEnvironment.inherited(), hiding: Set<String> = []) {
     self.inherited = inherited.filter { name, _ in
       guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
@@ -18,7 +18,7 @@ package struct StepEnvironment: Sendable {
     }
   }
 
-  /// What this process was started with, and has set since. Bytes that are not UTF-8 are repaired.
+  /// This process's current environment. Bytes that are not UTF-8 are repaired.
   package static func inherited() -> [String: String] {
     var variables: [String: String] = [:]
     var next = environ
@@ -32,7 +32,7 @@ package struct StepEnvironment: Sendable {
     return variables
   }
 
-  /// The facts about a job that its steps may count on. A job cannot set these names itself: controllers read them in
+  /// The facts about a job that its steps may rely on. A job cannot set these names itself: controllers read them in
   /// logs, and the worker recognises the job's processes by one of them.
   package struct Facts: Sendable {
     /// `JOB_ID`.
@@ -46,7 +46,7 @@ package struct StepEnvironment: Sendable {
     /// `WORKER_ID`.
     package var workerID: String
 
-    /// The facts, each as its variable takes it.
+    /// Creates the facts, each as the value of its variable.
     package init(jobID: String, attempt: Int, workspace: FilePath, results: FilePath, workerID: String) {
       self.jobID = jobID
       self.attempt = attempt
@@ -56,7 +56,7 @@ package struct StepEnvironment: Sendable {
     }
   }
 
-  /// The whole environment of one step, later ones winning: worker, `CI=true`, job, step, facts.
+  /// The complete environment of one step; later sources win: worker, `CI=true`, job, step, facts.
   package func variables(_ facts: Facts, stepIndex: Int, job: [String: String], step: [String: String]) -> [String:
     String]
   {

@@ -1,17 +1,18 @@
 import CLinux
 import Glibc
-import SystemPackage
+package import SystemPackage
 
-/// The first process of a step, from its spawn to its status.
+/// The first process of a step, from spawn to status.
 struct StepProcess: Sendable {
-  package let pid: pid_t
+  let pid: pid_t
 
-  /// Starts the command with `arguments`, its output going to `output`: clone3(2), or posix_spawn(3) where that is not to be had.
+  /// Starts the command with `arguments` and its output to `output`: by clone3(2), or posix_spawn(3) where that is not
+  /// available.
   ///
-  /// A program that is named without "/" is sought in the folders of the step's own `PATH`, as execvp(3) does, less those that
-  /// are relative: what a job brings along is no program by its name alone. argv[0] stays as it was given, as in a shell.
+  /// A program name without "/" is searched for in the folders of the step's own `PATH`, as execvp(3) does, but not in
+  /// relative ones: a file of the job must not be run by its bare name. argv[0] stays as given, as in a shell.
   ///
-  /// It begins in `cgroup`, if there is one and the kernel lets it.
+  /// The process starts in `cgroup`, if there is one and the kernel permits it.
   static func spawn(
     _ arguments: [String], _ command: StepCommand, in cgroup: StepCgroup?, output: FileDescriptor
   ) throws(SpawnError) -> Self {
@@ -21,9 +22,9 @@ struct StepProcess: Sendable {
     let argv = arguments.map { strdup($0) } + [nil]
     let environment = command.environment.map { strdup("\($0)=\($1)") } + [nil]
     defer { for text in argv + environment { free(text) } }
-    // What confstr(3) says of _CS_PATH, for who has none.
+    // The default of confstr(3), _CS_PATH.
     let folders = command.environment["PATH"] ?? "/bin:/usr/bin"
-    // The clocks are read in this order: whoever is stopped between the two has less time, not more.
+    // Read the clocks in this order: a process that is stopped in between has less time, not more.
     let now = linux_time_since_boot()
     let latest = command.startsBefore.map { now + Int64(($0 - .now) / .nanoseconds(1)) } ?? .max
     var failure: Errno?
@@ -45,13 +46,13 @@ struct StepProcess: Sendable {
     guard let failure else {
       throw SpawnError(
         program: program,
-        problem: "no such program in the folders of PATH (\(folders)), those that are relative not counted; install it "
+        problem: "no such program in the folders of PATH (\(folders)), relative ones excluded; install it "
           + "where the worker runs, or give its path")
     }
     throw SpawnError(program, in: command.workingDirectory, failure)
   }
 
-  /// That there are as many processes as are allowed may be so for a moment only: tries again for 31 ms.
+  /// EAGAIN, the limit of processes, may be temporary: retries for 31 ms.
   private static func patiently(_ spawn: () -> Int32) -> Int32 {
     for milliseconds: UInt32 in [1, 2, 4, 8, 16] {
       let pid = spawn()
@@ -67,10 +68,10 @@ struct StepProcess: Sendable {
       .filter { kind(of: $0) == S_IFREG && access($0, X_OK) == 0 }
   }
 
-  /// Becomes readable when it has ended; negative on kernels that have no such thing. To be closed by whoever asks for it.
-  package func descriptor() -> Int32 { linux_pidfd(pid) }
+  /// Becomes readable when the process has ended; negative on kernels without pidfd. The caller closes it.
+  func descriptor() -> Int32 { linux_pidfd(pid) }
 
-  /// Takes its status, once it has ended; from then on its number may be another's.
+  /// Waits for the process and reaps it; from then on its pid may be reused.
   func reap() -> StepEnd {
     var status = siginfo_t()
     while waitid(P_PID, id_t(pid), &status, WEXITED) != 0, errno == EINTR {}
@@ -80,7 +81,7 @@ struct StepProcess: Sendable {
 }
 
 extension SpawnError {
-  /// What posix_spawn(3) said, in words that tell what to do.
+  /// The error for a failed posix_spawn(3), with advice.
   fileprivate init(_ program: String, in folder: FilePath, _ error: Errno) {
     let problem =
       switch error {
@@ -89,18 +90,40 @@ extension SpawnError {
       case .noSuchFileOrDirectory, .notDirectory, .permissionDenied:
         "there is no such program, or it or the interpreter in its first line may not be executed"
       case .argListTooLong: "its arguments and environment are too long for execve(2)"
-      case .execFormatError: "it is no program of this machine's, nor does its first line name an interpreter"
+      case .execFormatError: "it is not a program for this machine, and its first line names no interpreter"
       case .resourceTemporarilyUnavailable:
-        "there are as many processes as are allowed; raise the limit (ulimit -u, pids.max), or run fewer at once"
-      case .timedOut: "the worker stood still for too long before it"
-      default: "the system refuses it"
+        "the limit of processes is reached; raise it (ulimit -u, pids.max), or run fewer processes at once"
+      case .timedOut: "the worker was stalled for too long before the start"
+      default: "the system refused"
       }
     self.init(program: program, problem: "\(problem) (\(error))", errno: error)
   }
 }
 
-/// S_IFREG, S_IFDIR and so on, of what is there, behind all links.
+/// The file type (S_IFREG, S_IFDIR and so on), following symlinks.
 private func kind(of path: String) -> mode_t? {
   var status = stat()
   return stat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
+}
+
+/// A step could not be started: no part of it ran.
+package struct SpawnError: Error, Sendable, CustomStringConvertible {
+  /// argv[0] as given.
+  package let program: String
+  /// The problem and advice, as half a sentence.
+  package let problem: String
+  /// The errno, if a system call failed.
+  package let errno: Errno?
+  /// Whether the step failed to start only because its latest start time had passed.
+  package var isTooLate: Bool { errno == .timedOut }
+
+  /// Creates an error about one program.
+  package init(program: String, problem: String, errno: Errno? = nil) {
+    self.program = program
+    self.problem = problem
+    self.errno = errno
+  }
+
+  /// The whole sentence.
+  package var description: String { "cannot start '\(program)': \(problem)" }
 }

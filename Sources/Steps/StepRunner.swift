@@ -3,22 +3,22 @@ import Glibc
 import SystemPackage
 
 /// Runs one step at a time: in a session of its own, with stdin from /dev/null, stdout and stderr in one pipe that is
-/// pumped into its log, default signal actions, nothing blocked and no other descriptor.
+/// copied into its log, default signal actions, no blocked signals and no other descriptors.
 ///
-/// The end of the step is the end of its first process, never the end of the pipe. When `run` returns nothing that the
-/// step started is alive: what it left behind got SIGTERM, the grace, and SIGKILL.
+/// A step ends when its first process ends, not when the pipe closes. When `run` returns, nothing that the step started
+/// is alive: processes left behind got SIGTERM, the grace period, and SIGKILL.
 package struct StepRunner: Sendable {
   private let guardian: Guardian?
 
-  /// `guardian`, if there is one, learns of each step, to end it should this process be killed.
+  /// `guardian`, if there is one, is told of each step, to end it if this process is killed.
   package init(guardian: Guardian?) {
     self.guardian = guardian
   }
 
-  /// Runs the command to its end. A step that fails is a value; only one that cannot be started throws.
+  /// Runs the command to its end. A failed step is a value; only a step that cannot be started throws.
   ///
-  /// `stop` may have been raised before: the step is then started and ended at once. Canceling the task is a request
-  /// to terminate with the reason `canceled`.
+  /// If `stop` was raised before, the step is started and ended at once. Canceling the task requests termination with
+  /// the reason `canceled`.
   package func run(
     _ command: StepCommand, into log: StepLog, until stop: StopRequest
   ) async throws(SpawnError) -> StepOutcome {
@@ -29,111 +29,40 @@ package struct StepRunner: Sendable {
       throw SpawnError(program: "", problem: "the command is empty; give a program and its arguments")
     }
     guard !arguments.contains(where: { $0.utf8.contains(0) }) else {
-      throw SpawnError(program: program, problem: "its arguments hold a NUL byte, which no program can be given")
+      throw SpawnError(program: program, problem: "its arguments contain a NUL byte, which execve(2) cannot pass on")
     }
     let output: StepPipe
     let wakeup: Wakeup
     do {
       (wakeup, output) = (try Wakeup(), try StepPipe(into: log))
     } catch {
-      throw SpawnError(program: program, problem: "the worker has no descriptors left for it (\(error))", errno: error)
+      throw SpawnError(program: program, problem: "the worker has no descriptors left (\(error))", errno: error)
     }
-    // Threads before processes: a step may use up all that the system allows of both.
-    let life = ThreadResult("step") { [guardian] in
+    // Create threads before processes: a step may exhaust the limits of both.
+    let supervision = ThreadResult("step") { [guardian] in
       Result { () throws(SpawnError) in
-        try StepLife(command, guardian, stop, wakeup).run(arguments, output)
+        try StepSupervisor.run(command, arguments, output, guardian: guardian, stop: stop, wakeup: wakeup)
       }
     }
     let result = await withTaskCancellationHandler {
-      await life.value()
+      await supervision.value()
     } onCancel: {
       stop.raise(.terminate, reason: .canceled)
     }
     await output.pump.finish()
-    let (end, watch) = try result.get()
+    let (end, outcome) = try result.get()
     return StepOutcome(
-      end: end, timedOut: watch.timedOut, stopped: watch.stopped, killed: watch.killed,
-      endedProcesses: watch.ended.count, survivors: watch.survivors, duration: began.duration(to: .now),
+      end: end, timedOut: outcome.timedOut, stopped: outcome.stopped, killed: outcome.killed,
+      endedProcesses: outcome.ended.count, survivors: outcome.survivors, duration: began.duration(to: .now),
       logBytes: log.length, logDropped: log.dropped, logError: log.error)
   }
 }
 
-/// A step from its spawn until it is reaped.
-private struct StepLife {
-  private let command: StepCommand
-  private let guardian: Guardian?
-  private let stop: StopRequest
-  private let wakeup: Wakeup
-
-  init(_ command: StepCommand, _ guardian: Guardian?, _ stop: StopRequest, _ wakeup: Wakeup) {
-    self.command = command
-    self.guardian = guardian
-    self.stop = stop
-    self.wakeup = wakeup
-  }
-
-  func run(_ arguments: [String], _ output: StepPipe) throws(SpawnError) -> (StepEnd, StepWatch.Outcome) {
-    guardian?.revive()
-    // What it said of an earlier step.
-    _ = guardian?.hasEndedStep()
-    let cgroup = StepCgroup.make()
-    if let cgroup { guardian?.watch(cgroup) }
-    let process: StepProcess
-    do throws(SpawnError) {
-      process = try spawn(arguments, output, in: cgroup)
-    } catch {
-      cgroup?.end()
-      guardian?.forgetAll()
-      throw error
-    }
-    let pidfd = process.descriptor()
-    defer { if pidfd >= 0 { close(pidfd) } }
-    let marker = command.environment[StepEnvironment.markerName].map { "\(StepEnvironment.markerName)=\($0)" }
-    let lineage = StepLineage(
-      leader: process.pid, start: ProcessEntry(process.pid)?.start ?? 0, pipe: output.inode, marker: marker)
-    guardian?.watch(session: lineage.leader, since: lineage.start, pipe: lineage.pipe)
-    stop.add(wakeup)
-    var watch = StepWatch(
-      lineage, in: cgroup, pidfd: pidfd, guardian: guardian, timeout: command.timeout, grace: command.grace, stop: stop,
-      wakeup: wakeup)
-    var outcome = watch.run()
-    stop.remove(wakeup)
-    if guardian?.hasEndedStep() == true {
-      stop.raise(.kill, reason: .lapsed)
-      outcome.stopped = stop.reason
-    }
-    cgroup?.end()
-    guardian?.forgetAll()
-    let end = process.reap()
-    // Not before its status was taken.
-    ProcessTree.unspare(process.pid)
-    // What ended with the cgroup.
-    ProcessTree.reapOrphans()
-    return (end, outcome)
-  }
-
-  private func spawn(
-    _ arguments: [String], _ output: StepPipe, in cgroup: StepCgroup?
-  ) throws(SpawnError) -> StepProcess {
-    // The step alone holds the pipe from now on.
-    defer { close(output.writeEnd.rawValue) }
-    ProcessTree.willSpawn()
-    do throws(SpawnError) {
-      let process = try StepProcess.spawn(arguments, command, in: cgroup, output: output.writeEnd)
-      ProcessTree.didSpawn(process.pid)
-      return process
-    } catch {
-      ProcessTree.didSpawn(nil)
-      throw error
-    }
-  }
-}
-
-/// What a step writes to, and what carries that into its log.
-private struct StepPipe: Sendable {
+/// The pipe that a step writes to, and the pump that copies it into the log.
+struct StepPipe: Sendable {
   private static let size: Int32 = 1 << 20
 
-  /// For the step. To be closed by whoever gives it to it.
+  /// The step's end. The caller closes it after the spawn.
   let writeEnd: FileDescriptor
   let inode: UInt64
   let pump: LogPump
@@ -141,7 +70,7 @@ private struct StepPipe: Sendable {
   init(into log: StepLog) throws(Errno) {
     var ends: [Int32] = [-1, -1]
     guard linux_pipe(&ends) == 0 else { throw Errno(rawValue: errno) }
-    // An unprivileged user with many pipes gets smaller ones: slower, but no reason to fail.
+    // An unprivileged user with many pipes gets smaller ones: slower, but not an error.
     _ = linux_set_pipe_size(ends[1], Self.size)
     var status = stat()
     fstat(ends[1], &status)
@@ -154,4 +83,56 @@ private struct StepPipe: Sendable {
       throw error
     }
   }
+}
+
+/// How the process of a step ended.
+package enum StepEnd: Sendable, Equatable {
+  case exited(Int32)
+  case signaled(Int32)
+
+  /// The exit code as in a shell: 128 + n after signal n.
+  package var exitCode: Int32 {
+    switch self {
+    case .exited(let code): code
+    case .signaled(let number): 128 + number
+    }
+  }
+
+  /// The name of the signal that ended it, such as `SIGKILL`; nil after an exit.
+  package var signalName: String? {
+    guard case .signaled(let number) = self else { return nil }
+    return Self.names[number] ?? "SIG\(number)"
+  }
+
+  private static let names: [Int32: String] = [
+    SIGHUP: "SIGHUP", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT", SIGILL: "SIGILL", SIGTRAP: "SIGTRAP", SIGABRT: "SIGABRT",
+    SIGBUS: "SIGBUS", SIGFPE: "SIGFPE", SIGKILL: "SIGKILL", SIGUSR1: "SIGUSR1", SIGSEGV: "SIGSEGV",
+    SIGUSR2: "SIGUSR2", SIGPIPE: "SIGPIPE", SIGALRM: "SIGALRM", SIGTERM: "SIGTERM", SIGSTKFLT: "SIGSTKFLT",
+    SIGVTALRM: "SIGVTALRM", SIGPROF: "SIGPROF", SIGXCPU: "SIGXCPU", SIGXFSZ: "SIGXFSZ", SIGIO: "SIGIO",
+    SIGPWR: "SIGPWR", SIGSYS: "SIGSYS",
+  ]
+}
+
+/// The outcome of a step that was started.
+package struct StepOutcome: Sendable {
+  /// How its first process ended.
+  package var end: StepEnd
+  /// Whether its timeout ended it. The caller decides whether that becomes exit code 124.
+  package var timedOut: Bool
+  /// Why it was asked to end; nil if it ended by itself or by its timeout before a request.
+  package var stopped: StopReason?
+  /// Whether SIGKILL was needed: a process outlived the grace period, or the stop request demanded it.
+  package var killed: Bool
+  /// How many processes, other than its first one, were still alive and had to be ended.
+  package var endedProcesses: Int
+  /// How many of them could not be ended, because they belong to another user or hang in the kernel; otherwise 0.
+  package var survivors: Int
+  /// The time from the spawn until nothing of the step was left, on the monotonic clock.
+  package var duration: Duration
+  /// Length of the log file.
+  package var logBytes: Int64
+  /// Bytes of output that are not in the log: the middle, over the limit, and bytes that could not be written.
+  package var logDropped: Int64
+  /// Why bytes could not be written, as a sentence; nil if there was no write error.
+  package var logError: String?
 }

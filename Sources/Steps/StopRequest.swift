@@ -4,15 +4,15 @@ import Synchronization
 package enum StopLevel: Int, Comparable, Sendable {
   case none, terminate, kill
 
-  /// Less urgent than.
+  /// Compares urgency.
   package static func < (lhs: StopLevel, rhs: StopLevel) -> Bool { lhs.rawValue < rhs.rawValue }
 }
 
-/// Why a step is asked to end; `lapsed` says that the worker could not keep its claim alive, and others may count it as dead.
+/// Why a step is asked to end; `lapsed`: the worker could not renew its claim, and others may consider it dead.
 package enum StopReason: String, Sendable { case shutdown, canceled, timeout, superseded, lapsed }
 
-/// A latch that any thread may raise, and that never lowers. The reason is that of the first raise:
-/// a second signal makes the end more urgent, but does not change why.
+/// A latch that any thread may raise and that never lowers. Its reason is that of the first raise: a second signal
+/// makes the end more urgent, but does not change the reason.
 package final class StopRequest: Sendable {
   private struct State {
     var level = StopLevel.none
@@ -22,16 +22,16 @@ package final class StopRequest: Sendable {
     var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
     var waiters = 0
     var cleanups: [StopRequest] = []
-    /// Of the job that is being worked on.
+    /// The request of the current job.
     var job: StopRequest?
   }
 
   private let state = Mutex(State())
 
-  /// Nobody has asked for an end yet.
+  /// Creates a request that has not been raised.
   package init() {}
 
-  /// Asks for an end at least this urgent. Raising to `.none`, or to less than before, does nothing.
+  /// Requests an end with at least this urgency. Raising to `.none`, or to a lower level than before, does nothing.
   package func raise(_ level: StopLevel, reason: StopReason) {
     let told = state.withLock { state -> State? in
       if reason == .shutdown { state.isShutdown = true }
@@ -68,8 +68,8 @@ package final class StopRequest: Sendable {
     }
   }
 
-  /// Waits for `work`, or for a raise; `nil` when that comes first. The work goes on then, and nobody waits for it: a thread may
-  /// be waiting for a name server or a silent broker in it.
+  /// Waits for `work`, or for a raise; returns `nil` when that comes first. The work then continues without being
+  /// awaited: one of its threads may be blocked on a name server or a silent broker.
   package func unlessRaised<T: Sendable>(_ work: @escaping @Sendable () async throws -> T) async throws -> T? {
     let (outcomes, outcome) = AsyncThrowingStream.makeStream(of: T.self)
     Task {
@@ -88,8 +88,8 @@ package final class StopRequest: Sendable {
     return nil
   }
 
-  /// A request for the next job alone, in place of the one before: what is asked of this one reaches it, but its end is
-  /// not this one's.
+  /// Creates a request for the next job, replacing the last job's: raising this one raises it, but not the other way
+  /// round.
   package func forNextJob() -> StopRequest {
     let job = StopRequest()
     let (level, reason) = state.withLock { state in
@@ -100,7 +100,7 @@ package final class StopRequest: Sendable {
     return job
   }
 
-  /// A request for what must still run when this one is raised, such as a step that cleans up: only an end at once
+  /// Creates a request for work that must still run when this one is raised, such as a cleanup step: only `.kill`
   /// reaches it.
   package func forCleanup() -> StopRequest {
     let cleanup = StopRequest()
@@ -112,16 +112,16 @@ package final class StopRequest: Sendable {
     return cleanup
   }
 
-  /// The most urgent level asked for so far.
+  /// The most urgent level requested so far.
   package var level: StopLevel { state.withLock { $0.level } }
 
-  /// The reason of the first raise; nil while nobody has raised it.
+  /// The reason of the first raise; nil before.
   package var reason: StopReason? { state.withLock { $0.reason } }
 
-  /// Whether the worker itself is asked to end, whatever else was asked for before.
+  /// Whether the worker itself is asked to end, whatever was requested before.
   package var isShutdown: Bool { state.withLock { $0.isShutdown } }
 
-  /// Signals `wakeup` at each raise from now on, and at once if it is raised already.
+  /// Signals `wakeup` at each raise from now on, and immediately if it is already raised.
   package func add(_ wakeup: Wakeup) {
     let level = state.withLock { state in
       state.listeners.append(wakeup)

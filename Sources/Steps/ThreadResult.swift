@@ -1,8 +1,8 @@
 import Dispatch
 import Synchronization
 
-/// A piece of blocking work on a thread of its own, whose result one task awaits.
-/// The thread is asked for at once, so that it is there before anything that may exhaust the system's threads.
+/// Blocking work on a thread of its own, whose result one task awaits. The thread is requested immediately, so that it
+/// exists before the system's threads may be exhausted.
 final class ThreadResult<Value: Sendable>: Sendable {
   private enum State {
     case running
@@ -16,8 +16,8 @@ final class ThreadResult<Value: Sendable>: Sendable {
     DispatchQueue(label: label).async { self.finish(work()) }
   }
 
-  /// The result. May be asked for once.
-  package func value() async -> Value {
+  /// The result. May be awaited once.
+  func value() async -> Value {
     await withCheckedContinuation { continuation in
       let finished: Value? = state.withLock { state in
         if case .finished(let value) = state { return value }

@@ -2,8 +2,8 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// A descriptor that becomes readable when it is signalled: what a thread that sits in `poll(2)` is woken with.
-/// It stays readable until `clear()`. eventfd(2).
+/// A descriptor that becomes readable when it is signalled, to wake a thread from `poll(2)`. It stays readable until
+/// `clear()`. eventfd(2).
 package final class Wakeup: Sendable {
   package let descriptor: Int32
 
@@ -24,7 +24,7 @@ package final class Wakeup: Sendable {
     _ = read(descriptor, &count, 8)
   }
 
-  /// Waits until it is signalled, at most for `limit`.
+  /// Waits until it is signalled, but no longer than `limit`.
   @discardableResult
   package func wait(atMost limit: Duration) -> Readiness {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -35,7 +35,7 @@ package final class Wakeup: Sendable {
 }
 
 extension Duration {
-  /// The argument of poll(2): whole milliseconds, rounded up so that nobody wakes before the time; never "for ever".
+  /// The timeout for poll(2): whole milliseconds, rounded up so that the wait is not too short; never infinite.
   var pollTimeout: Int32 {
     let (seconds, attoseconds) = components
     guard seconds >= 0, attoseconds >= 0 else { return 0 }

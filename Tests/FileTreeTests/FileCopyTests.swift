@@ -5,7 +5,7 @@ import Testing
 @testable import FileTree
 
 @Suite struct FileCopyTests {
-  /// Copies `source/file`, with `whileCopying` called after each piece of its content.
+  /// Copies `source/file`, and calls `whileCopying` after each piece of its content.
   private func copy(
     _ scratch: Scratch, methods: CopyMethods = CopyMethods(clones: false), whileCopying: @escaping () -> Void = {}
   ) throws -> FileCopy.Outcome {

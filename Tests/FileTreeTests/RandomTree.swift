@@ -56,7 +56,7 @@ struct RandomTree {
       default: makeFile(path)
       }
     }
-    // Now that everything is in: folders that nothing more could be put into, and old times.
+    // Last, when the tree is complete: read-only folders, and old times.
     for folder in folders.dropFirst().reversed() where chance(30) {
       chmod(full(folder), [0o555, 0o700, 0o1777, 0o2755].randomElement(using: &numbers)!)
       setTime(folder)
@@ -110,7 +110,7 @@ struct RandomTree {
 }
 
 extension RandomTree {
-  /// Does to a staged tree what a job might.
+  /// Changes a staged tree as a job might.
   mutating func edit() throws {
     for _ in 0..<number(0...12) {
       let tree = try TestTree(root)
@@ -161,7 +161,7 @@ extension RandomTree {
   private func removeAll(_ path: [UInt8]) {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/rm")
-    // Process takes text only; names that are none are removed by unlink and rmdir alone.
+    // Process accepts text only; names that are not UTF-8 are removed by unlink and rmdir alone.
     guard let text = String(validating: Array(root.utf8) + [0x2F] + path, as: UTF8.self) else {
       if unlink(full(path)) != 0 { rmdir(full(path)) }
       return

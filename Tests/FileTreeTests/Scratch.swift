@@ -2,7 +2,7 @@ import FileTree
 import Foundation
 import SystemPackage
 
-/// A folder of its own for one test, gone afterwards.
+/// A temporary folder for one test, removed afterwards.
 final class Scratch {
   let path: String
   let descriptor: FileDescriptor
@@ -23,7 +23,7 @@ final class Scratch {
     }
   }
 
-  /// Where an open file lies, as proc(5) has it.
+  /// The path of an open file, from proc(5).
   static func place(of descriptor: Int32) throws -> String {
     try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
   }
@@ -51,7 +51,7 @@ final class Scratch {
     let status: Int32
   }
 
-  /// Opens a folder below, for the length of the call.
+  /// Opens a subfolder, during the call.
   func open<Result>(_ name: String, _ body: (FileDescriptor) throws -> Result) throws -> Result {
     let folder = try FileDescriptor.open(FilePath(self[name]), .readOnly, options: .directory)
     return try folder.closeAfter { try body(folder) }
@@ -68,7 +68,7 @@ extension Scratch {
     }
   }
 
-  /// What differs in `stage`.
+  /// The changes in `stage`.
   func changes(since snapshot: Snapshot) throws -> Changes {
     try open("source") { source in
       try open("stage") { try FileTree.changes(in: $0, since: snapshot, original: source) }
@@ -91,8 +91,8 @@ extension Scratch {
     try FileTree.remove(name, in: descriptor)
   }
 
-  /// Every entry below a folder with all that a copy keeps: kind, mode, mtime, and content or target. Independent of
-  /// the code under test: it is what find(1) and sha256sum(1) say.
+  /// Every entry below a folder with everything that a copy keeps: kind, mode, mtime, and content or target.
+  /// Independent of the code under test: the output of find(1) and sha256sum(1).
   func listing(_ name: String) throws -> [String] {
     let format = #"%P\t%y\t%m\t%T@\t%l\n"#
     let names = try shell("cd '\(name)' && LC_ALL=C find . -mindepth 1 -printf '\(format)'")

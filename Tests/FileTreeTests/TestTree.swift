@@ -1,7 +1,7 @@
 import FileTree
 import Foundation
 
-/// A tree as it is on disk, read by plain readdir and lstat, to hold the code under test against.
+/// A tree on disk, read by plain readdir and lstat, to compare with the code under test.
 struct TestTree {
   enum Node: Equatable {
     case file(content: Data, mode: mode_t, modified: Int)
@@ -64,7 +64,7 @@ struct TestTree {
     return data
   }
 
-  /// The content of what can be an artifact.
+  /// The content of possible artifacts.
   var contents: [RelativePath: Content] {
     nodes.compactMapValues {
       switch $0 {

@@ -23,7 +23,7 @@ import Testing
     #expect(snapshot.skipped.isEmpty)
   }
 
-  /// Each entry is asked for before it is opened, so that the test can take others away meanwhile.
+  /// The check runs before each entry is opened, so that the test can remove others meanwhile.
   @Test func whatVanishesWhileAFolderIsListedIsPassedOver() throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir -p source/sub && cd source && touch a b c d e sub/x && ln -s a link")
@@ -119,7 +119,7 @@ import Testing
 
   @Test func aPathOfFiveThousandCharactersIsCopied() throws {
     let scratch = try Scratch()
-    // 500 folders of 10 characters, each beside another, so that folders have to be opened again on the way.
+    // 500 nested folders with names of 10 characters, each with a sibling, so that folders must be reopened.
     try scratch.shell(
       """
       mkdir source && cd -P source
@@ -193,7 +193,7 @@ import Testing
   @Test func aFullDiskIsAnErrorThatSaysSo() throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir source stage && head -c 1000000 /dev/zero > source/large")
-    // Only where this may mount something.
+    // Only where the test may mount.
     guard (try? scratch.shell("mount -t tmpfs -o size=128k none stage 2>/dev/null")) != nil else { return }
     defer { _ = try? scratch.shell("umount stage") }
     let error = #expect(throws: FileTreeError.self) {

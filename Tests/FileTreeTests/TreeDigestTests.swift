@@ -1,7 +1,7 @@
 import FileTree
 import Testing
 
-/// Digests, held against what a person gets with find(1), sort(1) and sha256sum(1).
+/// Digests, compared with the output of find(1), sort(1) and sha256sum(1).
 @Suite struct TreeDigestTests {
   private let scratch: Scratch
 
@@ -14,7 +14,7 @@ import Testing
     try scratch.open("tree") { try FileTree.digest(of: $0, excluding: excluding) }
   }
 
-  /// Hash1 of all regular files, as the README has it.
+  /// Hash1 of all regular files, as in the README.
   private func digestByShell() throws -> String {
     let script = """
       cd tree
@@ -29,7 +29,7 @@ import Testing
     #expect(try digest() == "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")
   }
 
-  /// A folder's files do not stand together when another name sorts between: `a-b` comes before `a/b`.
+  /// A folder's files are not adjacent when another name sorts between: `a-b` comes before `a/b`.
   @Test func filesAreSortedByTheirWholePath() throws {
     try scratch.shell(
       """
@@ -58,7 +58,7 @@ import Testing
     #expect(Set(digests).count == digests.count)
   }
 
-  /// A link cannot pass for a file that holds its target.
+  /// A symlink and a file that contains its target have different digests.
   @Test func linkIsItsTargetAndNotWhatItLeadsTo() throws {
     try scratch.shell("cd tree; ln -s /etc/passwd link")
     let line = try scratch.shell(
@@ -76,7 +76,7 @@ import Testing
     #expect(try digest(excluding: ["results"]) != before)
   }
 
-  /// Two trees would have one digest otherwise.
+  /// Otherwise two trees would have the same digest.
   @Test func lineFeedInANameIsRefused() throws {
     try scratch.shell("cd tree; echo x > \"$(printf 'a\\nb')\"")
     let error = #expect(throws: FileTreeError.self) { try digest() }

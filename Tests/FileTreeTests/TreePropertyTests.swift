@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 @Suite struct TreePropertyTests {
-  /// More seeds than these were tried when this was written; any number is a test.
+  /// More seeds were tried when this was written; any number is valid.
   static let seeds = Array(UInt64(1)...40)
 
   @Test(arguments: seeds) func aStagedTreeEqualsItsSource(seed: UInt64) throws {
@@ -19,7 +19,7 @@ import Testing
       case .file(let content, let mode, let modified):
         TestTree.Node.file(content: content, mode: mode & 0o1777, modified: modified)
       case .folder(let mode, let modified):
-        // What a FIFO that was left out does to the folder's time is in the source; the copy keeps that.
+        // A skipped FIFO has changed the time of its source folder, which the copy keeps.
         TestTree.Node.folder(mode: mode & 0o1777, modified: modified)
       case .symlink, .special: node
       }

@@ -31,7 +31,7 @@ import Testing
         working.most = max(working.most, working.now)
       }
       if depth > 0 { for _ in 0..<8 { queue.push(depth - 1) } }
-      // Nobody is done before all that may work do.
+      // Each thread waits until all permitted threads run.
       let end = ContinuousClock.now + .seconds(60)
       while working.withLock({ $0.most < 3 }), .now < end {
         queue.grow()
@@ -48,7 +48,7 @@ import Testing
       sum.value += 1
       if item == 1 { queue.stop() }
     }
-    // The last is the first.
+    // The last item pushed is the first taken.
     let lanes = queue.run(Array(repeating: 0, count: 1000) + [1])
     #expect(lanes.reduce(0) { $0 + $1.value } == 1)
   }

@@ -3,7 +3,7 @@ import MQTT
 import TestSupport
 import Testing
 
-/// What is said of a connection that cannot be had.
+/// Errors for connections that fail.
 @Suite struct ConnectionErrorTests {
   @Test func refusedConnectionIsToldAsOne() async throws {
     let port = try LoopbackPort()

@@ -1,7 +1,7 @@
 import MQTT
 import TestSupport
 
-/// Reads the events of a session, with a bound on each wait.
+/// Reads the events of a session, with a limit on each wait.
 final class Reading: Sendable {
   private let events: Task<Void, Never>
   private let seen: Seen
@@ -32,17 +32,17 @@ final class Reading: Sendable {
     events.cancel()
   }
 
-  /// The next delivery; events before it are passed over.
+  /// The next delivery; earlier events are skipped.
   func delivery() async throws -> Delivery {
     try await next("a delivery") { if case .delivery(let delivery) = $0 { delivery } else { nil } }
   }
 
-  /// The next word that there is a connection.
+  /// The next report of a connection.
   func connected() async throws -> SessionState {
     try await next("a connection") { if case .connected(let state) = $0 { state } else { nil } }
   }
 
-  /// The next word that the connection was lost.
+  /// The next report of a lost connection.
   func connectionLost() async throws -> MQTTError {
     try await next("the loss of the connection") { if case .connectionLost(let error) = $0 { error } else { nil } }
   }

@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  /// It ends the connection for what it does not take, and does not say which of several that was.
+  /// The broker ends the connection over a packet that is too large, and does not say which of several.
   @Test func brokerThatDoesNotAnnounceItsLimitCostsOneConnection() async throws {
     let broker = try ScriptedBroker { packet in
       if packet.bytes.count > 1000 { return .last([0xE0, 2, 0x95, 0]) }
@@ -92,7 +92,7 @@ import Testing
     let code = try await small
     #expect(code == .success)
     #expect(session.limits.maximumPacketSize == large.packetSize(.v5) - 1)
-    // Now it is known.
+    // Now the limit is known.
     await #expect(throws: MQTTError.self) { try await session.publish(large) }
     try await expect(.success, publishing: Message("small", "y"), session)
     await session.disconnect()

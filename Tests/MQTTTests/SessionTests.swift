@@ -71,7 +71,7 @@ import Testing
       options.credentials = Credentials(username: "guest", password: nil)
       try await Session.withSession(options, logger: silent) { session in
         #expect(try await session.publish(Message("forbidden", "x")) == .notAuthorized)
-        // It goes on all the same.
+        // The session continues nevertheless.
         try await session.subscribe(try TopicFilter("allowed"))
       }
     }
@@ -86,7 +86,7 @@ import Testing
         } catch MQTTError.refused(let text) {
           #expect(text.contains("'forbidden'"))
         }
-        // The session goes on.
+        // The session continues.
         try await session.subscribe(try TopicFilter("allowed"))
       }
     }
@@ -133,7 +133,7 @@ import Testing
     }
   }
 
-  /// Its PUBACKs are still on their way when it closes its end.
+  /// Its PUBACKs are still in flight when it closes its end.
   @Test func willIsNotPublishedByAClientThatLeavesRightAfterItPublished() async throws {
     try await Broker.running { broker in
       let seen = try await broker.collect("wills")
@@ -180,7 +180,7 @@ import Testing
       let seen = try await broker.collect("topic")
       try await broker.publish("topic", "x", properties: properties)
       var received = try await seen.message().properties
-      // The broker counts the time down that the message waited.
+      // The broker subtracts the time that the message waited.
       #expect((590...600).contains(received.messageExpiry ?? 0))
       received.messageExpiry = 600
       #expect(received == properties)

@@ -4,8 +4,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// What the worker's promise rests on, held against the installed libmosquitto and mosquitto: a PUBACK leaves when the
-/// caller says so, and not before.
+/// The worker's guarantee depends on this behaviour of the installed libmosquitto and mosquitto: a PUBACK is sent when
+/// the caller says so, and not before.
 @Suite struct WithheldAcknowledgementTests {
   private func options(_ broker: Broker, _ version: ProtocolVersion) -> SessionOptions {
     var options = broker.sessionOptions("worker-01")
@@ -66,7 +66,7 @@ import Testing
       let delivery = try await Reading(session).delivery()
       let seen = try await broker.collect("reports")
       session.send(Message("reports", "from the held session"))
-      // Whoever comes later is served, so the held message would have been there by now.
+      // A later client is served, so the held message would have arrived by now.
       try await broker.publish("reports", "from another")
       try await seen.message { $0.text == "from another" }
       #expect(seen.messages.count == 1)
@@ -93,7 +93,7 @@ import Testing
     }
   }
 
-  /// Who reads one message after the other is not left waiting for a PUBACK that is stuck behind the next message.
+  /// A reader of one message after the other must not wait for a PUBACK that is queued behind the next message.
   @Test func acknowledgementThatTheBrokerDoesNotTakeYetComesBeforeTheNextMessage() async throws {
     try await Broker.running { broker in
       var options = options(broker, .v5)
@@ -123,8 +123,8 @@ import Testing
     }
   }
 
-  /// One read brings several packets while publications are under way, and with libmosquitto 2.1 on 3.1.1 always. The library
-  /// sends all PUBACKs or none.
+  /// One read brings several packets while publications are in flight, and with libmosquitto 2.1 on 3.1.1 always. The
+  /// library sends all PUBACKs or none.
   @Test(arguments: [ProtocolVersion.v5, .v311], ["drop", "disconnect"])
   func whatIsAcknowledgedStaysSoWhenTheSessionEndsOverAnotherMessage(
     _ version: ProtocolVersion, _ end: String
@@ -155,7 +155,7 @@ import Testing
     #expect(!broker.packets.contains { $0.kind == .disconnect })
   }
 
-  /// Bytes that wait in connections to `port`, as /proc/net/tcp tells: `sl local remote state tx_queue:rx_queue …`.
+  /// Bytes queued in connections to `port`, from /proc/net/tcp: `sl local remote state tx_queue:rx_queue …`.
   private func unsent(to port: UInt16) -> Int {
     let bytes = try? FileHandle(forReadingAtPath: "/proc/net/tcp")?.readToEnd()
     let table = String(decoding: bytes ?? Data(), as: UTF8.self)
@@ -185,7 +185,7 @@ import Testing
       let reading = Reading(session)
       let stale = try await reading.delivery()
       try await broker.restart()
-      // The loop reads nothing while the delivery is undecided; once it is decided it finds the connection gone.
+      // The loop reads nothing while the delivery is undecided; afterwards it finds the connection closed.
       await stale.acknowledge()
       let again = try await reading.delivery()
       #expect(again.message.text == "1")
@@ -198,7 +198,8 @@ import Testing
     }
   }
 
-  /// With publications under way the library reads as many packets at once: what comes together must not wait for itself.
+  /// With publications in flight the library reads as many packets at once: deliveries of one read must not wait for
+  /// each other.
   @Test(arguments: [ProtocolVersion.v5, .v311])
   func whoAcknowledgesOneAfterTheOtherGetsAll(_ version: ProtocolVersion) async throws {
     try await Broker.running { broker in
@@ -224,7 +225,7 @@ import Testing
       for _ in 0..<20 { session.send(Message("events", "x")) }
       try await broker.publish("nudges", "last")
       opening.yield()
-      // The broker may take those of QoS 0, which nobody acknowledges to their publisher, after the one that was sent later.
+      // The broker may process QoS 0 publications, which are not acknowledged to the publisher, after a later one.
       try await eventually("the rest") { seen.withLock { $0.count } == numbers.count + 1 }
       #expect(seen.withLock { Set($0) } == Set(numbers + ["last"]))
       await session.disconnect()

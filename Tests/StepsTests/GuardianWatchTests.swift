@@ -5,7 +5,7 @@ import Testing
 @testable import Steps
 
 @Suite(.timeLimit(.minutes(5))) struct GuardianWatchTests {
-  /// Runs a guardian's watch in this process, beside a step that it does or does not learn of, and ends it.
+  /// Runs a guardian's watch in this process, beside a step that it is or is not told of, and ends it.
   private func guardedStep(_ script: String, learns: Bool, marker: String? = nil) async throws -> [pid_t] {
     let fixture = try StepFixture()
     var ends: [Int32] = [-1, -1]
@@ -62,7 +62,7 @@ import Testing
     guardian.dismiss()
     guardian.watch(session: 1, since: 0, pipe: 0)
     guardian.forgetAll()
-    // None is put in its place.
+    // No guardian replaces it.
     guardian.revive()
     #expect(guardian.pid == nil)
   }
@@ -74,8 +74,34 @@ import Testing
   func aMessageArrivesAsItWasSent(message: GuardianMessage) {
     let bytes = message.bytes
     #expect(bytes.count == GuardianMessage.size)
-    // By which it is told from a name.
+    // A zero byte tells it from a name.
     #expect(bytes.contains(0))
     #expect(bytes.withUnsafeBytes { GuardianMessage($0) } == message)
+  }
+}
+
+struct GuardianLeaseTests {
+  /// The answers of a lease of 800 ns, granted at 1000, at these times.
+  private func looks(at times: [Int64]) -> [Bool] {
+    var lease = GuardianLease(800, at: 1000)
+    return times.map { lease.hasLapsed(at: $0) }
+  }
+
+  @Test func itIsOverWhenNobodyHasRenewedItForItsWholeLength() {
+    #expect(looks(at: [1100, 1300, 1500, 1700, 1800, 1900]) == [false, false, false, false, false, true])
+  }
+
+  /// A machine was suspended: worker and guardian continue together, and the worker has a quarter of the lease to renew
+  /// its claim.
+  @Test func whoStoodStillHimselfWaitsALittleLonger() {
+    #expect(looks(at: [50_000, 50_100, 50_200, 50_300]) == [false, false, false, true])
+  }
+
+  @Test(arguments: [0, 1, 8_000_000, 30_000_000_000, .max] as [UInt64])
+  func anyLengthIsOne(nanoseconds: UInt64) {
+    var lease = GuardianLease(nanoseconds, at: 1000)
+    let hasLapsed = lease.hasLapsed(at: 1000)
+    #expect(lease.pollTimeout > 0)
+    #expect(!hasLapsed)
   }
 }

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Steps
 
-/// What a volume does that takes no bytes for a while: a file size limit would end the process, so the descriptor is
-/// exchanged under the log, for one that refuses (/dev/full) and back.
+/// A volume that accepts no data for a while. A file size limit would end the process, so the log's descriptor is
+/// replaced by one that refuses writes (/dev/full), then restored.
 struct LogFileTests {
   private let fixture: StepFixture
   private let descriptor: Int32

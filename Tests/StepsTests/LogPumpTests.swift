@@ -30,7 +30,7 @@ import Testing
     let pump = try LogPump(from: readEnd, into: try fixture.log())
     for line in ["first\n", "second\n"] {
       write(line)
-      // The promise is 100 ms; a busy machine is given more.
+      // The guarantee is 100 ms; a busy machine gets more.
       try await eventually("'\(line)'") {
         String(decoding: try fixture.contents("step_0.log"), as: UTF8.self).hasSuffix(line)
       }
@@ -48,7 +48,7 @@ import Testing
     #expect(log.length == 300_000)
   }
 
-  /// Wherever the thread is as it is told to end: before it reads, at the door, or in the read that waits.
+  /// The thread may be anywhere when it is told to end: before it reads, about to poll, or waiting.
   @Test func itEndsThoughNothingIsWrittenAndItsOtherEndStaysOpen() async throws {
     for round in 0..<300 {
       let log = try fixture.log(name: "step_\(round).log")

@@ -16,7 +16,7 @@ import Testing
     }
   }
 
-  /// What hangs in the kernel looks like one that is still there after SIGKILL.
+  /// A process that hangs in the kernel still exists after SIGKILL.
   @Test func itsTimeIsBounded() throws {
     let own = try #require(ProcessEntry(getpid()))
     let fake = "\(pid_t.max) (x) D \(own.parent) 0 0 0 -1 0 1 0 0 0 2 3 0 0 20 0 1 0 5 1"

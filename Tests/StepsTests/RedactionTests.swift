@@ -56,7 +56,7 @@ struct RedactionTests {
         let piece = Array(rest.prefix(Int.random(in: 0...12, using: &random)))
         rest = rest.dropFirst(piece.count)
         piece.withUnsafeBytes { redactor.pass($0) { masked += $0 } }
-        // What cannot be the beginning of a secret is not held back.
+        // Bytes that cannot begin a secret are not held back.
         let sofar = Array(text[..<rest.startIndex])
         let beginning = (0...9).reversed().first { count in
           count <= sofar.count && secrets.contains { $0.count > count && $0.starts(with: sofar.suffix(count)) }
@@ -68,7 +68,7 @@ struct RedactionTests {
     }
   }
 
-  /// The rule, as plainly as it can be put.
+  /// The simplest implementation of the rule.
   private func plainMasking(_ text: [UInt8], _ secrets: [[UInt8]], upTo end: Int) -> [UInt8] {
     var covered = [Bool](repeating: false, count: text.count)
     for secret in secrets where secret.count <= text.count {

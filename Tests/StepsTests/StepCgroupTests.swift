@@ -9,13 +9,13 @@ struct StepCgroupTests {
   @Test(arguments: [
     ("0::/", "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw", ["/sys/fs/cgroup/unified"]),
     ("1:cpu:/x\n0::/a/b", "41 31 0:38 / /sys/fs/cgroup rw shared:9 - cgroup2 none rw", ["/sys/fs/cgroup/a/b"]),
-    // A part of the tree, as a container may see it.
+    // A part of the tree, as in a container.
     ("0::/docker/1", "41 31 0:38 /docker/1 /sys/fs/cgroup rw - cgroup2 none rw", ["/sys/fs/cgroup"]),
     ("0::/docker/1/sub", "41 31 0:38 /docker/1 /sys/fs/cgroup rw - cgroup2 none rw", ["/sys/fs/cgroup/sub"]),
     ("0::/docker/12", "41 31 0:38 /docker/1 /sys/fs/cgroup rw - cgroup2 none rw", []),
     ("0::/../other", "41 31 0:38 / /sys/fs/cgroup rw - cgroup2 none rw", []),
     ("0::/a", #"41 31 0:38 / /with\040blank\134 rw - cgroup2 none rw"#, [#"/with blank\/a"#]),
-    // Version 1 only, and nothing that makes sense.
+    // Version 1 only, and malformed content.
     ("4:memory:/a", "36 31 0:35 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory", []),
     ("0::/a", "36 31 0:35 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory", []),
     ("0::/a", "cgroup2 - cgroup2\n-\n\n1 2 3 4 5 6 -", []), ("", "", []),
@@ -31,7 +31,7 @@ struct StepCgroupTests {
     #expect(cgroup.path != other.path)
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    // A step may make some in its own.
+    // A step may create cgroups in its own.
     process.arguments = [
       "-c", "mkdir -p \(cgroup.path)/a/b; echo $$ > \(cgroup.path)/a/b/cgroup.procs; exec sleep 999",
     ]
@@ -39,7 +39,7 @@ struct StepCgroupTests {
     while (try? String(contentsOfFile: "\(cgroup.path)/a/b/cgroup.procs", encoding: .utf8))?.isEmpty ?? true {
       try await Task.sleep(for: .milliseconds(2))
     }
-    // The worker that made it, this process, lives.
+    // The worker that created it, this process, is alive.
     StepCgroup.endAbandoned()
     #expect(access(cgroup.path, F_OK) == 0)
     #expect(isAlive(process.processIdentifier))
@@ -65,7 +65,7 @@ struct StepCgroupTests {
       try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: false)
       return path
     }
-    // Another process has the number by now; nobody has it; one in another PID namespace, which is not seen from here.
+    // In turn: a reused pid, an unused pid, and a pid in another PID namespace, which is not visible here.
     let start = numbers[2]
     numbers[2] = start - 1
     let reused = try made(numbers)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Steps
 
-/// A directory of its own in which a test runs one step at a time; gone when the test is.
+/// A temporary directory in which a test runs one step at a time; removed after the test.
 final class StepFixture: Sendable {
   let directory: FilePath
   let descriptor: FileDescriptor
@@ -41,7 +41,7 @@ final class StepFixture: Sendable {
       timeout: timeout, grace: grace)
   }
 
-  /// Runs a script, and returns what came of it and what its log says.
+  /// Runs a script, and returns its outcome and its log.
   func run(
     _ script: String, timeout: Duration? = nil, grace: Duration = .seconds(10), limit: Int64 = 1 << 20,
     stop: StopRequest = StopRequest()
@@ -57,7 +57,7 @@ final class StepFixture: Sendable {
     return (outcome, String(decoding: try contents("step_0.log"), as: UTF8.self))
   }
 
-  /// Runs `body` beside a script that goes on until then.
+  /// Runs `body` beside a script that runs until `body` ends.
   func beside(_ script: String, _ body: () async throws -> Void) async throws {
     let stop = StopRequest()
     async let result = run(script, stop: stop)
@@ -81,5 +81,5 @@ final class StepFixture: Sendable {
   }
 }
 
-/// Whether the process is there and not a zombie.
+/// Whether the process exists and is not a zombie.
 func isAlive(_ pid: pid_t) -> Bool { ProcessEntry(pid)?.isAlive ?? false }

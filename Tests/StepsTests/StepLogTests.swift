@@ -15,7 +15,7 @@ struct StepLogTests {
     }
   }
 
-  /// Bytes in which each place can be told from the others.
+  /// Bytes in which every offset can be recognized.
   private func sample(_ count: Int) -> [UInt8] {
     var state: UInt64 = 88_172_645_463_325_252
     return (0..<count).map { _ in
@@ -40,7 +40,7 @@ struct StepLogTests {
   func secretsAreMaskedHoweverTheyArrive(inPiecesOf size: Int) throws {
     let log = try fixture.log(redacting: Redaction(["hunter22", "multi\nline of it"]))
     append(Array("pw hunter22\nmulti\nline of it, hunter2\nhunt".utf8), to: log, inPiecesOf: size)
-    // A whole line is never held back; what may yet become a secret is.
+    // A whole line is never held back; a possible beginning of a secret is.
     #expect(try fixture.contents("step_0.log") == Data("pw ***\n***\n***, hunter2\n".utf8))
     log.finish()
     #expect(try fixture.contents("step_0.log") == Data("pw ***\n***\n***, hunter2\nhunt".utf8))
@@ -104,7 +104,7 @@ struct StepLogTests {
     append(Array(bytes[..<800]), to: log, inPiecesOf: 100)
     #expect(try fixture.contents("step_0.log") == Data(bytes[..<800]))
     append(Array(bytes[800...]), to: log, inPiecesOf: 100)
-    // What a reader has found there stays as it is until the step ends.
+    // Bytes that a reader has found there stay unchanged until the step ends.
     #expect(try fixture.contents("step_0.log") == Data(bytes[..<1128]))
     #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.directory.string) == ["step_0.log"])
   }

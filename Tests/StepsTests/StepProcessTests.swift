@@ -21,7 +21,7 @@ import Testing
     #expect(text == "\(fixture.directory)/c/tool\n")
   }
 
-  /// As execvp(3): a program whose interpreter is gone does not hide another.
+  /// As in execvp(3), a program whose interpreter is missing does not hide another.
   @Test func whatCannotBeExecutedDoesNotHideWhatIsBehindIt() async throws {
     _ = try await fixture.run("mkdir a; printf '#!/no/such/interpreter\\n' > a/echo; chmod +x a/echo")
     let (_, text) = try await fixture.run(command(["echo", "found"], path: "\(fixture.directory)/a:/bin"))
@@ -42,10 +42,11 @@ import Testing
 
   @Test(arguments: [
     ("#!/no/such/interpreter", "the interpreter in its first line may not be executed"),
-    ("neither a program nor a script", "nor does its first line name an interpreter"),
+    ("neither a program nor a script", "its first line names no interpreter"),
   ])
   func aFileThatCannotBeExecutedIsAnErrorThatSaysWhy(content: String, why: String) async throws {
-    // Not written here: a child of another test may still hold a file that this process writes, and ETXTBSY comes first.
+    // Do not write the program here: a child of another test may hold the file open for writing, and exec would fail
+    // with ETXTBSY.
     _ = try await fixture.run("echo '\(content)' > tool; chmod +x tool")
     let byPath = try await failure(of: command(["./tool"], path: "/bin"))
     #expect(byPath?.description.contains(why) == true)

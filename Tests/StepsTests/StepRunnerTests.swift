@@ -28,17 +28,17 @@ import Testing
     let fixture = try StepFixture()
     let (_, text) = try await fixture.run("cat; readlink /proc/self/fd/0; ls /proc/$$/fd")
     #expect(text.hasPrefix("/dev/null\n0\n1\n2\n"))
-    // A shell may keep a descriptor of its own, never one of ours.
+    // A shell may keep its own descriptor, but none of this process.
     #expect(text.split(separator: "\n").count <= 5)
   }
 
   @Test func noSignalIsBlockedOrIgnored() async throws {
-    // What this process ignores, and blocks on the thread that spawns, is no business of the step.
+    // Signals that this process ignores, or blocks on the spawning thread, are not passed on to the step.
     signal(SIGUSR1, SIG_IGN)
     defer { signal(SIGUSR1, SIG_DFL) }
     let (_, text) = try await StepFixture().run("grep -E 'SigBlk|SigIgn' /proc/self/status")
     let masks = text.split(separator: "\n").map { UInt64($0.split(separator: "\t")[1], radix: 16) ?? .max }
-    // 32 and 33 belong to the C library, which nobody can set.
+    // Signals 32 and 33 belong to the C library and cannot be set.
     #expect(masks.map { $0 & ~0x1_8000_0000 } == [0, 0])
   }
 
@@ -194,7 +194,7 @@ import Testing
     #expect(pids.filter(isAlive) == [])
     #expect(outcome.end == .exited(0))
     #expect(outcome.endedProcesses >= 1)
-    // Nothing of it catches TERM, so nobody waits for the grace.
+    // No process of it catches TERM, so the grace period is not used up.
     #expect(!outcome.killed && outcome.duration < .seconds(60))
   }
 

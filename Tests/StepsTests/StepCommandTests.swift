@@ -4,7 +4,7 @@ import Testing
 
 @testable import Steps
 
-struct ScriptFileTests {
+struct StepCommandTests {
   @Test(arguments: [
     (["/bin/sh", "-c"], ["/bin/sh"]), (["bash", "-euo", "pipefail", "-c"], ["bash", "-euo", "pipefail"]),
     (["sh", "-ec"], ["sh", "-e"]), (["perl", "-e"], ["perl"]), (["node", "--eval"], ["node"]), (["tool"], ["tool"]),

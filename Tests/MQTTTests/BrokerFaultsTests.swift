@@ -2,8 +2,8 @@ import MQTT
 import TestSupport
 import Testing
 
-/// Brokers that do what they should not.
-@Suite struct BrokerFaultTests {
+/// Brokers that violate the protocol or do not answer.
+@Suite struct BrokerFaultsTests {
   private func options(_ broker: ScriptedBroker, _ version: ProtocolVersion = .v5) -> SessionOptions {
     var options = SessionOptions(host: "127.0.0.1", port: broker.port, clientID: "client")
     options.version = version
@@ -53,7 +53,7 @@ import Testing
     #expect(broker.packets.filter { $0.kind == .connect }.count == 1)
   }
 
-  /// 0x7F is no property. An assertion of libmosquitto 2.0.11 fails on it, and ended the process.
+  /// 0x7F is not a property. An assertion of libmosquitto 2.0.11 fails on it, which would end the process.
   @Test(arguments: [ScriptedBroker.Packet.Kind.connect, .subscribe])
   func propertyThatIsNoneCostsAConnectionOnly(_ kind: ScriptedBroker.Packet.Kind) async throws {
     let broker = try ScriptedBroker { packet in

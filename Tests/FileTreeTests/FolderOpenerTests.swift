@@ -4,12 +4,12 @@ import Testing
 
 @testable import FileTree
 
-@Suite struct FolderWayTests {
+@Suite struct FolderOpenerTests {
   @Test func foldersThatAreMissingAreMade() throws {
     let scratch = try Scratch()
-    let way = FolderWay(root: scratch.descriptor.rawValue, missing: .make(NewFolders()))
-    _ = try way.folder(Array("a/b/c".utf8)[...])
-    _ = try way.folder(Array("a/d".utf8)[...])
+    let opener = FolderOpener(root: scratch.descriptor.rawValue, missing: .make(NewFolders()))
+    _ = try opener.folder(Array("a/b/c".utf8)[...])
+    _ = try opener.folder(Array("a/d".utf8)[...])
     #expect(try scratch.shell("find . | sort") == ".\n./a\n./a/b\n./a/b/c\n./a/d\n")
   }
 
@@ -17,25 +17,25 @@ import Testing
   func aPathThatIsNotOfFoldersBelowIsRefused(path: String) throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir a && ln -s /tmp link && touch file")
-    let way = FolderWay(root: scratch.descriptor.rawValue, missing: .make(NewFolders()))
-    #expect(throws: CallFailure.self) { _ = try way.folder(Array(path.utf8)[...]) }
+    let opener = FolderOpener(root: scratch.descriptor.rawValue, missing: .make(NewFolders()))
+    #expect(throws: SystemCallError.self) { _ = try opener.folder(Array(path.utf8)[...]) }
     #expect(try scratch.shell("find . | sort") == ".\n./a\n./file\n./link\n")
   }
 
   @Test func descriptorsAreClosedAgain() throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir -p a/b/c d")
-    let way = FolderWay(root: scratch.descriptor.rawValue)
+    let opener = FolderOpener(root: scratch.descriptor.rawValue)
     for _ in 0..<3 {
-      _ = try way.folder(Array("a/b/c".utf8)[...])
-      _ = try? way.folder(Array("a/missing".utf8)[...])
-      _ = try way.folder(Array("d".utf8)[...])
+      _ = try opener.folder(Array("a/b/c".utf8)[...])
+      _ = try? opener.folder(Array("a/missing".utf8)[...])
+      _ = try opener.folder(Array("d".utf8)[...])
     }
-    let open = try withExtendedLifetime(way) { try openFolders(below: scratch) }
+    let open = try withExtendedLifetime(opener) { try openFolders(below: scratch) }
     #expect(open == ["d"])
   }
 
-  /// What this process has open below a folder, as links of proc(5) tell.
+  /// The open files of this process below a folder, from the links of proc(5).
   private func openFolders(below scratch: Scratch) throws -> [String] {
     let numbers = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }
     let paths = numbers.compactMap { try? Scratch.place(of: $0) }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import MQTT
 
-@Suite struct BackoffTests {
+@Suite struct SessionConnectionTests {
   @Test func waitsFromOneToThirtySeconds() {
     for _ in 0..<100 {
       var backoff = Backoff()

@@ -6,10 +6,10 @@ import Testing
 
 @testable import FileTree
 
-/// Nothing crosses a mount: neither a bind mount of the same file system, which `st_dev` does not tell, nor another one, and
-/// neither on a folder nor on a file.
+/// No operation crosses a mount: neither a bind mount of the same file system, which `st_dev` does not show, nor
+/// another file system, on a folder or on a file.
 @Suite(.enabled(if: geteuid() == 0, "only root can mount"))
-struct MountTests {
+struct MountBoundaryTests {
   private let scratch: Scratch
   private static let precious = [".", "./deep", "./deep/er", "./deep/er/file", "./file"]
 
@@ -19,7 +19,7 @@ struct MountTests {
       "mkdir -p precious/deep/er source results && echo 1 > precious/file && echo 2 > precious/deep/er/file")
   }
 
-  /// Binds `precious` to a folder and its file to a file, for the length of the call.
+  /// Binds `precious` to folders and its file to files, during the call.
   private func mounted(_ folders: [String], _ files: [String] = [], _ body: () throws -> Void) throws {
     for folder in folders { try scratch.shell("mkdir -p \(folder) && mount --bind precious \(folder)") }
     for file in files { try scratch.shell("touch \(file) && mount --bind precious/file \(file)") }
@@ -77,7 +77,7 @@ struct MountTests {
       let export = try scratch.export(try scratch.changes(since: snapshot))
       #expect(export.files.map(\.path.description) == ["own"])
       #expect(export.failures.map(\.path.description) == ["out/file"])
-      #expect(export.failures.first?.description.contains("something is mounted there") == true)
+      #expect(export.failures.first?.description.contains("it is a mount point") == true)
     }
   }
 
@@ -96,7 +96,7 @@ struct MountTests {
       "mkdir -p tree/a/b tree/c/d && seq 500 | split -l 1 -a 3 - tree/a/b/f && touch tree/c/d/file tree/top")
     try mounted(["tree/a/b/mnt", "tree/e"], ["tree/c/bound"]) { () throws in
       let failure = #expect(throws: FileTreeError.self) { try scratch.remove("tree") }
-      #expect(failure?.description.contains("something is mounted there") == true)
+      #expect(failure?.description.contains("it is a mount point") == true)
       #expect(
         try scratch.shell("find tree -name mnt -prune -print -o -name e -prune -print -o -print | LC_ALL=C sort")
           == "tree\ntree/a\ntree/a/b\ntree/a/b/mnt\ntree/c\ntree/c/bound\ntree/e\n")
@@ -105,7 +105,7 @@ struct MountTests {
     #expect(try scratch.shell("ls") == "precious\nresults\nsource\n")
   }
 
-  /// What is mounted keeps the rights that it has, also where its owner has none.
+  /// Mounted content keeps its mode, even where its owner has no rights.
   @Test func removalLeavesTheModeOfWhatIsMounted() throws {
     try scratch.shell("chmod 000 precious")
     try mounted(["tree/mnt"]) { () throws in
@@ -121,7 +121,7 @@ struct MountTests {
     #expect(try scratch.shell("find tree | LC_ALL=C sort") == "tree\ntree/mnt\ntree/mnt/file\n")
   }
 
-  /// Where a walk begins may itself be a mount: that is the user's own.
+  /// The start of a walk may be a mount: the user chose it.
   @Test func rootOfAWalkMayBeAMount() throws {
     try scratch.shell(
       "mkdir stage tree && mount --bind source source && mount -t tmpfs none stage && mount -t tmpfs none results")
@@ -139,7 +139,7 @@ struct MountTests {
     #expect(try scratch.shell("cat results/a/file; ls stage") == "y\n")
   }
 
-  /// Mounts that come and go while a tree is removed again and again: what is mounted is there after all of it.
+  /// Mounts appear and vanish while a tree is removed repeatedly: the mounted content survives.
   @Test func mountsThatAppearDuringARemovalLoseNothing() throws {
     let isOver = Atomic(false)
     let places = ["tree/a/b", "tree/a", "tree/c"].map { scratch[$0] }
@@ -166,7 +166,7 @@ struct MountTests {
     #expect(try scratch.shell("cat precious/deep/er/file") == "2\n")
   }
 
-  /// Kernels before Linux 5.6, and seccomp filters that know no openat2(2).
+  /// Kernels before Linux 5.6, and seccomp filters that do not know openat2(2).
   @Test(arguments: [MountBoundary.Method.resolve, .compare]) func eitherWayToAskFindsMounts(
     _ method: MountBoundary.Method
   ) throws {
@@ -179,7 +179,7 @@ struct MountTests {
           close(file)
         }
         for name in ["mnt", "bound"] {
-          let failure = #expect(throws: CallFailure.self) {
+          let failure = #expect(throws: SystemCallError.self) {
             _ = try MountBoundary.open(.open, name, in: tree.rawValue, flags, by: method)
           }
           #expect(failure?.isMount == true)

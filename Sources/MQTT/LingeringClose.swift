@@ -1,13 +1,14 @@
 private import Glibc
 
-/// A connection that stays open for a moment after DISCONNECT, for what the broker still answers.
+/// Keeps a connection open for a moment after DISCONNECT, for the broker's last packets.
 ///
-/// The library closes its socket at once. A PUBACK that comes then is answered by a reset, and mosquitto (2.0.11) ends the
-/// connection at its next write, before it has read DISCONNECT: it publishes the Last Will of a client that left in order.
-struct Farewell {
+/// The library closes its socket at once. The kernel answers a PUBACK that arrives then with a reset, and mosquitto
+/// (2.0.11) ends the connection at its next write, before it has read DISCONNECT: it publishes the Last Will of a
+/// client that disconnected cleanly.
+struct LingeringClose {
   private let socket: Int32
 
-  /// Of the connection `socket`, which is not closed yet.
+  /// Holds the connection `socket`, which is not closed yet.
   init(_ socket: Int32) {
     self.socket = fcntl(socket, F_DUPFD_CLOEXEC, 0)
   }

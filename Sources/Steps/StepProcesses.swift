@@ -1,32 +1,33 @@
 import Glibc
 
-/// By what the processes of one step are known, wherever they went.
-struct StepLineage: Sendable {
-  /// Its first process, the leader of its session. Until that is reaped its number cannot be another's.
+/// Finds the processes of one step wherever they are, by their marks.
+struct StepProcesses: Sendable {
+  /// The step's first process, the leader of its session. Until it is reaped, its pid cannot be reused.
   let leader: pid_t
-  /// Nothing of the step is older than its first process.
-  package let start: UInt64
-  /// Inode number of the pipe that its log is fed from.
+  /// The start time of the leader: no process of the step is older.
+  let start: UInt64
+  /// The inode number of the log's pipe.
   let pipe: UInt64
-  /// The entry of its environment that only processes of this job have.
+  /// The environment entry that only processes of this job have.
   let marker: String?
 
-  /// What of the step is alive, its leader included and first: a shell that is asked to end before its children has
-  /// no time to say what became of them, or to go on.
-  func processes() -> [ProcessEntry] {
+  /// The living processes of the step, leader first: a shell that is asked to end after its children could report their
+  /// end, or continue with the script.
+  func alive() -> [ProcessEntry] {
     let found = ProcessTree.adoptsOrphans ? descendants() : recognized()
     return found.filter { $0.pid == leader } + found.filter { $0.pid != leader }
   }
 
-  /// What the step has left behind, when its leader has ended and is not reaped yet. Reaps what has ended of it.
+  /// The processes that the step has left behind, when its leader has ended and is not reaped yet. Reaps those that
+  /// have ended.
   ///
-  /// If nothing is left this looks at this process's own children only, not at every process of the machine.
+  /// If nothing is left, this lists only this process's own children, not every process of the machine.
   func leftovers() -> [ProcessEntry] {
     if ProcessTree.adoptsOrphans, orphans(atMost: 1)?.isEmpty == true { return [] }
-    return processes().filter { $0.pid != leader }
+    return alive().filter { $0.pid != leader }
   }
 
-  /// Living children that are no one else's than this step's; nil where the kernel does not list children. Reaps those
+  /// The step's living orphans among this process's children; nil where the kernel does not list children. Reaps those
   /// that have ended.
   func orphans(atMost limit: Int = .max) -> [ProcessEntry]? {
     while let children = ProcessEntry.children() {
@@ -36,7 +37,7 @@ struct StepLineage: Sendable {
         if entry.isAlive { found.append(entry) } else { hasReaped = ProcessTree.reap(child) || hasReaped }
         if found.count == limit { return found }
       }
-      // The children of one that has just ended may have come to us after the list was read: look again.
+      // Children of a just reaped process may have been adopted after the list was read: read it again.
       if !hasReaped { return found }
     }
     return nil

@@ -4,8 +4,8 @@ import Synchronization
 import SystemPackage
 import Testing
 
-/// Files that are mostly holes, and work that is canceled: the largest file costs a step one call.
-@Suite struct HoleTests {
+/// Sparse files, and canceled work: a step can create the largest file with one call.
+@Suite struct HoleMapTests {
   @Test func holeOfManyTerabytesIsNoWork() throws {
     let scratch = try Scratch()
     try scratch.shell(
@@ -36,7 +36,7 @@ import Testing
     #expect(try scratch.changes(since: snapshot).lines == ["~end", "~file"])
   }
 
-  /// A hole and written zeros are the same content.
+  /// A hole and written zeros are equal content.
   @Test func writtenZerosAreNoChange() throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir source && truncate -s 3M source/file")
@@ -59,14 +59,14 @@ import Testing
     #expect(failure?.isCancellation == true)
   }
 
-  /// What is complete stays and is told, what is not leaves nothing, and a hole that is hashed can be left as well.
+  /// Complete files stay and are reported, incomplete ones leave nothing, and hashing a hole can be canceled, too.
   @Test func canceledExportTellsWhatIsMissing() throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir source results")
     let snapshot = try scratch.stage()
     try scratch.shell("echo 1 > stage/a && echo 2 > stage/b && truncate -s 15G stage/c && echo 4 > stage/d")
     let changes = try scratch.changes(since: snapshot)
-    // Asked before each file, and for each piece of c.
+    // Called before each file, and for each piece of c.
     let asked = Atomic(0)
     let export = try scratch.open("stage") { stage in
       try scratch.open("results") {
