@@ -9,7 +9,7 @@ import Volume
 struct Handover: Sendable {
   package let ledger: Ledger
   /// The waiting room of those who listen to the filter that the requests were sent to.
-  package let room: WaitingRoom
+  package let room: DeferredQueue
   package let control: Control
   package let reader: RequestReader
   package let logger: Logger

@@ -22,7 +22,7 @@ package struct ApprovalDesk: Sendable {
     var parked: [ParkedRequest] = []
     for room in try DurableFile.names(in: directory.parked).sorted() {
       let folder = directory.parked.appending(room)
-      for (instant, id, name) in try WaitingRoom.ticketNames(in: folder) {
+      for (instant, id, name) in try DeferredQueue.ticketNames(in: folder) {
         let path = folder.appending(name)
         guard let file = try KnownFile.read(path, .passOver), let ticket = Ticket(file, id) else { continue }
         parked.append(
@@ -42,7 +42,7 @@ package struct ApprovalDesk: Sendable {
     let decision = folder.appending("\(stem).\(nonce).decision")
     var envelope = parked.ticket.envelope
     envelope.approval = approval
-    if let file = try DurableFile.create(decision, WaitingRoom.bytes(of: envelope, folder)) {
+    if let file = try DurableFile.create(decision, DeferredQueue.bytes(of: envelope, folder)) {
       give(file, ownerOf: parked.ticket.path)
       try? file.close()
     }
@@ -82,7 +82,7 @@ package struct ApprovalDesk: Sendable {
       try DurableFile.makeFolder(waiting)
       _ = try DurableFile.move(
         parked.appending("\(stem).decision"),
-        to: WaitingRoom.freePath(like: "\(ApprovalDesk.stem(stem)).json", in: waiting))
+        to: DeferredQueue.freePath(like: "\(ApprovalDesk.stem(stem)).json", in: waiting))
       try DurableFile.discard(path)
     }
     for name in names where name.hasSuffix(".decision") {

@@ -53,16 +53,16 @@ package struct Ledger: Sendable {
   }
 
   /// Where workers of this kind put requests down.
-  package var waitingRoom: WaitingRoom { waitingRoom(of: filter ?? "") }
+  package var waitingRoom: DeferredQueue { waitingRoom(of: filter ?? "") }
 
   /// Where workers that listen to `filter` put requests down.
-  package func waitingRoom(of filter: String) -> WaitingRoom {
-    WaitingRoom(folder: directory.waitingRoom(of: filter), lease: lease)
+  package func waitingRoom(of filter: String) -> DeferredQueue {
+    DeferredQueue(folder: directory.waitingRoom(of: filter), lease: lease)
   }
 
   /// Where requests to workers of this kind wait for approval.
-  package var parkingRoom: WaitingRoom {
-    WaitingRoom(folder: directory.parkingRoom(of: filter ?? ""), lease: lease)
+  package var parkingRoom: DeferredQueue {
+    DeferredQueue(folder: directory.parkingRoom(of: filter ?? ""), lease: lease)
   }
 
   /// Where they are let go.

@@ -109,9 +109,9 @@ extension Worker {
 
   /// Before it happens. Throws ``InvalidJob`` when there is no place for it.
   private func noteParked(_ envelope: Envelope, _ id: JobID, _ why: String?, signedBy key: String?) throws {
-    guard try ledger.parkingRoom.count() < WaitingRoom.parkingSpaces else {
+    guard try ledger.parkingRoom.count() < DeferredQueue.parkingSpaces else {
       throw InvalidJob(
-        id: id, description: "\(WaitingRoom.parkingSpaces) requests wait for approval already; send it again later")
+        id: id, description: "\(DeferredQueue.parkingSpaces) requests wait for approval already; send it again later")
     }
     var entry = AuditEntry(.parked, id: id, of: envelope, signedBy: key)
     entry.error = why

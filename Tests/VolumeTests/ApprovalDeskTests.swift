@@ -106,11 +106,11 @@ import Testing
       let folder = ledger.parkingRoom.folder
       var decided = parked.envelope
       decided.approval = decision(.approved, on: parked)
-      try DurableFile.create(folder.appending("\(stem).abc.decision"), WaitingRoom.bytes(of: decided, folder))?.close()
+      try DurableFile.create(folder.appending("\(stem).abc.decision"), DeferredQueue.bytes(of: decided, folder))?.close()
       #expect(try DurableFile.move(parked.ticket.path, to: folder.appending("\(stem).abc.decided")))
       if moved {
         try DurableFile.makeFolder(ledger.waitingRoom.folder)
-        let place = WaitingRoom.freePath(like: "\(stem).json", in: ledger.waitingRoom.folder)
+        let place = DeferredQueue.freePath(like: "\(stem).json", in: ledger.waitingRoom.folder)
         #expect(try DurableFile.move(folder.appending("\(stem).abc.decision"), to: place))
       }
       #expect(try desk.parked().isEmpty)
@@ -126,7 +126,7 @@ import Testing
     let ticket = try #require(try ledger.waitingRoom.tickets().first)
     try DurableFile.makeFolder(ledger.parkingRoom.folder)
     let name = ticket.path.name
-    let other = try WaitingRoom.bytes(of: envelope("job", "two"), ledger.parkingRoom.folder)
+    let other = try DeferredQueue.bytes(of: envelope("job", "two"), ledger.parkingRoom.folder)
     try DurableFile.create(ledger.parkingRoom.folder.appending(name), other)?.close()
     #expect(try ledger.parkingRoom.admit(ticket))
     #expect(try desk.parked().map(\.envelope.requestId.text) == ["two", "one"])
@@ -138,6 +138,6 @@ import Testing
     try DurableFile.makeFolder(folder)
     try volume.write("{}", folder.appending("\(Int64.max)-job.json"))
     #expect(
-      WaitingRoom.freePath(like: "\(Int64.max)-job.json", in: folder).name == "\(Int64.min)-job.json")
+      DeferredQueue.freePath(like: "\(Int64.max)-job.json", in: folder).name == "\(Int64.min)-job.json")
   }
 }

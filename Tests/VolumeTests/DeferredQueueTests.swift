@@ -6,9 +6,9 @@ import Testing
 @testable import Jobs
 @testable import Volume
 
-@Suite(.timeLimit(.minutes(5))) struct WaitingRoomTests {
+@Suite(.timeLimit(.minutes(5))) struct DeferredQueueTests {
   private let volume: VolumeFixture
-  private let room: WaitingRoom
+  private let room: DeferredQueue
 
   init() throws {
     volume = try VolumeFixture()

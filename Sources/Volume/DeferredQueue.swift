@@ -23,7 +23,7 @@ package struct Ticket: Sendable {
 ///
 /// A ticket is a file, created exclusively and durable before the request is acknowledged. The claim decides who runs
 /// it; a ticket whose request a claim or a result already bears is removed unrun.
-package struct WaitingRoom: Sendable {
+package struct DeferredQueue: Sendable {
   /// Over this many, further requests stay with the broker: it is the queue, this only its counter.
   package static let seats = 64
 
@@ -39,7 +39,7 @@ package struct WaitingRoom: Sendable {
     if envelope.requestId.mayRepeat {
       guard try tickets(of: envelope, id).isEmpty else { return }
     }
-    try create(id, WaitingRoom.bytes(of: envelope, folder))
+    try create(id, DeferredQueue.bytes(of: envelope, folder))
   }
 
   /// Puts a request down so that whoever looks finds all of it or a blank: nobody reads these again and again to know which of
@@ -47,7 +47,7 @@ package struct WaitingRoom: Sendable {
   package func putWhole(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
     try DurableFile.makeFolder(folder)
     let path = try create(id, [])
-    try DurableFile.replace(path, WaitingRoom.bytes(of: envelope, folder))
+    try DurableFile.replace(path, DeferredQueue.bytes(of: envelope, folder))
   }
 
   /// Takes a name that is free, exclusively.
@@ -55,7 +55,7 @@ package struct WaitingRoom: Sendable {
   private func create(_ id: JobID, _ bytes: [UInt8]) throws(VolumeError) -> VolumePath {
     var instant = try lease.clock.now()
     while true {
-      let path = folder.appending(WaitingRoom.name(instant, id))
+      let path = folder.appending(DeferredQueue.name(instant, id))
       if let file = try DurableFile.create(path, bytes) {
         try? file.close()
         return path
@@ -66,7 +66,7 @@ package struct WaitingRoom: Sendable {
 
   /// Removes names that were taken for requests which never came: their writers died, and they were not acknowledged.
   package func removeBlanks() throws(VolumeError) {
-    for (_, _, name) in try WaitingRoom.ticketNames(in: folder) {
+    for (_, _, name) in try DeferredQueue.ticketNames(in: folder) {
       let path = folder.appending(name)
       guard let status = try? path.status(), status.st_size == 0, try lease.hasExpired(path),
         let blank = try KnownFile.read(path, .setAside), blank.bytes.isEmpty
@@ -84,7 +84,7 @@ package struct WaitingRoom: Sendable {
   /// What waits, oldest first, for any job or for `wanted`.
   package func tickets(of wanted: JobID? = nil) throws(VolumeError) -> [Ticket] {
     var tickets: [Ticket] = []
-    for name in try names() where wanted == nil || WaitingRoom.parse(name)?.id == wanted {
+    for name in try names() where wanted == nil || DeferredQueue.parse(name)?.id == wanted {
       if let ticket = try ticket(named: name) { tickets.append(ticket) }
     }
     return tickets
@@ -92,14 +92,14 @@ package struct WaitingRoom: Sendable {
 
   /// The names of what waits, oldest first. Who takes the first that can be had need not read all.
   package func names() throws(VolumeError) -> [String] {
-    try WaitingRoom.ticketNames(in: folder).map(\.name)
+    try DeferredQueue.ticketNames(in: folder).map(\.name)
   }
 
   /// What lies there by that name; `nil` if it is gone. What its writer died over before it was whole was not acknowledged,
   /// and is removed.
   package func ticket(named name: String) throws(VolumeError) -> Ticket? {
     let path = folder.appending(name)
-    guard let (_, id) = WaitingRoom.parse(name), let file = try KnownFile.read(path, .setAside) else { return nil }
+    guard let (_, id) = DeferredQueue.parse(name), let file = try KnownFile.read(path, .setAside) else { return nil }
     if let ticket = Ticket(file, id) { return ticket }
     if try lease.hasExpired(path) { try file.remove() }
     return nil
@@ -121,7 +121,7 @@ package struct WaitingRoom: Sendable {
   /// Moves a ticket of another room here, as it is; `false` when somebody else took it away.
   package func admit(_ ticket: Ticket) throws(VolumeError) -> Bool {
     try DurableFile.makeFolder(folder)
-    return try DurableFile.move(ticket.path, to: WaitingRoom.freePath(like: ticket.path.name, in: folder))
+    return try DurableFile.move(ticket.path, to: DeferredQueue.freePath(like: ticket.path.name, in: folder))
   }
 
   /// Takes a ticket away; `false` when somebody else did.
@@ -149,7 +149,7 @@ package struct WaitingRoom: Sendable {
     while DurableFile.exists(path) {
       // The name may be somebody's who chose the largest number.
       instant &+= 1
-      path = folder.appending(WaitingRoom.name(instant, id))
+      path = folder.appending(DeferredQueue.name(instant, id))
     }
     return path
   }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What busy workers put down, and who takes it up.
-@Suite(.everyAccess) struct WaitingRoomTests {
+@Suite(.everyAccess) struct DeferredQueueTests {
   /// A look at the volume every 20 s would do it, too, but late.
   @Test func idleWorkerTakesATicketUpAtOnce() async throws {
     try await Scene.play { scene in
