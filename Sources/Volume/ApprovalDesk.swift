@@ -24,7 +24,7 @@ package struct ApprovalDesk: Sendable {
       let folder = directory.parked.appending(room)
       for (instant, id, name) in try DeferredQueue.ticketNames(in: folder) {
         let path = folder.appending(name)
-        guard let file = try KnownFile.read(path, .passOver), let ticket = Ticket(file, id) else { continue }
+        guard let file = try KnownFile.read(path, .passOver), let ticket = DeferredRequest(file, id) else { continue }
         parked.append(
           ParkedRequest(
             ticket: ticket, room: room, since: Timestamp(millisecondsSince1970: instant / 1_000_000),
@@ -110,7 +110,7 @@ private func isGone(_ path: VolumePath) throws(VolumeError) -> Bool {
 
 /// A request that waits for approval, and what it comes to.
 package struct ParkedRequest: Sendable {
-  package let ticket: Ticket
+  package let ticket: DeferredRequest
   package let room: String
   /// Since when it waits, by the volume's clock.
   package let since: Timestamp

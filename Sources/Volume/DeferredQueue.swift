@@ -4,7 +4,7 @@ package import Jobs
 import SystemPackage
 
 /// A request that was put down on the volume.
-package struct Ticket: Sendable {
+package struct DeferredRequest: Sendable {
   package let file: KnownFile
   package let id: JobID
   package let envelope: Envelope
@@ -82,8 +82,8 @@ package struct DeferredQueue: Sendable {
   }
 
   /// What waits, oldest first, for any job or for `wanted`.
-  package func tickets(of wanted: JobID? = nil) throws(VolumeError) -> [Ticket] {
-    var tickets: [Ticket] = []
+  package func tickets(of wanted: JobID? = nil) throws(VolumeError) -> [DeferredRequest] {
+    var tickets: [DeferredRequest] = []
     for name in try names() where wanted == nil || DeferredQueue.parse(name)?.id == wanted {
       if let ticket = try ticket(named: name) { tickets.append(ticket) }
     }
@@ -97,16 +97,16 @@ package struct DeferredQueue: Sendable {
 
   /// What lies there by that name; `nil` if it is gone. What its writer died over before it was whole was not acknowledged,
   /// and is removed.
-  package func ticket(named name: String) throws(VolumeError) -> Ticket? {
+  package func ticket(named name: String) throws(VolumeError) -> DeferredRequest? {
     let path = folder.appending(name)
     guard let (_, id) = DeferredQueue.parse(name), let file = try KnownFile.read(path, .setAside) else { return nil }
-    if let ticket = Ticket(file, id) { return ticket }
+    if let ticket = DeferredRequest(file, id) { return ticket }
     if try lease.hasExpired(path) { try file.remove() }
     return nil
   }
 
   /// Those of this very request.
-  package func tickets(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> [Ticket] {
+  package func tickets(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> [DeferredRequest] {
     try tickets(of: id).filter { envelope.requestId.isSame(as: $0.envelope.requestId.text) }
   }
 
@@ -119,13 +119,13 @@ package struct DeferredQueue: Sendable {
   }
 
   /// Moves a ticket of another room here, as it is; `false` when somebody else took it away.
-  package func admit(_ ticket: Ticket) throws(VolumeError) -> Bool {
+  package func admit(_ ticket: DeferredRequest) throws(VolumeError) -> Bool {
     try DurableFile.makeFolder(folder)
     return try DurableFile.move(ticket.path, to: DeferredQueue.freePath(like: ticket.path.name, in: folder))
   }
 
   /// Takes a ticket away; `false` when somebody else did.
-  package func remove(_ ticket: Ticket) throws(VolumeError) -> Bool {
+  package func remove(_ ticket: DeferredRequest) throws(VolumeError) -> Bool {
     try ticket.file.remove()
   }
 

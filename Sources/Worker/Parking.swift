@@ -74,7 +74,7 @@ extension Worker {
 
   /// The same for one that a busy worker put down, or whose approval does not hold. It is moved, so that of many workers that
   /// look at it one parks it, once.
-  func park(_ ticket: Ticket, _ why: String?, signedBy key: String?) async throws {
+  func park(_ ticket: DeferredRequest, _ why: String?, signedBy key: String?) async throws {
     if try isParked(ticket.envelope, ticket.id, besides: ticket) {
       _ = try ledger.waitingRoom.remove(ticket)
     } else {
@@ -86,7 +86,7 @@ extension Worker {
   }
 
   /// Answers a request that somebody refused. Who has its claim does it, so that a worker that dies over it has a successor.
-  func refuse(_ ticket: Ticket, _ refusal: InvalidJob) async throws {
+  func refuse(_ ticket: DeferredRequest, _ refusal: InvalidJob) async throws {
     guard let claim = try ledger.claim(ticket.envelope, ticket.id) else { return }
     Checkpoint.ticketClaimed.reached()
     guard try ledger.waitingRoom.remove(ticket) else {
@@ -99,7 +99,7 @@ extension Worker {
   }
 
   /// Whether the request waits for approval already, or has it and waits to be taken up.
-  private func isParked(_ envelope: Envelope, _ id: JobID, besides ticket: Ticket? = nil) throws -> Bool {
+  private func isParked(_ envelope: Envelope, _ id: JobID, besides ticket: DeferredRequest? = nil) throws -> Bool {
     // In this order: a request that is let go meanwhile is found in the second place.
     try !ledger.parkingRoom.tickets(of: envelope, id).isEmpty
       || ledger.waitingRoom.tickets(of: envelope, id).contains {

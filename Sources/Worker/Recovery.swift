@@ -21,7 +21,7 @@ extension Worker {
   }
 
   /// Takes a request up that a busy worker put down. The claim decides; the ticket is removed after it.
-  private func take(_ ticket: Ticket) async throws -> AcceptedJob? {
+  private func take(_ ticket: DeferredRequest) async throws -> AcceptedJob? {
     let room = ledger.waitingRoom
     if let stored = try answer(to: ticket.envelope, ticket.id) {
       logger.debug("its request was answered before: removing its ticket", metadata: ["job": "\(ticket.id)"])
