@@ -142,7 +142,7 @@ package actor Submission {
   /// Decides about the request itself, if it waits for somebody's approval.
   private func reject(in directory: JobsDirectory) async throws -> Bool {
     try await onThread { [key = request.requestID] in
-      let desk = ApprovalDesk(directory)
+      let desk = ApprovalStore(directory)
       guard let parked = try desk.parked().first(where: { $0.envelope.requestId == key }) else { return false }
       return try desk.decide(
         Approval(.rejected, by: "its sender", reason: "withdrawn", requestDigest: parked.envelope.digest), on: parked)

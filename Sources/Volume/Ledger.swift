@@ -66,7 +66,7 @@ package struct Ledger: Sendable {
   }
 
   /// Where they are let go.
-  package var approvals: ApprovalDesk { ApprovalDesk(directory) }
+  package var approvals: ApprovalStore { ApprovalStore(directory) }
 
   /// Where results of this kind of workers lie that the broker does not take.
   package var undelivered: UndeliveredResults {

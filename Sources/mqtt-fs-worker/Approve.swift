@@ -47,7 +47,7 @@ struct Approve: AsyncParsableCommand {
     let environment = Environment.current
     let console = Console("approve")
     let directory = try volume.directory(environment)
-    let desk = ApprovalDesk(directory)
+    let desk = ApprovalStore(directory)
     let parked = try desk.parked()
     guard let id else { return try Output.write(table(parked)) }
     let request = try choose(id, among: parked, console)

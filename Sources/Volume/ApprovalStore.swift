@@ -9,7 +9,7 @@ import SystemPackage
 /// `<ticket>.<nonce>.decision`; then the parked one is renamed to `<ticket>.<nonce>.decided`, which of many who decide at once
 /// one can do, and which says whose decision holds; then that is renamed into the waiting room. Whoever comes next goes on
 /// from wherever the one before was killed: a decision without its `.decided` was none.
-package struct ApprovalDesk: Sendable {
+package struct ApprovalStore: Sendable {
   private let directory: JobsDirectory
 
   /// The desk of `directory`; nothing is looked up or made.
@@ -37,7 +37,7 @@ package struct ApprovalDesk: Sendable {
   /// Lets a request go with this decision; `false` when somebody else has decided, or the request is gone.
   package func decide(_ approval: Approval, on parked: ParkedRequest) throws(VolumeError) -> Bool {
     let folder = parked.ticket.path.folder
-    let stem = ApprovalDesk.stem(parked.ticket.path.name)
+    let stem = ApprovalStore.stem(parked.ticket.path.name)
     let nonce = String(UInt64.random(in: 0 ... .max), radix: 36)
     let decision = folder.appending("\(stem).\(nonce).decision")
     var envelope = parked.ticket.envelope
@@ -78,18 +78,18 @@ package struct ApprovalDesk: Sendable {
     let names = try DurableFile.names(in: parked)
     for name in names where name.hasSuffix(".decided") {
       let path = parked.appending(name)
-      let stem = ApprovalDesk.stem(name)
+      let stem = ApprovalStore.stem(name)
       try DurableFile.makeFolder(waiting)
       _ = try DurableFile.move(
         parked.appending("\(stem).decision"),
-        to: DeferredQueue.freePath(like: "\(ApprovalDesk.stem(stem)).json", in: waiting))
+        to: DeferredQueue.freePath(like: "\(ApprovalStore.stem(stem)).json", in: waiting))
       try DurableFile.discard(path)
     }
     for name in names where name.hasSuffix(".decision") {
       let path = parked.appending(name)
-      let stem = ApprovalDesk.stem(name)
+      let stem = ApprovalStore.stem(name)
       // In this order: who renames the request from now on does not find it.
-      guard try isGone(parked.appending("\(ApprovalDesk.stem(stem)).json")),
+      guard try isGone(parked.appending("\(ApprovalStore.stem(stem)).json")),
         try isGone(parked.appending("\(stem).decided"))
       else { continue }
       try DurableFile.discard(path)

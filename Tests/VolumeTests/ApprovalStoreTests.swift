@@ -6,10 +6,10 @@ import Testing
 @testable import Jobs
 @testable import Volume
 
-@Suite(.timeLimit(.minutes(5))) struct ApprovalDeskTests {
+@Suite(.timeLimit(.minutes(5))) struct ApprovalStoreTests {
   private let volume: VolumeFixture
   private let ledger: Ledger
-  private let desk: ApprovalDesk
+  private let desk: ApprovalStore
 
   init() throws {
     volume = try VolumeFixture()
