@@ -16,11 +16,11 @@ package struct JobCheck: Sendable {
 
   /// Checks the folder as a worker would meet it; nothing is run or written.
   package init(_ folder: FilePath) {
-    self.init(folder) { () throws(InvalidJob) in
+    self.init(folder) { () throws(InvalidInput) in
       let (name, above) = try JobCheck.place(of: folder)
       let opened = try JobFolder.open(JobCheck.id(in: name), in: JobsDirectory(above))
       if let (name, entry) = EarlierResults(folder: opened).foreign.first, name == JobsDirectory.results {
-        throw InvalidJob(description: "\(folder)/\(name) \(EarlierResults.reason(entry)); rename or remove it")
+        throw InvalidInput(description: "\(folder)/\(name) \(EarlierResults.reason(entry)); rename or remove it")
       }
       return opened
     }
@@ -28,16 +28,16 @@ package struct JobCheck: Sendable {
 
   /// Checks the folder as what a worker is to get a copy of, under `id`, or else its name. It may be a link to anywhere.
   package init(copying folder: FilePath, as id: JobID?) {
-    self.init(folder) { () throws(InvalidJob) in
+    self.init(folder) { () throws(InvalidInput) in
       let (name, _) = try JobCheck.place(of: folder)
-      guard let real = realPath(folder) else { throw InvalidJob(description: "\(folder) does not exist") }
+      guard let real = realPath(folder) else { throw InvalidInput(description: "\(folder) does not exist") }
       let id = if let id { id } else { try JobCheck.id(in: name) }
       return try JobFolder.open(real, as: id)
     }
   }
 
-  private init(_ folder: FilePath, open: () throws(InvalidJob) -> JobFolder) {
-    do throws(InvalidJob) {
+  private init(_ folder: FilePath, open: () throws(InvalidInput) -> JobFolder) {
+    do throws(InvalidInput) {
       let opened = try open()
       let definition = try opened.definition()
       job = (opened.id, definition)
@@ -89,22 +89,22 @@ package struct JobCheck: Sendable {
   }
 
   /// The name of a folder as a worker would meet it: it may be a link, and lead out of the jobs folder. "." and ".." are none.
-  package static func place(of folder: FilePath) throws(InvalidJob) -> (name: FilePath.Component, above: FilePath) {
-    guard let real = realPath(folder) else { throw InvalidJob(description: "\(folder) does not exist") }
+  package static func place(of folder: FilePath) throws(InvalidInput) -> (name: FilePath.Component, above: FilePath) {
+    guard let real = realPath(folder) else { throw InvalidInput(description: "\(folder) does not exist") }
     let isNamed = folder.lastComponent?.kind == .regular
     let above = isNamed ? realPath(folder.removingLastComponent().isEmpty ? "." : folder.removingLastComponent()) : nil
     guard let name = isNamed ? folder.lastComponent : real.lastComponent else {
-      throw InvalidJob(
+      throw InvalidInput(
         description: "\(folder) is the root of the file system; give the job's folder below the jobs folder")
     }
     return (name, above ?? real.removingLastComponent())
   }
 
-  package static func id(in name: FilePath.Component) throws(InvalidJob) -> JobID {
+  package static func id(in name: FilePath.Component) throws(InvalidInput) -> JobID {
     do {
       return try JobID(name.string)
     } catch {
-      throw InvalidJob(description: "the folder's name is the job's id: \(error)")
+      throw InvalidInput(description: "the folder's name is the job's id: \(error)")
     }
   }
 }

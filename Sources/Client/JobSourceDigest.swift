@@ -10,9 +10,9 @@ package struct JobSourceDigest: Sendable {
   /// `h1:<base64>`; see ``FileTree/digest(of:excluding:threads:)``. `results` and `results.previous` do not count.
   package let digest: String
 
-  /// Reads the folder. Throws ``InvalidJob`` when it is none, when a file in it cannot be read, or when its job.json is
+  /// Reads the folder. Throws ``InvalidInput`` when it is none, when a file in it cannot be read, or when its job.json is
   /// missing or wrong and the request does not bring steps of its own.
-  package init(_ folder: FilePath, hasSteps: Bool) throws(InvalidJob) {
+  package init(_ folder: FilePath, hasSteps: Bool) throws(InvalidInput) {
     let (name, parent) = try JobCheck.place(of: folder)
     let id = try JobCheck.id(in: name)
     let job = try JobFolder.open(id, in: JobsDirectory(parent))
@@ -21,7 +21,7 @@ package struct JobSourceDigest: Sendable {
     do throws(FileTreeError) {
       digest = try FileTree.digest(of: job.descriptor, excluding: JobsDirectory.reserved)
     } catch {
-      throw InvalidJob(id: id, description: "\(folder): \(error)")
+      throw InvalidInput(id: id, description: "\(folder): \(error)")
     }
   }
 }

@@ -49,32 +49,32 @@ package struct OutgoingRequest: Sendable {
   }
 
   /// Asks for the job of the folder `id` on the workers' volume. `timeout` is laid over the job's.
-  package init(_ id: JobID, timeout: Duration? = nil, claims: Claims? = nil) throws(InvalidJob) {
+  package init(_ id: JobID, timeout: Duration? = nil, claims: Claims? = nil) throws(InvalidInput) {
     try self.init(id, steps: nil, timeout: timeout, claims: claims)
   }
 
   /// Asks for the steps of `definition`, the job.json in `folder`, which nobody else can see.
   ///
-  /// Throws ``InvalidJob`` when there is more than goes into a request: other files, `maxAttempts`, `requireApproval`, or too
+  /// Throws ``InvalidInput`` when there is more than goes into a request: other files, `maxAttempts`, `requireApproval`, or too
   /// many steps.
   package init(
     _ id: JobID, carrying definition: JobDefinition, of folder: FilePath, timeout: Duration? = nil,
     claims: Claims? = nil
-  ) throws(InvalidJob) {
+  ) throws(InvalidInput) {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.string)) ?? []
     let others = names.filter { $0 != "job.json" && !JobsDirectory.reserved.contains($0) }.sorted()
     guard others.isEmpty else {
-      throw InvalidJob(
+      throw InvalidInput(
         id: id,
         description: "\(folder) holds more than job.json (\(others.prefix(3).joined(separator: ", "))), and a request "
           + "carries steps only: let them fetch what they need, or use a common volume")
     }
     guard definition.maxAttempts == nil else {
-      throw InvalidJob(
+      throw InvalidInput(
         id: id, description: "a request cannot carry maxAttempts: take it out of job.json, or use a common volume")
     }
     guard !definition.requiresApproval else {
-      throw InvalidJob(
+      throw InvalidInput(
         id: id,
         description: "a request cannot carry requireApproval: take it out of job.json, or use a common volume; "
           + "workers with --require-approval ask for each job")
@@ -84,7 +84,7 @@ package struct OutgoingRequest: Sendable {
 
   private init(
     _ id: JobID, steps definition: JobDefinition?, timeout: Duration?, claims: Claims?
-  ) throws(InvalidJob) {
+  ) throws(InvalidInput) {
     self.id = id
     requestID = RequestID(UUID().uuidString)
     var request = Payload(
@@ -94,10 +94,10 @@ package struct OutgoingRequest: Sendable {
     do throws(FileTreeError) {
       try claims?.add(to: &request)
     } catch {
-      throw InvalidJob(id: id, description: "the job's folder cannot be read: \(error)")
+      throw InvalidInput(id: id, description: "the job's folder cannot be read: \(error)")
     }
     guard let payload = try? compactJSON(request) else {
-      throw InvalidJob(id: id, description: "the request cannot be written as JSON")
+      throw InvalidInput(id: id, description: "the request cannot be written as JSON")
     }
     self.payload = payload
     try checkSize()
@@ -111,9 +111,9 @@ package struct OutgoingRequest: Sendable {
     return sealed
   }
 
-  private func checkSize(_ largest: Int = JobRequest.largestPayload) throws(InvalidJob) {
+  private func checkSize(_ largest: Int = JobRequest.largestPayload) throws(InvalidInput) {
     guard payload.count > largest else { return }
-    throw InvalidJob(
+    throw InvalidInput(
       id: id,
       description:
         "the request takes \(payload.count) bytes, of \(largest) at most: use a common volume "

@@ -13,12 +13,12 @@ package struct Proposal: Sendable {
 }
 
 extension ParkedRequest {
-  /// What would run now: the request, with what the job's folder says at this moment. Throws ``InvalidJob`` when a worker
+  /// What would run now: the request, with what the job's folder says at this moment. Throws ``InvalidInput`` when a worker
   /// would refuse it. A request that brings its steps has no folder yet.
-  package func proposal() throws(InvalidJob) -> Proposal {
+  package func proposal() throws(InvalidInput) -> Proposal {
     let request = try RequestReader.unverified(Array(envelope.payload.utf8))
     guard request.id == id else {
-      throw InvalidJob(id: id, description: "the request that is parked for \(id) is another's")
+      throw InvalidInput(id: id, description: "the request that is parked for \(id) is another's")
     }
     if request.source == nil, let own = JobDefinition(request: request), !directory.exists(id) {
       return Proposal(request: request, definition: own, definitionDigest: nil)

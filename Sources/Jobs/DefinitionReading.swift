@@ -15,11 +15,11 @@ extension JobRequest {
   /// The job that it asks for: its own steps, over what a job.json says if there is a good one; or that of the job.json,
   /// which must be good then.
   package func definition(
-    over stored: () throws(InvalidJob) -> DefinitionReading?
-  ) throws(InvalidJob) -> DefinitionReading {
+    over stored: () throws(InvalidInput) -> DefinitionReading?
+  ) throws(InvalidInput) -> DefinitionReading {
     guard let own = JobDefinition(request: self) else {
       if let stored = try stored() { return stored.overlaid(with: self) }
-      throw InvalidJob(id: id, description: "the request has no steps")
+      throw InvalidInput(id: id, description: "the request has no steps")
     }
     do {
       return try stored()?.overlaid(with: self) ?? DefinitionReading(definition: own)

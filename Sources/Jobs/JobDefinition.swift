@@ -30,7 +30,7 @@ package struct JobDefinition: Sendable, Equatable {
   }
 
   /// Reads a job.json: a JSON object (RFC 8259) of at most ``largestFile`` bytes, nested at most 64 deep.
-  package init(json: [UInt8]) throws(InvalidJob) {
+  package init(json: [UInt8]) throws(InvalidInput) {
     let example = "{\"steps\": [\"make\"]}"
     var fields = try JobFields(
       json, subject: "job.json", prefix: "job.json: ", largest: JobDefinition.largestFile)

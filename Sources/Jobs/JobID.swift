@@ -7,9 +7,9 @@ package struct JobID: Hashable, Sendable, CustomStringConvertible {
   package let text: String
 
   /// An id from text. Throws a sentence that names the first character against the rule.
-  package init(_ text: String) throws(InvalidJob) {
+  package init(_ text: String) throws(InvalidInput) {
     if let fault = JobID.fault(in: text) {
-      throw InvalidJob(
+      throw InvalidInput(
         description: """
           \(text.quoted) is not a job id: \(fault); an id is 1 to 128 of the characters A-Z, a-z, 0-9, ".", "_" and "-", \
           the first a letter or a digit
@@ -48,7 +48,7 @@ package struct JobID: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension JobID: Codable {
-  /// Reads a JSON string. Throws ``InvalidJob`` when it is against the rule.
+  /// Reads a JSON string. Throws ``InvalidInput`` when it is against the rule.
   package init(from decoder: any Decoder) throws {
     try self.init(decoder.singleValueContainer().decode(String.self))
   }

@@ -39,9 +39,9 @@ package struct JobRequest: Sendable, Equatable {
   /// Reads a payload: a JSON object (RFC 8259) of at most ``largestPayload`` bytes, nested at most 64 deep.
   ///
   /// One that a key signed must say when it expires (`exp`) and what tells it from others (`jti`, which becomes the
-  /// ``requestID``). Throws with ``InvalidJob/id`` when something else than the id is wrong, so that the answer finds its
+  /// ``requestID``). Throws with ``InvalidInput/id`` when something else than the id is wrong, so that the answer finds its
   /// way.
-  package init(payload: [UInt8], signedBy keyID: String? = nil) throws(InvalidJob) {
+  package init(payload: [UInt8], signedBy keyID: String? = nil) throws(InvalidInput) {
     let example = "{\"id\": \"job_2026_01\"}"
     var fields = try JobFields(
       payload, subject: "the payload", prefix: "", largest: JobRequest.largestPayload)
@@ -81,7 +81,7 @@ package struct JobRequest: Sendable, Equatable {
 }
 
 extension JobFields {
-  fileprivate func jobID(_ value: JSONValue) throws(InvalidJob) -> JobID {
+  fileprivate func jobID(_ value: JSONValue) throws(InvalidInput) -> JobID {
     let text = try string(value, "\"id\"", like: "\"job_2026_01\"")
     do {
       return try JobID(text)
@@ -91,7 +91,7 @@ extension JobFields {
   }
 
   /// A key goes back with the result, which must not become too large for that.
-  func checkLength(_ key: String, _ name: String, _ value: JSONValue) throws(InvalidJob) {
+  func checkLength(_ key: String, _ name: String, _ value: JSONValue) throws(InvalidInput) {
     guard key.utf8.count <= RequestID.longest else {
       throw invalid(
         "\(name) has \(key.utf8.count) bytes, and at most \(RequestID.longest) are taken; write a shorter key",
@@ -99,7 +99,7 @@ extension JobFields {
     }
   }
 
-  fileprivate func requestID(_ value: JSONValue) throws(InvalidJob) -> String {
+  fileprivate func requestID(_ value: JSONValue) throws(InvalidInput) -> String {
     let text = try string(value, "\"requestId\"", like: "\"order-4711\"")
     if text.isEmpty {
       throw invalid("\"requestId\" is empty; write a key that no other request has, or leave it out", at: value)

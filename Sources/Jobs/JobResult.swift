@@ -75,15 +75,15 @@ extension JobResult {
   }
 
   /// Reads a file's content. Throws when it is not a result.json, or one of another ``schema``.
-  package init(json: [UInt8]) throws(InvalidJob) {
+  package init(json: [UInt8]) throws(InvalidInput) {
     let result: JobResult
     do {
       result = try JSONDecoder().decode(JobResult.self, from: Data(json))
     } catch {
-      throw InvalidJob(description: "result.json \(fault(error, in: json))")
+      throw InvalidInput(description: "result.json \(fault(error, in: json))")
     }
     guard result.schema == JobResult.currentSchema else {
-      throw InvalidJob(
+      throw InvalidInput(
         id: result.jobId,
         description: "result.json is of schema \(result.schema); this version reads schema \(JobResult.currentSchema)")
     }
@@ -100,7 +100,7 @@ private func fault(_ error: any Error, in json: [UInt8]) -> String {
   }
   let context: DecodingError.Context
   switch error {
-  case let refusal as InvalidJob:
+  case let refusal as InvalidInput:
     return "has a wrong \"jobId\": \(refusal)"
   case DecodingError.keyNotFound(let key, let context):
     return "has no \((context.codingPath + [key]).written)"

@@ -20,19 +20,19 @@ extension RequestSignature {
   package static let leeway = Duration.seconds(10)
 
   /// Throws a sentence when the request may not be begun at `now`.
-  package func check(at now: Timestamp, _ id: JobID) throws(InvalidJob) {
+  package func check(at now: Timestamp, _ id: JobID) throws(InvalidInput) {
     let leeway = Int64(RequestSignature.leeway / .milliseconds(1))
     let clock = "this worker's clock says \(now)"
     if now.millisecondsSince1970 >= expires.millisecondsSince1970 + leeway {
-      throw InvalidJob(id: id, description: "the request expired at \(expires) (\"exp\"), and \(clock); sign it anew")
+      throw InvalidInput(id: id, description: "the request expired at \(expires) (\"exp\"), and \(clock); sign it anew")
     }
     let begin = now.millisecondsSince1970 + leeway
     if let notBefore, begin < notBefore.millisecondsSince1970 {
-      throw InvalidJob(
+      throw InvalidInput(
         id: id, description: "the request is not valid before \(notBefore) (\"nbf\"), and \(clock); send it then")
     }
     if let issuedAt, begin < issuedAt.millisecondsSince1970 {
-      throw InvalidJob(
+      throw InvalidInput(
         id: id, description: "the request was signed at \(issuedAt) (\"iat\"), and \(clock); set the clocks right")
     }
   }
@@ -50,7 +50,7 @@ struct SignedClaims {
   private var issuedAt: Timestamp?
   private var requestID: String?
 
-  package mutating func read(_ name: String, _ value: JSONValue, _ fields: JobFields) throws(InvalidJob) {
+  package mutating func read(_ name: String, _ value: JSONValue, _ fields: JobFields) throws(InvalidInput) {
     switch name {
     case "sub": subject = try fields.string(value, "\"sub\"", like: "\"ada@example.org\"")
     case "aud": audience = try fields.audience(value)
@@ -71,7 +71,7 @@ struct SignedClaims {
   /// What they come to; the request gets its key from them.
   package func signature(
     by keyID: String, of request: inout JobRequest, _ fields: JobFields
-  ) throws(InvalidJob) -> RequestSignature {
+  ) throws(InvalidInput) -> RequestSignature {
     guard let expires else {
       throw fields.missing(
         "\"exp\" is missing; a signed request says until when it may be begun, in seconds since 1970")
@@ -90,7 +90,7 @@ struct SignedClaims {
 
 extension JobFields {
   /// A moment as a number of seconds since 1970 (RFC 7519, section 2: NumericDate).
-  package func moment(_ value: JSONValue, _ key: String) throws(InvalidJob) -> Timestamp {
+  package func moment(_ value: JSONValue, _ key: String) throws(InvalidInput) -> Timestamp {
     // The year 9999 is far enough, and what comes after it cannot be written down.
     guard let seconds = number(value), (0...253_402_300_799).contains(seconds) else {
       throw invalid(
@@ -100,7 +100,7 @@ extension JobFields {
   }
 
   /// One name, or an array of names (RFC 7519, section 4.1.3).
-  package func audience(_ value: JSONValue) throws(InvalidJob) -> [String] {
+  package func audience(_ value: JSONValue) throws(InvalidInput) -> [String] {
     guard case .array(let elements) = value.content else {
       return [try string(value, "\"aud\"", like: "\"workers\"")]
     }
@@ -110,7 +110,7 @@ extension JobFields {
   }
 
   /// The digest of a job folder, as `h1:` and the base64 of 32 bytes.
-  package func source(_ value: JSONValue) throws(InvalidJob) -> String {
+  package func source(_ value: JSONValue) throws(InvalidInput) -> String {
     let example = "\"h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\""
     let text = try string(value, "\"source\"", like: example)
     let isDigit = { (byte: UInt8) in

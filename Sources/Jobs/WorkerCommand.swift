@@ -37,8 +37,8 @@ package enum WorkerCommand: Equatable, Sendable {
     }
   }
 
-  /// The command that a payload of at most 64 KiB holds. Throws ``InvalidJob`` with a sentence that lists what is known.
-  package init(payload: [UInt8]) throws(InvalidJob) {
+  /// The command that a payload of at most 64 KiB holds. Throws ``InvalidInput`` with a sentence that lists what is known.
+  package init(payload: [UInt8]) throws(InvalidInput) {
     let example = "{\"command\": \"health-check\"}"
     let fields = try JobFields(payload, subject: "the command", prefix: "", largest: 64 << 10)
     let members = try fields.members(like: example)

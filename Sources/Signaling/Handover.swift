@@ -55,7 +55,7 @@ struct Handover: Sendable {
   }
 
   /// Tells the sender why its request is not run.
-  package func reject(_ delivery: Delivery, _ reason: InvalidJob) async {
+  package func reject(_ delivery: Delivery, _ reason: InvalidInput) async {
     logger.warning("rejected a request on '\(delivery.message.topic)': \(reason)")
     var entry = AuditEntry(.rejected, id: reason.id)
     (entry.topic, entry.error) = (delivery.message.topic, reason.description)

@@ -37,13 +37,13 @@ package struct RequestReader: Sendable {
   }
 
   /// A request that arrives now: everything about it must hold. Throws with the sentence for the sender.
-  package func arriving(_ payload: [UInt8], at now: Timestamp = .now) throws(InvalidJob) -> JobRequest {
+  package func arriving(_ payload: [UInt8], at now: Timestamp = .now) throws(InvalidInput) -> JobRequest {
     let request = try read(payload)
     try request.signature?.check(at: now, request.id)
     guard isMeantForThisWorker(request) else {
       let names = audience.map(\.quoted).joined(separator: " and ")
       let meant = request.signature?.audience?.map(\.quoted).joined(separator: ", ") ?? ""
-      throw InvalidJob(
+      throw InvalidInput(
         id: request.id,
         description: "the request is for \(meant.isEmpty ? "nobody" : meant) (\"aud\"), and this worker is \(names)")
     }
@@ -52,10 +52,10 @@ package struct RequestReader: Sendable {
 
   /// A request as it says itself, signed by a key of this worker's if it must be; for others to look at its time and whom
   /// it is for.
-  package func read(_ payload: [UInt8]) throws(InvalidJob) -> JobRequest {
+  package func read(_ payload: [UInt8]) throws(InvalidInput) -> JobRequest {
     guard let verify else {
       if looksSigned(payload) {
-        throw InvalidJob(
+        throw InvalidInput(
           id: unverifiedID(payload),
           description: "the request is signed (JWS), and this worker has no key to verify it with; "
             + "start it with --verify-key, or send plain JSON")
@@ -63,7 +63,7 @@ package struct RequestReader: Sendable {
       return try JobRequest(payload: payload)
     }
     guard payload.count <= RequestReader.largestSigned else {
-      throw InvalidJob(
+      throw InvalidInput(
         description: "the payload is \(payload.count) bytes; at most \(RequestReader.largestSigned) "
           + "(\(RequestReader.largestSigned >> 10) KiB) are taken")
     }
@@ -72,15 +72,15 @@ package struct RequestReader: Sendable {
       verified = try verify(payload)
     } catch {
       throw resemblesJWS(payload)
-        ? InvalidJob(id: unverifiedID(payload), description: "the request is not signed as it must be: \(error)")
-        : InvalidJob(
+        ? InvalidInput(id: unverifiedID(payload), description: "the request is not signed as it must be: \(error)")
+        : InvalidInput(
           id: plainID(payload),
           description: "the request is not signed, and this worker takes signed ones only (--verify-key); "
             + "make one with 'mqtt-fs-worker sign'")
     }
     let request = try JobRequest(payload: verified.payload, signedBy: verified.keyID)
     guard request.source != nil || request.steps != nil else {
-      throw InvalidJob(
+      throw InvalidInput(
         id: request.id,
         description:
           "the request is signed, but not what it runs: it needs \"source\", the digest of the job's folder, "
@@ -131,7 +131,7 @@ package struct RequestReader: Sendable {
 
   /// A request as somebody sees it who has no key: what a signature is worth is for the worker to say. The name of its key is
   /// empty.
-  package static func unverified(_ payload: [UInt8]) throws(InvalidJob) -> JobRequest {
+  package static func unverified(_ payload: [UInt8]) throws(InvalidInput) -> JobRequest {
     guard payload.first == UInt8(ascii: "e"), let claims = unverifiedClaims(payload) else {
       return try JobRequest(payload: payload)
     }

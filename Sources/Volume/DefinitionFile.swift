@@ -16,8 +16,8 @@ package struct DefinitionFile {
     self.id = id
   }
 
-  /// What it says. Throws ``InvalidJob`` when it is missing, not a regular file, not readable, or not valid.
-  package func read() throws(InvalidJob) -> DefinitionReading {
+  /// What it says. Throws ``InvalidInput`` when it is missing, not a regular file, not readable, or not valid.
+  package func read() throws(InvalidInput) -> DefinitionReading {
     let bytes: [UInt8]
     do {
       let file = try openFile(JobsDirectory.definition, in: folder)
@@ -34,13 +34,13 @@ package struct DefinitionFile {
         case .permissionDenied: "cannot be read: permission denied; make it readable for the worker's user"
         default: "cannot be read: \(error)"
         }
-      throw InvalidJob(id: id, description: "\(path.appending(JobsDirectory.definition)) \(reason)", because: error)
+      throw InvalidInput(id: id, description: "\(path.appending(JobsDirectory.definition)) \(reason)", because: error)
     }
     do {
       return DefinitionReading(definition: try JobDefinition(json: bytes), digest: digestText(of: bytes))
     } catch {
       // The sentence begins with the file's name.
-      throw InvalidJob(id: id, description: "\(path)/\(error)")
+      throw InvalidInput(id: id, description: "\(path)/\(error)")
     }
   }
 }

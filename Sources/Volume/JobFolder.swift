@@ -23,9 +23,9 @@ package final class JobFolder: Sendable {
 
   /// Opens the folder of `id`. It may be a symbolic link, but only to another place in the jobs folder.
   ///
-  /// Throws ``InvalidJob`` when there is none or when it leads out. A caller that waits for a network volume to show a
+  /// Throws ``InvalidInput`` when there is none or when it leads out. A caller that waits for a network volume to show a
   /// new folder tries again.
-  package static func open(_ id: JobID, in directory: JobsDirectory) throws(InvalidJob) -> JobFolder {
+  package static func open(_ id: JobID, in directory: JobsDirectory) throws(InvalidInput) -> JobFolder {
     let path = directory.folder(of: id).path
     var target: FilePath?
     do throws(Errno) {
@@ -42,7 +42,7 @@ package final class JobFolder: Sendable {
           "\(path) is a symbolic link to \(target), outside of the jobs folder; put the job's files into \(path)"
         default: "\(path) cannot be opened as a folder: \(error)"
         }
-      throw InvalidJob(id: id, description: description, because: error)
+      throw InvalidInput(id: id, description: description, because: error)
     }
   }
 
@@ -92,11 +92,11 @@ package final class JobFolder: Sendable {
   }
 
   /// Opens the folder that a user named as that of `id`, wherever it lies.
-  package static func open(_ path: FilePath, as id: JobID) throws(InvalidJob) -> JobFolder {
+  package static func open(_ path: FilePath, as id: JobID) throws(InvalidInput) -> JobFolder {
     do throws(Errno) {
       return JobFolder(id, path, try VolumePath(path).open(O_RDONLY | O_DIRECTORY))
     } catch {
-      throw InvalidJob(id: id, description: "\(path) cannot be opened as a folder: \(error)")
+      throw InvalidInput(id: id, description: "\(path) cannot be opened as a folder: \(error)")
     }
   }
 
@@ -105,11 +105,11 @@ package final class JobFolder: Sendable {
     try DurableFile.makeFolder(directory.folder(of: id))
   }
 
-  /// What job.json says. Throws ``InvalidJob`` when it is missing, not a regular file, not readable, or not valid.
-  package func definition() throws(InvalidJob) -> JobDefinition { try readDefinition().definition }
+  /// What job.json says. Throws ``InvalidInput`` when it is missing, not a regular file, not readable, or not valid.
+  package func definition() throws(InvalidInput) -> JobDefinition { try readDefinition().definition }
 
   /// The same, with the file's digest.
-  package func readDefinition() throws(InvalidJob) -> DefinitionReading {
+  package func readDefinition() throws(InvalidInput) -> DefinitionReading {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
@@ -138,7 +138,7 @@ package final class JobFolder: Sendable {
       defer { try? file.close() }
       bytes = try DurableFile.contents(of: file, limit: JobResult.largestFile)
     } catch {
-      guard InvalidJob.isFault(error) else { return nil }
+      guard InvalidInput.isFault(error) else { return nil }
       throw VolumeError("reading the result in", path.appending(name), error)
     }
     return try? JobResult(json: bytes)

@@ -25,13 +25,13 @@ package struct JobPlan: Sendable {
   package var reading: DefinitionReading { DefinitionReading(definition: definition, digest: definitionDigest) }
 
   /// The plan for `request`, whose folder is there.
-  package init(_ request: JobRequest, _ folder: JobFolder) throws(InvalidJob) {
+  package init(_ request: JobRequest, _ folder: JobFolder) throws(InvalidInput) {
     self.request = request
     self.folder = folder
     staging = request.source.map { .verified($0) } ?? (request.signature == nil ? .folder : .nothing)
     // What the folder of a signed request says is not signed, if the request does not bear its digest.
     let isFolderHeard = staging != .nothing
-    let reading = try request.definition { () throws(InvalidJob) in isFolderHeard ? try folder.readDefinition() : nil }
+    let reading = try request.definition { () throws(InvalidInput) in isFolderHeard ? try folder.readDefinition() : nil }
     (definition, definitionDigest) = (reading.definition, reading.digest)
   }
 }

@@ -93,7 +93,7 @@ extension Worker {
         await offer.acknowledge(.answered)
         return nil
       }
-    } catch let invalid as InvalidJob {
+    } catch let invalid as InvalidInput {
       // It may only have been too early to find the folder.
       guard !isLeaving else { return nil }
       try await reject(id, offer.envelope, invalid, signedBy: offer.request.signature?.keyID)
@@ -133,7 +133,7 @@ extension Worker {
       Checkpoint.begun.reached()
       return true
     }
-    let invalid = InvalidJob(
+    let invalid = InvalidInput(
       id: request.id,
       description: "the request \(earlier.requestId.quoted) (\"jti\") was begun at \(earlier.begun) for the job "
         + "\(earlier.id), and runs once only; sign a new one")
@@ -168,7 +168,7 @@ extension Worker {
   }
 
   package func reject(
-    _ id: JobID, _ envelope: Envelope, _ reason: InvalidJob, signedBy key: String? = nil
+    _ id: JobID, _ envelope: Envelope, _ reason: InvalidInput, signedBy key: String? = nil
   ) async throws {
     logger.warning("rejected: \(reason)", metadata: ["job": "\(id)"])
     var entry = AuditEntry(.rejected, id: id, of: envelope, signedBy: key)

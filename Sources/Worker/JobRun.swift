@@ -236,7 +236,7 @@ struct JobRun {
     } catch is Superseded {
       // The fence before the result says so again.
       report.stoppedBy = .superseded
-    } catch let invalid as InvalidJob where invalid.fault == nil {
+    } catch let invalid as InvalidInput where invalid.fault == nil {
       worker.logger.warning("rejected: \(invalid)", metadata: ["job": "\(job.claim.record.id)"])
       report.reject(invalid)
     } catch {

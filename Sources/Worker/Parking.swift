@@ -48,16 +48,16 @@ extension Worker {
   }
 
   /// Why a job that was begun is not gone on with.
-  func unapproved(_ id: JobID, _ why: String?) -> InvalidJob {
-    InvalidJob(
+  func unapproved(_ id: JobID, _ why: String?) -> InvalidInput {
+    InvalidInput(
       id: id, description: "\(why ?? "the job needs an approval, and the request has none"); send the request again")
   }
 
   /// Why a request is not run that somebody refused.
-  package func refusal(of envelope: Envelope, _ id: JobID) -> InvalidJob? {
+  package func refusal(of envelope: Envelope, _ id: JobID) -> InvalidInput? {
     guard let approval = envelope.approval, approval.decision == .rejected, approval.requestDigest == envelope.digest
     else { return nil }
-    return InvalidJob(
+    return InvalidInput(
       id: id, description: "the request waited for approval, and was rejected \(approval.circumstances)")
   }
 
@@ -86,7 +86,7 @@ extension Worker {
   }
 
   /// Answers a request that somebody refused. Who has its claim does it, so that a worker that dies over it has a successor.
-  func refuse(_ ticket: DeferredRequest, _ refusal: InvalidJob) async throws {
+  func refuse(_ ticket: DeferredRequest, _ refusal: InvalidInput) async throws {
     guard let claim = try ledger.claim(ticket.envelope, ticket.id) else { return }
     Checkpoint.ticketClaimed.reached()
     guard try ledger.waitingRoom.remove(ticket) else {
@@ -107,10 +107,10 @@ extension Worker {
       }
   }
 
-  /// Before it happens. Throws ``InvalidJob`` when there is no place for it.
+  /// Before it happens. Throws ``InvalidInput`` when there is no place for it.
   private func noteParked(_ envelope: Envelope, _ id: JobID, _ why: String?, signedBy key: String?) throws {
     guard try ledger.parkingRoom.count() < DeferredQueue.parkingSpaces else {
-      throw InvalidJob(
+      throw InvalidInput(
         id: id, description: "\(DeferredQueue.parkingSpaces) requests wait for approval already; send it again later")
     }
     var entry = AuditEntry(.parked, id: id, of: envelope, signedBy: key)

@@ -48,7 +48,7 @@ extension Worker {
         try await park(ticket, uncleared.why, signedBy: request.signature?.keyID)
         return nil
       }
-    } catch let invalid as InvalidJob {
+    } catch let invalid as InvalidInput {
       if !isLeaving, try room.remove(ticket) { try await reject(ticket.id, ticket.envelope, invalid) }
       return nil
     }
@@ -103,7 +103,7 @@ extension Worker {
         throw unapproved(record.id, uncleared.why)
       }
       return AcceptedJob(claim: claim, work: work(plan, claim))
-    } catch let invalid as InvalidJob {
+    } catch let invalid as InvalidInput {
       // The folder was taken away, or job.json changed, while nobody held the job.
       try await reject(record.id, record.envelope, invalid, signedBy: try? reading.get().signature?.keyID)
       note(.dropped, claim)
@@ -122,8 +122,8 @@ extension Worker {
   }
 
   /// Why a signed request may not be begun now.
-  private func fault(of request: JobRequest) -> InvalidJob? {
-    do throws(InvalidJob) {
+  private func fault(of request: JobRequest) -> InvalidInput? {
+    do throws(InvalidInput) {
       try request.signature?.check(at: .now, request.id)
       return nil
     } catch {
@@ -132,10 +132,10 @@ extension Worker {
   }
 
   /// The request in an envelope that lies on the volume, where anybody may have put it: what names it must be what it says.
-  private func request(in envelope: Envelope, of id: JobID) throws(InvalidJob) -> JobRequest {
+  private func request(in envelope: Envelope, of id: JobID) throws(InvalidInput) -> JobRequest {
     let request = try settings.reader.read(Array(envelope.payload.utf8))
     guard request.id == id, request.signature == nil || request.requestID == envelope.requestId.text else {
-      throw InvalidJob(id: id, description: "the request that lies on the volume for \(id) is another's; send it again")
+      throw InvalidInput(id: id, description: "the request that lies on the volume for \(id) is another's; send it again")
     }
     return request
   }

@@ -14,7 +14,7 @@ struct DryRun {
 
   func run() async throws {
     guard let bytes = FileManager.default.contents(atPath: payload.string) else {
-      throw InvalidJob(
+      throw InvalidInput(
         description:
           "\(payload) cannot be read; a dry run needs a request there, like {\"id\": \"try\", \"steps\": [\"make\"]}")
     }

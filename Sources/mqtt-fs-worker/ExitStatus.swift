@@ -52,7 +52,7 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
     case is JobExists: self = .exists
     case is JobIsBusy: self = .tryAgain
     case is NoWorkspace: self = .noWorkspace
-    case is InvalidJob: self = .badPayload
+    case is InvalidInput: self = .badPayload
     default: self = .defect
     }
   }

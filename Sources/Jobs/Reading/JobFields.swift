@@ -13,18 +13,18 @@ struct JobFields {
 
   /// Reads a text of at most `largest` bytes. Sentences about the whole text name it as `subject` (`job.json`), those
   /// about a value in it begin with `prefix` (`job.json: `).
-  init(_ bytes: [UInt8], subject: String, prefix: String, largest: Int) throws(InvalidJob) {
+  init(_ bytes: [UInt8], subject: String, prefix: String, largest: Int) throws(InvalidInput) {
     self.subject = subject
     self.prefix = prefix
     guard bytes.count <= largest else {
       let most = largest < 1 << 20 ? "\(largest >> 10) KiB" : "\(largest >> 20) MiB"
-      throw InvalidJob(description: "\(subject) is \(bytes.count) bytes; at most \(largest) (\(most)) are taken")
+      throw InvalidInput(description: "\(subject) is \(bytes.count) bytes; at most \(largest) (\(most)) are taken")
     }
     do {
       text = try JSONText(bytes)
     } catch {
       let position = JSONPosition(of: error.offset, in: bytes)
-      throw InvalidJob(description: "\(subject) \(error.predicate) (\(position))")
+      throw InvalidInput(description: "\(subject) \(error.predicate) (\(position))")
     }
   }
 
@@ -34,21 +34,21 @@ struct JobFields {
   }
 
   /// The members of the outermost object.
-  package func members(like example: String) throws(InvalidJob) -> [JSONMember] {
+  package func members(like example: String) throws(InvalidInput) -> [JSONMember] {
     guard case .object(let members) = text.root.content else {
       let position = JSONPosition(of: text.root.offset, in: text.bytes)
-      throw InvalidJob(
+      throw InvalidInput(
         description: "\(subject) is \(kind(of: text.root)); an object is expected, like \(example) (\(position))")
     }
     return members
   }
 
   /// Refuses a text in which some object holds a key twice.
-  func refuseDuplicates() throws(InvalidJob) {
+  func refuseDuplicates() throws(InvalidInput) {
     guard let duplicate = text.duplicate else { return }
     let first = JSONPosition(of: duplicate.first, in: text.bytes)
     let second = JSONPosition(of: duplicate.second, in: text.bytes)
-    throw InvalidJob(
+    throw InvalidInput(
       id: id,
       description: "\(prefix)the key \(duplicate.key.quoted) is there twice, at \(first) and at \(second); keep one")
   }
@@ -61,23 +61,23 @@ struct JobFields {
   }
 
   /// A refusal of what is wrong at `value`.
-  package func invalid(_ sentence: String, at value: JSONValue) -> InvalidJob {
+  package func invalid(_ sentence: String, at value: JSONValue) -> InvalidInput {
     invalid(sentence, atOffset: value.offset)
   }
 
-  private func invalid(_ sentence: String, atOffset offset: Int) -> InvalidJob {
-    InvalidJob(id: id, description: "\(prefix)\(sentence) (\(JSONPosition(of: offset, in: text.bytes)))")
+  private func invalid(_ sentence: String, atOffset offset: Int) -> InvalidInput {
+    InvalidInput(id: id, description: "\(prefix)\(sentence) (\(JSONPosition(of: offset, in: text.bytes)))")
   }
 
   /// A refusal of something that the outermost object lacks.
-  package func missing(_ sentence: String) -> InvalidJob {
+  package func missing(_ sentence: String) -> InvalidInput {
     invalid(sentence, at: text.root)
   }
 }
 
 // The kinds of fields. `key` is the path to the value as its sender wrote it.
 extension JobFields {
-  package func string(_ value: JSONValue, _ key: @autoclosure () -> String, like example: String) throws(InvalidJob)
+  package func string(_ value: JSONValue, _ key: @autoclosure () -> String, like example: String) throws(InvalidInput)
     -> String
   {
     guard case .string(let string) = value.content else {
@@ -86,7 +86,7 @@ extension JobFields {
     return string
   }
 
-  package func flag(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidJob) -> Bool {
+  package func flag(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> Bool {
     guard case .bool(let flag) = value.content else {
       throw invalid("\(key()) is \(kind(of: value)); true or false is expected", at: value)
     }
@@ -94,7 +94,7 @@ extension JobFields {
   }
 
   package func count(_ value: JSONValue, _ key: @autoclosure () -> String, in range: ClosedRange<Int>)
-    throws(InvalidJob) -> Int
+    throws(InvalidInput) -> Int
   {
     if let count = number(value).flatMap({ Int(exactly: $0) }), range.contains(count) { return count }
     throw invalid(
@@ -107,7 +107,7 @@ extension JobFields {
     if case .number(let end) = value.content { Double(text.number(value, end: end)) } else { nil }
   }
 
-  package func duration(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidJob) -> Duration {
+  package func duration(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> Duration {
     do throws(InvalidDuration) {
       switch value.content {
       case .string(let string):
@@ -124,7 +124,7 @@ extension JobFields {
     }
   }
 
-  package func environment(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidJob) -> [String: String]
+  package func environment(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> [String: String]
   {
     guard case .object(let members) = value.content else {
       throw invalid(

@@ -4,7 +4,7 @@ extension JobFields {
   static let mostSteps = 10_000
 
   /// The value of `"steps"`: 1 to 10,000 of them.
-  package mutating func steps(_ value: JSONValue) throws(InvalidJob) -> [Step] {
+  package mutating func steps(_ value: JSONValue) throws(InvalidInput) -> [Step] {
     guard case .array(let elements) = value.content else {
       throw invalid("\"steps\" is \(kind(of: value)); an array of commands is expected, like [\"make\"]", at: value)
     }
@@ -22,7 +22,7 @@ extension JobFields {
     return steps
   }
 
-  private mutating func step(_ value: JSONValue, _ index: Int) throws(InvalidJob) -> Step {
+  private mutating func step(_ value: JSONValue, _ index: Int) throws(InvalidInput) -> Step {
     switch value.content {
     case .string(let command):
       return Step(run: try self.command(command, value, index))
@@ -33,7 +33,7 @@ extension JobFields {
     }
   }
 
-  private mutating func step(_ members: [JSONMember], _ object: JSONValue, _ index: Int) throws(InvalidJob) -> Step {
+  private mutating func step(_ members: [JSONMember], _ object: JSONValue, _ index: Int) throws(InvalidInput) -> Step {
     var step = Step(run: "")
     for member in members {
       let value = member.value
@@ -66,7 +66,7 @@ extension JobFields {
     return step
   }
 
-  private func command(_ text: String, _ value: JSONValue, _ index: Int) throws(InvalidJob) -> String {
+  private func command(_ text: String, _ value: JSONValue, _ index: Int) throws(InvalidInput) -> String {
     let length = text.utf8.count
     if length == 0 {
       throw invalid("steps[\(index)]: the command is empty; write what the shell is to run, like \"make\"", at: value)
@@ -83,7 +83,7 @@ extension JobFields {
     return text
   }
 
-  private func shell(_ value: JSONValue, _ index: Int) throws(InvalidJob) -> [String] {
+  private func shell(_ value: JSONValue, _ index: Int) throws(InvalidInput) -> [String] {
     let example = "[\"bash\", \"-c\"]"
     guard case .array(let elements) = value.content, !elements.isEmpty else {
       let fault = if case .array = value.content { "empty" } else { kind(of: value) }
@@ -104,7 +104,7 @@ extension JobFields {
     return words
   }
 
-  private func workingDirectory(_ value: JSONValue, _ index: Int) throws(InvalidJob) -> String {
+  private func workingDirectory(_ value: JSONValue, _ index: Int) throws(InvalidInput) -> String {
     let path = try string(value, "steps[\(index)]: \"workingDirectory\"", like: "\"src\"")
     let fault: String
     if path.isEmpty {

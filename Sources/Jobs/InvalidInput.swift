@@ -4,7 +4,7 @@ package import SystemPackage
 ///
 /// One sentence for its sender: what is wrong, where (line and column, or the step's index and the key), and
 /// what would be right. Foreign text in it is clipped and escaped, so it may go to a terminal as it is.
-package struct InvalidJob: Error, Sendable, Equatable, CustomStringConvertible {
+package struct InvalidInput: Error, Sendable, Equatable, CustomStringConvertible {
   /// The job that was meant, when the id itself was readable and valid: its results topic is the place to answer.
   package let id: JobID?
 
@@ -25,7 +25,7 @@ package struct InvalidJob: Error, Sendable, Equatable, CustomStringConvertible {
   package init(id: JobID?, description: String, because cause: Errno) {
     self.id = id
     self.description = description
-    fault = InvalidJob.isFault(cause) ? cause : nil
+    fault = InvalidInput.isFault(cause) ? cause : nil
   }
 
   /// Whether it says nothing of the job's folder, but that the volume, or this machine, could not look.

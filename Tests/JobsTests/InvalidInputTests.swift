@@ -2,7 +2,7 @@ import Testing
 
 @testable import Jobs
 
-struct InvalidJobTests {
+struct InvalidInputTests {
   @Test(arguments: [
     ("", #""""#), ("a", #""a""#), ("a\"b\\c", #""a\"b\\c""#), ("a\r\n\tb", #""a\u{000D}\n\tb""#),
     ("\u{1B}[2J", #""\u{001B}[2J""#),
@@ -15,7 +15,7 @@ struct InvalidJobTests {
   }
 
   @Test func sentenceIsWhatIsPrinted() throws {
-    let refusal = InvalidJob(id: try JobID("a"), description: "it is wrong")
+    let refusal = InvalidInput(id: try JobID("a"), description: "it is wrong")
     #expect("\(refusal)" == "it is wrong")
     #expect(refusal.id?.text == "a")
   }
