@@ -6,7 +6,7 @@ import Testing
 @testable import Volume
 
 /// Signed requests are begun once.
-struct SeenRequestsTests {
+struct ReplayGuardTests {
   private let volume: VolumeFixture
   private let ledger: Ledger
 

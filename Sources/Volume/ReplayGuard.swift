@@ -10,7 +10,7 @@ import SystemPackage
 /// which the claims of later attempts have, too: so whoever takes the job over knows whether the record is of the run that
 /// it goes on with, or of an earlier one. A record that its writer died over is of a run whose claim still stands, and is
 /// made whole by its next attempt.
-package struct SeenRequests: Sendable {
+package struct ReplayGuard: Sendable {
   private let folder: VolumePath
 
   /// Of how many records in a shard it is looked whether they have expired, for each that is added.
@@ -62,7 +62,7 @@ package struct SeenRequests: Sendable {
     guard request.signature != nil, let key = request.requestID else { return }
     let shard = path(of: key).folder
     let limit = now.millisecondsSince1970 - 2 * Int64(RequestSignature.leeway / .milliseconds(1))
-    for name in try DurableFile.names(in: shard).shuffled().prefix(SeenRequests.cleared) {
+    for name in try DurableFile.names(in: shard).shuffled().prefix(ReplayGuard.cleared) {
       let path = shard.appending(name)
       guard let file = try KnownFile.read(path, .setAside), let record = record(file.bytes), record.expires < limit
       else {
@@ -95,5 +95,5 @@ package struct SeenRequests: Sendable {
 
 extension Ledger {
   /// Which signed requests have been begun.
-  package var seen: SeenRequests { SeenRequests(folder: directory.seen) }
+  package var seen: ReplayGuard { ReplayGuard(folder: directory.seen) }
 }
