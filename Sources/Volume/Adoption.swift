@@ -7,7 +7,7 @@ package final class Adoption: Sendable {
   private let members: Members
   private let place: KnownFile
   private let file: FileDescriptor
-  private let keeper: LeaseKeeper
+  private let keeper: LeaseRenewer
 
   package init(_ member: Member, _ members: Members, _ path: VolumePath, _ file: FileDescriptor) throws(VolumeError) {
     self.member = member

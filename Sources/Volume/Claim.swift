@@ -57,11 +57,11 @@ package final class Claim: Sendable {
   package let place: KnownFile
   private let digest: String
   private let file: FileDescriptor
-  private let keeper: LeaseKeeper
+  private let keeper: LeaseRenewer
   private let watch: Watch
 
   private init(
-    _ record: ClaimRecord, _ place: KnownFile, _ file: FileDescriptor, _ keeper: LeaseKeeper, _ watch: Watch
+    _ record: ClaimRecord, _ place: KnownFile, _ file: FileDescriptor, _ keeper: LeaseRenewer, _ watch: Watch
   ) {
     self.record = record
     self.place = place
@@ -75,7 +75,7 @@ package final class Claim: Sendable {
   /// until it is on disk. `nil` if there is one already, or if others took this one away before it was whole.
   package static func create(_ record: ClaimRecord, at path: VolumePath, lease: Lease) throws(VolumeError) -> Claim? {
     let (watch, bytes, began) = (Watch(), try record.encoded(), ContinuousClock.now)
-    var keeper: LeaseKeeper?
+    var keeper: LeaseRenewer?
     do {
       let created = try DurableFile.create(path, bytes) { file in
         keeper = lease.keeping(file) { watch.body.withLock { $0 }?() }

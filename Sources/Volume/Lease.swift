@@ -38,14 +38,14 @@ package struct Lease: Sendable {
   }
 
   /// Touches `file` every third of the lease, on a thread of the system's timers, and calls `body` each time.
-  func keeping(_ file: FileDescriptor, _ body: @escaping @Sendable () -> Void) -> LeaseKeeper {
-    LeaseKeeper(file, every: duration / 3, body)
+  func keeping(_ file: FileDescriptor, _ body: @escaping @Sendable () -> Void) -> LeaseRenewer {
+    LeaseRenewer(file, every: duration / 3, body)
   }
 }
 
 /// Keeps a lease alive until it is cancelled. A dispatch timer does not depend on Swift's cooperative threads, which a
 /// slow volume may hold.
-final class LeaseKeeper: Sendable {
+final class LeaseRenewer: Sendable {
   // The timers are made once and only cancelled; DispatchSource is safe to use from any thread.
   private nonisolated(unsafe) let timer: any DispatchSourceTimer
   private nonisolated(unsafe) let watchdog: any DispatchSourceTimer

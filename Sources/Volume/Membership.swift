@@ -12,7 +12,7 @@ package final class Membership: Sendable {
   /// The file as it was written last, and who touches it.
   private struct Place {
     let file: FileDescriptor
-    let keeper: LeaseKeeper
+    let keeper: LeaseRenewer
 
     init(_ members: Members, _ path: VolumePath) throws(VolumeError) {
       file = try onVolume("opening", path) { () throws(Errno) in try path.openFile(O_RDWR) }

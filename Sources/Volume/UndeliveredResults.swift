@@ -117,7 +117,7 @@ package final class HeldResult: Sendable {
   fileprivate let path: VolumePath
   private let room: UndeliveredResults
   private let file: FileDescriptor
-  private let keeper: LeaseKeeper
+  private let keeper: LeaseRenewer
 
   fileprivate init(_ name: UndeliveredName, _ room: UndeliveredResults, _ path: VolumePath, _ file: FileDescriptor) {
     self.name = name

@@ -36,7 +36,7 @@ struct LeaseTests {
     defer { try? descriptor.close() }
     age(file, .seconds(61))
     let rounds = Mutex(0)
-    let keeper = LeaseKeeper(descriptor, every: .milliseconds(20)) { rounds.withLock { $0 += 1 } }
+    let keeper = LeaseRenewer(descriptor, every: .milliseconds(20)) { rounds.withLock { $0 += 1 } }
     while rounds.withLock({ $0 }) < 3 { try await Task.sleep(for: .milliseconds(5)) }
     #expect(try !lease.hasExpired(file))
     keeper.cancel()
@@ -109,7 +109,7 @@ struct LeaseTests {
   @Test(.timeLimit(.minutes(5))) func keeperTellsWhenItCannotTouchForTwoThirdsOfALease() async throws {
     let (lapses, lapse) = AsyncStream.makeStream(of: Duration.self)
     // Of a descriptor that is no longer open.
-    let keeper = LeaseKeeper(FileDescriptor(rawValue: 1_000_000), every: .milliseconds(200)) {}
+    let keeper = LeaseRenewer(FileDescriptor(rawValue: 1_000_000), every: .milliseconds(200)) {}
     keeper.onLapse { lapse.yield($0) }
     let start = ContinuousClock.now
     for await age in lapses {
