@@ -50,7 +50,7 @@ struct Handover: Sendable {
     try ledger.audit.record(AuditEntry(.putDown, id: id, of: arrival.envelope, signedBy: key))
     try room.put(arrival.envelope, id)
     logger.debug("put down for an idle worker", metadata: ["job": "\(id)"])
-    Checkpoint.ticketWritten.reached()
+    TestStopPoint.ticketWritten.reached()
     return .settled(id)
   }
 

@@ -46,12 +46,12 @@ package struct ApprovalStore: Sendable {
       give(file, ownerOf: parked.ticket.path)
       try? file.close()
     }
-    Checkpoint.decisionWritten.reached()
+    TestStopPoint.decisionWritten.reached()
     guard try DurableFile.move(parked.ticket.path, to: folder.appending("\(stem).\(nonce).decided")) else {
       try DurableFile.remove(decision)
       return false
     }
-    Checkpoint.decisionMade.reached()
+    TestStopPoint.decisionMade.reached()
     try finish(parked.room)
     return true
   }

@@ -61,7 +61,7 @@ extension Worker {
     while let offer = try await source.next() {
       // As PID 1 of a container this process inherits what others leave behind, also while no step runs.
       ProcessTree.reapOrphans()
-      if case .request = offer { Checkpoint.received.reached() }
+      if case .request = offer { TestStopPoint.received.reached() }
       let job =
         switch offer {
         case .request(let offer): try await accept(offer)
@@ -105,7 +105,7 @@ extension Worker {
     }
     noteDryRun(plan)
     logger.debug("claimed", metadata: ["job": "\(id)"])
-    Checkpoint.claimed.reached()
+    TestStopPoint.claimed.reached()
     // Its holder may have finished since the first look; and so may another worker to which the broker has sent the request
     // again, if the connection that brought it is gone.
     if !offer.isCurrent() { offer.envelope.requestId = offer.envelope.requestId.asRedelivered }
@@ -120,7 +120,7 @@ extension Worker {
     }
     if offer.envelope.requestId.mayRepeat { try removeTickets(of: offer.envelope, id) }
     await offer.acknowledge(.claimed)
-    Checkpoint.acknowledged.reached()
+    TestStopPoint.acknowledged.reached()
     return AcceptedJob(claim: claim, work: .run(plan), offered: offer.moment)
   }
 
@@ -130,7 +130,7 @@ extension Worker {
   /// Notes that a signed request is begun. One that was begun before is answered as rejected, and its claim let go: `false`.
   package func begin(_ request: JobRequest, _ claim: Claim) async throws -> Bool {
     guard let earlier = try ledger.seen.begin(request, claim.record) else {
-      Checkpoint.begun.reached()
+      TestStopPoint.begun.reached()
       return true
     }
     let invalid = InvalidInput(

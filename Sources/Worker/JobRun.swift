@@ -103,7 +103,7 @@ struct JobRun {
     let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
     worker.note(.started, job.claim)
     await source.publish(job.event(.started, ledger.worker))
-    Checkpoint.started.reached()
+    TestStopPoint.started.reached()
     let steps = StepSequence(
       definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
       settings: worker.settings,
@@ -180,7 +180,7 @@ struct JobRun {
     report.flag(results.foreignResult)
     let result = report.finish()
     try results.write(result)
-    Checkpoint.resultWritten.reached()
+    TestStopPoint.resultWritten.reached()
     return result
   }
 

@@ -67,7 +67,7 @@ extension Worker {
     if try !isParked(offer.envelope, id) {
       try noteParked(offer.envelope, id, why, signedBy: key)
       try ledger.parkingRoom.putWhole(offer.envelope, id)
-      Checkpoint.parked.reached()
+      TestStopPoint.parked.reached()
     }
     await tellParked(offer.envelope, id, why)
   }
@@ -80,7 +80,7 @@ extension Worker {
     } else {
       try noteParked(ticket.envelope, ticket.id, why, signedBy: key)
       guard try ledger.parkingRoom.admit(ticket) else { return }
-      Checkpoint.parked.reached()
+      TestStopPoint.parked.reached()
     }
     await tellParked(ticket.envelope, ticket.id, why)
   }
@@ -88,7 +88,7 @@ extension Worker {
   /// Answers a request that somebody refused. Who has its claim does it, so that a worker that dies over it has a successor.
   func refuse(_ ticket: DeferredRequest, _ refusal: InvalidInput) async throws {
     guard let claim = try ledger.claim(ticket.envelope, ticket.id) else { return }
-    Checkpoint.ticketClaimed.reached()
+    TestStopPoint.ticketClaimed.reached()
     guard try ledger.waitingRoom.remove(ticket) else {
       note(.dropped, claim)
       return try await release(claim)

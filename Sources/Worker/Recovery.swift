@@ -57,7 +57,7 @@ extension Worker {
       return nil
     }
     logger.debug("taking up its ticket", metadata: ["job": "\(ticket.id)"])
-    Checkpoint.ticketClaimed.reached()
+    TestStopPoint.ticketClaimed.reached()
     guard try room.remove(ticket), try answer(to: ticket.envelope, ticket.id) == nil else {
       // Another worker had claimed it before, or another ticket of the request, and its job is done by now.
       note(.dropped, claim)

@@ -148,17 +148,17 @@ package struct Worker: Sendable {
     do {
       try await publish(message, answering: envelope)
       note(.published, job.claim, result)
-      Checkpoint.published.reached()
+      TestStopPoint.published.reached()
       await source.publish(event)
     } catch let undeliverable as Undeliverable {
       // To hear of it may have taken longer than a lease: who has the job now may have published a newer result.
       try await fence(job.claim)
       try putAside(message, of: job.claim.record.id, answering: envelope, ending: event, undeliverable)
-      Checkpoint.putAside.reached()
+      TestStopPoint.putAside.reached()
       refusal = Unpublished(cause: undeliverable.cause)
     }
     try await release(job.claim)
-    Checkpoint.released.reached()
+    TestStopPoint.released.reached()
     return (result, refusal)
   }
 

@@ -5,7 +5,7 @@ private import Glibc
 ///
 /// Only a debug build looks: with `MQTT_FS_WORKER_STOP_AT=<name>` it stops itself with SIGSTOP. In a release build nothing
 /// is left of this.
-package enum Checkpoint: String {
+package enum TestStopPoint: String {
   case received, claimed, begun, acknowledged, started, resultWritten, published, released, ticketWritten, ticketClaimed
   case putAside, parked, decisionWritten, decisionMade
 
