@@ -87,7 +87,7 @@ package actor Submission {
   ///
   /// Throws ``JobIsBusy``, ``VolumeError`` when the volume cannot be read, and ``MQTTError`` when there is no way to the
   /// broker and none to the result either.
-  package func next() async throws -> JobNews? {
+  package func next() async throws -> SubmissionEvent? {
     while true {
       if let item = inbox.take() {
         if let news = try news(of: item) { return news }
@@ -157,7 +157,7 @@ package actor Submission {
 
   // MARK: What comes in
 
-  private func news(of item: Inbox.Item) throws -> JobNews? {
+  private func news(of item: Inbox.Item) throws -> SubmissionEvent? {
     switch item {
     case .place(let place): return note(place)
     case .message(let message): return try news(of: message)
@@ -168,7 +168,7 @@ package actor Submission {
     }
   }
 
-  private func note(_ place: RequestSender.Place) -> JobNews? {
+  private func note(_ place: RequestSender.Place) -> SubmissionEvent? {
     if place == .queued { mayBeTaken = true }
     guard attempt == 0, place != lastPlace else { return nil }
     lastPlace = place
@@ -179,7 +179,7 @@ package actor Submission {
     }
   }
 
-  private func news(of message: Message) throws -> JobNews? {
+  private func news(of message: Message) throws -> SubmissionEvent? {
     if message.topic == topics.result(of: request.id) {
       guard let result = ResultMessage(payload: message.payload),
         isMine(result.requestId, message, isRefusal: result.status == .rejected)
@@ -219,7 +219,7 @@ package actor Submission {
     return isRefusal && sender.version == .v311 && attempt == 0
   }
 
-  private func note(_ news: VolumeWatch.News, from side: Ending.Side) -> JobNews? {
+  private func note(_ news: VolumeWatch.News, from side: Ending.Side) -> SubmissionEvent? {
     mayBeTaken = true
     switch news {
     case .claim(let worker, let number):
@@ -241,7 +241,7 @@ package actor Submission {
 
   // MARK: Logs over the broker
 
-  private func output(of step: Int, _ message: Message) -> JobNews? {
+  private func output(of step: Int, _ message: Message) -> SubmissionEvent? {
     let properties = message.properties.userProperties
     if let key = properties.first(where: { $0.name == "requestId" })?.value, key != request.requestID.text {
       return nil

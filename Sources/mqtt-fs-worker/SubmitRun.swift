@@ -123,7 +123,7 @@ struct SubmitRun: Sendable {
 
   // MARK: What is said
 
-  private func tell(_ news: JobNews) {
+  private func tell(_ news: SubmissionEvent) {
     let id = request.id
     switch news {
     case .nobodyListens: console.say("no worker listens for job \(id) yet; waiting for one")

@@ -2,7 +2,7 @@ package import Jobs
 package import MQTT
 
 /// Something that its sender learns of a job.
-package enum JobNews: Sendable {
+package enum SubmissionEvent: Sendable {
   /// Nobody listens on the topic of requests yet; the request is sent again until somebody does.
   case nobodyListens
   /// The broker has the request, and no worker has taken it yet.
