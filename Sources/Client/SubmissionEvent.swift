@@ -1,5 +1,6 @@
 package import Jobs
 package import MQTT
+private import Synchronization
 
 /// Something that its sender learns of a job.
 package enum SubmissionEvent: Sendable {
@@ -29,5 +30,28 @@ package struct JobIsBusy: Error, CustomStringConvertible {
   /// A sentence for the user.
   package var description: String {
     "job \(id) is being worked on for another request: submit it again when that is done, or under another --id"
+  }
+}
+
+/// What arrived for a submission, from whichever thread.
+final class Inbox: Sendable {
+  enum Item: Sendable {
+    case place(RequestSender.Place)
+    case message(Message)
+    case failed(any Error)
+  }
+
+  private let items = Mutex<[Item]>([])
+
+  package func put(_ item: Item) {
+    items.withLock { $0.append(item) }
+  }
+
+  package func putBack(_ item: Item) {
+    items.withLock { $0.insert(item, at: 0) }
+  }
+
+  package func take() -> Item? {
+    items.withLock { $0.isEmpty ? nil : $0.removeFirst() }
   }
 }

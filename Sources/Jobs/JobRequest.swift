@@ -108,3 +108,136 @@ extension JobFields {
     return text
   }
 }
+
+/// What a signed request says about itself (RFC 7519, section 4.1), and which key signed it.
+package struct RequestSignature: Sendable, Equatable {
+  /// The key, as the verifier calls it.
+  package var keyID: String
+  /// `sub`: in whose name it was signed.
+  package var subject: String?
+  /// `exp`: after this moment it may not be begun.
+  package var expires: Timestamp
+  /// `nbf`: before this moment it may not be begun.
+  package var notBefore: Timestamp?
+  /// `iat`: when it was signed.
+  package var issuedAt: Timestamp?
+  /// `aud`: the workers or groups that it is for; `nil` for whoever trusts the key.
+  package var audience: [String]?
+}
+
+// Reading it.
+extension RequestSignature {
+  /// How much this host's clock and the signer's may differ.
+  package static let leeway = Duration.seconds(10)
+
+  /// Throws a sentence when the request may not be begun at `now`.
+  package func check(at now: Timestamp, _ id: JobID) throws(InvalidInput) {
+    let leeway = Int64(RequestSignature.leeway / .milliseconds(1))
+    let clock = "this worker's clock says \(now)"
+    if now.millisecondsSince1970 >= expires.millisecondsSince1970 + leeway {
+      throw InvalidInput(id: id, description: "the request expired at \(expires) (\"exp\"), and \(clock); sign it anew")
+    }
+    let begin = now.millisecondsSince1970 + leeway
+    if let notBefore, begin < notBefore.millisecondsSince1970 {
+      throw InvalidInput(
+        id: id, description: "the request is not valid before \(notBefore) (\"nbf\"), and \(clock); send it then")
+    }
+    if let issuedAt, begin < issuedAt.millisecondsSince1970 {
+      throw InvalidInput(
+        id: id, description: "the request was signed at \(issuedAt) (\"iat\"), and \(clock); set the clocks right")
+    }
+  }
+}
+
+/// The claims of a signed request, as far as they are read.
+struct SignedClaims {
+  /// Those that mean something here; `iss` is for people.
+  package static let names: Set<String> = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
+
+  private var subject: String?
+  private var audience: [String]?
+  private var expires: Timestamp?
+  private var notBefore: Timestamp?
+  private var issuedAt: Timestamp?
+  private var requestID: String?
+
+  package mutating func read(_ name: String, _ value: JSONValue, _ fields: JobFields) throws(InvalidInput) {
+    switch name {
+    case "sub": subject = try fields.string(value, "\"sub\"", like: "\"ada@example.org\"")
+    case "aud": audience = try fields.audience(value)
+    case "exp": expires = try fields.moment(value, "\"exp\"")
+    case "nbf": notBefore = try fields.moment(value, "\"nbf\"")
+    case "iat": issuedAt = try fields.moment(value, "\"iat\"")
+    case "jti":
+      let key = try fields.string(value, "\"jti\"", like: "\"order-4711\"")
+      guard !key.isEmpty else {
+        throw fields.invalid("\"jti\" is empty; write a key that no other request has", at: value)
+      }
+      try fields.checkLength(key, "\"jti\"", value)
+      requestID = key
+    default: break
+    }
+  }
+
+  /// What they come to; the request gets its key from them.
+  package func signature(
+    by keyID: String, of request: inout JobRequest, _ fields: JobFields
+  ) throws(InvalidInput) -> RequestSignature {
+    guard let expires else {
+      throw fields.missing(
+        "\"exp\" is missing; a signed request says until when it may be begun, in seconds since 1970")
+    }
+    guard let requestID else {
+      throw fields.missing("\"jti\" is missing; a signed request has a key that no other has, so that it is run once")
+    }
+    guard request.requestID == nil || request.requestID == requestID else {
+      throw fields.missing("\"requestId\" and \"jti\" are not the same; leave \"requestId\" out")
+    }
+    request.requestID = requestID
+    return RequestSignature(
+      keyID: keyID, subject: subject, expires: expires, notBefore: notBefore, issuedAt: issuedAt, audience: audience)
+  }
+}
+
+extension JobFields {
+  /// A moment as a number of seconds since 1970 (RFC 7519, section 2: NumericDate).
+  package func moment(_ value: JSONValue, _ key: String) throws(InvalidInput) -> Timestamp {
+    // The year 9999 is far enough, and what comes after it cannot be written down.
+    guard let seconds = number(value), (0...253_402_300_799).contains(seconds) else {
+      throw invalid(
+        "\(key) is \(kind(of: value)); a number of seconds since 1970 is expected, like 1790000000", at: value)
+    }
+    return Timestamp(millisecondsSince1970: Int64(seconds * 1000))
+  }
+
+  /// One name, or an array of names (RFC 7519, section 4.1.3).
+  package func audience(_ value: JSONValue) throws(InvalidInput) -> [String] {
+    guard case .array(let elements) = value.content else {
+      return [try string(value, "\"aud\"", like: "\"workers\"")]
+    }
+    var names: [String] = []
+    for element in elements { names.append(try string(element, "\"aud\"", like: "\"workers\"")) }
+    return names
+  }
+
+  /// The digest of a job folder, as `h1:` and the base64 of 32 bytes.
+  package func source(_ value: JSONValue) throws(InvalidInput) -> String {
+    let example = "\"h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\""
+    let text = try string(value, "\"source\"", like: example)
+    let isDigit = { (byte: UInt8) in
+      switch byte {
+      case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "/"):
+        true
+      default: false
+      }
+    }
+    guard text.hasPrefix("h1:"), text.hasSuffix("="), text.utf8.count == 47,
+      text.utf8.dropFirst(3).dropLast().allSatisfy(isDigit)
+    else {
+      throw invalid(
+        "\"source\": \(text.quoted) is not the digest of a folder; one is written like \(example)", at: value)
+    }
+    return text
+  }
+}

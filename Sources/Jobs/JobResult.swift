@@ -1,4 +1,4 @@
-internal import FoundationEssentials
+import FoundationEssentials
 
 /// What became of a job: the content of its result.json.
 package struct JobResult: Codable, Sendable, Equatable {
@@ -149,5 +149,126 @@ extension JobResult {
     try container.encode(artifacts, forKey: .artifacts)
     try container.encode(deleted, forKey: .deleted)
     try container.encode(skipped, forKey: .skipped)
+  }
+}
+
+/// How a job ended.
+package enum JobStatus: String, Codable, Sendable, CaseIterable {
+  /// Every step that counts succeeded.
+  case success
+  /// A step failed.
+  case failed
+  /// The job, or the step that ended it, took longer than it may.
+  case timeout
+  /// Somebody asked for its end, or its worker was told to stop.
+  case canceled
+  /// Staging, spawning or syncing failed: the worker's fault or its machine's, not the job's.
+  case error
+  /// Its worker died, and no attempt was left.
+  case lost
+  /// It was never started.
+  case rejected
+}
+
+/// How a step ended.
+package enum StepStatus: String, Codable, Sendable, CaseIterable {
+  /// Exit code 0.
+  case success
+  /// Another exit code, or a signal.
+  case failed
+  /// It took longer than it, or the job, may.
+  case timeout
+  /// It was ended because the job was.
+  case canceled
+  /// It was never started, because a step before it failed.
+  case skipped
+  /// It could not be started.
+  case error
+}
+
+/// When a job was worked on, and how long each part took: result.json's `timing`.
+package struct JobTiming: Codable, Sendable, Equatable {
+  /// When the worker began, by its wall clock, as ``Timestamp`` writes it.
+  package var start: String
+  /// When it was done.
+  package var end: String
+  /// Milliseconds between the two on the monotonic clock, which a wall clock set back does not touch.
+  package var durationMs: Int
+  /// Milliseconds of copying to the workspace; none when it was not begun.
+  package var stageMs: Int?
+  /// Milliseconds of all steps.
+  package var runMs: Int?
+  /// Milliseconds of bringing the artifacts back.
+  package var syncMs: Int?
+
+  /// A timing of the given parts.
+  package init(
+    start: String, end: String, durationMs: Int, stageMs: Int? = nil, runMs: Int? = nil, syncMs: Int? = nil
+  ) {
+    self.start = start
+    self.end = end
+    self.durationMs = durationMs
+    self.stageMs = stageMs
+    self.runMs = runMs
+    self.syncMs = syncMs
+  }
+}
+
+extension JobResult {
+  /// The largest result.json that is written or read.
+  package static let largestFile = 1 << 28
+
+  /// How much of a result is written. A volume that is full has room for less than all.
+  package enum Form: Int {
+    case whole
+    /// Without what lies in results/ anyhow, and what was deleted or left out.
+    case withoutLists
+    /// With the beginnings of the steps' commands.
+    case withShortCommands
+    /// Without the steps.
+    case withoutSteps
+
+    /// The next that takes less room.
+    package var shorter: Form? { Form(rawValue: rawValue + 1) }
+  }
+
+  private static let shortCommand = 80
+
+  /// The result with what `form` leaves it, and a word on what is missing in `skipped`.
+  package func inForm(_ form: Form) -> JobResult {
+    guard form != .whole else { return self }
+    var result = self
+    var missing =
+      "the volume has no room for all of it: \(artifacts.count) artifacts, \(deleted.count) deleted and "
+      + "\(skipped.count) skipped files are not listed; what came back lies in results"
+    (result.artifacts, result.deleted) = ([], [])
+    if form == .withShortCommands {
+      missing += "; commands are cut"
+      for index in result.steps.indices {
+        result.steps[index].command = String(result.steps[index].command.prefix(JobResult.shortCommand))
+      }
+    }
+    if form == .withoutSteps {
+      missing += "; nor are \(steps.count) steps"
+      result.steps = []
+    }
+    result.skipped = [SkippedPath(path: WorkspacePath("results/result.json"), reason: missing)]
+    return result
+  }
+}
+
+/// Why the worker, and not a step, could not do its part of a job; the job's result tells it with status `error`.
+package struct JobFailure: Error, CustomStringConvertible {
+  /// Where in a job's life it happened.
+  package enum Phase: String, Sendable {
+    case stage, run, sync
+  }
+
+  package let phase: Phase
+  package let description: String
+
+  package init(_ phase: Phase, _ description: String) {
+    self.phase = phase
+    self.description = description
   }
 }

@@ -1,6 +1,6 @@
 private import CLinux
 import FileTree
-private import Glibc
+import Glibc
 package import Jobs
 package import SystemPackage
 
@@ -157,4 +157,92 @@ package func realPath(_ path: FilePath) -> FilePath? {
   guard let resolved = realpath(path.string, nil) else { return nil }
   defer { free(resolved) }
   return FilePath(platformString: resolved)
+}
+
+/// The job.json in a folder: the job's own, or the staged copy.
+package struct DefinitionFile {
+  /// The open folder.
+  package let folder: FileDescriptor
+  /// Where it lies, for messages to people.
+  package let path: FilePath
+  package let id: JobID
+
+  package init(folder: FileDescriptor, path: FilePath, id: JobID) {
+    self.folder = folder
+    self.path = path
+    self.id = id
+  }
+
+  /// What it says. Throws ``InvalidInput`` when it is missing, not a regular file, not readable, or not valid.
+  package func read() throws(InvalidInput) -> DefinitionReading {
+    let bytes: [UInt8]
+    do {
+      let file = try openFile(JobsDirectory.definition, in: folder)
+      defer { try? file.close() }
+      bytes = try DurableFile.contents(of: file, limit: JobDefinition.largestFile)
+    } catch {
+      let reason =
+        switch error {
+        case .noSuchFileOrDirectory: "does not exist; a job needs its steps in it, or in the request"
+        case .isDirectory: "is a directory; it must be a file"
+        case .invalidArgument: "is a FIFO, socket or device; it must be a regular file"
+        case .tooManySymbolicLinkLevels: "is a symbolic link; it must be a regular file"
+        case .fileTooLarge: "is larger than 16 MiB"
+        case .permissionDenied: "cannot be read: permission denied; make it readable for the worker's user"
+        default: "cannot be read: \(error)"
+        }
+      throw InvalidInput(id: id, description: "\(path.appending(JobsDirectory.definition)) \(reason)", because: error)
+    }
+    do {
+      return DefinitionReading(definition: try JobDefinition(json: bytes), digest: digestText(of: bytes))
+    } catch {
+      // The sentence begins with the file's name.
+      throw InvalidInput(id: id, description: "\(path)/\(error)")
+    }
+  }
+}
+
+/// Opens `name` below `folder` for reading; never follows a link and never waits on a FIFO.
+package func openFile(
+  _ name: String, _ options: FileDescriptor.OpenOptions = [], in folder: FileDescriptor
+) throws(Errno) -> FileDescriptor {
+  let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | options.rawValue
+  let file = openat(folder.rawValue, name, flags)
+  guard file >= 0 else { throw Errno(rawValue: errno) }
+  return FileDescriptor(rawValue: file)
+}
+
+/// What a request comes to: the steps to run, and what they find in their workspace.
+package struct JobPlan: Sendable {
+  /// What of the job's folder is staged.
+  package enum Staging: Sendable, Equatable {
+    /// All of it, as it is.
+    case folder
+    /// All of it, if the staged copy has this digest; and job.json is read from there.
+    case verified(String)
+    /// Nothing: the request is signed, and the folder is not.
+    case nothing
+  }
+
+  package let request: JobRequest
+  package let folder: JobFolder
+  /// As the folder said it; for ``Staging/verified(_:)`` to be read again from the staged copy.
+  package var definition: JobDefinition
+  /// The digest of the job.json that ``definition`` comes from, if it comes from one.
+  package var definitionDigest: String?
+
+  package let staging: Staging
+
+  package var reading: DefinitionReading { DefinitionReading(definition: definition, digest: definitionDigest) }
+
+  /// The plan for `request`, whose folder is there.
+  package init(_ request: JobRequest, _ folder: JobFolder) throws(InvalidInput) {
+    self.request = request
+    self.folder = folder
+    staging = request.source.map { .verified($0) } ?? (request.signature == nil ? .folder : .nothing)
+    // What the folder of a signed request says is not signed, if the request does not bear its digest.
+    let isFolderHeard = staging != .nothing
+    let reading = try request.definition { () throws(InvalidInput) in isFolderHeard ? try folder.readDefinition() : nil }
+    (definition, definitionDigest) = (reading.definition, reading.digest)
+  }
 }

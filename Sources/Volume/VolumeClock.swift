@@ -65,3 +65,50 @@ package func touch(_ file: FileDescriptor) throws(Errno) {
 private func nanoseconds(_ time: timespec) -> Int64 {
   withUnsafePointer(to: time) { linux_nanoseconds($0) }
 }
+
+/// Who stamps the files of a volume, and with it how workers learn that a lease has run out.
+///
+/// On a local file system, and on NFS, whose server stamps what is touched (RFC 8881, section 18.30, `SET_TO_SERVER_TIME4`), all
+/// times come from one clock: a claim's age is what it was touched before now. Others (GlusterFS, sshfs and all that FUSE serves,
+/// CephFS, SMB, 9P) take some or all times from the host that writes, so that an age says how far two hosts' clocks are apart.
+/// There a claim is dead only for who has itself seen it unchanged for a whole lease. What is not known is taken for such a one:
+/// to wait longer than needed delays a job, and to wait too short runs it twice.
+package enum TimeSource: String, Sendable {
+  /// One clock stamps everything.
+  case volume
+  /// Each host may stamp with its own.
+  case hosts
+}
+
+/// The kind of a file system.
+package struct FileSystemKind: Sendable {
+  /// Its name, or its number in statfs(2).
+  package let name: String
+  /// Who stamps its files.
+  package let times: TimeSource
+
+  /// What `path` lies on; what cannot be asked is not known.
+  package init(of path: FilePath) {
+    guard let number = UInt32(exactly: linux_file_system(path.string)) else {
+      (name, times) = ("an unknown file system", .hosts)
+      return
+    }
+    if let name = FileSystemKind.ofOneClock[number] {
+      (self.name, times) = (name, .volume)
+    } else {
+      (name, times) = (FileSystemKind.ofManyClocks[number] ?? "0x\(String(number, radix: 16))", .hosts)
+    }
+  }
+
+  /// Numbers are those of linux/magic.h and statfs(2).
+  private static let ofOneClock: [UInt32: String] = [
+    0xEF53: "ext4", 0x5846_5342: "XFS", 0x9123_683E: "Btrfs", 0xF2F5_2010: "F2FS", 0x0102_1994: "tmpfs",
+    0x8584_58F6: "ramfs", 0x794C_7630: "overlayfs", 0x2FC1_2FC1: "ZFS", 0xCA45_1A4E: "bcachefs", 0x3153_464A: "JFS",
+    0x5265_4973: "ReiserFS", 0x6969: "NFS",
+  ]
+
+  private static let ofManyClocks: [UInt32: String] = [
+    0x6573_5546: "FUSE", 0x00C3_6400: "CephFS", 0xFF53_4D42: "SMB", 0xFE53_4D42: "SMB", 0x517B: "SMB",
+    0x0102_1997: "9P", 0x786F_4256: "vboxsf", 0x0BD0_0BD0: "Lustre", 0x4750_4653: "GPFS", 0x6B41_4653: "AFS",
+  ]
+}
