@@ -1,4 +1,4 @@
-/// What a job consists of: what its job.json says, or a request that brings its own steps.
+/// The definition of a job, from its job.json or from a request with steps of its own.
 package struct JobDefinition: Sendable, Equatable {
   /// The largest job.json: 16 MiB.
   package static let largestFile = 16 << 20
@@ -7,17 +7,17 @@ package struct JobDefinition: Sendable, Equatable {
   package var steps: [Step]
   /// Variables of all steps.
   package var environment: [String: String]
-  /// How long all steps together may take.
+  /// The time limit for all steps together.
   package var timeout: Duration?
-  /// How often the job may be begun, when its workers die.
+  /// The number of attempts, if workers die while running the job.
   package var maxAttempts: Int?
-  /// Whether somebody must approve each request for the job before it is begun.
+  /// Whether somebody must approve each request for the job before it starts.
   package var requiresApproval = false
-  /// Keys that mean nothing here (`foo`, `steps[2].foo`), worth a warning: the first hundred in the order of the
-  /// file, clipped and escaped.
+  /// Unknown keys (`foo`, `steps[2].foo`) for a warning: the first hundred in the order of the file, clipped and
+  /// escaped.
   package let unknownKeys: [String]
 
-  /// A definition of the given parts.
+  /// A definition with these values.
   package init(
     steps: [Step], environment: [String: String] = [:], timeout: Duration? = nil, maxAttempts: Int? = nil,
     unknownKeys: [String] = []
@@ -49,7 +49,7 @@ package struct JobDefinition: Sendable, Equatable {
       default: fields.noteUnknown(member.key)
       }
     }
-    // Empty steps were refused above, so these were never given.
+    // Empty steps were refused above, so the key is missing.
     if definition.steps.isEmpty {
       throw fields.missing("\"steps\" is missing; an array of commands is expected, like \(example)")
     }
@@ -59,13 +59,13 @@ package struct JobDefinition: Sendable, Equatable {
     requiresApproval = definition.requiresApproval
   }
 
-  /// The job that a request describes by itself, or `nil` when it brings no steps.
+  /// The job that a request defines by itself; `nil` if it has no steps.
   package init?(request: JobRequest) {
     guard let steps = request.steps else { return nil }
     self.init(steps: steps, environment: request.environment, timeout: request.timeout)
   }
 
-  /// The job with the request laid over it: the request's steps and timeout instead, its variables over the job's.
+  /// The job with the request's values: its steps and timeout replace the job's, its variables are added.
   package func overlaid(with request: JobRequest) -> JobDefinition {
     var result = self
     result.steps = request.steps ?? steps
@@ -75,11 +75,11 @@ package struct JobDefinition: Sendable, Equatable {
   }
 }
 
-/// A job's definition, and which file it was read from.
+/// A job's definition, and the digest of the file that it was read from.
 package struct DefinitionReading: Sendable {
-  /// What the job consists of.
+  /// The definition.
   package var definition: JobDefinition
-  /// The digest of the job.json, `sha256:<hex>`; `nil` when none was read, or what it says does not count.
+  /// The digest of the job.json, `sha256:<hex>`; `nil` if no job.json was read, or it does not count.
   package var digest: String?
 
   package init(definition: JobDefinition, digest: String? = nil) {
@@ -89,8 +89,7 @@ package struct DefinitionReading: Sendable {
 }
 
 extension JobRequest {
-  /// The job that it asks for: its own steps, over what a job.json says if there is a good one; or that of the job.json,
-  /// which must be good then.
+  /// The job that it asks for. Its own steps override a valid job.json; without own steps job.json must be valid.
   package func definition(
     over stored: () throws(InvalidInput) -> DefinitionReading?
   ) throws(InvalidInput) -> DefinitionReading {

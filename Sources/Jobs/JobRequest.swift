@@ -1,27 +1,27 @@
-/// What one message on the jobs topic asks for.
+/// A request for a job: the content of a message on the jobs topic.
 package struct JobRequest: Sendable, Equatable {
   /// The largest payload: 256 KiB.
   package static let largestPayload = 256 << 10
 
-  /// The job, and the folder that holds it.
+  /// The job, which is also the name of its folder.
   package let id: JobID
   /// Steps to run instead of those in job.json.
   package var steps: [Step]?
   /// The sender's idempotency key.
   package var requestID: String?
-  /// Variables laid over those of job.json.
+  /// Variables that override those of job.json.
   package var environment: [String: String]
-  /// Used instead of job.json's.
+  /// The timeout that replaces that of job.json.
   package var timeout: Duration?
-  /// The digest that the staged folder must have (``FileTree/digest(of:excluding:threads:)``).
+  /// The required digest of the staged folder (``FileTree/digest(of:excluding:threads:)``).
   package var source: String?
-  /// Who signed it, and until when it may be begun; `nil` for one that is not signed.
+  /// The signature and its limits; `nil` for an unsigned request.
   package var signature: RequestSignature?
-  /// Keys that mean nothing here (`foo`, `steps[2].foo`), worth a warning: the first hundred in the order of the
-  /// payload, clipped and escaped.
+  /// Unknown keys (`foo`, `steps[2].foo`) for a warning: the first hundred in the order of the payload, clipped and
+  /// escaped.
   package let unknownKeys: [String]
 
-  /// A request of the given parts.
+  /// A request with these values.
   package init(
     id: JobID, steps: [Step]? = nil, requestID: String? = nil, environment: [String: String] = [:],
     timeout: Duration? = nil, source: String? = nil, signature: RequestSignature? = nil, unknownKeys: [String] = []
@@ -38,9 +38,8 @@ package struct JobRequest: Sendable, Equatable {
 
   /// Reads a payload: a JSON object (RFC 8259) of at most ``largestPayload`` bytes, nested at most 64 deep.
   ///
-  /// One that a key signed must say when it expires (`exp`) and what tells it from others (`jti`, which becomes the
-  /// ``requestID``). Throws with ``InvalidInput/id`` when something else than the id is wrong, so that the answer finds its
-  /// way.
+  /// A signed request must have an expiry (`exp`) and an id of its own (`jti`, which becomes the ``requestID``). Unless
+  /// the id itself is wrong, the error has an ``InvalidInput/id``, so that it can be published on the job's topic.
   package init(payload: [UInt8], signedBy keyID: String? = nil) throws(InvalidInput) {
     let example = "{\"id\": \"job_2026_01\"}"
     var fields = try JobFields(
@@ -90,7 +89,7 @@ extension JobFields {
     }
   }
 
-  /// A key goes back with the result, which must not become too large for that.
+  /// The result returns the key, so its length is limited.
   func checkLength(_ key: String, _ name: String, _ value: JSONValue) throws(InvalidInput) {
     guard key.utf8.count <= RequestID.longest else {
       throw invalid(
@@ -109,28 +108,28 @@ extension JobFields {
   }
 }
 
-/// What a signed request says about itself (RFC 7519, section 4.1), and which key signed it.
+/// The claims of a signed request (RFC 7519, section 4.1) and its key.
 package struct RequestSignature: Sendable, Equatable {
-  /// The key, as the verifier calls it.
+  /// The key, by the verifier's name for it.
   package var keyID: String
-  /// `sub`: in whose name it was signed.
+  /// `sub`: the subject in whose name it was signed.
   package var subject: String?
-  /// `exp`: after this moment it may not be begun.
+  /// `exp`: the job may not start after this time.
   package var expires: Timestamp
-  /// `nbf`: before this moment it may not be begun.
+  /// `nbf`: the job may not start before this time.
   package var notBefore: Timestamp?
-  /// `iat`: when it was signed.
+  /// `iat`: the time of signing.
   package var issuedAt: Timestamp?
-  /// `aud`: the workers or groups that it is for; `nil` for whoever trusts the key.
+  /// `aud`: the workers or groups that may take it; `nil` for all that trust the key.
   package var audience: [String]?
 }
 
 // Reading it.
 extension RequestSignature {
-  /// How much this host's clock and the signer's may differ.
+  /// The tolerated difference between this host's clock and the signer's.
   package static let leeway = Duration.seconds(10)
 
-  /// Throws a sentence when the request may not be begun at `now`.
+  /// Throws a sentence if the request may not start at `now`.
   package func check(at now: Timestamp, _ id: JobID) throws(InvalidInput) {
     let leeway = Int64(RequestSignature.leeway / .milliseconds(1))
     let clock = "this worker's clock says \(now)"
@@ -149,9 +148,9 @@ extension RequestSignature {
   }
 }
 
-/// The claims of a signed request, as far as they are read.
+/// The claims of a signed request that have been read so far.
 struct SignedClaims {
-  /// Those that mean something here; `iss` is for people.
+  /// The claims that are known; `iss` is for people.
   package static let names: Set<String> = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
 
   private var subject: String?
@@ -179,7 +178,7 @@ struct SignedClaims {
     }
   }
 
-  /// What they come to; the request gets its key from them.
+  /// The signature from these claims; `jti` becomes the request's key.
   package func signature(
     by keyID: String, of request: inout JobRequest, _ fields: JobFields
   ) throws(InvalidInput) -> RequestSignature {
@@ -200,9 +199,9 @@ struct SignedClaims {
 }
 
 extension JobFields {
-  /// A moment as a number of seconds since 1970 (RFC 7519, section 2: NumericDate).
+  /// A time as a number of seconds since 1970 (RFC 7519, section 2: NumericDate).
   package func moment(_ value: JSONValue, _ key: String) throws(InvalidInput) -> Timestamp {
-    // The year 9999 is far enough, and what comes after it cannot be written down.
+    // Up to the year 9999: later times cannot be written.
     guard let seconds = number(value), (0...253_402_300_799).contains(seconds) else {
       throw invalid(
         "\(key) is \(kind(of: value)); a number of seconds since 1970 is expected, like 1790000000", at: value)
@@ -210,7 +209,7 @@ extension JobFields {
     return Timestamp(millisecondsSince1970: Int64(seconds * 1000))
   }
 
-  /// One name, or an array of names (RFC 7519, section 4.1.3).
+  /// A name, or an array of names (RFC 7519, section 4.1.3).
   package func audience(_ value: JSONValue) throws(InvalidInput) -> [String] {
     guard case .array(let elements) = value.content else {
       return [try string(value, "\"aud\"", like: "\"workers\"")]

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// What became of a job: the content of its result.json.
+/// The result of a job: the content of result.json.
 package struct JobResult: Codable, Sendable, Equatable {
   /// The form of result.json that this type reads and writes.
   package static let currentSchema = 1
@@ -11,36 +11,36 @@ package struct JobResult: Codable, Sendable, Equatable {
   package var jobId: JobID
   /// How it ended.
   package var status: JobStatus
-  /// The exit code of the step that decided the job; `null` when no step did.
+  /// The exit code of the step that decided the job; `null` if no step did.
   package var exitCode: Int?
-  /// When, and how long.
+  /// The start, the end and the durations.
   package var timing: JobTiming
-  /// Its steps in order, with those that were skipped.
+  /// The steps in order, including the skipped ones.
   package var steps: [StepResult]
-  /// What went wrong, as a sentence.
+  /// The error, as a sentence.
   package var error: String?
-  /// Which attempt this is, from 1.
+  /// The attempt, from 1.
   package var attempt: Int
-  /// The worker that wrote this.
+  /// The worker that wrote the result.
   package var workerId: String
-  /// Its version.
+  /// The worker's version.
   package var workerVersion: String
-  /// The host that it ran on.
+  /// The worker's host.
   package var host: String
   /// The request's idempotency key.
   package var requestId: String?
-  /// Why the job ended as it did, as one word that programs can test (`shutdown`, `job-not-found`).
+  /// The reason for the end, as a word for programs (`shutdown`, `job-not-found`).
   package var reason: String?
-  /// The part of the work in which an `error` arose (`stage`, `run`, `sync`).
+  /// The phase of an `error` (`stage`, `run`, `sync`).
   package var phase: String?
-  /// What the job made or changed.
+  /// The files that the job created or changed.
   package var artifacts: [Artifact]
-  /// What the job removed.
+  /// The files that the job removed.
   package var deleted: [WorkspacePath]
-  /// What could not be brought along.
+  /// The entries that could not be copied.
   package var skipped: [SkippedPath]
 
-  /// A result of the given parts.
+  /// A result with these values.
   package init(
     jobId: JobID, status: JobStatus, exitCode: Int?, timing: JobTiming, steps: [StepResult], error: String? = nil,
     attempt: Int, workerId: String, workerVersion: String, host: String, requestId: String? = nil,
@@ -74,7 +74,7 @@ extension JobResult {
     try indentedJSON(self)
   }
 
-  /// Reads a file's content. Throws when it is not a result.json, or one of another ``schema``.
+  /// Reads a file's content. Throws unless it is a result.json of the current ``schema``.
   package init(json: [UInt8]) throws(InvalidInput) {
     let result: JobResult
     do {
@@ -91,7 +91,7 @@ extension JobResult {
   }
 }
 
-/// What is wrong with a text that could not be decoded: where it stops being JSON, or the key that is amiss.
+/// The fault of a text that could not be decoded: the place where it stops being JSON, or the wrong key.
 private func fault(_ error: any Error, in json: [UInt8]) -> String {
   do {
     _ = try JSONText(json)
@@ -129,7 +129,7 @@ extension [any CodingKey] {
 }
 
 extension JobResult {
-  /// Writes an object; `exitCode` is there even when `null`, and the lists even when empty.
+  /// Writes an object, with `exitCode` even if it is `null`, and with the lists even if they are empty.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(schema, forKey: .schema)
@@ -158,15 +158,15 @@ package enum JobStatus: String, Codable, Sendable, CaseIterable {
   case success
   /// A step failed.
   case failed
-  /// The job, or the step that ended it, took longer than it may.
+  /// The job, or the step that ended it, exceeded its timeout.
   case timeout
-  /// Somebody asked for its end, or its worker was told to stop.
+  /// The job was canceled, or its worker was stopped.
   case canceled
-  /// Staging, spawning or syncing failed: the worker's fault or its machine's, not the job's.
+  /// Staging, spawning or syncing failed: an error of the worker or its machine, not of the job.
   case error
-  /// Its worker died, and no attempt was left.
+  /// The worker died in the last attempt.
   case lost
-  /// It was never started.
+  /// The job never started.
   case rejected
 }
 
@@ -176,32 +176,32 @@ package enum StepStatus: String, Codable, Sendable, CaseIterable {
   case success
   /// Another exit code, or a signal.
   case failed
-  /// It took longer than it, or the job, may.
+  /// The step exceeded its own timeout or the job's.
   case timeout
-  /// It was ended because the job was.
+  /// The step was ended because the job was ended.
   case canceled
-  /// It was never started, because a step before it failed.
+  /// The step never started because an earlier step failed.
   case skipped
-  /// It could not be started.
+  /// The step could not be started.
   case error
 }
 
-/// When a job was worked on, and how long each part took: result.json's `timing`.
+/// The start and end of a job and the duration of each phase: `timing` in result.json.
 package struct JobTiming: Codable, Sendable, Equatable {
-  /// When the worker began, by its wall clock, as ``Timestamp`` writes it.
+  /// The start by the worker's wall clock, as ``Timestamp`` writes it.
   package var start: String
-  /// When it was done.
+  /// The end.
   package var end: String
-  /// Milliseconds between the two on the monotonic clock, which a wall clock set back does not touch.
+  /// Milliseconds between the two on the monotonic clock, independent of changes to the wall clock.
   package var durationMs: Int
-  /// Milliseconds of copying to the workspace; none when it was not begun.
+  /// The duration of staging in milliseconds; none if it did not start.
   package var stageMs: Int?
-  /// Milliseconds of all steps.
+  /// The duration of all steps in milliseconds.
   package var runMs: Int?
-  /// Milliseconds of bringing the artifacts back.
+  /// The duration of copying the artifacts back in milliseconds.
   package var syncMs: Int?
 
-  /// A timing of the given parts.
+  /// A timing with these values.
   package init(
     start: String, end: String, durationMs: Int, stageMs: Int? = nil, runMs: Int? = nil, syncMs: Int? = nil
   ) {
@@ -218,23 +218,23 @@ extension JobResult {
   /// The largest result.json that is written or read.
   package static let largestFile = 1 << 28
 
-  /// How much of a result is written. A volume that is full has room for less than all.
+  /// The parts of a result that are written: a full volume has no room for all of it.
   package enum Form: Int {
     case whole
-    /// Without what lies in results/ anyhow, and what was deleted or left out.
+    /// Without the lists of artifacts, deleted and skipped files.
     case withoutLists
-    /// With the beginnings of the steps' commands.
+    /// With shortened commands, too.
     case withShortCommands
     /// Without the steps.
     case withoutSteps
 
-    /// The next that takes less room.
+    /// The next shorter form.
     package var shorter: Form? { Form(rawValue: rawValue + 1) }
   }
 
   private static let shortCommand = 80
 
-  /// The result with what `form` leaves it, and a word on what is missing in `skipped`.
+  /// The result in this form, with a note in `skipped` about what is missing.
   package func inForm(_ form: Form) -> JobResult {
     guard form != .whole else { return self }
     var result = self
@@ -257,9 +257,9 @@ extension JobResult {
   }
 }
 
-/// Why the worker, and not a step, could not do its part of a job; the job's result tells it with status `error`.
+/// A failure of the worker itself, not of a step; the job's result has the status `error`.
 package struct JobFailure: Error, CustomStringConvertible {
-  /// Where in a job's life it happened.
+  /// The phase of the job.
   package enum Phase: String, Sendable {
     case stage, run, sync
   }

@@ -2,22 +2,22 @@ private import Glibc
 package import Jobs
 import SystemPackage
 
-/// Where requests that wait for approval are let go. It needs no worker and no broker: whoever may write below `.worker` can
-/// decide.
+/// The requests that wait for approval, and the decisions about them. It needs no worker and no broker: anybody who may
+/// write below `.worker` can decide.
 ///
-/// A decision is made by one rename(2). Before it, the request is written with the decision beside the parked one, as
-/// `<ticket>.<nonce>.decision`; then the parked one is renamed to `<ticket>.<nonce>.decided`, which of many who decide at once
-/// one can do, and which says whose decision holds; then that is renamed into the waiting room. Whoever comes next goes on
-/// from wherever the one before was killed: a decision without its `.decided` was none.
+/// A single rename(2) makes a decision. First the request is written with the decision beside the parked one, as
+/// `<name>.<nonce>.decision`. Then the parked one is renamed to `<name>.<nonce>.decided`: of several processes only one
+/// can do this, and its decision holds. Then the `.decision` is renamed into the deferred queue. If a process is killed
+/// on the way, the next one continues from there: a `.decision` without its `.decided` is void.
 package struct ApprovalStore: Sendable {
   private let directory: JobsDirectory
 
-  /// The desk of `directory`; nothing is looked up or made.
+  /// The store of `directory`; reads and writes nothing.
   package init(_ directory: JobsDirectory) {
     self.directory = directory
   }
 
-  /// What waits, oldest first within each kind of workers.
+  /// The parked requests, oldest first within each topic filter.
   package func parked() throws(VolumeError) -> [ParkedRequest] {
     var parked: [ParkedRequest] = []
     for room in try DurableFile.names(in: directory.parked).sorted() {
@@ -34,7 +34,7 @@ package struct ApprovalStore: Sendable {
     return parked
   }
 
-  /// Lets a request go with this decision; `false` when somebody else has decided, or the request is gone.
+  /// Decides about a request; `false` if somebody else has decided, or the request is gone.
   package func decide(_ approval: Approval, on parked: ParkedRequest) throws(VolumeError) -> Bool {
     let folder = parked.ticket.path.folder
     let stem = ApprovalStore.stem(parked.ticket.path.name)
@@ -56,19 +56,20 @@ package struct ApprovalStore: Sendable {
     return true
   }
 
-  /// Has workers read the file as they read the parked one, whoever decides and whatever his umask is. Best effort.
+  /// Gives the file the owner and mode of the parked one, so that workers can read it whatever the umask is. Best
+  /// effort.
   private func give(_ file: FileDescriptor, ownerOf path: VolumePath) {
     guard let status = try? path.status() else { return }
     fchmod(file.rawValue, status.st_mode & 0o666)
     _ = fchown(file.rawValue, status.st_uid, status.st_gid)
   }
 
-  /// A name without what follows its last dot.
+  /// A name without its last extension.
   private static func stem(_ name: String) -> String {
     name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name
   }
 
-  /// Goes on with decisions for the workers that listen to `filter` over which somebody died.
+  /// Finishes decisions for the workers of `filter` that a process began before it was killed.
   package func finish(of filter: String) throws(VolumeError) {
     try finish(directory.parkingRoom(of: filter).name)
   }
@@ -88,7 +89,7 @@ package struct ApprovalStore: Sendable {
     for name in names where name.hasSuffix(".decision") {
       let path = parked.appending(name)
       let stem = ApprovalStore.stem(name)
-      // In this order: who renames the request from now on does not find it.
+      // Check in this order: a process that renames the request after the first check does not find the `.decision`.
       guard try isGone(parked.appending("\(ApprovalStore.stem(stem)).json")),
         try isGone(parked.appending("\(stem).decided"))
       else { continue }
@@ -97,7 +98,7 @@ package struct ApprovalStore: Sendable {
   }
 }
 
-/// Whether nothing bears the name. Throws when the volume does not say.
+/// Whether there is no file of this name. Throws if the volume does not answer.
 private func isGone(_ path: VolumePath) throws(VolumeError) -> Bool {
   do throws(Errno) {
     _ = try path.status()
@@ -108,11 +109,11 @@ private func isGone(_ path: VolumePath) throws(VolumeError) -> Bool {
   }
 }
 
-/// A request that waits for approval, and what it comes to.
+/// A request that waits for approval.
 package struct ParkedRequest: Sendable {
   package let ticket: DeferredRequest
   package let room: String
-  /// Since when it waits, by the volume's clock.
+  /// The start of the wait, by the volume's clock.
   package let since: Timestamp
   package let directory: JobsDirectory
 

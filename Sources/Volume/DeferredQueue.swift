@@ -3,7 +3,7 @@ private import Glibc
 package import Jobs
 import SystemPackage
 
-/// A request that was put down on the volume.
+/// A deferred or parked request on the volume.
 package struct DeferredRequest: Sendable {
   package let file: KnownFile
   package let id: JobID
@@ -18,22 +18,22 @@ package struct DeferredRequest: Sendable {
   }
 }
 
-/// Where requests are put down: by busy workers, so that none waits behind a job while another worker is idle; and, in a room
-/// of their own, those that wait for approval.
+/// Requests on the volume: a busy worker defers them here, so that none waits behind a job while another worker is
+/// idle. A second queue holds the requests that wait for approval.
 ///
-/// A ticket is a file, created exclusively and durable before the request is acknowledged. The claim decides who runs
-/// it; a ticket whose request a claim or a result already bears is removed unrun.
+/// A deferred request is a file, created exclusively and synced before PUBACK. The claim decides which worker runs it;
+/// a deferred request that already has a claim or a result is removed.
 package struct DeferredQueue: Sendable {
-  /// Over this many, further requests stay with the broker: it is the queue, this only its counter.
+  /// The limit for deferred requests; further ones stay with the broker, which is the real queue.
   package static let seats = 64
 
-  /// Over this many, further requests that need an approval are refused.
+  /// The limit for parked requests; further ones are refused.
   package static let parkingSpaces = 1000
 
   package let folder: VolumePath
   package let lease: Lease
 
-  /// Puts a request down, durably. One that lies there already, because the broker sent it again, is not put down twice.
+  /// Adds a request durably. A redelivery of a request that is here already is not added again.
   package func put(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
     try DurableFile.makeFolder(folder)
     if envelope.requestId.mayRepeat {
@@ -42,15 +42,15 @@ package struct DeferredQueue: Sendable {
     try create(id, DeferredQueue.bytes(of: envelope, folder))
   }
 
-  /// Puts a request down so that whoever looks finds all of it or a blank: nobody reads these again and again to know which of
-  /// them their writer died over. See ``removeBlanks()``.
+  /// Adds a request so that a reader finds either all of it or an empty file: readers need not check incomplete files
+  /// again and again. See ``removeBlanks()``.
   package func putWhole(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
     try DurableFile.makeFolder(folder)
     let path = try create(id, [])
     try DurableFile.replace(path, DeferredQueue.bytes(of: envelope, folder))
   }
 
-  /// Takes a name that is free, exclusively.
+  /// Creates a file with a free name, exclusively.
   @discardableResult
   private func create(_ id: JobID, _ bytes: [UInt8]) throws(VolumeError) -> VolumePath {
     var instant = try lease.clock.now()
@@ -64,7 +64,7 @@ package struct DeferredQueue: Sendable {
     }
   }
 
-  /// Removes names that were taken for requests which never came: their writers died, and they were not acknowledged.
+  /// Removes expired empty files: their writers died before PUBACK.
   package func removeBlanks() throws(VolumeError) {
     for (_, _, name) in try DeferredQueue.ticketNames(in: folder) {
       let path = folder.appending(name)
@@ -76,12 +76,12 @@ package struct DeferredQueue: Sendable {
     }
   }
 
-  /// How many requests wait.
+  /// The number of requests.
   package func count() throws(VolumeError) -> Int {
     try DurableFile.names(in: folder).count
   }
 
-  /// What waits, oldest first, for any job or for `wanted`.
+  /// The requests, oldest first, for any job or for `wanted`.
   package func tickets(of wanted: JobID? = nil) throws(VolumeError) -> [DeferredRequest] {
     var tickets: [DeferredRequest] = []
     for name in try names() where wanted == nil || DeferredQueue.parse(name)?.id == wanted {
@@ -90,13 +90,13 @@ package struct DeferredQueue: Sendable {
     return tickets
   }
 
-  /// The names of what waits, oldest first. Who takes the first that can be had need not read all.
+  /// The names of the requests, oldest first. A worker that takes one need not read all.
   package func names() throws(VolumeError) -> [String] {
     try DeferredQueue.ticketNames(in: folder).map(\.name)
   }
 
-  /// What lies there by that name; `nil` if it is gone. What its writer died over before it was whole was not acknowledged,
-  /// and is removed.
+  /// Reads the request of that name; `nil` if it is gone. An incomplete file that has expired is removed: its request
+  /// was not acknowledged.
   package func ticket(named name: String) throws(VolumeError) -> DeferredRequest? {
     let path = folder.appending(name)
     guard let (_, id) = DeferredQueue.parse(name), let file = try KnownFile.read(path, .setAside) else { return nil }
@@ -105,12 +105,12 @@ package struct DeferredQueue: Sendable {
     return nil
   }
 
-  /// Those of this very request.
+  /// The entries of this same request.
   package func tickets(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> [DeferredRequest] {
     try tickets(of: id).filter { envelope.requestId.isSame(as: $0.envelope.requestId.text) }
   }
 
-  /// The names of tickets with what they say, oldest first: nanoseconds on the volume's clock, and the job.
+  /// The names with their nanoseconds on the volume's clock and their jobs, oldest first.
   static func ticketNames(in folder: VolumePath) throws(VolumeError) -> [(instant: Int64, id: JobID, name: String)] {
     let named = try DurableFile.names(in: folder).compactMap { name -> (instant: Int64, id: JobID, name: String)? in
       parse(name).map { ($0.instant, $0.id, name) }
@@ -118,23 +118,23 @@ package struct DeferredQueue: Sendable {
     return named.sorted { ($0.instant, $0.name) < ($1.instant, $1.name) }
   }
 
-  /// Moves a ticket of another room here, as it is; `false` when somebody else took it away.
+  /// Moves a request from another queue here, unchanged; `false` if another worker has removed it.
   package func admit(_ ticket: DeferredRequest) throws(VolumeError) -> Bool {
     try DurableFile.makeFolder(folder)
     return try DurableFile.move(ticket.path, to: DeferredQueue.freePath(like: ticket.path.name, in: folder))
   }
 
-  /// Takes a ticket away; `false` when somebody else did.
+  /// Removes a request; `false` if another worker has removed it.
   package func remove(_ ticket: DeferredRequest) throws(VolumeError) -> Bool {
     try ticket.file.remove()
   }
 
   // MARK: Names and contents
 
-  /// What the ticket is called of a request for `id` that came at `instant`, in nanoseconds on the volume's clock.
+  /// The name for a request for `id` that arrived at `instant`, in nanoseconds on the volume's clock.
   package static func name(_ instant: Int64, _ id: JobID) -> String { "\(instant)-\(id).json" }
 
-  /// What a ticket's name says; `nil` for other files.
+  /// Parses a name; `nil` for other files.
   package static func parse(_ name: String) -> (instant: Int64, id: JobID)? {
     guard name.hasSuffix(".json"), let dash = name.firstIndex(of: "-"), let instant = Int64(name[..<dash]),
       let id = try? JobID(String(name[name.index(after: dash)...].dropLast(5)))
@@ -142,19 +142,20 @@ package struct DeferredQueue: Sendable {
     return (instant, id)
   }
 
-  /// Where in `folder` a ticket can lie that was called `name` elsewhere: there, or a little later.
+  /// A free path in `folder` for a request that was named `name` in another queue: with the same or a slightly later
+  /// time.
   static func freePath(like name: String, in folder: VolumePath) -> VolumePath {
     var path = folder.appending(name)
     guard case (var instant, let id)? = parse(name) else { return path }
     while DurableFile.exists(path) {
-      // The name may be somebody's who chose the largest number.
+      // Somebody may have chosen the largest number as a name.
       instant &+= 1
       path = folder.appending(DeferredQueue.name(instant, id))
     }
     return path
   }
 
-  /// What stands in a ticket.
+  /// The content of a deferred request's file.
   package static func bytes(of envelope: Envelope, _ folder: VolumePath) throws(VolumeError) -> [UInt8] {
     do {
       return Array(try JSONEncoder().encode(envelope))

@@ -2,7 +2,7 @@ import FileTree
 import Glibc
 package import SystemPackage
 
-/// The first name in an open folder of which `isIt` says so; `nil` when there is none. What is no UTF-8 is repaired.
+/// The first name in an open folder for which `isIt` is true; `nil` if there is none. Invalid UTF-8 is repaired.
 ///
 /// The folder is listed anew each time. Throws what openat(2) and readdir(3) answer.
 package func firstName(in folder: FileDescriptor, where isIt: (String) -> Bool) throws(Errno) -> String? {
@@ -15,7 +15,7 @@ package func firstName(in folder: FileDescriptor, where isIt: (String) -> Bool) 
   }
   defer { closedir(stream) }
   while true {
-    // An error in the middle is no end.
+    // readdir(3) sets errno only on an error, not at the end.
     Glibc.errno = 0
     guard let entry = readdir(stream) else {
       guard Glibc.errno == 0 else { throw Errno(rawValue: Glibc.errno) }
@@ -26,7 +26,7 @@ package func firstName(in folder: FileDescriptor, where isIt: (String) -> Bool) 
   }
 }
 
-/// Removes what bears `name` in a folder, a whole folder if it is one. Nothing there is no error.
+/// Removes `name` in a folder, with its content if it is a folder itself. A missing entry is no error.
 package func removeTree(_ name: String, in folder: FileDescriptor) throws(Errno) {
   do throws(FileTreeError) {
     try FileTree.remove(name, in: folder)
@@ -35,8 +35,8 @@ package func removeTree(_ name: String, in folder: FileDescriptor) throws(Errno)
   }
 }
 
-/// Renames a file within a folder over whatever bears the new name. rename(2) itself does not replace a folder by a
-/// file: one that stands there is removed first.
+/// Renames a file within a folder, and replaces any entry of the new name. rename(2) does not replace a folder by a
+/// file: such a folder is removed first.
 package func rename(_ name: String, to newName: String, in folder: FileDescriptor) throws(Errno) {
   do throws(Errno) {
     try move(name, to: newName, in: folder)
@@ -46,8 +46,8 @@ package func rename(_ name: String, to newName: String, in folder: FileDescripto
   }
 }
 
-/// renameat(2), within a folder or to `other`. A server that carried it out may say ENOENT when it is asked again (nfs(5)): then what bore
-/// the old name bears the new one.
+/// renameat(2), within a folder or to `other`. An NFS server may answer ENOENT when it gets the request again after
+/// carrying it out (nfs(5)): then the new name is the same file.
 package func move(
   _ name: String, to newName: String, in folder: FileDescriptor, to other: FileDescriptor? = nil
 ) throws(Errno) {
@@ -62,11 +62,21 @@ package func move(
   else { throw cause }
 }
 
-/// Gives the owner of a folder all rights to it, if that is this process and it has taken them away from itself.
+/// Restores the owner's rights to a folder, if this process is the owner.
 package func giveOwnerRights(to folder: FileDescriptor) {
   var status = stat()
   guard fstat(folder.rawValue, &status) == 0, status.st_mode & 0o700 != 0o700, status.st_uid == geteuid() else {
     return
   }
   fchmod(folder.rawValue, status.st_mode & 0o7777 | 0o700)
+}
+
+/// Opens `name` in `folder` for reading. Follows no link, and never blocks on a FIFO.
+package func openFile(
+  _ name: String, _ options: FileDescriptor.OpenOptions = [], in folder: FileDescriptor
+) throws(Errno) -> FileDescriptor {
+  let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | options.rawValue
+  let file = openat(folder.rawValue, name, flags)
+  guard file >= 0 else { throw Errno(rawValue: errno) }
+  return FileDescriptor(rawValue: file)
 }

@@ -6,14 +6,14 @@ import Jobs
 private import Synchronization
 import SystemPackage
 
-/// How long a file on the volume may go untouched until whoever made it counts as dead.
+/// The time after which the owner of an untouched file on the volume counts as dead.
 package struct Lease: Sendable {
   package let duration: Duration
   package let clock: VolumeClock
   private let times: TimeSource
   private let watched: WatchedFiles
 
-  /// `memory` is a file on the local disk that keeps what was watched, for the next process.
+  /// `memory` is a local file that keeps the observations for the next process.
   init(
     _ duration: Duration, clock: VolumeClock, times: TimeSource = .volume, remembering memory: FilePath? = nil
   ) {
@@ -23,12 +23,12 @@ package struct Lease: Sendable {
     watched = WatchedFiles(remembering: times == .hosts ? memory.map(VolumePath.init(file:)) : nil)
   }
 
-  /// Whether `path` has not been touched for a whole lease; `false` if it is gone.
+  /// Whether nobody has touched `path` for a whole lease; `false` if it is gone.
   ///
-  /// Where the volume stamps what is touched, its age says so: who looks at many files reads the volume's clock once, before the
-  /// first, and gives it as `moment`, since to read it is to write to the volume. A file from the future was touched before the
-  /// clock was set back: it is watched. Where hosts stamp (``TimeSource/hosts``) every file is: it has expired when this worker
-  /// has seen it unchanged for a whole lease.
+  /// If the volume sets the times, the file's age decides. Reading the volume's clock is a write, so a caller with many
+  /// files reads it once before the first, and passes it as `moment`. A file from the future was touched before the
+  /// clock was set back: it is observed instead. If hosts set the times (``TimeSource/hosts``), every file is observed:
+  /// it has expired when this worker has seen it unchanged for a whole lease.
   func hasExpired(_ path: VolumePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
     guard let look = try clock.look(path) else { return false }
     if times == .volume {
@@ -39,14 +39,14 @@ package struct Lease: Sendable {
     return watched.age(of: path, look.mark) > duration
   }
 
-  /// Touches `file` every third of the lease, on a thread of the system's timers, and calls `body` each time.
+  /// Touches `file` every third of the lease on a timer's thread, and calls `body` each time.
   func keeping(_ file: FileDescriptor, _ body: @escaping @Sendable () -> Void) -> LeaseRenewer {
     LeaseRenewer(file, every: duration / 3, body)
   }
 }
 
-/// Keeps a lease alive until it is cancelled. A dispatch timer does not depend on Swift's cooperative threads, which a
-/// slow volume may hold.
+/// Renews a lease until it is canceled. A dispatch timer does not depend on Swift's cooperative threads, which a slow
+/// volume may block.
 final class LeaseRenewer: Sendable {
   // The timers are made once and only cancelled; DispatchSource is safe to use from any thread.
   private nonisolated(unsafe) let timer: any DispatchSourceTimer
@@ -55,11 +55,11 @@ final class LeaseRenewer: Sendable {
   private let interval: Duration
 
   private struct Progress {
-    /// When the last touch began that succeeded, in nanoseconds since boot.
+    /// The start of the last successful touch, in nanoseconds since boot.
     var touched = linux_time_since_boot()
-    /// The longest time between two of them, in nanoseconds.
+    /// The longest time between two touches, in nanoseconds.
     var longestGap: Int64 = 0
-    /// When the watchdog looked last.
+    /// The last run of the watchdog.
     var looked = linux_time_since_boot()
     var isWatching = false
     var onLapse: (@Sendable (Duration) -> Void)?
@@ -70,7 +70,7 @@ final class LeaseRenewer: Sendable {
     progress = Mutex(Progress())
     let queue = DispatchQueue(label: "lease")
     timer = DispatchSource.makeTimerSource(queue: queue)
-    // A touch that hangs must not hang who watches for that.
+    // A touch that hangs must not block the watchdog.
     watchdog = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "lease watch"))
     schedule(timer, every: interval)
     timer.setEventHandler { [weak self] in
@@ -81,9 +81,9 @@ final class LeaseRenewer: Sendable {
     timer.resume()
   }
 
-  /// Calls `body` once, when no touch has succeeded for two intervals, which is two thirds of a lease: who cannot keep its claim
-  /// must have ended its work before others may begin it. A process that was stopped itself, or a machine that was suspended,
-  /// gets the chance to touch first.
+  /// Calls `body` once if no touch has succeeded for two intervals, which is two thirds of a lease: a worker that
+  /// cannot renew its claim must end the job before others may start it. After SIGSTOP or a suspend the process first
+  /// tries to touch the file.
   package func onLapse(_ body: @escaping @Sendable (Duration) -> Void) {
     let isNew = progress.withLock { progress in
       defer { (progress.isWatching, progress.onLapse) = (true, body) }
@@ -95,20 +95,20 @@ final class LeaseRenewer: Sendable {
     watchdog.resume()
   }
 
-  /// Five sixths of a lease, less what has passed since the last touch that succeeded.
+  /// Five sixths of a lease minus the time since the last successful touch.
   package var left: Duration {
     let age = Duration.nanoseconds(linux_time_since_boot() - progress.withLock { $0.touched })
     return max(interval * 5 / 2 - age, .zero)
   }
 
-  /// The longest time that the file went untouched, up to now.
+  /// The longest time between two touches, up to now.
   package var longestGap: Duration {
     progress.withLock { .nanoseconds(max($0.longestGap, linux_time_since_boot() - $0.touched)) }
   }
 
   private func schedule(_ timer: any DispatchSourceTimer, every interval: Duration, after first: Duration? = nil) {
     let nanoseconds = max(1, Int(clamping: interval.nanoseconds))
-    // What wakes the process together with another timer wakes it once.
+    // With leeway, several timers wake the process together.
     timer.schedule(
       deadline: .now() + .nanoseconds(max(1, Int(clamping: (first ?? interval).nanoseconds))),
       repeating: .nanoseconds(nanoseconds), leeway: .nanoseconds(nanoseconds / 10))
@@ -123,7 +123,7 @@ final class LeaseRenewer: Sendable {
         progress.touched = began
       }
     } catch {
-      // Sooner than in its turn.
+      // Retry sooner than in the next interval.
       schedule(timer, every: interval, after: interval / 4)
     }
   }
@@ -148,7 +148,7 @@ final class LeaseRenewer: Sendable {
       defer { (progress.isWatching, progress.onLapse) = (true, nil) }
       return progress.isWatching
     }
-    // A source must not be released before it was resumed once.
+    // A dispatch source must be resumed once before its release.
     if !isWatching { watchdog.resume() }
     watchdog.cancel()
   }
@@ -164,11 +164,11 @@ extension Duration {
   }
 }
 
-/// Since when this host has seen files unchanged, by its clock since boot (CLOCK_BOOTTIME, which goes on while a machine is
-/// suspended).
+/// The time since which this host has seen each file unchanged, by CLOCK_BOOTTIME, which includes suspends
+/// (clock_gettime(2)).
 ///
-/// What was seen outlives the process, in a file on the local disk: of workers that live for one short job each none would ever
-/// see a whole lease. It is worth nothing after another boot.
+/// A file on the local disk keeps the observations for the next process: a worker for one short job would never see a
+/// whole lease. They are void after a reboot.
 final class WatchedFiles: Sendable {
   private struct Sighting: Codable {
     var mark: String
@@ -182,7 +182,7 @@ final class WatchedFiles: Sendable {
 
   private let memory: VolumePath?
   private let seen: Mutex<[String: Sighting]>
-  /// Over this many, those that were seen first are forgotten.
+  /// Above this number the oldest observation is dropped.
   private static let limit = 4096
 
   init(remembering memory: VolumePath?) {
@@ -190,12 +190,12 @@ final class WatchedFiles: Sendable {
     let bytes = memory.flatMap { try? DurableFile.read($0) }
     let remembered = bytes.flatMap { try? JSONDecoder().decode(Memory.self, from: Data($0)) }
     let isOfThisBoot = remembered?.boot == ProcessIdentity.current.bootId
-    // A time that is yet to come is nobody's.
+    // Drop times in the future.
     let now = linux_time_since_boot()
     seen = Mutex(isOfThisBoot ? (remembered?.seen ?? [:]).filter { (0...now).contains($0.value.since) } : [:])
   }
 
-  /// For how long `path` has been seen with this `mark`, which changes whenever the file does; zero when that is new.
+  /// The time for which `path` has had this `mark`, which changes whenever the file does; zero for a new mark.
   package func age(of path: VolumePath, _ mark: String) -> Duration {
     let now = linux_time_since_boot()
     let (age, changed) = seen.withLock { seen -> (Duration, [String: Sighting]?) in
@@ -211,7 +211,7 @@ final class WatchedFiles: Sendable {
     return age
   }
 
-  /// What cannot be kept is seen again.
+  /// Best effort: without the file the next process starts to observe again.
   private func remember(_ seen: [String: Sighting]) {
     guard let memory,
       let text = try? JSONEncoder().encode(Memory(boot: ProcessIdentity.current.bootId, seen: seen))

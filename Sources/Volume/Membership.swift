@@ -2,14 +2,14 @@ private import Glibc
 private import Synchronization
 package import SystemPackage
 
-/// This worker's place among the members, kept by a lease.
+/// This worker's member file, kept by a lease.
 package final class Membership: Sendable {
   private struct State {
     var member: Member
     var place: Place
   }
 
-  /// The file as it was written last, and who touches it.
+  /// The current file, and its lease renewer.
   private struct Place {
     let file: FileDescriptor
     let keeper: LeaseRenewer
@@ -39,7 +39,7 @@ package final class Membership: Sendable {
     state.withLock { $0.place.leave() }
   }
 
-  /// Says how this process ended: whether the worker comes back. The lease runs from now.
+  /// Writes how this process ended: whether the worker comes back. The lease starts now.
   package func end(_ end: Member.State) throws(VolumeError) {
     try state.withLock { state throws(VolumeError) in
       state.place.keeper.cancel()
@@ -48,12 +48,12 @@ package final class Membership: Sendable {
     }
   }
 
-  /// Says that the broker has begun a new session for this worker.
+  /// Writes that the broker has started a new session for this worker.
   package func renew(epoch: String) throws(VolumeError) {
     try state.withLock { state throws(VolumeError) in
       state.member.epoch = epoch
       try members.write(state.member, path)
-      // It is another file now, which has to be touched instead.
+      // It is another file now: touch this one instead.
       let place = try Place(members, path)
       state.place.leave()
       state.place = place
@@ -61,9 +61,9 @@ package final class Membership: Sendable {
   }
 }
 
-/// The exclusive right to empty the session of a member that is gone.
+/// The exclusive right to empty the session of a departed member.
 package final class Adoption: Sendable {
-  /// Whose session it is.
+  /// The departed member.
   package let member: Member
   private let members: Members
   private let place: KnownFile
@@ -83,7 +83,7 @@ package final class Adoption: Sendable {
     try? file.close()
   }
 
-  /// The session is empty and gone: removes the member, unless its owner came back meanwhile.
+  /// Removes the member, unless its worker has come back. Call it when the session is empty and gone.
   package func complete() throws(VolumeError) {
     for path in [members.file(of: member.worker), members.leftFile(of: member.worker)] {
       guard let file = try KnownFile.read(path), Member(json: file.bytes)?.process == member.process else { continue }
@@ -92,7 +92,7 @@ package final class Adoption: Sendable {
     try abandon()
   }
 
-  /// Leaves the member to the next.
+  /// Leaves the member to another worker.
   package func abandon() throws(VolumeError) {
     keeper.cancel()
     try place.remove()

@@ -3,17 +3,17 @@ private import FoundationEssentials
 package import Jobs
 import SystemPackage
 
-/// Which signed requests have been begun, so that none is begun again: not after a restart, not by another worker of the
-/// volume, not after the job's result is another request's.
+/// The signed requests that have been started, so that none is started again: not after a restart, not by another
+/// worker of the volume, and not after another request has replaced the job's result.
 ///
-/// A record is created exclusively, after the claim and before the acknowledgement. It bears the claim's ``ClaimRecord/run``,
-/// which the claims of later attempts have, too: so whoever takes the job over knows whether the record is of the run that
-/// it goes on with, or of an earlier one. A record that its writer died over is of a run whose claim still stands, and is
-/// made whole by its next attempt.
+/// A record is created exclusively, after the claim and before PUBACK. It has the claim's ``ClaimRecord/run``, as have
+/// the claims of later attempts: so a worker that takes the job over knows whether the record is of the run that it
+/// continues, or of an earlier one. If a writer dies before its record is complete, its claim remains, and the next
+/// attempt completes the record.
 package struct ReplayGuard: Sendable {
   private let folder: VolumePath
 
-  /// Of how many records in a shard it is looked whether they have expired, for each that is added.
+  /// The number of records in a shard that are checked for expiry with each new record.
   private static let cleared = 64
 
   init(folder: VolumePath) {
@@ -26,16 +26,16 @@ package struct ReplayGuard: Sendable {
     package var requestId: String
     /// Its job.
     package var id: JobID
-    /// The run that was begun for it.
+    /// The run that was started for it.
     package var run: String
-    /// When it was begun.
+    /// The time of the start.
     package var begun: String
-    /// Until when the record must be kept, in milliseconds since 1970: until then the signature is good.
+    /// The end of the signature's validity, in milliseconds since 1970: until then the record must be kept.
     package var expires: Int64
   }
 
-  /// Notes that the run of `claim` begins with `request`. Returns the record of another run, if the request was begun before;
-  /// then it must not be begun again.
+  /// Records that the run of `claim` starts for `request`. Returns the record of another run if the request was started
+  /// before; then it must not start again.
   package func begin(_ request: JobRequest, _ claim: ClaimRecord) throws(VolumeError) -> Record? {
     guard let signature = request.signature, let key = request.requestID else { return nil }
     let record = Record(
@@ -47,7 +47,7 @@ package struct ReplayGuard: Sendable {
     if try DurableFile.createWhole(path, bytes) { return nil }
     guard let earlier = try read(path) else {
       guard claim.attempt > 1 else {
-        // Begun for a job of another id, by a worker that is still writing or died over it.
+        // Started for a job of another id, by a worker that is still writing or has died.
         return Record(requestId: key, id: claim.id, run: "", begun: "an unknown time", expires: record.expires)
       }
       try DurableFile.replace(path, bytes)
@@ -56,8 +56,8 @@ package struct ReplayGuard: Sendable {
     return earlier.run == record.run && !record.run.isEmpty ? nil : earlier
   }
 
-  /// Removes records whose time is over from where that of `request` lies. Each new one makes room where it comes to lie, so
-  /// that they do not grow without end.
+  /// Removes expired records from the shard of `request`. Each new record clears its own shard, so that the number
+  /// stays bounded.
   package func clear(beside request: JobRequest, at now: Timestamp = .now) throws(VolumeError) {
     guard request.signature != nil, let key = request.requestID else { return }
     let shard = path(of: key).folder
@@ -72,7 +72,8 @@ package struct ReplayGuard: Sendable {
     }
   }
 
-  /// The key may be any text, so its digest is the name; its first two digits are the shard.
+  /// The path of a key's record. The key may be any text, so its digest is the name; the first two digits are the
+  /// shard.
   private func path(of key: String) -> VolumePath {
     let name = String(hexadecimal: SHA256.hash(data: Array(key.utf8)))
     return folder.appending(String(name.prefix(2))).appending("\(name).json")
@@ -94,6 +95,6 @@ package struct ReplayGuard: Sendable {
 }
 
 extension Ledger {
-  /// Which signed requests have been begun.
+  /// The signed requests that have been started.
   package var seen: ReplayGuard { ReplayGuard(folder: directory.seen) }
 }

@@ -1,10 +1,9 @@
 private import FoundationEssentials
 private import Glibc
 
-/// The points of a job's life at which tests stop a worker to kill it there.
+/// The points at which tests stop a worker, to kill it there.
 ///
-/// Only a debug build looks: with `MQTT_FS_WORKER_STOP_AT=<name>` it stops itself with SIGSTOP. In a release build nothing
-/// is left of this.
+/// Only a debug build has them: with `MQTT_FS_WORKER_STOP_AT=<name>` it stops itself with SIGSTOP at that point.
 package enum TestStopPoint: String {
   case received, claimed, begun, acknowledged, started, resultWritten, published, released, ticketWritten, ticketClaimed
   case putAside, parked, decisionWritten, decisionMade

@@ -12,30 +12,30 @@ struct Main {
   /// Starts the one task that everything else runs in, and keeps the first thread for signals.
   ///
   /// It is not `async`: the guardian is forked while there is one thread, and an `async` main leaves the first thread in
-  /// sigsuspend(2) with no signal blocked, which would take those that ``StopSignals`` waits for. So nobody serves the main
+  /// sigsuspend(2) with no signal blocked, which would take those that ``Signals`` waits for. So nobody serves the main
   /// queue: a task of the main actor would never run.
   static func main() {
     Guardian.serveIfAsked()
     openStandardStreams()
     // Steps are spawned with the default effect.
     BrokenPipe.isAnError()
-    StopSignals.leaveAtOnce()
+    Signals.leaveAtOnce()
     // It opens what it writes to by a name in /proc, which must be this user's still.
     _ = StderrOutput.shared
     // The arguments and the environment may hold the broker's password: from here on nobody else may read them in /proc.
     linux_forbid_inspection()
     let command = parse()
     guard let work = command as? Work else {
-      StopSignals.restoreDefault()
+      Signals.block(Signals.takeDefaultEffect)
       begin { try await run(command) }
-      while true { pause() }
+      Signals.listen()
     }
     Secrets.wipe()
     // While there is one thread: see Guardian.
     let guardian = Result { try Guardian.fork() }
-    StopSignals.block { work.dryRun ? 128 + $0 : 0 }
+    Signals.block { _exit(work.dryRun ? 128 + $0 : 0) }
     begin { try await work.run(guardedBy: guardian.get()) }
-    StopSignals.listen()
+    Signals.listen()
   }
 
   /// Who was started without stdin, stdout or stderr would open something else under that number, and write its log there.
@@ -94,11 +94,6 @@ struct Main {
     fflush(nil)
     _exit(status)
   }
-}
-
-/// Says something on stderr, where no log is: one line, of what prints.
-func complain(_ text: String) {
-  StderrOutput.shared.put(Array("\(text.onOneLine)\n".utf8))
 }
 
 /// The commands.

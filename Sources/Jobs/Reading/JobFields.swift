@@ -1,14 +1,14 @@
-/// Reads the values of a JSON text as the fields of a request or a definition, with a sentence for each that is wrong.
+/// Reads the values of a JSON text as the fields of a request or a definition, with a sentence for each wrong one.
 ///
-/// A sentence begins with where the fault is (`"timeout": …`, `steps[3]: …`), says what would be right, and ends with
+/// A sentence begins with the place of the fault (`"timeout": …`, `steps[3]: …`), says what is expected, and ends with
 /// the line and column.
 struct JobFields {
   private let text: JSONText
   private let subject: String
   private let prefix: String
-  /// The job that is meant, once it is known.
+  /// The job, once its id has been read.
   package var id: JobID?
-  /// Keys that mean nothing here, with the path to them.
+  /// Unknown keys with their paths.
   private(set) var unknownKeys: [String] = []
 
   /// Reads a text of at most `largest` bytes. Sentences about the whole text name it as `subject` (`job.json`), those
@@ -28,7 +28,7 @@ struct JobFields {
     }
   }
 
-  /// What a value is, for a sentence.
+  /// A value for a sentence.
   package func kind(of value: JSONValue) -> String {
     text.kind(of: value)
   }
@@ -53,14 +53,14 @@ struct JobFields {
       description: "\(prefix)the key \(duplicate.key.quoted) is there twice, at \(first) and at \(second); keep one")
   }
 
-  /// Keeps a key for the warning; a hundred are enough for one.
+  /// Keeps a key for the warning; a hundred are enough.
   mutating func noteUnknown(_ key: String, in place: @autoclosure () -> String = "") {
     if unknownKeys.count < 100 {
       unknownKeys.append(place() + key.escaped)
     }
   }
 
-  /// A refusal of what is wrong at `value`.
+  /// A refusal because of `value`.
   package func invalid(_ sentence: String, at value: JSONValue) -> InvalidInput {
     invalid(sentence, atOffset: value.offset)
   }
@@ -69,13 +69,13 @@ struct JobFields {
     InvalidInput(id: id, description: "\(prefix)\(sentence) (\(JSONPosition(of: offset, in: text.bytes)))")
   }
 
-  /// A refusal of something that the outermost object lacks.
+  /// A refusal because the outermost object lacks a key.
   package func missing(_ sentence: String) -> InvalidInput {
     invalid(sentence, at: text.root)
   }
 }
 
-// The kinds of fields. `key` is the path to the value as its sender wrote it.
+// The kinds of fields. `key` is the path of the value in the text.
 extension JobFields {
   package func string(_ value: JSONValue, _ key: @autoclosure () -> String, like example: String) throws(InvalidInput)
     -> String
@@ -163,7 +163,7 @@ extension JobFields {
   }
 }
 
-// How the steps of a request or a definition are read.
+// The steps of a request or a definition.
 extension JobFields {
   /// The largest number of steps.
   static let mostSteps = 10_000
@@ -224,7 +224,7 @@ extension JobFields {
         noteUnknown(member.key, in: "steps[\(index)].")
       }
     }
-    // An empty command was refused above, so this one was never given.
+    // An empty command was refused above, so the key is missing.
     if step.run.isEmpty {
       throw invalid("steps[\(index)]: \"run\" is missing; \(whatAStepIs)", at: object)
     }

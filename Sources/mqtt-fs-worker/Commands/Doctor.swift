@@ -149,12 +149,6 @@ extension Finding {
       case .unknown: isFatal ? "NO?" : "?"
       }
     let columns = [(subject.rawValue, 10), (mark, 3), (name, 23)]
-    return columns.map { $0.padding(to: $1) }.joined(separator: "  ") + "  \(detail.onOneLine)"
-  }
-}
-
-extension String {
-  fileprivate func padding(to width: Int) -> String {
-    self + String(repeating: " ", count: Swift.max(0, width - count))
+    return columns.map { $0.padded(to: $1) }.joined(separator: "  ") + "  \(detail.onOneLine)"
   }
 }

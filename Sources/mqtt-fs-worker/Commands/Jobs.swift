@@ -73,8 +73,3 @@ struct Jobs: AsyncParsableCommand {
     return TextTable([header] + rows).text
   }
 }
-
-/// A value as indented JSON, keys sorted, with a newline at the end.
-func jsonText(_ value: some Encodable) throws -> String {
-  String(decoding: try indentedJSON(value), as: UTF8.self)
-}

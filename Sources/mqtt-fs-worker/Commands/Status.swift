@@ -68,10 +68,3 @@ struct Status: ParsableCommand {
     return lines.joined() + "\n" + TextTable([["STEP", "STATUS", "EXIT", "TOOK", "NAME"]] + rows).text
   }
 }
-
-extension String {
-  /// With spaces behind it, so that it has `count` characters.
-  func padded(to width: Int) -> String {
-    self + String(repeating: " ", count: max(0, width - count))
-  }
-}

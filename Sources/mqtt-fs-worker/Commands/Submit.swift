@@ -79,7 +79,7 @@ struct Submit: AsyncParsableCommand {
     let place = try noVolume ? .elsewhere : Submission.Volume.common(volume.directory(environment))
     let request = try request(job)
     let upload = upload(job.id, place)
-    let interrupts = await Interrupts()
+    let interrupts = Interrupts()
 
     try await broker.withClient("submit", environment, logger: log.logger(environment), keptFor: 300) { client in
       if let upload {

@@ -207,5 +207,3 @@ private func pieces(_ name: String) -> [Substring] {
 extension Character {
   fileprivate var isASCIIDigit: Bool { ("0"..."9").contains(self) }
 }
-
-/// Bytes with a binary prefix, as in `1.5 GiB`.

@@ -66,3 +66,32 @@ func requestTopic(_ flag: String?, _ environment: Environment) throws -> String 
   }
   return filter.pattern
 }
+
+/// The topic from the flag, the environment, or the default. Throws when nothing can be published below it.
+func checkedResultsTopic(_ flag: String?, _ environment: Environment) throws -> String {
+  let topic = flag ?? environment["MQTT_RESULTS_TOPIC"] ?? "jobs/results"
+  guard !topic.isEmpty, !topic.contains(where: { "+#\0".contains($0) }), !topic.hasSuffix("/") else {
+    throw ValidationError(
+      "results topic '\(topic)' cannot be published to: it has no '+' or '#', as in 'jobs/results'")
+  }
+  return topic
+}
+
+/// The worker's id, as `--id` or the environment has it.
+func workerID(_ flag: String?, _ environment: Environment) throws -> WorkerID {
+  let text = flag ?? environment["WORKER_ID"] ?? "worker-01"
+  guard let id = WorkerID(text, host: hostName()) else {
+    throw ValidationError(
+      "worker id '\(text)' must be letters, digits, '.', '_' and '-', start with a letter or digit, and have at most "
+        + "128 characters; %h stands for the host name")
+  }
+  guard id.text != "all" else {
+    throw ValidationError("worker id 'all' is taken: workers/all/command reaches every worker")
+  }
+  return id
+}
+
+/// Where workspaces lie, as `--workspaces-dir` or the environment has it.
+func workspacesFolder(_ flag: String?, _ environment: Environment) -> FilePath {
+  FilePath(flag ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
+}

@@ -59,3 +59,15 @@ struct TextTable {
     }.joined()
   }
 }
+
+extension String {
+  /// With spaces behind it, so that it has `count` characters.
+  func padded(to width: Int) -> String {
+    self + String(repeating: " ", count: max(0, width - count))
+  }
+}
+
+/// A value as indented JSON, keys sorted, with a newline at the end.
+func jsonText(_ value: some Encodable) throws -> String {
+  String(decoding: try indentedJSON(value), as: UTF8.self)
+}

@@ -185,3 +185,8 @@ struct LogLine {
     }
   }
 }
+
+/// Says something on stderr, where no log is: one line, of what prints.
+func complain(_ text: String) {
+  StderrOutput.shared.put(Array("\(text.onOneLine)\n".utf8))
+}

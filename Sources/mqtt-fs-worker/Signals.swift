@@ -4,11 +4,11 @@ import Logging
 import Steps
 import Synchronization
 
-/// What asks a worker to stop: TERM, INT and HUP.
+/// TERM, INT and HUP.
 ///
-/// The first thread does nothing but wait for them, and all others keep them blocked: a thread that hangs in a call to the
-/// volume does not delay a signal.
-enum StopSignals {
+/// The first thread only waits for them, and all other threads block them: a thread that hangs in a call to the volume does not
+/// delay a signal. The listener says what a signal does at the moment.
+enum Signals {
   private static let listener = Mutex<(@Sendable (Int32) -> Void)?>(nil)
   private static let overdue = Mutex<Overdue?>(nil)
   /// Whoever started this process with HUP ignored, as nohup(1) does, wants it to outlive the terminal.
@@ -21,26 +21,31 @@ enum StopSignals {
     let leave: @Sendable () -> Void
   }
 
-  /// They end the process at once and well, while it holds nothing: until somebody listens for them.
+  /// Ends the process at once with status 0 on a signal: it holds nothing yet. Ends with ``block(_:)``.
   ///
-  /// Whoever started this process may have blocked them: they are unblocked here.
+  /// The parent process may have blocked the signals: they are unblocked here.
   static func leaveAtOnce() {
     for number in numbers { _ = linux_exit_on_signal(number) }
-    var signals = set
-    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    mask(SIG_UNBLOCK, numbers)
   }
 
-  /// They have their default effect again: for commands that are no worker.
-  static func restoreDefault() {
-    for number in numbers { signal(number, SIG_DFL) }
+  /// Blocks them until ``listen()``, which calls `listener`. Call it while there is one thread: a thread inherits the mask of
+  /// the thread that starts it (pthread_sigmask(3)).
+  static func block(_ listener: @escaping @Sendable (Int32) -> Void) {
+    self.listener.withLock { $0 = listener }
+    mask(SIG_BLOCK, numbers)
   }
 
-  /// Blocks them until ``listen()``, which then ends the process, until ``raise(_:_:grace:)``, with what `status` says of the
-  /// signal. Call it while there is one thread: a thread blocks what the thread that starts it blocks.
-  static func block(endingWith status: @escaping @Sendable (Int32) -> Int32) {
-    listener.withLock { $0 = { _exit(status($0)) } }
-    var signals = set
-    pthread_sigmask(SIG_BLOCK, &signals, nil)
+  /// Calls `body` for each signal from now on.
+  fileprivate static func listen(with body: @escaping @Sendable (Int32) -> Void) {
+    listener.withLock { $0 = body }
+  }
+
+  /// Ends the process by the signal itself, as if nobody listened. On the first thread.
+  @Sendable static func takeDefaultEffect(_ number: Int32) {
+    signal(number, SIG_DFL)
+    mask(SIG_UNBLOCK, [number])
+    Glibc.raise(number)
   }
 
   /// The first asks the worker to stop in order, the second at once; then it has the grace and 20 seconds to publish that, or
@@ -81,7 +86,7 @@ enum StopSignals {
 
   /// Waits for them on this thread, for ever.
   static func listen() -> Never {
-    let signals = set
+    let signals = set(of: numbers)
     while true {
       let due = overdue.withLock { $0 }
       let number = withUnsafePointer(to: signals) { signals in
@@ -92,10 +97,41 @@ enum StopSignals {
     }
   }
 
-  private static var set: sigset_t {
+  private static func mask(_ how: Int32, _ numbers: [Int32]) {
+    var signals = set(of: numbers)
+    pthread_sigmask(how, &signals, nil)
+  }
+
+  private static func set(of numbers: [Int32]) -> sigset_t {
     var signals = sigset_t()
     sigemptyset(&signals)
     for number in numbers { sigaddset(&signals, number) }
     return signals
+  }
+}
+
+/// TERM and INT in a command that is no worker, passed to the innermost handler; without one they end the program.
+final class Interrupts: Sendable {
+  typealias Handler = @Sendable () async -> Void
+
+  private let handlers = Mutex<[Handler]>([])
+
+  /// Listens from now on. HUP keeps its default effect.
+  init() {
+    Signals.listen { [self] number in
+      guard number != SIGHUP else { return Signals.takeDefaultEffect(number) }
+      guard let handler = handlers.withLock({ $0.last }) else { exit(ExitStatus.interrupted.rawValue) }
+      // The next signal must be heard while the handler still runs.
+      Task { await handler() }
+    }
+  }
+
+  /// Calls `handler` at each signal while `body` runs.
+  func handled<T: Sendable>(
+    by handler: @escaping Handler, during body: () async throws -> T
+  ) async rethrows -> T {
+    handlers.withLock { $0.append(handler) }
+    defer { handlers.withLock { _ = $0.popLast() } }
+    return try await body()
   }
 }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import mqtt_fs_worker
 
-@Suite struct FiguresTests {
+@Suite struct FormattingTests {
   @Test(
     arguments: [
       (0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (.max, "8192.0 PiB"), (-1, "-1 B"),
