@@ -3,18 +3,18 @@ import Signing
 package import SystemPackage
 import Volume
 
-/// What is wrong with a job folder, found before its id is sent.
+/// A check of a job folder before its id is sent.
 package struct JobCheck: Sendable {
-  /// Why a worker would refuse the job; each a sentence with line and column.
+  /// The reasons why a worker would refuse the job, as sentences with line and column.
   package let errors: [String]
-  /// What a worker would take and a person may not have meant.
+  /// Warnings about things that a worker accepts but the author may not have meant.
   package let warnings: [String]
-  /// How many steps it has.
+  /// The number of steps.
   package let steps: Int
-  /// The job as its folder defines it; `nil` when there are errors.
+  /// The job; `nil` if there are errors.
   package let job: (id: JobID, definition: JobDefinition)?
 
-  /// Checks the folder as a worker would meet it; nothing is run or written.
+  /// Checks the folder as a worker would find it; runs and writes nothing.
   package init(_ folder: FilePath) {
     self.init(folder) { () throws(InvalidInput) in
       let (name, above) = try JobCheck.place(of: folder)
@@ -26,7 +26,7 @@ package struct JobCheck: Sendable {
     }
   }
 
-  /// Checks the folder as what a worker is to get a copy of, under `id`, or else its name. It may be a link to anywhere.
+  /// Checks a folder of which a worker will get a copy, under `id` or the folder's name. It may be a link to anywhere.
   package init(copying folder: FilePath, as id: JobID?) {
     self.init(folder) { () throws(InvalidInput) in
       let (name, _) = try JobCheck.place(of: folder)
@@ -61,7 +61,7 @@ package struct JobCheck: Sendable {
     }
   }
 
-  /// What a shell, or a person, reads in another way than it is meant.
+  /// Warnings about text that the shell reads in an unexpected way.
   private static func surprises(in definition: JobDefinition) -> [String] {
     var warnings = unexpanded(definition.environment, "\"env\"")
     for (index, step) in definition.steps.enumerated() {
@@ -81,14 +81,15 @@ package struct JobCheck: Sendable {
     }
   }
 
-  /// Whether a shell would put something else for a `$` in the text (POSIX, Shell Command Language, section 2.6).
+  /// Whether a shell would expand a `$` in the text (POSIX, Shell Command Language, section 2.6).
   private static func holdsVariable(_ text: String) -> Bool {
     zip(text, text.dropFirst()).contains { first, next in
       first == "$" && ("{(_".contains(next) || ("a"..."z").contains(next) || ("A"..."Z").contains(next))
     }
   }
 
-  /// The name of a folder as a worker would meet it: it may be a link, and lead out of the jobs folder. "." and ".." are none.
+  /// The name of a folder as a worker would find it: it may be a link that leads out of the jobs folder. "." and ".."
+  /// are resolved.
   package static func place(of folder: FilePath) throws(InvalidInput) -> (name: FilePath.Component, above: FilePath) {
     guard let real = realPath(folder) else { throw InvalidInput(description: "\(folder) does not exist") }
     let isNamed = folder.lastComponent?.kind == .regular

@@ -3,10 +3,10 @@ package import Jobs
 import SystemPackage
 package import Volume
 
-/// Follows the logs of a job on the volume, step by step, from attempt to attempt.
+/// A reader of a job's logs on the volume, step by step and from attempt to attempt.
 ///
-/// A later attempt moves results/ aside and starts anew; so does the follower, with the first step. Nothing is waited for:
-/// ask again after a moment.
+/// A later attempt moves results/ aside and starts again; so does the follower, with the first step. It never waits:
+/// call it again after a moment.
 package struct LogFollower: Sendable {
   /// Some output of a step.
   package struct Piece: Sendable, Equatable {
@@ -21,31 +21,31 @@ package struct LogFollower: Sendable {
   private var folder: ResultsListing?
   private var reader: LogReader?
   private var attempt = 0
-  /// The results of an earlier run, which are none of this one's. Held open, so that its number is not given to another.
+  /// The results of an earlier run, to be ignored. Kept open, so that its inode number is not reused.
   private var old: ResultsListing?
 
-  /// Follows what is in results/ now, and what will be.
+  /// Follows the logs in results/ from now on, with those that exist.
   package init(_ id: JobID, in directory: JobsDirectory) {
     self.id = id
     records = JobRecords(directory)
   }
 
-  /// Follows a run that has not begun: what is in results/ now is left out.
+  /// Follows a run that has not started: the current results/ is left out.
   package init(nextRunOf id: JobID, in directory: JobsDirectory) {
     self.init(id, in: directory)
-    // An empty folder is used as it is, not moved aside.
+    // An empty folder is used unchanged, not moved aside.
     guard let folder = ResultsListing(of: id, records), !folder.isEmpty else { return }
     old = folder
   }
 
-  /// Output that has come since the last call; `nil` when there is none at the moment. Throws ``VolumeError`` when a log
-  /// cannot be read.
+  /// The output since the last call; `nil` if there is none at the moment. Throws ``VolumeError`` if a log cannot be
+  /// read.
   package mutating func next() throws(VolumeError) -> Piece? {
     try turnToLatestFolder()
     guard let folder else { return nil }
     while true {
       guard let current = reader?.step ?? folder.firstStep(after: -1) else { return nil }
-      // Looked for first: when there is a later log, then nothing more is written to this one.
+      // Look for a later log first: if there is one, this log is complete.
       let later = folder.firstStep(after: current)
       var reader = self.reader ?? LogReader(current)
       let bytes = try reader.read(in: folder.descriptor)
@@ -56,7 +56,7 @@ package struct LogFollower: Sendable {
     }
   }
 
-  /// Follows one step only, as ``next()`` does all.
+  /// Follows only one step, as ``next()`` follows all.
   package mutating func next(ofStep step: Int) throws(VolumeError) -> Piece? {
     try turnToLatestFolder()
     guard let folder else { return nil }
@@ -66,8 +66,8 @@ package struct LogFollower: Sendable {
     return bytes.isEmpty ? nil : Piece(step: step, bytes: bytes)
   }
 
-  /// results/ may have been moved aside by a later attempt; or the job removed it, and its worker made it again, with all
-  /// logs in it, as far as they were: then the reader goes on where it was.
+  /// A later attempt may have moved results/ aside. Or the job removed it, and its worker restored it with all logs:
+  /// then the reader continues at its position.
   private mutating func turnToLatestFolder() throws(VolumeError) {
     guard let next = ResultsListing(of: id, records), next.identity != old?.identity,
       next.identity != folder?.identity
@@ -79,28 +79,28 @@ package struct LogFollower: Sendable {
   }
 }
 
-/// Reads one step's log while it grows, from its beginning, each byte of output once.
+/// A reader of one step's growing log: from its beginning, each byte of output once.
 ///
-/// It is opened anew for each reading: a network file system looks at what its server has only then (nfs(5)), and a log
-/// that a job removed comes back as another file. A log that went over its limit is put in order at its step's end; from
-/// there the reader goes on behind what it has, or with the line that tells what was dropped.
+/// It opens the log for each read: a network file system asks its server only at an open (nfs(5)), and a removed log is
+/// restored as another file. At its step's end a log over its limit is put in order; then the reader continues behind
+/// what it has read, or with the line about dropped output.
 struct LogReader: Sendable {
-  /// The most that is read at once.
+  /// The largest read.
   package static let largestPiece = 256 << 10
 
   package let step: Int
   private var position: Int64 = 0
-  /// The log is in its last form: its bytes are read as they stand.
+  /// Whether the log has its final form, so that its bytes can be read in order.
   private var isInOrder = false
 
   init(_ step: Int) {
     self.step = step
   }
 
-  /// What is new; empty when nothing is, or while there is no such log.
+  /// The new output; empty if there is none, or no log yet.
   package mutating func read(in results: FileDescriptor) throws(VolumeError) -> [UInt8] {
     let name = JobsDirectory.logName(step)
-    // A step may put what it likes in its place: no link is followed, no FIFO waited for.
+    // A step may have replaced it: follow no link, and do not block on a FIFO.
     let file = openat(results.rawValue, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
     guard file >= 0 else {
       if [ENOENT, ELOOP, ENXIO].contains(errno) { return [] }
@@ -110,7 +110,7 @@ struct LogReader: Sendable {
     resumeIfInOrder(file)
     let bytes = try bytes(of: file, name)
     if !isInOrder, resumeIfInOrder(file) {
-      // It was put in order while it was read.
+      // The log was put in order during the read.
       return take(try self.bytes(of: file, name))
     }
     return take(bytes)
@@ -124,7 +124,7 @@ struct LogReader: Sendable {
   private func bytes(of file: Int32, _ name: String) throws(VolumeError) -> [UInt8] {
     var status = stat()
     guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return [] }
-    // A log may be cut at any moment: below what has been read, or between this and the reading, which is then short.
+    // A log may be cut at any moment: below the position, or before the read, which is then short.
     guard Int64(status.st_size) > position else { return [] }
     let size = Int(min(Int64(LogReader.largestPiece), Int64(status.st_size) - position))
     var failure: Errno?
@@ -155,7 +155,7 @@ struct LogReader: Sendable {
   }
 }
 
-/// A job's results/ that is held open, whatever becomes of its name.
+/// A job's open results/, independent of its name.
 final class ResultsListing: Sendable {
   package let descriptor: FileDescriptor
   package let identity: FolderIdentity
@@ -177,10 +177,10 @@ final class ResultsListing: Sendable {
 
   package var isEmpty: Bool { !contains { _ in true } }
 
-  /// The first step behind `step` that has a log. Steps that were not run have none.
+  /// The first step after `step` with a log. Steps that did not run have none.
   func firstStep(after step: Int) -> Int? {
     var status = stat()
-    // A step may have made a file whose name has the largest number.
+    // A step may have created a log name with the largest number.
     let next = step.addingReportingOverflow(1).partialValue
     if next > step, fstatat(descriptor.rawValue, JobsDirectory.logName(next), &status, AT_SYMLINK_NOFOLLOW) == 0 {
       return next
@@ -188,7 +188,7 @@ final class ResultsListing: Sendable {
     return steps().first { $0 > step }
   }
 
-  /// The steps that have a log, in order.
+  /// The steps with a log, in order.
   package func steps() -> [Int] {
     var steps: [Int] = []
     _ = contains { name in
@@ -203,7 +203,7 @@ final class ResultsListing: Sendable {
   }
 }
 
-/// Which folder has a name: two of the same number are the same, as long as one of them is open.
+/// The device and inode of a folder. While a folder is open its inode number is not reused.
 struct FolderIdentity: Equatable, Sendable {
   package let device: UInt64
   package let number: UInt64

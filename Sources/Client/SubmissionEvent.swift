@@ -2,27 +2,27 @@ package import Jobs
 package import MQTT
 private import Synchronization
 
-/// Something that its sender learns of a job.
+/// An event for the sender of a job.
 package enum SubmissionEvent: Sendable {
-  /// Nobody listens on the topic of requests yet; the request is sent again until somebody does.
+  /// The request topic has no subscriber yet; the request is sent again until it has one.
   case nobodyListens
   /// The broker has the request, and no worker has taken it yet.
   case queued
   /// The broker refuses the request for now; it is sent again.
   case refusedForNow(ReasonCode)
-  /// A worker has the job; not the first, if the attempt is more than 1.
+  /// A worker has the job; with an attempt above 1 it has taken the job over.
   case taken(worker: String, attempt: Int)
-  /// Its workers tell something of it.
+  /// A worker has published an event of the job.
   case event(JobEvent)
-  /// What a step wrote; byte for byte, in order.
+  /// Output of a step, byte for byte and in order.
   case output(step: Int, bytes: [UInt8])
-  /// So many bytes that a step wrote did not come this way.
+  /// The number of bytes of a step's output that were lost on the way.
   case missing(step: Int, bytes: Int64)
-  /// It is done; the last news.
+  /// The result; the last event.
   case finished(ResultMessage)
 }
 
-/// The job is being worked on for another request, so that this one was not taken.
+/// A worker runs the job for another request, so it did not take this one.
 package struct JobIsBusy: Error, CustomStringConvertible {
   /// The job.
   package let id: JobID
@@ -33,7 +33,7 @@ package struct JobIsBusy: Error, CustomStringConvertible {
   }
 }
 
-/// What arrived for a submission, from whichever thread.
+/// The items that arrive for a submission, from any thread.
 final class Inbox: Sendable {
   enum Item: Sendable {
     case place(RequestSender.Place)

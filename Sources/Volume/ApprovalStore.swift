@@ -22,7 +22,7 @@ package struct ApprovalStore: Sendable {
     var parked: [ParkedRequest] = []
     for room in try DurableFile.names(in: directory.parked).sorted() {
       let folder = directory.parked.appending(room)
-      for (instant, id, name) in try DeferredQueue.ticketNames(in: folder) {
+      for (instant, id, name) in try DeferredQueue.parsedNames(in: folder) {
         let path = folder.appending(name)
         guard let file = try KnownFile.read(path, .passOver), let ticket = DeferredRequest(file, id) else { continue }
         parked.append(

@@ -59,16 +59,16 @@ package final class Claim: Sendable {
   package let place: KnownFile
   private let digest: String
   private let file: FileDescriptor
-  private let keeper: LeaseRenewer
+  private let renewer: LeaseRenewer
   private let watch: Watch
 
   private init(
-    _ record: ClaimRecord, _ place: KnownFile, _ file: FileDescriptor, _ keeper: LeaseRenewer, _ watch: Watch
+    _ record: ClaimRecord, _ place: KnownFile, _ file: FileDescriptor, _ renewer: LeaseRenewer, _ watch: Watch
   ) {
     self.record = record
     self.place = place
     self.file = file
-    self.keeper = keeper
+    self.renewer = renewer
     self.watch = watch
     digest = record.envelope.digest
   }
@@ -77,19 +77,19 @@ package final class Claim: Sendable {
   /// than a lease. `nil` if there is a file already, or if another worker removed this one before it was complete.
   package static func create(_ record: ClaimRecord, at path: VolumePath, lease: Lease) throws(VolumeError) -> Claim? {
     let (watch, bytes, began) = (Watch(), try record.encoded(), ContinuousClock.now)
-    var keeper: LeaseRenewer?
+    var renewer: LeaseRenewer?
     do {
       let created = try DurableFile.create(path, bytes) { file in
-        keeper = lease.keeping(file) { watch.body.withLock { $0 }?() }
+        renewer = lease.keeping(file) { watch.body.withLock { $0 }?() }
       }
-      guard let file = created, let keeper else { return nil }
-      let claim = Claim(record, try KnownFile(path, file, bytes), file, keeper, watch)
+      guard let file = created, let renewer else { return nil }
+      let claim = Claim(record, try KnownFile(path, file, bytes), file, renewer, watch)
       // The empty file was not touched: if this process was stopped then for longer than a lease, the job may be done
       // by now.
       if ContinuousClock.now - began < lease.duration / 3 { return claim }
       return try claim.place.isInPlace() ? claim : nil
     } catch {
-      keeper?.cancel()
+      renewer?.cancel()
       throw error
     }
   }
@@ -105,18 +105,18 @@ package final class Claim: Sendable {
 
   /// Calls `body` once if no touch succeeds for two thirds of the lease, with the time since the last one.
   package func onLapse(_ body: @escaping @Sendable (Duration) -> Void) {
-    keeper.onLapse(body)
+    renewer.onLapse(body)
   }
 
   /// The time that remains to end the job if no further touch succeeds: after a lease others may start it.
-  package var left: Duration { keeper.left }
+  package var left: Duration { renewer.left }
 
   /// The longest time between two touches. After a whole lease others may have taken the job over and finished it.
-  package var longestGap: Duration { keeper.longestGap }
+  package var longestGap: Duration { renewer.longestGap }
 
   /// Stops touching the file, because the job is over or another worker's.
   package func leave() {
-    keeper.cancel()
+    renewer.cancel()
     watch.body.withLock { $0 = nil }
   }
 
@@ -165,7 +165,7 @@ package final class Claim: Sendable {
   }
 
   deinit {
-    keeper.cancel()
+    renewer.cancel()
     try? file.close()
   }
 }

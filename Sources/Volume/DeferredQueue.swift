@@ -66,7 +66,7 @@ package struct DeferredQueue: Sendable {
 
   /// Removes expired empty files: their writers died before PUBACK.
   package func removeBlanks() throws(VolumeError) {
-    for (_, _, name) in try DeferredQueue.ticketNames(in: folder) {
+    for (_, _, name) in try DeferredQueue.parsedNames(in: folder) {
       let path = folder.appending(name)
       guard let status = try? path.status(), status.st_size == 0, try lease.hasExpired(path),
         let blank = try KnownFile.read(path, .setAside), blank.bytes.isEmpty
@@ -92,7 +92,7 @@ package struct DeferredQueue: Sendable {
 
   /// The names of the requests, oldest first. A worker that takes one need not read all.
   package func names() throws(VolumeError) -> [String] {
-    try DeferredQueue.ticketNames(in: folder).map(\.name)
+    try DeferredQueue.parsedNames(in: folder).map(\.name)
   }
 
   /// Reads the request of that name; `nil` if it is gone. An incomplete file that has expired is removed: its request
@@ -111,7 +111,7 @@ package struct DeferredQueue: Sendable {
   }
 
   /// The names with their nanoseconds on the volume's clock and their jobs, oldest first.
-  static func ticketNames(in folder: VolumePath) throws(VolumeError) -> [(instant: Int64, id: JobID, name: String)] {
+  static func parsedNames(in folder: VolumePath) throws(VolumeError) -> [(instant: Int64, id: JobID, name: String)] {
     let named = try DurableFile.names(in: folder).compactMap { name -> (instant: Int64, id: JobID, name: String)? in
       parse(name).map { ($0.instant, $0.id, name) }
     }

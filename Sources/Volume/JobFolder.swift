@@ -227,7 +227,8 @@ package struct JobPlan: Sendable {
     staging = request.source.map { .verified($0) } ?? (request.signature == nil ? .folder : .nothing)
     // The folder of a signed request is not signed unless the request has its digest.
     let isFolderHeard = staging != .nothing
-    let reading = try request.definition { () throws(InvalidInput) in isFolderHeard ? try folder.readDefinition() : nil }
+    let reading = try request.definition { () throws(InvalidInput) in isFolderHeard ? try folder.readDefinition() : nil
+    }
     (definition, definitionDigest) = (reading.definition, reading.digest)
   }
 }

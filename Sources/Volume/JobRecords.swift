@@ -64,7 +64,7 @@ package struct JobRecords: Sendable {
   private func requests(in rooms: VolumePath) throws(VolumeError) -> [WaitingRequest] {
     var requests: [WaitingRequest] = []
     for filter in try DurableFile.names(in: rooms).sorted() {
-      for ticket in try DeferredQueue.ticketNames(in: rooms.appending(filter)) {
+      for ticket in try DeferredQueue.parsedNames(in: rooms.appending(filter)) {
         requests.append(
           WaitingRequest(
             id: ticket.id, filter: directory.filter(ofFolder: filter),

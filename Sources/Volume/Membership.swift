@@ -12,15 +12,15 @@ package final class Membership: Sendable {
   /// The current file, and its lease renewer.
   private struct Place {
     let file: FileDescriptor
-    let keeper: LeaseRenewer
+    let renewer: LeaseRenewer
 
     init(_ members: Members, _ path: VolumePath) throws(VolumeError) {
       file = try onVolume("opening", path) { () throws(Errno) in try path.openFile(O_RDWR) }
-      keeper = members.lease.keeping(file, {})
+      renewer = members.lease.keeping(file, {})
     }
 
     func leave() {
-      keeper.cancel()
+      renewer.cancel()
       try? file.close()
     }
   }
@@ -42,7 +42,7 @@ package final class Membership: Sendable {
   /// Writes how this process ended: whether the worker comes back. The lease starts now.
   package func end(_ end: Member.State) throws(VolumeError) {
     try state.withLock { state throws(VolumeError) in
-      state.place.keeper.cancel()
+      state.place.renewer.cancel()
       state.member.state = end
       try end == .left ? members.leave(state.member, path) : members.write(state.member, path)
     }
@@ -68,18 +68,18 @@ package final class Adoption: Sendable {
   private let members: Members
   private let place: KnownFile
   private let file: FileDescriptor
-  private let keeper: LeaseRenewer
+  private let renewer: LeaseRenewer
 
   package init(_ member: Member, _ members: Members, _ path: VolumePath, _ file: FileDescriptor) throws(VolumeError) {
     self.member = member
     self.members = members
     place = try KnownFile(path, file, [])
     self.file = file
-    keeper = members.lease.keeping(file, {})
+    renewer = members.lease.keeping(file, {})
   }
 
   deinit {
-    keeper.cancel()
+    renewer.cancel()
     try? file.close()
   }
 
@@ -94,7 +94,7 @@ package final class Adoption: Sendable {
 
   /// Leaves the member to another worker.
   package func abandon() throws(VolumeError) {
-    keeper.cancel()
+    renewer.cancel()
     try place.remove()
   }
 }

@@ -118,18 +118,18 @@ package final class HeldResult: Sendable {
   fileprivate let path: VolumePath
   private let room: UndeliveredResults
   private let file: FileDescriptor
-  private let keeper: LeaseRenewer
+  private let renewer: LeaseRenewer
 
   fileprivate init(_ name: UndeliveredName, _ room: UndeliveredResults, _ path: VolumePath, _ file: FileDescriptor) {
     self.name = name
     self.room = room
     self.path = path
     self.file = file
-    keeper = room.lease.keeping(file) {}
+    renewer = room.lease.keeping(file) {}
   }
 
   deinit {
-    keeper.cancel()
+    renewer.cancel()
     try? file.close()
   }
 
@@ -138,27 +138,27 @@ package final class HeldResult: Sendable {
 
   /// Removes the result: it is published, or must not be published any more.
   package func remove() throws(VolumeError) {
-    keeper.cancel()
+    renewer.cancel()
     try DurableFile.remove(path)
   }
 
   /// Returns the result unchanged, because it could not be tried.
   package func giveBack() throws(VolumeError) {
-    keeper.cancel()
+    renewer.cancel()
     _ = try DurableFile.move(path, to: room.folder.appending(name.unheld))
   }
 
   /// Stores the result for a later try. The broker refused it; `result` has the reason.
   package func giveBack(_ result: UndeliveredResult) throws(VolumeError) -> UndeliveredName {
     if let bytes = try? result.encoded { try DurableFile.rewrite(path, bytes) }
-    keeper.cancel()
+    renewer.cancel()
     let next = UndeliveredName(name.id, tries: name.tries + 1, at: try room.lease.clock.now())
     _ = try DurableFile.move(path, to: room.folder.appending(next.text))
     return next
   }
 
   fileprivate func setAside() throws(VolumeError) {
-    keeper.cancel()
+    renewer.cancel()
     _ = try DurableFile.move(path, to: UndeliveredResults.hidden(path))
   }
 }

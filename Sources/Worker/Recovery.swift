@@ -135,7 +135,8 @@ extension Worker {
   private func request(in envelope: Envelope, of id: JobID) throws(InvalidInput) -> JobRequest {
     let request = try settings.reader.read(Array(envelope.payload.utf8))
     guard request.id == id, request.signature == nil || request.requestID == envelope.requestId.text else {
-      throw InvalidInput(id: id, description: "the request that lies on the volume for \(id) is another's; send it again")
+      throw InvalidInput(
+        id: id, description: "the request that lies on the volume for \(id) is another's; send it again")
     }
     return request
   }

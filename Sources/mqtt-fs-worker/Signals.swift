@@ -11,9 +11,9 @@ import Synchronization
 enum Signals {
   private static let listener = Mutex<(@Sendable (Int32) -> Void)?>(nil)
   private static let overdue = Mutex<Overdue?>(nil)
-  /// Whoever started this process with HUP ignored, as nohup(1) does, wants it to outlive the terminal.
+  /// If HUP is ignored at the start, as by nohup(1), it stays ignored: the process outlives its terminal.
   private static let numbers = linux_is_ignored(SIGHUP) != 0 ? [SIGTERM, SIGINT] : [SIGTERM, SIGINT, SIGHUP]
-  /// How long, beyond the grace, what was asked to end at once may take for that.
+  /// The time after the grace in which a worker must end that was told to end at once.
   private static let patience = Duration.seconds(20)
 
   private struct Overdue {
@@ -48,10 +48,10 @@ enum Signals {
     Glibc.raise(number)
   }
 
-  /// The first asks the worker to stop in order, the second at once; then it has the grace and 20 seconds to publish that, or
-  /// it ends as it is: what it waits for may never come. The claim is then for the next worker.
+  /// The first signal stops the worker in order, the second at once. After the second it has the grace and 20 seconds
+  /// to publish the result; then the process ends, since it may hang for ever. The next worker takes its claim over.
   ///
-  /// A second HUP is none: a terminal that is closed and the shell in it often send one each.
+  /// A second HUP does not count: a closing terminal and its shell often send one each.
   static func raise(_ stop: StopRequest, _ logger: Logger, grace: Duration) {
     let limit = min(grace, .seconds(1 << 40)) + patience
     listener.withLock {
@@ -84,7 +84,7 @@ enum Signals {
     }
   }
 
-  /// Waits for them on this thread, for ever.
+  /// Waits for the signals on this thread, for ever.
   static func listen() -> Never {
     let signals = set(of: numbers)
     while true {

@@ -1,47 +1,47 @@
-/// What an examination found about one property of a broker or a volume.
+/// A finding about a property of a broker or a volume.
 package struct Finding: Codable, Equatable, Sendable {
-  /// Of what.
+  /// The examined thing.
   package enum Subject: String, Codable, Sendable, CaseIterable { case broker, volume, workspaces }
 
-  /// What was found.
+  /// The verdict.
   package enum Verdict: String, Codable, Sendable {
     /// It has the property.
     case yes
-    /// It has not.
+    /// It lacks the property.
     case no
-    /// That could not be seen; the detail says why.
+    /// Unknown; the detail says why.
     case unknown
   }
 
-  /// What the property is worth.
+  /// The importance of the property.
   package enum Weight: String, Codable, Sendable {
     /// Without it jobs can be lost, or nothing works.
     case needed
-    /// Without it something is slower, or a comfort is missing.
+    /// Without it something is slower or less convenient.
     case wanted
   }
 
-  /// Whose property it is.
+  /// The examined thing.
   package var subject: Subject
   /// Its name.
   package var name: String
-  /// Whether it is there.
+  /// The verdict.
   package var verdict: Verdict
-  /// What it is worth.
+  /// The importance.
   package var weight: Weight
-  /// What was seen, and what it means.
+  /// The observation, and its meaning.
   package var detail: String
 
-  /// Whether this is a reason not to use what was examined.
+  /// Whether the finding forbids the use with workers.
   package var isFatal: Bool { weight == .needed && verdict != .yes }
 }
 
-/// What an examination knows of a property: how it is called, what it is worth, and what it means not to have it.
+/// A property with its name, its importance, and the consequences of having or lacking it.
 struct Property: Sendable {
   package let subject: Finding.Subject
   package let name: String
   let weight: Finding.Weight
-  /// What it means that it is there, and that it is not.
+  /// The consequences of having and of lacking it.
   package let present: String
   let absent: String
 
@@ -57,7 +57,7 @@ struct Property: Sendable {
   }
 }
 
-/// What workers rely on in a broker.
+/// The properties of a broker that workers need.
 enum BrokerProperties {
   package static let all: [Property] = [
     Property(
@@ -106,7 +106,7 @@ enum BrokerProperties {
   ]
 }
 
-/// What workers rely on in a volume, and in the disk on which steps run.
+/// The properties of a volume and of the workspaces' disk that workers need.
 enum VolumeProperties {
   static let writable = Property(
     subject: .volume, name: "writable", weight: .needed, present: "this user can write there",
@@ -120,7 +120,7 @@ enum VolumeProperties {
   package static let clock = Property(
     subject: .volume, name: "clock", weight: .needed, present: "leases can be measured by it",
     absent: "a worker that is well could be taken for dead; see to the time on the file server")
-  /// Where hosts may stamp files with their own clocks.
+  /// For file systems where hosts may set times by their own clocks.
   static let watchedClock = Property(
     subject: .volume, name: "clock", weight: .needed,
     present:

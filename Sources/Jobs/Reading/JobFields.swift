@@ -124,7 +124,8 @@ extension JobFields {
     }
   }
 
-  package func environment(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> [String: String]
+  package func environment(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> [String:
+    String]
   {
     guard case .object(let members) = value.content else {
       throw invalid(

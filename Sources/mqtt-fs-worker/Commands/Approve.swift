@@ -5,7 +5,7 @@ import Jobs
 import MQTT
 import Volume
 
-/// `mqtt-fs-worker approve <id>`: lets a request go that waits for approval.
+/// `mqtt-fs-worker approve <id>`: approves or rejects a request that waits for approval.
 struct Approve: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Approves a request that waits for it, or rejects it. Without an id, lists what waits.",
@@ -47,8 +47,8 @@ struct Approve: AsyncParsableCommand {
     let environment = Environment.current
     let console = Console("approve")
     let directory = try volume.directory(environment)
-    let desk = ApprovalStore(directory)
-    let parked = try desk.parked()
+    let store = ApprovalStore(directory)
+    let parked = try store.parked()
     guard let id else { return try Output.write(table(parked)) }
     let request = try choose(id, among: parked, console)
     let approval = try approval(of: request, console)
@@ -56,7 +56,7 @@ struct Approve: AsyncParsableCommand {
       console.say("the request waits on")
       throw ExitStatus.unwilling
     }
-    guard try desk.decide(approval, on: request) else {
+    guard try store.decide(approval, on: request) else {
       console.say("somebody else decided about job \(request.id) just now")
       throw ExitStatus.tryAgain
     }
@@ -64,9 +64,9 @@ struct Approve: AsyncParsableCommand {
     await tellWorkers(environment, console)
   }
 
-  // MARK: Which
+  // MARK: The request
 
-  /// Those of the job of that name, or else the request with that key, or else those that begin so: there must be one.
+  /// Finds the request by its job, or by its key, or by how one of them begins: exactly one must match.
   private func choose(_ name: String, among parked: [ParkedRequest], _ console: Console) throws -> ParkedRequest {
     let key = { (request: ParkedRequest) in request.envelope.requestId.text }
     let tries: [(ParkedRequest) -> Bool] = [
@@ -96,9 +96,9 @@ struct Approve: AsyncParsableCommand {
     return TextTable([["JOB", "SINCE", "TOPIC", "REQUEST", "DIGEST"]] + rows).text
   }
 
-  // MARK: What
+  // MARK: The decision
 
-  /// The decision on what is shown now.
+  /// The decision about the request as it is shown now.
   private func approval(of request: ParkedRequest, _ console: Console) throws -> Approval {
     let digest = request.envelope.digest
     guard self.digest == nil || self.digest == digest else {
@@ -145,7 +145,7 @@ struct Approve: AsyncParsableCommand {
     }
   }
 
-  /// Foreign text must not write to the terminal what it likes.
+  /// Escapes the values: foreign text must not send control sequences to the terminal.
   private func show(_ facts: [(String, String?)]) {
     for case (let name, let value?) in facts {
       complain("\(name): ".padded(to: 16) + value.escaped(upTo: 500))
@@ -157,9 +157,9 @@ struct Approve: AsyncParsableCommand {
     return await console.ask("\(reject ? "reject" : "approve") it? [y/N]")?.lowercased().hasPrefix("y") == true
   }
 
-  // MARK: Afterwards
+  // MARK: The workers
 
-  /// Idle workers look by themselves, every third of a lease.
+  /// Tells workers about the decision. Without a message idle workers find it within a third of a lease.
   private func tellWorkers(_ environment: Environment, _ console: Console) async {
     guard broker.url != nil || environment["MQTT_URL"] != nil || environment["MQTT_BROKER"] != nil else { return }
     var broker = broker
@@ -176,7 +176,7 @@ struct Approve: AsyncParsableCommand {
   }
 }
 
-/// Who runs this program, as others know them.
+/// The user and host of this process.
 private func userAtHost() -> String {
   let user = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "\(geteuid())"
   return "\(user)@\(hostName())"

@@ -3,7 +3,7 @@ import Client
 import Jobs
 import MQTT
 
-/// `mqtt-fs-worker cancel <id>`: has a job ended.
+/// `mqtt-fs-worker cancel <id>`: asks a job's worker to end it.
 struct Cancel: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Asks the worker that has a job to end it: TERM, the worker's grace, KILL. What there is comes back.",

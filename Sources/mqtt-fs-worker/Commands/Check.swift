@@ -3,7 +3,7 @@ import Client
 import Jobs
 import SystemPackage
 
-/// `mqtt-fs-worker check <job folder>`: says what is wrong with a job before it is sent.
+/// `mqtt-fs-worker check <job folder>`: checks a job before it is sent.
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Says what is wrong with a job folder before its id is sent; exit status 65 if something is.")

@@ -7,7 +7,7 @@ import Synchronization
 import SystemPackage
 import Volume
 
-/// `mqtt-fs-worker doctor`: whether a broker and a volume are fit for workers.
+/// `mqtt-fs-worker doctor`: examines a broker and a volume.
 struct Doctor: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Says whether the broker and the volume do what workers rely on; exit status 1 if they do not.",
@@ -20,7 +20,7 @@ struct Doctor: AsyncParsableCommand {
       TERM and INT end it when it has cleaned up behind what it is at; a second one ends it at once.
       """)
 
-  /// What to examine.
+  /// The examined things.
   enum Patient: String, ExpressibleByArgument, CaseIterable { case broker, volume, all }
 
   @Argument(help: "What to examine: broker, volume, or all.")
@@ -86,9 +86,9 @@ struct Doctor: AsyncParsableCommand {
   }
 }
 
-/// What has been found so far, and whether somebody has had enough.
+/// The findings so far, and whether the examination was interrupted.
 private final class Course: Sendable {
-  /// What is shown of a finding when it is there.
+  /// The output of a finding as soon as it is known.
   enum Shown: Sendable { case lines, nothing }
 
   private let shown: Shown
@@ -97,7 +97,7 @@ private final class Course: Sendable {
   private struct State {
     var findings: [Finding] = []
     var isInterrupted = false
-    /// Why nothing more can be shown.
+    /// The error that stopped the output.
     var failure: (any Error)?
   }
 
@@ -111,7 +111,7 @@ private final class Course: Sendable {
 
   var failure: (any Error)? { state.withLock { $0.failure } }
 
-  /// Nobody needs findings that cannot be shown: the examination ends then, as if it were interrupted.
+  /// Adds a finding and shows it. If it cannot be shown, the examination ends as if it were interrupted.
   func report(_ finding: Finding) {
     state.withLock { state in
       state.findings.append(finding)

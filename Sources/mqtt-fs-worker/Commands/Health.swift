@@ -4,7 +4,7 @@ import Jobs
 import Signaling
 import SystemPackage
 
-/// `mqtt-fs-worker health`: whether the worker on this host is well.
+/// `mqtt-fs-worker health`: asks the worker on this host for its health.
 struct Health: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Says whether this host's, or this container's, worker is well; exit status 1 if it is not.",
@@ -56,7 +56,7 @@ struct Health: ParsableCommand {
   }
 }
 
-/// The worker is not well.
+/// The worker is unhealthy.
 struct Unwell: Error, CustomStringConvertible {
   let description: String
 

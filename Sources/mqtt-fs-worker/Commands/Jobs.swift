@@ -5,7 +5,7 @@ import Jobs
 import SystemPackage
 import Volume
 
-/// `mqtt-fs-worker jobs`: what the volume tells of all jobs.
+/// `mqtt-fs-worker jobs`: lists the jobs on the volume.
 struct Jobs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Lists the jobs on the volume: running, queued, awaiting approval, pending, and finished.",
@@ -55,7 +55,7 @@ struct Jobs: AsyncParsableCommand {
 
   private func table(_ jobs: [JobSummary]) -> String {
     guard !jobs.isEmpty else { return "" }
-    // Said only where there is something to say.
+    // Add the column only if a result is undelivered.
     let tellsOfDelivery = jobs.contains { $0.undelivered != nil }
     let header =
       ["JOB", "STATE", "STATUS", "EXIT", "ATTEMPT", "STEP", "WORKER", "TOOK", "SINCE"]
@@ -67,7 +67,7 @@ struct Jobs: AsyncParsableCommand {
         job.durationMs.map { durationText(milliseconds: $0) }, job.since ?? job.end,
       ]
       if tellsOfDelivery { cells.append(job.undelivered?.sentence) }
-      // What lies on the volume must not write to the terminal what it likes.
+      // Escape text from the volume: it must not send control sequences to the terminal.
       return cells.map { ($0 ?? "").escaped }
     }
     return TextTable([header] + rows).text

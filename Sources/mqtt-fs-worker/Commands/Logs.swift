@@ -4,7 +4,7 @@ import Jobs
 import SystemPackage
 import Volume
 
-/// `mqtt-fs-worker logs <id>`: what a job's steps wrote.
+/// `mqtt-fs-worker logs <id>`: prints the output of a job's steps.
 struct Logs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Prints what the steps of a job wrote, byte for byte. Exit status 66 if there is no such job.")
@@ -30,7 +30,7 @@ struct Logs: AsyncParsableCommand {
     }
     var follower = LogFollower(id, in: directory)
     while true {
-      // Asked first: when it has ended, then all that comes after this is all that there will be.
+      // Ask before reading: if the job has ended, its logs are complete.
       let isOver = try !follow || listing.job(id).map { $0.state == .finished } ?? true
       while let piece = try step.map({ try follower.next(ofStep: $0) }) ?? follower.next() {
         try await Output.put(piece.bytes)

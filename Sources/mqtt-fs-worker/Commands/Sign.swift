@@ -63,10 +63,10 @@ struct Sign: ParsableCommand {
     let signer = try file.read { (bytes) throws(InvalidKey) in try SigningKey(file: bytes, name: kid) }
     if file.isReadableByAll { complain("warning: everybody on this host can read the key \(key); chmod go-r \(key)") }
     let payload = try request().encoded()
-    // What a worker would say of it is said here.
+    // Check it as a worker would.
     _ = try JobRequest(payload: payload, signedBy: "")
     let text = try signer.sign(payload)
-    // A line end would be part of the message when the output is a file or a pipe.
+    // In a file or a pipe a line end would become part of the message.
     try Output.write(isatty(STDOUT_FILENO) == 1 ? "\(text)\n" : text)
   }
 

@@ -3,7 +3,7 @@ import Client
 import Jobs
 import Volume
 
-/// `mqtt-fs-worker status <id>`: what the volume tells of one job.
+/// `mqtt-fs-worker status <id>`: shows one job.
 struct Status: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Says how a job is: who has it, or how it ended, step by step. Exit status 66 if there is none.")

@@ -7,7 +7,7 @@ import MQTT
 import Signing
 import SystemPackage
 
-/// `mqtt-fs-worker submit <folder>`: has a job run and watches it.
+/// `mqtt-fs-worker submit <folder>`: submits a job and follows it.
 struct Submit: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Puts a job on the volume, asks for it to be run, shows its output, and exits with its exit code.",
@@ -94,7 +94,7 @@ struct Submit: AsyncParsableCommand {
     }
   }
 
-  /// The folder's job. What is wrong with it is said, and ends the program.
+  /// Checks the folder's job. Errors are printed and end the program.
   private func job(_ console: Console) throws -> (id: JobID, definition: JobDefinition) {
     let path = FilePath(folder)
     let id = try id.map { try JobID($0) }
@@ -123,7 +123,7 @@ struct Submit: AsyncParsableCommand {
     return try request.sealed { try key.sign($0) }
   }
 
-  /// What is to be copied; `nil` when the folder is where it belongs, or goes nowhere.
+  /// The upload; `nil` if the folder is already in place, or there is no common volume.
   private func upload(_ id: JobID, _ place: Submission.Volume) -> JobUpload? {
     guard case .common(let directory) = place else { return nil }
     let upload = JobUpload(FilePath(folder), as: id, to: directory)
@@ -132,7 +132,7 @@ struct Submit: AsyncParsableCommand {
 
   private func copy(_ upload: JobUpload, _ console: Console, _ interrupts: Interrupts) async throws {
     let skipped = try await interrupts.handled {
-      // What is copied meanwhile is removed by the next upload from this host.
+      // The copy may still write: the next upload from this host removes the rest.
       try? upload.discard()
       Glibc.exit(ExitStatus.interrupted.rawValue)
     } during: {

@@ -4,9 +4,9 @@ import Jobs
 import MQTT
 import Synchronization
 
-/// One submission as a person sees it: what is printed, and what an interrupt does.
+/// The user's side of a submission: its output, and the effect of interrupts.
 struct SubmitRun: Sendable {
-  /// What goes to stdout.
+  /// The content of stdout.
   enum Content {
     case logs, result
   }
@@ -42,10 +42,10 @@ struct SubmitRun: Sendable {
     }
   }
 
-  /// Sends the request and follows the job to its end. Throws the ``ExitStatus`` that its result comes to.
+  /// Sends the request and follows the job to its end. Throws the ``ExitStatus`` of its result.
   ///
-  /// When nobody reads the output any more, as in `submit … | head`, or it cannot be written, the job is still followed: it
-  /// runs, and its exit code is what is waited for.
+  /// If the output has no reader any more, as in `submit … | head`, or cannot be written, it still follows the job for
+  /// its exit code.
   func follow(_ interrupts: Interrupts) async throws {
     let end = SubmitEnd(submission, upload, console)
     let following = Task {
@@ -66,7 +66,7 @@ struct SubmitRun: Sendable {
       } during: {
         try await following.value
       }
-      // A job that failed is what matters more.
+      // The failure of a job is more important.
       if let failure, ExitStatus(result).rawValue == 0 { throw ExitStatus(failure) }
       throw ExitStatus(result)
     } catch is CancellationError {
@@ -74,7 +74,7 @@ struct SubmitRun: Sendable {
     }
   }
 
-  /// The job's result, and why what is printed is not all of it, if it is not for a reader who had enough.
+  /// The job's result, and the error that stopped the output, unless only its reader has left.
   private func follow() async throws -> (ResultMessage, OutputFailure?) {
     var printing = Printing(console)
     var patience: Task<Void, any Error>?
@@ -91,7 +91,7 @@ struct SubmitRun: Sendable {
         continue
       case .event(let event) where event.event == .awaitingApproval:
         patience?.cancel()
-        // Told again whenever the request is sent again.
+        // The event comes again each time the request is sent again.
         guard parked != event.error ?? "" else { continue }
         parked = event.error ?? ""
       case .taken: patience?.cancel()
@@ -111,7 +111,7 @@ struct SubmitRun: Sendable {
     throw CancellationError()
   }
 
-  /// A job that nobody will ever be asked to run is not left on the volume.
+  /// Removes the job from the volume on a failure, if no worker can get the request any more.
   private func withdrawingOnFailure<T>(_ body: () async throws -> T) async throws -> T {
     do {
       return try await body()
@@ -121,7 +121,7 @@ struct SubmitRun: Sendable {
     }
   }
 
-  // MARK: What is said
+  // MARK: Messages
 
   private func tell(_ news: SubmissionEvent) {
     let id = request.id
@@ -154,11 +154,11 @@ struct SubmitRun: Sendable {
   }
 }
 
-/// What a followed job prints, until it cannot be printed any more.
+/// The output of a followed job, until a stream fails.
 private struct Printing {
   private let console: Console
   private var ended: Set<Output.Stream> = []
-  /// Why not, if it is worth a word: that nobody reads is not.
+  /// The error, unless only the reader has left.
   private(set) var failure: OutputFailure?
 
   init(_ console: Console) {
@@ -179,19 +179,19 @@ private struct Printing {
 }
 
 extension ResultMessage {
-  /// The message as the line that `--json` prints.
+  /// The message as the line of `--json`.
   fileprivate var line: [UInt8] {
     get throws { Array("\(String(decoding: try encoded(), as: UTF8.self).escapedInJSON)\n".utf8) }
   }
 }
 
-/// How a submission ends that does not wait for the job's own end.
+/// The early end of a submission: by an interrupt or the timeout.
 private actor SubmitEnd {
   private let submission: Submission
   private let upload: JobUpload?
   private let console: Console
   private var interrupts = 0
-  /// What the program exits with.
+  /// The exit status.
   private(set) var status = ExitStatus.interrupted
 
   init(_ submission: Submission, _ upload: JobUpload?, _ console: Console) {
@@ -200,8 +200,8 @@ private actor SubmitEnd {
     self.console = console
   }
 
-  /// What an interrupt does: the first cancels the job, once that is affirmed; the second leaves it alone. `true` when
-  /// there is nothing to wait for any more.
+  /// Handles an interrupt: the first cancels the job after a confirmation, the second leaves it running. `true` if
+  /// there is nothing left to wait for.
   func interrupt() async -> Bool {
     interrupts += 1
     guard interrupts == 1 else {
@@ -218,7 +218,8 @@ private actor SubmitEnd {
     return await withdraw("")
   }
 
-  /// A job that no worker has taken in time is withdrawn; one that runs is ended by its worker.
+  /// Withdraws a job that no worker has taken in time. A running job is ended by its worker. `true` if there is nothing
+  /// left to wait for.
   func timeIsUp(_ limit: Duration) async -> Bool {
     guard await !submission.isTaken else { return false }
     status = .timedOut

@@ -39,7 +39,7 @@ struct Work: ParsableCommand {
   @Flag(name: [.customShort("V"), .long], help: "Show the version.")
   var version = false
 
-  /// Main runs it this way: the guardian must be there before there are threads.
+  /// Main calls this instead of `run()`: the guardian must be forked before there are threads.
   func run(guardedBy guardian: Guardian) async throws {
     guard !version else { return try Output.write("mqtt-fs-worker \(workerVersion)\n") }
     try ProcessTree.adoptOrphans()
@@ -62,10 +62,10 @@ struct Work: ParsableCommand {
   }
 }
 
-/// The program's version, as `-V`, result.json and the log show it.
+/// The program's version, in `-V`, result.json and the log.
 let workerVersion = "0.1.0"
 
-/// Jobs over MQTT: one, or as many as `--jobs` says, one after the other.
+/// A worker over MQTT: it runs one job, or `--jobs` many one after another.
 struct MQTTRun {
   private let setup: WorkerSetup
   private let filter: TopicFilter
@@ -76,7 +76,7 @@ struct MQTTRun {
   private let retention: Control.ResultRetention
   private let giveUpAfter: Duration?
   private let idleTimeout: Duration?
-  /// How many jobs are to be done; 0 for no end.
+  /// The number of jobs; 0 for no limit.
   private let jobs: Int
 
   init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
@@ -151,7 +151,7 @@ struct MQTTRun {
       }
       await source.close()
       if source.isLeaving { ledger.audit.note(AuditEntry(.left), setup.logger) }
-      // A process that goes on, job after job, has said so in its log.
+      // A process without a limit has only logged it.
       if jobs > 0, let undelivered { throw undelivered }
     } catch {
       await source.close()
@@ -160,7 +160,7 @@ struct MQTTRun {
   }
 }
 
-/// A job without MQTT: the request comes from a file, and its result message goes to stdout.
+/// A job without MQTT: the request comes from a file, and the result message goes to stdout.
 struct DryRun {
   let payload: FilePath
   let setup: WorkerSetup

@@ -5,7 +5,7 @@ import Glibc
 import Jobs
 import MQTT
 
-/// `mqtt-fs-worker workers`: all workers that a broker knows of.
+/// `mqtt-fs-worker workers`: lists the workers at a broker.
 struct Workers: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Lists the workers that are there, and those that were lost.",
@@ -48,10 +48,10 @@ struct Workers: AsyncParsableCommand {
   }
 }
 
-/// Shows a roster that changes.
+/// The output of a changing roster.
 struct RosterView {
   enum Form {
-    /// The whole table, again and again in the same place.
+    /// The whole table, redrawn in place.
     case screen
     /// A line for each worker that changed.
     case lines
@@ -70,7 +70,7 @@ struct RosterView {
     let table = RosterTable(roster)
     switch form {
     case .screen:
-      // Home, and clear what was there (ECMA-48, CUP and ED).
+      // Move the cursor home and clear the screen (ECMA-48, CUP and ED).
       try Output.write("\u{1B}[H\u{1B}[2J\(table.text)\(table.summary)\n")
     case .lines, .json:
       for row in table.rows where shown[row.worker] != row.stateText {
@@ -93,13 +93,13 @@ struct RosterView {
   }
 }
 
-/// A roster as people and programs read it.
+/// A roster as a table and as JSON.
 struct RosterTable {
-  /// One worker's line.
+  /// The line of one worker.
   package struct Row {
     let worker: String
     let columns: [String]
-    /// What is worth a new line when it changes: not ages and figures.
+    /// The values whose change makes a new line: not ages and figures.
     let stateText: String
     let json: String
   }
@@ -123,7 +123,7 @@ struct RosterTable {
     summary = (states.isEmpty ? count : "\(count): \(states.joined(separator: ", "))") + refusal
   }
 
-  /// The lines under a header, in columns; nothing when there is nobody.
+  /// The table with its header; empty without workers.
   var text: String { rows.isEmpty ? "" : TextTable([RosterTable.header] + rows.map(\.columns)).text }
 
   /// All lines as one array.
@@ -148,7 +148,7 @@ extension RosterTable.Row {
       status.version,
     ]
     let all: [String?] = state + figures + [notes.joined(separator: ", ")]
-    // What comes from the bus must not write to the terminal what it likes.
+    // Escape text from the broker: it must not send control sequences to the terminal.
     columns = all.map { ($0 ?? "").escaped }
     stateText = ([status.state.rawValue, status.job ?? "", status.step.map(String.init) ?? ""] + notes).joined(
       separator: "\n")
@@ -160,7 +160,7 @@ extension RosterTable.Row {
   }
 }
 
-/// A worker's status with what was learned about it here.
+/// A worker's status with the roster's values.
 private struct RosterLine: Encodable {
   let status: WorkerStatus
   let alive: Bool
@@ -192,7 +192,7 @@ private func isBefore(_ a: String, _ b: String) -> Bool {
   return x.count != y.count ? x.count < y.count : a < b
 }
 
-/// A name as runs of digits and of anything else.
+/// The name split into runs of digits and of other characters.
 private func pieces(_ name: String) -> [Substring] {
   var pieces: [Substring] = []
   var rest = name[...]

@@ -5,7 +5,7 @@ import Logging
 import MQTT
 import Volume
 
-/// How the broker is reached.
+/// The options of the connection to the broker.
 struct BrokerOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
@@ -95,7 +95,7 @@ extension BrokerOptions {
       host: environment["MQTT_BROKER"] ?? "localhost", port: port, transport: wantsTLS ? .tls : .plain)
   }
 
-  /// The version of MQTT to speak.
+  /// The version of MQTT.
   func version(_ environment: Environment) throws -> ProtocolVersion {
     switch protocolVersion ?? environment["MQTT_PROTOCOL_VERSION"] ?? "5" {
     case "5": .v5
@@ -105,7 +105,7 @@ extension BrokerOptions {
   }
 }
 
-/// A length of time as a user writes it: `90s`, `10m`, `1h30m`, `7d`, or a number of seconds.
+/// A duration as an option: `90s`, `10m`, `1h30m`, `7d`, or a number of seconds.
 struct Timespan: ExpressibleByArgument {
   let duration: Duration
 
@@ -120,8 +120,8 @@ struct Timespan: ExpressibleByArgument {
 }
 
 extension BrokerOptions {
-  /// Opens the session of a command that is no worker, for as long as `body` runs. Its client id, `<prefix><command>-<random>`,
-  /// is used once: any number of them run beside each other. The password is wiped from where it was given.
+  /// Opens a client's session for as long as `body` runs. Its client id, `<prefix><command>-<random>`, is used once, so
+  /// any number of clients can run at a time. The password is wiped from the arguments and the environment.
   func withClient<T: Sendable>(
     _ command: String, _ environment: Environment, logger: Logger, keptFor expiry: UInt32 = 0,
     _ body: (BrokerClient) async throws -> T
@@ -130,7 +130,7 @@ extension BrokerOptions {
     let giveUpAfter = try giveUpAfter(environment)
     Secrets.wipe()
     if options.version == .v5, expiry > 0 {
-      // What comes while the connection is down waits for it.
+      // The broker keeps messages while the connection is down.
       options.sessionExpiry = expiry
     } else {
       options.start = .clean
@@ -139,14 +139,14 @@ extension BrokerOptions {
   }
 }
 
-/// 12 hexadecimal digits: with a short command before it a client id has no more than the 23 characters that every broker
-/// takes (MQTT 3.1.1, section 3.1.3.1).
+/// 12 hexadecimal digits: with a short command the client id has at most the 23 characters that every broker accepts
+/// (MQTT 3.1.1, section 3.1.3.1).
 private func randomSuffix() -> String {
   let digits = String(UInt64.random(in: 0..<1 << 48), radix: 16)
   return String(repeating: "0", count: 12 - digits.count) + digits
 }
 
-/// Where a broker is, and how it is spoken to: `mqtt://host:1883`, `mqtts://user:password@host:8883`.
+/// The address of a broker and its transport: `mqtt://host:1883`, `mqtts://user:password@host:8883`.
 struct BrokerAddress: Equatable {
   enum Transport: Equatable {
     case plain, tls
@@ -164,7 +164,7 @@ struct BrokerAddress: Equatable {
     self.transport = transport
   }
 
-  /// Takes a URL; the scheme may be left out, as may the port.
+  /// Parses a URL; the scheme and the port are optional.
   init(_ text: String) throws {
     func invalid(_ reason: String) -> ValidationError {
       ValidationError("'\(withoutPassword(text))' is not a broker's URL: \(reason), as in mqtt://localhost:1883")
@@ -209,7 +209,7 @@ struct BrokerAddress: Equatable {
   }
 }
 
-/// What may be shown of a URL: a password never is.
+/// A URL without its user and password, for messages.
 func withoutPassword(_ text: String) -> String {
   guard let at = text.lastIndex(of: "@") else { return text }
   return "…\(text[at...])"

@@ -2,13 +2,13 @@ import ArgumentParser
 import FoundationEssentials
 import Steps
 
-/// Settings from the environment, for options that were not given as flags.
+/// Settings from the environment, for options that are not in the arguments.
 struct Environment {
   let variables: [String: String]
 
   static let current = Environment(variables: StepEnvironment.inherited())
 
-  /// The value of `name`; an empty one counts as none, so that a compose file can pass `${X:-}`.
+  /// The value of `name`; `nil` also for an empty one, so that a compose file can pass `${X:-}`.
   subscript(name: String) -> String? {
     variables[name].flatMap { $0.isEmpty ? nil : $0 }
   }
@@ -23,7 +23,7 @@ struct Environment {
     }
   }
 
-  /// The value of `name` as `T`, parsed as the option `option` is.
+  /// The value of `name` as `T`, parsed as an option's value.
   func value<T: ExpressibleByArgument>(_ name: String) throws -> T? {
     guard let text = self[name] else { return nil }
     guard let value = T(argument: text) else { throw ValidationError("\(name)=\(text) is not a valid value") }

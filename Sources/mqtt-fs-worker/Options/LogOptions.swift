@@ -4,7 +4,7 @@ import Jobs
 import Logging
 import Synchronization
 
-/// What is said on stderr, and how.
+/// The options of the log on stderr.
 struct LogOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -27,7 +27,7 @@ extension LogOptions {
     return logger
   }
 
-  /// The logger of a command that people run: it says what goes wrong, as text.
+  /// The logger of a client command: warnings as text.
   func logger(_ environment: Environment) throws -> Logger {
     try logger(environment, level: .warning, format: .text)
   }
@@ -44,7 +44,7 @@ extension LogOptions {
     guard let format = LogLine.Format(rawValue: form) else {
       throw ValidationError("log format '\(form)' is neither text nor json")
     }
-    // For what has no logger at hand. A process can say only once where that goes.
+    // For code without a logger of its own. A process can bootstrap only once.
     LogOptions.bootstrap.withLock { isDone in
       if !isDone { LoggingSystem.bootstrap { _ in StderrLog(format: format, level: level) } }
       isDone = true

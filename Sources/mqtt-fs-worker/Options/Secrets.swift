@@ -1,13 +1,13 @@
 import ArgumentParser
 import Glibc
 
-/// Keeps the broker's password from the steps, which run as the worker's own user and can read its `/proc/<pid>/environ`
-/// and `cmdline` (proc(5)).
+/// Hides the broker's password from the steps, which run as the worker's own user and can read its
+/// `/proc/<pid>/environ` and `cmdline` (proc(5)).
 enum Secrets {
   private static let variables = ["MQTT_PASSWORD", "MQTT_URL"]
 
-  /// Wipes passwords from where this process was given them. Call it when the arguments have been read; the environment
-  /// stays known as ``Environment/current``.
+  /// Overwrites passwords in the arguments and the environment. Call it after the parsing; ``Environment/current``
+  /// keeps the values.
   static func wipe() {
     _ = Environment.current
     for name in variables {
@@ -17,7 +17,7 @@ enum Secrets {
     forEachSecretArgument { value, isURL in isURL ? wipePassword(inURL: value) : wipe(value) }
   }
 
-  /// Whether a password was given as an argument, where others see it until it is wiped.
+  /// Whether the arguments have a password, which others can see until it is wiped.
   static var areInArguments: Bool {
     var found = false
     forEachSecretArgument { value, isURL in
@@ -26,7 +26,7 @@ enum Secrets {
     return found
   }
 
-  /// The values of options that are, or may hold, a password.
+  /// Calls `body` with the values of options that are or may contain a password.
   private static func forEachSecretArgument(_ body: (UnsafeMutablePointer<CChar>, _ isURL: Bool) -> Void) {
     let options = [("-p", false), ("--password", false), ("-u", true), ("--url", true)]
     for index in 1..<max(1, Int(CommandLine.argc)) {
@@ -42,10 +42,10 @@ enum Secrets {
     }
   }
 
-  /// The error to show in place of `error`, which arises from the arguments: as if the passwords among them were others.
+  /// A usage error for `error` without the passwords of the arguments.
   ///
-  /// A parser repeats what it does not understand, and most of all what was typed as with another program (`-pSECRET`,
-  /// `-P SECRET`, `--pw SECRET`).
+  /// A parser repeats arguments that it does not know, such as the forms of other programs (`-pSECRET`, `-P SECRET`,
+  /// `--pw SECRET`).
   static func usageError(_ error: any Error) -> any Error {
     let arguments = Array(CommandLine.arguments.dropFirst())
     let shown = SecretArguments.masked(arguments)
@@ -58,7 +58,7 @@ enum Secrets {
     }
   }
 
-  /// What stands between the first `:` of the user's part and its `@`.
+  /// The text between the first `:` of the user's part and its `@`.
   private static func password(inURL value: UnsafeMutablePointer<CChar>) -> UnsafeMutableRawBufferPointer? {
     let bytes = UnsafeMutableRawBufferPointer(start: value, count: strlen(value))
     let start = strstr(value, "://").map { $0 - value + 3 } ?? 0
@@ -77,15 +77,15 @@ enum Secrets {
   }
 }
 
-/// Arguments that may be shown.
+/// Arguments for messages.
 enum SecretArguments {
-  /// The same arguments with `…` in place of what is, or may have been meant as, a password: the value of an option that is
-  /// called so here or elsewhere, and what stands before the `@` of a URL.
+  /// The same arguments with `…` for everything that is or may be meant as a password: the values of password options
+  /// here and in other programs, and the user's part of URLs.
   static func masked(_ arguments: [String]) -> [String] {
     var isValue = false
     return arguments.map { argument in
       defer { isValue = takesPassword(argument) }
-      // A value that begins with a dash is no value for the parser.
+      // The parser takes no value that starts with a dash.
       if isValue { return argument.hasPrefix("-") ? "-…" : "…" }
       if let sign = argument.firstIndex(of: "="), argument.hasPrefix("-") {
         let name = argument[..<sign]

@@ -4,7 +4,7 @@ import MQTT
 import SystemPackage
 import Volume
 
-/// Where the shared volume is, for commands that are no worker.
+/// The option for the shared volume in client commands.
 struct VolumeOptions: ParsableArguments {
   @Option(
     name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"),
@@ -13,7 +13,7 @@ struct VolumeOptions: ParsableArguments {
 }
 
 extension VolumeOptions {
-  /// The volume. Throws when there is none.
+  /// The volume. Throws if there is none.
   func directory(_ environment: Environment) throws -> JobsDirectory {
     let directory = JobsDirectory(FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs"))
     do {
@@ -24,21 +24,21 @@ extension VolumeOptions {
     return directory
   }
 
-  /// The volume that is named, or ``directory(_:)`` if it is there; `nil` when nobody speaks of any.
+  /// The given volume, or the default one if it exists; otherwise `nil`.
   func directoryIfAny(_ environment: Environment) throws -> JobsDirectory? {
     if jobsDir == nil, environment["MQTT_JOBS_DIR"] == nil { return try? directory(environment) }
     return try directory(environment)
   }
 }
 
-/// There is no jobs folder where one should be.
+/// There is no jobs folder at the given path.
 struct NoVolume: Error, CustomStringConvertible {
   let cause: VolumeError
 
   var description: String { "\(cause); --jobs-dir says where it is" }
 }
 
-/// The topics that workers and their clients share.
+/// The option for the topics in client commands.
 struct TopicOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
@@ -52,7 +52,7 @@ extension TopicOptions {
   }
 }
 
-/// The topic that requests are published to: what workers listen to, without the `$share/<group>/` that is theirs only.
+/// The topic for requests: the workers' filter without `$share/<group>/`.
 func requestTopic(_ flag: String?, _ environment: Environment) throws -> String {
   let text = flag ?? environment["MQTT_TOPIC"] ?? "jobs/pending"
   let filter: TopicFilter
@@ -67,7 +67,7 @@ func requestTopic(_ flag: String?, _ environment: Environment) throws -> String 
   return filter.pattern
 }
 
-/// The topic from the flag, the environment, or the default. Throws when nothing can be published below it.
+/// The results topic from the flag, the environment, or the default. Throws unless one can publish below it.
 func checkedResultsTopic(_ flag: String?, _ environment: Environment) throws -> String {
   let topic = flag ?? environment["MQTT_RESULTS_TOPIC"] ?? "jobs/results"
   guard !topic.isEmpty, !topic.contains(where: { "+#\0".contains($0) }), !topic.hasSuffix("/") else {
@@ -77,7 +77,7 @@ func checkedResultsTopic(_ flag: String?, _ environment: Environment) throws -> 
   return topic
 }
 
-/// The worker's id, as `--id` or the environment has it.
+/// The worker's id from `--id`, the environment, or the default.
 func workerID(_ flag: String?, _ environment: Environment) throws -> WorkerID {
   let text = flag ?? environment["WORKER_ID"] ?? "worker-01"
   guard let id = WorkerID(text, host: hostName()) else {
@@ -91,7 +91,7 @@ func workerID(_ flag: String?, _ environment: Environment) throws -> WorkerID {
   return id
 }
 
-/// Where workspaces lie, as `--workspaces-dir` or the environment has it.
+/// The folder of the workspaces from `--workspaces-dir`, the environment, or the default.
 func workspacesFolder(_ flag: String?, _ environment: Environment) -> FilePath {
   FilePath(flag ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
 }

@@ -13,7 +13,7 @@ extension CompletionKind {
     }
   }
 
-  /// The shell hands words over as they were typed, quotes included: a folder's name that needs some is not understood.
+  /// The shell passes words as typed, with quotes: a quoted folder name is not recognized.
   private static func value(of names: [String], in words: [String]) -> String? {
     for (word, next) in zip(words, words.dropFirst()) where names.contains(word) { return next }
     return words.compactMap { $0.hasPrefix("--jobs-dir=") ? String($0.dropFirst("--jobs-dir=".count)) : nil }.first

@@ -4,21 +4,21 @@ import Signing
 import SystemPackage
 import Worker
 
-/// The file with the keys whose signatures a worker believes: `--verify-key`.
+/// The file with the keys whose signatures a worker accepts: `--verify-key`.
 struct VerifyKey {
   static let variable = "JOB_VERIFY_KEY"
 
   private let path: FilePath
 
-  /// `nil` when no signatures are asked for.
+  /// `nil` if no signatures are required.
   init?(_ options: WorkOptions, _ environment: Environment) throws {
     guard let path = options.verifyKey ?? environment[VerifyKey.variable] else { return nil }
     self.path = FilePath(path)
   }
 
-  /// Has `settings` take what one of the keys signed for one of `audience`, and nothing else; a secret among the keys is masked
-  /// where steps show it. Throws ``Misconfiguration`` when the file is no key, when others than its owner may write to it, or
-  /// when it lies where jobs come from or others could exchange it.
+  /// Makes `settings` accept only requests that one of the keys signed for one of `audience`; secrets among the keys
+  /// are masked in the output of steps. Throws ``Misconfiguration`` if the file is no key, if others than its owner may
+  /// write to it, or if it is in a folder where jobs or others could exchange it.
   func apply(
     to settings: inout WorkerSettings, for audience: [String], apartFrom folders: [FilePath], _ logger: Logger
   ) throws {
@@ -26,7 +26,7 @@ struct VerifyKey {
     if let folder = folders.first(where: { place.starts(with: $0) }) {
       throw Misconfiguration("the key \(path) lies in \(folder), where jobs could replace it; keep it elsewhere")
     }
-    // From now on it is the file that its owner put there.
+    // Read it only after this check: nobody else can exchange it.
     try GuardedPath.check(path)
     let file = try KeyFile(path)
     let keys = try file.read { (bytes) throws(InvalidKey) in try KeySet(file: bytes) }
@@ -43,7 +43,7 @@ struct VerifyKey {
 struct KeyFile {
   private let path: FilePath
   private let bytes: [UInt8]
-  /// Whether others than the owner and its group may read it.
+  /// Whether all users may read it.
   let isReadableByAll: Bool
 
   /// Reads a regular file of at most 1 MiB that only its owner can write to.
@@ -69,7 +69,7 @@ struct KeyFile {
     }
   }
 
-  /// What `parse` makes of its content. Throws ``Misconfiguration`` when it is no key.
+  /// Parses its content. Throws ``Misconfiguration`` if it is no key.
   func read<Key>(_ parse: ([UInt8]) throws(InvalidKey) -> Key) throws -> Key {
     do throws(InvalidKey) {
       return try parse(bytes)
@@ -79,12 +79,12 @@ struct KeyFile {
   }
 }
 
-/// The way to a file that only root and this process's user may exchange, as sshd(8) (`StrictModes`) wants it for keys.
+/// A path that only root and this process's user can exchange, as sshd(8) (`StrictModes`) requires it for keys.
 ///
-/// Whoever may write to a folder on the way, or to the file, may put another file there. So each of them belongs to root or to
-/// this user, and nobody else may write to it. A folder with the sticky bit, such as /tmp or a Secret of Kubernetes, may be
-/// everybody's: what root or this user has there nobody else can rename or remove (unlink(2), `EPERM`). Links are followed, and
-/// the way behind them is looked at in the same manner.
+/// A user who may write to the file or to a folder of the path may put another file there. So each of them must belong
+/// to root or to this user, and nobody else may write to it. A folder with the sticky bit, such as /tmp or a Secret of
+/// Kubernetes, may be writable for all: nobody else can rename or remove an entry of root or of this user there
+/// (unlink(2), `EPERM`). Links are followed, and their targets are checked in the same way.
 struct GuardedPath {
   private let path: FilePath
   private var folder: FilePath = "/"
@@ -92,7 +92,7 @@ struct GuardedPath {
   private var ahead: [FilePath.Component]
   private var links = 0
 
-  /// Throws ``Misconfiguration`` with what is wrong and how to mend it.
+  /// Throws ``Misconfiguration`` with the fault and its remedy.
   static func check(_ path: FilePath) throws {
     var way = GuardedPath(path)
     try way.enter("/")
@@ -116,7 +116,7 @@ struct GuardedPath {
     let place = folder.appending(name)
     let status = try look(at: place)
     guard status.st_mode & S_IFMT == S_IFLNK else { return try enter(place, status) }
-    // A link cannot be changed, only exchanged: it is as safe as the folder that it lies in.
+    // A link cannot be changed, only replaced: it is as safe as its folder.
     if isSticky { try checkOwner(status, place) }
     links += 1
     guard links <= 40 else { throw unreadable(.tooManySymbolicLinkLevels) }

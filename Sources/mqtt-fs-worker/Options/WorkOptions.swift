@@ -6,7 +6,7 @@ import SystemPackage
 import Volume
 import Worker
 
-/// Where jobs come from and how they are run.
+/// The options of a worker.
 struct WorkOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
@@ -114,7 +114,7 @@ struct WorkOptions: ParsableArguments {
 }
 
 extension WorkOptions {
-  /// What the worker does with a job.
+  /// The settings for jobs.
   func settings(_ environment: Environment) throws -> WorkerSettings {
     var settings = WorkerSettings()
     settings.timeout = try (timeout ?? environment.value("JOB_TIMEOUT"))?.duration
@@ -149,7 +149,7 @@ extension WorkOptions {
     }
   }
 
-  /// The names by which a signed request can mean this worker: its id, and its group's.
+  /// The names of this worker in a signed request's audience: its id, and its group.
   func audience(of worker: WorkerID, _ environment: Environment) throws -> [String] {
     [worker.text] + [try filter(environment).shareName].compactMap(\.self)
   }
@@ -162,11 +162,8 @@ extension WorkOptions {
 
   func heartbeatInterval(_ environment: Environment) throws -> Duration {
     let heartbeat = try (heartbeat ?? environment.value("WORKER_HEARTBEAT"))?.duration ?? .seconds(15)
-    guard heartbeat >= .seconds(1) else {
-      throw ValidationError("a heartbeat of less than 1s is a load for the broker")
-    }
-    guard heartbeat <= .seconds(86400) else {
-      throw ValidationError("a heartbeat of more than 1d tells nobody anything")
+    guard (.seconds(1) ... .seconds(86400)).contains(heartbeat) else {
+      throw ValidationError("a heartbeat must be between 1s and 1d")
     }
     return heartbeat
   }

@@ -5,7 +5,7 @@ import SystemPackage
 import Volume
 import Worker
 
-/// What every way to run a job needs, checked before anything is touched.
+/// The checked settings of a worker, for a dry run and for MQTT. Reads and writes nothing on the volume.
 struct WorkerSetup {
   let identity: WorkerIdentity
   let jobs: FilePath
@@ -29,7 +29,7 @@ struct WorkerSetup {
     try checkFoldersAreApart()
   }
 
-  /// A workspace inside the volume, or the volume inside a workspace, would be staged or purged with a job.
+  /// A workspace inside the volume, or the volume inside the workspaces, would be staged or purged with a job.
   private func checkFoldersAreApart() throws {
     for (name, path) in [("jobs", jobs), ("workspaces", workspaces)] where path == "/" {
       throw Misconfiguration("the \(name) folder cannot be /")
@@ -41,7 +41,7 @@ struct WorkerSetup {
     }
   }
 
-  /// The local folder of the workspaces, cleared of what dead workers left.
+  /// Opens the local folder of the workspaces, and removes those of dead workers.
   func openWorkspaces() throws -> WorkspacesDirectory {
     do {
       let directory = try WorkspacesDirectory(workspaces)
@@ -53,7 +53,7 @@ struct WorkerSetup {
   }
 }
 
-/// `path` from the root, without links as far as it exists.
+/// The absolute path, without links as far as it exists.
 func absolute(_ path: FilePath) -> FilePath {
   var existing = workingDirectory().pushing(path).lexicallyNormalized()
   var missing: [FilePath.Component] = []
@@ -75,7 +75,7 @@ func workingDirectory() -> FilePath {
   return FilePath(platformString: path)
 }
 
-/// Settings that contradict each other, or what is there.
+/// Settings that contradict each other or the environment.
 struct Misconfiguration: Error, CustomStringConvertible {
   let description: String
 

@@ -4,9 +4,9 @@ import Jobs
 import Synchronization
 import Volume
 
-/// What a command shows to a person, on stderr; stdout is for data.
+/// The messages of a command to a person, on stderr; stdout is for data.
 struct Console: Sendable {
-  /// Whether a person is there to see how things go, and to be asked.
+  /// Whether stderr is a terminal, so that a person can follow the progress.
   let isTerminal = isatty(STDERR_FILENO) == 1
   private let command: String
 
@@ -14,26 +14,26 @@ struct Console: Sendable {
     self.command = command
   }
 
-  /// Whether somebody can answer a question.
+  /// Whether a person can answer a question.
   var canAsk: Bool { isTerminal && isatty(STDIN_FILENO) == 1 }
 
-  /// A line that matters whoever reads it. What is foreign in it cannot write to the terminal what it likes, or forge a line.
+  /// Writes a line always. Foreign text in it is escaped: it cannot send control sequences or forge a line.
   func say(_ text: String) {
     write("\(command): \(text.onOneLine)\n")
   }
 
-  /// A line for those who watch.
+  /// Writes a line only on a terminal.
   func show(_ text: @autoclosure () -> String) {
     if isTerminal { say(text()) }
   }
 
-  /// Asks a question and waits for a line; `nil` at the end of the input. The answer is read on a thread of its own.
+  /// Asks a question and waits for a line; `nil` at the end of the input. Reads on a thread of its own.
   func ask(_ question: String) async -> String? {
     write("\(command): \(question.onOneLine) ")
     return try? await onThread { line() }
   }
 
-  /// A line of stdin. Not through stdio, whose lock would be held by the wait: the program could not end meanwhile.
+  /// Reads a line of stdin. Not by stdio: its lock would be held during the wait, so the program could not exit.
   private func line() -> String? {
     var bytes: [UInt8] = []
     var byte: UInt8 = 0
@@ -50,14 +50,14 @@ struct Console: Sendable {
   }
 }
 
-/// A line on the terminal that tells how far a copy is, in the place of the one before it.
+/// The progress of a copy on the terminal, in a line that is overwritten.
 ///
-/// Each line of the log erases it first: it comes again with the next report.
+/// Each log line erases it first; it comes again with the next report.
 enum ProgressLine {
   private static let isShown = Atomic<Bool>(false)
   private static let erase = "\r\u{1B}[K"
 
-  /// Whether there is somebody to look at it.
+  /// Whether stderr is a terminal.
   static var isWanted: Bool { isatty(STDERR_FILENO) == 1 }
 
   /// Shows a line.
@@ -66,10 +66,10 @@ enum ProgressLine {
     put(erase + text)
   }
 
-  /// Takes the line away.
+  /// Erases the line.
   static func clear() { put(erasure) }
 
-  /// What a line of the log has to begin with, so that it does not mix with this one.
+  /// The prefix of a log line, so that it does not mix with this line.
   static var erasure: String {
     isShown.exchange(false, ordering: .relaxed) ? erase : ""
   }

@@ -1,6 +1,6 @@
 import Jobs
 
-/// Bytes as people write them, as in `1.5 MiB`.
+/// Bytes for people, as in `1.5 MiB`.
 func bytesText(_ bytes: Int64) -> String {
   let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
   var value = Double(bytes)
@@ -15,7 +15,7 @@ func bytesText(_ bytes: Int64) -> String {
   return "\(tenths / 10).\(tenths % 10) \(units[unit])"
 }
 
-/// How long something took, as in `120 ms`, `2.5 s`, `1h30m`.
+/// A duration for people, as in `120 ms`, `2.5 s`, `1h30m`.
 func durationText(milliseconds: Int) -> String {
   if milliseconds < 1000 { return "\(milliseconds) ms" }
   if milliseconds < 60_000 { return "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s" }
@@ -35,7 +35,7 @@ extension Duration {
   }
 }
 
-/// Rows of cells as lines in columns. A column without anything below its header is left out.
+/// Rows of cells as lines in columns. A column with only a header is left out.
 struct TextTable {
   private let rows: [[String]]
 
@@ -61,7 +61,7 @@ struct TextTable {
 }
 
 extension String {
-  /// With spaces behind it, so that it has `count` characters.
+  /// Padded with spaces to `width` characters.
   func padded(to width: Int) -> String {
     self + String(repeating: " ", count: max(0, width - count))
   }

@@ -3,10 +3,10 @@ import Jobs
 import SystemPackage
 import Volume
 
-/// A command's data, on stdout; what it has to say is for ``Console``.
+/// A command's data, on stdout; messages go to ``Console``.
 ///
-/// It is written whole and without a buffer, so that a full disk or a reader who has left is known when it happens, and never
-/// ends as success. Every command writes here, and nowhere else.
+/// It is written completely and without a buffer, so that a full disk or a reader that has left is detected at once,
+/// and never ends as success. All commands write only here.
 enum Output {
   /// Writes bytes as they are. Throws ``OutputFailure``, or ``ExitStatus/nobodyReads``.
   static func write(_ bytes: [UInt8], to stream: Stream = .standardOutput) throws {
@@ -21,17 +21,17 @@ enum Output {
     }
   }
 
-  /// Writes text that is a line's, or several.
+  /// Writes text.
   static func write(_ text: String) throws {
     try write(Array(text.utf8))
   }
 
-  /// Writes JSON. What a terminal would not show but obey is escaped, which changes no value (RFC 8259, section 7).
+  /// Writes JSON with unprintable characters escaped for terminals, which changes no value (RFC 8259, section 7).
   static func write(json text: String) throws {
     try write(text.escapedInJSON)
   }
 
-  /// Writes bytes on a thread of its own: whoever reads may be slow.
+  /// Writes bytes on a thread of its own: the reader may be slow.
   static func put(_ bytes: [UInt8], to stream: Stream = .standardOutput) async throws {
     try await onThread { try write(bytes, to: stream) }
   }
@@ -41,26 +41,26 @@ enum Output {
     try await put(Array("\(text.escapedInJSON)\n".utf8))
   }
 
-  /// Throws ``ExitStatus/nobodyReads`` when stdout is a pipe whose reader has left: who waits for more to write would not
-  /// learn of it before there is more.
+  /// Throws ``ExitStatus/nobodyReads`` if stdout is a pipe whose reader has left. Otherwise a waiting command would
+  /// notice it only at the next write.
   static func checkReader() throws {
     var entry = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
-    // pipe(7), poll(2): the writing end of a pipe that nobody has open for reading is in error.
+    // poll(2) reports POLLERR for the writing end of a pipe without readers.
     if poll(&entry, 1, 0) > 0, entry.revents & Int16(POLLERR) != 0 { throw ExitStatus.nobodyReads }
   }
 
-  /// Where to.
+  /// The stream.
   enum Stream: Int32 {
     case standardOutput = 1
     case standardError = 2
 
-    /// Returns when it can be tried again.
+    /// Returns when the write can be retried.
     fileprivate func recover(from cause: Errno) throws {
       switch cause {
       case .interrupted: return
       case .brokenPipe: throw ExitStatus.nobodyReads
       case .wouldBlock:
-        // Whoever shares the pipe or terminal has made it non-blocking.
+        // Another process has made the shared pipe or terminal non-blocking.
         var entry = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
         poll(&entry, 1, -1)
       default: throw OutputFailure(stream: self, cause: cause)
@@ -69,7 +69,7 @@ enum Output {
   }
 }
 
-/// A command's data cannot be written where they belong.
+/// A command's data cannot be written.
 struct OutputFailure: Error, CustomStringConvertible {
   let stream: Output.Stream
   let cause: Errno

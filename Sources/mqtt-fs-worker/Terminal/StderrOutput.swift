@@ -5,30 +5,30 @@ import Jobs
 import Logging
 import Synchronization
 
-/// The way to stderr of a process that must not wait for whoever reads it: a pipe that nobody reads is full after 64 KiB.
+/// Non-blocking output to stderr: a worker must not wait for a reader, and a pipe without one is full after 64 KiB.
 ///
-/// What fits is written at once, by the caller. What does not is kept, as far as it is not too much, and written by a thread of
-/// its own when there is room again; lines that were dropped are counted, and told then.
+/// The caller writes as much as fits. The rest is kept up to a limit, and a thread writes it when there is room again.
+/// Further lines are dropped and counted, and a line reports their number later.
 final class StderrOutput: Sendable {
   static let shared = StderrOutput(STDERR_FILENO)
-  /// The most bytes that are kept.
+  /// The limit for kept bytes.
   private static let most = 64 << 10
 
   private struct State {
     var kept: [UInt8] = []
     var dropped = 0
     var isDraining = false
-    /// What tells of so many dropped lines, in the form of the lines before.
+    /// Makes the line about dropped lines, in the format of the log.
     var telling: @Sendable (Int) -> [UInt8] = { Array("\($0) lines were dropped: nobody read stderr\n".utf8) }
   }
 
   private enum Way {
-    /// Nobody reads it at his own pace.
+    /// A regular file: it never blocks.
     case plain
-    /// An open file description of this process alone, which does not block (fifo(7)); others that have the pipe may want it to.
+    /// A non-blocking open file description of this process alone (fifo(7)); for other processes the pipe still blocks.
     case nonBlocking
     case socket
-    /// Asked before each write whether there is room (poll(2)); somebody else may take it in between.
+    /// Asks poll(2) for room before each write; another process may take the room in between.
     case polled
   }
 
@@ -50,7 +50,7 @@ final class StderrOutput: Sendable {
     (self.descriptor, way) = own < 0 ? (descriptor, .polled) : (own, .nonBlocking)
   }
 
-  /// Writes a line, or keeps it, or drops it. `telling` makes the line that tells how many were dropped.
+  /// Writes a line, keeps it, or drops it. `telling` makes the line about dropped lines.
   func put(_ line: [UInt8], telling: (@Sendable (Int) -> [UInt8])? = nil) {
     state.withLock { state in
       if let telling { state.telling = telling }
@@ -60,14 +60,14 @@ final class StderrOutput: Sendable {
     }
   }
 
-  /// Waits until what is kept is written, but no longer than `limit`.
+  /// Waits until all kept bytes are written, but no longer than `limit`.
   func flush(within limit: Duration) {
     let deadline = ContinuousClock.now + limit
     while state.withLock({ !$0.kept.isEmpty }), ContinuousClock.now < deadline { usleep(2000) }
   }
 
   private func keep(_ bytes: ArraySlice<UInt8>, whole: Bool, _ state: inout State) {
-    // The rest of a line that was begun is not left out.
+    // Never drop the rest of a line that was partly written.
     if whole, state.kept.count + bytes.count > StderrOutput.most {
       state.dropped += 1
     } else {
@@ -83,7 +83,7 @@ final class StderrOutput: Sendable {
       var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
       poll(&entry, 1, -1)
       let isDone = state.withLock { state in
-        // Whoever read it is gone: there is nothing more to wait for.
+        // The reader has left: drop everything.
         if entry.revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0 { (state.kept, state.dropped) = ([], 0) }
         state.kept.removeFirst(write(state.kept[...]))
         if state.kept.isEmpty, state.dropped > 0 {
@@ -98,7 +98,7 @@ final class StderrOutput: Sendable {
     }
   }
 
-  /// Writes what there is room for; what can never be written counts as written.
+  /// Writes as much as fits, and returns its length; after a fatal error all bytes count as written.
   private func write(_ bytes: ArraySlice<UInt8>) -> Int {
     var done = 0
     while done < bytes.count {
@@ -128,8 +128,8 @@ final class StderrOutput: Sendable {
   }
 }
 
-/// Writes each event as one line on stderr, in one write(2) where there is room, so that lines of several processes do not mix. Never waits
-/// for a reader: see ``StderrOutput``.
+/// Writes each event as one line to stderr, with one write(2) if there is room, so that lines of several processes do
+/// not mix. Never waits for a reader: see ``StderrOutput``.
 struct StderrLog: LogHandler {
   let format: LogLine.Format
   var logLevel: Logger.Level
@@ -161,7 +161,7 @@ struct StderrLog: LogHandler {
   }
 }
 
-/// One line of the log.
+/// A line of the log.
 struct LogLine {
   enum Format: String {
     case text, json
@@ -176,7 +176,7 @@ struct LogLine {
     switch format {
     case .text:
       let pairs = fields.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
-      // What came from outside must not forge a line of its own, or write to the terminal what it likes.
+      // Escape foreign text: it must not forge a line or send control sequences to the terminal.
       return "\(time) \(level) \(message.onOneLine)\(pairs.onOneLine)"
     case .json:
       let own = ["time": time, "level": level, "message": message]
@@ -186,7 +186,7 @@ struct LogLine {
   }
 }
 
-/// Says something on stderr, where no log is: one line, of what prints.
+/// Writes one escaped line to stderr, outside of the log.
 func complain(_ text: String) {
   StderrOutput.shared.put(Array("\(text.onOneLine)\n".utf8))
 }
