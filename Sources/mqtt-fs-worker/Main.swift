@@ -2,7 +2,6 @@ import ArgumentParser
 import CLinux
 import Dispatch
 import Glibc
-import Jobs
 import MQTT
 import Steps
 

@@ -26,7 +26,7 @@ struct Forgery: Sendable, CustomTestStringConvertible {
     self.payload = payload
   }
 
-  /// One that the right key signed.
+  /// A request that the right key signed.
   init(_ name: String, _ word: String, claims: String) throws {
     self.init(name, word, try Keys.jws(#"{"alg":"EdDSA"}"#, claims, Keys.edDSA()))
   }
@@ -109,7 +109,7 @@ struct Forgery: Sendable, CustomTestStringConvertible {
   }
 }
 
-/// What signed requests must hold, by the path that a payload takes in the worker.
+/// The rules of signed requests, tested on the path of a payload in the worker.
 @Suite struct ForgeryTests {
   @Test func goodOneIsTaken() throws {
     let jws = try Keys.jws(#"{"alg":"EdDSA"}"#, Forgery.good, Keys.edDSA())

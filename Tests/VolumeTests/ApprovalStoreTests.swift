@@ -48,7 +48,7 @@ import Testing
     #expect(try parkedNames == [])
   }
 
-  /// Whoever decides may shut others out of what he makes, and be root.
+  /// The deciding process may be root, with a umask that excludes others.
   @Test func ticketIsReadableForThoseForWhomTheParkedOneWas() throws {
     let parked = try park()
     chmod(parked.ticket.path.string, 0o664)

@@ -104,7 +104,7 @@ struct LeaseTests {
     }
   }
 
-  // MARK: Who keeps it
+  // MARK: The renewer
 
   @Test(.timeLimit(.minutes(5))) func keeperTellsWhenItCannotTouchForTwoThirdsOfALease() async throws {
     let (lapses, lapse) = AsyncStream.makeStream(of: Duration.self)

@@ -7,7 +7,7 @@ import Testing
 @testable import Jobs
 @testable import Volume
 
-/// What anybody who may write below `.worker` may have put there.
+/// Entries that anybody with write access to `.worker` may have made.
 @Suite(.timeLimit(.minutes(5))) struct OddEntryTests {
   enum Kind: CaseIterable {
     case folder, link, fifo, tooLarge, unreadable, file

@@ -3,7 +3,6 @@ import Jobs
 import MQTT
 import Steps
 import SystemPackage
-import Volume
 import Worker
 
 /// The options of a worker.
