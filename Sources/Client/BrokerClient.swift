@@ -2,13 +2,13 @@ package import Logging
 package import MQTT
 private import Synchronization
 
-/// The session of one who sends jobs or looks after workers: what it listens to comes as streams.
+/// The session of a client that sends jobs or watches workers; messages arrive as streams.
 ///
-/// It lasts as long as the closure of ``withClient(_:giveUpAfter:logger:_:)``, connects again by itself, and has its
-/// subscriptions renewed then. What is published while a session that is not kept by the broker (Session Expiry 0) has no
-/// connection does not reach it, retained messages excepted.
+/// It lasts as long as the closure of ``withClient(_:giveUpAfter:logger:_:)``, reconnects by itself, and then renews
+/// its subscriptions. With Session Expiry Interval 0 it misses messages that are published while it has no connection,
+/// except retained ones.
 package final class BrokerClient: Sendable {
-  /// Each time that the session is connected again; one that nobody has seen yet stands for all.
+  /// An element for each reconnection; several unread ones become one.
   package let reconnections: AsyncStream<Void>
   private let reconnection: AsyncStream<Void>.Continuation
   private let session: Session
@@ -21,8 +21,8 @@ package final class BrokerClient: Sendable {
     var end: MQTTError?
   }
 
-  /// Opens a session, hands it to `body`, and ends it with DISCONNECT; the broker keeps nothing of it. Throws what `body`
-  /// throws, and ``MQTTError`` when there is no connection within `giveUpAfter`, or none can be had.
+  /// Opens a session for `body`, and ends it with DISCONNECT; the broker keeps no state of it. Throws the errors of
+  /// `body`, and ``MQTTError`` if there is no connection within `giveUpAfter`, or none is possible.
   package static func withClient<T: Sendable>(
     _ options: SessionOptions, giveUpAfter: Duration? = nil, logger: Logger, _ body: (BrokerClient) async throws -> T
   ) async throws -> T {
@@ -62,10 +62,10 @@ package final class BrokerClient: Sendable {
     }
   }
 
-  /// The messages on topics that one of `filters` matches, in order, from now on; those that the broker retains come first.
+  /// The messages that match one of `filters`, in order, from now on; retained messages come first.
   ///
-  /// The broker has confirmed the subscriptions when this returns; throws ``MQTTError/refused(_:)`` when it does not.
-  /// Iterating throws what ended the session. A message that filters of several streams match comes on each of them.
+  /// When this returns, the broker has confirmed the subscriptions; throws ``MQTTError/refused(_:)`` if it refuses.
+  /// Iteration throws the error that ended the session. Each stream with a matching filter gets the message.
   package func messages(on filters: TopicFilter...) async throws(MQTTError) -> AsyncThrowingStream<Message, any Error> {
     let (stream, continuation) = AsyncThrowingStream.makeStream(of: Message.self, throwing: (any Error).self)
     let end = streams.withLock { streams in
@@ -77,8 +77,8 @@ package final class BrokerClient: Sendable {
     return stream
   }
 
-  /// Publishes with the message's QoS, and returns the PUBACK's reason code: ``ReasonCode/noMatchingSubscribers`` when
-  /// nobody listens, which MQTT 3.1.1 does not tell. Waits for a connection if there is none.
+  /// Publishes with the message's QoS, and returns the PUBACK's reason code: ``ReasonCode/noMatchingSubscribers`` if
+  /// there is no subscriber, which MQTT 3.1.1 cannot tell. Waits for a connection if there is none.
   package func publish(_ message: Message) async throws(MQTTError) -> ReasonCode {
     try await session.publish(message)
   }

@@ -3,24 +3,24 @@ import MQTT
 private import Synchronization
 package import Volume
 
-/// Asks whichever worker has a job to end it.
+/// A request to the worker of a job to end it.
 ///
-/// Who has it is read from the volume, if there is one in common, else from what workers tell of themselves. A request that
-/// no worker has taken yet cannot be canceled.
+/// The worker is found on the volume, if this host has it, and otherwise by the workers' statuses. A request that no
+/// worker has taken yet cannot be canceled.
 package struct CancelRequest: Sendable {
-  /// What came of it.
+  /// The outcome.
   package enum Outcome: Sendable {
-    /// No worker has the job; what the volume knows of it instead.
+    /// No worker has the job; the volume's record of it.
     case notRunning(JobSummary?)
-    /// No worker hears the request: the one that had the job is gone.
+    /// No worker received the request: the job's worker is gone.
     case unheard(worker: String)
-    /// Its worker is asked.
+    /// The job's worker has received the request.
     case asked(worker: String)
-    /// It has ended; perhaps by itself, before its worker heard.
+    /// The job has ended, perhaps by itself before its worker received the request.
     case ended(ResultMessage)
   }
 
-  /// Whether the job's end is waited for.
+  /// Whether to wait for the job's end.
   package enum Patience: Sendable {
     case none, untilItsEnd
   }
@@ -30,7 +30,7 @@ package struct CancelRequest: Sendable {
   private let topics: Topics
   private let directory: JobsDirectory?
 
-  /// A request to end `id`; `directory` is the volume, if it can be seen from here.
+  /// A request to end `id`; `directory` is the volume, if this host has it.
   package init(_ id: JobID, over client: BrokerClient, topics: Topics, volume directory: JobsDirectory?) {
     self.id = id
     self.client = client
@@ -38,9 +38,9 @@ package struct CancelRequest: Sendable {
     self.directory = directory
   }
 
-  /// Sends it. Throws ``MQTTError`` and ``VolumeError``.
+  /// Sends the request. Throws ``MQTTError`` and ``VolumeError``.
   package func send(_ patience: Patience) async throws -> Outcome {
-    // Before it is asked who has the job: the end may come meanwhile.
+    // Subscribe before looking for the worker: the end may come meanwhile.
     let messages = try await client.messages(
       on: try TopicFilter(topics.result(of: id)), try TopicFilter(topics.events(of: id)))
     guard let (worker, request) = try await holder() else {
@@ -55,7 +55,7 @@ package struct CancelRequest: Sendable {
     return .ended(try await end(request, messages))
   }
 
-  /// The worker that has the job, and the key of its request as far as it is known.
+  /// The worker of the job, and the key of its request if known.
   private func holder() async throws -> (worker: String, request: String?)? {
     if let directory {
       return try JobRecords(directory).claims(of: id).last.map { ($0.worker, $0.envelope.requestId.text) }
@@ -66,7 +66,7 @@ package struct CancelRequest: Sendable {
   }
 
   private struct Heard {
-    /// The key of the request that is run, which the event of its end has if nothing else.
+    /// The key of the running request; at the latest the event of its end has it.
     var key: String?
     var results: [ResultMessage] = []
     var failure: (any Error)?
@@ -74,7 +74,7 @@ package struct CancelRequest: Sendable {
     var result: ResultMessage? { key.flatMap { key in results.last { $0.requestId == key } } }
   }
 
-  /// The result of this run; the broker may have that of an earlier one, too.
+  /// The result of this run; the broker may also have one of an earlier run.
   private func end(_ key: String?, _ messages: AsyncThrowingStream<Message, any Error>) async throws -> ResultMessage {
     let heard = Mutex(Heard(key: key))
     let listening = Task { [id, topics] in

@@ -3,41 +3,41 @@ import Signing
 package import SystemPackage
 import Volume
 
-/// What is wrong with a job folder, found before its id is sent.
+/// A check of a job folder before its id is sent.
 package struct JobCheck: Sendable {
-  /// Why a worker would refuse the job; each a sentence with line and column.
+  /// The reasons why a worker would refuse the job, as sentences with line and column.
   package let errors: [String]
-  /// What a worker would take and a person may not have meant.
+  /// Warnings about things that a worker accepts but the author may not have meant.
   package let warnings: [String]
-  /// How many steps it has.
+  /// The number of steps.
   package let steps: Int
-  /// The job as its folder defines it; `nil` when there are errors.
+  /// The job; `nil` if there are errors.
   package let job: (id: JobID, definition: JobDefinition)?
 
-  /// Checks the folder as a worker would meet it; nothing is run or written.
+  /// Checks the folder as a worker would find it; runs and writes nothing.
   package init(_ folder: FilePath) {
-    self.init(folder) { () throws(InvalidJob) in
+    self.init(folder) { () throws(InvalidInput) in
       let (name, above) = try JobCheck.place(of: folder)
       let opened = try JobFolder.open(JobCheck.id(in: name), in: JobsDirectory(above))
       if let (name, entry) = EarlierResults(folder: opened).foreign.first, name == JobsDirectory.results {
-        throw InvalidJob(description: "\(folder)/\(name) \(EarlierResults.reason(entry)); rename or remove it")
+        throw InvalidInput(description: "\(folder)/\(name) \(EarlierResults.reason(entry)); rename or remove it")
       }
       return opened
     }
   }
 
-  /// Checks the folder as what a worker is to get a copy of, under `id`, or else its name. It may be a link to anywhere.
+  /// Checks a folder of which a worker will get a copy, under `id` or the folder's name. It may be a link to anywhere.
   package init(copying folder: FilePath, as id: JobID?) {
-    self.init(folder) { () throws(InvalidJob) in
+    self.init(folder) { () throws(InvalidInput) in
       let (name, _) = try JobCheck.place(of: folder)
-      guard let real = realPath(folder) else { throw InvalidJob(description: "\(folder) does not exist") }
+      guard let real = realPath(folder) else { throw InvalidInput(description: "\(folder) does not exist") }
       let id = if let id { id } else { try JobCheck.id(in: name) }
       return try JobFolder.open(real, as: id)
     }
   }
 
-  private init(_ folder: FilePath, open: () throws(InvalidJob) -> JobFolder) {
-    do throws(InvalidJob) {
+  private init(_ folder: FilePath, open: () throws(InvalidInput) -> JobFolder) {
+    do throws(InvalidInput) {
       let opened = try open()
       let definition = try opened.definition()
       job = (opened.id, definition)
@@ -61,7 +61,7 @@ package struct JobCheck: Sendable {
     }
   }
 
-  /// What a shell, or a person, reads in another way than it is meant.
+  /// Warnings about text that the shell reads in an unexpected way.
   private static func surprises(in definition: JobDefinition) -> [String] {
     var warnings = unexpanded(definition.environment, "\"env\"")
     for (index, step) in definition.steps.enumerated() {
@@ -81,30 +81,31 @@ package struct JobCheck: Sendable {
     }
   }
 
-  /// Whether a shell would put something else for a `$` in the text (POSIX, Shell Command Language, section 2.6).
+  /// Whether a shell would expand a `$` in the text (POSIX, Shell Command Language, section 2.6).
   private static func holdsVariable(_ text: String) -> Bool {
     zip(text, text.dropFirst()).contains { first, next in
       first == "$" && ("{(_".contains(next) || ("a"..."z").contains(next) || ("A"..."Z").contains(next))
     }
   }
 
-  /// The name of a folder as a worker would meet it: it may be a link, and lead out of the jobs folder. "." and ".." are none.
-  package static func place(of folder: FilePath) throws(InvalidJob) -> (name: FilePath.Component, above: FilePath) {
-    guard let real = realPath(folder) else { throw InvalidJob(description: "\(folder) does not exist") }
+  /// The name of a folder as a worker would find it: it may be a link that leads out of the jobs folder. "." and ".."
+  /// are resolved.
+  package static func place(of folder: FilePath) throws(InvalidInput) -> (name: FilePath.Component, above: FilePath) {
+    guard let real = realPath(folder) else { throw InvalidInput(description: "\(folder) does not exist") }
     let isNamed = folder.lastComponent?.kind == .regular
     let above = isNamed ? realPath(folder.removingLastComponent().isEmpty ? "." : folder.removingLastComponent()) : nil
     guard let name = isNamed ? folder.lastComponent : real.lastComponent else {
-      throw InvalidJob(
+      throw InvalidInput(
         description: "\(folder) is the root of the file system; give the job's folder below the jobs folder")
     }
     return (name, above ?? real.removingLastComponent())
   }
 
-  package static func id(in name: FilePath.Component) throws(InvalidJob) -> JobID {
+  package static func id(in name: FilePath.Component) throws(InvalidInput) -> JobID {
     do {
       return try JobID(name.string)
     } catch {
-      throw InvalidJob(description: "the folder's name is the job's id: \(error)")
+      throw InvalidInput(description: "the folder's name is the job's id: \(error)")
     }
   }
 }

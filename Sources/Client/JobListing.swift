@@ -2,35 +2,35 @@ package import Jobs
 import SystemPackage
 package import Volume
 
-/// Where a job is in its life, as far as the volume tells.
+/// The state of a job, as far as the volume shows it.
 package enum JobState: String, Encodable, Sendable, CaseIterable {
-  /// A worker has it, or died over it and the next one will.
+  /// A worker has it, or died while running it and the next one will take over.
   case running
-  /// A busy worker put its request down, and the next idle one takes it up.
+  /// A busy worker deferred its request for the next idle one.
   case queued
   /// Its request waits for somebody's approval.
   case awaitingApproval = "awaiting-approval"
-  /// It has a folder and was not run: its request is with the broker, or was never sent.
+  /// It has a folder and no result: its request is at the broker, or was never sent.
   case pending
   /// It has a result.
   case finished
 }
 
-/// One job in a list: what is known of it now. What is not known is left out of its JSON.
+/// A job in a list. Unknown values are left out of the JSON.
 package struct JobSummary: Encodable, Sendable {
   /// The job.
   package let id: JobID
-  /// Where it is in its life.
+  /// The state.
   package let state: JobState
-  /// Which attempt it is, from 1.
+  /// The attempt, from 1.
   package internal(set) var attempt: Int?
-  /// The worker that has it, or had it.
+  /// The current or last worker.
   package internal(set) var workerId: String?
-  /// The step that runs, from 0.
+  /// The index of the current step, from 0.
   package internal(set) var step: Int?
   /// The topic filter of the workers that may take it.
   package internal(set) var filter: String?
-  /// Since when it waits.
+  /// The start of the wait.
   package internal(set) var since: String?
   /// How it ended.
   package internal(set) var status: JobStatus?
@@ -40,9 +40,9 @@ package struct JobSummary: Encodable, Sendable {
   package internal(set) var end: String?
   /// Milliseconds that it took.
   package internal(set) var durationMs: Int?
-  /// What went wrong.
+  /// The error.
   package internal(set) var error: String?
-  /// That the broker does not take its result.
+  /// The undelivered result, if the broker refused it.
   package internal(set) var undelivered: UndeliveredSummary?
 
   package init(_ id: JobID, _ state: JobState) {
@@ -53,8 +53,8 @@ package struct JobSummary: Encodable, Sendable {
 
 /// The jobs on a volume.
 ///
-/// A job may be in several states at once, as one that is run again while its last result is still there; the first in the
-/// order of ``JobState`` counts. Requests that only the broker has are not seen from here.
+/// A job may be in several states at once, for instance running again while its last result still exists; the first one
+/// in the order of ``JobState`` counts. Requests that only the broker has are not visible here.
 package struct JobListing: Sendable {
   private let records: JobRecords
 
@@ -63,7 +63,7 @@ package struct JobListing: Sendable {
     records = JobRecords(directory)
   }
 
-  /// All jobs: by state, and the finished ones with those first that ended last. Throws ``VolumeError``.
+  /// All jobs by state, with the latest ones first among the finished jobs. Throws ``VolumeError``.
   package func jobs() throws(VolumeError) -> [JobSummary] {
     var jobs = try underway()
     let known = Set(jobs.map(\.id))
@@ -74,7 +74,7 @@ package struct JobListing: Sendable {
     return jobs
   }
 
-  /// One job; `nil` when the volume knows nothing of it.
+  /// One job; `nil` if the volume has no trace of it.
   package func job(_ id: JobID) throws(VolumeError) -> JobSummary? {
     if let job = try underway().first(where: { $0.id == id }) { return job }
     return records.exists(id) ? atRest(id, try undelivered()[id]) : nil
@@ -108,7 +108,7 @@ package struct JobListing: Sendable {
     job.attempt = claim.attempt
     job.workerId = claim.worker
     job.filter = claim.filter
-    // Logs beside a result are those of the run before.
+    // Logs with a result are of the run before.
     guard records.result(of: claim.id) == nil else { return job }
     job.step = lastLog(of: claim.id)
     return job

@@ -5,10 +5,10 @@ package import Jobs
 package import SystemPackage
 package import Volume
 
-/// Puts a job's folder on the volume, under its id: whole and durable, or not at all.
+/// The copy of a job's folder to the volume, under its id: complete and durable, or not at all.
 ///
-/// It is copied under a hidden name, which is no job id, so that no worker can be sent there; then it gets its own name,
-/// which nobody else may have. `results`, `results.previous` and `.worker` at its top are left out.
+/// It is copied under a hidden name, which is no job id, so that no worker takes it; then it is renamed to its id,
+/// which must be free. `results`, `results.previous` and `.worker` at its top are left out.
 package struct JobUpload: Sendable {
   /// The job.
   package let id: JobID
@@ -16,26 +16,26 @@ package struct JobUpload: Sendable {
   private let directory: JobsDirectory
   private let name = UploadName()
 
-  /// The folder `source` as the job `id` on `directory`; nothing is looked up or made yet.
+  /// An upload of the folder `source` as the job `id` to `directory`; reads and writes nothing yet.
   package init(_ source: FilePath, as id: JobID, to directory: JobsDirectory) {
     self.source = source
     self.id = id
     self.directory = directory
   }
 
-  /// Whether the folder lies there already.
+  /// Whether the source is already the job's folder on the volume.
   package var isInPlace: Bool {
     guard let here = identity(of: source), let there = identity(of: directory.folder(of: id).path) else { return false }
     return here == there
   }
 
-  /// Copies the folder, and returns what was left out. `progress` is called from any thread.
+  /// Copies the folder, and returns the entries that were left out. Calls `progress` from any thread.
   ///
-  /// Throws ``JobExists`` when the id is taken, `FileTreeError` when something cannot be copied, and ``VolumeError``.
-  /// Nothing is left on the volume then.
+  /// Throws ``JobExists`` if the id is taken, `FileTreeError` if an entry cannot be copied, and ``VolumeError``. Then
+  /// nothing remains on the volume.
   package func run(progress: @escaping @Sendable (CopyProgress) -> Void) async throws -> [SkippedEntry] {
     try await onThread { [self] in
-      // Before a long copy; the rename decides.
+      // An early check before a long copy; the rename decides.
       guard !JobRecords(directory).exists(id) else { throw JobExists(id: id, path: directory.folder(of: id).path) }
       try name.removeAbandoned(in: directory.path)
       do {
@@ -49,12 +49,13 @@ package struct JobUpload: Sendable {
     }
   }
 
-  /// Removes what has been copied so far under the hidden name.
+  /// Removes the incomplete copy.
   package func discard() throws {
     try remove(name.text)
   }
 
-  /// Takes the folder away again, unless a worker has the job: `false` then. A worker that is sent there finds no job.
+  /// Removes the folder again, unless a worker has the job: then returns `false`. A worker that gets its request later
+  /// finds no job.
   package func withdraw() throws -> Bool {
     let (hidden, place) = (directory.path.appending(name.text), directory.folder(of: id).path)
     let jobs = try open(directory.path)
@@ -63,7 +64,7 @@ package struct JobUpload: Sendable {
     guard renameat(top, id.text, top, name.text) == 0 else {
       throw VolumeError("renaming", place, Errno(rawValue: errno))
     }
-    // Its name is gone: a worker that claims it from now on finds nothing. One that did before has it.
+    // Its name is gone: a worker that claims it from now on finds no folder. A worker that claimed it before has it.
     guard try JobRecords(directory).claims(of: id).isEmpty else {
       guard linux_rename_new(top, name.text, id.text) == 0 || renameat(top, name.text, top, id.text) == 0 else {
         throw VolumeError("renaming", hidden, Errno(rawValue: errno))
@@ -88,7 +89,7 @@ package struct JobUpload: Sendable {
     let to = try open(name.text, in: jobs)
     defer { try? to.close() }
     let snapshot = try FileTree.copy(from, to: to, excluding: JobsDirectory.reserved, progress: progress)
-    // The worker may be another user: what the owner lets others do with the folder, they may do with the copy.
+    // The worker may be another user: others get the same rights to the copy as to the folder.
     guard fchmod(to.rawValue, status.st_mode & 0o777) == 0 else {
       throw VolumeError("setting the mode of", hidden, Errno(rawValue: errno))
     }
@@ -96,7 +97,7 @@ package struct JobUpload: Sendable {
     return snapshot.skipped
   }
 
-  /// Gives the copy its name, unless there is something of that name.
+  /// Renames the copy to its id, if the name is free.
   private func rename() throws {
     let (hidden, place) = (directory.path.appending(name.text), directory.folder(of: id).path)
     let jobs = try open(directory.path)
@@ -104,7 +105,8 @@ package struct JobUpload: Sendable {
     let top = jobs.rawValue
     if linux_rename_new(top, name.text, id.text) != 0 {
       guard errno != EEXIST else { throw JobExists(id: id, path: place) }
-      // NFS and old kernels cannot. Whoever makes the empty folder has the name, and rename(2) replaces that folder.
+      // NFS and old kernels lack RENAME_NOREPLACE. The process that creates the empty folder has the name, and
+      // rename(2) replaces an empty folder.
       guard [EINVAL, ENOSYS, ENOTSUP].contains(errno) else {
         throw VolumeError("renaming", hidden, Errno(rawValue: errno))
       }
@@ -137,7 +139,7 @@ package struct JobUpload: Sendable {
     }
   }
 
-  /// The folder that was just made; never what a link leads to.
+  /// Opens the folder that was just created; follows no link.
   private func open(_ name: String, in folder: FileDescriptor) throws(VolumeError) -> FileDescriptor {
     let file = openat(folder.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     guard file >= 0 else { throw VolumeError("opening", directory.path.appending(name), Errno(rawValue: errno)) }
@@ -150,15 +152,50 @@ package struct JobUpload: Sendable {
   }
 }
 
-/// The id of a job is taken.
+/// A folder of the job's id exists already.
 package struct JobExists: Error, CustomStringConvertible {
   /// The id.
   package let id: JobID
-  /// What is there.
+  /// The path.
   package let path: FilePath
 
   /// A sentence for the user.
   package var description: String {
     "\(path) exists already: give the job another --id, or submit that folder itself to run it again"
+  }
+}
+
+/// The hidden name of an incomplete copy. It names the process, so that the next process on that host can remove the
+/// copy of a killed one.
+struct UploadName: Sendable {
+  package let text: String
+  private static let prefix = ".submit-"
+
+  /// A name that is unique to this process and this upload.
+  init() {
+    let random = UInt32.random(in: 0 ... .max)
+    text = "\(UploadName.own)\(getpid())-\(random)"
+  }
+
+  /// The common prefix of all processes in this PID namespace: a pid has a meaning only in its namespace.
+  private static let own: String = {
+    let namespace = ProcessIdentity.current.pidNamespace.filter(\.isNumber)
+    return "\(prefix)\(hostName().filter { $0 != "/" })-\(namespace)-"
+  }()
+
+  /// Removes copies of this host's processes that have ended.
+  func removeAbandoned(in folder: FilePath) throws {
+    guard let folder = try? FileDescriptor.open(folder, .readOnly, options: [.directory, .closeOnExec]) else { return }
+    defer { try? folder.close() }
+    _ = try? firstName(in: folder) { name in
+      if let pid = pid(in: name), kill(pid, 0) != 0, errno == ESRCH { try? FileTree.remove(name, in: folder) }
+      return false
+    }
+  }
+
+  private func pid(in name: String) -> pid_t? {
+    guard name.hasPrefix(UploadName.own) else { return nil }
+    let parts = name.dropFirst(UploadName.own.count).split(separator: "-")
+    return parts.count == 2 ? pid_t(parts[0]) : nil
   }
 }

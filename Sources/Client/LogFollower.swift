@@ -1,11 +1,12 @@
+import Glibc
 package import Jobs
 import SystemPackage
 package import Volume
 
-/// Follows the logs of a job on the volume, step by step, from attempt to attempt.
+/// A reader of a job's logs on the volume, step by step and from attempt to attempt.
 ///
-/// A later attempt moves results/ aside and starts anew; so does the follower, with the first step. Nothing is waited for:
-/// ask again after a moment.
+/// A later attempt moves results/ aside and starts again; so does the follower, with the first step. It never waits:
+/// call it again after a moment.
 package struct LogFollower: Sendable {
   /// Some output of a step.
   package struct Piece: Sendable, Equatable {
@@ -20,31 +21,31 @@ package struct LogFollower: Sendable {
   private var folder: ResultsListing?
   private var reader: LogReader?
   private var attempt = 0
-  /// The results of an earlier run, which are none of this one's. Held open, so that its number is not given to another.
+  /// The results of an earlier run, to be ignored. Kept open, so that its inode number is not reused.
   private var old: ResultsListing?
 
-  /// Follows what is in results/ now, and what will be.
+  /// Follows the logs in results/ from now on, with those that exist.
   package init(_ id: JobID, in directory: JobsDirectory) {
     self.id = id
     records = JobRecords(directory)
   }
 
-  /// Follows a run that has not begun: what is in results/ now is left out.
+  /// Follows a run that has not started: the current results/ is left out.
   package init(nextRunOf id: JobID, in directory: JobsDirectory) {
     self.init(id, in: directory)
-    // An empty folder is used as it is, not moved aside.
+    // An empty folder is used unchanged, not moved aside.
     guard let folder = ResultsListing(of: id, records), !folder.isEmpty else { return }
     old = folder
   }
 
-  /// Output that has come since the last call; `nil` when there is none at the moment. Throws ``VolumeError`` when a log
-  /// cannot be read.
+  /// The output since the last call; `nil` if there is none at the moment. Throws ``VolumeError`` if a log cannot be
+  /// read.
   package mutating func next() throws(VolumeError) -> Piece? {
     try turnToLatestFolder()
     guard let folder else { return nil }
     while true {
       guard let current = reader?.step ?? folder.firstStep(after: -1) else { return nil }
-      // Looked for first: when there is a later log, then nothing more is written to this one.
+      // Look for a later log first: if there is one, this log is complete.
       let later = folder.firstStep(after: current)
       var reader = self.reader ?? LogReader(current)
       let bytes = try reader.read(in: folder.descriptor)
@@ -55,7 +56,7 @@ package struct LogFollower: Sendable {
     }
   }
 
-  /// Follows one step only, as ``next()`` does all.
+  /// Follows only one step, as ``next()`` follows all.
   package mutating func next(ofStep step: Int) throws(VolumeError) -> Piece? {
     try turnToLatestFolder()
     guard let folder else { return nil }
@@ -65,8 +66,8 @@ package struct LogFollower: Sendable {
     return bytes.isEmpty ? nil : Piece(step: step, bytes: bytes)
   }
 
-  /// results/ may have been moved aside by a later attempt; or the job removed it, and its worker made it again, with all
-  /// logs in it, as far as they were: then the reader goes on where it was.
+  /// A later attempt may have moved results/ aside. Or the job removed it, and its worker restored it with all logs:
+  /// then the reader continues at its position.
   private mutating func turnToLatestFolder() throws(VolumeError) {
     guard let next = ResultsListing(of: id, records), next.identity != old?.identity,
       next.identity != folder?.identity
@@ -75,5 +76,140 @@ package struct LogFollower: Sendable {
     if folder == nil || attempt > self.attempt { reader = nil }
     self.attempt = attempt
     folder = next
+  }
+}
+
+/// A reader of one step's growing log: from its beginning, each byte of output once.
+///
+/// It opens the log for each read: a network file system asks its server only at an open (nfs(5)), and a removed log is
+/// restored as another file. At its step's end a log over its limit is put in order; then the reader continues behind
+/// what it has read, or with the line about dropped output.
+struct LogReader: Sendable {
+  /// The largest read.
+  package static let largestPiece = 256 << 10
+
+  package let step: Int
+  private var position: Int64 = 0
+  /// Whether the log has its final form, so that its bytes can be read in order.
+  private var isInOrder = false
+
+  init(_ step: Int) {
+    self.step = step
+  }
+
+  /// The new output; empty if there is none, or no log yet.
+  package mutating func read(in results: FileDescriptor) throws(VolumeError) -> [UInt8] {
+    let name = JobsDirectory.logName(step)
+    // A step may have replaced it: follow no link, and do not block on a FIFO.
+    let file = openat(results.rawValue, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+    guard file >= 0 else {
+      if [ENOENT, ELOOP, ENXIO].contains(errno) { return [] }
+      throw VolumeError("opening", FilePath(name), Errno(rawValue: errno))
+    }
+    defer { close(file) }
+    resumeIfInOrder(file)
+    let bytes = try bytes(of: file, name)
+    if !isInOrder, resumeIfInOrder(file) {
+      // The log was put in order during the read.
+      return take(try self.bytes(of: file, name))
+    }
+    return take(bytes)
+  }
+
+  private mutating func take(_ bytes: [UInt8]) -> [UInt8] {
+    position += Int64(bytes.count)
+    return bytes
+  }
+
+  private func bytes(of file: Int32, _ name: String) throws(VolumeError) -> [UInt8] {
+    var status = stat()
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return [] }
+    // A log may be cut at any moment: below the position, or before the read, which is then short.
+    guard Int64(status.st_size) > position else { return [] }
+    let size = Int(min(Int64(LogReader.largestPiece), Int64(status.st_size) - position))
+    var failure: Errno?
+    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+      let count = pread(file, buffer.baseAddress, size, off_t(position))
+      if count < 0 { failure = Errno(rawValue: errno) }
+      filled = max(0, count)
+    }
+    if let failure, failure != .interrupted { throw VolumeError("reading", FilePath(name), failure) }
+    return bytes
+  }
+
+  @discardableResult
+  private mutating func resumeIfInOrder(_ file: Int32) -> Bool {
+    var status = stat()
+    guard !isInOrder, fstat(file, &status) == 0 else { return false }
+    let size = Int64(status.st_size)
+    let length = Int(DroppedOutput.length)
+    guard size > DroppedOutput.length else { return false }
+    let offset = DroppedOutput.offset(limit: size - DroppedOutput.length)
+    let line = [UInt8](unsafeUninitializedCapacity: length) { buffer, filled in
+      filled = max(0, pread(file, buffer.baseAddress, length, off_t(offset)))
+    }
+    guard let dropped = DroppedOutput(line, inLogOf: size) else { return false }
+    isInOrder = true
+    position = dropped.resume(after: position)
+    return true
+  }
+}
+
+/// A job's open results/, independent of its name.
+final class ResultsListing: Sendable {
+  package let descriptor: FileDescriptor
+  package let identity: FolderIdentity
+
+  init?(of id: JobID, _ records: JobRecords) {
+    guard let descriptor = records.openResults(of: id) else { return nil }
+    var status = stat()
+    guard fstat(descriptor.rawValue, &status) == 0 else {
+      try? descriptor.close()
+      return nil
+    }
+    self.descriptor = descriptor
+    identity = FolderIdentity(status)
+  }
+
+  deinit {
+    try? descriptor.close()
+  }
+
+  package var isEmpty: Bool { !contains { _ in true } }
+
+  /// The first step after `step` with a log. Steps that did not run have none.
+  func firstStep(after step: Int) -> Int? {
+    var status = stat()
+    // A step may have created a log name with the largest number.
+    let next = step.addingReportingOverflow(1).partialValue
+    if next > step, fstatat(descriptor.rawValue, JobsDirectory.logName(next), &status, AT_SYMLINK_NOFOLLOW) == 0 {
+      return next
+    }
+    return steps().first { $0 > step }
+  }
+
+  /// The steps with a log, in order.
+  package func steps() -> [Int] {
+    var steps: [Int] = []
+    _ = contains { name in
+      if let step = JobsDirectory.step(ofLog: name) { steps.append(step) }
+      return false
+    }
+    return steps.sorted()
+  }
+
+  private func contains(_ condition: (String) -> Bool) -> Bool {
+    (try? firstName(in: descriptor, where: condition)) != nil
+  }
+}
+
+/// The device and inode of a folder. While a folder is open its inode number is not reused.
+struct FolderIdentity: Equatable, Sendable {
+  package let device: UInt64
+  package let number: UInt64
+
+  init(_ status: stat) {
+    device = UInt64(status.st_dev)
+    number = UInt64(status.st_ino)
   }
 }

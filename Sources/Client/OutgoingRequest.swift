@@ -1,4 +1,4 @@
-private import FileTree
+import FileTree
 private import FoundationEssentials
 package import Jobs
 package import MQTT
@@ -6,23 +6,23 @@ import Signing
 package import SystemPackage
 import Volume
 
-/// A request as its sender makes it: it bears a key of its own, so that it may be sent any number of times and is run once.
+/// A request with a unique key, so that it can be sent any number of times and is run once.
 package struct OutgoingRequest: Sendable {
   /// The job.
   package let id: JobID
-  /// The idempotency key, which the answers bear.
+  /// The idempotency key, which the answers return.
   package let requestID: RequestID
   /// The payload.
   package private(set) var payload: [UInt8]
 
-  /// What a request says besides when it is to be signed (RFC 7519). Its key is the claim `jti` then.
+  /// The additional claims of a signed request (RFC 7519). Its key becomes the claim `jti`.
   package struct Claims: Sendable {
     private let expires: Duration
     private let audience: [String]
     private let folder: FilePath?
 
-    /// A request that may be begun for as long as `expires`, by the workers and groups of `audience`, or by all if it names
-    /// none, and that stands for what is in `folder` now.
+    /// A request that may start within `expires`, on the workers and groups of `audience`, or on all if it is empty,
+    /// and only with the current content of `folder`.
     package init(expires: Duration, audience: [String] = [], folder: FilePath?) {
       self.expires = expires
       self.audience = audience
@@ -48,33 +48,33 @@ package struct OutgoingRequest: Sendable {
     }
   }
 
-  /// Asks for the job of the folder `id` on the workers' volume. `timeout` is laid over the job's.
-  package init(_ id: JobID, timeout: Duration? = nil, claims: Claims? = nil) throws(InvalidJob) {
+  /// A request for the job folder `id` on the workers' volume. `timeout` overrides the job's.
+  package init(_ id: JobID, timeout: Duration? = nil, claims: Claims? = nil) throws(InvalidInput) {
     try self.init(id, steps: nil, timeout: timeout, claims: claims)
   }
 
-  /// Asks for the steps of `definition`, the job.json in `folder`, which nobody else can see.
+  /// A request that carries the steps of `definition`, the job.json in `folder`, which is not on the workers' volume.
   ///
-  /// Throws ``InvalidJob`` when there is more than goes into a request: other files, `maxAttempts`, `requireApproval`, or too
+  /// Throws ``InvalidInput`` if a request cannot carry all of it: other files, `maxAttempts`, `requireApproval`, or too
   /// many steps.
   package init(
     _ id: JobID, carrying definition: JobDefinition, of folder: FilePath, timeout: Duration? = nil,
     claims: Claims? = nil
-  ) throws(InvalidJob) {
+  ) throws(InvalidInput) {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.string)) ?? []
     let others = names.filter { $0 != "job.json" && !JobsDirectory.reserved.contains($0) }.sorted()
     guard others.isEmpty else {
-      throw InvalidJob(
+      throw InvalidInput(
         id: id,
         description: "\(folder) holds more than job.json (\(others.prefix(3).joined(separator: ", "))), and a request "
           + "carries steps only: let them fetch what they need, or use a common volume")
     }
     guard definition.maxAttempts == nil else {
-      throw InvalidJob(
+      throw InvalidInput(
         id: id, description: "a request cannot carry maxAttempts: take it out of job.json, or use a common volume")
     }
     guard !definition.requiresApproval else {
-      throw InvalidJob(
+      throw InvalidInput(
         id: id,
         description: "a request cannot carry requireApproval: take it out of job.json, or use a common volume; "
           + "workers with --require-approval ask for each job")
@@ -84,7 +84,7 @@ package struct OutgoingRequest: Sendable {
 
   private init(
     _ id: JobID, steps definition: JobDefinition?, timeout: Duration?, claims: Claims?
-  ) throws(InvalidJob) {
+  ) throws(InvalidInput) {
     self.id = id
     requestID = RequestID(UUID().uuidString)
     var request = Payload(
@@ -94,16 +94,16 @@ package struct OutgoingRequest: Sendable {
     do throws(FileTreeError) {
       try claims?.add(to: &request)
     } catch {
-      throw InvalidJob(id: id, description: "the job's folder cannot be read: \(error)")
+      throw InvalidInput(id: id, description: "the job's folder cannot be read: \(error)")
     }
     guard let payload = try? compactJSON(request) else {
-      throw InvalidJob(id: id, description: "the request cannot be written as JSON")
+      throw InvalidInput(id: id, description: "the request cannot be written as JSON")
     }
     self.payload = payload
     try checkSize()
   }
 
-  /// The same request in the form that `seal` gives its payload: signed.
+  /// The same request with the payload signed by `seal`.
   package func sealed(by seal: ([UInt8]) throws -> String) throws -> OutgoingRequest {
     var sealed = self
     sealed.payload = Array(try seal(payload).utf8)
@@ -111,16 +111,16 @@ package struct OutgoingRequest: Sendable {
     return sealed
   }
 
-  private func checkSize(_ largest: Int = JobRequest.largestPayload) throws(InvalidJob) {
+  private func checkSize(_ largest: Int = JobRequest.largestPayload) throws(InvalidInput) {
     guard payload.count > largest else { return }
-    throw InvalidJob(
+    throw InvalidInput(
       id: id,
       description:
         "the request takes \(payload.count) bytes, of \(largest) at most: use a common volume "
         + "instead of sending the steps")
   }
 
-  /// The message, with the key as Correlation Data too.
+  /// The message, with the key also as Correlation Data.
   package func message(on topic: String) -> Message {
     Message(
       topic: topic, payload: payload,
@@ -160,6 +160,29 @@ package struct OutgoingRequest: Sendable {
         continueOnError = step.continueOnError ? true : nil
         always = step.always ? true : nil
       }
+    }
+  }
+}
+
+/// The digest of a job folder, by which a request fixes the content to run.
+package struct JobSourceDigest: Sendable {
+  /// The job: the folder's name.
+  package let id: JobID
+  /// `h1:<base64>`; see ``FileTree/digest(of:excluding:threads:)``. Without `results` and `results.previous`.
+  package let digest: String
+
+  /// Reads the folder. Throws ``InvalidInput`` if it is no folder, if a file in it cannot be read, or if its job.json
+  /// is missing or invalid and the request has no steps of its own.
+  package init(_ folder: FilePath, hasSteps: Bool) throws(InvalidInput) {
+    let (name, parent) = try JobCheck.place(of: folder)
+    let id = try JobCheck.id(in: name)
+    let job = try JobFolder.open(id, in: JobsDirectory(parent))
+    if !hasSteps { _ = try job.definition() }
+    self.id = id
+    do throws(FileTreeError) {
+      digest = try FileTree.digest(of: job.descriptor, excluding: JobsDirectory.reserved)
+    } catch {
+      throw InvalidInput(id: id, description: "\(folder): \(error)")
     }
   }
 }

@@ -2,23 +2,23 @@ package import Jobs
 import Signing
 import Volume
 
-/// What somebody approves.
+/// The content of a request that waits for approval.
 package struct Proposal: Sendable {
-  /// What is asked for. Who signed it is not looked at.
+  /// The request. Its signature is not verified.
   package let request: JobRequest
-  /// What would run.
+  /// The definition that would run.
   package let definition: JobDefinition
-  /// The digest of the job.json that it comes from, if it comes from one.
+  /// The digest of its job.json, if it comes from one.
   package let definitionDigest: String?
 }
 
 extension ParkedRequest {
-  /// What would run now: the request, with what the job's folder says at this moment. Throws ``InvalidJob`` when a worker
-  /// would refuse it. A request that brings its steps has no folder yet.
-  package func proposal() throws(InvalidJob) -> Proposal {
+  /// The request with the current content of the job's folder. Throws ``InvalidInput`` if a worker would refuse it. A
+  /// request with its own steps has no folder yet.
+  package func proposal() throws(InvalidInput) -> Proposal {
     let request = try RequestReader.unverified(Array(envelope.payload.utf8))
     guard request.id == id else {
-      throw InvalidJob(id: id, description: "the request that is parked for \(id) is another's")
+      throw InvalidInput(id: id, description: "the request that is parked for \(id) is another's")
     }
     if request.source == nil, let own = JobDefinition(request: request), !directory.exists(id) {
       return Proposal(request: request, definition: own, definitionDigest: nil)

@@ -1,15 +1,15 @@
 import Logging
 import MQTT
 
-/// Sends a request until a worker has taken it: at once again when nobody listens yet, when the connection was lost, and
-/// now and then as long as the broker has it.
+/// Sends a request until a worker has taken it: soon again if there is no subscriber yet or after a reconnection, and
+/// at longer intervals while the broker has it.
 ///
-/// Sent twice it is run once, because it bears a key. On MQTT 3.1.1 the broker does not say that nobody listens, so that it
-/// is sent again by time alone, more often.
+/// Its key makes sure that it is run once. With MQTT 3.1.1 the broker does not report a missing subscriber, so the
+/// intervals are shorter.
 struct RequestSender: Sendable {
-  /// Where the request is.
+  /// The broker's answer to the request.
   enum Place: Sendable, Equatable {
-    /// The broker dropped it: nobody is subscribed.
+    /// The broker dropped it: there is no subscriber.
     case nowhere
     /// The broker has it.
     case queued
@@ -20,10 +20,10 @@ struct RequestSender: Sendable {
   package let client: BrokerClient
   package let message: Message
   package let version: ProtocolVersion
-  /// Called with each answer of the broker.
+  /// Gets each answer of the broker.
   package let report: @Sendable (Place) async -> Void
 
-  /// Sends it again and again, until the task is canceled. Throws ``MQTTError`` when the broker will not take it.
+  /// Sends it again and again until the task is canceled. Throws ``MQTTError`` if the broker refuses it for good.
   package func run() async throws {
     var pause = first
     let (again, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -55,7 +55,7 @@ struct RequestSender: Sendable {
     switch code {
     case .noMatchingSubscribers: return .nowhere
     case .notAuthorized: throw .refused("\(text); check the account's rights (ACL)")
-    // Quota exceeded, and errors that the broker does not specify (MQTT 5, section 3.4.2.1) may pass.
+    // Quota exceeded, unspecified and implementation specific errors (MQTT 5, section 3.4.2.1) may be temporary.
     case ReasonCode(rawValue: 0x97), ReasonCode(rawValue: 0x80), ReasonCode(rawValue: 0x83): return .refused(code)
     default:
       guard code.isFailure else { return .queued }

@@ -1,28 +1,28 @@
 package import Jobs
 package import MQTT
 
-/// The workers that a broker knows of, as what they tell and answer adds up.
+/// The workers at a broker, by their statuses and answers.
 ///
-/// Ages are measured by the broker's and the worker's own clocks, each for itself, so that nobody's clock needs to agree
-/// with another's. On 3.1.1, where no message has an expiry, they begin with what was heard here.
+/// Ages are differences on one clock each, the broker's or the worker's, so no two clocks need to agree. With MQTT
+/// 3.1.1, which has no message expiry, they count from the arrival here.
 package struct Roster: Sendable {
   /// One worker.
   package struct Entry: Sendable {
-    /// What it told last.
+    /// The last status.
     package internal(set) var status: WorkerStatus
     /// Whether it answered the health-check.
     package internal(set) var hasAnswered = false
-    /// When it came to its state; `nil` if nobody can know.
+    /// The start of its state; `nil` if unknown.
     package internal(set) var began: ContinuousClock.Instant?
-    /// When it was heard last.
+    /// The time of the last message.
     package var heard: ContinuousClock.Instant
 
-    /// Whether it is there: it has a connection, and its last heartbeat is not overdue.
+    /// Whether it is alive: it has a connection, and its heartbeat is not overdue.
     package func isAlive(at now: ContinuousClock.Instant) -> Bool {
       status.state != .offline && !isOverdue(at: now)
     }
 
-    /// The broker drops an overdue status without a word to those who have it already.
+    /// The broker drops an expired status without a message to current subscribers.
     func isOverdue(at now: ContinuousClock.Instant) -> Bool {
       status.interval.map { now - heard > $0 * 3 + .seconds(1) } ?? false
     }
@@ -30,20 +30,20 @@ package struct Roster: Sendable {
 
   /// The workers by id.
   package private(set) var entries: [String: Entry] = [:]
-  /// Whether they were asked to answer; an account may have no right to.
+  /// Whether a health-check was sent; the account may lack the right.
   package internal(set) var isAsked = true
 
-  /// Nobody yet.
+  /// An empty roster.
   package init() {}
 
-  /// Those who are there but did not answer.
+  /// The live workers that did not answer.
   var silent: [String] {
     let now = ContinuousClock.now
     return entries.filter { $0.value.isAlive(at: now) && !$0.value.hasAnswered }.map(\.key)
   }
 
-  /// Takes what came on a topic of workers, and returns whose entry it changed. What is none of a worker's messages, or
-  /// speaks for another worker than its topic, is passed over.
+  /// Adds a message from a topic of workers, and returns the worker whose entry it changed. Ignores other messages, and
+  /// those that name another worker than their topic.
   @discardableResult
   package mutating func take(_ message: Message, at now: ContinuousClock.Instant = .now) -> String? {
     let levels = message.topic.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
@@ -65,14 +65,14 @@ package struct Roster: Sendable {
   }
 
   private mutating func take(_ status: WorkerStatus, _ expiry: UInt32?, _ now: ContinuousClock.Instant) {
-    // Who left for good is nobody to wait for.
+    // A worker that has left for good is not listed.
     guard status.reason != WorkerStatus.Absence.left.rawValue || status.state != .offline else {
       entries[status.workerId] = nil
       return
     }
     var kept: Duration?
     if let expiry, let lifetime = status.lifetime { kept = .seconds(lifetime > expiry ? lifetime - expiry : 0) }
-    // A Last Will was written long before it was told.
+    // A Last Will was written long before it was published.
     let age = status.since == nil ? kept : (kept ?? .zero) + (status.ageWhenTold ?? .zero)
     let hasAnswered = entries[status.workerId]?.hasAnswered == true && status.state != .offline
     entries[status.workerId] = Entry(
@@ -88,23 +88,155 @@ package struct Roster: Sendable {
 }
 
 extension WorkerStatus {
-  /// How long its state had lasted when it was told, by the worker's own clock.
+  /// The age of its state when it was published, by the worker's own clock.
   fileprivate var ageWhenTold: Duration? {
     guard let since, let time, let began = Timestamp(since), let told = Timestamp(time) else { return nil }
     return max(.zero, .milliseconds(told.millisecondsSince1970) - .milliseconds(began.millisecondsSince1970))
   }
 
-  /// How often it beats; `nil` when it says nothing that any worker could mean, for no worker takes such an interval.
+  /// The heartbeat interval; `nil` for a value that no worker accepts.
   fileprivate var interval: Duration? {
     guard let heartbeat, (1...86400).contains(heartbeat) else { return nil }
     return .seconds(heartbeat)
   }
 
-  /// For how many seconds the broker keeps it.
+  /// The message expiry in seconds.
   fileprivate var lifetime: UInt32? {
     switch state {
     case .offline: reason.flatMap { Absence(rawValue: $0) }.map { WorkerStatus.Lifetime.of($0) }
     case .idle, .busy, .halted: interval.map { WorkerStatus.Lifetime.live($0) }
     }
+  }
+}
+
+/// The search for all workers: by their retained statuses, and by their answers to a health-check.
+package struct RollCall: Sendable {
+  private enum Event: Sendable {
+    case message(Message)
+    case tick
+    case failed(any Error)
+  }
+
+  private let client: BrokerClient
+  private let patience: Duration
+
+  /// A roll call over `client`. It ends when all have answered, and after `patience` at the latest.
+  package init(_ client: BrokerClient, patience: Duration) {
+    self.client = client
+    self.patience = patience
+  }
+
+  /// Calls once. Throws ``MQTTError`` if the broker refuses the subscription to statuses.
+  package func take() async throws -> Roster {
+    var roster = Roster()
+    try await run {
+      roster = $0; return $1 ? .ends : .goesOn
+    }
+    return roster
+  }
+
+  /// Whether the call continues.
+  package enum Course: Sendable {
+    case goesOn, ends
+  }
+
+  /// Calls, and keeps listening: passes the roster to `body` when all have answered, and after that at every change and
+  /// every tick, until `body` throws.
+  package func watch(_ body: (Roster) throws -> Void) async throws {
+    var last: ContinuousClock.Instant?
+    try await run { roster, isComplete in
+      guard isComplete else { return .goesOn }
+      // A fleet may change faster than a person can read.
+      if let last, ContinuousClock.now - last < .milliseconds(250) { return .goesOn }
+      last = .now
+      try body(roster)
+      return .goesOn
+    }
+  }
+
+  /// Passes the roster and whether it is complete to `body`, at every message and twenty times a second.
+  private func run(_ body: (Roster, Bool) throws -> Course) async throws {
+    let (events, event) = AsyncStream.makeStream(of: Event.self)
+    var tasks: [Task<Void, any Error>] = []
+    defer { for task in tasks { task.cancel() } }
+    func listen(_ filter: String) async throws {
+      let messages = try await client.messages(on: try TopicFilter(filter))
+      tasks.append(
+        Task {
+          do {
+            for try await message in messages { event.yield(.message(message)) }
+          } catch {
+            event.yield(.failed(error))
+          }
+        })
+    }
+    try await listen("workers/+/status")
+    var roster = Roster()
+    let hearing = try await ask(listen)
+    roster.isAsked = hearing != .forbidden
+    tasks.append(
+      Task {
+        while !Task.isCancelled {
+          event.yield(.tick)
+          try await Task.sleep(for: .milliseconds(50))
+        }
+      })
+
+    let start = ContinuousClock.now
+    var heard = start
+    var hasAskedAgain = false
+    for await event in events {
+      switch event {
+      case .message(let message):
+        if roster.take(message) != nil { heard = .now }
+      case .failed(let error): throw error
+      case .tick: break
+      }
+      let isQuiet = ContinuousClock.now - heard > .milliseconds(300)
+      let hasAll =
+        switch hearing {
+        case .somebody: roster.silent.isEmpty && !roster.entries.isEmpty
+        case .nobody: roster.silent.isEmpty
+        case .forbidden: true
+        }
+      if isQuiet, !roster.silent.isEmpty, !hasAskedAgain, hearing != .forbidden {
+        hasAskedAgain = true
+        await askAgain(roster.silent)
+        heard = .now
+      }
+      let isComplete = isQuiet && hasAll || ContinuousClock.now - start > patience
+      guard try body(roster, isComplete) == .goesOn else { return }
+    }
+  }
+
+  /// Whether the question reaches a worker.
+  private enum Hearing {
+    case somebody, nobody, forbidden
+  }
+
+  private func ask(_ listen: (String) async throws -> Void) async throws -> Hearing {
+    do {
+      try await listen("workers/+/answers")
+      let code = try await client.publish(question(on: Topics.commandsForAll))
+      if !code.isFailure { return code == .noMatchingSubscribers ? .nobody : .somebody }
+    } catch MQTTError.refused {
+      // Then only the statuses are known.
+    }
+    return .forbidden
+  }
+
+  /// Asks the workers that have a status but did not answer: they have just started, and had not subscribed yet.
+  private func askAgain(_ workers: [String]) async {
+    for id in workers.compactMap({ WorkerID($0, host: "") }) {
+      // Best effort: the account may lack the right.
+      _ = try? await client.publish(question(on: Topics.commands(for: id)))
+    }
+  }
+
+  private func question(on topic: String) -> Message {
+    var question = Message(topic: topic, payload: WorkerCommand.healthCheck.encoded)
+    // Workers that are away need not answer when they come back.
+    question.properties.messageExpiry = 10
+    return question
   }
 }

@@ -2,16 +2,16 @@ package import Jobs
 package import MQTT
 package import Volume
 
-/// One request on its way, from its first publication to its result.
+/// A request from its first publication to its result.
 ///
-/// What is told comes from two sides: from the broker, and from the volume if there is one in common with the workers. Each
-/// is enough by itself, so that neither a restart of the broker nor a worker that died loses the end.
+/// Events come from the broker, and from the volume if this host has it. Each side is enough by itself, so that neither
+/// a restart of the broker nor a dead worker loses the result.
 package actor Submission {
-  /// How the workers' volume is reached from here.
+  /// The access to the workers' volume.
   package enum Volume: Sendable {
-    /// It is this folder.
+    /// The volume is this folder.
     case common(JobsDirectory)
-    /// It is not; logs come over the broker, from workers that publish them.
+    /// No access: logs come over the broker, from workers that publish them.
     case elsewhere
   }
 
@@ -25,19 +25,19 @@ package actor Submission {
   private var follower: LogFollower?
   private var sending: Task<Void, Never>?
   private var lastPlace: RequestSender.Place?
-  /// The attempt that is under way, from 1.
+  /// The current attempt, from 1.
   private var attempt = 0
-  /// How much of each step's log has come over the broker.
+  /// The bytes of each step's log that have come over the broker.
   private var received: [Int: Int64] = [:]
   private var ending: Ending?
   private var isOver = false
-  /// Whether a worker has the job, or had it.
+  /// Whether a worker has or had the job.
   package var isTaken: Bool { attempt > 0 || ending != nil || isOver }
-  /// Whether the broker, or somebody after it, may have the request.
+  /// Whether the broker or a worker may have the request.
   package private(set) var mayBeTaken = false
 
-  /// The result is known from one side, and the other is given a moment: the volume may show late what is to be read there,
-  /// and what the broker brings has the end of the log in it.
+  /// The result from one side, while the other side gets a moment: the volume may show it late, and the broker's
+  /// message has the end of the log.
   private struct Ending {
     enum Side { case broker, volume }
 
@@ -46,7 +46,7 @@ package actor Submission {
     let patience = ContinuousClock.now + .seconds(3)
   }
 
-  /// A request to be sent to `topic`. Make it before anything of the run can be on the volume.
+  /// A request to be sent to `topic`. Create it before the run can write to the volume.
   package init(
     _ request: OutgoingRequest, topic: String, topics: Topics, over client: BrokerClient, version: ProtocolVersion,
     volume: Volume
@@ -66,7 +66,7 @@ package actor Submission {
     }
   }
 
-  /// Listens for answers, and then begins to send. Throws ``MQTTError`` when the broker does not allow that.
+  /// Subscribes to the answers, then starts to send. Throws ``MQTTError`` if the broker refuses.
   package func open() async throws {
     let messages = try await client.messages(
       on: try TopicFilter(topics.result(of: request.id)), try TopicFilter(topics.events(of: request.id)),
@@ -83,11 +83,11 @@ package actor Submission {
     }
   }
 
-  /// What happened next; `nil` after the end. Waits for it.
+  /// Waits for the next event; `nil` after the end.
   ///
-  /// Throws ``JobIsBusy``, ``VolumeError`` when the volume cannot be read, and ``MQTTError`` when there is no way to the
-  /// broker and none to the result either.
-  package func next() async throws -> JobNews? {
+  /// Throws ``JobIsBusy``, ``VolumeError`` if the volume cannot be read, and ``MQTTError`` if the connection fails and
+  /// the volume cannot bring the result.
+  package func next() async throws -> SubmissionEvent? {
     while true {
       if let item = inbox.take() {
         if let news = try news(of: item) { return news }
@@ -104,23 +104,23 @@ package actor Submission {
     }
   }
 
-  /// Asks for the end of the job, of whichever worker has it; returns whether the broker passed that on to anybody.
+  /// Asks the job's worker to end it; the reason code tells whether there was a subscriber.
   @discardableResult
   package func cancel() async throws -> ReasonCode {
     try await client.publish(Message(topic: topics.cancellation(of: request.id), payload: []))
   }
 
-  /// What becomes of a job that its sender does not want any more.
+  /// The outcome of a withdrawal.
   package enum Withdrawal: Sendable {
     /// No worker will run it.
     case withdrawn
-    /// Its worker is asked to end it; the result tells.
+    /// Its worker was asked to end it; the result follows.
     case canceled
-    /// The broker has the request, and it cannot be taken back: a worker will run it.
+    /// The broker has the request, which cannot be taken back: a worker will run it.
     case queued
   }
 
-  /// Takes the job back as far as it still can be: `upload` is what was put on the volume for it. Throws ``MQTTError`` and
+  /// Withdraws the job as far as possible; `upload` is its folder on the volume. Throws ``MQTTError`` and
   /// ``VolumeError``.
   package func withdraw(_ upload: JobUpload?) async throws -> Withdrawal {
     close()
@@ -139,36 +139,36 @@ package actor Submission {
     return .canceled
   }
 
-  /// Decides about the request itself, if it waits for somebody's approval.
+  /// Rejects the request, if it waits for approval.
   private func reject(in directory: JobsDirectory) async throws -> Bool {
     try await onThread { [key = request.requestID] in
-      let desk = ApprovalDesk(directory)
-      guard let parked = try desk.parked().first(where: { $0.envelope.requestId == key }) else { return false }
-      return try desk.decide(
+      let store = ApprovalStore(directory)
+      guard let parked = try store.parked().first(where: { $0.envelope.requestId == key }) else { return false }
+      return try store.decide(
         Approval(.rejected, by: "its sender", reason: "withdrawn", requestDigest: parked.envelope.digest), on: parked)
     }
   }
 
-  /// Sends the request no more. What the broker has of it, it keeps.
+  /// Stops sending the request. The broker keeps what it has.
   package func close() {
     sending?.cancel()
     sending = nil
   }
 
-  // MARK: What comes in
+  // MARK: Incoming items
 
-  private func news(of item: Inbox.Item) throws -> JobNews? {
+  private func news(of item: Inbox.Item) throws -> SubmissionEvent? {
     switch item {
     case .place(let place): return note(place)
     case .message(let message): return try news(of: message)
     case .failed(let error):
-      // With a volume the end can be learned without the broker; what is not sent yet never will be.
+      // With a volume the result can come without the broker, but only if a worker has the request.
       guard watch != nil, attempt > 0 else { throw error }
       return nil
     }
   }
 
-  private func note(_ place: RequestSender.Place) -> JobNews? {
+  private func note(_ place: RequestSender.Place) -> SubmissionEvent? {
     if place == .queued { mayBeTaken = true }
     guard attempt == 0, place != lastPlace else { return nil }
     lastPlace = place
@@ -179,7 +179,7 @@ package actor Submission {
     }
   }
 
-  private func news(of message: Message) throws -> JobNews? {
+  private func news(of message: Message) throws -> SubmissionEvent? {
     if message.topic == topics.result(of: request.id) {
       guard let result = ResultMessage(payload: message.payload),
         isMine(result.requestId, message, isRefusal: result.status == .rejected)
@@ -193,7 +193,7 @@ package actor Submission {
       isMine(event.requestId, message, isRefusal: event.event == .rejected)
     else { return nil }
     if event.event == .duplicate {
-      // Once the job is taken this is about the request being sent again.
+      // Once the job is taken, this is the answer to the repeated request.
       guard attempt > 0 else { throw JobIsBusy(id: request.id) }
       return nil
     }
@@ -203,30 +203,30 @@ package actor Submission {
       if event.event != .accepted { inbox.putBack(.message(message)) }
       return news
     }
-    // It lies on the volume, and need not be sent again for anybody to find it.
+    // It is on the volume now, and need not be sent again.
     if event.event == .awaitingApproval, watch != nil { close() }
     return event.event == .accepted ? nil : .event(event)
   }
 
-  /// Other requests for the same job have answers, too, and anybody may write there: only what bears this request's key is
-  /// its answer, in the payload or as Correlation Data.
+  /// Other requests for the same job also have answers, and anybody may publish there: only a message with this
+  /// request's key, in the payload or as Correlation Data, is its answer.
   ///
-  /// MQTT 3.1.1 has no Correlation Data. There a worker that cannot read a request, as one that it cannot verify, refuses it
-  /// without a key; such a refusal counts as long as no worker has the job.
+  /// MQTT 3.1.1 has no Correlation Data. There a worker refuses an unreadable or unverified request without a key; such
+  /// a refusal counts as long as no worker has the job.
   private func isMine(_ key: String?, _ message: Message, isRefusal: Bool) -> Bool {
     if let key { return key == request.requestID.text }
     if let data = message.properties.correlationData { return data == Array(request.requestID.text.utf8) }
     return isRefusal && sender.version == .v311 && attempt == 0
   }
 
-  private func note(_ news: VolumeWatch.News, from side: Ending.Side) -> JobNews? {
+  private func note(_ news: VolumeWatch.News, from side: Ending.Side) -> SubmissionEvent? {
     mayBeTaken = true
     switch news {
     case .claim(let worker, let number):
       guard number > attempt else { return nil }
       attempt = number
       received = [:]
-      // Without a volume the request goes out again after each loss of the connection: it is answered with the result.
+      // Without a volume the request is sent again after each reconnection: the answer is the result.
       if watch != nil { close() }
       return .taken(worker: worker, attempt: number)
     case .result(let result):
@@ -241,15 +241,15 @@ package actor Submission {
 
   // MARK: Logs over the broker
 
-  private func output(of step: Int, _ message: Message) -> JobNews? {
+  private func output(of step: Int, _ message: Message) -> SubmissionEvent? {
     let properties = message.properties.userProperties
     if let key = properties.first(where: { $0.name == "requestId" })?.value, key != request.requestID.text {
       return nil
     }
     let expected = received[step] ?? 0
-    // Without properties (MQTT 3.1.1) there is nothing to go by.
+    // MQTT 3.1.1 has no properties, and so no offset.
     let stated = properties.first { $0.name == "offset" }?.value
-    // A place that no log has is not stated by a worker.
+    // No worker writes such an offset.
     guard let offset = stated.map({ Int64($0) }) ?? expected, offset >= 0 else { return nil }
     let (end, isBeyond) = offset.addingReportingOverflow(Int64(message.payload.count))
     guard !isBeyond else { return nil }
@@ -260,13 +260,13 @@ package actor Submission {
     }
     guard end > expected else { return nil }
     received[step] = end
-    // Less than the payload has, for its end is behind what is expected.
+    // The difference is less than the payload's length, because its end is behind `expected`.
     return .output(step: step, bytes: Array(message.payload.dropFirst(Int(expected - offset))))
   }
 
   // MARK: The end
 
-  /// The result, once all that belongs to it has come.
+  /// The result, once both sides are complete or the wait is over.
   private func takeEnd() -> ResultMessage? {
     guard let ending else { return nil }
     let hasFile = ending.result.manifestFile != nil

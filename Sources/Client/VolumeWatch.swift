@@ -3,7 +3,7 @@ import Jobs
 import SystemPackage
 import Volume
 
-/// Looks on the volume for what becomes of one request: a claim that bears it, and then the result that does.
+/// A watch for one request on the volume: for its claim, and then its result.
 struct VolumeWatch: Sendable {
   enum News: Sendable, Equatable {
     case claim(worker: String, attempt: Int)
@@ -15,7 +15,7 @@ struct VolumeWatch: Sendable {
   private var nextLook = ContinuousClock.now
   private var attempt = 0
   private var hasResult = false
-  /// The file that was read last; a result of many artifacts is not read again and again.
+  /// The file that was read last: a large result is not read again and again.
   private var seen: FileStamp?
 
   init(_ request: OutgoingRequest, in directory: JobsDirectory) {
@@ -23,7 +23,7 @@ struct VolumeWatch: Sendable {
     records = JobRecords(directory)
   }
 
-  /// What is new. Looks five times a second at most: a volume may be far away.
+  /// The next news. Reads the volume five times a second at most, since it may be slow.
   package mutating func look() throws(VolumeError) -> News? {
     guard !hasResult, nextLook <= .now else { return nil }
     nextLook = .now + .milliseconds(200)
@@ -51,9 +51,9 @@ struct VolumeWatch: Sendable {
   }
 }
 
-/// Which file has a name, and which content: another number, size or time of writing is another.
+/// The identity of a file and its content: inode, size and modification time.
 ///
-/// The fields have the types of stat(3type). Numbers of 2^63 and more are usual on some file systems (GlusterFS).
+/// The fields have the types of stat(3type). Inode numbers of 2^63 and more are usual on some file systems (GlusterFS).
 struct FileStamp: Equatable, Sendable {
   private let number: ino_t
   private let size: off_t

@@ -1,11 +1,11 @@
 private import FoundationEssentials
 
-/// JSON as it is stored and sent: on one line, keys sorted, so that the same value has the same bytes.
+/// JSON on one line with sorted keys, as it is stored and sent: the same value has the same bytes.
 package func compactJSON(_ value: some Encodable) throws -> [UInt8] {
   try encode(value, [.sortedKeys, .withoutEscapingSlashes])
 }
 
-/// JSON that people read, too: indented, keys sorted, with a newline at the end.
+/// JSON that people also read: indented, keys sorted, with a newline at the end.
 package func indentedJSON(_ value: some Encodable) throws -> [UInt8] {
   try encode(value, [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]) + [UInt8(ascii: "\n")]
 }

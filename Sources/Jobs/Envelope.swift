@@ -1,19 +1,19 @@
-/// A request as it arrived, with what is needed to answer it and to know it again.
+/// A request as it arrived, with its key and the data that an answer needs.
 package struct Envelope: Codable, Sendable, Equatable {
   /// The payload, as it was sent.
   package var payload: String
-  /// The topic on which it came.
+  /// The topic on which it arrived.
   package var topic: String
-  /// What tells this request from every other: the sender's, else one made at arrival.
+  /// The idempotency key: the sender's, or one made on arrival.
   package var requestId: RequestID
-  /// Where the sender waits for an answer (MQTT 5 Response Topic).
+  /// The topic for the answer (MQTT 5, Response Topic).
   package var responseTopic: String?
-  /// What the answer carries back (MQTT 5 Correlation Data).
+  /// The data that the answer returns (MQTT 5, Correlation Data).
   package var correlationData: [UInt8]?
-  /// What was decided about it, if it had to be approved; never part of what arrives.
+  /// The decision, if the request had to be approved; never part of an arriving message.
   package var approval: Approval?
 
-  /// Of a request that was put down again by who had begun it: what its attempts have in common (``ClaimRecord/run``).
+  /// The run (``ClaimRecord/run``), if a worker had started the request and then deferred it.
   package var run: String?
 
   /// A request as it arrived.
@@ -30,26 +30,26 @@ package struct Envelope: Codable, Sendable, Equatable {
 
 /// An idempotency key.
 ///
-/// The sender's, from `requestId` or Correlation Data, is the same request wherever it turns up again. Without one,
-/// the key is made of the session, its epoch and the packet identifier of the delivery, the digest of what was sent, and the
-/// time: the same message, sent again by the broker with DUP set, has all but the time in common (MQTT 5, section 4.4). A later
-/// message may have that, too, so only the key of a redelivery is compared without its time. A session that the broker lost
-/// begins its packet identifiers anew: then it has a new epoch.
+/// Two messages with the same key of a sender (`requestId` or Correlation Data) are the same request. For a message
+/// without one, the key is made of the session, its epoch, the packet identifier, the digest of the message, and the
+/// time. A redelivery with DUP set differs only in the time (MQTT 5, section 4.4). A later message may do so too, so
+/// only the key of a redelivery is compared without its time. If the broker loses the session, packet identifiers start
+/// again: the session gets a new epoch.
 package struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
-  /// The most bytes that a sender's key may have, and so the Correlation Data of a request: both go back with the result, which
-  /// must fit into what the broker takes.
+  /// The longest key of a sender, and so the longest Correlation Data, in bytes: the result returns both, and must fit
+  /// into the broker's maximum packet size.
   package static let longest = 4096
 
   /// The key.
   package let text: String
 
-  /// A key that the sender gave, or one that was stored.
+  /// A key from the sender or from a file.
   package init(_ text: String) {
     self.text = text
   }
 
-  /// A key for a message that has none. `epoch` is the session's, `digest` that of all that was sent; `instant` is any number
-  /// that is not used twice.
+  /// A key for a message that has none. `epoch` is the session's, `digest` that of the whole message; `instant` is any
+  /// number that is not used twice.
   package init(
     session: String, epoch: String, packetID: UInt16, digest: String, instant: Int64, isRedelivery: Bool
   ) {
@@ -57,23 +57,23 @@ package struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
     text = "\(RequestID.made)\(delivery)@\(instant)\(isRedelivery ? RequestID.again : "")"
   }
 
-  /// The stored form is the text alone.
+  /// The stored form is only the text.
   package init(from decoder: any Decoder) throws {
     self.init(try decoder.singleValueContainer().decode(String.self))
   }
 
-  /// The stored form is the text alone.
+  /// The stored form is only the text.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(text)
   }
 
-  /// The key of a delivery that the broker may have sent again meanwhile.
+  /// The key for a delivery that the broker may have sent again meanwhile.
   package var asRedelivered: RequestID {
     mayRepeat ? self : RequestID(text + RequestID.again)
   }
 
-  /// Whether `stored`, from a claim, a ticket or a result, is the key of this same request.
+  /// Whether `stored`, from a claim, a deferred request or a result, is the key of the same request.
   package func isSame(as stored: String?) -> Bool {
     guard let stored else { return false }
     guard text.hasPrefix(RequestID.made), text.hasSuffix(RequestID.again), let end = text.lastIndex(of: "@") else {
@@ -82,13 +82,13 @@ package struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
     return stored.hasPrefix(text[...end])
   }
 
-  /// Whether the request may lie somewhere already: its key is the sender's, or the broker sent it again. A key that was
-  /// made for a first delivery is new.
+  /// Whether the request may be on the volume already: its key is the sender's, or the broker sent it again. A key made
+  /// for a first delivery is new.
   package var mayRepeat: Bool {
     isSenders || text.hasSuffix(RequestID.again)
   }
 
-  /// Whether the sender gave it.
+  /// Whether the key is the sender's.
   package var isSenders: Bool { !text.hasPrefix(RequestID.made) }
 
   /// The key.
@@ -96,4 +96,56 @@ package struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
 
   private static let made = "delivery:"
   private static let again = "+dup"
+}
+
+/// A decision about a request that waits for approval.
+///
+/// Anybody may have put it beside the request on the volume. It is valid only for the digests that it names: the
+/// approver has not seen a request or a job.json with another digest.
+package struct Approval: Codable, Sendable, Equatable {
+  /// The decision.
+  package enum Decision: String, Codable, Sendable {
+    /// The request may be run.
+    case approved
+    /// The request is answered with the status `rejected`.
+    case rejected
+  }
+
+  /// The decision.
+  package var decision: Decision
+  /// The approver, by the name that they gave.
+  package var by: String
+  /// The time, as ``Timestamp`` writes it.
+  package var time: String
+  /// Why.
+  package var reason: String?
+  /// The ``Envelope/digest`` of the request.
+  package var requestDigest: String
+  /// The digest of the job.json that defines the steps; `nil` for a request that needs none.
+  package var definitionDigest: String?
+
+  /// A decision made now.
+  package init(
+    _ decision: Decision, by: String, reason: String? = nil, requestDigest: String, definitionDigest: String? = nil
+  ) {
+    self.decision = decision
+    self.by = by
+    time = Timestamp.now.description
+    self.reason = reason
+    self.requestDigest = requestDigest
+    self.definitionDigest = definitionDigest
+  }
+
+  /// The approver, the time and the reason, to follow "approved" or "rejected". Foreign text in them is escaped.
+  package var circumstances: String {
+    "by \(by.escaped(upTo: 200)) at \(time.escaped)" + (reason.map { ": \($0.escaped(upTo: 500))" } ?? "")
+  }
+}
+
+/// The jobs that start only after somebody has approved their request.
+package enum ApprovalDemand: Sendable {
+  /// Jobs whose job.json has `requireApproval`.
+  case whereTheJobSaysSo
+  /// All jobs.
+  case always
 }

@@ -1,4 +1,4 @@
-/// What a job consists of: what its job.json says, or a request that brings its own steps.
+/// The definition of a job, from its job.json or from a request with steps of its own.
 package struct JobDefinition: Sendable, Equatable {
   /// The largest job.json: 16 MiB.
   package static let largestFile = 16 << 20
@@ -7,17 +7,17 @@ package struct JobDefinition: Sendable, Equatable {
   package var steps: [Step]
   /// Variables of all steps.
   package var environment: [String: String]
-  /// How long all steps together may take.
+  /// The time limit for all steps together.
   package var timeout: Duration?
-  /// How often the job may be begun, when its workers die.
+  /// The number of attempts, if workers die while running the job.
   package var maxAttempts: Int?
-  /// Whether somebody must approve each request for the job before it is begun.
+  /// Whether somebody must approve each request for the job before it starts.
   package var requiresApproval = false
-  /// Keys that mean nothing here (`foo`, `steps[2].foo`), worth a warning: the first hundred in the order of the
-  /// file, clipped and escaped.
+  /// Unknown keys (`foo`, `steps[2].foo`) for a warning: the first hundred in the order of the file, clipped and
+  /// escaped.
   package let unknownKeys: [String]
 
-  /// A definition of the given parts.
+  /// A definition with these values.
   package init(
     steps: [Step], environment: [String: String] = [:], timeout: Duration? = nil, maxAttempts: Int? = nil,
     unknownKeys: [String] = []
@@ -30,7 +30,7 @@ package struct JobDefinition: Sendable, Equatable {
   }
 
   /// Reads a job.json: a JSON object (RFC 8259) of at most ``largestFile`` bytes, nested at most 64 deep.
-  package init(json: [UInt8]) throws(InvalidJob) {
+  package init(json: [UInt8]) throws(InvalidInput) {
     let example = "{\"steps\": [\"make\"]}"
     var fields = try JobFields(
       json, subject: "job.json", prefix: "job.json: ", largest: JobDefinition.largestFile)
@@ -49,7 +49,7 @@ package struct JobDefinition: Sendable, Equatable {
       default: fields.noteUnknown(member.key)
       }
     }
-    // Empty steps were refused above, so these were never given.
+    // Empty steps were refused above, so the key is missing.
     if definition.steps.isEmpty {
       throw fields.missing("\"steps\" is missing; an array of commands is expected, like \(example)")
     }
@@ -59,18 +59,55 @@ package struct JobDefinition: Sendable, Equatable {
     requiresApproval = definition.requiresApproval
   }
 
-  /// The job that a request describes by itself, or `nil` when it brings no steps.
+  /// The job that a request defines by itself; `nil` if it has no steps.
   package init?(request: JobRequest) {
     guard let steps = request.steps else { return nil }
     self.init(steps: steps, environment: request.environment, timeout: request.timeout)
   }
 
-  /// The job with the request laid over it: the request's steps and timeout instead, its variables over the job's.
+  /// The job with the request's values: its steps and timeout replace the job's, its variables are added.
   package func overlaid(with request: JobRequest) -> JobDefinition {
     var result = self
     result.steps = request.steps ?? steps
     result.timeout = request.timeout ?? timeout
     result.environment.merge(request.environment) { $1 }
     return result
+  }
+}
+
+/// A job's definition, and the digest of the file that it was read from.
+package struct DefinitionReading: Sendable {
+  /// The definition.
+  package var definition: JobDefinition
+  /// The digest of the job.json, `sha256:<hex>`; `nil` if no job.json was read, or it does not count.
+  package var digest: String?
+
+  package init(definition: JobDefinition, digest: String? = nil) {
+    self.definition = definition
+    self.digest = digest
+  }
+}
+
+extension JobRequest {
+  /// The job that it asks for. Its own steps override a valid job.json; without own steps job.json must be valid.
+  package func definition(
+    over stored: () throws(InvalidInput) -> DefinitionReading?
+  ) throws(InvalidInput) -> DefinitionReading {
+    guard let own = JobDefinition(request: self) else {
+      if let stored = try stored() { return stored.overlaid(with: self) }
+      throw InvalidInput(id: id, description: "the request has no steps")
+    }
+    do {
+      return try stored()?.overlaid(with: self) ?? DefinitionReading(definition: own)
+    } catch {
+      guard error.fault == nil else { throw error }
+      return DefinitionReading(definition: own)
+    }
+  }
+}
+
+extension DefinitionReading {
+  fileprivate func overlaid(with request: JobRequest) -> DefinitionReading {
+    DefinitionReading(definition: definition.overlaid(with: request), digest: digest)
   }
 }

@@ -10,7 +10,7 @@ extension Duration {
 
   /// A duration as jobs and options write it: `90s`, `10m`, `1h30m`, `7d`, `500ms`, or a number of seconds (`1.5`).
   ///
-  /// Units go from large to small, each at most once; whatever is below a millisecond is rounded. Throws
+  /// Units go from large to small, each at most once; fractions of a millisecond are rounded. Throws
   /// ``InvalidDuration`` for anything else, for less than 1 ms, and for more than ``longestForJobs``.
   package init(jobText text: String) throws(InvalidDuration) {
     guard let seconds = secondsInJobText(text[...]) else {
@@ -21,7 +21,7 @@ extension Duration {
     try self.init(jobSeconds: seconds, written: text.quoted)
   }
 
-  /// A duration from a number of seconds; `written` is how its sender wrote it, for the sentence.
+  /// A duration from a number of seconds; `written` is the sender's text, for the error.
   package init(jobSeconds seconds: Double, written: String) throws(InvalidDuration) {
     guard seconds > 0 else {
       throw InvalidDuration(description: "\(written) is not more than 0; \(howToWrite)")
@@ -36,7 +36,7 @@ extension Duration {
     self = .milliseconds(Int64((seconds * 1000).rounded()))
   }
 
-  /// The duration as ``init(jobText:)`` reads it: `1h30m`, `1s500ms`. What is below a millisecond is left off.
+  /// The duration as ``init(jobText:)`` reads it: `1h30m`, `1s500ms`. Fractions of a millisecond are dropped.
   package var jobText: String {
     let (seconds, attoseconds) = components
     let milliseconds = attoseconds / 1_000_000_000_000_000
@@ -58,7 +58,7 @@ extension Duration {
 
 private let howToWrite = "write it like 90s, 10m, 1h30m or 7d, or as a number of seconds"
 
-/// The seconds that a text names, or `nil` when it is not of the form that ``Duration/init(jobText:)`` takes.
+/// The seconds in a text; `nil` unless ``Duration/init(jobText:)`` takes such a text.
 private func secondsInJobText(_ text: Substring) -> Double? {
   var rest = text.utf8[...]
   var total = 0.0
@@ -77,7 +77,7 @@ private func secondsInJobText(_ text: Substring) -> Double? {
   return units.count == 5 ? nil : total
 }
 
-/// Takes digits, with a fraction or without, from the front.
+/// Takes a number, with or without a fraction, from the front.
 private func takeNumber(from text: inout Substring.UTF8View) -> Double? {
   let isDigit = { (byte: UInt8) in byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
   let start = text

@@ -1,54 +1,54 @@
 internal import FoundationEssentials
 
-/// The payload on `jobs/events/<id>`: one thing that happened to a job.
+/// The payload on `jobs/events/<id>`: an event of a job.
 package struct JobEvent: Codable, Sendable, Equatable {
-  /// What happened.
+  /// The kind of event.
   package enum Kind: String, Codable, Sendable {
     /// A worker claimed the job.
     case accepted
-    /// Its files are staged, and its steps begin.
+    /// The files are staged, and the steps start.
     case started
-    /// Its files are being copied, for longer than a second: how far that is. At most once a second.
+    /// The progress of a copy that takes longer than a second; at most once a second.
     case progress
     /// A step ended.
     case step
-    /// Its request waits for somebody's approval; no worker has it. Told again when the request is sent again.
+    /// The request waits for approval; no worker has it. Published again when the request is sent again.
     case awaitingApproval = "awaiting-approval"
-    /// Its result is in place.
+    /// The result is on the volume.
     case completed
-    /// It was refused.
+    /// The request was refused.
     case rejected
-    /// It was asked for again while a worker is on it.
+    /// The job was requested again while a worker runs it.
     case duplicate
   }
 
-  /// What happened.
+  /// The kind of event.
   package var event: Kind
   /// The job.
   package var id: JobID
-  /// The request that it is about, by its idempotency key.
+  /// The idempotency key of the request.
   package var requestId: String?
-  /// The worker that tells it.
+  /// The worker that publishes it.
   package var workerId: String
-  /// Which attempt of the job, from 1.
+  /// The attempt, from 1.
   package var attempt: Int?
-  /// When, as ``Timestamp`` writes it.
+  /// The time, as ``Timestamp`` writes it.
   package var time: String
-  /// The step's place in the job, from 0; of ``Kind/step`` only.
+  /// The step's index, from 0; only for ``Kind/step``.
   package var step: Int?
-  /// What people call the step.
+  /// The step's name.
   package var name: String?
-  /// A ``StepStatus`` or a ``JobStatus``, as the event is about one or the other.
+  /// A ``StepStatus`` or a ``JobStatus``, depending on the kind.
   package var status: String?
   /// The exit code of the step or the job.
   package var exitCode: Int?
-  /// Milliseconds that the step or the job took.
+  /// The duration of the step or the job, in milliseconds.
   package var durationMs: Int?
-  /// What went wrong, as a sentence.
+  /// The error, as a sentence.
   package var error: String?
-  /// The ``Envelope/digest`` of the request; of ``Kind/awaitingApproval`` only.
+  /// The ``Envelope/digest`` of the request; only for ``Kind/awaitingApproval``.
   package var requestDigest: String?
-  /// What is being copied, `stage` or `sync`; of ``Kind/progress`` only.
+  /// The copy that runs, `stage` or `sync`; only for ``Kind/progress``.
   package var phase: String?
   /// Files copied so far.
   package var files: Int?
@@ -93,7 +93,7 @@ package struct JobEvent: Codable, Sendable, Equatable {
     try compactJSON(self)
   }
 
-  /// What a payload says; `nil` when it is no event, or one of a kind that is not known here.
+  /// Reads a payload; `nil` if it is no event, or one of an unknown kind.
   package init?(payload: [UInt8]) {
     guard let event = try? JSONDecoder().decode(JobEvent.self, from: Data(payload)) else { return nil }
     self = event

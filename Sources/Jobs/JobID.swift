@@ -1,15 +1,15 @@
 /// The name of a job: a path component of the volume and a topic level at once.
 ///
-/// Matches `[A-Za-z0-9][A-Za-z0-9._-]{0,127}` byte for byte. So it is never `.`, `..` or an option, holds no `/`, NUL,
-/// `+` or `#`, and no letter that only looks like an ASCII one.
+/// Matches `[A-Za-z0-9][A-Za-z0-9._-]{0,127}` byte for byte. So it is never `.`, `..` or an option, and holds no `/`,
+/// NUL, `+` or `#`, and no look-alike of an ASCII letter.
 package struct JobID: Hashable, Sendable, CustomStringConvertible {
-  /// The id as it is written.
+  /// The id.
   package let text: String
 
-  /// An id from text. Throws a sentence that names the first character against the rule.
-  package init(_ text: String) throws(InvalidJob) {
+  /// An id from text. Throws a sentence that names the first invalid character.
+  package init(_ text: String) throws(InvalidInput) {
     if let fault = JobID.fault(in: text) {
-      throw InvalidJob(
+      throw InvalidInput(
         description: """
           \(text.quoted) is not a job id: \(fault); an id is 1 to 128 of the characters A-Z, a-z, 0-9, ".", "_" and "-", \
           the first a letter or a digit
@@ -18,10 +18,10 @@ package struct JobID: Hashable, Sendable, CustomStringConvertible {
     self.text = text
   }
 
-  /// The id as it is written.
+  /// The id.
   package var description: String { text }
 
-  /// While a file of this name is in the jobs folder, no job is taken: it can be no job's folder.
+  /// While a file of this name is in the jobs folder, workers take no job. So no job may have this name.
   package static let killSwitch = "KILLSWITCH"
 
   private static func fault(in text: String) -> String? {
@@ -48,7 +48,7 @@ package struct JobID: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension JobID: Codable {
-  /// Reads a JSON string. Throws ``InvalidJob`` when it is against the rule.
+  /// Reads a JSON string. Throws ``InvalidInput`` if it is not valid.
   package init(from decoder: any Decoder) throws {
     try self.init(decoder.singleValueContainer().decode(String.self))
   }

@@ -1,6 +1,6 @@
-internal import FoundationEssentials
+import FoundationEssentials
 
-/// What became of a job: the content of its result.json.
+/// The result of a job: the content of result.json.
 package struct JobResult: Codable, Sendable, Equatable {
   /// The form of result.json that this type reads and writes.
   package static let currentSchema = 1
@@ -11,36 +11,36 @@ package struct JobResult: Codable, Sendable, Equatable {
   package var jobId: JobID
   /// How it ended.
   package var status: JobStatus
-  /// The exit code of the step that decided the job; `null` when no step did.
+  /// The exit code of the step that decided the job; `null` if no step did.
   package var exitCode: Int?
-  /// When, and how long.
+  /// The start, the end and the durations.
   package var timing: JobTiming
-  /// Its steps in order, with those that were skipped.
+  /// The steps in order, including the skipped ones.
   package var steps: [StepResult]
-  /// What went wrong, as a sentence.
+  /// The error, as a sentence.
   package var error: String?
-  /// Which attempt this is, from 1.
+  /// The attempt, from 1.
   package var attempt: Int
-  /// The worker that wrote this.
+  /// The worker that wrote the result.
   package var workerId: String
-  /// Its version.
+  /// The worker's version.
   package var workerVersion: String
-  /// The host that it ran on.
+  /// The worker's host.
   package var host: String
   /// The request's idempotency key.
   package var requestId: String?
-  /// Why the job ended as it did, as one word that programs can test (`shutdown`, `job-not-found`).
+  /// The reason for the end, as a word for programs (`shutdown`, `job-not-found`).
   package var reason: String?
-  /// The part of the work in which an `error` arose (`stage`, `run`, `sync`).
+  /// The phase of an `error` (`stage`, `run`, `sync`).
   package var phase: String?
-  /// What the job made or changed.
+  /// The files that the job created or changed.
   package var artifacts: [Artifact]
-  /// What the job removed.
+  /// The files that the job removed.
   package var deleted: [WorkspacePath]
-  /// What could not be brought along.
+  /// The entries that could not be copied.
   package var skipped: [SkippedPath]
 
-  /// A result of the given parts.
+  /// A result with these values.
   package init(
     jobId: JobID, status: JobStatus, exitCode: Int?, timing: JobTiming, steps: [StepResult], error: String? = nil,
     attempt: Int, workerId: String, workerVersion: String, host: String, requestId: String? = nil,
@@ -74,16 +74,16 @@ extension JobResult {
     try indentedJSON(self)
   }
 
-  /// Reads a file's content. Throws when it is not a result.json, or one of another ``schema``.
-  package init(json: [UInt8]) throws(InvalidJob) {
+  /// Reads a file's content. Throws unless it is a result.json of the current ``schema``.
+  package init(json: [UInt8]) throws(InvalidInput) {
     let result: JobResult
     do {
       result = try JSONDecoder().decode(JobResult.self, from: Data(json))
     } catch {
-      throw InvalidJob(description: "result.json \(fault(error, in: json))")
+      throw InvalidInput(description: "result.json \(fault(error, in: json))")
     }
     guard result.schema == JobResult.currentSchema else {
-      throw InvalidJob(
+      throw InvalidInput(
         id: result.jobId,
         description: "result.json is of schema \(result.schema); this version reads schema \(JobResult.currentSchema)")
     }
@@ -91,7 +91,7 @@ extension JobResult {
   }
 }
 
-/// What is wrong with a text that could not be decoded: where it stops being JSON, or the key that is amiss.
+/// The fault of a text that could not be decoded: the place where it stops being JSON, or the wrong key.
 private func fault(_ error: any Error, in json: [UInt8]) -> String {
   do {
     _ = try JSONText(json)
@@ -100,7 +100,7 @@ private func fault(_ error: any Error, in json: [UInt8]) -> String {
   }
   let context: DecodingError.Context
   switch error {
-  case let refusal as InvalidJob:
+  case let refusal as InvalidInput:
     return "has a wrong \"jobId\": \(refusal)"
   case DecodingError.keyNotFound(let key, let context):
     return "has no \((context.codingPath + [key]).written)"
@@ -129,7 +129,7 @@ extension [any CodingKey] {
 }
 
 extension JobResult {
-  /// Writes an object; `exitCode` is there even when `null`, and the lists even when empty.
+  /// Writes an object, with `exitCode` even if it is `null`, and with the lists even if they are empty.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(schema, forKey: .schema)
@@ -149,5 +149,126 @@ extension JobResult {
     try container.encode(artifacts, forKey: .artifacts)
     try container.encode(deleted, forKey: .deleted)
     try container.encode(skipped, forKey: .skipped)
+  }
+}
+
+/// How a job ended.
+package enum JobStatus: String, Codable, Sendable, CaseIterable {
+  /// Every step that counts succeeded.
+  case success
+  /// A step failed.
+  case failed
+  /// The job, or the step that ended it, exceeded its timeout.
+  case timeout
+  /// The job was canceled, or its worker was stopped.
+  case canceled
+  /// Staging, spawning or syncing failed: an error of the worker or its machine, not of the job.
+  case error
+  /// The worker died in the last attempt.
+  case lost
+  /// The job never started.
+  case rejected
+}
+
+/// How a step ended.
+package enum StepStatus: String, Codable, Sendable, CaseIterable {
+  /// Exit code 0.
+  case success
+  /// Another exit code, or a signal.
+  case failed
+  /// The step exceeded its own timeout or the job's.
+  case timeout
+  /// The step was ended because the job was ended.
+  case canceled
+  /// The step never started because an earlier step failed.
+  case skipped
+  /// The step could not be started.
+  case error
+}
+
+/// The start and end of a job and the duration of each phase: `timing` in result.json.
+package struct JobTiming: Codable, Sendable, Equatable {
+  /// The start by the worker's wall clock, as ``Timestamp`` writes it.
+  package var start: String
+  /// The end.
+  package var end: String
+  /// Milliseconds between the two on the monotonic clock, independent of changes to the wall clock.
+  package var durationMs: Int
+  /// The duration of staging in milliseconds; none if it did not start.
+  package var stageMs: Int?
+  /// The duration of all steps in milliseconds.
+  package var runMs: Int?
+  /// The duration of copying the artifacts back in milliseconds.
+  package var syncMs: Int?
+
+  /// A timing with these values.
+  package init(
+    start: String, end: String, durationMs: Int, stageMs: Int? = nil, runMs: Int? = nil, syncMs: Int? = nil
+  ) {
+    self.start = start
+    self.end = end
+    self.durationMs = durationMs
+    self.stageMs = stageMs
+    self.runMs = runMs
+    self.syncMs = syncMs
+  }
+}
+
+extension JobResult {
+  /// The largest result.json that is written or read.
+  package static let largestFile = 1 << 28
+
+  /// The parts of a result that are written: a full volume has no room for all of it.
+  package enum Form: Int {
+    case whole
+    /// Without the lists of artifacts, deleted and skipped files.
+    case withoutLists
+    /// With shortened commands, too.
+    case withShortCommands
+    /// Without the steps.
+    case withoutSteps
+
+    /// The next shorter form.
+    package var shorter: Form? { Form(rawValue: rawValue + 1) }
+  }
+
+  private static let shortCommand = 80
+
+  /// The result in this form, with a note in `skipped` about what is missing.
+  package func inForm(_ form: Form) -> JobResult {
+    guard form != .whole else { return self }
+    var result = self
+    var missing =
+      "the volume has no room for all of it: \(artifacts.count) artifacts, \(deleted.count) deleted and "
+      + "\(skipped.count) skipped files are not listed; what came back lies in results"
+    (result.artifacts, result.deleted) = ([], [])
+    if form == .withShortCommands {
+      missing += "; commands are cut"
+      for index in result.steps.indices {
+        result.steps[index].command = String(result.steps[index].command.prefix(JobResult.shortCommand))
+      }
+    }
+    if form == .withoutSteps {
+      missing += "; nor are \(steps.count) steps"
+      result.steps = []
+    }
+    result.skipped = [SkippedPath(path: WorkspacePath("results/result.json"), reason: missing)]
+    return result
+  }
+}
+
+/// A failure of the worker itself, not of a step; the job's result has the status `error`.
+package struct JobFailure: Error, CustomStringConvertible {
+  /// The phase of the job.
+  package enum Phase: String, Sendable {
+    case stage, run, sync
+  }
+
+  package let phase: Phase
+  package let description: String
+
+  package init(_ phase: Phase, _ description: String) {
+    self.phase = phase
+    self.description = description
   }
 }

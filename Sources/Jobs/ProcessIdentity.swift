@@ -1,5 +1,5 @@
-/// A process, told from every other one that has been or will be: pids are used again, pairs of pid and start time within
-/// one boot are not (proc_pid_stat(5), field 22).
+/// A process, identified for all time: the kernel reuses pids, but within one boot not a pair of pid and start time
+/// (proc_pid_stat(5), field 22).
 package struct ProcessIdentity: Codable, Sendable, Equatable {
   /// The host name.
   package var host: String
@@ -7,12 +7,12 @@ package struct ProcessIdentity: Codable, Sendable, Equatable {
   package var bootId: String
   /// The process id in its PID namespace.
   package var pid: Int32
-  /// When it started, in clock ticks since boot.
+  /// The start time, in clock ticks since boot.
   package var startTime: String
   /// The PID namespace, as the link `/proc/self/ns/pid` reads.
   package var pidNamespace: String
 
-  /// A process of these parts.
+  /// A process with these values.
   package init(host: String, bootId: String, pid: Int32, startTime: String, pidNamespace: String) {
     self.host = host
     self.bootId = bootId

@@ -1,32 +1,32 @@
 internal import FoundationEssentials
 
-/// The payload on `jobs/results/<id>`: a result in a few lines, and where the whole of it lies.
+/// The payload on `jobs/results/<id>`: a short result, and the path of the full one.
 package struct ResultMessage: Codable, Sendable, Equatable {
-  /// Where result.json lies, below the job's folder.
+  /// The path of result.json below the job's folder.
   package static let manifest = "results/result.json"
 
-  /// The job; none when a rejected request names no valid one.
+  /// The job; none if a rejected request has no valid id.
   package var id: JobID?
   /// How it ended.
   package var status: JobStatus
   /// The exit code of the step that decided the job.
   package var exitCode: Int?
-  /// ``manifest``; none for a job that was never begun and so has no result.json.
+  /// ``manifest``; none for a job that never started and so has no result.json.
   package var manifestFile: String?
-  /// What went wrong, as a sentence.
+  /// The error, as a sentence.
   package var error: String?
-  /// The request that it answers, by its idempotency key.
+  /// The idempotency key of the request.
   package var requestId: String?
-  /// The worker that speaks.
+  /// The worker that publishes it.
   package var workerId: String?
-  /// Which attempt this is, from 1.
+  /// The attempt, from 1.
   package var attempt: Int?
-  /// Milliseconds that the job took.
+  /// The duration of the job, in milliseconds.
   package var durationMs: Int?
   /// The end of the failed step's log.
   package var tail: String?
 
-  /// What a stored result comes to.
+  /// The message for a stored result.
   package init(result: JobResult, tail: String?) {
     id = result.jobId
     status = result.status
@@ -48,21 +48,21 @@ package struct ResultMessage: Codable, Sendable, Equatable {
     workerId = workerID
   }
 
-  /// The answer to a request that is refused; it goes to `jobs/rejected` when there is no id.
+  /// The answer to a refused request; without an id it goes to `jobs/rejected`.
   package static func rejected(
     id: JobID?, requestId: RequestID? = nil, error: String, workerID: String
   ) -> ResultMessage {
     ResultMessage(rejected: id, requestId, error: error, workerID: workerID)
   }
 
-  /// What a payload says; `nil` when it is no result.
+  /// Reads a payload; `nil` if it is no result.
   package init?(payload: [UInt8]) {
     guard let message = try? JSONDecoder().decode(ResultMessage.self, from: Data(payload)) else { return nil }
     self = message
   }
 
-  /// The message itself, and then with ever fewer words, for a broker that takes no larger one: without the log's tail, and
-  /// with `error` clipped, which says so. What is left last is no longer than its requestId makes it.
+  /// The message and shorter forms of it, for a broker with a small maximum packet size: without the log's tail, then
+  /// with `error` clipped and marked so. The length of the last form depends only on the requestId.
   package var shorterForms: [ResultMessage] {
     var forms = [self]
     var form = self
@@ -87,7 +87,8 @@ package struct ResultMessage: Codable, Sendable, Equatable {
     case id, status, exitCode, manifestFile, error, requestId, workerId, attempt, durationMs, tail
   }
 
-  /// Writes an object; with a result.json `exitCode` is there even when `null`, other keys only when they say something.
+  /// Writes an object, with `exitCode` even if it is `null` when there is a result.json, and with other keys only if
+  /// they have a value.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encodeIfPresent(id, forKey: .id)
@@ -106,7 +107,7 @@ package struct ResultMessage: Codable, Sendable, Equatable {
 }
 
 extension String {
-  /// Its beginning, of at most `limit` bytes and whole characters, with `mark` behind it.
+  /// Its first `limit` bytes at most, in whole characters, followed by `mark`.
   fileprivate func clipped(to limit: Int, _ mark: String) -> String {
     var (beginning, bytes) = (String.UnicodeScalarView(), 0)
     for scalar in unicodeScalars {

@@ -1,20 +1,20 @@
 private import FoundationEssentials
 private import Glibc
 
-/// A moment of the wall clock, to the millisecond, as JSON writes it: `2026-01-31T09:30:00.125Z`.
+/// A wall-clock time in milliseconds, in JSON `2026-01-31T09:30:00.125Z`.
 ///
-/// ISO 8601 in UTC with exactly three decimals, the form of ECMAScript's `Date.prototype.toISOString`. For people and
-/// logs only: durations are measured on the monotonic clock.
+/// ISO 8601 in UTC with exactly three decimals, the form of ECMAScript's `Date.prototype.toISOString`. Only for people
+/// and logs: durations are measured on the monotonic clock.
 package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
   package let millisecondsSince1970: Int64
 
-  /// A moment from its count of milliseconds.
+  /// A time from its milliseconds since 1970.
   package init(millisecondsSince1970: Int64) {
     self.millisecondsSince1970 = millisecondsSince1970
   }
 
-  /// A moment as JSON writes it; `nil` for other texts.
+  /// Reads the JSON form; `nil` for other texts.
   package init?(_ text: String) {
     guard let date = try? Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(text),
       let milliseconds = Int64(exactly: (date.timeIntervalSince1970 * 1000).rounded())
@@ -22,15 +22,15 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
     millisecondsSince1970 = milliseconds
   }
 
-  /// The moment that the wall clock shows.
+  /// The current wall-clock time.
   package static var now: Timestamp {
     Timestamp(millisecondsSince1970: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
   }
 
-  /// The moment as JSON writes it.
+  /// The JSON form.
   package var description: String {
-    // By the C library: the first date that Foundation writes costs a worker more than its connection to the broker. All that
-    // an Int64 of milliseconds reaches is a year that gmtime_r(3) can hold.
+    // By gmtime_r(3): the first date that Foundation formats costs a worker more than its connection to the broker. An
+    // Int64 of milliseconds never exceeds the range of `tm_year`.
     let (seconds, milliseconds) = millisecondsSince1970.flooredQuotientAndRemainder(dividingBy: 1000)
     var time = time_t(seconds)
     var parts = tm()
@@ -53,7 +53,7 @@ private func digits(_ number: Int, _ width: Int) -> String {
 }
 
 extension Int64 {
-  /// Both as for a number line that has no fold at 0: the remainder is never negative.
+  /// Rounded down also below 0: the remainder is never negative.
   fileprivate func flooredQuotientAndRemainder(dividingBy divisor: Int64) -> (Int64, Int64) {
     let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
     return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)

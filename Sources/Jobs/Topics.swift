@@ -1,4 +1,4 @@
-/// The topics that a worker publishes to, spelled once.
+/// All topics of workers and their clients.
 package struct Topics: Sendable {
   private let results: String
   private let base: String
@@ -9,53 +9,53 @@ package struct Topics: Sendable {
     base = results.lastIndex(of: "/").map { String(results[...$0]) } ?? ""
   }
 
-  /// Where the result of a job goes.
+  /// The topic for the result of a job.
   package func result(of id: JobID) -> String { "\(results)/\(id)" }
 
-  /// Where the answer to a request without a valid id goes.
+  /// The topic for the answer to a request without a valid id.
   package var rejected: String { "\(base)rejected" }
 
-  /// Where what happens to a job is told.
+  /// The topic for the events of a job.
   package func events(of id: JobID) -> String { "\(base)events/\(id)" }
 
-  /// Where a step's output goes while it runs, if its worker is asked to tell.
+  /// The topic for a step's output, if its worker publishes logs.
   package func log(of id: JobID, step: Int) -> String { "\(base)logs/\(id)/\(step)" }
 
-  /// Where the output of all steps of a job goes.
+  /// The topic filter for the output of all steps of a job.
   package func logs(of id: JobID) -> String { "\(base)logs/\(id)/+" }
 
-  /// The step whose output comes on `topic`; `nil` for other topics.
+  /// The step whose output arrives on `topic`; `nil` for other topics.
   package func step(loggedOn topic: String, of id: JobID) -> Int? {
     let prefix = "\(base)logs/\(id)/"
     guard topic.hasPrefix(prefix), let step = Int(topic.dropFirst(prefix.count)), step >= 0 else { return nil }
     return step
   }
 
-  /// Where one job is canceled.
+  /// The topic on which one job is canceled.
   package func cancellation(of id: JobID) -> String { "\(base)cancel/\(id)" }
 
-  /// Where anybody who may publish there cancels a job, whoever works on it.
+  /// The topic filter for the cancellation of any job.
   package var cancel: String { "\(base)cancel/+" }
 
-  /// Where one worker tells how it is.
+  /// The topic for the status of a worker.
   package static func status(of worker: WorkerID) -> String { "workers/\(worker)/status" }
 
-  /// Where one worker takes commands.
+  /// The topic for commands to one worker.
   package static func commands(for worker: WorkerID) -> String { "workers/\(worker)/command" }
 
-  /// Where every worker takes commands. No worker can be called `all`.
+  /// The topic for commands to all workers. No worker can be named `all`.
   package static let commandsForAll = "workers/all/command"
 
-  /// Where one worker answers commands that name no other place.
+  /// The topic for a worker's answers to commands without a Response Topic.
   package static func answers(of worker: WorkerID) -> String { "workers/\(worker)/answers" }
 
-  /// The job that a message on a topic of ``cancel`` means; `nil` for other topics, and for what is no id.
+  /// The job that a message on a topic of ``cancel`` names; `nil` for other topics and invalid ids.
   package func canceled(by topic: String) -> JobID? {
     guard topic.hasPrefix("\(base)cancel/") else { return nil }
     return try? JobID(String(topic.dropFirst(base.count + 7)))
   }
 
-  /// Whether `topic` has a meaning of its own: what comes from there, under a filter like `jobs/#`, is no request.
+  /// Whether `topic` has another purpose: under a filter like `jobs/#`, messages on it are no requests.
   package func areReserved(_ topic: String) -> Bool {
     topic == rejected
       || ["\(results)/", "\(base)events/", "\(base)logs/", "\(base)cancel/", "workers/"].contains {
@@ -63,6 +63,6 @@ package struct Topics: Sendable {
       }
   }
 
-  /// Where a busy worker tells idle ones that it put a request down.
+  /// The topic on which a busy worker tells idle ones that it deferred a request.
   package static let waiting = "workers/waiting"
 }

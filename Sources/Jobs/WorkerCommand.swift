@@ -1,18 +1,20 @@
-/// What a worker is told to do by a message, as `{"command": "drain"}` or `{"command": "cancel", "id": "job_2026_01"}`.
+private import FoundationEssentials
+
+/// A command to a worker, as `{"command": "drain"}` or `{"command": "cancel", "id": "job_2026_01"}`.
 ///
-/// This is all that a worker can be told by a message, and none of it brings anything that would be run.
+/// There are no other commands, and none of them carries anything to run.
 package enum WorkerCommand: Equatable, Sendable {
-  /// Say that you are there.
+  /// Answers.
   case healthCheck
-  /// Say which version you are.
+  /// Answers with the version.
   case versionReport
-  /// Say what you publish as your status, with fresh figures.
+  /// Answers with the status and fresh figures.
   case statusReport
-  /// End when you have no job, so that the next process reads the settings anew.
+  /// Exits when the worker has no job, so that the next process reads the settings again.
   case configReload
-  /// End when you have no job, and say that you do not come back.
+  /// Exits when the worker has no job, and reports that it does not come back.
   case drain
-  /// End a job: TERM, grace, KILL; its artifacts are kept.
+  /// Ends a job: TERM, grace, KILL; its artifacts are kept.
   case cancel(JobID)
 
   /// The words, in the order in which a refusal lists them.
@@ -37,8 +39,8 @@ package enum WorkerCommand: Equatable, Sendable {
     }
   }
 
-  /// The command that a payload of at most 64 KiB holds. Throws ``InvalidJob`` with a sentence that lists what is known.
-  package init(payload: [UInt8]) throws(InvalidJob) {
+  /// Reads a payload of at most 64 KiB. Throws ``InvalidInput`` with a sentence that lists the known commands.
+  package init(payload: [UInt8]) throws(InvalidInput) {
     let example = "{\"command\": \"health-check\"}"
     let fields = try JobFields(payload, subject: "the command", prefix: "", largest: 64 << 10)
     let members = try fields.members(like: example)
@@ -71,5 +73,57 @@ package enum WorkerCommand: Equatable, Sendable {
     var text = "{\"command\":\"\(word.rawValue)\""
     if case .cancel(let id) = self { text += ",\"id\":\"\(id)\"" }
     return Array("\(text)}".utf8)
+  }
+}
+
+/// A worker's answer to a command.
+package struct CommandAnswer: Codable, Equatable, Sendable {
+  /// The outcome of the command.
+  package enum Outcome: String, Codable, Sendable {
+    /// The worker has done it, or is doing it.
+    case done
+    /// The worker will do it after its current job.
+    case later
+    /// The worker refused it; ``CommandAnswer/error`` has the reason.
+    case refused
+  }
+
+  /// The worker that answers.
+  package var workerId: String
+  /// The command's word; `nil` if the command could not be read.
+  package var command: String?
+  /// The outcome.
+  package var outcome: Outcome
+  /// The reason for a refusal, as a sentence.
+  package var error: String?
+  /// The time of writing, as ``Timestamp`` writes it.
+  package var time: String
+  /// The worker's state; `nil` for a command that could not be read.
+  package var state: WorkerStatus.State?
+  /// The program's version; only for `version-report`.
+  package var version: String?
+  /// The worker's full status; only for `status-report`.
+  package var status: WorkerStatus?
+
+  /// An answer of the worker `id`.
+  package init(_ outcome: Outcome, to command: WorkerCommand.Word?, of id: WorkerID, error: String? = nil) {
+    workerId = id.text
+    self.command = command?.rawValue
+    self.outcome = outcome
+    self.error = error
+    time = Timestamp.now.description
+  }
+
+  /// Reads an answer from a payload; `nil` for anything else.
+  package init?(payload: [UInt8]) {
+    guard payload.count <= 64 << 10, let answer = try? JSONDecoder().decode(Self.self, from: Data(payload)) else {
+      return nil
+    }
+    self = answer
+  }
+
+  /// The payload: compact JSON, keys sorted.
+  package func encoded() throws -> [UInt8] {
+    try compactJSON(self)
   }
 }

@@ -3,9 +3,9 @@ package struct WorkerID: Hashable, Sendable, CustomStringConvertible {
   /// The name.
   package let text: String
 
-  /// Takes a name that follows the rule of job ids; `%h` in it becomes the host name. `nil` if it does not.
+  /// A name by the rule of job ids; `%h` in it becomes the host name. `nil` for an invalid name.
   package init?(_ text: String, host: String) {
-    // Most have none, and are spared the search for a text in a text.
+    // Most names have no `%h`: they skip the slower search.
     let isPlain = !text.utf8.contains(UInt8(ascii: "%"))
     let name = isPlain ? text : text.split(separator: "%h", omittingEmptySubsequences: false).joined(separator: host)
     guard (try? JobID(name)) != nil else { return nil }
@@ -14,4 +14,29 @@ package struct WorkerID: Hashable, Sendable, CustomStringConvertible {
 
   /// The name.
   package var description: String { text }
+}
+
+/// The client ids of a worker's two sessions, without the client id prefix.
+///
+/// No two workers share one: the control session of `w` is named `w-control`, so the intake session of a worker
+/// `w-control` has a name that no worker can have.
+package enum SessionName {
+  private static let controlSuffix = "-control"
+  private static let intakeSuffix = ":intake"
+
+  /// The session that receives requests.
+  package static func intake(of worker: WorkerID) -> String { intake(of: worker.text) }
+
+  /// The session for everything else.
+  package static func control(of worker: WorkerID) -> String { worker.text + controlSuffix }
+
+  package static func intake(of worker: String) -> String {
+    worker.hasSuffix(controlSuffix) ? worker + intakeSuffix : worker
+  }
+
+  /// The worker whose control session has the name that the intake session of `worker` had before version 0.2; `nil` if
+  /// there is none.
+  package static func namesake(of worker: String) -> String? {
+    worker.hasSuffix(controlSuffix) ? String(worker.dropLast(controlSuffix.count)) : nil
+  }
 }

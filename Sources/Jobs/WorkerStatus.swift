@@ -1,67 +1,67 @@
 private import FoundationEssentials
 
-/// The payload on `workers/<worker-id>/status`: how a worker is. It says which job the worker has, and nothing of what is
-/// in the job.
+/// The payload on `workers/<worker-id>/status`. It names the worker's job, and has nothing of the job's content.
 package struct WorkerStatus: Codable, Equatable, Sendable {
-  /// What a worker does.
+  /// The state of a worker.
   package enum State: String, Codable, CaseIterable, Sendable {
-    /// It waits for a job.
+    /// The worker waits for a job.
     case idle
-    /// It has a job.
+    /// The worker runs a job.
     case busy
-    /// It takes no job while KILLSWITCH is there.
+    /// The worker takes no job because KILLSWITCH exists.
     case halted
-    /// It has no connection; ``WorkerStatus/reason`` says why.
+    /// The worker has no connection; ``WorkerStatus/reason`` says why.
     case offline
   }
 
-  /// Why a worker is offline, as its `reason` says it.
+  /// The `reason` of a worker that is offline.
   package enum Absence: String, Sendable {
-    /// It was told to stop, and does not come back by itself.
+    /// The worker was told to stop, and does not come back by itself.
     case left
-    /// Its process ended by itself, after a job mostly, and the next one is expected.
+    /// The process ended by itself, mostly after a job, and the next one is expected.
     case away
-    /// Its connection was cut: it was killed, is frozen, or the network is down. The broker says this, not the worker.
+    /// The connection was lost: the worker was killed or is frozen, or the network is down. The broker publishes this
+    /// as the Last Will.
     case lost
   }
 
-  /// What it does.
+  /// The state.
   package var state: State
   /// The worker.
   package var workerId: String
-  /// The topic filter of its jobs, which makes its kind.
+  /// The topic filter of its requests.
   package var topic: String?
-  /// The job that it has.
+  /// The current job.
   package var job: String?
-  /// Which attempt of the job, from 1.
+  /// The attempt, from 1.
   package var attempt: Int?
-  /// The place of the step that runs, from 0.
+  /// The index of the current step, from 0.
   package var step: Int?
-  /// When it came to this state, as ``Timestamp`` writes it. Nothing when the broker speaks for it.
+  /// The start of this state, as ``Timestamp`` writes it; `nil` in a Last Will.
   package var since: String?
-  /// When this was written, likewise.
+  /// The time of writing, likewise; `nil` in a Last Will.
   package var time: String?
-  /// Why it is halted or offline.
+  /// The reason why it is halted or offline.
   package var reason: String?
-  /// The name of its host.
+  /// The host name.
   package var host: String?
   /// Its process id, in its own PID namespace.
   package var pid: Int32?
   /// Its program's version.
   package var version: String?
-  /// After how many seconds it writes again at the latest.
+  /// The heartbeat interval in seconds: the next status comes within it.
   package var heartbeat: Double?
-  /// How many processes of the host ran or waited for a processor, as a mean over the last minute.
+  /// The host's load average over the last minute (proc_loadavg(5)).
   package var load: Double?
-  /// Bytes of memory that the worker's process has in use.
+  /// The memory of the worker's process, in bytes.
   package var memory: Int64?
-  /// Bytes of memory that new processes on the host can have.
+  /// The available memory of the host, in bytes.
   package var memoryFree: Int64?
-  /// Bytes that the worker can still write to the shared volume.
+  /// The free space of the shared volume for the worker, in bytes.
   package var jobsFree: Int64?
-  /// Bytes that the worker can still write where workspaces are.
+  /// The free space of the workspaces for the worker, in bytes.
   package var workspacesFree: Int64?
-  /// How many results of its kind of workers the broker did not take, if any; they are tried again.
+  /// The number of results that the broker refused to workers of the same topic filter, if any; they are retried.
   package var undelivered: Int?
 
   /// A status of the worker `id`.
@@ -70,7 +70,7 @@ package struct WorkerStatus: Codable, Equatable, Sendable {
     workerId = id.text
   }
 
-  /// The status that a payload holds; `nil` for anything else, an empty one too, which clears the topic.
+  /// Reads a payload; `nil` for anything else, also for an empty one, which clears the topic.
   package init?(payload: [UInt8]) {
     guard payload.count <= 64 << 10, let status = try? JSONDecoder().decode(Self.self, from: Data(payload)) else {
       return nil
@@ -85,34 +85,35 @@ package struct WorkerStatus: Codable, Equatable, Sendable {
 }
 
 extension WorkerStatus {
-  /// How long the broker keeps a status, in seconds. 3.1.1 has no expiry: there a worker that leaves clears its status.
+  /// The Message Expiry Interval of a status, in seconds. MQTT 3.1.1 has no expiry: there a worker that leaves clears
+  /// its status.
   package enum Lifetime {
-    /// Of a worker that is there: three heartbeats.
+    /// For a live worker: three heartbeats.
     package static func live(_ heartbeat: Duration) -> UInt32 {
       UInt32(clamping: (heartbeat * 3).components.seconds + 1)
     }
 
-    /// Of one that is offline.
+    /// For an offline worker.
     package static func of(_ absence: Absence) -> UInt32 {
       switch absence {
-      // Until somebody will have looked.
+      // A day, until somebody has seen it.
       case .lost: 86400
-      // As long as its control session waits for it.
+      // As long as its control session lasts.
       case .away: 300
-      // So that those who watch see it.
+      // Long enough for watching clients.
       case .left: 60
       }
     }
   }
 }
 
-/// Where in a job a worker is.
+/// The progress of a worker in a job.
 package struct JobPlace: Equatable, Sendable {
   /// The job.
   package var id: JobID
-  /// Which attempt of it, from 1.
+  /// The attempt, from 1.
   package var attempt: Int
-  /// The place of the step that runs, from 0; `nil` before the first and after the last.
+  /// The index of the current step, from 0; `nil` before the first and after the last.
   package var step: Int?
 
   /// A place in an attempt of the job `id`.

@@ -10,14 +10,14 @@ package struct Arrival: Sendable {
   package let request: JobRequest
   package var envelope: Envelope
 
-  /// Throws ``InvalidJob`` with the sentence for the sender.
-  package init(_ delivery: Delivery, _ session: SessionEpoch, _ reader: RequestReader) throws(InvalidJob) {
+  /// Throws ``InvalidInput`` with the sentence for the sender.
+  package init(_ delivery: Delivery, _ session: SessionEpoch, _ reader: RequestReader) throws(InvalidInput) {
     self.delivery = delivery
     let message = delivery.message
     request = try reader.arriving(message.payload)
     let properties = message.properties
     if let data = properties.correlationData, data.count > RequestID.longest {
-      throw InvalidJob(
+      throw InvalidInput(
         id: request.id,
         description: "the Correlation Data has \(data.count) bytes, and at most \(RequestID.longest) are taken; "
           + "it goes back with the result")

@@ -131,7 +131,7 @@ package final class Control: Sendable {
   }
 
   /// Answers a request that is not run, and of which nothing may be known but its Correlation Data.
-  package func reject(_ reason: InvalidJob, answering envelope: Envelope) async throws {
+  package func reject(_ reason: InvalidInput, answering envelope: Envelope) async throws {
     let key = RequestID(correlationData: envelope.correlationData)
     let message = ResultMessage.rejected(
       id: reason.id, requestId: key, error: reason.description, workerID: worker.text)

@@ -9,7 +9,7 @@ import Volume
 struct Handover: Sendable {
   package let ledger: Ledger
   /// The waiting room of those who listen to the filter that the requests were sent to.
-  package let room: WaitingRoom
+  package let room: DeferredQueue
   package let control: Control
   package let reader: RequestReader
   package let logger: Logger
@@ -50,12 +50,12 @@ struct Handover: Sendable {
     try ledger.audit.record(AuditEntry(.putDown, id: id, of: arrival.envelope, signedBy: key))
     try room.put(arrival.envelope, id)
     logger.debug("put down for an idle worker", metadata: ["job": "\(id)"])
-    Checkpoint.ticketWritten.reached()
+    TestStopPoint.ticketWritten.reached()
     return .settled(id)
   }
 
   /// Tells the sender why its request is not run.
-  package func reject(_ delivery: Delivery, _ reason: InvalidJob) async {
+  package func reject(_ delivery: Delivery, _ reason: InvalidInput) async {
     logger.warning("rejected a request on '\(delivery.message.topic)': \(reason)")
     var entry = AuditEntry(.rejected, id: reason.id)
     (entry.topic, entry.error) = (delivery.message.topic, reason.description)

@@ -232,7 +232,7 @@ actor Intake {
   private func seat() async throws -> Seat {
     while mode == .puttingDown, options.start == .resume {
       let untilJobIsLong = busySince + shortJob - .now
-      if untilJobIsLong <= .zero, try ledger.waitingRoom.count() < WaitingRoom.seats { break }
+      if untilJobIsLong <= .zero, try ledger.waitingRoom.count() < DeferredQueue.seats { break }
       let pause = Task { try? await Task.sleep(for: untilJobIsLong > .zero ? untilJobIsLong : Self.betweenLooks) }
       seatPause = pause
       await pause.value

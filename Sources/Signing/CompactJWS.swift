@@ -1,16 +1,16 @@
 private import FoundationEssentials
 
-/// A compact JWS (RFC 7515, section 7.1) as it was sent: `header.payload.signature`, each base64url. Nothing about it is
-/// true before a ``KeySet`` has verified it.
+/// A compact JWS (RFC 7515, section 7.1) as it was sent: `header.payload.signature`, each base64url. Trust nothing in
+/// it before a ``KeySet`` has verified it.
 package struct CompactJWS: Sendable {
-  /// The payload, of which anybody may be the author.
+  /// The payload, which anybody may have written.
   package let unverifiedPayload: [UInt8]
   package let header: Header
   package let signature: [UInt8]
-  /// What the signature is over: the first two parts as they were sent.
+  /// The signed text: the first two parts as they were sent.
   package let signed: [UInt8]
 
-  /// What of the JOSE header decides (RFC 7515, section 4.1). Further members say nothing here.
+  /// The members of the JOSE header that are used (RFC 7515, section 4.1). Others are ignored.
   package struct Header: Decodable {
     let algorithm: String
     package let keyID: String?
@@ -21,7 +21,7 @@ package struct CompactJWS: Sendable {
 
     package init(from decoder: any Decoder) throws {
       let container = try decoder.container(keyedBy: Key.self)
-      // An extension that must be understood, and none is (section 4.1.11).
+      // A verifier must refuse critical extensions that it does not know (section 4.1.11).
       guard !container.contains(.crit) else {
         throw InvalidSignature("its header has \"crit\", and no critical extension is understood")
       }
@@ -36,7 +36,7 @@ package struct CompactJWS: Sendable {
     }
   }
 
-  /// Takes a JWS apart. Throws when `text` is not one to the last byte: a line end after it is too much.
+  /// Splits a JWS into its parts. Throws unless all of `text` is a JWS: a line end after it is an error.
   package init(_ text: [UInt8]) throws(InvalidSignature) {
     let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard parts.count == 3 else {
@@ -64,12 +64,43 @@ package struct CompactJWS: Sendable {
   }
 }
 
-/// Why something that claims to be signed is not believed: the predicate of a sentence about it.
+/// The reason why a signature is not accepted: the predicate of a sentence about it.
 package struct InvalidSignature: Error, Sendable, Equatable, CustomStringConvertible {
   /// The words that follow "the request is not signed as it must be:".
   package let description: String
 
   init(_ description: String) {
     self.description = description
+  }
+}
+
+/// The base64url encoding of RFC 7515, section 2: the alphabet with `-` and `_`, without padding.
+enum Base64URL {
+  /// The text for `bytes`.
+  package static func encode(_ bytes: [UInt8]) -> String {
+    let text = Data(bytes).base64EncodedString().utf8.compactMap { byte -> UInt8? in
+      switch byte {
+      case UInt8(ascii: "+"): UInt8(ascii: "-")
+      case UInt8(ascii: "/"): UInt8(ascii: "_")
+      case UInt8(ascii: "="): nil
+      default: byte
+      }
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  /// The bytes of `text`; `nil` unless ``encode(_:)`` makes this very text. A decoder that accepts padding, the other
+  /// alphabet or stray bits at the end accepts several texts for one signature.
+  package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    var base64 = text.map { byte -> UInt8 in
+      switch byte {
+      case UInt8(ascii: "-"): UInt8(ascii: "+")
+      case UInt8(ascii: "_"): UInt8(ascii: "/")
+      default: byte
+      }
+    }
+    while base64.count % 4 != 0 { base64.append(UInt8(ascii: "=")) }
+    guard let data = Data(base64Encoded: Data(base64)), encode(Array(data)).utf8.elementsEqual(text) else { return nil }
+    return Array(data)
   }
 }

@@ -1,23 +1,22 @@
 package import Crypto
 private import FoundationEssentials
 
-/// The keys whose signatures are believed.
+/// The keys whose signatures are accepted.
 package struct KeySet: Sendable {
   package let keys: [VerificationKey]
-  /// What of the file was left aside, each a sentence for a warning: keys of a set that are for something else (RFC 7517,
-  /// section 5).
+  /// A sentence for each key of the set that is ignored because it has another purpose (RFC 7517, section 5).
   package let leftAside: [String]
 
   /// A payload and the key that signed it.
   package struct Verified: Sendable, Equatable {
     /// The bytes that were signed.
     package let payload: [UInt8]
-    /// The key's `kid`, or what stands for it in a log.
+    /// The key's `kid`, or its substitute in logs.
     package let keyID: String
   }
 
-  /// Reads the content of a key file; see ``KeyText`` for its forms. Throws for a private key, for a secret of less than
-  /// 32 bytes (RFC 7518, section 3.2), and when no key is left.
+  /// Reads the content of a key file; see ``KeyText`` for its forms. Throws for a private key, for a secret of less
+  /// than 32 bytes (RFC 7518, section 3.2), and if no key remains.
   package init(file bytes: [UInt8]) throws(InvalidKey) {
     var keys: [VerificationKey] = []
     var leftAside: [String] = []
@@ -45,8 +44,7 @@ package struct KeySet: Sendable {
     self.leftAside = leftAside
   }
 
-  /// The secrets among the keys, each as the text that its file holds: what must not be shown. None of bytes that are no
-  /// text.
+  /// The secrets among the keys as text, to be masked. Secrets that are not UTF-8 appear only as base64url.
   package var secrets: [String] {
     keys.flatMap { key -> [String] in
       guard case .secret(let secret) = key.material else { return [] }
@@ -57,8 +55,8 @@ package struct KeySet: Sendable {
 
   /// The payload of `jws`, if one of the keys signed it.
   ///
-  /// A header that names a key gets that key, or one of those without a name; a header that names none gets all. Only keys
-  /// of the header's algorithm count, which is theirs and never the sender's choice.
+  /// A header with `kid` selects the key of that name and the keys without a name; a header without `kid` selects all.
+  /// Of these only keys of the header's algorithm count: a key has one algorithm, and the sender cannot choose another.
   package func verify(_ jws: CompactJWS) throws(InvalidSignature) -> Verified {
     guard let algorithm = SignatureAlgorithm(name: jws.header.algorithm) else {
       throw InvalidSignature("its \"alg\" is \(quoted(jws.header.algorithm)); HS256 and EdDSA are taken")
@@ -80,7 +78,7 @@ package struct KeySet: Sendable {
   }
 }
 
-/// Foreign text for a sentence: short, and of what prints.
+/// Foreign text for a sentence: clipped, and only printable ASCII.
 private func quoted(_ text: String) -> String {
   "\"" + String(String.UnicodeScalarView(text.unicodeScalars.prefix(64).filter { (0x20..<0x7F).contains($0.value) }))
     + "\""
@@ -114,7 +112,7 @@ extension VerificationKey {
 }
 
 extension JWK {
-  /// What it is for, when that is not to `verify` (or `sign`) with an algorithm that is taken.
+  /// The key's purpose, unless it is to `verify` (or `sign`) with a supported algorithm.
   func purposeElsewhere(than operation: String) -> String? {
     if !(kty == "oct" || (kty == "OKP" && crv == "Ed25519")) {
       return "is of the kind \(kty)\(crv.map { " \($0)" } ?? ""); OKP Ed25519 and oct are taken"
@@ -135,7 +133,7 @@ extension JWK {
   }
 }
 
-/// A secret is as long as the hash at least (RFC 7518, section 3.2), and nothing that everybody may know.
+/// A secret has at least the length of the hash (RFC 7518, section 3.2), and must not be a public key.
 func secretKey(_ secret: [UInt8]) throws(InvalidKey) -> SymmetricKey {
   let prefix = PEMBlock.publicPrefix
   let publicForms = [prefix, Array(Data(prefix).base64EncodedString().utf8), hexadecimal(prefix)]

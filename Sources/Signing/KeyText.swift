@@ -1,14 +1,14 @@
 private import FoundationEssentials
 
-/// What a key file holds, told by its first bytes.
+/// The content of a key file; the first bytes tell its form.
 ///
 /// - `{`: a JWK, or a JWK set (RFC 7517).
 /// - `-----BEGIN `: PEM. One block or several, each an Ed25519 key (RFC 8410).
-/// - `hs256:`: a secret for HS256, the rest of that one line. Base64 is not decoded: the same text is the secret for the
-///   signer, too.
+/// - `hs256:`: a secret for HS256, the rest of that one line. Base64 is not decoded: the signer uses the same text as
+///   its secret.
 ///
-/// Nothing else is a key. A secret has to say that it is one: a public key may come as base64, hexadecimal or bare bytes, and
-/// if that were taken for a secret, everybody who knows the public key could sign.
+/// Nothing else is a key. A secret must have its prefix: if a public key in base64, hexadecimal or bare bytes were
+/// taken as a secret, everybody who knows the public key could sign.
 enum KeyText {
   case jwks([JWK], isSet: Bool)
   case pem([PEMBlock])
@@ -69,7 +69,7 @@ enum KeyText {
     "A key file is PEM, a JWK or a JWK set, or, for HS256, one line of hs256: and a secret of 32 bytes or more"
 }
 
-/// A JSON Web Key (RFC 7517) with the members of the kinds that are taken: `oct` (RFC 7518, section 6.4) and `OKP` with
+/// A JSON Web Key (RFC 7517) with the members of the supported kinds: `oct` (RFC 7518, section 6.4) and `OKP` with
 /// Ed25519 (RFC 8037, section 2).
 package struct JWK: Decodable {
   let kty: String
@@ -92,7 +92,7 @@ private struct JWKSet: Decodable {
   package let keys: [JWK]
 }
 
-/// One block of PEM (RFC 7468).
+/// A block of PEM (RFC 7468).
 struct PEMBlock {
   package let label: String
   let der: [UInt8]
@@ -133,7 +133,7 @@ struct PEMBlock {
   }
 }
 
-/// Why a key is not taken: the predicate of a sentence about its file.
+/// The reason why a key is refused: the predicate of a sentence about its file.
 package struct InvalidKey: Error, Sendable, Equatable, CustomStringConvertible {
   /// The words that follow the file's name.
   package let description: String

@@ -1,15 +1,15 @@
 private import FoundationEssentials
 package import Jobs
 
-/// Reads what arrives, or lies on the volume, as a request: a JSON object; or, once signatures are required, a compact JWS
-/// (RFC 7515) over one, and nothing else.
+/// Reads payloads from the broker and the volume as requests: JSON objects, or, if signatures are required, only
+/// compact JWS (RFC 7515) over JSON objects.
 package struct RequestReader: Sendable {
-  /// A payload that somebody signed.
+  /// A payload with a verified signature.
   package struct Verified: Sendable {
     package let payload: [UInt8]
     package let keyID: String
 
-    /// What was signed, and by which key.
+    /// A payload and the key that signed it.
     package init(payload: [UInt8], keyID: String) {
       self.payload = payload
       self.keyID = keyID
@@ -22,11 +22,11 @@ package struct RequestReader: Sendable {
   private let verify: (@Sendable ([UInt8]) throws -> Verified)?
   private let audience: [String]
 
-  /// Takes unsigned requests only: nobody could say whose a signed one is.
+  /// Accepts only unsigned requests: without a key no signature can be verified.
   package static let unsigned = RequestReader(verify: nil, audience: [])
 
-  /// Takes signed requests only. `verify` throws why a signature is not believed, as words that follow "the request is not
-  /// signed as it must be:"; `audience` are the names that this worker answers to: its id and its group.
+  /// Accepts only signed requests. `verify` throws the reason why it refuses a signature, as words that follow "the
+  /// request is not signed as it must be:"; `audience` has the names of this worker: its id and its group.
   package init(audience: [String], verify: @escaping @Sendable ([UInt8]) throws -> Verified) {
     self.init(verify: verify, audience: audience)
   }
@@ -36,26 +36,26 @@ package struct RequestReader: Sendable {
     self.audience = audience
   }
 
-  /// A request that arrives now: everything about it must hold. Throws with the sentence for the sender.
-  package func arriving(_ payload: [UInt8], at now: Timestamp = .now) throws(InvalidJob) -> JobRequest {
+  /// Reads a request that arrives now, and checks its time limits and audience. Throws with the sentence for the
+  /// sender.
+  package func arriving(_ payload: [UInt8], at now: Timestamp = .now) throws(InvalidInput) -> JobRequest {
     let request = try read(payload)
     try request.signature?.check(at: now, request.id)
     guard isMeantForThisWorker(request) else {
       let names = audience.map(\.quoted).joined(separator: " and ")
       let meant = request.signature?.audience?.map(\.quoted).joined(separator: ", ") ?? ""
-      throw InvalidJob(
+      throw InvalidInput(
         id: request.id,
         description: "the request is for \(meant.isEmpty ? "nobody" : meant) (\"aud\"), and this worker is \(names)")
     }
     return request
   }
 
-  /// A request as it says itself, signed by a key of this worker's if it must be; for others to look at its time and whom
-  /// it is for.
-  package func read(_ payload: [UInt8]) throws(InvalidJob) -> JobRequest {
+  /// Reads a request, and verifies its signature if one is required. Does not check the time limits and the audience.
+  package func read(_ payload: [UInt8]) throws(InvalidInput) -> JobRequest {
     guard let verify else {
       if looksSigned(payload) {
-        throw InvalidJob(
+        throw InvalidInput(
           id: unverifiedID(payload),
           description: "the request is signed (JWS), and this worker has no key to verify it with; "
             + "start it with --verify-key, or send plain JSON")
@@ -63,7 +63,7 @@ package struct RequestReader: Sendable {
       return try JobRequest(payload: payload)
     }
     guard payload.count <= RequestReader.largestSigned else {
-      throw InvalidJob(
+      throw InvalidInput(
         description: "the payload is \(payload.count) bytes; at most \(RequestReader.largestSigned) "
           + "(\(RequestReader.largestSigned >> 10) KiB) are taken")
     }
@@ -72,15 +72,15 @@ package struct RequestReader: Sendable {
       verified = try verify(payload)
     } catch {
       throw resemblesJWS(payload)
-        ? InvalidJob(id: unverifiedID(payload), description: "the request is not signed as it must be: \(error)")
-        : InvalidJob(
+        ? InvalidInput(id: unverifiedID(payload), description: "the request is not signed as it must be: \(error)")
+        : InvalidInput(
           id: plainID(payload),
           description: "the request is not signed, and this worker takes signed ones only (--verify-key); "
             + "make one with 'mqtt-fs-worker sign'")
     }
     let request = try JobRequest(payload: verified.payload, signedBy: verified.keyID)
     guard request.source != nil || request.steps != nil else {
-      throw InvalidJob(
+      throw InvalidInput(
         id: request.id,
         description:
           "the request is signed, but not what it runs: it needs \"source\", the digest of the job's folder, "
@@ -89,12 +89,12 @@ package struct RequestReader: Sendable {
     return request
   }
 
-  /// Whether the request names this worker or its group, or nobody.
+  /// Whether the request's audience is this worker, its group, or not given.
   package func isMeantForThisWorker(_ request: JobRequest) -> Bool {
     request.signature?.audience?.contains(where: audience.contains) ?? true
   }
 
-  /// Whether a payload may have been meant as a JWS: it has the letters of base64url, and dots. A JSON object has others.
+  /// Whether a payload may be meant as a JWS: it has only letters of base64url, and dots. A JSON object has others.
   private func resemblesJWS(_ payload: [UInt8]) -> Bool {
     payload.contains(UInt8(ascii: "."))
       && payload.allSatisfy { byte in
@@ -108,17 +108,17 @@ package struct RequestReader: Sendable {
       }
   }
 
-  /// Whether it has the three parts of one, too, the first of a JSON object.
+  /// Whether it also has the three parts of a JWS, and the first one starts like a JSON object.
   private func looksSigned(_ payload: [UInt8]) -> Bool {
     payload.first == UInt8(ascii: "e") && payload.count { $0 == UInt8(ascii: ".") } == 2 && resemblesJWS(payload)
   }
 
-  /// Where the answer to a request goes that is not believed.
+  /// The job id of a request whose signature is not verified, for the topic of the answer.
   private func unverifiedID(_ payload: [UInt8]) -> JobID? {
     RequestReader.unverifiedClaims(payload).flatMap { plainID($0) }
   }
 
-  /// What a JWS says, whoever made it; `nil` for anything else.
+  /// The claims of a JWS, unverified; `nil` for anything else.
   private static func unverifiedClaims(_ payload: [UInt8]) -> [UInt8]? {
     let parts = payload.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard parts.count == 3 else { return nil }
@@ -129,9 +129,8 @@ package struct RequestReader: Sendable {
     return Data(base64Encoded: Data(base64)).map { Array($0) }
   }
 
-  /// A request as somebody sees it who has no key: what a signature is worth is for the worker to say. The name of its key is
-  /// empty.
-  package static func unverified(_ payload: [UInt8]) throws(InvalidJob) -> JobRequest {
+  /// Reads a request without verifying its signature, for clients without a key. The name of its key is empty.
+  package static func unverified(_ payload: [UInt8]) throws(InvalidInput) -> JobRequest {
     guard payload.first == UInt8(ascii: "e"), let claims = unverifiedClaims(payload) else {
       return try JobRequest(payload: payload)
     }
@@ -147,10 +146,10 @@ package struct RequestReader: Sendable {
   }
 }
 
-/// Whether a payload is a result, an event or a status, as workers publish them: it has `workerId`, and one of `status`, `event`
-/// and `state`, but no `steps`.
+/// Whether a payload is a worker's result, event or status: it has `workerId`, and one of `status`, `event` and
+/// `state`, but no `steps`.
 package func isSaidByWorker(_ payload: [UInt8]) -> Bool {
-  // Most requests need not be read for that.
+  // Most requests need no parsing for this.
   guard payload.count <= 128 << 10, payload.firstRange(of: #""workerId""#.utf8) != nil,
     let text = try? JSONText(payload), text.root["workerId"]?.string != nil, text.root["steps"] == nil
   else { return false }

@@ -8,7 +8,7 @@ package struct SigningKey: Sendable {
     case ed25519(Curve25519.Signing.PrivateKey)
   }
 
-  /// The name that goes into the header, if it has one.
+  /// The `kid` of the header, if the key has one.
   package let name: String?
   private let material: Material
 

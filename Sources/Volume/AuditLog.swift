@@ -1,17 +1,16 @@
 private import CLinux
 private import FoundationEssentials
 private import Glibc
-import Jobs
+package import Jobs
 package import Logging
 private import Synchronization
 import SystemPackage
 
-/// What one worker did and decided, for ever: `<jobs-dir>/.worker/audit/<worker>.jsonl`, one JSON object a line.
+/// The audit log of one worker: `<jobs-dir>/.worker/audit/<worker>.jsonl`, one JSON object a line.
 ///
-/// A line goes out in one write(2) with O_APPEND, before what it tells of has an effect on anybody else, so a worker that
-/// is killed loses none: at most its last line is cut, and the next writer begins a new one. Lines are not synced one by
-/// one: when the machine crashes, those of its last half minute may be missing. What must outlast that, claims and
-/// results, is synced where it lies.
+/// The worker writes a line with one write(2) and O_APPEND before the action has an effect on others, so a killed
+/// worker loses no line: at most its last line is cut, and the next writer starts a new one. Single lines are not
+/// synced: after a crash of the machine those of the last half minute may be missing. Claims and results are synced.
 ///
 /// The file may be renamed at any time: the next line goes to a new one.
 package final class AuditLog: Sendable {
@@ -21,18 +20,19 @@ package final class AuditLog: Sendable {
   private let worker: WorkerIdentity
   private let file = Mutex<AuditFile?>(nil)
 
-  /// The log of `worker` in `directory`. The file is made with its first line.
+  /// The log of `worker` in `directory`. The first line creates the file.
   init(_ directory: JobsDirectory, _ worker: WorkerIdentity) {
     path = directory.auditLog(of: worker.id)
     self.worker = worker
   }
 
-  /// Writes what is about to have an effect; if this throws, it must not have one.
+  /// Writes an entry before its action; if this throws, the action must not happen.
   package func record(_ entry: AuditEntry) throws(VolumeError) {
     try append(try line(entry))
   }
 
-  /// Writes what cannot be taken back. A line that the volume does not take goes to `logger`, and the worker goes on.
+  /// Writes an entry whose action cannot be undone. If the volume refuses the line, `logger` gets it, and the worker
+  /// continues.
   package func note(_ entry: AuditEntry, _ logger: Logger) {
     do throws(VolumeError) {
       let line = try line(entry)
@@ -81,14 +81,14 @@ package final class AuditLog: Sendable {
 
 /// The open file behind an ``AuditLog``.
 private final class AuditFile {
-  /// Blocks held ready behind the end, so that a job which fills the volume up does not go unrecorded.
+  /// Blocks reserved behind the end, so that a job that fills the volume is still recorded.
   private static let reserve: Int64 = 16 << 10
 
   let descriptor: FileDescriptor
-  /// The last line was cut: by a kill, or by a full volume.
+  /// Whether the last line is cut, by a kill or by a full volume.
   private var isMidLine: Bool
 
-  /// What lies there and is no file of a worker's is put out of the way.
+  /// Opens the file; an entry that no worker made is set aside first.
   convenience init(settingAsideAt path: VolumePath) throws(Errno) {
     do throws(Errno) {
       try self.init(path)
@@ -99,7 +99,7 @@ private final class AuditFile {
   }
 
   private init(_ path: VolumePath) throws(Errno) {
-    // What jobs do is nothing for others than the workers' users and their group.
+    // Only the workers' users and their group may read it.
     descriptor = try path.openFile(O_RDWR | O_APPEND | O_CREAT, mode: 0o660)
     isMidLine = false
     let size = Int64(try regularStatus(of: descriptor).st_size)
@@ -125,7 +125,7 @@ private final class AuditFile {
   }
 }
 
-/// An entry with who made it.
+/// An entry with its worker.
 private struct AuditLine: Encodable {
   let entry: AuditEntry
   let worker: WorkerIdentity
@@ -140,5 +140,115 @@ private struct AuditLine: Encodable {
     try container.encode(worker.id.text, forKey: .workerId)
     try container.encode(worker.process.host, forKey: .host)
     try container.encode(worker.process.pid, forKey: .pid)
+  }
+}
+
+/// An action or decision of a worker: a line of the audit log.
+package struct AuditEntry: Encodable, Sendable {
+  /// The kind of event. ``AuditLog`` adds the worker.
+  package enum Event: String, Encodable, Sendable {
+    /// A job was claimed for a request. The worker writes this line before it does anything for the job.
+    case claimed
+    /// A job was claimed whose worker, `from`, died while running it.
+    case takenOver = "taken-over"
+    /// A claim was dropped because the request had been handled already.
+    case dropped
+    /// A request was refused; `error` is the answer to the sender.
+    case rejected
+    /// A request was for a job that a worker runs already.
+    case duplicate
+    /// A request was answered with its earlier result.
+    case answered
+    /// A request was deferred for an idle worker.
+    case putDown = "put-down"
+    /// A request was parked until somebody approves it; `error` says why an earlier approval is not valid.
+    case parked
+    /// The broker's queue of the departed worker `from` was taken over.
+    case adopted
+    /// The files are staged, and the steps start.
+    case started
+    /// A step ended.
+    case step
+    /// The job was canceled by `by`.
+    case canceled
+    /// The result is on the volume. Written again if another worker publishes it.
+    case completed
+    /// The broker has acknowledged the result.
+    case published
+    /// The broker refused the result, which is kept and retried; `error` is the broker's answer.
+    case undelivered
+    /// An undelivered result was dropped because the job has a newer one.
+    case replaced
+    /// Another worker has taken the job over, so this one stopped.
+    case superseded
+    /// The kill switch exists; the worker takes no job.
+    case halted
+    /// The kill switch is gone.
+    case resumed
+    /// The worker was told to stop, and does not come back.
+    case left
+  }
+
+  /// The kind of event.
+  package let event: Event
+  /// The time, as ``Timestamp`` writes it.
+  package let time: String
+  /// The job.
+  package var id: JobID?
+  /// The attempt, from 1.
+  package var attempt: Int?
+  /// The topic of the request.
+  package var topic: String?
+  /// The request's idempotency key, clipped if it is long.
+  package var requestId: String?
+  /// The ``Envelope/digest`` of the request.
+  package var requestDigest: String?
+  /// The approver of the request.
+  package var approvedBy: String?
+  /// The digest of the job.json that was approved.
+  package var definitionDigest: String?
+  /// The key that signed the request.
+  package var keyId: String?
+  /// The step's index, from 0.
+  package var step: Int?
+  /// The digest of the step's command.
+  package var commandDigest: String?
+  /// A ``JobStatus`` or, for a step, a ``StepStatus``.
+  package var status: String?
+  /// The exit code of the step or the job.
+  package var exitCode: Int?
+  /// The error, as a sentence.
+  package var error: String?
+  /// The other worker of the event.
+  package var from: String?
+  /// The origin of the order: a person or a program.
+  package var by: String?
+  /// The reason of the order.
+  package var reason: String?
+
+  /// An event of now.
+  package init(_ event: Event, id: JobID? = nil) {
+    self.event = event
+    time = Timestamp.now.description
+    self.id = id
+  }
+
+  /// An event of now about a request.
+  package init(_ event: Event, id: JobID, of envelope: Envelope, signedBy key: String? = nil) {
+    self.init(event, id: id)
+    topic = envelope.topic
+    requestId = envelope.requestId.text
+    requestDigest = envelope.digest
+    keyId = key
+    note(envelope.approval)
+  }
+
+  /// Adds the decision about the request.
+  package mutating func note(_ approval: Approval?) {
+    switch approval?.decision {
+    case .approved: (approvedBy, definitionDigest) = (approval?.by, approval?.definitionDigest)
+    case .rejected: (by, reason) = (approval?.by, approval?.reason)
+    case nil: break
+    }
   }
 }

@@ -5,88 +5,91 @@ package import Jobs
 private import Synchronization
 import SystemPackage
 
-/// What a claim file says: who works on which request.
+/// The content of a claim file: a worker and its request.
 package struct ClaimRecord: Codable, Sendable {
   /// The job.
   package var id: JobID
-  /// Counts from 1.
+  /// The attempt, from 1.
   package var attempt: Int
   /// The worker's id.
   package var worker: String
-  /// The process that holds it.
+  /// The process of the worker.
   package var process: ProcessIdentity
-  /// What the attempts of one run have in common. `nil` in claims of version 0.1.
+  /// The id that all attempts of one run share. `nil` in claims of version 0.1.
   package var run: String?
-  /// The topic filter of the worker; only workers of the same one take over. `nil` in a dry run, which nobody does.
+  /// The topic filter of the worker; only workers of the same filter take over. `nil` in a dry run, which is not taken
+  /// over.
   package var filter: String?
   /// The request.
   package var envelope: Envelope
-  /// The key that signed the request, as the worker found that made this claim.
+  /// The key that signed the request, as this worker verified it.
   package var keyId: String?
 }
 
-/// What the name of a claim file says.
+/// A claim's file name, parsed.
 package struct ClaimName: Sendable {
   package let path: VolumePath
   package let id: JobID
   package let attempt: Int
 }
 
-/// A claim file as it lies on the volume, perhaps somebody else's.
+/// A claim file on the volume, perhaps another worker's.
 package struct ClaimFile: Sendable {
   package let file: KnownFile
   package let id: JobID
   package let attempt: Int
-  /// `nil` when its writer died before it was whole; then its request was not acknowledged, and comes again.
+  /// `nil` if its writer died before it was complete: then the request was not acknowledged, and the broker sends it
+  /// again.
   package let record: ClaimRecord?
 
   package var path: VolumePath { file.path }
 
-  /// What lies under `name`; `nil` if that is gone.
+  /// Reads the file of `name`; `nil` if it is gone.
   package static func read(_ name: ClaimName, _ odd: DurableFile.OddEntries) throws(VolumeError) -> ClaimFile? {
     guard let file = try KnownFile.read(name.path, odd) else { return nil }
     return ClaimFile(file: file, id: name.id, attempt: name.attempt, record: ClaimRecord(json: file.bytes))
   }
 }
 
-/// A job that this worker holds, as long as no higher attempt exists.
+/// A job that this worker holds, as long as there is no higher attempt.
 package final class Claim: Sendable {
-  /// What its file says.
+  /// The content of its file.
   package let record: ClaimRecord
   package var path: VolumePath { place.path }
   package let place: KnownFile
   private let digest: String
   private let file: FileDescriptor
-  private let keeper: LeaseKeeper
+  private let renewer: LeaseRenewer
   private let watch: Watch
 
   private init(
-    _ record: ClaimRecord, _ place: KnownFile, _ file: FileDescriptor, _ keeper: LeaseKeeper, _ watch: Watch
+    _ record: ClaimRecord, _ place: KnownFile, _ file: FileDescriptor, _ renewer: LeaseRenewer, _ watch: Watch
   ) {
     self.record = record
     self.place = place
     self.file = file
-    self.keeper = keeper
+    self.renewer = renewer
     self.watch = watch
     digest = record.envelope.digest
   }
 
-  /// Creates the file, and touches it every third of `lease` from the moment that it is whole: it may take longer than a lease
-  /// until it is on disk. `nil` if there is one already, or if others took this one away before it was whole.
+  /// Creates the file, and touches it every third of `lease` once it is complete: syncing it to disk may take longer
+  /// than a lease. `nil` if there is a file already, or if another worker removed this one before it was complete.
   package static func create(_ record: ClaimRecord, at path: VolumePath, lease: Lease) throws(VolumeError) -> Claim? {
     let (watch, bytes, began) = (Watch(), try record.encoded(), ContinuousClock.now)
-    var keeper: LeaseKeeper?
+    var renewer: LeaseRenewer?
     do {
       let created = try DurableFile.create(path, bytes) { file in
-        keeper = lease.keeping(file) { watch.body.withLock { $0 }?() }
+        renewer = lease.keeping(file) { watch.body.withLock { $0 }?() }
       }
-      guard let file = created, let keeper else { return nil }
-      let claim = Claim(record, try KnownFile(path, file, bytes), file, keeper, watch)
-      // While it was empty nobody touched it: who was stopped then for longer than a lease may come when the job is done.
+      guard let file = created, let renewer else { return nil }
+      let claim = Claim(record, try KnownFile(path, file, bytes), file, renewer, watch)
+      // The empty file was not touched: if this process was stopped then for longer than a lease, the job may be done
+      // by now.
       if ContinuousClock.now - began < lease.duration / 3 { return claim }
       return try claim.place.isInPlace() ? claim : nil
     } catch {
-      keeper?.cancel()
+      renewer?.cancel()
       throw error
     }
   }
@@ -100,24 +103,24 @@ package final class Claim: Sendable {
     watch.body.withLock { $0 = body }
   }
 
-  /// Calls `body` once if it cannot be touched for two thirds of its lease, with how long that has been so.
+  /// Calls `body` once if no touch succeeds for two thirds of the lease, with the time since the last one.
   package func onLapse(_ body: @escaping @Sendable (Duration) -> Void) {
-    keeper.onLapse(body)
+    renewer.onLapse(body)
   }
 
-  /// For how long its job is this worker's if it is not touched again: others may begin it after a lease, and to end it takes time.
-  package var left: Duration { keeper.left }
+  /// The time that remains to end the job if no further touch succeeds: after a lease others may start it.
+  package var left: Duration { renewer.left }
 
-  /// The longest time that it went untouched. After a whole lease others may have taken the job over, and be done with it.
-  package var longestGap: Duration { keeper.longestGap }
+  /// The longest time between two touches. After a whole lease others may have taken the job over and finished it.
+  package var longestGap: Duration { renewer.longestGap }
 
-  /// Touches it no more, because the job is over, or another's.
+  /// Stops touching the file, because the job is over or another worker's.
   package func leave() {
-    keeper.cancel()
+    renewer.cancel()
     watch.body.withLock { $0 = nil }
   }
 
-  /// What happens now to its job, for the audit log.
+  /// An audit entry about its job.
   package func entry(_ event: AuditEntry.Event) -> AuditEntry {
     var entry = AuditEntry(event, id: record.id)
     entry.attempt = record.attempt
@@ -130,11 +133,12 @@ package final class Claim: Sendable {
     return entry
   }
 
-  /// Whether the claim's file still has its name. Throws when the volume does not say: that is no reason to give a job up.
+  /// Whether the claim's file still has its name. Throws if the volume does not answer: that is no reason to give the
+  /// job up.
   ///
   /// May block for half a second; tasks ask ``staysInPlace()``.
   package func isInPlace() throws(VolumeError) -> Bool {
-    // Who has put it aside by mistake puts it back at once.
+    // A worker that moved it aside by mistake moves it back at once.
     for pause in [0, 20_000, 100_000, 400_000] as [UInt32] {
       if pause > 0 { usleep(pause) }
       if let answer = try isInPlaceNow() { return answer }
@@ -142,13 +146,13 @@ package final class Claim: Sendable {
     return false
   }
 
-  /// The same, and no other task waits meanwhile.
+  /// The same, without blocking other tasks.
   package func staysInPlace() async throws -> Bool {
     if let answer = try isInPlaceNow() { return answer }
     return try await onThread { try self.isInPlace() }
   }
 
-  /// The same, without waiting: `nil` when the file is there, but not by its name, which may pass.
+  /// The same, without waiting: `nil` if the file exists without its name, which may be temporary.
   func isInPlaceNow() throws(VolumeError) -> Bool? {
     var status = stat()
     guard fstat(file.rawValue, &status) == 0 else {
@@ -161,13 +165,13 @@ package final class Claim: Sendable {
   }
 
   deinit {
-    keeper.cancel()
+    renewer.cancel()
     try? file.close()
   }
 }
 
 extension ClaimRecord {
-  /// Whether both are of one run of the job: of an attempt and of those that took over from it.
+  /// Whether both are attempts of the same run: a first attempt and those that took over from it.
   package func isOfSameRun(as other: ClaimRecord) -> Bool {
     guard let run, let otherRun = other.run else { return envelope.requestId == other.envelope.requestId }
     return run == otherRun

@@ -2,10 +2,10 @@ private import Glibc
 import Jobs
 package import SystemPackage
 
-/// Small files that must survive a crash of the machine.
+/// Small files that survive a crash of the machine.
 package enum DurableFile {
-  /// Creates `path` exclusively with `bytes` in it; file and folder are on disk when this returns. `nil` if there is
-  /// one already. `written` is called when it holds the bytes, and before they are on disk, which may take long.
+  /// Creates `path` exclusively with `bytes`; file and folder are on disk when this returns. `nil` if there is an entry
+  /// already. Calls `written` when the file holds the bytes, before the sync, which may take long.
   package static func create(
     _ path: VolumePath, _ bytes: [UInt8], written: (FileDescriptor) -> Void = { _ in }
   ) throws(VolumeError) -> FileDescriptor? {
@@ -22,7 +22,7 @@ package enum DurableFile {
           try sync(folder)
           return file
         } catch {
-          // A file that is there but not whole would hold the name for ever.
+          // An incomplete file would keep the name for ever.
           if isNamed(file, name, in: folder) { unlinkat(folder.rawValue, name, 0) }
           try? file.close()
           throw error
@@ -33,7 +33,7 @@ package enum DurableFile {
     }
   }
 
-  /// `nil` if something bears the name.
+  /// `nil` if the name is taken.
   private static func createNew(
     _ name: String, _ access: Int32, in folder: FileDescriptor
   ) throws(Errno) -> FileDescriptor? {
@@ -45,12 +45,13 @@ package enum DurableFile {
     }
   }
 
-  /// Puts `bytes` at `path` by rename; readers see the old or the new content, whole.
+  /// Replaces `path` by rename: readers see all of the old or all of the new content.
   static func replace(_ path: VolumePath, _ bytes: [UInt8]) throws(VolumeError) {
     try rewrite(path, bytes, .sync)
   }
 
-  /// As ``replace(_:_:)``, when it is the same whether a power failure leaves the old or the new content: one fsync(2) less.
+  /// As ``replace(_:_:)``, but after a power failure the file holds either the old or the new content: one fsync(2)
+  /// less.
   static func rewrite(_ path: VolumePath, _ bytes: [UInt8]) throws(VolumeError) {
     try rewrite(path, bytes, .names)
   }
@@ -69,7 +70,7 @@ package enum DurableFile {
           operation = "replacing"
           if renameat(folder.rawValue, draft, folder.rawValue, name) != 0 {
             let cause = Errno(rawValue: Glibc.errno)
-            // A server that carried it out may say so when it is asked again (nfs(5)).
+            // An NFS server may answer so when it gets the request again after carrying it out (nfs(5)).
             guard cause.saysGone, isNamed(file, name, in: folder) else { throw cause }
           }
         } catch {
@@ -83,7 +84,7 @@ package enum DurableFile {
     }
   }
 
-  /// Whether `path` is a name of the open file.
+  /// Whether `path` names the open file.
   package static func isNamed(_ file: FileDescriptor, _ path: VolumePath) -> Bool {
     (try? path.inFolder { isNamed(file, $1, in: $0) }) ?? false
   }
@@ -95,14 +96,14 @@ package enum DurableFile {
       && own.st_dev == named.st_dev
   }
 
-  /// Where the next content of `path` is written. One writer a file, and one name: what a killed one left is put away by the
-  /// next.
+  /// The file for the next content of `path`. Each file has one writer, so one name is enough: the next writer removes
+  /// the draft of a killed one.
   package static func draft(of path: VolumePath) -> VolumePath { path.folder.appending(draft(of: path.name)) }
 
   private static func draft(of name: String) -> String { ".\(name).new" }
 
-  /// A new file for the next content of `name`. What bears its name is removed first; a folder is left alone, and another name
-  /// taken.
+  /// Creates a new file for the next content of `name`. An entry of that name is removed first; for a folder another
+  /// name is chosen.
   private static func createDraft(
     of name: String, in folder: FileDescriptor
   ) throws(Errno) -> (file: FileDescriptor, name: String) {
@@ -115,13 +116,13 @@ package enum DurableFile {
     }
   }
 
-  /// Files of workers are smaller.
+  /// The limit for reading; files of workers are smaller.
   package static let largest = 1 << 24
 
-  /// The content of a regular file of at most `limit` bytes; never follows a link and never waits on a FIFO.
-  /// `nil` if there is none.
+  /// The content of a regular file of at most `limit` bytes; `nil` if there is none. Follows no link, and never blocks
+  /// on a FIFO.
   package static func read(_ path: VolumePath, limit: Int = largest) throws(VolumeError) -> [UInt8]? {
-    // A file that was replaced on the server while it was opened here is stale once (nfs(5)).
+    // ESTALE: the server replaced the file during the open (nfs(5)). Try once more.
     for _ in 0..<2 {
       do throws(Errno) {
         let file = try path.openFile(O_RDONLY)
@@ -135,7 +136,8 @@ package enum DurableFile {
     return nil
   }
 
-  /// What an open regular file holds; `EFBIG` over `limit`, `EISDIR` for a folder and `EINVAL` for anything else.
+  /// The content of an open regular file. Throws `EFBIG` over `limit`, `EISDIR` for a folder and `EINVAL` for anything
+  /// else.
   package static func contents(of file: FileDescriptor, limit: Int) throws(Errno) -> [UInt8] {
     let status = try regularStatus(of: file)
     guard status.st_size <= limit else { throw .fileTooLarge }
@@ -154,7 +156,7 @@ package enum DurableFile {
     throw .fileTooLarge
   }
 
-  /// Removes `path`; `false` if there was nothing.
+  /// Removes `path`; `false` if it does not exist.
   @discardableResult
   package static func remove(_ path: VolumePath) throws(VolumeError) -> Bool {
     do throws(Errno) {
@@ -168,8 +170,8 @@ package enum DurableFile {
     }
   }
 
-  /// Gives a file another name, durably; `false` if there is none by the old one. Of many who do it at once, one does, if each
-  /// has a new name of its own.
+  /// Renames a file durably; `false` if it does not exist. Of several processes with different new names only one
+  /// succeeds.
   package static func move(_ path: VolumePath, to other: VolumePath) throws(VolumeError) -> Bool {
     let before = try? path.status()
     do throws(Errno) {
@@ -177,7 +179,7 @@ package enum DurableFile {
         try other.inFolder(.sync) { (to, newName) throws(Errno) in
           if renameat(from.rawValue, name, to.rawValue, newName) != 0 {
             let cause = Errno(rawValue: Glibc.errno)
-            // A server that carried it out may say that there is nothing when it is asked again (nfs(5)).
+            // An NFS server may answer ENOENT when it gets the request again after carrying it out (nfs(5)).
             guard cause == .noSuchFileOrDirectory, let before, let after = try? other.status(),
               after.st_ino == before.st_ino
             else { throw cause }
@@ -192,16 +194,47 @@ package enum DurableFile {
     }
   }
 
-  /// Whether there is anything by that name.
+  /// Whether an entry of that name exists.
   package static func exists(_ path: VolumePath) -> Bool { (try? path.status()) != nil }
 
-  /// fsync(2); file systems that have none (some FUSE ones) say EINVAL, and there is nothing more to be had there.
+  /// fsync(2). File systems without it (some FUSE ones) answer EINVAL, which is no error here.
   package static func sync(_ file: FileDescriptor) throws(Errno) {
     while fsync(file.rawValue) != 0 {
       let cause = Errno(rawValue: Glibc.errno)
       if cause == .interrupted { continue }
       if cause == .invalidArgument || cause == .notSupported { return }
       throw cause
+    }
+  }
+}
+
+extension DurableFile {
+  /// As ``create(_:_:written:)``, but the file appears only when it is complete; `false` if there is one already.
+  ///
+  /// The file is written under a hidden name, then linked to its own (link(2) fails with EEXIST if there is one). An
+  /// NFS server may answer EEXIST when it gets the request again after carrying it out (nfs(5)): then the name is this
+  /// file's.
+  static func createWhole(_ path: VolumePath, _ bytes: [UInt8]) throws(VolumeError) -> Bool {
+    let draft = path.folder.appending(".\(path.name).\(String(UInt64.random(in: 0 ... .max), radix: 36))")
+    guard let file = try create(draft, bytes) else { return false }
+    defer {
+      _ = try? remove(draft)
+      try? file.close()
+    }
+    do throws(Errno) {
+      try path.inFolder(.sync) { (folder, name) throws(Errno) in
+        guard linkat(folder.rawValue, draft.name, folder.rawValue, name, 0) == 0 else {
+          throw Errno(rawValue: Glibc.errno)
+        }
+        try sync(folder)
+      }
+      return true
+    } catch {
+      if error == .fileExists { return isNamed(file, path) }
+      // A file system without hard links.
+      guard let created = try create(path, bytes) else { return isNamed(file, path) }
+      try? created.close()
+      return true
     }
   }
 }

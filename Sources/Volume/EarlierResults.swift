@@ -3,25 +3,26 @@ private import Glibc
 import Jobs
 package import SystemPackage
 
-/// What lies in a job's folder where an attempt is about to put its results.
+/// The earlier results in a job's folder, which give way to those of a new attempt.
 ///
-/// What a worker made makes way: results/ is moved to results.previous/, and what was there before is removed. A worker's
-/// folder is known by what every worker puts in it: first of all the file that becomes result.json, then the steps' logs.
-/// Anything else is somebody's own, and is neither moved nor removed.
+/// A worker's results/ is moved to results.previous/, and the earlier results.previous/ is removed. A folder is a
+/// worker's if it has a worker's files: the file that becomes result.json, which comes first, or the steps' logs. Any
+/// other folder belongs to a user, and is neither moved nor removed.
 package struct EarlierResults {
-  /// What a folder holds.
+  /// The content of a folder.
   package enum Content: Equatable {
-    /// Nothing, or it does not exist.
+    /// The folder is empty, or does not exist.
     case nothing
-    /// What a worker made.
+    /// Files of a worker.
     case workers
-    /// What no worker made: the name of something in it.
+    /// Only files that no worker made; the value is a name of one.
     case foreign(String)
   }
 
-  /// The file that becomes result.json: a worker makes it before anything else in results/.
+  /// The file that becomes result.json; a worker creates it before anything else in results/.
   package static let reserve = ".result.json.reserved"
-  /// So many folders that could not be removed are tried again, for so long: what stays must not cost each run more.
+  /// The number of hidden folders whose removal is retried, and the time for that: leftovers must not slow each run
+  /// down.
   private static let mostTried = 16
   private static let patience = Duration.seconds(1)
 
@@ -33,11 +34,11 @@ package struct EarlierResults {
 
   private var job: Int32 { folder.descriptor.rawValue }
 
-  /// Makes way for an attempt, and returns what there is to tell about it.
+  /// Moves earlier results aside, and returns a note for the result if there is one.
   ///
-  /// An empty results/ stays: it may be a mount point, or have rights that were given to it. From the second attempt on
-  /// results/ is moved whatever it holds: steps of the first may have taken away what told that it is a worker's. Throws
-  /// ``JobFailure`` when it holds what no worker made, and `Errno` when it cannot be moved.
+  /// An empty results/ stays: it may be a mount point, or have special permissions. From the second attempt on results/
+  /// is moved whatever it holds: steps of the first attempt may have removed the worker's files. Throws ``JobFailure``
+  /// if it holds only files that no worker made, and `Errno` if it cannot be moved.
   func makeWay(for attempt: Int) throws -> SkippedPath? {
     let found = try content(of: JobsDirectory.results)
     if found == .nothing { return nil }
@@ -61,14 +62,14 @@ package struct EarlierResults {
     return notice?.told
   }
 
-  /// What no worker made: the folder's name, and that of something in it.
+  /// The folders that hold only files that no worker made, each with a name of one.
   package var foreign: [(name: String, entry: String)] {
     [JobsDirectory.results, JobsDirectory.previousResults].compactMap { name in
       if case .foreign(let entry) = try? content(of: name) { (name, entry) } else { nil }
     }
   }
 
-  /// Throws `Errno` when it cannot be read or is no folder.
+  /// Throws `Errno` if it cannot be read or is no folder.
   package func content(of name: String) throws(Errno) -> Content {
     let file = openat(job, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     if file < 0, errno == ENOENT { return .nothing }
@@ -83,15 +84,15 @@ package struct EarlierResults {
     return log == nil ? .foreign(entry) : .workers
   }
 
-  /// Why a folder of that name is none of a worker's.
+  /// The reason why a folder is not a worker's.
   package static func reason(_ entry: String) -> String {
     "holds \(entry.quoted) and nothing that a worker made; it is where workers put what comes back, and no part of the job"
   }
 
-  /// What is to be told of results.previous/.
+  /// A note about results.previous/.
   private struct Notice {
     let reason: String
-    /// Whether it is still there.
+    /// Whether the folder is still there.
     let isInTheWay: Bool
 
     init(_ reason: String, isInTheWay: Bool) {
@@ -105,7 +106,7 @@ package struct EarlierResults {
     }
   }
 
-  /// Removes results.previous/ if a worker made it; what cannot be removed is put out of the way. `nil` when all went well.
+  /// Removes results.previous/ if a worker made it, or hides it if it cannot be removed. `nil` on success.
   private func clearPrevious() -> Notice? {
     do throws(Errno) {
       switch try content(of: JobsDirectory.previousResults) {
@@ -129,14 +130,14 @@ package struct EarlierResults {
   }
 }
 
-// What cannot be removed: files that somebody holds open on NFS, mounts, what belongs to others.
+// Folders that cannot be removed: with files open on NFS, mounts, or files of other users.
 extension EarlierResults {
-  /// What a worker made: it is removed when that is possible.
+  /// Prefix of a worker's folder, which is removed as soon as possible.
   private static let hidden = ".earlier-results."
-  /// What nobody removes.
+  /// Prefix of a folder that is never removed.
   private static let kept = "results."
 
-  /// Moves a folder to where it is never staged and in nobody's way.
+  /// Moves a folder into the job's `.worker`, which is never staged.
   private func hide(_ name: String, as prefix: String) throws(Errno) {
     let made = mkdirat(job, JobsDirectory.workerState, 0o777) == 0
     guard made || errno == EEXIST else { throw Errno(rawValue: errno) }
@@ -147,7 +148,7 @@ extension EarlierResults {
     try move(name, to: newName, in: folder.descriptor, to: place)
   }
 
-  /// Removes what was hidden before, as far as that is possible by now.
+  /// Removes hidden folders, as far as possible.
   private func removeHidden() {
     guard let place = try? openFile(JobsDirectory.workerState, .directory, in: folder.descriptor) else { return }
     defer { try? place.close() }
@@ -167,7 +168,7 @@ extension EarlierResults {
     return fstatat(folder.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
 
-  /// Whether its result.json is a worker's, by how one ends: it may be long.
+  /// Whether its result.json is a worker's. Reads only the end, since the file may be long.
   private func holdsResult(_ folder: FileDescriptor) -> Bool {
     guard let file = try? openFile(JobsDirectory.result, in: folder) else { return false }
     defer { try? file.close() }

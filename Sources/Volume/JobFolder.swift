@@ -1,12 +1,12 @@
 private import CLinux
 import FileTree
-private import Glibc
+import Glibc
 package import Jobs
 package import SystemPackage
 
-/// A job's folder on the shared volume, held open.
+/// A job's folder on the shared volume, kept open.
 package final class JobFolder: Sendable {
-  /// Where it lies, for messages to people; everything is opened below ``descriptor``.
+  /// The path, for messages; everything is opened below ``descriptor``.
   package let path: FilePath
   package let descriptor: FileDescriptor
   package let id: JobID
@@ -21,11 +21,11 @@ package final class JobFolder: Sendable {
     try? descriptor.close()
   }
 
-  /// Opens the folder of `id`. It may be a symbolic link, but only to another place in the jobs folder.
+  /// Opens the folder of `id`. It may be a symbolic link, but only to another folder in the jobs folder.
   ///
-  /// Throws ``InvalidJob`` when there is none or when it leads out. A caller that waits for a network volume to show a
-  /// new folder tries again.
-  package static func open(_ id: JobID, in directory: JobsDirectory) throws(InvalidJob) -> JobFolder {
+  /// Throws ``InvalidInput`` if there is none or if it leads out. A network volume may show a new folder late: the
+  /// caller then retries.
+  package static func open(_ id: JobID, in directory: JobsDirectory) throws(InvalidInput) -> JobFolder {
     let path = directory.folder(of: id).path
     var target: FilePath?
     do throws(Errno) {
@@ -42,7 +42,7 @@ package final class JobFolder: Sendable {
           "\(path) is a symbolic link to \(target), outside of the jobs folder; put the job's files into \(path)"
         default: "\(path) cannot be opened as a folder: \(error)"
         }
-      throw InvalidJob(id: id, description: description, because: error)
+      throw InvalidInput(id: id, description: description, because: error)
     }
   }
 
@@ -55,9 +55,9 @@ package final class JobFolder: Sendable {
     return folder != nil
   }
 
-  /// Opens the folder `name` in the jobs folder `top`, or what it leads to as a link to `target`: a place in `top`, told from
-  /// there or, as a whole path, from `root`. It is opened once, and nothing is looked up before: whatever the link is exchanged
-  /// for meanwhile, it leads to no place outside.
+  /// Opens the folder `name` in the jobs folder `top`, or as a link its `target`: a path in `top`, relative to it or
+  /// absolute below `root`. A single open without an earlier check: even if the link is exchanged meanwhile, it cannot
+  /// lead out.
   private static func open(
     _ name: String, _ target: FilePath?, _ access: Int32, in top: FileDescriptor, _ root: FilePath
   ) throws(Errno) -> FileDescriptor {
@@ -91,44 +91,45 @@ package final class JobFolder: Sendable {
     return FilePath(platformString: target)
   }
 
-  /// Opens the folder that a user named as that of `id`, wherever it lies.
-  package static func open(_ path: FilePath, as id: JobID) throws(InvalidJob) -> JobFolder {
+  /// Opens a folder at any path as that of `id`.
+  package static func open(_ path: FilePath, as id: JobID) throws(InvalidInput) -> JobFolder {
     do throws(Errno) {
       return JobFolder(id, path, try VolumePath(path).open(O_RDONLY | O_DIRECTORY))
     } catch {
-      throw InvalidJob(id: id, description: "\(path) cannot be opened as a folder: \(error)")
+      throw InvalidInput(id: id, description: "\(path) cannot be opened as a folder: \(error)")
     }
   }
 
-  /// Makes the folder for a request that brings its steps itself; one that is there is taken as it is.
+  /// Creates the folder for a request with its own steps; an existing one is used unchanged.
   package static func make(_ id: JobID, in directory: JobsDirectory) throws(VolumeError) {
     try DurableFile.makeFolder(directory.folder(of: id))
   }
 
-  /// What job.json says. Throws ``InvalidJob`` when it is missing, not a regular file, not readable, or not valid.
-  package func definition() throws(InvalidJob) -> JobDefinition { try readDefinition().definition }
+  /// Reads job.json. Throws ``InvalidInput`` if it is missing, not a regular file, not readable, or not valid.
+  package func definition() throws(InvalidInput) -> JobDefinition { try readDefinition().definition }
 
   /// The same, with the file's digest.
-  package func readDefinition() throws(InvalidJob) -> DefinitionReading {
+  package func readDefinition() throws(InvalidInput) -> DefinitionReading {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
-  /// Whom the files belong to that root makes in it: its owner could not remove them otherwise. `nil` for any other user.
+  /// The owner for files that root creates in it: otherwise the folder's owner could not remove them. `nil` for any
+  /// other user.
   var ownerToGive: Owner? {
     var status = stat()
     guard geteuid() == 0, fstat(descriptor.rawValue, &status) == 0, status.st_uid != 0 else { return nil }
     return Owner(user: status.st_uid, group: status.st_gid)
   }
 
-  /// Whether the folder that was opened has no name any more.
+  /// Whether the opened folder has been removed.
   package var isRemoved: Bool {
     var status = stat()
     guard fstat(descriptor.rawValue, &status) == 0 else { return Errno(rawValue: errno).saysGone }
     return status.st_nlink == 0
   }
 
-  /// What the last run left in results/result.json, or the one before it in results.previous/; `nil` if nothing that a worker
-  /// wrote. Throws when the volume does not say, which is no answer.
+  /// The result of the last run in results/result.json, or of the run before in results.previous/; `nil` if no worker
+  /// wrote one. Throws if the volume does not answer.
   package func storedResult(in name: String = JobsDirectory.results) throws(VolumeError) -> JobResult? {
     let bytes: [UInt8]
     do throws(Errno) {
@@ -138,13 +139,13 @@ package final class JobFolder: Sendable {
       defer { try? file.close() }
       bytes = try DurableFile.contents(of: file, limit: JobResult.largestFile)
     } catch {
-      guard InvalidJob.isFault(error) else { return nil }
+      guard InvalidInput.isFault(error) else { return nil }
       throw VolumeError("reading the result in", path.appending(name), error)
     }
     return try? JobResult(json: bytes)
   }
 
-  /// Whether `relative` leads to a folder in it, over no link that leads out.
+  /// Whether `relative` is a folder in it, without a link that leads out.
   package func hasFolder(_ relative: String) -> Bool {
     let folder = try? openBeneath(descriptor, relative, linuxPathOnly | O_DIRECTORY, links: .followed)
     try? folder?.close()
@@ -152,9 +153,82 @@ package final class JobFolder: Sendable {
   }
 }
 
-/// The path without links, or `nil` if it leads nowhere.
-package func realPath(_ path: FilePath) -> FilePath? {
-  guard let resolved = realpath(path.string, nil) else { return nil }
-  defer { free(resolved) }
-  return FilePath(platformString: resolved)
+/// The job.json in a job's folder or in its staged copy.
+package struct DefinitionFile {
+  /// The open folder.
+  package let folder: FileDescriptor
+  /// The path, for messages.
+  package let path: FilePath
+  package let id: JobID
+
+  package init(folder: FileDescriptor, path: FilePath, id: JobID) {
+    self.folder = folder
+    self.path = path
+    self.id = id
+  }
+
+  /// Reads the definition. Throws ``InvalidInput`` if job.json is missing, not a regular file, not readable, or not
+  /// valid.
+  package func read() throws(InvalidInput) -> DefinitionReading {
+    let bytes: [UInt8]
+    do {
+      let file = try openFile(JobsDirectory.definition, in: folder)
+      defer { try? file.close() }
+      bytes = try DurableFile.contents(of: file, limit: JobDefinition.largestFile)
+    } catch {
+      let reason =
+        switch error {
+        case .noSuchFileOrDirectory: "does not exist; a job needs its steps in it, or in the request"
+        case .isDirectory: "is a directory; it must be a file"
+        case .invalidArgument: "is a FIFO, socket or device; it must be a regular file"
+        case .tooManySymbolicLinkLevels: "is a symbolic link; it must be a regular file"
+        case .fileTooLarge: "is larger than 16 MiB"
+        case .permissionDenied: "cannot be read: permission denied; make it readable for the worker's user"
+        default: "cannot be read: \(error)"
+        }
+      throw InvalidInput(id: id, description: "\(path.appending(JobsDirectory.definition)) \(reason)", because: error)
+    }
+    do {
+      return DefinitionReading(definition: try JobDefinition(json: bytes), digest: digestText(of: bytes))
+    } catch {
+      // The sentence begins with the file's name.
+      throw InvalidInput(id: id, description: "\(path)/\(error)")
+    }
+  }
+}
+
+/// The plan for a request: the steps, and the content of their workspace.
+package struct JobPlan: Sendable {
+  /// The part of the job's folder that is staged.
+  package enum Staging: Sendable, Equatable {
+    /// All of it, unchecked.
+    case folder
+    /// All of it, if the staged copy has this digest; and job.json is read from there.
+    case verified(String)
+    /// Nothing: the request is signed, and the folder is not.
+    case nothing
+  }
+
+  package let request: JobRequest
+  package let folder: JobFolder
+  /// The definition from the folder; for ``Staging/verified(_:)`` it must be read again from the staged copy.
+  package var definition: JobDefinition
+  /// The digest of the job.json of ``definition``, if it comes from one.
+  package var definitionDigest: String?
+
+  package let staging: Staging
+
+  package var reading: DefinitionReading { DefinitionReading(definition: definition, digest: definitionDigest) }
+
+  /// The plan for `request`, with its open folder.
+  package init(_ request: JobRequest, _ folder: JobFolder) throws(InvalidInput) {
+    self.request = request
+    self.folder = folder
+    staging = request.source.map { .verified($0) } ?? (request.signature == nil ? .folder : .nothing)
+    // The folder of a signed request is not signed unless the request has its digest.
+    let isFolderHeard = staging != .nothing
+    let reading = try request.definition { () throws(InvalidInput) in isFolderHeard ? try folder.readDefinition() : nil
+    }
+    (definition, definitionDigest) = (reading.definition, reading.digest)
+  }
 }

@@ -2,9 +2,9 @@ private import Glibc
 package import Jobs
 package import SystemPackage
 
-/// What the volume tells of jobs to those who only look: nothing is made, touched or waited for.
+/// The volume's records about jobs, read only: this creates and touches nothing, and does not wait.
 ///
-/// Each answer is of the moment; between two of them a job may have moved on.
+/// Each answer is a snapshot; a job may change between two of them.
 package struct JobRecords: Sendable {
   private let directory: JobsDirectory
 
@@ -13,7 +13,7 @@ package struct JobRecords: Sendable {
     self.directory = directory
   }
 
-  /// Throws ``VolumeError`` when there is no jobs folder.
+  /// Throws ``VolumeError`` if there is no jobs folder.
   package func checkVolume() throws(VolumeError) {
     try onVolume("opening the jobs folder", directory.path) { () throws(Errno) in
       var status = stat()
@@ -22,23 +22,23 @@ package struct JobRecords: Sendable {
     }
   }
 
-  /// The claims of `id`, or of every job, lowest attempt first; those that were never whole are left out. A claim says that
-  /// a worker holds the job, or died over it.
+  /// The complete claims of `id`, or of every job, lowest attempt first. A claim means that a worker holds the job, or
+  /// died while running it.
   package func claims(of id: JobID? = nil) throws(VolumeError) -> [ClaimRecord] {
     try directory.claimFiles(of: id, .passOver).compactMap(\.record)
   }
 
-  /// The requests that wait for an idle worker, oldest first within each kind of workers.
+  /// The deferred requests, oldest first within each topic filter.
   package func waiting() throws(VolumeError) -> [WaitingRequest] {
     try requests(in: directory.waiting)
   }
 
-  /// The requests that wait for approval, oldest first within each kind of workers.
+  /// The requests that wait for approval, oldest first within each topic filter.
   package func parked() throws(VolumeError) -> [WaitingRequest] {
     try requests(in: directory.parked)
   }
 
-  /// The results that the broker did not take, of every kind of workers; those that are tried next come first.
+  /// The results that the broker refused, of all topic filters, by the time of the next try.
   package func undelivered() throws(VolumeError) -> [UndeliveredSummary] {
     var found: [UndeliveredSummary] = []
     for filter in try DurableFile.names(in: directory.undelivered) {
@@ -56,7 +56,7 @@ package struct JobRecords: Sendable {
     return found.sorted { ($0.next, $0.id.text) < ($1.next, $1.id.text) }
   }
 
-  /// How many there are of the workers that listen to `filter`.
+  /// The number of undelivered results of the workers of `filter`.
   package func undeliveredCount(of filter: String) -> Int {
     ((try? DurableFile.names(in: directory.undelivered(of: filter))) ?? []).count
   }
@@ -64,7 +64,7 @@ package struct JobRecords: Sendable {
   private func requests(in rooms: VolumePath) throws(VolumeError) -> [WaitingRequest] {
     var requests: [WaitingRequest] = []
     for filter in try DurableFile.names(in: rooms).sorted() {
-      for ticket in try WaitingRoom.ticketNames(in: rooms.appending(filter)) {
+      for ticket in try DeferredQueue.parsedNames(in: rooms.appending(filter)) {
         requests.append(
           WaitingRequest(
             id: ticket.id, filter: directory.filter(ofFolder: filter),
@@ -74,7 +74,7 @@ package struct JobRecords: Sendable {
     return requests
   }
 
-  /// The result of the last run; `nil` when there is none that can be read.
+  /// The result of the last run; `nil` if none can be read.
   package func result(of id: JobID) -> JobResult? {
     try? JobFolder.open(id, in: directory).storedResult()
   }
@@ -91,22 +91,22 @@ package struct JobRecords: Sendable {
   /// Whether `id` has a folder.
   package func exists(_ id: JobID) -> Bool { directory.exists(id) }
 
-  /// The results/ of `id`, open; `nil` when there is none. Its descriptor is the caller's.
+  /// Opens the results/ of `id`; `nil` if there is none. The caller closes the descriptor.
   package func openResults(of id: JobID) -> FileDescriptor? {
     guard let folder = try? JobFolder.open(id, in: directory) else { return nil }
     return try? openFile(JobsDirectory.results, .directory, in: folder.descriptor)
   }
 }
 
-/// A result that the broker did not take, and that is tried again.
+/// A result that the broker refused and that is retried.
 package struct UndeliveredSummary: Encodable, Sendable {
   /// The job.
   package let id: JobID
-  /// What the broker said last.
+  /// The broker's last answer.
   package let reason: String
-  /// How often it was tried.
+  /// The number of tries.
   package let tries: Int
-  /// When it is tried next, by the volume's clock.
+  /// The time of the next try, by the volume's clock.
   package let next: Timestamp
 
   /// A sentence for people.
@@ -114,7 +114,7 @@ package struct UndeliveredSummary: Encodable, Sendable {
 
   private enum CodingKeys: CodingKey { case reason, tries, next }
 
-  /// Writes an object; whose it is says what holds it.
+  /// Writes an object without the job's id, which its container has.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(reason, forKey: .reason)
@@ -123,12 +123,12 @@ package struct UndeliveredSummary: Encodable, Sendable {
   }
 }
 
-/// A request that was put down on the volume.
+/// A deferred or parked request on the volume.
 package struct WaitingRequest: Sendable {
   /// The job.
   package let id: JobID
   /// The topic filter of the workers that may take it.
   package let filter: String
-  /// When it was put there, by the volume's clock.
+  /// The time when it was put there, by the volume's clock.
   package let since: Timestamp
 }

@@ -1,8 +1,8 @@
 package import Logging
 private import Synchronization
 
-/// The kill switch of the volume as this worker sees it. That it is found, and that it is gone, is told once, in the log
-/// and in the audit log.
+/// The kill switch of the volume as this worker sees it. Its appearance and its removal are logged once each, in the
+/// log and in the audit log.
 package final class KillSwitch: Sendable {
   private let directory: JobsDirectory
   private let audit: AuditLog
@@ -14,7 +14,7 @@ package final class KillSwitch: Sendable {
     self.audit = audit
   }
 
-  /// Whether no job may be taken now.
+  /// Whether the kill switch exists now.
   package func isOn(_ logger: Logger) -> Bool {
     let reason = directory.haltReason
     let isNew = isTold.withLock { isTold in
@@ -44,7 +44,7 @@ package final class KillSwitch: Sendable {
     logger.warning("\(directory.killSwitch) is no file, and halts nobody; make a file of that name to halt all workers")
   }
 
-  /// Returns when it is not there, or when `isWaiting` says no.
+  /// Returns when there is no kill switch, or when `isWaiting` returns false.
   package func waitWhileOn(_ logger: Logger, _ isWaiting: @Sendable () async -> Bool) async {
     while isOn(logger), await isWaiting() {
       try? await Task.sleep(for: .milliseconds(250))

@@ -3,11 +3,11 @@ private import Glibc
 import Jobs
 import SystemPackage
 
-/// A file by what it is, not by its name: where it lies, which file of its file system it is, and what it says.
+/// A file with its identity: its path, its device and inode, and its content.
 ///
-/// Names on the volume are used again. Who was stopped between a look at a name and what it does to it (SIGSTOP, a slow server)
-/// finds another's file there, so it removes none that is not the one it knows. An inode number is used again, too, as soon as
-/// nobody holds the file open: the content is compared as well.
+/// Names on the volume are reused. A process that was stopped between reading a file and removing it (SIGSTOP, a slow
+/// server) may find another file of the same name, and must not remove that one. Inode numbers are reused, too, as soon
+/// as nobody holds the file open: so the content is compared as well.
 package struct KnownFile: Sendable {
   package let path: VolumePath
   package let bytes: [UInt8]
@@ -21,7 +21,7 @@ package struct KnownFile: Sendable {
       (device, inode) = (UInt64(status.st_dev), UInt64(status.st_ino))
     }
 
-    /// Of what bears the name now; `nil` if nothing does.
+    /// The identity of the entry that has the name now; `nil` if there is none.
     init?(at path: VolumePath) throws(VolumeError) {
       do throws(Errno) {
         self.init(try path.status())
@@ -32,7 +32,7 @@ package struct KnownFile: Sendable {
     }
   }
 
-  /// The open file `file`, which holds `bytes` and lies at `path`.
+  /// The open file `file` at `path` with the content `bytes`.
   init(_ path: VolumePath, _ file: FileDescriptor, _ bytes: [UInt8]) throws(VolumeError) {
     var status = stat()
     guard fstat(file.rawValue, &status) == 0 else {
@@ -47,14 +47,14 @@ package struct KnownFile: Sendable {
     (self.path, self.identity, self.bytes) = (path, identity, bytes)
   }
 
-  /// What lies at `path`; `nil` if nothing does.
+  /// Reads the file at `path`; `nil` if there is none.
   package static func read(_ path: VolumePath) throws(VolumeError) -> KnownFile? {
-    // In this order: a file that takes the name in between has not the content that goes with the number.
+    // Read the identity first: a file that takes the name in between has other content.
     guard let identity = try Identity(at: path), let bytes = try DurableFile.read(path) else { return nil }
     return KnownFile(path, identity, bytes)
   }
 
-  /// The same; what no worker made is nothing.
+  /// The same; `nil` also for an entry that no worker made.
   package static func read(_ path: VolumePath, _ odd: DurableFile.OddEntries) throws(VolumeError) -> KnownFile? {
     do throws(VolumeError) {
       return try read(path)
@@ -65,23 +65,23 @@ package struct KnownFile: Sendable {
     }
   }
 
-  /// Whether its name still means it, as far as the number says.
+  /// Whether the name is still that of this file, by device and inode.
   package func isInPlace() throws(VolumeError) -> Bool {
     try Identity(at: path) == identity
   }
 
-  /// Whether its name still means it, and it says what it said.
+  /// Whether the name is still that of this file, with the same content.
   func isUnchanged() throws(VolumeError) -> Bool {
     guard try isInPlace() else { return false }
     return try DurableFile.read(path) == bytes
   }
 
-  /// Takes it away; `false` when it is gone, or its name means another file by now, which stays. Of many who do it at once,
-  /// one does.
+  /// Removes the file; `false` if it is gone, or if another file has its name now, which stays. Of several processes
+  /// only one succeeds.
   ///
-  /// It is renamed to a hidden name of this call's own first, and looked at there: nobody can take its place between that look
-  /// and the unlink(2). A rename that a server carried out may be answered ENOENT when it was sent again (nfs(5)): then the
-  /// file lies under the hidden name all the same.
+  /// The file is first renamed to a unique hidden name and checked there: nobody can replace it between the check and
+  /// unlink(2). An NFS server may answer ENOENT when it gets the rename again after carrying it out (nfs(5)): then the
+  /// file has the hidden name.
   @discardableResult
   package func remove() throws(VolumeError) -> Bool {
     guard try isInPlace() else { return false }
@@ -97,12 +97,12 @@ package struct KnownFile: Sendable {
       DurableFile.putBack(aside, to: path)
       return false
     }
-    // It has lost its name already, and if this fails it is swept away later.
+    // It has lost its name already; if this fails, ``sweep(_:_:)`` removes it later.
     _ = try? DurableFile.remove(aside)
     return true
   }
 
-  // MARK: What was put aside
+  // MARK: Hidden files
 
   private static let suffix = ".aside"
 
@@ -111,7 +111,8 @@ package struct KnownFile: Sendable {
     return path.folder.appending(".\(nonce)\(suffix)")
   }
 
-  /// Removes what somebody died over who had put it aside. A claim that was put aside by mistake is kept by its lease.
+  /// Removes hidden files of processes that died before they removed them. The lease protects a claim that was renamed
+  /// by mistake.
   package static func sweep(_ folder: VolumePath, _ lease: Lease) throws(VolumeError) {
     for name in try DurableFile.hiddenNames(in: folder) where name.hasSuffix(suffix) {
       let path = folder.appending(name)

@@ -1,17 +1,19 @@
 private import CLinux
 private import Dispatch
+private import FoundationEssentials
 private import Glibc
+import Jobs
 private import Synchronization
 import SystemPackage
 
-/// How long a file on the volume may go untouched until whoever made it counts as dead.
+/// The time after which the owner of an untouched file on the volume counts as dead.
 package struct Lease: Sendable {
   package let duration: Duration
   package let clock: VolumeClock
   private let times: TimeSource
   private let watched: WatchedFiles
 
-  /// `memory` is a file on the local disk that keeps what was watched, for the next process.
+  /// `memory` is a local file that keeps the observations for the next process.
   init(
     _ duration: Duration, clock: VolumeClock, times: TimeSource = .volume, remembering memory: FilePath? = nil
   ) {
@@ -21,12 +23,12 @@ package struct Lease: Sendable {
     watched = WatchedFiles(remembering: times == .hosts ? memory.map(VolumePath.init(file:)) : nil)
   }
 
-  /// Whether `path` has not been touched for a whole lease; `false` if it is gone.
+  /// Whether nobody has touched `path` for a whole lease; `false` if it is gone.
   ///
-  /// Where the volume stamps what is touched, its age says so: who looks at many files reads the volume's clock once, before the
-  /// first, and gives it as `moment`, since to read it is to write to the volume. A file from the future was touched before the
-  /// clock was set back: it is watched. Where hosts stamp (``TimeSource/hosts``) every file is: it has expired when this worker
-  /// has seen it unchanged for a whole lease.
+  /// If the volume sets the times, the file's age decides. Reading the volume's clock is a write, so a caller with many
+  /// files reads it once before the first, and passes it as `moment`. A file from the future was touched before the
+  /// clock was set back: it is observed instead. If hosts set the times (``TimeSource/hosts``), every file is observed:
+  /// it has expired when this worker has seen it unchanged for a whole lease.
   func hasExpired(_ path: VolumePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
     guard let look = try clock.look(path) else { return false }
     if times == .volume {
@@ -37,15 +39,15 @@ package struct Lease: Sendable {
     return watched.age(of: path, look.mark) > duration
   }
 
-  /// Touches `file` every third of the lease, on a thread of the system's timers, and calls `body` each time.
-  func keeping(_ file: FileDescriptor, _ body: @escaping @Sendable () -> Void) -> LeaseKeeper {
-    LeaseKeeper(file, every: duration / 3, body)
+  /// Touches `file` every third of the lease on a timer's thread, and calls `body` each time.
+  func keeping(_ file: FileDescriptor, _ body: @escaping @Sendable () -> Void) -> LeaseRenewer {
+    LeaseRenewer(file, every: duration / 3, body)
   }
 }
 
-/// Keeps a lease alive until it is cancelled. A dispatch timer does not depend on Swift's cooperative threads, which a
-/// slow volume may hold.
-final class LeaseKeeper: Sendable {
+/// Renews a lease until it is canceled. A dispatch timer does not depend on Swift's cooperative threads, which a slow
+/// volume may block.
+final class LeaseRenewer: Sendable {
   // The timers are made once and only cancelled; DispatchSource is safe to use from any thread.
   private nonisolated(unsafe) let timer: any DispatchSourceTimer
   private nonisolated(unsafe) let watchdog: any DispatchSourceTimer
@@ -53,11 +55,11 @@ final class LeaseKeeper: Sendable {
   private let interval: Duration
 
   private struct Progress {
-    /// When the last touch began that succeeded, in nanoseconds since boot.
+    /// The start of the last successful touch, in nanoseconds since boot.
     var touched = linux_time_since_boot()
-    /// The longest time between two of them, in nanoseconds.
+    /// The longest time between two touches, in nanoseconds.
     var longestGap: Int64 = 0
-    /// When the watchdog looked last.
+    /// The last run of the watchdog.
     var looked = linux_time_since_boot()
     var isWatching = false
     var onLapse: (@Sendable (Duration) -> Void)?
@@ -68,7 +70,7 @@ final class LeaseKeeper: Sendable {
     progress = Mutex(Progress())
     let queue = DispatchQueue(label: "lease")
     timer = DispatchSource.makeTimerSource(queue: queue)
-    // A touch that hangs must not hang who watches for that.
+    // A touch that hangs must not block the watchdog.
     watchdog = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "lease watch"))
     schedule(timer, every: interval)
     timer.setEventHandler { [weak self] in
@@ -79,9 +81,9 @@ final class LeaseKeeper: Sendable {
     timer.resume()
   }
 
-  /// Calls `body` once, when no touch has succeeded for two intervals, which is two thirds of a lease: who cannot keep its claim
-  /// must have ended its work before others may begin it. A process that was stopped itself, or a machine that was suspended,
-  /// gets the chance to touch first.
+  /// Calls `body` once if no touch has succeeded for two intervals, which is two thirds of a lease: a worker that
+  /// cannot renew its claim must end the job before others may start it. After SIGSTOP or a suspend the process first
+  /// tries to touch the file.
   package func onLapse(_ body: @escaping @Sendable (Duration) -> Void) {
     let isNew = progress.withLock { progress in
       defer { (progress.isWatching, progress.onLapse) = (true, body) }
@@ -93,20 +95,20 @@ final class LeaseKeeper: Sendable {
     watchdog.resume()
   }
 
-  /// Five sixths of a lease, less what has passed since the last touch that succeeded.
+  /// Five sixths of a lease minus the time since the last successful touch.
   package var left: Duration {
     let age = Duration.nanoseconds(linux_time_since_boot() - progress.withLock { $0.touched })
     return max(interval * 5 / 2 - age, .zero)
   }
 
-  /// The longest time that the file went untouched, up to now.
+  /// The longest time between two touches, up to now.
   package var longestGap: Duration {
     progress.withLock { .nanoseconds(max($0.longestGap, linux_time_since_boot() - $0.touched)) }
   }
 
   private func schedule(_ timer: any DispatchSourceTimer, every interval: Duration, after first: Duration? = nil) {
     let nanoseconds = max(1, Int(clamping: interval.nanoseconds))
-    // What wakes the process together with another timer wakes it once.
+    // With leeway, several timers wake the process together.
     timer.schedule(
       deadline: .now() + .nanoseconds(max(1, Int(clamping: (first ?? interval).nanoseconds))),
       repeating: .nanoseconds(nanoseconds), leeway: .nanoseconds(nanoseconds / 10))
@@ -121,7 +123,7 @@ final class LeaseKeeper: Sendable {
         progress.touched = began
       }
     } catch {
-      // Sooner than in its turn.
+      // Retry sooner than in the next interval.
       schedule(timer, every: interval, after: interval / 4)
     }
   }
@@ -146,7 +148,7 @@ final class LeaseKeeper: Sendable {
       defer { (progress.isWatching, progress.onLapse) = (true, nil) }
       return progress.isWatching
     }
-    // A source must not be released before it was resumed once.
+    // A dispatch source must be resumed once before its release.
     if !isWatching { watchdog.resume() }
     watchdog.cancel()
   }
@@ -159,5 +161,64 @@ extension Duration {
     let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
     return overflow
       ? (seconds < 0 ? .min : .max) : product.addingReportingOverflow(attoseconds / 1_000_000_000).partialValue
+  }
+}
+
+/// The time since which this host has seen each file unchanged, by CLOCK_BOOTTIME, which includes suspends
+/// (clock_gettime(2)).
+///
+/// A file on the local disk keeps the observations for the next process: a worker for one short job would never see a
+/// whole lease. They are void after a reboot.
+final class WatchedFiles: Sendable {
+  private struct Sighting: Codable {
+    var mark: String
+    var since: Int64
+  }
+
+  private struct Memory: Codable {
+    var boot: String
+    var seen: [String: Sighting]
+  }
+
+  private let memory: VolumePath?
+  private let seen: Mutex<[String: Sighting]>
+  /// Above this number the oldest observation is dropped.
+  private static let limit = 4096
+
+  init(remembering memory: VolumePath?) {
+    self.memory = memory
+    let bytes = memory.flatMap { try? DurableFile.read($0) }
+    let remembered = bytes.flatMap { try? JSONDecoder().decode(Memory.self, from: Data($0)) }
+    let isOfThisBoot = remembered?.boot == ProcessIdentity.current.bootId
+    // Drop times in the future.
+    let now = linux_time_since_boot()
+    seen = Mutex(isOfThisBoot ? (remembered?.seen ?? [:]).filter { (0...now).contains($0.value.since) } : [:])
+  }
+
+  /// The time for which `path` has had this `mark`, which changes whenever the file does; zero for a new mark.
+  package func age(of path: VolumePath, _ mark: String) -> Duration {
+    let now = linux_time_since_boot()
+    let (age, changed) = seen.withLock { seen -> (Duration, [String: Sighting]?) in
+      let path = path.description
+      if let sighting = seen[path], sighting.mark == mark { return (.nanoseconds(now - sighting.since), nil) }
+      seen[path] = Sighting(mark: mark, since: now)
+      if seen.count > WatchedFiles.limit, let oldest = seen.min(by: { $0.value.since < $1.value.since }) {
+        seen[oldest.key] = nil
+      }
+      return (.zero, memory == nil ? nil : seen)
+    }
+    if let changed { remember(changed) }
+    return age
+  }
+
+  /// Best effort: without the file the next process starts to observe again.
+  private func remember(_ seen: [String: Sighting]) {
+    guard let memory,
+      let text = try? JSONEncoder().encode(Memory(boot: ProcessIdentity.current.bootId, seen: seen))
+    else { return }
+    let draft = DurableFile.draft(of: memory)
+    guard let file = try? draft.openFile(O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600) else { return }
+    let isWritten = (try? file.closeAfter { try file.writeAll(text) }) != nil
+    if isWritten { try? draft.rename(to: memory.name) }
   }
 }

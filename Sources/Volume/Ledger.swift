@@ -3,27 +3,27 @@ private import Glibc
 package import Jobs
 package import SystemPackage
 
-/// Who holds which job, on the volume.
+/// The claims on the volume: which worker holds which job.
 ///
-/// The holder of a job is the claim with its highest attempt. Creation is exclusive, so that one of many wins; removal
-/// goes from the lowest attempt up, so that who finds the claim gone that it superseded knows that the job is done.
+/// The claim with the highest attempt holds the job. Creation is exclusive, so that one of several workers wins.
+/// Removal goes from the lowest attempt up, so a worker whose predecessor's claim is gone knows that the job is done.
 package struct Ledger: Sendable {
   /// The volume.
   package let directory: JobsDirectory
   /// This worker.
   package let worker: WorkerIdentity
-  /// The topic filter that makes this worker's kind; `nil` in a dry run.
+  /// The topic filter of this worker; `nil` in a dry run.
   package let filter: String?
-  /// What this worker did and decided.
+  /// The audit log of this worker.
   package let audit: AuditLog
-  /// What keeps jobs from being taken.
+  /// The kill switch of the volume.
   package let killSwitch: KillSwitch
   package let lease: Lease
-  /// After how long untouched a claim, or a member, counts as dead.
+  /// The time after which the owner of an untouched claim or member file counts as dead.
   package var leaseDuration: Duration { lease.duration }
 
-  /// Makes the folders that workers share; throws when the volume is missing or not writable. `memory` is a file on the local
-  /// disk in which this worker keeps since when it has seen others' claims unchanged, where only that tells that they are dead.
+  /// Creates the folders that workers share; throws if the volume is missing or not writable. `memory` is a local file
+  /// for this worker's observations of others' claims, for volumes where hosts set the times (``TimeSource/hosts``).
   package init(
     _ directory: JobsDirectory, worker: WorkerIdentity, filter: String?, lease: Duration,
     remembering memory: FilePath? = nil
@@ -52,31 +52,31 @@ package struct Ledger: Sendable {
     if let filter { directory.writeDown(filter) }
   }
 
-  /// Where workers of this kind put requests down.
-  package var waitingRoom: WaitingRoom { waitingRoom(of: filter ?? "") }
+  /// The deferred requests for workers of this topic filter.
+  package var waitingRoom: DeferredQueue { waitingRoom(of: filter ?? "") }
 
-  /// Where workers that listen to `filter` put requests down.
-  package func waitingRoom(of filter: String) -> WaitingRoom {
-    WaitingRoom(folder: directory.waitingRoom(of: filter), lease: lease)
+  /// The deferred requests for workers of `filter`.
+  package func waitingRoom(of filter: String) -> DeferredQueue {
+    DeferredQueue(folder: directory.waitingRoom(of: filter), lease: lease)
   }
 
-  /// Where requests to workers of this kind wait for approval.
-  package var parkingRoom: WaitingRoom {
-    WaitingRoom(folder: directory.parkingRoom(of: filter ?? ""), lease: lease)
+  /// The requests for workers of this topic filter that wait for approval.
+  package var parkingRoom: DeferredQueue {
+    DeferredQueue(folder: directory.parkingRoom(of: filter ?? ""), lease: lease)
   }
 
-  /// Where they are let go.
-  package var approvals: ApprovalDesk { ApprovalDesk(directory) }
+  /// The decisions about them.
+  package var approvals: ApprovalStore { ApprovalStore(directory) }
 
-  /// Where results of this kind of workers lie that the broker does not take.
+  /// The results of workers of this topic filter that the broker refused.
   package var undelivered: UndeliveredResults {
     UndeliveredResults(folder: directory.undelivered(of: filter ?? ""), lease: lease)
   }
 
   // MARK: Claims
 
-  /// Claims a job that nobody holds; the claim is on disk, and in the audit log, when this returns. `nil` when somebody
-  /// holds it.
+  /// Claims a job that nobody holds; the claim is on disk and in the audit log when this returns. `nil` if another
+  /// worker holds it.
   package func claim(_ envelope: Envelope, _ id: JobID, signedBy key: String? = nil) throws(VolumeError) -> Claim? {
     let run = envelope.run ?? String(UInt64.random(in: 0 ... .max), radix: 36)
     guard try highestAttempt(of: id) == 0,
@@ -86,11 +86,11 @@ package struct Ledger: Sendable {
     return claim
   }
 
-  /// Takes a stale claim over as the next attempt; `nil` when another was faster, or the job is done after all.
+  /// Takes a stale claim over as the next attempt; `nil` if another worker was faster, or if the job is done.
   package func takeOver(_ stale: ClaimFile, _ envelope: Envelope, signedBy key: String? = nil) throws(VolumeError)
     -> Claim?
   {
-    // Nobody made so many: a claim that nobody would see must not be made because of it.
+    // No worker writes such a number; the next attempt would be ignored as invalid.
     guard stale.attempt < JobsDirectory.mostAttempts else {
       try stale.file.remove()
       return nil
@@ -98,7 +98,7 @@ package struct Ledger: Sendable {
     let (attempt, run) = (stale.attempt + 1, stale.record?.run)
     guard let claim = try create(stale.id, attempt: attempt, envelope, run: run, signedBy: key) else { return nil }
     do {
-      // Its name may be another run's by now.
+      // By now its name may be that of another run.
       guard try stale.file.isUnchanged() else {
         try claim.place.remove()
         return nil
@@ -113,7 +113,7 @@ package struct Ledger: Sendable {
     return claim
   }
 
-  /// A claim that is not in the audit log is none.
+  /// Records a claim in the audit log, or removes it: a claim that is not recorded is void.
   private func record(_ claim: Claim, _ entry: AuditEntry) throws(VolumeError) {
     do {
       try audit.record(entry)
@@ -133,28 +133,28 @@ package struct Ledger: Sendable {
     return try Claim.create(record, at: path, lease: lease)
   }
 
-  /// Whether another attempt holds the job of `claim` now, or ended it; or the claim is gone. Throws when the volume does not
-  /// say, which is no answer: ask again. May block for half a second; tasks ask ``hasLost(_:)``.
+  /// Whether another attempt holds the job of `claim` or has ended it, or the claim is gone. Throws if the volume does
+  /// not answer: ask again. May block for half a second; tasks use ``hasLost(_:)``.
   package func isSuperseded(_ claim: Claim) throws(VolumeError) -> Bool {
-    // In this order: whoever was stopped between the two must not miss a successor that has come and gone meanwhile.
+    // Look for a successor first: if this process is stopped between the two checks, a successor may come and go
+    // meanwhile.
     if try hasSuccessor(claim) { return true }
     return try !claim.isInPlace()
   }
 
-  /// The same, and no other task waits meanwhile.
+  /// The same, without blocking other tasks.
   package func hasLost(_ claim: Claim) async throws -> Bool {
     if try hasSuccessor(claim) { return true }
     return try await !claim.staysInPlace()
   }
 
-  /// Whether it is known at this moment, without waiting, that the job is another's or over. In doubt it is not: an error is no
-  /// answer.
+  /// Whether the job is certainly another worker's or over, without waiting. In doubt, also after an error, it is not.
   package func hasCertainlyLost(_ claim: Claim) -> Bool {
     (try? hasSuccessor(claim)) == true || (try? claim.isInPlaceNow()) == .some(false)
   }
 
-  /// Whether a higher attempt of the same run has a claim. One that is not whole yet is looked at again; one of another run was
-  /// made by somebody who did not know that its job was done, and drops it.
+  /// Whether a higher attempt of the same run has a claim. An incomplete claim does not count yet. A claim of another
+  /// run does not count either: its worker did not know that the job was done, and drops the claim.
   package func hasSuccessor(_ claim: Claim) throws(VolumeError) -> Bool {
     for name in try directory.claimNames(of: claim.record.id) where name.attempt > claim.record.attempt {
       guard let file = try ClaimFile.read(name, .setAside) else { continue }
@@ -163,16 +163,16 @@ package struct Ledger: Sendable {
     return false
   }
 
-  /// The highest attempt that a claim of `id` is of. A network file system may list names that are
-  /// gone; it knows when it is asked for the files.
+  /// The highest attempt among the claims of `id`. A network file system may list names that are gone, so the files are
+  /// opened.
   private func highestAttempt(of id: JobID) throws(VolumeError) -> Int {
     guard try !directory.claimNames(of: id).isEmpty else { return 0 }
     return try claimFiles(of: id).last?.attempt ?? 0
   }
 
-  /// Removes the claims of a run that is done, from the lowest attempt up to this one. Who was stopped before it came to this
-  /// may have lost its own meanwhile, and finds others' of the same names: they stay.
-  /// May block for half a second; tasks ask whether it ``Claim/staysInPlace()`` before.
+  /// Removes the claims of a finished run, from the lowest attempt up to this one. A worker that was stopped before
+  /// this may have lost its claim, and find claims of other runs with the same names: they stay. May block for half a
+  /// second; tasks call ``Claim/staysInPlace()`` before.
   package func release(_ claim: Claim) throws(VolumeError) {
     guard try claim.isInPlace() else { return }
     for name in try directory.claimNames(of: claim.record.id) where name.attempt < claim.record.attempt {
@@ -184,8 +184,7 @@ package struct Ledger: Sendable {
     try claim.place.remove()
   }
 
-  /// Whether the result of the last run, or of the one before it, is this request's. Throws when the volume does not say, which
-  /// is no answer.
+  /// Whether the result of the last run, or of the run before, is this request's. Throws if the volume does not answer.
   package func hasAnswered(_ envelope: Envelope, _ id: JobID) throws(VolumeError) -> Bool {
     for name in [JobsDirectory.results, JobsDirectory.previousResults] {
       if envelope.requestId.isSame(as: try storedResult(of: id, in: name)?.requestId) { return true }
@@ -193,7 +192,7 @@ package struct Ledger: Sendable {
     return false
   }
 
-  /// The result that lies in the job's folder; `nil` if there is no folder, or none that can be understood.
+  /// The result in the job's folder; `nil` if there is no folder or no readable result.
   package func storedResult(of id: JobID, in name: String = JobsDirectory.results) throws(VolumeError) -> JobResult? {
     let folder: JobFolder
     do {
@@ -205,27 +204,27 @@ package struct Ledger: Sendable {
     return try folder.storedResult(in: name)
   }
 
-  /// Removes what workers died over that were about to remove it.
+  /// Removes hidden files of workers that died before they removed them.
   package func sweep() throws(VolumeError) {
     for folder in [directory.claims, directory.members, waitingRoom.folder, parkingRoom.folder] {
       try KnownFile.sweep(folder, lease)
     }
   }
 
-  /// Whether somebody who may be alive holds the job. A claim that is not whole holds nothing yet: its writer may have died
-  /// over it, and nobody can tell for which request.
+  /// Whether a worker that may be alive holds the job. An incomplete claim holds nothing yet: its writer may be dead,
+  /// and its request is unknown.
   package func isHeld(_ id: JobID) throws(VolumeError) -> Bool {
     guard let holder = try claimFiles(of: id).last, holder.record != nil else { return false }
     return try !isAbandoned(holder)
   }
 
-  /// Whether the job is held for this very request.
+  /// Whether the job is held for this request.
   package func isHeld(_ id: JobID, for request: RequestID) throws(VolumeError) -> Bool {
     let holder = try claimFiles(of: id).last?.record
     return holder.map { request.isSame(as: $0.envelope.requestId.text) } ?? false
   }
 
-  /// The newest claim of each job of this worker's kind whose holder is dead.
+  /// The newest claim of each job of this topic filter whose holder is dead.
   package func abandonedClaims() throws(VolumeError) -> [ClaimFile] {
     var newest: [JobID: ClaimFile] = [:]
     for file in try claimFiles() where file.attempt > newest[file.id]?.attempt ?? 0 { newest[file.id] = file }
@@ -233,7 +232,7 @@ package struct Ledger: Sendable {
     let moment = try lease.clock.now()
     var abandoned: [ClaimFile] = []
     for file in newest.values where file.record.map({ $0.filter == filter }) ?? true {
-      // One of which the volume does not say how old it is, is looked at again with the next look.
+      // If the volume does not tell its age, the next scan checks it again.
       if (try? isAbandoned(file, at: moment)) == true { abandoned.append(file) }
     }
     return abandoned

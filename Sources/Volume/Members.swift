@@ -2,15 +2,15 @@ private import FoundationEssentials
 package import Jobs
 import SystemPackage
 
-/// A worker that has a session with the broker, and so a share of its group's messages.
+/// A worker with a session at the broker, and so with a share of its group's messages.
 package struct Member: Codable, Sendable {
-  /// Whether the worker comes back for what its session holds.
+  /// Whether the worker comes back to its session.
   package enum State: String, Codable, Sendable {
-    /// It listens.
+    /// The worker is connected.
     case present
-    /// Its process ended after a job, and the next one is expected.
+    /// The process ended after a job, and the next one is expected.
     case away
-    /// It was told to stop: somebody else must empty its session.
+    /// The worker was told to stop: another worker must empty its session.
     case left
   }
 
@@ -22,11 +22,11 @@ package struct Member: Codable, Sendable {
   package var filter: String
   /// The broker, as `host:port`.
   package var broker: String
-  /// Its process.
+  /// The process.
   package var process: ProcessIdentity
   /// Whether it comes back.
   package var state: State
-  /// The session's, by which what the broker sends again is known; `nil` in files of version 0.1, which also say
+  /// The epoch of the session, which identifies redeliveries; `nil` in files of version 0.1, which also have
   /// ``State/left`` in a `.json`.
   package var epoch: String?
 
@@ -40,20 +40,20 @@ package struct Member: Codable, Sendable {
     state = .present
   }
 
-  /// What a file says; `nil` if that is not all that a member has.
+  /// Reads a file's content; `nil` unless it is complete.
   init?(json: [UInt8]) {
     guard let member = try? JSONDecoder().decode(Member.self, from: Data(json)) else { return nil }
     self = member
   }
 
-  /// Whether both are of one client id's subscription at one broker.
+  /// Whether both are the same subscription of one client id at one broker.
   package func isOfSameSession(as other: Member) -> Bool {
     worker == other.worker && clientId == other.clientId && filter == other.filter && broker == other.broker
   }
 }
 
-/// Who has a session with the broker: a file for each worker, `<worker>.json`, leased like a claim. A worker that leaves renames
-/// it to `<worker>.left`, so that others need not read the files of all to find those that have left.
+/// The workers with a session at the broker: a file for each, `<worker>.json`, with a lease like a claim. A worker that
+/// leaves renames it to `<worker>.left`, so that others find departed workers without reading all files.
 package struct Members: Sendable {
   let folder: VolumePath
   let lease: Lease
@@ -63,29 +63,29 @@ package struct Members: Sendable {
     try DurableFile.makeFolder(folder)
     let path = file(of: member.worker)
     try write(member, path)
-    // While both are there, the other counts.
+    // While both exist, the `.json` counts.
     try DurableFile.remove(leftFile(of: member.worker))
     do {
       return try Membership(member, self, path)
     } catch  where error.cause.saysGone {
-      // Another worker took the membership of an earlier life for a dead one's, and finished that only now.
+      // Another worker has just removed the file as that of a dead process.
       try write(member, path)
       return try Membership(member, self, path)
     }
   }
 
-  /// What the file of `worker` says; `nil` if there is none.
+  /// The member `worker`; `nil` if it has no file.
   package func member(_ worker: WorkerID) throws(VolumeError) -> Member? { try member(worker.text) }
 
   private func member(_ worker: String) throws(VolumeError) -> Member? {
-    // It may leave, or come back, between two looks.
+    // It may leave, or come back, between two reads.
     for path in [file(of: worker), leftFile(of: worker), file(of: worker)] {
       if let member = try read(path) { return member }
     }
     return nil
   }
 
-  /// Those that have a file and have not left.
+  /// The workers that have a file and have not left.
   package var workers: [WorkerID] {
     get throws(VolumeError) {
       try DurableFile.names(in: folder).filter { $0.hasSuffix(".json") }.compactMap {
@@ -94,8 +94,8 @@ package struct Members: Sendable {
     }
   }
 
-  /// Whether another live process bears the id `worker`: it is watched for a lease, unless it has certainly ended.
-  /// The watch ends, with no, when `isWatching` says so.
+  /// Whether another live process uses the id `worker`: observes its file for a lease, unless the process has certainly
+  /// ended. Returns false as soon as `isWatching` does.
   package func isInUse(_ worker: WorkerID, while isWatching: () -> Bool = { true }) async throws -> Bool {
     let path = file(of: worker.text)
     guard let member = try read(path), member.state == .present, member.process != .current,
@@ -106,7 +106,7 @@ package struct Members: Sendable {
     while ContinuousClock.now < deadline, isWatching() {
       try await Task.sleep(for: min(lease.duration / 10, .milliseconds(250)))
       let now: Int64?
-      // An error says nothing: it is asked again.
+      // An error is no answer: try again.
       do { now = try lease.clock.touched(path) } catch { continue }
       guard let now else { return false }
       guard now != before else { continue }
@@ -115,17 +115,17 @@ package struct Members: Sendable {
     return false
   }
 
-  /// The members of `filter` at `broker`, other than `worker`, that are dead or have left.
+  /// The members of `filter` at `broker` that are dead or have left, without `worker`.
   ///
-  /// Every worker that waits looks for them all the time: the files of those that are there are not read. A file of version
-  /// 0.1 that says ``Member/State/left`` is found when its lease is over.
+  /// Every idle worker calls this often, so files of live members are not read. A file of version 0.1 with
+  /// ``Member/State/left`` is found when its lease has expired.
   func departed(filter: String, broker: String, except worker: WorkerID) throws(VolumeError) -> [Member] {
     let moment = try lease.clock.now()
     let names = try DurableFile.names(in: folder)
     let present = files(names, except: worker)
-    // One of which the volume does not say how old it is, is looked at again with the next look.
+    // If the volume does not tell its age, the next scan checks it again.
     var gone = present.filter { (try? lease.hasExpired($0, at: moment)) == true }
-    // Who has left and is there again has two files for a moment.
+    // A worker that has come back has two files for a moment.
     let own = leftFile(of: worker.text).name
     gone += names.filter { $0.hasSuffix(Members.left) && $0 != own && !names.contains("\($0.dropLast(5)).json") }
       .map { folder.appending($0) }
@@ -137,7 +137,7 @@ package struct Members: Sendable {
     return departed
   }
 
-  /// Whether any member of `filter` at `broker`, other than `worker`, is there, or comes back.
+  /// Whether another member of `filter` at `broker` than `worker` is present or comes back.
   func hasOthers(filter: String, broker: String, except worker: WorkerID) throws(VolumeError) -> Bool {
     let moment = try lease.clock.now()
     for path in try files(DurableFile.names(in: folder), except: worker) {
@@ -147,19 +147,19 @@ package struct Members: Sendable {
     return false
   }
 
-  /// Those of `names` that are of members which have not left.
+  /// The paths of `names` whose members have not left.
   private func files(_ names: [String], except worker: WorkerID) -> [VolumePath] {
     let own = file(of: worker.text).name
     return names.filter { $0.hasSuffix(".json") && $0 != own }.map { folder.appending($0) }
   }
 
-  /// The right to empty the session of a departed member; exclusive, `nil` when another worker has it.
+  /// The exclusive right to empty the session of a departed member; `nil` if another worker has it.
   package func adopt(_ member: Member) throws(VolumeError) -> Adoption? {
     let path = folder.appending("\(member.worker).adoption")
     if let stale = try KnownFile.read(path, .setAside), try lease.hasExpired(path) { try stale.remove() }
     guard let file = try DurableFile.create(path, []) else { return nil }
     let adoption = try Adoption(member, self, path, file)
-    // It may have come back, or have been adopted by another, since it was found.
+    // Since it was found it may have come back, or another worker may have adopted it.
     guard let now = try self.member(member.worker), now.process == member.process,
       try isGone(now, self.file(of: member.worker))
     else {
@@ -179,21 +179,21 @@ package struct Members: Sendable {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let text = try? encoder.encode(member) else { throw VolumeError("encoding", path, .invalidArgument) }
     let bytes = Array(text) + [UInt8(ascii: "\n")]
-    // What must outlast a power failure is which session the broker holds, so that it can be adopted.
+    // The session must survive a power failure, so that another worker can adopt it.
     let former = try read(path)
     let isOfSameSession = former?.isOfSameSession(as: member) == true && former?.epoch == member.epoch
     try isOfSameSession ? DurableFile.rewrite(path, bytes) : DurableFile.replace(path, bytes)
   }
 
-  /// Says of `member`, whose file is at `path`, that it does not come back.
+  /// Marks `member`, whose file is at `path`, as departed.
   func leave(_ member: Member, _ path: VolumePath) throws(VolumeError) {
     let left = leftFile(of: member.worker)
-    // Another worker may have taken it for a dead one's and removed it, but the session lives.
+    // Another worker may have removed it as that of a dead process, but the session exists.
     if try !DurableFile.move(path, to: left) { try write(member, left) }
   }
 
   private func read(_ path: VolumePath) throws(VolumeError) -> Member? {
-    // Anybody may have written it: files are made and removed, and sessions taken over, by what it says.
+    // Do not trust it: anybody may have written it, and files and sessions are chosen by its content.
     guard let bytes = try KnownFile.read(path, .setAside)?.bytes, var member = Member(json: bytes),
       (try? JobID(member.worker)) != nil
     else { return nil }
@@ -205,7 +205,7 @@ package struct Members: Sendable {
     return member
   }
 
-  /// The ending of its file's name once a worker has left. It is no worker's `.json`, whatever dots its id has.
+  /// The extension of a departed member's file. No `.json` of a worker ends so, whatever dots its id has.
   private static let left = ".left"
 
   func file(of worker: String) -> VolumePath { folder.appending("\(worker).json") }
@@ -214,8 +214,8 @@ package struct Members: Sendable {
 }
 
 extension Ledger {
-  /// The members of this worker's kind whose sessions somebody must empty. Without `$share` every member has its own copy
-  /// of each message, so that only a worker which is alone takes over what another left.
+  /// The departed members of this topic filter whose sessions must be emptied. Without `$share` every member has its
+  /// own copy of each message, so only a worker that is alone takes over another's queue.
   package func departedMembers(at broker: String) throws(VolumeError) -> [Member] {
     guard let filter else { return [] }
     let departed = try members.departed(filter: filter, broker: broker, except: worker.id)
@@ -223,7 +223,7 @@ extension Ledger {
     return try members.hasOthers(filter: filter, broker: broker, except: worker.id) ? [] : departed
   }
 
-  /// Who has a session with the broker.
+  /// The workers with a session at the broker.
   package var members: Members {
     Members(folder: directory.members, lease: lease)
   }

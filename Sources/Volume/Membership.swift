@@ -1,26 +1,26 @@
 private import Glibc
 private import Synchronization
-import SystemPackage
+package import SystemPackage
 
-/// This worker's place among the members, kept by a lease.
+/// This worker's member file, kept by a lease.
 package final class Membership: Sendable {
   private struct State {
     var member: Member
     var place: Place
   }
 
-  /// The file as it was written last, and who touches it.
+  /// The current file, and its lease renewer.
   private struct Place {
     let file: FileDescriptor
-    let keeper: LeaseKeeper
+    let renewer: LeaseRenewer
 
     init(_ members: Members, _ path: VolumePath) throws(VolumeError) {
       file = try onVolume("opening", path) { () throws(Errno) in try path.openFile(O_RDWR) }
-      keeper = members.lease.keeping(file, {})
+      renewer = members.lease.keeping(file, {})
     }
 
     func leave() {
-      keeper.cancel()
+      renewer.cancel()
       try? file.close()
     }
   }
@@ -39,24 +39,62 @@ package final class Membership: Sendable {
     state.withLock { $0.place.leave() }
   }
 
-  /// Says how this process ended: whether the worker comes back. The lease runs from now.
+  /// Writes how this process ended: whether the worker comes back. The lease starts now.
   package func end(_ end: Member.State) throws(VolumeError) {
     try state.withLock { state throws(VolumeError) in
-      state.place.keeper.cancel()
+      state.place.renewer.cancel()
       state.member.state = end
       try end == .left ? members.leave(state.member, path) : members.write(state.member, path)
     }
   }
 
-  /// Says that the broker has begun a new session for this worker.
+  /// Writes that the broker has started a new session for this worker.
   package func renew(epoch: String) throws(VolumeError) {
     try state.withLock { state throws(VolumeError) in
       state.member.epoch = epoch
       try members.write(state.member, path)
-      // It is another file now, which has to be touched instead.
+      // It is another file now: touch this one instead.
       let place = try Place(members, path)
       state.place.leave()
       state.place = place
     }
+  }
+}
+
+/// The exclusive right to empty the session of a departed member.
+package final class Adoption: Sendable {
+  /// The departed member.
+  package let member: Member
+  private let members: Members
+  private let place: KnownFile
+  private let file: FileDescriptor
+  private let renewer: LeaseRenewer
+
+  package init(_ member: Member, _ members: Members, _ path: VolumePath, _ file: FileDescriptor) throws(VolumeError) {
+    self.member = member
+    self.members = members
+    place = try KnownFile(path, file, [])
+    self.file = file
+    renewer = members.lease.keeping(file, {})
+  }
+
+  deinit {
+    renewer.cancel()
+    try? file.close()
+  }
+
+  /// Removes the member, unless its worker has come back. Call it when the session is empty and gone.
+  package func complete() throws(VolumeError) {
+    for path in [members.file(of: member.worker), members.leftFile(of: member.worker)] {
+      guard let file = try KnownFile.read(path), Member(json: file.bytes)?.process == member.process else { continue }
+      try file.remove()
+    }
+    try abandon()
+  }
+
+  /// Leaves the member to another worker.
+  package func abandon() throws(VolumeError) {
+    renewer.cancel()
+    try place.remove()
   }
 }

@@ -5,19 +5,19 @@ private import Logging
 private import Synchronization
 import SystemPackage
 
-/// What lies where workers keep their files, and is none of theirs.
+/// Odd entries: entries among the workers' files that no worker made.
 extension DurableFile {
-  /// What is done with it by those who come upon it.
+  /// The treatment of an odd entry.
   package enum OddEntries {
-    /// A worker puts it out of the way, so that it stops nobody.
+    /// Moves it away, so that it blocks no worker.
     case setAside
-    /// A command that only looks takes it for nothing.
+    /// Ignores it; for commands that only read.
     case passOver
   }
 
-  /// Puts what no worker made out of everybody's way: under a hidden name where it lies, and from there into `odd` beside the
-  /// folders that workers share, where that can be had. The log tells where. `false` if it cannot be moved, or is as `isSound`
-  /// wants it after all: that a volume calls a file invalid for once makes it no stranger's.
+  /// Moves an odd entry away: to a hidden name in its folder, and from there into `.worker/odd` if possible. The log
+  /// has the new path. `false` if it cannot be moved, or if `isSound` accepts it: the volume may have called a good
+  /// file invalid for a moment.
   ///
   /// It is never removed.
   @discardableResult
@@ -26,7 +26,7 @@ extension DurableFile {
     let nonce = String(UInt64.random(in: 0 ... .max), radix: 36)
     var place = path.folder.appending(".\(nonce).odd")
     guard rename(path, to: place) else { return false }
-    // Another may have put it out of the way since, and made what belongs there.
+    // Another worker may have moved it already, and created the right file.
     if let status = try? place.status(), isSound(status) {
       putBack(place, to: path)
       return false
@@ -41,7 +41,8 @@ extension DurableFile {
     return true
   }
 
-  /// Gives a file of the same folder its name back, unless that has been taken meanwhile: then its owner finds that it has lost it.
+  /// Gives a file of the same folder its name back, unless the name has been taken meanwhile: then the file's owner has
+  /// lost it.
   package static func putBack(_ aside: VolumePath, to path: VolumePath) {
     try? path.inFolder { (folder, name) in
       let top = folder.rawValue
@@ -54,7 +55,7 @@ extension DurableFile {
     }
   }
 
-  /// Tells once of an entry that cannot be moved: what needs its name waits, and everything else goes on.
+  /// Logs once that an entry cannot be moved: jobs that need its name wait, and all others continue.
   static func tellStuck(_ path: VolumePath) {
     guard exists(path) else { return }
     let isNew = stuck.withLock { $0.count < 1000 && $0.insert(path).inserted }
@@ -73,7 +74,7 @@ extension DurableFile {
     return result == 0
   }
 
-  /// Whether it is a regular file that is not too large to be read, and that its owner may use.
+  /// Whether it is a regular file within the size limit that its owner may read and write.
   static func isSound(_ path: VolumePath) -> Bool { (try? path.status()).map(isSound) ?? false }
 
   static func isSound(_ status: stat) -> Bool { isFile(status) && status.st_size <= largest }
@@ -85,7 +86,8 @@ extension DurableFile {
 
   private static func isFolder(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFDIR }
 
-  /// Whether something lies there that a worker may have made; anything else is set aside. Throws when the volume does not say.
+  /// Whether there is an entry that a worker may have made; any other is set aside. Throws if the volume does not
+  /// answer.
   static func isWorkers(_ path: VolumePath) throws(VolumeError) -> Bool {
     do throws(Errno) {
       if try isSound(path.status()) { return true }
@@ -97,7 +99,7 @@ extension DurableFile {
     return false
   }
 
-  /// Removes a file, and sets aside what is none.
+  /// Removes a file; sets aside an entry that is no file.
   package static func discard(_ path: VolumePath) throws(VolumeError) {
     do throws(VolumeError) {
       try remove(path)
@@ -107,9 +109,10 @@ extension DurableFile {
     }
   }
 
-  /// Has a folder that workers share lie at `path`, whatever lies there. Its owner gets the rights to it back that somebody took.
+  /// Makes `path` a folder, whatever is there, and restores its owner's rights.
   ///
-  /// Throws ``VolumeError`` with `ENOTDIR` when what lies there cannot be moved; the topmost one never is.
+  /// Throws ``VolumeError`` with `ENOTDIR` if the entry there cannot be moved; an entry at the first level is never
+  /// moved.
   static func ensureFolder(_ path: VolumePath) throws(VolumeError) {
     guard let status = try? path.status() else { return }
     guard isFolder(status) else {
@@ -122,7 +125,7 @@ extension DurableFile {
     try onVolume("giving its owner the rights to", path) { () throws(Errno) in
       let folder = try path.open(linuxPathOnly | O_DIRECTORY)
       defer { try? folder.close() }
-      // A descriptor of what may not be read is no good for fchmod(2).
+      // fchmod(2) does not accept an O_PATH descriptor.
       guard chmod("/proc/self/fd/\(folder.rawValue)", status.st_mode & 0o7777 | S_IRWXU) == 0 else {
         throw Errno(rawValue: Glibc.errno)
       }

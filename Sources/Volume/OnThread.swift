@@ -1,7 +1,7 @@
 private import Dispatch
 
-/// Runs work that blocks on a thread of its own. Swift's pool has one thread for each core: a task that blocks one of them
-/// delays all others.
+/// Runs blocking work on a thread of its own. Swift's pool has one thread for each core: a task that blocks one of them
+/// delays the others.
 package func onThread<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
   try await withCheckedThrowingContinuation { continuation in
     DispatchQueue(label: "blocking").async {

@@ -4,19 +4,19 @@ package import Jobs
 private import Synchronization
 package import SystemPackage
 
-/// A job's results/ on the volume, worked in through its descriptor: when a later attempt moves the folder aside, what
-/// this one still writes goes with it.
+/// A job's results/ on the volume, used through its descriptor: if a later attempt moves the folder aside, the files
+/// that this one still writes go with it.
 package final class ResultsFolder: Sendable {
   package let descriptor: FileDescriptor
   private let folder: JobFolder
   private let owner: Owner?
   private let isHeld: @Sendable () -> Bool
-  /// The file that becomes result.json, open: a step could put another under its name, a link to a stranger's for one.
+  /// The open file that becomes result.json: a step could put another file or a link under its name.
   private let reserved = Mutex<FileDescriptor?>(nil)
   private static let reserve = EarlierResults.reserve
-  /// Room for the result of a job of a few steps and some hundred artifacts, and for any that leaves out its lists.
+  /// Space for the result of a job with a few steps and some hundred artifacts, or for any result without its lists.
   private static let leastReserve = 64 << 10
-  /// What is to be told of earlier results that could not be moved aside as they should.
+  /// A note about earlier results that could not be moved aside.
   package let notice: SkippedPath?
 
   private init(
@@ -34,10 +34,11 @@ package final class ResultsFolder: Sendable {
     try? descriptor.close()
   }
 
-  /// An empty results/: what an earlier run left is moved aside (see ``EarlierResults``), an empty folder is used as it is.
+  /// Makes an empty results/: earlier results are moved aside (see ``EarlierResults``), an empty folder is used
+  /// unchanged.
   ///
-  /// `isHeld` tells whether the job is still this attempt's: only then does ``restore(_:)`` put a folder back that is
-  /// not in its place. Throws ``JobFailure`` when results is no folder, cannot be written, or holds what no worker made.
+  /// `isHeld` tells whether the job is still this attempt's: only then does ``restore(_:)`` restore a missing folder.
+  /// Throws ``JobFailure`` if results is no folder, is not writable, or holds only files that no worker made.
   package static func prepare(
     in folder: JobFolder, for attempt: Int = 1, whileHeld isHeld: @escaping @Sendable () -> Bool = { true }
   ) throws(JobFailure) -> ResultsFolder {
@@ -63,10 +64,10 @@ package final class ResultsFolder: Sendable {
     }
   }
 
-  /// Room for result.json on a volume that steps may fill up.
+  /// Reserves space for result.json, since steps may fill the volume.
   private func reserveSpace() throws(Errno) {
     let file = try create(ResultsFolder.reserve)
-    // A file system that cannot reserve makes do without.
+    // Some file systems cannot reserve space; then there is none.
     _ = posix_fallocate(file.rawValue, 0, off_t(ResultsFolder.leastReserve))
     reserved.withLock { reserved in
       try? reserved?.close()
@@ -74,7 +75,7 @@ package final class ResultsFolder: Sendable {
     }
   }
 
-  /// Makes sure of as much room for result.json as it is likely to take; without it, it is written shorter.
+  /// Reserves the space that result.json is likely to need; without it a shorter form is written.
   package func reserve(_ bytes: Int) {
     guard bytes > ResultsFolder.leastReserve else { return }
     reserved.withLock { reserved in
@@ -82,7 +83,7 @@ package final class ResultsFolder: Sendable {
     }
   }
 
-  /// The reserved file under its name; made anew if it was removed, or is nothing that only this worker can reach.
+  /// The reserved file; a new one if it was removed or replaced, or has another link.
   private func takeReserve() throws(Errno) -> FileDescriptor {
     if let file = reserved.withLock({ $0.take() }) {
       if isFile(file, at: ResultsFolder.reserve) { return file }
@@ -102,7 +103,7 @@ package final class ResultsFolder: Sendable {
       && named.st_dev == own.st_dev
   }
 
-  /// Creates the file of a step's log, for reading and writing. Whatever bears its name is removed first.
+  /// Creates a step's log file for reading and writing. An entry of its name is removed first.
   package func createLog(of index: Int) throws(JobFailure) -> FileDescriptor {
     do {
       return try create(JobsDirectory.logName(index))
@@ -111,8 +112,8 @@ package final class ResultsFolder: Sendable {
     }
   }
 
-  /// Puts back what a step took away: logs, the folder itself and the right to write to it. What is to be told of that; `nil`
-  /// if nothing was missing. `logs` are the open files by the places of their steps.
+  /// Restores what a step removed: logs, the folder itself and the right to write to it. Returns a note for the result;
+  /// `nil` if nothing was missing. `logs` has the open files by step index.
   package func restore(_ logs: [Int: FileDescriptor] = [:]) throws(JobFailure) -> SkippedPath? {
     do throws(Errno) {
       var isRestored = false
@@ -130,15 +131,15 @@ package final class ResultsFolder: Sendable {
     }
   }
 
-  /// Copies a file under its name if that is not its own any more: a step removed it, or put something else in its place. The
-  /// copy appears by rename. Whether there was need.
+  /// Copies an open file to its name if a step removed or replaced it there. The copy appears by rename. Returns
+  /// whether it was needed.
   private func putBack(_ file: FileDescriptor, _ name: String) throws(Errno) -> Bool {
     let own = try status(of: file)
     if isSame(own, name, in: descriptor) { return false }
     let temporary = ".\(name).restored"
     let copy = try create(temporary)
     defer { try? copy.close() }
-    // Its owner may have been changed since it was made; not everybody can do that again.
+    // Its owner may have changed since its creation; not every user can set it again.
     _ = fchown(copy.rawValue, own.st_uid, own.st_gid)
     _ = fchmod(copy.rawValue, own.st_mode & 0o7777)
     do throws(Errno) {
@@ -163,8 +164,8 @@ package final class ResultsFolder: Sendable {
     }
   }
 
-  /// Removed, moved away, or replaced by something else. A later attempt moves it aside, too: that is no loss.
-  /// Where the volume does not say, it is where it was.
+  /// Whether the folder was removed, moved or replaced. A later attempt also moves it aside: that is no loss. If the
+  /// volume does not answer, it is in place.
   private var hasLostItsPlace: Bool {
     var (own, named) = (stat(), stat())
     guard fstat(descriptor.rawValue, &own) == 0 else { return Errno(rawValue: errno).saysGone && isHeld() }
@@ -179,14 +180,14 @@ package final class ResultsFolder: Sendable {
     let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
     var file = mkdirat(job, JobsDirectory.results, 0o777) == 0 ? openat(job, JobsDirectory.results, flags) : -1
     if file < 0 {
-      // Something stands in its place: a folder is used, anything else gives way.
+      // There is another entry: a folder is used, anything else is removed.
       file = openat(job, JobsDirectory.results, flags)
       if file < 0, unlinkat(job, JobsDirectory.results, 0) == 0, mkdirat(job, JobsDirectory.results, 0o777) == 0 {
         file = openat(job, JobsDirectory.results, flags)
       }
     }
     guard file >= 0 else { throw Errno(rawValue: errno) }
-    // The number stays: whoever holds it goes on in the new folder.
+    // Keep the descriptor's number: its holders continue in the new folder.
     guard dup2(file, descriptor.rawValue) >= 0 else { throw Errno(rawValue: errno) }
     _ = fcntl(descriptor.rawValue, F_SETFD, FD_CLOEXEC)
     close(file)
@@ -194,7 +195,7 @@ package final class ResultsFolder: Sendable {
     try reserveSpace()
   }
 
-  /// Where it lies, for a step's environment.
+  /// The path, for a step's environment.
   package var path: FilePath { folder.path.appending(JobsDirectory.results) }
 
   /// Copies what changed in the workspace into results/, durably.
@@ -209,7 +210,7 @@ package final class ResultsFolder: Sendable {
     }
   }
 
-  /// Where an artifact goes whose own name at the top of results/ is the worker's.
+  /// The path for an artifact whose own name at the top of results/ is reserved for the worker.
   private static func storedName(_ path: RelativePath) -> RelativePath? {
     guard let top = path.text?.split(separator: "/", maxSplits: 1).first.map(String.init) else { return nil }
     let isLog = top.hasPrefix("step_") && top.hasSuffix(".log") && top.dropFirst(5).dropLast(4).allSatisfy(\.isNumber)
@@ -217,7 +218,7 @@ package final class ResultsFolder: Sendable {
     return RelativePath("_artifacts/\(path)")
   }
 
-  /// What is to be told of something that steps have put in the place of result.json, which is about to be replaced.
+  /// A note about an entry that steps made under the name of result.json, which is about to be replaced.
   package var foreignResult: SkippedPath? {
     var status = stat()
     guard fstatat(descriptor.rawValue, JobsDirectory.result, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
@@ -226,10 +227,9 @@ package final class ResultsFolder: Sendable {
       reason: "it was put there while the job ran, and is replaced")
   }
 
-  /// Puts result.json in place by rename, durably: it is there whole or not at all.
+  /// Writes result.json durably, by rename: readers see all of it or none.
   ///
-  /// Where there is no room for all of it, it leaves out its lists, and says so: a job must not wait for its result until
-  /// somebody clears the volume.
+  /// On a full volume it writes a shorter form that says so: a job's result must not wait until somebody frees space.
   package func write(_ result: JobResult) throws(VolumeError) {
     let path = folder.path.appending(JobsDirectory.results).appending(JobsDirectory.result)
     try onVolume("writing", path) { () throws(Errno) in
@@ -262,7 +262,7 @@ package final class ResultsFolder: Sendable {
     try DurableFile.sync(file)
   }
 
-  /// Creates `name` for reading and writing; whatever bears the name is removed.
+  /// Creates `name` for reading and writing; an entry of that name is removed.
   private func create(_ name: String) throws(Errno) -> FileDescriptor {
     let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
     var file = openat(descriptor.rawValue, name, flags, 0o666)
@@ -275,7 +275,7 @@ package final class ResultsFolder: Sendable {
     return FileDescriptor(rawValue: file)
   }
 
-  /// What root writes belongs to the owner of the job folder, who could not remove it otherwise.
+  /// Gives a file that root creates to the owner of the job folder, who could not remove it otherwise.
   private func own(_ file: FileDescriptor) {
     guard let owner else { return }
     _ = fchown(file.rawValue, owner.user, owner.group)

@@ -1,17 +1,18 @@
+private import FoundationEssentials
 private import Glibc
 package import Jobs
 import SystemPackage
 
-/// Where results are put aside that the broker does not take, while the connection to it is well: one that its rights, its
-/// limits or a quota forbid must not keep a job claimed, or a worker from the next job.
+/// The results that the broker refused while the connection works: a result that an ACL, a limit or a quota forbids
+/// must not keep its job claimed, or its worker from the next job.
 ///
-/// One file a job. Whoever tries again gives the file a name of its own by rename, of which one wins, and touches it meanwhile
-/// like a claim; one that a dead worker held is had by the next in the same way.
+/// One file for each job. A worker that retries renames the file to a name of its own, which only one worker can do,
+/// and touches it meanwhile like a claim. After a worker's death the next one takes the file over in the same way.
 package struct UndeliveredResults: Sendable {
   package let folder: VolumePath
   package let lease: Lease
 
-  /// Puts a result aside after its first try, durably. What lies there of the same job stays the only one.
+  /// Stores a result durably after its first try. A stored result of the same job stays, and this one is dropped.
   package func put(_ result: UndeliveredResult, of id: JobID) throws(VolumeError) {
     try DurableFile.makeFolder(folder)
     guard try names(of: id).isEmpty else { return }
@@ -20,7 +21,7 @@ package struct UndeliveredResults: Sendable {
     try DurableFile.replace(path, bytes)
   }
 
-  /// What lies here, the next first. What no worker made is set aside.
+  /// The stored results by the time of the next try. Entries that no worker made are set aside.
   package func names(of id: JobID? = nil) throws(VolumeError) -> [UndeliveredName] {
     var names: [UndeliveredName] = []
     for name in try DurableFile.names(in: folder).compactMap(UndeliveredName.init) where id == nil || name.id == id {
@@ -29,7 +30,7 @@ package struct UndeliveredResults: Sendable {
     return names.sorted { ($0.next, $0.text) < ($1.next, $1.text) }
   }
 
-  /// What is to be tried now.
+  /// The results that are due now.
   package func due() throws(VolumeError) -> [UndeliveredName] {
     let names = try names()
     guard !names.isEmpty else { return [] }
@@ -43,8 +44,8 @@ package struct UndeliveredResults: Sendable {
     return due
   }
 
-  /// The exclusive right to try one; `nil` when another has it, or it is gone. What is no result of the job that its name says
-  /// is given a name that nobody looks at, and told in `odd`.
+  /// The exclusive right to try a result; `nil` if another worker has it, or if it is gone. A file that is no result of
+  /// the job in its name is hidden and reported to `odd`.
   package func take(_ name: UndeliveredName, odd: (String) -> Void) throws(VolumeError) -> (
     HeldResult, UndeliveredResult
   )? {
@@ -63,7 +64,7 @@ package struct UndeliveredResults: Sendable {
     return nil
   }
 
-  /// Where what is odd lies beside what is not.
+  /// The hidden name of an odd file.
   fileprivate static func hidden(_ path: VolumePath) -> VolumePath {
     path.folder.appending(".odd-\(path.name)")
   }
@@ -79,9 +80,9 @@ package struct UndeliveredResults: Sendable {
       return nil
     }
     do {
-      // Before it has a name that others measure by its age.
+      // Touch it before the rename: after it others check its age.
       try onVolume("touching", path) { () throws(Errno) in try touch(file) }
-      // A rename that a server carried out, and was asked for once more, says that there is nothing.
+      // An NFS server may answer ENOENT when it gets the rename again after carrying it out.
       guard try DurableFile.move(path, to: own) || DurableFile.exists(own) else {
         try? file.close()
         return nil
@@ -93,8 +94,8 @@ package struct UndeliveredResults: Sendable {
     }
   }
 
-  /// Takes away what lies here of `id`: a newer result is about to be published, and none may come after it. One that is being
-  /// tried at this moment is waited for, for as long as `patience`. Returns how many were taken away.
+  /// Removes the results of `id`: a newer result is about to be published, and no older one may follow it. Waits at
+  /// most `patience` for a result that a worker tries at this moment. Returns the number of removed results.
   package func withdraw(_ id: JobID, patience: Duration = .seconds(5)) async throws -> Int {
     let deadline = ContinuousClock.now + patience
     var count = 0
@@ -117,47 +118,176 @@ package final class HeldResult: Sendable {
   fileprivate let path: VolumePath
   private let room: UndeliveredResults
   private let file: FileDescriptor
-  private let keeper: LeaseKeeper
+  private let renewer: LeaseRenewer
 
   fileprivate init(_ name: UndeliveredName, _ room: UndeliveredResults, _ path: VolumePath, _ file: FileDescriptor) {
     self.name = name
     self.room = room
     self.path = path
     self.file = file
-    keeper = room.lease.keeping(file) {}
+    renewer = room.lease.keeping(file) {}
   }
 
   deinit {
-    keeper.cancel()
+    renewer.cancel()
     try? file.close()
   }
 
-  /// Whether no other worker took it meanwhile, because this one did not touch it for a lease.
+  /// Whether the file still has this worker's name: another worker takes it after a lease without a touch.
   package var isHeld: Bool { DurableFile.exists(path) }
 
-  /// It is published, or to be published no more.
+  /// Removes the result: it is published, or must not be published any more.
   package func remove() throws(VolumeError) {
-    keeper.cancel()
+    renewer.cancel()
     try DurableFile.remove(path)
   }
 
-  /// It could not be tried: it is as before.
+  /// Returns the result unchanged, because it could not be tried.
   package func giveBack() throws(VolumeError) {
-    keeper.cancel()
+    renewer.cancel()
     _ = try DurableFile.move(path, to: room.folder.appending(name.unheld))
   }
 
-  /// The broker did not take it, for the reason that stands in `result`. It is tried again later.
+  /// Stores the result for a later try. The broker refused it; `result` has the reason.
   package func giveBack(_ result: UndeliveredResult) throws(VolumeError) -> UndeliveredName {
     if let bytes = try? result.encoded { try DurableFile.rewrite(path, bytes) }
-    keeper.cancel()
+    renewer.cancel()
     let next = UndeliveredName(name.id, tries: name.tries + 1, at: try room.lease.clock.now())
     _ = try DurableFile.move(path, to: room.folder.appending(next.text))
     return next
   }
 
   fileprivate func setAside() throws(VolumeError) {
-    keeper.cancel()
+    renewer.cancel()
     _ = try DurableFile.move(path, to: UndeliveredResults.hidden(path))
   }
+}
+
+/// A result that the broker refused, as it is kept on the volume: any worker of its topic filter can publish it exactly
+/// as its own worker would have.
+package struct UndeliveredResult: Codable, Sendable {
+  /// The payload.
+  package let message: ResultMessage
+  /// The request that it answers, without Response Topic once the sender has its answer.
+  package let envelope: Envelope
+  /// The event to publish after the result.
+  package let ending: JobEvent
+  /// The broker's last answer.
+  package var reason: String
+
+  package init(_ message: ResultMessage, answering envelope: Envelope, ending: JobEvent, _ refusal: Undeliverable) {
+    self.message = message
+    self.envelope = envelope.afterAnswer(refusal)
+    self.ending = ending
+    reason = "\(refusal)"
+  }
+
+  /// Reads the content of a file for the job `id`; `nil` if it is of another job, or no result.
+  package init?(json: [UInt8], of id: JobID) {
+    guard let result = try? JSONDecoder().decode(UndeliveredResult.self, from: Data(json)), result.message.id == id,
+      result.ending.id == id
+    else { return nil }
+    self = result
+  }
+
+  /// The file's content.
+  package var encoded: [UInt8] {
+    get throws { try compactJSON(self) + [UInt8(ascii: "\n")] }
+  }
+}
+
+/// The broker refused a result while the connection works: an immediate retry would get the same answer.
+package struct Undeliverable: Error, CustomStringConvertible {
+  /// The broker's error.
+  package let cause: any Error
+  /// Whether the sender has its answer on its Response Topic.
+  package let senderIsAnswered: Bool
+
+  /// A result that was refused because of `cause`.
+  package init(cause: any Error, senderIsAnswered: Bool) {
+    self.cause = cause
+    self.senderIsAnswered = senderIsAnswered
+  }
+
+  /// A sentence for the user.
+  package var description: String { "\(cause)" }
+}
+
+extension Envelope {
+  fileprivate func afterAnswer(_ refusal: Undeliverable) -> Envelope {
+    var envelope = self
+    if refusal.senderIsAnswered { envelope.responseTopic = nil }
+    return envelope
+  }
+}
+
+/// The file name of an undelivered result: `<next try>.<tries>.<job>.json`, followed by the mark of a worker that tries
+/// it now. So the results that are due can be found without reading any.
+package struct UndeliveredName: Sendable {
+  /// The first and the longest delay between two tries; each delay is twice the one before.
+  package static let delays = (first: Duration.seconds(2), longest: Duration.seconds(600))
+
+  /// An upper limit that no worker reaches.
+  private static let mostTries = 1_000_000
+
+  /// The time of the next try, in nanoseconds on the volume's clock.
+  package let next: Int64
+  /// The number of tries.
+  package let tries: Int
+  package let id: JobID
+  /// Whether a worker tries it now, or died while trying.
+  package let isHeld: Bool
+  package let text: String
+
+  /// The name after `tries` tries, the last one at `moment`.
+  package init(_ id: JobID, tries: Int, at moment: Int64) {
+    let delay = UndeliveredName.delay(after: tries)
+    let (sum, isTooLarge) = moment.addingReportingOverflow(Int64(delay / .nanoseconds(1)))
+    next = isTooLarge ? .max : sum
+    self.tries = tries
+    self.id = id
+    isHeld = false
+    text = "\(next).\(tries).\(id).json"
+  }
+
+  private static func delay(after tries: Int) -> Duration {
+    min(delays.first * (1 << min(max(tries - 1, 0), 20)), delays.longest)
+  }
+
+  /// The time from the last try to the next.
+  package var delay: Duration { UndeliveredName.delay(after: tries) }
+
+  /// `nil` for other names.
+  package init?(_ text: String) {
+    let parts = text.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3, let next = Int64(parts[0]), let tries = Int(parts[1]),
+      0..<UndeliveredName.mostTries ~= tries
+    else { return nil }
+    var rest = parts[2]
+    isHeld = !rest.hasSuffix(".json")
+    if isHeld {
+      guard let mark = rest.firstRange(of: ".json~")?.lowerBound else { return nil }
+      rest = rest[..<mark]
+    } else {
+      rest = rest.dropLast(5)
+    }
+    guard let id = try? JobID(String(rest)) else { return nil }
+    self.next = next
+    self.tries = tries
+    self.id = id
+    self.text = text
+  }
+
+  /// Whether it is due at `moment`. A time further ahead than any delay was written before the clock was set back: it
+  /// is due, too.
+  package func isDue(at moment: Int64) -> Bool {
+    let (left, isFar) = next.subtractingReportingOverflow(moment)
+    return left <= 0 || isFar || .nanoseconds(left) > UndeliveredName.delays.longest
+  }
+
+  /// The name while the worker with `mark` holds it.
+  package func held(by mark: String) -> String { "\(unheld)~\(mark)" }
+
+  /// The name while nobody holds it.
+  var unheld: String { isHeld ? "\(next).\(tries).\(id).json" : text }
 }

@@ -1,12 +1,12 @@
 package import SystemPackage
 
-/// The shared volume, or the local disk, refused something that the worker cannot do without.
+/// An error of the shared volume or the local disk that stops the worker.
 package struct VolumeError: Error, Sendable, CustomStringConvertible {
-  /// What was done, as in `creating`.
+  /// The operation, such as `creating`.
   package let operation: String
-  /// With what.
+  /// The path.
   package let path: FilePath
-  /// Why it failed.
+  /// The cause.
   package let cause: Errno
 
   /// An error of `operation` on `path`.
@@ -20,8 +20,7 @@ package struct VolumeError: Error, Sendable, CustomStringConvertible {
     self.init(operation, path.path, cause)
   }
 
-  /// Whether what bears the name may be none that a worker made: a folder, link, FIFO or socket, a file that is too large, or that
-  /// nobody may read.
+  /// Whether the entry may be odd: a folder, link, FIFO or socket, or a file that is too large or not readable.
   var isOfOddEntry: Bool {
     [
       .isDirectory, .tooManySymbolicLinkLevels, .invalidArgument, .fileTooLarge, .noSuchAddressOrDevice,

@@ -2,14 +2,14 @@ private import Glibc
 import Jobs
 package import SystemPackage
 
-/// Folders on the volume: what lies in them, and how they are made.
+/// Folders on the volume.
 extension DurableFile {
-  /// The names in a folder; none if there is no folder.
+  /// The visible names in a folder; none if there is no folder.
   package static func names(in folder: VolumePath) throws(VolumeError) -> [String] {
     try allNames(in: folder).filter { !$0.hasPrefix(".") }
   }
 
-  /// The same, of what others do not see.
+  /// The hidden names in a folder.
   static func hiddenNames(in folder: VolumePath) throws(VolumeError) -> [String] {
     try allNames(in: folder).filter { $0.hasPrefix(".") && $0 != "." && $0 != ".." }
   }
@@ -24,7 +24,7 @@ extension DurableFile {
     }
   }
 
-  /// What lies on the way must be folders; this process gets its rights back to its own.
+  /// Makes all parents folders, and restores this process's rights to its own.
   private static func giveRights(onTheWayTo folder: VolumePath) throws(VolumeError) {
     if !folder.folder.isRoot { try giveRights(onTheWayTo: folder.folder) }
     try ensureFolder(folder)
@@ -41,7 +41,7 @@ extension DurableFile {
       defer { closedir(stream) }
       var names: [String] = []
       while true {
-        // An error in the middle is no end.
+        // readdir(3) sets errno only on an error, not at the end.
         Glibc.errno = 0
         guard let entry = readdir(stream) else {
           guard Glibc.errno == 0 else { throw Errno(rawValue: Glibc.errno) }
@@ -53,14 +53,14 @@ extension DurableFile {
         if let name { names.append(name) }
       }
     } catch {
-      // What is no folder holds nothing; who makes something there puts it out of the way first.
+      // An entry that is no folder has no names; a worker that creates a file there moves it away first.
       let isNone = error.saysGone || [.notDirectory, .tooManySymbolicLinkLevels].contains(error)
       guard isNone, !folder.isRoot else { throw VolumeError("listing", folder, error) }
       return []
     }
   }
 
-  /// Makes a folder that the user named, and what is missing above it.
+  /// Creates a folder at any path, with missing parents.
   package static func makeFolder(_ path: FilePath, mode: UInt32 = 0o777) throws(VolumeError) {
     if mkdir(path.string, mode) == 0 { return }
     let cause = Errno(rawValue: Glibc.errno)
@@ -75,8 +75,8 @@ extension DurableFile {
     }
   }
 
-  /// Makes `path` and what is missing above it, but never the root. Below the first level, where only workers make anything,
-  /// what lies there is made a folder by ``ensureFolder(_:)``.
+  /// Creates `path` with missing parents, but never the root. Below the first level, where only workers create entries,
+  /// ``ensureFolder(_:)`` turns any other entry into a folder.
   package static func makeFolder(_ path: VolumePath, mode: UInt32 = 0o777) throws(VolumeError) {
     let make = { () throws(Errno) in
       try path.inFolder { (folder, name) throws(Errno) in

@@ -3,11 +3,11 @@ import FileTree
 package import Glibc
 package import SystemPackage
 
-/// A folder that the user named, or what lies below it.
+/// A folder that the user named, or a path below it.
 ///
-/// The folder itself may be a link, or lie behind one. Below it anybody may have put anything: no link is followed there, nothing
-/// leads out, and nothing is waited for (openat2(2), `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS`). So whatever is done to a
-/// path is done below an open folder, by ``inFolder(_:_:)``; its text is for people.
+/// The folder itself may be a link, or be reached by one. Below it anybody may have created anything: no link is
+/// followed there, nothing leads out, and no open blocks (openat2(2), `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS`). So
+/// all operations start at an open folder, by ``inFolder(_:_:)``; the text of the path is for people.
 package struct VolumePath: Hashable, Sendable, CustomStringConvertible {
   package let root: FilePath
   /// The names below the root with slashes between them; empty for the root.
@@ -28,18 +28,18 @@ package struct VolumePath: Hashable, Sendable, CustomStringConvertible {
     self.names = names
   }
 
-  /// What bears this name in the folder that is meant.
+  /// The entry `name` in this folder.
   package func appending(_ name: String) -> VolumePath {
     VolumePath(root, names.isEmpty ? name : "\(names)/\(name)")
   }
 
-  /// The folder that it lies in; the root for the root.
+  /// The parent folder; the root for the root.
   package var folder: VolumePath {
     guard let slash = names.utf8.lastIndex(of: UInt8(ascii: "/")) else { return VolumePath(root) }
     return VolumePath(root, String(names[..<slash]))
   }
 
-  /// Its name in there; "." for the root.
+  /// The last name; "." for the root.
   package var name: String {
     guard let slash = names.utf8.lastIndex(of: UInt8(ascii: "/")) else { return names.isEmpty ? "." : names }
     return String(names[names.index(after: slash)...])
@@ -55,9 +55,9 @@ package struct VolumePath: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension VolumePath {
-  /// Opens what is here. `flags` as for open(2); it is never waited for the other end of a FIFO.
+  /// Opens the entry with the `flags` of open(2). Never blocks on a FIFO.
   ///
-  /// Throws `ELOOP` when it is a link, or a link stands in the way (`ENOTDIR` where the kernel has no openat2(2)).
+  /// Throws `ELOOP` if it or a parent is a link (`ENOTDIR` if the kernel has no openat2(2)).
   package func open(_ flags: Int32, mode: mode_t = 0) throws(Errno) -> FileDescriptor {
     let top = try openRoot()
     defer { try? top.close() }
@@ -76,7 +76,7 @@ extension VolumePath {
     }
   }
 
-  /// Calls `body` with the open folder that this lies in, and its name there. The folder is opened for reading if it is to be
+  /// Calls `body` with the open parent folder and the name in it. The folder is opened for reading if it is to be
   /// synced.
   func inFolder<T>(
     _ use: FolderUse = .names, _ body: (_ folder: FileDescriptor, _ name: String) throws(Errno) -> T
@@ -87,13 +87,13 @@ extension VolumePath {
   }
 
   enum FolderUse {
-    /// Its names are looked up and changed.
+    /// To look up and change names.
     case names
-    /// And what is changed is made durable.
+    /// Also to sync the changes.
     case sync
   }
 
-  /// What bears the name; of a link, of itself.
+  /// The status of the entry; of a link itself, not its target.
   package func status() throws(Errno) -> stat {
     try inFolder { (folder, name) throws(Errno) in
       var status = stat()
@@ -102,21 +102,21 @@ extension VolumePath {
     }
   }
 
-  /// Gives it another name in its folder.
+  /// Renames it within its folder.
   package func rename(to name: String) throws(Errno) {
     try inFolder { (folder, old) throws(Errno) in
       guard renameat(folder.rawValue, old, folder.rawValue, name) == 0 else { throw Errno(rawValue: errno) }
     }
   }
 
-  /// Throws `EACCES` or `EROFS` when this process may not make and remove names in this folder.
+  /// Throws `EACCES` or `EROFS` if this process may not create and remove names in this folder.
   package func checkWritable() throws(Errno) {
     let folder = try open(linuxPathOnly | O_DIRECTORY)
     defer { try? folder.close() }
     guard faccessat(folder.rawValue, ".", W_OK | X_OK, 0) == 0 else { throw Errno(rawValue: errno) }
   }
 
-  /// A descriptor of the root to start from.
+  /// Opens the root.
   func openRoot() throws(Errno) -> FileDescriptor {
     let file = root.withPlatformString { Glibc.open($0, linuxPathOnly | O_DIRECTORY | O_CLOEXEC) }
     guard file >= 0 else { throw Errno(rawValue: errno) }
@@ -124,26 +124,26 @@ extension VolumePath {
   }
 }
 
-/// Whether links below a folder are followed, as long as they do not lead out of it.
+/// Whether links below a folder are followed, if they do not lead out of it.
 enum LinksBeneath {
   case refused, followed
 }
 
-/// Opens `path` below `folder`, and nothing outside of it; never waits on a FIFO.
+/// Opens `path` below `folder`, and nothing outside of it. Never blocks on a FIFO.
 ///
-/// Throws `EXDEV` for what leads out. Where the kernel, or the container around it, has no openat2(2), names are opened one by
+/// Throws `EXDEV` for a path that leads out. If the kernel or the container has no openat2(2), names are opened one by
 /// one, and no link is followed.
 func openBeneath(
   _ folder: FileDescriptor, _ path: String, _ flags: Int32, mode: mode_t = 0, links: LinksBeneath = .refused
 ) throws(Errno) -> FileDescriptor {
-  // openat2(2) takes no other flag with O_PATH.
+  // openat2(2) refuses O_NONBLOCK with O_PATH.
   let flags = flags & linuxPathOnly != 0 ? flags : flags | O_NONBLOCK
   let resolution: Resolution = links == .followed ? .beneath : [.beneath, .noLinks]
   for _ in 0..<100 {
     let file = openat2(folder.rawValue, path, flags | O_CLOEXEC, mode: flags & O_CREAT != 0 ? mode : 0, resolution)
     if file >= 0 { return FileDescriptor(rawValue: file) }
     switch Errno(rawValue: errno) {
-    // With ".." in a link, something was renamed meanwhile.
+    // EAGAIN: with ".." in a link, and a rename meanwhile.
     case .interrupted, .resourceTemporarilyUnavailable: continue
     // Docker's filter before 20.10.7 answers EPERM.
     case .noFunction, .notPermitted: return try openStepwise(folder, path, flags, mode)
@@ -187,4 +187,11 @@ package func status(of file: FileDescriptor) throws(Errno) -> stat {
   var status = stat()
   guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
   return status
+}
+
+/// The path without links; `nil` if it does not exist.
+package func realPath(_ path: FilePath) -> FilePath? {
+  guard let resolved = realpath(path.string, nil) else { return nil }
+  defer { free(resolved) }
+  return FilePath(platformString: resolved)
 }

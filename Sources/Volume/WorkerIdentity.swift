@@ -2,13 +2,13 @@ private import Glibc
 package import Jobs
 import SystemPackage
 
-/// Who a worker is: its name, and the process that bears it now.
+/// A worker's id, and its current process.
 package struct WorkerIdentity: Sendable {
-  /// Its name.
+  /// The id.
   package let id: WorkerID
-  /// Its program's version.
+  /// The program's version.
   package let version: String
-  /// Its process.
+  /// The process.
   package let process: ProcessIdentity
 
   /// This process as the worker `id`.
@@ -26,10 +26,10 @@ extension ProcessIdentity {
     startTime: startTime(of: "self") ?? "",
     pidNamespace: link("/proc/self/ns/pid") ?? "")
 
-  /// Whether it has certainly ended, as seen from this process.
+  /// Whether the process has certainly ended.
   ///
-  /// Another host or boot says nothing. Another PID namespace on the same host name is a container that was restarted:
-  /// its processes ended with it. That is only certain for a worker's own id, which no other container bears.
+  /// For another host or boot nothing is known. Another PID namespace on the same host name is a restarted container,
+  /// whose processes ended with it. This is only certain for a worker's own id, which no other container uses.
   var hasEnded: Bool {
     let here = ProcessIdentity.current
     guard host == here.host, bootId == here.bootId, !bootId.isEmpty else { return false }
@@ -39,7 +39,7 @@ extension ProcessIdentity {
 
   private static func startTime(of process: String) -> String? {
     guard let line = firstLine("/proc/\(process)/stat"), let end = line.lastIndex(of: ")") else { return nil }
-    // Fields are counted from behind the command name, which may hold spaces and parentheses; state is field 3.
+    // Count fields from behind the command name, which may hold spaces and parentheses; state is field 3.
     let fields = line[line.index(after: end)...].split(separator: " ")
     return fields.count > 19 && fields[0] != "Z" ? String(fields[19]) : nil
   }

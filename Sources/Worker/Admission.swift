@@ -52,9 +52,9 @@ struct Admission: Sendable {
       // 8. A signed request is begun once.
       try begin(request, claim)
       await request.acknowledge(.claimed)
-      if case .delivery = request.origin { Checkpoint.acknowledged.reached() }
+      if case .delivery = request.origin { TestStopPoint.acknowledged.reached() }
       return .accepted(job(request, claim, plan))
-    } catch let invalid as InvalidJob {
+    } catch let invalid as InvalidInput {
       try await outbox.reject(request, invalid)
       try await fence.drop(claim)
       await request.acknowledge(.answered)
@@ -115,7 +115,7 @@ struct Admission: Sendable {
         try await gate.park(request, unapproved.why)
         await request.acknowledge(.answered)
         return Outcome.none
-      } catch let invalid as InvalidJob {
+      } catch let invalid as InvalidInput {
         verdict = .invalid(invalid)
       }
     }
@@ -134,12 +134,12 @@ struct Admission: Sendable {
     case .delivery:
       guard let claim = try ledger.claim(request.envelope, request.id, signedBy: request.keyID) else { return nil }
       logger.debug("claimed", metadata: metadata)
-      Checkpoint.claimed.reached()
+      TestStopPoint.claimed.reached()
       return claim
     case .deferred:
       guard let claim = try ledger.claim(request.envelope, request.id, signedBy: request.keyID) else { return nil }
       logger.debug("taking up its ticket", metadata: metadata)
-      Checkpoint.ticketClaimed.reached()
+      TestStopPoint.ticketClaimed.reached()
       return claim
     case .abandoned(let stale):
       guard let claim = try ledger.takeOver(stale, request.envelope, signedBy: request.keyID) else { return nil }
@@ -170,13 +170,13 @@ struct Admission: Sendable {
     }
   }
 
-  /// Records that a signed request is begun. Throws ``InvalidJob`` if it was begun before.
+  /// Records that a signed request is begun. Throws ``InvalidInput`` if it was begun before.
   private func begin(_ request: Request, _ claim: Claim) throws {
     guard let earlier = try ledger.seen.begin(try request.content.get(), claim.record) else {
-      Checkpoint.begun.reached()
+      TestStopPoint.begun.reached()
       return
     }
-    throw InvalidJob(
+    throw InvalidInput(
       id: request.id,
       description: "the request \(earlier.requestId.quoted) (\"jti\") was begun at \(earlier.begun) for the job "
         + "\(earlier.id), and runs once only; sign a new one")

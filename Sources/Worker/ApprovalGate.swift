@@ -40,14 +40,14 @@ struct ApprovalGate: Sendable {
   private func isDemanded(by definition: JobDefinition) -> Bool { demand == .always || definition.requiresApproval }
 
   /// Why a request is not run that somebody refused; `nil` if nobody has.
-  func refusal(of envelope: Envelope, _ id: JobID) -> InvalidJob? {
+  func refusal(of envelope: Envelope, _ id: JobID) -> InvalidInput? {
     guard let approval = envelope.approval, approval.decision == .rejected, approval.requestDigest == envelope.digest
     else { return nil }
-    return InvalidJob(
+    return InvalidInput(
       id: id, description: "the request waited for approval, and was rejected \(approval.circumstances)")
   }
 
-  /// Parks a request until it is approved, durably. Throws ``InvalidJob`` when there is no place for it.
+  /// Parks a request until it is approved, durably. Throws ``InvalidInput`` when there is no place for it.
   ///
   /// A deferred request is moved, so that of many workers that look at it one parks it, once.
   func park(_ request: Request, _ why: String?) async throws {
@@ -58,13 +58,13 @@ struct ApprovalGate: Sendable {
       } else {
         try recordParked(request, why)
         guard try ledger.parkingRoom.admit(ticket) else { return }
-        Checkpoint.parked.reached()
+        TestStopPoint.parked.reached()
       }
     case .delivery, .abandoned:
       if try !isParked(request) {
         try recordParked(request, why)
         try ledger.parkingRoom.putWhole(request.envelope, request.id)
-        Checkpoint.parked.reached()
+        TestStopPoint.parked.reached()
       }
     }
     logger.notice(
@@ -78,7 +78,7 @@ struct ApprovalGate: Sendable {
   }
 
   /// Whether the request waits for approval already, or has it and waits to be taken up.
-  private func isParked(_ request: Request, besides ticket: Ticket? = nil) throws -> Bool {
+  private func isParked(_ request: Request, besides ticket: DeferredRequest? = nil) throws -> Bool {
     let (envelope, id) = (request.envelope, request.id)
     // In this order: a request that is let go meanwhile is found in the second place.
     return try !ledger.parkingRoom.tickets(of: envelope, id).isEmpty
@@ -89,10 +89,10 @@ struct ApprovalGate: Sendable {
 
   /// The audit log comes before the deed.
   private func recordParked(_ request: Request, _ why: String?) throws {
-    guard try ledger.parkingRoom.count() < WaitingRoom.parkingSpaces else {
-      throw InvalidJob(
+    guard try ledger.parkingRoom.count() < DeferredQueue.parkingSpaces else {
+      throw InvalidInput(
         id: request.id,
-        description: "\(WaitingRoom.parkingSpaces) requests wait for approval already; send it again later")
+        description: "\(DeferredQueue.parkingSpaces) requests wait for approval already; send it again later")
     }
     var entry = AuditEntry(.parked, id: request.id, of: request.envelope, signedBy: request.keyID)
     entry.error = why
@@ -107,8 +107,8 @@ struct Unapproved: Error {
   let why: String?
 
   /// The rejection of a job that was begun with an approval which does not hold any more.
-  func rejection(of id: JobID) -> InvalidJob {
-    InvalidJob(
+  func rejection(of id: JobID) -> InvalidInput {
+    InvalidInput(
       id: id, description: "\(why ?? "the job needs an approval, and the request has none"); send the request again")
   }
 }

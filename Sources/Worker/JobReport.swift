@@ -93,7 +93,7 @@ package struct JobReport: Sendable {
   }
 
   /// What was staged is not what was asked for: no step may run.
-  package mutating func reject(_ reason: InvalidJob) {
+  package mutating func reject(_ reason: InvalidInput) {
     result.status = .rejected
     result.error = redaction.masking(reason.description)
   }

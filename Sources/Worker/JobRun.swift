@@ -105,7 +105,7 @@ struct JobRun {
     let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
     worker.note(.started, job.claim)
     await source.publish(job.event(.started, ledger.worker))
-    Checkpoint.started.reached()
+    TestStopPoint.started.reached()
     let steps = StepSequence(
       definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
       settings: worker.settings,
@@ -182,7 +182,7 @@ struct JobRun {
     report.flag(results.foreignResult)
     let result = report.finish()
     try results.write(result)
-    Checkpoint.resultWritten.reached()
+    TestStopPoint.resultWritten.reached()
     return result
   }
 
@@ -238,7 +238,7 @@ struct JobRun {
     } catch is Superseded {
       // The fence before the result says so again.
       report.stoppedBy = .superseded
-    } catch let invalid as InvalidJob where invalid.fault == nil {
+    } catch let invalid as InvalidInput where invalid.fault == nil {
       worker.logger.warning("rejected: \(invalid)", metadata: ["job": "\(job.claim.record.id)"])
       report.reject(invalid)
     } catch {

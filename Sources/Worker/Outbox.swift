@@ -57,7 +57,7 @@ struct Outbox: Sendable {
   }
 
   /// Answers a request that is not run.
-  func reject(_ request: Request, _ reason: InvalidJob) async throws {
+  func reject(_ request: Request, _ reason: InvalidInput) async throws {
     logger.warning("rejected: \(reason)", metadata: ["job": "\(request.id)"])
     var entry = AuditEntry(.rejected, id: request.id, of: request.envelope, signedBy: request.keyID)
     entry.error = reason.description

@@ -9,7 +9,7 @@ struct Request: Sendable {
     /// The broker delivered it, and sends it again until it is acknowledged.
     case delivery(JobOffer)
     /// A busy worker deferred it: it lies on the volume.
-    case deferred(Ticket)
+    case deferred(DeferredRequest)
     /// The worker that held its job died, and left this claim.
     case abandoned(ClaimFile)
   }
@@ -18,7 +18,7 @@ struct Request: Sendable {
   var envelope: Envelope
   let origin: Origin
   /// The content of the payload, or why it cannot be read.
-  let content: Result<JobRequest, InvalidJob>
+  let content: Result<JobRequest, InvalidInput>
   /// When it was taken up: a cancellation that this worker heard before is not meant for it. `nil` for an abandoned one.
   let moment: ContinuousClock.Instant?
 
@@ -29,7 +29,7 @@ struct Request: Sendable {
   }
 
   /// A request that lies in the waiting room.
-  init(_ ticket: Ticket, _ reader: RequestReader) {
+  init(_ ticket: DeferredRequest, _ reader: RequestReader) {
     (id, envelope, origin) = (ticket.id, ticket.envelope, .deferred(ticket))
     (content, moment) = (Self.read(ticket.envelope, of: ticket.id, reader), .now)
   }
@@ -44,11 +44,11 @@ struct Request: Sendable {
   /// Reads a payload from the volume, where anybody may have put it: its name must be that of its content.
   private static func read(
     _ envelope: Envelope, of id: JobID, _ reader: RequestReader
-  ) -> Result<JobRequest, InvalidJob> {
-    Result { () throws(InvalidJob) in
+  ) -> Result<JobRequest, InvalidInput> {
+    Result { () throws(InvalidInput) in
       let request = try reader.read(Array(envelope.payload.utf8))
       guard request.id == id, request.signature == nil || request.requestID == envelope.requestId.text else {
-        throw InvalidJob(
+        throw InvalidInput(
           id: id, description: "the request that lies on the volume for \(id) is another's; send it again")
       }
       return request

@@ -8,14 +8,14 @@ extension Admission {
   enum Verdict {
     case valid(JobPlan)
     case unapproved(Unapproved)
-    case invalid(InvalidJob)
+    case invalid(InvalidInput)
     /// It names other workers.
     case forOthers
 
     var isForOthers: Bool { if case .forOthers = self { true } else { false } }
 
-    /// Throws ``InvalidJob`` for a job that may not be begun.
-    func plan(_ id: JobID) throws(InvalidJob) -> JobPlan {
+    /// Throws ``InvalidInput`` for a job that may not be begun.
+    func plan(_ id: JobID) throws(InvalidInput) -> JobPlan {
       switch self {
       case .valid(let plan): return plan
       case .unapproved(let why): throw why.rejection(of: id)
@@ -37,14 +37,14 @@ extension Admission {
       return .valid(try await plan(for: content, request.envelope))
     } catch let unapproved as Unapproved {
       return .unapproved(unapproved)
-    } catch let invalid as InvalidJob {
+    } catch let invalid as InvalidInput {
       return .invalid(invalid)
     }
   }
 
   /// Why a signed request may not be begun now.
-  static func expiry(of request: JobRequest) -> InvalidJob? {
-    do throws(InvalidJob) {
+  static func expiry(of request: JobRequest) -> InvalidInput? {
+    do throws(InvalidInput) {
       try request.signature?.check(at: .now, request.id)
       return nil
     } catch {

@@ -94,7 +94,7 @@ package struct Worker: Sendable {
     while let offer = try await source.next() {
       // As PID 1 of a container this process inherits the orphans of others, also while no step runs.
       ProcessTree.reapOrphans()
-      if case .request = offer { Checkpoint.received.reached() }
+      if case .request = offer { TestStopPoint.received.reached() }
       let job =
         switch offer {
         case .request(let offer): try await admission.admit(offer)
@@ -204,17 +204,17 @@ package struct Worker: Sendable {
     do {
       try await outbox.publish(message, answering: envelope)
       note(.published, job.claim, result)
-      Checkpoint.published.reached()
+      TestStopPoint.published.reached()
       await source.publish(event)
     } catch let undeliverable as Undeliverable {
       // The refusal may have come after more than a lease, and another worker may have published a newer result since.
       try await fence.check(job.claim)
       try outbox.putAside(message, of: job.claim.record.id, answering: envelope, ending: event, undeliverable)
-      Checkpoint.putAside.reached()
+      TestStopPoint.putAside.reached()
       refusal = Unpublished(cause: undeliverable.cause)
     }
     try await fence.release(job.claim)
-    Checkpoint.released.reached()
+    TestStopPoint.released.reached()
     return (result, refusal)
   }
 

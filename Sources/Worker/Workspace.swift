@@ -46,20 +46,20 @@ package final class Workspace: Sendable {
     }
   }
 
-  /// The digest of what was staged; fails soon once `isCanceled` says so. Throws ``InvalidJob`` for a tree that has none, and
+  /// The digest of what was staged; fails soon once `isCanceled` says so. Throws ``InvalidInput`` for a tree that has none, and
   /// ``JobFailure`` when it cannot be read.
   package func digest(isCanceled: @escaping @Sendable () -> Bool = { false }) async throws -> String {
     do {
       return try await onThread { try FileTree.digest(of: self.descriptor, isCanceled: isCanceled) }
     } catch let error as FileTreeError where error.reason == .lineFeedInName {
-      throw InvalidJob(description: "source-mismatch: \(error)")
+      throw InvalidInput(description: "source-mismatch: \(error)")
     } catch {
       throw JobFailure(.stage, "the digest of \(path): \(error)")
     }
   }
 
   /// What the staged job.json says.
-  package func readDefinition(_ id: JobID) throws(InvalidJob) -> DefinitionReading {
+  package func readDefinition(_ id: JobID) throws(InvalidInput) -> DefinitionReading {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
@@ -87,21 +87,21 @@ package final class Workspace: Sendable {
 extension Workspace {
   /// The plan with the job.json that was staged, if the staged copy is what the request was made for.
   ///
-  /// Throws ``InvalidJob`` if it is not. From here on nothing comes from the volume any more, so that no step can differ
+  /// Throws ``InvalidInput`` if it is not. From here on nothing comes from the volume any more, so that no step can differ
   /// from what was signed.
   package func check(_ plan: JobPlan, isCanceled: @escaping @Sendable () -> Bool = { false }) async throws -> JobPlan {
     guard case .verified(let wanted) = plan.staging else { return plan }
     let found = try await digest(isCanceled: isCanceled)
     let (request, folder) = (plan.request, plan.folder)
     guard found == wanted else {
-      throw InvalidJob(
+      throw InvalidInput(
         id: request.id,
         description:
           "source-mismatch: the staged copy of \(folder.path) is \(found), and the request is for \(wanted); "
           + "the folder was changed after the request was made")
     }
     var plan = plan
-    let reading = try request.definition { () throws(InvalidJob) in try readDefinition(request.id) }
+    let reading = try request.definition { () throws(InvalidInput) in try readDefinition(request.id) }
     (plan.definition, plan.definitionDigest) = (reading.definition, reading.digest)
     return plan
   }

@@ -19,27 +19,27 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
   static let refused = ExitStatus(rawValue: 77)
   static let misconfigured = ExitStatus(rawValue: 78)
 
-  /// Something of that name is there already.
+  /// The id is taken.
   static let exists = ExitStatus(rawValue: 73)
   /// There is no such job.
   static let noSuchJob = ExitStatus(rawValue: 66)
-  /// It is not possible now, and may be later.
+  /// A temporary failure.
   static let tryAgain = ExitStatus(rawValue: 75)
-  /// Whoever was asked said no.
+  /// The user said no.
   static let unwilling = ExitStatus(rawValue: 1)
   static let timedOut = ExitStatus(rawValue: 124)
-  /// As a shell has it for what SIGTERM ended.
+  /// 128+n, as a shell reports SIGTERM.
   static let terminated = ExitStatus(rawValue: 143)
-  /// As a shell has it for what SIGINT ended.
+  /// 128+n, as a shell reports SIGINT.
   static let interrupted = ExitStatus(rawValue: 130)
-  /// As a shell has it for what SIGPIPE ended: nobody reads what is written any more.
+  /// 128+n, as a shell reports SIGPIPE: the output has no reader any more.
   static let nobodyReads = ExitStatus(rawValue: 141)
 
   init(rawValue: Int32) {
     self.rawValue = rawValue
   }
 
-  /// What an error that ends the program means to whoever started it.
+  /// The exit status for an error that ends the program.
   init(_ error: any Error) {
     switch error {
     case let status as ExitStatus: self = status
@@ -52,16 +52,16 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
     case is JobExists: self = .exists
     case is JobIsBusy: self = .tryAgain
     case is NoWorkspace: self = .noWorkspace
-    case is InvalidJob: self = .badPayload
+    case is InvalidInput: self = .badPayload
     default: self = .defect
     }
   }
 }
 
 extension ExitStatus {
-  /// What the end of a job means to who submitted it: the job's own exit code, or one that says why there is none.
+  /// The exit status of `submit` for a result: the job's exit code, or a status that says why there is none.
   ///
-  /// Anybody may have written the message. What did not succeed is never 0, and neither is a code that exit(3) would cut to 0.
+  /// Anybody may have written the message. A failure never becomes 0, not even a code that exit(3) would cut to 0.
   init(_ result: ResultMessage) {
     switch result.status {
     case .success where result.exitCode ?? 0 == 0: self.init(rawValue: 0)

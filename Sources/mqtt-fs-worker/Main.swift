@@ -1,44 +1,45 @@
 import ArgumentParser
 import CLinux
+import Dispatch
 import Glibc
-import Jobs
 import MQTT
 import Steps
 
 /// The program.
 @main
 struct Main {
-  /// Starts the one task that everything else runs in, and keeps the first thread for signals.
+  /// Starts the command's task, and keeps the first thread for signals.
   ///
-  /// It is not `async`: the guardian is forked while there is one thread, and an `async` main leaves the first thread in
-  /// sigsuspend(2) with no signal blocked, which would take those that ``StopSignals`` waits for. So nobody serves the main
-  /// queue: a task of the main actor would never run.
+  /// It is not `async`: the guardian must be forked while there is one thread, and an `async` main leaves the first
+  /// thread in sigsuspend(2) with no signal blocked, which would take the signals that ``Signals`` waits for. So no
+  /// thread serves the main queue: a task on the main actor would never run.
   static func main() {
     Guardian.serveIfAsked()
     openStandardStreams()
-    // Steps are spawned with the default effect.
+    // SIGPIPE. Steps are spawned with the default effect.
     BrokenPipe.isAnError()
-    StopSignals.leaveAtOnce()
-    // It opens what it writes to by a name in /proc, which must be this user's still.
+    Signals.leaveAtOnce()
+    // Open stderr by its name in /proc while this user still may: see below.
     _ = StderrOutput.shared
-    // The arguments and the environment may hold the broker's password: from here on nobody else may read them in /proc.
+    // The arguments and the environment may hold the broker's password: from here on other processes cannot read them
+    // in /proc (proc(5)).
     linux_forbid_inspection()
     let command = parse()
     guard let work = command as? Work else {
-      StopSignals.restoreDefault()
+      Signals.block(Signals.takeDefaultEffect)
       begin { try await run(command) }
-      while true { pause() }
+      Signals.listen()
     }
     Secrets.wipe()
-    // While there is one thread: see Guardian.
+    // While there is one thread: see ``Guardian``.
     let guardian = Result { try Guardian.fork() }
-    StopSignals.block { work.dryRun ? 128 + $0 : 0 }
+    Signals.block { _exit(work.dryRun ? 128 + $0 : 0) }
     begin { try await work.run(guardedBy: guardian.get()) }
-    StopSignals.listen()
+    Signals.listen()
   }
 
-  /// Who was started without stdin, stdout or stderr would open something else under that number, and write its log there.
-  /// What holds the number serves for nothing: to read or to write there fails as before.
+  /// Opens /dev/null for each closed standard stream, so that no later file gets its number. Its access mode is the
+  /// wrong one: reading or writing still fails.
   private nonisolated static func openStandardStreams() {
     for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
       _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
@@ -52,7 +53,7 @@ struct Main {
         try await command()
         end(0)
       } catch  where RootCommand.exitCode(for: error) != .failure {
-        // Help, and settings that the parser itself could not judge.
+        // Help, and settings that are checked after the parsing.
         RootCommand.exit(withError: error)
       } catch {
         let status = ExitStatus(error)
@@ -62,13 +63,14 @@ struct Main {
     }
   }
 
-  /// The command that the arguments ask for; help and usage errors end the program here.
+  /// Parses the command; help and usage errors end the program here.
   private static func parse() -> any ParsableCommand {
-    // A process for each job pays for the parser: to look through all twelve commands takes it nearly twice as long as to read
-    // the default command. What is not plainly that, help and errors included, is for the whole parser.
+    // A one-shot worker pays for the parser with each job: with all twelve commands it takes nearly twice as long as
+    // with the default command. So try the default command first; all else, with help and errors, goes to the whole
+    // parser.
     if let work = try? Work.parse() { return work }
     do {
-      // Asked for help in general, the program shows what it does when nothing else is said.
+      // General help is the help of the default command.
       if ["-h", "--help", "help"].contains(CommandLine.arguments.dropFirst().joined(separator: " ")) {
         throw CleanExit.helpRequest(Work.self)
       }
@@ -87,17 +89,12 @@ struct Main {
     }
   }
 
-  /// Ends the process without waiting for its threads: what must be safe is safe by now.
+  /// Ends the process without waiting for its threads: all data is safe by now.
   private static func end(_ status: Int32) -> Never {
     StderrOutput.shared.flush(within: .milliseconds(300))
     fflush(nil)
     _exit(status)
   }
-}
-
-/// Says something on stderr, where no log is: one line, of what prints.
-func complain(_ text: String) {
-  StderrOutput.shared.put(Array("\(text.onOneLine)\n".utf8))
 }
 
 /// The commands.
@@ -111,4 +108,17 @@ struct RootCommand: AsyncParsableCommand {
       Health.self, Doctor.self,
     ],
     defaultSubcommand: Work.self)
+}
+
+/// The executor of the command's own task (SE-0417), which may block on the volume.
+///
+/// A blocking task keeps its thread, and Swift's pool has only one thread for each core. The other tasks, which answer
+/// commands and react to signals, have the pool to themselves.
+final class CommandThread: TaskExecutor {
+  private let queue = DispatchQueue(label: "command")
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+  }
 }

@@ -76,7 +76,7 @@ struct JobCheckTests {
   @Test(arguments: [String.Encoding.utf16, .utf16LittleEndian, .utf16BigEndian, .utf32])
   func definitionInAnotherEncodingIsNamed(_ encoding: String.Encoding) throws {
     let bytes = try #require(#"{"steps": ["true"]}"#.data(using: encoding))
-    let refusal = try #require(throws: InvalidJob.self) { try JobDefinition(json: Array(bytes)) }
+    let refusal = try #require(throws: InvalidInput.self) { try JobDefinition(json: Array(bytes)) }
     #expect(refusal.description.hasPrefix("job.json is not UTF-8 but UTF-16 or the like; save it as UTF-8"))
   }
 

@@ -16,7 +16,7 @@ import Testing
     try volume.write("x", "jobs/runs/results/step_2.log")
     let ticket = "jobs/.worker/waiting/%24share%2Fg%2Fjobs%2Fpending/1767225600000000000-waits.json"
     try volume.write("{}", ticket)
-    // What is no job: files, hidden folders, names against the rule.
+    // Entries that are no job: files, hidden folders, invalid names.
     try volume.write("", "jobs/KILLSWITCH")
     try volume.write("", "jobs/.submit-x/job.json")
     try volume.write("", "jobs/not an id/job.json")

@@ -136,7 +136,7 @@ private struct ChangingLog: Sendable {
     try Data().write(to: URL(fileURLWithPath: flag.string))
   }
 
-  /// What is there is a beginning of the output; it is written on to the end of the range, or anew.
+  /// The file holds a beginning of the output; it is continued to the end of the range, or written again.
   private mutating func write(_ range: Range<Int>, replacing: Bool) throws {
     try FileManager.default.createDirectory(atPath: results, withIntermediateDirectories: true)
     let file = try FileDescriptor.open(

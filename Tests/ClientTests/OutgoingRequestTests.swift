@@ -31,21 +31,21 @@ import Testing
     let volume = try Volume()
     try volume.write("{}", "a/job.json")
     let folder = volume.root.appending("a")
-    #expect(throws: InvalidJob.self) {
+    #expect(throws: InvalidInput.self) {
       try OutgoingRequest(
         try JobID("a"), carrying: JobDefinition(steps: [Step(run: "x")], maxAttempts: 1), of: folder)
     }
-    #expect(throws: InvalidJob.self) {
+    #expect(throws: InvalidInput.self) {
       var definition = JobDefinition(steps: [Step(run: "x")])
       definition.requiresApproval = true
       _ = try OutgoingRequest(try JobID("a"), carrying: definition, of: folder)
     }
-    #expect(throws: InvalidJob.self) {
+    #expect(throws: InvalidInput.self) {
       let long = Step(run: String(repeating: "x", count: 300_000))
       _ = try OutgoingRequest(try JobID("a"), carrying: JobDefinition(steps: [long]), of: folder)
     }
     try volume.write("", "a/Makefile")
-    #expect(throws: InvalidJob.self) {
+    #expect(throws: InvalidInput.self) {
       try OutgoingRequest(try JobID("a"), carrying: JobDefinition(steps: [Step(run: "x")]), of: folder)
     }
   }

@@ -7,7 +7,7 @@ import Testing
 @testable import Volume
 
 @Suite struct VolumeWatchTests {
-  /// What the watch tells next, as text.
+  /// The next news of the watch, as text.
   private func next(_ watch: inout VolumeWatch) async throws -> String {
     try await eventually("news") {
       switch try watch.look() {
@@ -32,7 +32,7 @@ import Testing
     let volume = try Volume()
     let request = try OutgoingRequest(try JobID("job"))
     var watch = VolumeWatch(request, in: volume.directory)
-    // Those of others are not.
+    // Not those of other requests.
     try volume.claim("job", attempt: 1, worker: "other", request: "r")
     try volume.result("job")
     let early = try watch.look()

@@ -25,21 +25,21 @@ struct BadInput: Sendable, CustomTestStringConvertible {
 struct BadInputsTests {
   @Test(arguments: notJSON + notAnObject + tooMuch + twice + withoutID + againstTheRule + badFields + badRequestIDs)
   func payloadIsRefusedWithASentence(input: BadInput) throws {
-    let refusal = try #require(throws: InvalidJob.self) { _ = try JobRequest(payload: input.text) }
+    let refusal = try #require(throws: InvalidInput.self) { _ = try JobRequest(payload: input.text) }
     #expect(refusal.description == input.answer)
     #expect(refusal.id == (input.isAnswered ? try JobID("a") : nil))
   }
 
   @Test(arguments: badDefinitions)
   func definitionIsRefusedWithASentence(input: BadInput) throws {
-    let refusal = try #require(throws: InvalidJob.self) { _ = try JobDefinition(json: input.text) }
+    let refusal = try #require(throws: InvalidInput.self) { _ = try JobDefinition(json: input.text) }
     #expect(refusal.description == input.answer)
     #expect(refusal.id == nil)
   }
 
   @Test(arguments: badFields)
   func definitionIsRefusedForTheSameReasonsAsARequest(input: BadInput) throws {
-    let refusal = try #require(throws: InvalidJob.self) { _ = try JobDefinition(json: input.text) }
+    let refusal = try #require(throws: InvalidInput.self) { _ = try JobDefinition(json: input.text) }
     #expect(refusal.description == "job.json: " + input.answer)
   }
 

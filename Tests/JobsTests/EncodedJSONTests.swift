@@ -3,7 +3,7 @@ import Testing
 
 @testable import Jobs
 
-/// What lies on the volume is read by workers of other versions, and by programs of others: byte for byte it stays as it is.
+/// Workers of other versions and other programs read the files on the volume: their bytes must not change.
 struct EncodedJSONTests {
   private func text(_ value: some Encodable) throws -> String {
     String(decoding: try compactJSON(value), as: UTF8.self)

@@ -15,7 +15,7 @@ struct JobIDTests {
     "", ".", "..", "-", "_a", "a/b", "a\0", "a\n", "a\r\n", "é", "\u{212A}", String(repeating: "x", count: 129),
   ])
   func idAgainstTheRuleIsRefused(text: String) {
-    #expect(throws: InvalidJob.self) { try JobID(text) }
+    #expect(throws: InvalidInput.self) { try JobID(text) }
   }
 
   @Test func everyASCIICharacterIsTakenOrRefusedAsTheRuleSays() {
@@ -31,6 +31,6 @@ struct JobIDTests {
     let json = try JSONEncoder().encode([JobID("job_1")])
     #expect(String(decoding: json, as: UTF8.self) == #"["job_1"]"#)
     #expect(try JSONDecoder().decode([JobID].self, from: json) == [JobID("job_1")])
-    #expect(throws: InvalidJob.self) { try JSONDecoder().decode([JobID].self, from: Data(#"["../x"]"#.utf8)) }
+    #expect(throws: InvalidInput.self) { try JSONDecoder().decode([JobID].self, from: Data(#"["../x"]"#.utf8)) }
   }
 }

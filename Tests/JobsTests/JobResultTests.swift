@@ -59,21 +59,21 @@ struct JobResultTests {
     ("{\"schema\": \"1\"}", "result.json has a wrong \"schema\": "),
   ])
   func whatIsNoResultIsRefusedWithASentence(text: String, sentence: String) throws {
-    let refusal = try #require(throws: InvalidJob.self) { try JobResult(json: Array(text.utf8)) }
+    let refusal = try #require(throws: InvalidInput.self) { try JobResult(json: Array(text.utf8)) }
     #expect(refusal.description.hasPrefix(sentence), "\(refusal)")
   }
 
   @Test func placeOfAWrongValueIsNamed() throws {
     let text = String(decoding: try JobResult.sample.encoded(), as: UTF8.self)
     let wrong = text.replacing("\"index\" : 1", with: "\"index\" : \"1\"")
-    let refusal = try #require(throws: InvalidJob.self) { try JobResult(json: Array(wrong.utf8)) }
+    let refusal = try #require(throws: InvalidInput.self) { try JobResult(json: Array(wrong.utf8)) }
     #expect(refusal.description.hasPrefix("result.json has a wrong \"steps[1].index\": "), "\(refusal)")
   }
 
   @Test func resultOfAnotherSchemaIsRefused() throws {
     let text = String(decoding: try JobResult.sample.encoded(), as: UTF8.self)
     let later = text.replacing("\"schema\" : 1", with: "\"schema\" : 2")
-    let refusal = try #require(throws: InvalidJob.self) { try JobResult(json: Array(later.utf8)) }
+    let refusal = try #require(throws: InvalidInput.self) { try JobResult(json: Array(later.utf8)) }
     #expect(refusal.description == "result.json is of schema 2; this version reads schema 1")
   }
 

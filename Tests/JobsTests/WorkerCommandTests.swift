@@ -41,7 +41,7 @@ struct WorkerCommandTests {
     ),
   ])
   func whatIsNoCommandIsRefusedWithASentence(payload: String, sentence: String) {
-    let refusal = #expect(throws: InvalidJob.self) { try WorkerCommand(payload: Array(payload.utf8)) }
+    let refusal = #expect(throws: InvalidInput.self) { try WorkerCommand(payload: Array(payload.utf8)) }
     #expect(refusal?.description.hasPrefix(sentence) == true, "\(refusal?.description ?? "")")
   }
 
@@ -54,7 +54,7 @@ struct WorkerCommandTests {
   }
 
   @Test func idAgainstTheRuleIsRefused() {
-    let refusal = #expect(throws: InvalidJob.self) {
+    let refusal = #expect(throws: InvalidInput.self) {
       try WorkerCommand(payload: Array(#"{"command": "cancel", "id": "../a"}"#.utf8))
     }
     #expect(refusal?.description.contains(#""../a" is not a job id"#) == true)
@@ -62,7 +62,7 @@ struct WorkerCommandTests {
 
   @Test func moreThan64KiBAreRefused() {
     let payload = [UInt8](repeating: 0x20, count: (64 << 10) + 1)
-    let refusal = #expect(throws: InvalidJob.self) { try WorkerCommand(payload: payload) }
+    let refusal = #expect(throws: InvalidInput.self) { try WorkerCommand(payload: payload) }
     #expect(refusal?.description == "the command is 65537 bytes; at most 65536 (64 KiB) are taken")
   }
 }

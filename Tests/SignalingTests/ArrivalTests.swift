@@ -68,6 +68,6 @@ import Testing
   }
 
   @Test func whatIsNoRequestIsRefusedWithASentence() {
-    #expect(throws: InvalidJob.self) { try arrival(#"{"id":"../a"}"#) }
+    #expect(throws: InvalidInput.self) { try arrival(#"{"id":"../a"}"#) }
   }
 }

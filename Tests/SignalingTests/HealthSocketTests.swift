@@ -2,7 +2,6 @@ import Foundation
 import SystemPackage
 import Testing
 
-@testable import Client
 @testable import Jobs
 @testable import Signaling
 @testable import Volume

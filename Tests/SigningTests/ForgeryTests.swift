@@ -26,7 +26,7 @@ struct Forgery: Sendable, CustomTestStringConvertible {
     self.payload = payload
   }
 
-  /// One that the right key signed.
+  /// A request that the right key signed.
   init(_ name: String, _ word: String, claims: String) throws {
     self.init(name, word, try Keys.jws(#"{"alg":"EdDSA"}"#, claims, Keys.edDSA()))
   }
@@ -109,7 +109,7 @@ struct Forgery: Sendable, CustomTestStringConvertible {
   }
 }
 
-/// What signed requests must hold, by the path that a payload takes in the worker.
+/// The rules of signed requests, tested on the path of a payload in the worker.
 @Suite struct ForgeryTests {
   @Test func goodOneIsTaken() throws {
     let jws = try Keys.jws(#"{"alg":"EdDSA"}"#, Forgery.good, Keys.edDSA())
@@ -123,7 +123,7 @@ struct Forgery: Sendable, CustomTestStringConvertible {
   @Test(arguments: try Forgery.all())
   func forgeryIsRefused(_ forgery: Forgery) throws {
     let reader = try reader(Keys.publicPEM())
-    let refusal = try #require(throws: InvalidJob.self) { try reader.arriving(forgery.payload) }
+    let refusal = try #require(throws: InvalidInput.self) { try reader.arriving(forgery.payload) }
     #expect(refusal.description.contains(forgery.word), "\(refusal)")
     #expect(refusal.description.utf8.count < 2000 && !refusal.description.contains("\n"))
   }
@@ -151,17 +151,17 @@ struct Forgery: Sendable, CustomTestStringConvertible {
 
   @Test func signedRequestIsNotTakenWithoutAKey() throws {
     let jws = try Keys.jws(#"{"alg":"EdDSA"}"#, Forgery.good, Keys.edDSA())
-    let refusal = try #require(throws: InvalidJob.self) { try RequestReader.unsigned.arriving(jws) }
+    let refusal = try #require(throws: InvalidInput.self) { try RequestReader.unsigned.arriving(jws) }
     #expect(refusal.description.contains("--verify-key"))
     #expect(refusal.id?.text == "job")
   }
 
   @Test func refusalGoesToTheJobThatWasMeant() throws {
     let reader = try reader(Keys.publicPEM())
-    let unsigned = try #require(throws: InvalidJob.self) { try reader.arriving(Array(Forgery.good.utf8)) }
+    let unsigned = try #require(throws: InvalidInput.self) { try reader.arriving(Array(Forgery.good.utf8)) }
     #expect(unsigned.id?.text == "job")
     let forged = try Keys.jws(#"{"alg":"EdDSA"}"#, Forgery.good, Keys.edDSA(Keys.other))
-    let refusal = try #require(throws: InvalidJob.self) { try reader.arriving(forged) }
+    let refusal = try #require(throws: InvalidInput.self) { try reader.arriving(forged) }
     #expect(refusal.id?.text == "job")
   }
 }

@@ -99,7 +99,7 @@ import Testing
     #expect(keys.leftAside.count == 3)
   }
 
-  /// What is no key, or no key for this, and a word of what is said about it.
+  /// Files that are no key, or no usable one, and a word of the error.
   @Test(arguments: [
     ("", "empty"), ("hs256:", "0 bytes"), ("hs256:too short", "32"),
     ("no mark, and long enough to be a secret", "hs256:"),

@@ -102,7 +102,7 @@ public final class Scene: Sendable {
     return environment
   }
 
-  /// Starts a worker. `stopAt` names the ``Checkpoint`` at which it stops itself (debug builds).
+  /// Starts a worker. `stopAt` names the ``TestStopPoint`` at which it stops itself (debug builds).
   @discardableResult
   public func worker(
     _ id: String = "worker-01", on topic: String = "jobs/pending", _ arguments: [String] = [],

@@ -66,7 +66,7 @@ struct EarlierResultsTests {
     #expect(try volume.names(folder.path) == ["job.json", "results", "results.previous"])
     #expect(try earlier.makeWay(for: 2)?.path.text == "results.previous")
     #expect(try volume.names(folder.path) == [".worker", "job.json", "results.previous"])
-    // What lies there is somebody's own: later runs leave it.
+    // The folder belongs to a user: later runs leave it.
     try put("step_0.log")
     #expect(try earlier.makeWay(for: 1) != nil)
     let kept = try volume.names(folder.path.appending(".worker")).filter { !$0.hasPrefix(".") }

@@ -41,10 +41,10 @@ struct FilterNameTests {
       let records = JobRecords(volume.directory)
       #expect(try records.waiting().map(\.filter) == [filter])
       #expect(try records.parked().map(\.filter) == [filter])
-      #expect(try ApprovalDesk(volume.directory).parked().map(\.filter) == [filter])
-      let request = try #require(try ApprovalDesk(volume.directory).parked().first)
+      #expect(try ApprovalStore(volume.directory).parked().map(\.filter) == [filter])
+      let request = try #require(try ApprovalStore(volume.directory).parked().first)
       let approval = Approval(.approved, by: "ada", requestDigest: request.envelope.digest)
-      #expect(try ApprovalDesk(volume.directory).decide(approval, on: request))
+      #expect(try ApprovalStore(volume.directory).decide(approval, on: request))
       #expect(try ledger.waitingRoom.tickets().count == 2)
       for ticket in try ledger.waitingRoom.tickets() { #expect(try ledger.waitingRoom.remove(ticket)) }
     }

@@ -21,7 +21,7 @@ import Testing
   }
 
   @Test func folderThatIsNotThereIsNamed() throws {
-    let error = #expect(throws: InvalidJob.self) { try open("job") }
+    let error = #expect(throws: InvalidInput.self) { try open("job") }
     #expect(error?.description.contains("job-not-found: \(volume.jobs)/job does not exist") == true)
   }
 
@@ -66,7 +66,7 @@ import Testing
   @Test(arguments: ["/etc", "../outside", ".", "..", "/"]) func linkOutOfTheVolumeIsRefused(_ target: String) throws {
     try DurableFile.makeFolder(volume.root.appending("outside"))
     symlink(target, volume.jobs.appending("job").string)
-    let error = #expect(throws: InvalidJob.self) { try open("job") }
+    let error = #expect(throws: InvalidInput.self) { try open("job") }
     #expect(error?.description.contains("symbolic link") == true)
   }
 
@@ -74,12 +74,12 @@ import Testing
   @Test func linkToANeighbourOfTheVolumeIsRefused() throws {
     try DurableFile.makeFolder(volume.root.appending("jobs-2"))
     symlink(volume.root.appending("jobs-2").string, volume.jobs.appending("job").string)
-    #expect(throws: InvalidJob.self) { try open("job") }
+    #expect(throws: InvalidInput.self) { try open("job") }
   }
 
   @Test func fileInPlaceOfAFolderIsRefused() throws {
     try volume.write("", volume.jobs.appending("job"))
-    let error = #expect(throws: InvalidJob.self) { try open("job") }
+    let error = #expect(throws: InvalidInput.self) { try open("job") }
     #expect(error?.description.contains("cannot be opened as a folder") == true)
   }
 
@@ -87,7 +87,7 @@ import Testing
     try DurableFile.makeFolder(volume.jobs.appending("job"))
     let file = volume.jobs.appending("job").appending("job.json")
     let refusal = { () throws -> String in
-      try #require(#expect(throws: InvalidJob.self) { try open("job").definition() }).description
+      try #require(#expect(throws: InvalidInput.self) { try open("job").definition() }).description
     }
     #expect(try refusal().contains("\(file) does not exist"))
     mkfifo(file.string, 0o600)

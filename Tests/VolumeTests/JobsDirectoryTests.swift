@@ -48,7 +48,7 @@ struct JobsDirectoryTests {
     let volume = try VolumeFixture()
     try #require(mkdir(volume.directory.killSwitch.string, 0o755) == 0)
     #expect(volume.directory.haltReason == nil)
-    let error = #expect(throws: InvalidJob.self) { try JobID("KILLSWITCH") }
+    let error = #expect(throws: InvalidInput.self) { try JobID("KILLSWITCH") }
     #expect(error?.description.contains("the name of the kill switch") == true)
   }
 

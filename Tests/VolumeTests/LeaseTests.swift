@@ -36,10 +36,10 @@ struct LeaseTests {
     defer { try? descriptor.close() }
     age(file, .seconds(61))
     let rounds = Mutex(0)
-    let keeper = LeaseKeeper(descriptor, every: .milliseconds(20)) { rounds.withLock { $0 += 1 } }
+    let renewer = LeaseRenewer(descriptor, every: .milliseconds(20)) { rounds.withLock { $0 += 1 } }
     while rounds.withLock({ $0 }) < 3 { try await Task.sleep(for: .milliseconds(5)) }
     #expect(try !lease.hasExpired(file))
-    keeper.cancel()
+    renewer.cancel()
   }
 
   /// The clock of the volume was set back after its holder's last touch.
@@ -104,20 +104,20 @@ struct LeaseTests {
     }
   }
 
-  // MARK: Who keeps it
+  // MARK: The renewer
 
   @Test(.timeLimit(.minutes(5))) func keeperTellsWhenItCannotTouchForTwoThirdsOfALease() async throws {
     let (lapses, lapse) = AsyncStream.makeStream(of: Duration.self)
     // Of a descriptor that is no longer open.
-    let keeper = LeaseKeeper(FileDescriptor(rawValue: 1_000_000), every: .milliseconds(200)) {}
-    keeper.onLapse { lapse.yield($0) }
+    let renewer = LeaseRenewer(FileDescriptor(rawValue: 1_000_000), every: .milliseconds(200)) {}
+    renewer.onLapse { lapse.yield($0) }
     let start = ContinuousClock.now
     for await age in lapses {
       #expect(age >= .milliseconds(400))
       break
     }
     #expect(ContinuousClock.now - start >= .milliseconds(390))
-    keeper.cancel()
+    renewer.cancel()
   }
 
   /// Touched by another host, whose time stamps a volume takes as they are, a moment ahead of this one.

@@ -7,7 +7,7 @@ import Testing
 @testable import Jobs
 @testable import Volume
 
-/// What anybody who may write below `.worker` may have put there.
+/// Entries that anybody with write access to `.worker` may have made.
 @Suite(.timeLimit(.minutes(5))) struct OddEntryTests {
   enum Kind: CaseIterable {
     case folder, link, fifo, tooLarge, unreadable, file
@@ -81,7 +81,7 @@ import Testing
     let parked = volume.directory.parkingRoom(of: VolumeFixture.filter).appending("1-job.json")
     for place in [claim, parked] { try kind.put(at: place, outside: outside) }
     #expect(try JobRecords(volume.directory).claims().isEmpty)
-    #expect(try ApprovalDesk(volume.directory).parked().isEmpty)
+    #expect(try ApprovalStore(volume.directory).parked().isEmpty)
     #expect(DurableFile.exists(claim) && DurableFile.exists(parked) && !DurableFile.exists(odd))
   }
 

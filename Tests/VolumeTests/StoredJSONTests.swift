@@ -4,7 +4,7 @@ import Testing
 @testable import Jobs
 @testable import Volume
 
-/// What lies on the volume is read by workers of other versions, and by programs of others: byte for byte it stays as it is.
+/// Workers of other versions and other programs read the files on the volume: their bytes must not change.
 struct StoredJSONTests {
   private let process = #"{"bootId":"other","host":"elsewhere","pid":7,"pidNamespace":"pid:[1]","startTime":"1"}"#
 

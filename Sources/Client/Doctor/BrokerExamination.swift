@@ -1,26 +1,27 @@
 package import Logging
 package import MQTT
 
-/// Whether a broker does what workers rely on.
+/// An examination of a broker: whether it has the properties that workers need.
 ///
-/// All messages go below one topic prefix, and all sessions have client ids of their own; nothing of them is left when it
-/// is over. Nothing is published to the topics of jobs or workers.
+/// All messages are below one topic prefix, and all sessions have their own client ids; nothing of them remains at the
+/// end. It publishes nothing to the topics of jobs or workers.
 package struct BrokerExamination: Sendable {
   private let options: SessionOptions
   private let prefix: String
   private let logger: Logger
-  /// How long to wait for a message that should come.
+  /// The wait for an expected message.
   private static let patience: Duration = .seconds(5)
 
-  /// Over sessions like `options`, whose client id begins those that are used, and topics below `prefix`.
+  /// An examination with sessions like `options`, whose client id is the prefix of all others, and with topics below
+  /// `prefix`.
   package init(_ options: SessionOptions, prefix: String, logger: Logger) {
     self.options = options
     self.prefix = prefix
     self.logger = logger
   }
 
-  /// Examines, and hands out each finding when it is there. Without a connection there is one only. No further examination
-  /// is begun once `goesOn` says no; the one that runs then is brought to its end, so that nothing of it is left.
+  /// Examines, and reports each finding at once. Without a connection there is only one. When `goesOn` returns false,
+  /// the current examination is completed, so that nothing of it remains, and no other one starts.
   package func run(while goesOn: () -> Bool = { true }, _ report: (Finding) -> Void) async {
     do {
       report(try await connection())
@@ -72,7 +73,7 @@ package struct BrokerExamination: Sendable {
     }
   }
 
-  /// Opens a session, listens to `filter`, hands it to `body`, and ends it for good.
+  /// Opens a session that subscribes to `filter`, calls `body`, and ends the session for good.
   private func listening<T: Sendable>(
     _ name: String, to filter: String, _ body: (Probe) async throws -> T
   ) async throws -> T {
@@ -88,7 +89,7 @@ package struct BrokerExamination: Sendable {
     }
   }
 
-  /// A durable session with a subscription, as a worker's is between two lives.
+  /// A durable session with a subscription, like that of a worker between two processes.
   private func withDurableSession<T: Sendable>(
     _ name: String, on filter: String, _ body: (SessionOptions) async throws -> T
   ) async throws -> T {
@@ -96,7 +97,7 @@ package struct BrokerExamination: Sendable {
     try await with(options) { try await $0.subscribe(try TopicFilter(filter)) }
     let result: Result<T, any Error>
     do { result = .success(try await body(options)) } catch { result = .failure(error) }
-    // A clean start discards what there is (MQTT 5, section 3.1.2.4); 3.1.1 has no other way.
+    // Clean Start discards the session (MQTT 5, section 3.1.2.4); MQTT 3.1.1 has no other way.
     try await with(self.options(name)) { _ in }
     return try result.get()
   }
@@ -117,7 +118,7 @@ package struct BrokerExamination: Sendable {
   // MARK: Examinations
 
   private func connection() async throws -> Finding {
-    // As a worker connects: a broker may take the client and not its Last Will.
+    // Connect as a worker does: a broker may accept the client but not its Last Will.
     var worker = options("connection")
     worker.receiveMaximum = 1
     worker.will = Message(topic: topic("will"), payload: [49], retention: .retained)
@@ -146,7 +147,7 @@ package struct BrokerExamination: Sendable {
   private func largeMessages(_ property: Property) async throws -> Finding {
     let payload = [UInt8](repeating: 32, count: 256 << 10)
     return try await listening("listener", to: topic("large")) { probe in
-      // A broker that does not take it may end the connection.
+      // A broker that refuses it may close the connection.
       let publication = Task { try await publish(topic("large"), payload) }
       defer { publication.cancel() }
       let came = try await probe.deliveries(1, within: Self.patience)
@@ -193,7 +194,7 @@ package struct BrokerExamination: Sendable {
         while one.deliveries.count + other.deliveries.count < 4, ContinuousClock.now < deadline {
           try await Task.sleep(for: .milliseconds(5))
         }
-        // A message that goes to both comes at once or not at all.
+        // A message to both members arrives at once or not at all.
         try await Task.sleep(for: .milliseconds(200))
         let counts = [one.deliveries.count, other.deliveries.count]
         return property.finding(
@@ -213,7 +214,7 @@ package struct BrokerExamination: Sendable {
   private func messageExpiry(_ property: Property) async throws -> Finding {
     guard options.version == .v5 else { return property.unknown("MQTT 3.1.1 has none; use 5") }
     let topic = topic("expiry")
-    // Its last second may have begun; brokers may look once a second or so.
+    // Wait longer than a second: brokers may check expiry about once a second.
     try await publish(topic, [49], .retained, expiry: 1)
     try await Task.sleep(for: .milliseconds(2500))
     let came = try await listening("late", to: topic) { try await $0.deliveries(1, within: .milliseconds(500)) }

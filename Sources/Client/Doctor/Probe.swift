@@ -2,14 +2,14 @@ import Logging
 import MQTT
 import Synchronization
 
-/// A session whose messages are looked at one by one, and which answers for them only if it is to.
+/// A session that collects its messages, and acknowledges them only on demand.
 final class Probe: Sendable {
-  /// What becomes of a message's acknowledgement.
+  /// The treatment of acknowledgements.
   enum Acknowledgement: Sendable {
     case prompt, withheld
   }
 
-  /// How long a session may last in all: some brokers leave requests that they do not know without an answer.
+  /// The longest life of a session: some brokers never answer requests that they do not know.
   package static let limit: Duration = .seconds(20)
 
   package let session: Session
@@ -36,13 +36,13 @@ final class Probe: Sendable {
     }
   }
 
-  /// Whether the broker knew the client id's session; `nil` before there is a connection.
+  /// Whether the broker had the session; `nil` before there is a connection.
   package var state: SessionState? { seen.withLock { $0.state } }
 
-  /// What has come so far.
+  /// The messages so far.
   var deliveries: [Delivery] { seen.withLock { $0.deliveries } }
 
-  /// Waits for `count` messages, at most so long, and returns what came.
+  /// Waits for `count` messages, but no longer than `limit`, and returns the messages so far.
   func deliveries(_ count: Int, within limit: Duration) async throws -> [Delivery] {
     let deadline = ContinuousClock.now + limit
     while deliveries.count < count, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(5)) }
@@ -51,7 +51,7 @@ final class Probe: Sendable {
 }
 
 extension Session {
-  /// Closes it when its time is up, if it is there then; what waits for an answer throws ``MQTTError/closed``.
+  /// Closes the session after `limit`, if it still exists; pending requests throw ``MQTTError/closed``.
   package func close(after limit: Duration) {
     Task { [weak self] in
       try await Task.sleep(for: limit)

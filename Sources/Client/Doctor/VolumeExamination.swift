@@ -1,24 +1,26 @@
 private import CLinux
 private import Dispatch
+private import FoundationEssentials
 private import Glibc
 import Jobs
+private import Synchronization
 package import SystemPackage
 import Volume
 
-/// Whether a file system does what workers rely on.
+/// An examination of a file system: whether it has the properties that workers need.
 ///
-/// All happens in a folder of its own, which is removed when it is over.
+/// It works in a temporary folder.
 package struct VolumeExamination: Sendable {
   private let folder: FilePath
   private let workspaces: FilePath?
 
-  /// Of the volume `jobs`, and of how it works together with the folder of workspaces, if one is given.
+  /// An examination of the volume `jobs`, and of its combination with the folder of workspaces, if given.
   package init(jobs: FilePath, workspaces: FilePath?) {
     folder = JobsDirectory(jobs).state.path
     self.workspaces = workspaces
   }
 
-  /// Examines, and hands out each finding when it is there. Not much more is examined once `goesOn` says no.
+  /// Examines, and reports each finding at once. Skips the workspaces if `goesOn` returns false.
   package func run(while goesOn: () -> Bool = { true }, _ report: (Finding) -> Void) {
     let volume: Scratch
     do {
@@ -53,7 +55,8 @@ package struct VolumeExamination: Sendable {
 
   // MARK: Examinations
 
-  /// Threads of one process meet in the kernel; that hosts meet at the server cannot be seen from one of them.
+  /// Tests threads of one process, which meet in the kernel. One host cannot test whether several hosts meet at the
+  /// server.
   private func exclusiveCreation(_ property: Property, _ scratch: Scratch) throws -> Finding {
     for round in 0..<20 {
       let path = scratch.path("claim-\(round)")
@@ -88,7 +91,7 @@ package struct VolumeExamination: Sendable {
     return property.finding(try scratch.read("result") == "200")
   }
 
-  /// Which clock stamps a file differs by file system, and by what is done to it.
+  /// The clock that sets a file's time depends on the file system, and on the operation.
   private func clock(_ property: Property, _ scratch: Scratch) throws -> Finding {
     let created = try modified(try scratch.write("", to: "clock"))
     let path = try scratch.write("x", to: "clock")
@@ -102,7 +105,7 @@ package struct VolumeExamination: Sendable {
       skew = now - Timestamp.now.millisecondsSince1970
       usleep(2000)
     }
-    // A kernel stamps files with the time of its last tick, some milliseconds ago.
+    // The kernel sets times by its last tick, some milliseconds ago.
     let difference =
       abs(skew) < 20
       ? "this host's" : "\(abs(skew)) ms \(skew < 0 ? "behind" : "before") this host's, which does no harm"
@@ -116,11 +119,11 @@ package struct VolumeExamination: Sendable {
     }
   }
 
-  /// When `path` was changed, in milliseconds since 1970.
+  /// The modification time of `path`, in milliseconds since 1970.
   private func modified(_ path: FilePath) throws -> Int64 {
     var status = stat()
     guard stat(path.string, &status) == 0 else { throw VolumeError("looking at", path, lastError()) }
-    // A file system may answer any time; one beyond the year 36,000 is as wrong as that.
+    // A file system may return any time: clamp it to about 36,000 years.
     let seconds = min(max(Int64(status.st_mtim.tv_sec), -1 << 40), 1 << 40)
     return seconds * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
   }
@@ -133,7 +136,7 @@ package struct VolumeExamination: Sendable {
       for name in [path, scratch.folder] {
         let file = open(name.string, O_RDONLY | O_CLOEXEC)
         defer { close(file) }
-        // Some file systems have none for folders, and need none (fsync(2), EINVAL).
+        // Some file systems have no fsync for folders, and need none (fsync(2), EINVAL).
         guard Glibc.fsync(file) == 0 || errno == EINVAL else { throw VolumeError("syncing", name, lastError()) }
       }
       times.append(ContinuousClock.now - start)
@@ -178,4 +181,58 @@ package struct VolumeExamination: Sendable {
     }
     return property.finding(ioctl(destination, linuxCloneFile, source) == 0)
   }
+}
+
+/// A temporary folder for an examination.
+struct Scratch: Sendable {
+  package let folder: FilePath
+  private let madeParent: Bool
+
+  /// Creates the folder below `parent`, and `parent` itself if it is missing.
+  init(in parent: FilePath) throws(VolumeError) {
+    folder = parent.appending("doctor-\(String(UInt64.random(in: 0 ... .max), radix: 36))")
+    madeParent = mkdir(parent.string, 0o755) == 0
+    guard mkdir(folder.string, 0o700) == 0 else { throw VolumeError("writing to", parent, lastError()) }
+  }
+
+  /// Removes the folder.
+  package func remove() {
+    try? FileManager.default.removeItem(atPath: folder.string)
+    if madeParent { rmdir(folder.removingLastComponent().string) }
+  }
+
+  package func path(_ name: String) -> FilePath { folder.appending(name) }
+
+  /// Writes a file, and returns its path.
+  @discardableResult
+  package func write(_ text: String, to name: String) throws(VolumeError) -> FilePath {
+    let path = path(name)
+    do {
+      let file = try FileDescriptor.open(
+        path, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .init(rawValue: 0o644))
+      try file.closeAfter { _ = try file.writeAll(text.utf8) }
+    } catch {
+      throw VolumeError("writing", path, error as? Errno ?? .ioError)
+    }
+    return path
+  }
+
+  package func read(_ name: String) throws(VolumeError) -> String {
+    guard let bytes = FileManager.default.contents(atPath: path(name).string) else {
+      throw VolumeError("reading", path(name), lastError())
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+/// The errno of the last call.
+func lastError() -> Errno { Errno(rawValue: errno) }
+
+/// A counter for several threads.
+final class Count: Sendable {
+  private let number = Atomic(0)
+
+  package var value: Int { number.load(ordering: .sequentiallyConsistent) }
+
+  func increment() { number.add(1, ordering: .sequentiallyConsistent) }
 }

@@ -19,7 +19,7 @@ struct JSONParser {
 
   /// The value of the whole text.
   package mutating func text() throws(JSONError) -> JSONValue {
-    // Its mark, or two characters of ASCII with a 0 in each: no JSON in UTF-8 begins so.
+    // A byte order mark of UTF-16, or two ASCII characters with a 0 in each: no JSON in UTF-8 starts with these.
     if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
       || bytes.prefix(4).count(where: { $0 == 0 }) > 1
     {
@@ -122,7 +122,7 @@ struct JSONParser {
     index += 1
   }
 
-  /// Passes the comma before the next element (`false`), or the bracket that ends them (`true`).
+  /// Skips the comma before the next element (`false`), or the closing bracket (`true`).
   private mutating func ended(by bracket: Unicode.Scalar) throws(JSONError) -> Bool {
     skipWhitespace()
     if peek == UInt8(ascii: bracket) {
@@ -142,7 +142,7 @@ struct JSONParser {
     return false
   }
 
-  /// Keys are compared as `String`s are, by canonical equivalence: two that a dictionary takes for one count as one.
+  /// Keys are compared as `String`s, by canonical equivalence: two keys that are equal in a dictionary are duplicates.
   private mutating func noteDuplicate(in members: [JSONMember]) {
     guard duplicate == nil, members.count > 1 else { return }
     if members.count <= 8 {

@@ -1,19 +1,19 @@
 /// A JSON text (RFC 8259) as a tree that knows where each value was written.
 ///
-/// UTF-8 with or without a byte order mark; nothing beyond the RFC is taken (no comments, trailing commas, NaN, or
-/// surrogates without their partner). A key that an object holds twice does not end the reading: it is kept in
-/// `duplicate`, so that its reader can still learn who is to be told.
+/// UTF-8 with or without a byte order mark; nothing beyond the RFC is accepted (no comments, trailing commas, NaN, or
+/// unpaired surrogates). A duplicate key does not end the reading: it is kept in `duplicate`, so that the caller can
+/// still read the job's id for its answer.
 package struct JSONText {
   /// The text itself; offsets in the tree count its bytes.
   package let bytes: [UInt8]
 
-  /// The one value that the text holds.
+  /// The value of the text.
   package let root: JSONValue
 
-  /// The first key that an object held already, if there is one.
+  /// The first duplicate key, if there is one.
   package let duplicate: JSONDuplicate?
 
-  /// Reads a text. Throws where it stops being JSON, or where it is deeper or holds more values than `limits` allow.
+  /// Reads a text. Throws at the place where it stops being JSON, or exceeds `limits`.
   package init(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) {
     var parser = JSONParser(bytes: bytes, limits: limits)
     self.bytes = bytes
@@ -26,7 +26,7 @@ package struct JSONText {
     String(decoding: bytes[value.offset..<end], as: UTF8.self)
   }
 
-  /// What a value is, for a sentence: numbers as written, everything else by its kind.
+  /// A value for a sentence: numbers as written, everything else by its kind.
   package func kind(of value: JSONValue) -> String {
     switch value.content {
     case .null: return "null"
@@ -58,7 +58,7 @@ package struct JSONValue {
 }
 
 extension JSONValue {
-  /// What an object has by that key.
+  /// The value of a key in an object.
   package subscript(key: String) -> JSONValue? {
     guard case .object(let members) = content else { return nil }
     return members.first { $0.key == key }?.value
@@ -76,14 +76,14 @@ package struct JSONMember {
   package let value: JSONValue
 }
 
-/// A key that stands twice in one object, and where.
+/// A key that an object has twice, and both offsets.
 package struct JSONDuplicate {
   package let key: String
   package let first: Int
   package let second: Int
 }
 
-/// How much a reader is willing to hold.
+/// The limits of a text.
 package struct JSONLimits {
   var depth = 64
   package var values = 1_000_000
@@ -95,7 +95,7 @@ package struct JSONError: Error {
   let predicate: String
 }
 
-/// A place in a text for a person: lines end with LF, columns count characters; both from 1.
+/// A position in a text for people: lines end with LF, columns count characters; both from 1.
 struct JSONPosition: Equatable, CustomStringConvertible {
   package let line: Int
   package let column: Int
@@ -106,7 +106,7 @@ struct JSONPosition: Equatable, CustomStringConvertible {
     let lineStart =
       before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? (before.starts(with: JSONParser.mark) ? 3 : 0)
     line = 1 + before.count { $0 == UInt8(ascii: "\n") }
-    // A character's first byte counts, its continuation bytes (0b10xxxxxx) do not.
+    // Count the first byte of each character, not the continuation bytes (0b10xxxxxx).
     column = 1 + before[lineStart...].count { $0 & 0xC0 != 0x80 }
   }
 

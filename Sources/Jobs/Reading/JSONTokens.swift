@@ -1,4 +1,4 @@
-/// Strings, numbers, and what stands between them.
+/// Strings, numbers and white space.
 extension JSONParser {
   package mutating func string() throws(JSONError) -> String {
     let opening = index
@@ -113,19 +113,19 @@ extension JSONParser {
     return matches
   }
 
-  /// The byte at the index; at the end a NUL, which no part of JSON begins with either.
+  /// The byte at the index; at the end a NUL, with which no part of JSON starts.
   var peek: UInt8 {
     index < bytes.count ? bytes[index] : 0
   }
 
-  /// What stands at the index, for a sentence: the end, a word, or a character.
+  /// The text at the index, for a sentence: the end, a word, or a character.
   package var found: String {
     if index >= bytes.count { return "the end of the text" }
     let isLetter = { (byte: UInt8) in Character(Unicode.Scalar(byte)).isLetter && byte < 0x80 }
     if isLetter(peek) {
       return String(decoding: bytes[index...].prefix(24).prefix(while: isLetter), as: UTF8.self).quoted
     }
-    // The text is known to be UTF-8, and the index to be at the start of a character.
+    // The text is valid UTF-8, and the index is at the start of a character.
     return String(decoding: bytes[index...].prefix(4), as: UTF8.self).unicodeScalars.first?.named ?? ""
   }
 

@@ -1,0 +1,166 @@
+private import FoundationEssentials
+private import Glibc
+package import Jobs
+import SystemPackage
+
+/// A deferred or parked request on the volume.
+package struct DeferredRequest: Sendable {
+  package let file: KnownFile
+  package let id: JobID
+  package let envelope: Envelope
+  package var path: VolumePath { file.path }
+
+  package init?(_ file: KnownFile, _ id: JobID) {
+    guard let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(file.bytes)) else { return nil }
+    self.file = file
+    self.id = id
+    self.envelope = envelope
+  }
+}
+
+/// Requests on the volume: a busy worker defers them here, so that none waits behind a job while another worker is
+/// idle. A second queue holds the requests that wait for approval.
+///
+/// A deferred request is a file, created exclusively and synced before PUBACK. The claim decides which worker runs it;
+/// a deferred request that already has a claim or a result is removed.
+package struct DeferredQueue: Sendable {
+  /// The limit for deferred requests; further ones stay with the broker, which is the real queue.
+  package static let seats = 64
+
+  /// The limit for parked requests; further ones are refused.
+  package static let parkingSpaces = 1000
+
+  package let folder: VolumePath
+  package let lease: Lease
+
+  /// Adds a request durably. A redelivery of a request that is here already is not added again.
+  package func put(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
+    try DurableFile.makeFolder(folder)
+    if envelope.requestId.mayRepeat {
+      guard try tickets(of: envelope, id).isEmpty else { return }
+    }
+    try create(id, DeferredQueue.bytes(of: envelope, folder))
+  }
+
+  /// Adds a request so that a reader finds either all of it or an empty file: readers need not check incomplete files
+  /// again and again. See ``removeBlanks()``.
+  package func putWhole(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
+    try DurableFile.makeFolder(folder)
+    let path = try create(id, [])
+    try DurableFile.replace(path, DeferredQueue.bytes(of: envelope, folder))
+  }
+
+  /// Creates a file with a free name, exclusively.
+  @discardableResult
+  private func create(_ id: JobID, _ bytes: [UInt8]) throws(VolumeError) -> VolumePath {
+    var instant = try lease.clock.now()
+    while true {
+      let path = folder.appending(DeferredQueue.name(instant, id))
+      if let file = try DurableFile.create(path, bytes) {
+        try? file.close()
+        return path
+      }
+      instant &+= 1
+    }
+  }
+
+  /// Removes expired empty files: their writers died before PUBACK.
+  package func removeBlanks() throws(VolumeError) {
+    for (_, _, name) in try DeferredQueue.parsedNames(in: folder) {
+      let path = folder.appending(name)
+      guard let status = try? path.status(), status.st_size == 0, try lease.hasExpired(path),
+        let blank = try KnownFile.read(path, .setAside), blank.bytes.isEmpty
+      else { continue }
+      try blank.remove()
+      try DurableFile.remove(DurableFile.draft(of: path))
+    }
+  }
+
+  /// The number of requests.
+  package func count() throws(VolumeError) -> Int {
+    try DurableFile.names(in: folder).count
+  }
+
+  /// The requests, oldest first, for any job or for `wanted`.
+  package func tickets(of wanted: JobID? = nil) throws(VolumeError) -> [DeferredRequest] {
+    var tickets: [DeferredRequest] = []
+    for name in try names() where wanted == nil || DeferredQueue.parse(name)?.id == wanted {
+      if let ticket = try ticket(named: name) { tickets.append(ticket) }
+    }
+    return tickets
+  }
+
+  /// The names of the requests, oldest first. A worker that takes one need not read all.
+  package func names() throws(VolumeError) -> [String] {
+    try DeferredQueue.parsedNames(in: folder).map(\.name)
+  }
+
+  /// Reads the request of that name; `nil` if it is gone. An incomplete file that has expired is removed: its request
+  /// was not acknowledged.
+  package func ticket(named name: String) throws(VolumeError) -> DeferredRequest? {
+    let path = folder.appending(name)
+    guard let (_, id) = DeferredQueue.parse(name), let file = try KnownFile.read(path, .setAside) else { return nil }
+    if let ticket = DeferredRequest(file, id) { return ticket }
+    if try lease.hasExpired(path) { try file.remove() }
+    return nil
+  }
+
+  /// The entries of this same request.
+  package func tickets(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> [DeferredRequest] {
+    try tickets(of: id).filter { envelope.requestId.isSame(as: $0.envelope.requestId.text) }
+  }
+
+  /// The names with their nanoseconds on the volume's clock and their jobs, oldest first.
+  static func parsedNames(in folder: VolumePath) throws(VolumeError) -> [(instant: Int64, id: JobID, name: String)] {
+    let named = try DurableFile.names(in: folder).compactMap { name -> (instant: Int64, id: JobID, name: String)? in
+      parse(name).map { ($0.instant, $0.id, name) }
+    }
+    return named.sorted { ($0.instant, $0.name) < ($1.instant, $1.name) }
+  }
+
+  /// Moves a request from another queue here, unchanged; `false` if another worker has removed it.
+  package func admit(_ ticket: DeferredRequest) throws(VolumeError) -> Bool {
+    try DurableFile.makeFolder(folder)
+    return try DurableFile.move(ticket.path, to: DeferredQueue.freePath(like: ticket.path.name, in: folder))
+  }
+
+  /// Removes a request; `false` if another worker has removed it.
+  package func remove(_ ticket: DeferredRequest) throws(VolumeError) -> Bool {
+    try ticket.file.remove()
+  }
+
+  // MARK: Names and contents
+
+  /// The name for a request for `id` that arrived at `instant`, in nanoseconds on the volume's clock.
+  package static func name(_ instant: Int64, _ id: JobID) -> String { "\(instant)-\(id).json" }
+
+  /// Parses a name; `nil` for other files.
+  package static func parse(_ name: String) -> (instant: Int64, id: JobID)? {
+    guard name.hasSuffix(".json"), let dash = name.firstIndex(of: "-"), let instant = Int64(name[..<dash]),
+      let id = try? JobID(String(name[name.index(after: dash)...].dropLast(5)))
+    else { return nil }
+    return (instant, id)
+  }
+
+  /// A free path in `folder` for a request that was named `name` in another queue: with the same or a slightly later
+  /// time.
+  static func freePath(like name: String, in folder: VolumePath) -> VolumePath {
+    var path = folder.appending(name)
+    guard case (var instant, let id)? = parse(name) else { return path }
+    while DurableFile.exists(path) {
+      // Somebody may have chosen the largest number as a name.
+      instant &+= 1
+      path = folder.appending(DeferredQueue.name(instant, id))
+    }
+    return path
+  }
+
+  /// The content of a deferred request's file.
+  package static func bytes(of envelope: Envelope, _ folder: VolumePath) throws(VolumeError) -> [UInt8] {
+    do {
+      return Array(try JSONEncoder().encode(envelope))
+    } catch {
+      throw VolumeError("encoding a ticket in", folder, .invalidArgument)
+    }
+  }
+}

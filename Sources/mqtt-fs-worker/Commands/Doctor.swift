@@ -1,0 +1,154 @@
+import ArgumentParser
+import Client
+import FoundationEssentials
+import Glibc
+import Jobs
+import Synchronization
+import SystemPackage
+import Volume
+
+/// `mqtt-fs-worker doctor`: examines a broker and a volume.
+struct Doctor: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Says whether the broker and the volume do what workers rely on; exit status 1 if they do not.",
+    discussion: """
+      It publishes and subscribes below --topic only, with client ids that begin with 'doctor-', and writes to folders of \
+      its own, in .worker/ on the volume and among the workspaces. It leaves nothing behind, and takes no job.
+
+      A property that is needed and not there is marked 'NO': jobs could be lost. One that is only wanted is marked 'no'.
+
+      TERM and INT end it when it has cleaned up behind what it is at; a second one ends it at once.
+      """)
+
+  /// The examined things.
+  enum Patient: String, ExpressibleByArgument, CaseIterable { case broker, volume, all }
+
+  @Argument(help: "What to examine: broker, volume, or all.")
+  var patient = Patient.all
+
+  @OptionGroup(title: "Broker") var broker: BrokerOptions
+  @OptionGroup(title: "Log") var log: LogOptions
+
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"),
+    completion: .directory)
+  var jobsDir: String?
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Where steps run. (MQTT_WORKSPACES_DIR; default: ./workspaces)", valueName: "folder"),
+    completion: .directory)
+  var workspacesDir: String?
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "The topic below which it publishes and subscribes. (default: doctor-<random> beside the results)",
+      valueName: "topic"))
+  var topic: String?
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("The results topic. (MQTT_RESULTS_TOPIC; default: jobs/results)", valueName: "topic"))
+  var resultsTopic: String?
+
+  @Flag(help: "Print the findings as JSON.")
+  var json = false
+
+  func run() async throws {
+    let course = Course(shows: json ? .nothing : .lines)
+    try await Interrupts().handled(by: course.interrupt) { try await examine(.current, course) }
+    if let failure = course.failure { throw failure }
+    guard !course.isInterrupted else { throw ExitStatus.interrupted }
+    let isFit = !course.findings.contains(where: \.isFatal)
+    if json {
+      try Output.write(json: jsonText(Diagnosis(fit: isFit, findings: course.findings)))
+    } else {
+      try Output.write(isFit ? "fit\n" : "not fit: see NO\n")
+    }
+    guard isFit else { throw ExitStatus(rawValue: 1) }
+  }
+
+  private func examine(_ environment: Environment, _ course: Course) async throws {
+    if patient != .volume {
+      let name = "doctor-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
+      let session = try broker.session(name, environment)
+      Secrets.wipe()
+      let prefix = try topic ?? "\(checkedResultsTopic(resultsTopic, environment))/\(name)"
+      await BrokerExamination(session, prefix: prefix, logger: try log.logger(environment))
+        .run(while: { !course.isInterrupted }, course.report)
+    }
+    if patient != .broker, !course.isInterrupted {
+      let jobs = FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs")
+      let volume = VolumeExamination(jobs: jobs, workspaces: workspacesFolder(workspacesDir, environment))
+      try await onThread { volume.run(while: { !course.isInterrupted }, course.report) }
+    }
+  }
+}
+
+/// The findings so far, and whether the examination was interrupted.
+private final class Course: Sendable {
+  /// The output of a finding as soon as it is known.
+  enum Shown: Sendable { case lines, nothing }
+
+  private let shown: Shown
+  private let state = Mutex(State())
+
+  private struct State {
+    var findings: [Finding] = []
+    var isInterrupted = false
+    /// The error that stopped the output.
+    var failure: (any Error)?
+  }
+
+  init(shows shown: Shown) {
+    self.shown = shown
+  }
+
+  var findings: [Finding] { state.withLock { $0.findings } }
+
+  var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
+
+  var failure: (any Error)? { state.withLock { $0.failure } }
+
+  /// Adds a finding and shows it. If it cannot be shown, the examination ends as if it were interrupted.
+  func report(_ finding: Finding) {
+    state.withLock { state in
+      state.findings.append(finding)
+      guard shown == .lines, state.failure == nil else { return }
+      do {
+        try Output.write("\(finding.line)\n")
+      } catch {
+        (state.failure, state.isInterrupted) = (error, true)
+      }
+    }
+  }
+
+  @Sendable func interrupt() {
+    let isSecond = state.withLock { state in
+      defer { state.isInterrupted = true }
+      return state.isInterrupted
+    }
+    guard !isSecond else { exit(ExitStatus.interrupted.rawValue) }
+    complain("mqtt-fs-worker: ending when this examination has cleaned up; a second signal ends it at once")
+  }
+}
+
+private struct Diagnosis: Encodable {
+  let fit: Bool
+  let findings: [Finding]
+}
+
+extension Finding {
+  /// `broker  yes  redelivery  a request that …`
+  fileprivate var line: String {
+    let mark =
+      switch verdict {
+      case .yes: "yes"
+      case .no: isFatal ? "NO" : "no"
+      case .unknown: isFatal ? "NO?" : "?"
+      }
+    let columns = [(subject.rawValue, 10), (mark, 3), (name, 23)]
+    return columns.map { $0.padded(to: $1) }.joined(separator: "  ") + "  \(detail.onOneLine)"
+  }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import Client
+import Jobs
+import Volume
+
+/// `mqtt-fs-worker status <id>`: shows one job.
+struct Status: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Says how a job is: who has it, or how it ended, step by step. Exit status 66 if there is none.")
+
+  @Argument(help: "The job.", completion: .jobs)
+  var id: String
+
+  @Flag(help: "Print JSON: what 'jobs --json' has of the job, and with a result all of result.json.")
+  var json = false
+
+  @OptionGroup var volume: VolumeOptions
+
+  func run() throws {
+    let directory = try volume.directory(.current)
+    let id = try JobID(id)
+    guard let job = try JobListing(directory).job(id) else {
+      Console("status").say("there is no job \(id) in \(directory.path)")
+      throw ExitStatus.noSuchJob
+    }
+    let result = job.state == .finished ? JobRecords(directory).result(of: id) : nil
+    if json {
+      try Output.write(json: jsonText(Report(job: job, result: result)))
+    } else {
+      try Output.write(text(job, result))
+    }
+  }
+
+  private struct Report: Encodable {
+    let job: JobSummary
+    let result: JobResult?
+
+    func encode(to encoder: any Encoder) throws {
+      try job.encode(to: encoder)
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encodeIfPresent(result, forKey: .result)
+    }
+
+    enum Key: CodingKey { case result }
+  }
+
+  private func text(_ job: JobSummary, _ result: JobResult?) -> String {
+    let took = job.durationMs.map { durationText(milliseconds: $0) }
+    let facts: [(String, String?)] = [
+      ("job", job.id.text), ("state", job.state.rawValue), ("status", job.status?.rawValue),
+      ("exit code", job.exitCode.map(String.init)), ("error", job.error), ("delivery", job.undelivered?.sentence),
+      ("worker", job.workerId),
+      ("attempt", job.attempt.map(String.init)), ("step", job.step.map(String.init)), ("topic", job.filter),
+      ("since", job.since), ("ended", job.end), ("took", took),
+      ("to do", job.state == .awaitingApproval ? "mqtt-fs-worker approve \(job.id)" : nil),
+      ("artifacts", result.map { "\($0.artifacts.count)" }),
+    ]
+    let lines = facts.compactMap { name, value in
+      value.map { "\(name):".padded(to: 12) + $0.escaped(upTo: 500) + "\n" }
+    }
+    guard let steps = result?.steps, !steps.isEmpty else { return lines.joined() }
+    let rows = steps.map { step in
+      [
+        "\(step.index)", step.status.rawValue, step.exitCode.map(String.init) ?? "",
+        durationText(milliseconds: step.durationMs), (step.name ?? step.command).escaped,
+      ]
+    }
+    return lines.joined() + "\n" + TextTable([["STEP", "STATUS", "EXIT", "TOOK", "NAME"]] + rows).text
+  }
+}

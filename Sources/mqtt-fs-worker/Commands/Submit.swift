@@ -1,0 +1,147 @@
+import ArgumentParser
+import Client
+import FileTree
+import Glibc
+import Jobs
+import MQTT
+import Signing
+import SystemPackage
+
+/// `mqtt-fs-worker submit <folder>`: submits a job and follows it.
+struct Submit: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Puts a job on the volume, asks for it to be run, shows its output, and exits with its exit code.",
+    discussion: """
+      The job's output goes to stdout, byte for byte; what happens is said on stderr. With no worker it waits for one. \
+      Ctrl-C cancels the job, after asking; a second Ctrl-C leaves it running. Without a terminal TERM and INT cancel it \
+      at once.
+
+      Exit status: the job's own; 65 it was rejected, 75 its workers died (try again), 124 timeout, 125 the worker failed, \
+      130 canceled. If it was not sent: 64 usage, 65 the job is not valid, 69 no broker, 73 the id is taken, 74 the volume, \
+      77 refused by the broker, 78 configuration.
+      """)
+
+  @Argument(help: ArgumentHelp("The folder with job.json.", valueName: "folder"), completion: .directory)
+  var folder: String
+
+  @Option(help: "The job's id. (default: the folder's name)")
+  var id: String?
+
+  @Option(
+    name: [.customShort("o"), .long],
+    help: ArgumentHelp(
+      "Ends the job if it takes longer; if no worker has taken it after as long, it is withdrawn.",
+      valueName: "duration"))
+  var timeout: Timespan?
+
+  @Flag(name: .shortAndLong, help: "Exit when the broker has the request; prints the id.")
+  var detach = false
+
+  @Flag(help: "Print the result message on stdout; the job's output goes to stderr.")
+  var json = false
+
+  @Flag(
+    help: "There is no common volume: send the steps of job.json in the request. Nothing else may be in the folder.")
+  var noVolume = false
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Where workers take requests. (MQTT_TOPIC; default: jobs/pending)", valueName: "topic"))
+  var topic: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Sign the request with this key, for workers with --verify-key; see 'sign'.", valueName: "file"),
+    completion: .file())
+  var signKey: String?
+
+  @Option(help: ArgumentHelp("The key's name in a set of keys. (default: that of the JWK)", valueName: "name"))
+  var kid: String?
+
+  @Option(help: ArgumentHelp("A worker, or group of workers, that a signed request is for.", valueName: "name"))
+  var aud: [String] = []
+
+  @Option(help: ArgumentHelp("How long a signed request may be begun. (default: 1h)", valueName: "duration"))
+  var expires = Timespan(.seconds(3600))
+
+  @OptionGroup var volume: VolumeOptions
+  @OptionGroup var topics: TopicOptions
+  @OptionGroup(title: "Broker") var broker: BrokerOptions
+  @OptionGroup(title: "Log") var log: LogOptions
+
+  func run() async throws {
+    let environment = Environment.current
+    let console = Console("submit")
+    let job = try job(console)
+    let requests = try requestTopic(topic, environment)
+    let topics = try topics.topics(environment)
+    let version = try broker.version(environment)
+    let place = try noVolume ? .elsewhere : Submission.Volume.common(volume.directory(environment))
+    let request = try request(job)
+    let upload = upload(job.id, place)
+    let interrupts = Interrupts()
+
+    try await broker.withClient("submit", environment, logger: log.logger(environment), keptFor: 300) { client in
+      if let upload {
+        try await copy(upload, console, interrupts)
+      }
+      let submission = Submission(
+        request, topic: requests, topics: topics, over: client, version: version, volume: place)
+      let run = SubmitRun(
+        submission: submission, upload: upload, request: request, steps: job.definition.steps, console: console,
+        output: json ? .result : .logs, timeout: timeout?.duration)
+      try await detach ? run.send() : run.follow(interrupts)
+    }
+  }
+
+  /// Checks the folder's job. Errors are printed and end the program.
+  private func job(_ console: Console) throws -> (id: JobID, definition: JobDefinition) {
+    let path = FilePath(folder)
+    let id = try id.map { try JobID($0) }
+    let check = JobCheck(copying: path, as: id)
+    for warning in check.warnings { console.say("warning: \(warning)") }
+    guard let job = check.job else {
+      for error in check.errors { console.say(error) }
+      throw ExitStatus.badPayload
+    }
+    return job
+  }
+
+  private func request(_ job: (id: JobID, definition: JobDefinition)) throws -> OutgoingRequest {
+    let path = FilePath(folder)
+    let claims = signKey.map { _ in
+      OutgoingRequest.Claims(expires: expires.duration, audience: aud, folder: noVolume ? nil : path)
+    }
+    let request =
+      try noVolume
+      ? OutgoingRequest(job.id, carrying: job.definition, of: path, timeout: timeout?.duration, claims: claims)
+      : OutgoingRequest(job.id, timeout: timeout?.duration, claims: claims)
+    guard let signKey else { return request }
+    let key = try KeyFile(FilePath(signKey)).read { (bytes) throws(InvalidKey) in
+      try SigningKey(file: bytes, name: kid)
+    }
+    return try request.sealed { try key.sign($0) }
+  }
+
+  /// The upload; `nil` if the folder is already in place, or there is no common volume.
+  private func upload(_ id: JobID, _ place: Submission.Volume) -> JobUpload? {
+    guard case .common(let directory) = place else { return nil }
+    let upload = JobUpload(FilePath(folder), as: id, to: directory)
+    return upload.isInPlace ? nil : upload
+  }
+
+  private func copy(_ upload: JobUpload, _ console: Console, _ interrupts: Interrupts) async throws {
+    let skipped = try await interrupts.handled {
+      // The copy may still write: the next upload from this host removes the rest.
+      try? upload.discard()
+      Glibc.exit(ExitStatus.interrupted.rawValue)
+    } during: {
+      try await upload.run { progress in
+        guard ProgressLine.isWanted, progress.elapsed > .seconds(1) else { return }
+        ProgressLine.show(ProgressLine.text("copying job \(upload.id)", progress))
+      }
+    }
+    ProgressLine.clear()
+    for entry in skipped { console.say("warning: \(entry.path) is left out: \(entry.reason.rawValue)") }
+  }
+}

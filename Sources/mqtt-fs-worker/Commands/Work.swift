@@ -1,0 +1,188 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import Jobs
+import Logging
+import MQTT
+import Signaling
+import Signing
+import Steps
+import SystemPackage
+import Volume
+import Worker
+
+/// `mqtt-fs-worker [work]`: takes one job and exits.
+struct Work: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Takes one job id from MQTT, runs the job's steps, publishes the result, and exits.",
+    usage: "mqtt-fs-worker [work] [<options>]",
+    discussion: """
+      Every option can be set in the environment, too: the name stands in parentheses. A flag comes before the \
+      environment, and that before the default. Durations are written 90s, 10m, 1h30m, 7d, or as a number of seconds.
+
+      'mqtt-fs-worker check <job folder>' says what is wrong with a job before it is sent; 'mqtt-fs-worker sign <job \
+      folder>' makes a signed request for it.
+      """)
+
+  @OptionGroup(title: "Broker") var broker: BrokerOptions
+  @OptionGroup(title: "Jobs") var work: WorkOptions
+  @OptionGroup(title: "Log") var log: LogOptions
+
+  @Flag(help: ArgumentHelp("Without MQTT: run the request in --payload, print its result message."))
+  var dryRun = false
+
+  @Option(
+    help: ArgumentHelp("The request of a dry run. (default: ./test-payload.json)", valueName: "file"),
+    completion: .file())
+  var payload: String?
+
+  @Flag(name: [.customShort("V"), .long], help: "Show the version.")
+  var version = false
+
+  /// Main calls this instead of `run()`: the guardian must be forked before there are threads.
+  func run(guardedBy guardian: Guardian) async throws {
+    guard !version else { return try Output.write("mqtt-fs-worker \(workerVersion)\n") }
+    try ProcessTree.adoptOrphans()
+    ProcessTree.endAbandoned()
+    let environment = Environment.current
+    var setup = try WorkerSetup(work, log, environment)
+    setup.settings.guardian = guardian
+    guardian.onLoss { [logger = setup.logger] in logger.warning("\($0)") }
+    defer { guardian.dismiss() }
+    if Secrets.areInArguments {
+      setup.logger.warning(
+        "a password was given as an argument, and could be seen in the process list until now; use --password-file")
+    }
+    if dryRun {
+      try await DryRun(payload: FilePath(payload ?? "./test-payload.json"), setup: setup).run()
+    } else {
+      guard payload == nil else { throw ValidationError("--payload is for --dry-run only") }
+      try await MQTTRun(broker, work, setup, environment).run()
+    }
+  }
+}
+
+/// The program's version, in `-V`, result.json and the log.
+let workerVersion = "0.1.0"
+
+/// A worker over MQTT: it runs one job, or `--jobs` many one after another.
+struct MQTTRun {
+  private let setup: WorkerSetup
+  private let filter: TopicFilter
+  private let intake: SessionOptions
+  private let control: SessionOptions
+  private let topics: RequestTopics
+  private let presence: Presence.Settings
+  private let retention: Control.ResultRetention
+  private let giveUpAfter: Duration?
+  private let idleTimeout: Duration?
+  /// The number of jobs; 0 for no limit.
+  private let jobs: Int
+
+  init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
+    filter = try work.filter(environment)
+    topics = RequestTopics(
+      Topics(results: try checkedResultsTopic(work.resultsTopic, environment)), requests: filter)
+    jobs = try work.jobCount(environment)
+    giveUpAfter = try broker.giveUpAfter(environment)
+    idleTimeout = try (work.idleTimeout ?? environment.value("WORKER_IDLE_TIMEOUT"))?.duration
+    let expiry = try (work.sessionExpiry ?? environment.value("MQTT_SESSION_EXPIRY"))?.duration ?? .seconds(7 * 86400)
+    let keepsResults = try !(work.noRetain || environment.flag("MQTT_NO_RETAIN"))
+
+    var intake = try broker.session(SessionName.intake(of: setup.identity.id), environment)
+    intake.receiveMaximum = 1
+    if try work.clean || environment.flag("MQTT_CLEAN") {
+      intake.start = .clean
+    } else {
+      intake.sessionExpiry = UInt32(clamping: expiry.components.seconds)
+    }
+    self.intake = intake
+    var setup = setup
+    setup.settings.ownSecrets += [intake.credentials?.password].compactMap(\.self)
+    self.setup = setup
+
+    var control = try broker.session(SessionName.control(of: setup.identity.id), environment)
+    control.sessionExpiry = 300
+    presence = Presence.Settings(
+      worker: setup.identity, filter: filter.text, heartbeat: try work.heartbeatInterval(environment),
+      version: control.version)
+    control.will = presence.will
+    self.control = control
+    retention = keepsResults && control.version == .v5 ? .expiring(seconds: 7 * 86400) : .none
+  }
+
+  func run() async throws {
+    let ledger = try Ledger(
+      JobsDirectory(setup.jobs), worker: setup.identity, filter: filter.text, lease: setup.lease,
+      remembering: WorkspacesDirectory.watchLog(in: setup.workspaces, of: setup.identity.id))
+    let workspaces = try setup.openWorkspaces()
+    let stop = StopRequest()
+    Signals.raise(stop, setup.logger, grace: setup.settings.grace)
+    try await ledger.checkIDIsFree(until: stop)
+    try await ledger.checkAreFree(
+      [intake.clientID, control.clientID], at: "\(intake.host):\(intake.port)", until: stop)
+    let session = try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger)
+    let presence = Presence(session, presence, directory: ledger.directory, workspaces: setup.workspaces)
+    let health = try HealthSocket(setup.identity.id, workspaces: setup.workspaces)
+    do {
+      try health.listen { [patience = max(setup.lease, .seconds(10))] in presence.health(patience: patience) }
+    } catch {
+      setup.logger.info("'mqtt-fs-worker health' cannot ask this worker: \(error)")
+    }
+    let control = Control(
+      session, topics: topics, retention: retention, presence: presence, logger: setup.logger)
+    let source = MQTTJobSource(
+      intake, filter: filter, ledger: ledger, control: control, reader: setup.settings.reader, stop: stop,
+      giveUpAfter: giveUpAfter, idleTimeout: idleTimeout, logger: setup.logger)
+    do {
+      try await source.open()
+      var done = 0
+      var undelivered: Unpublished?
+      while true {
+        let worker = Worker(
+          ledger: ledger, workspaces: workspaces, source: source, settings: setup.settings, stop: stop.forNextJob(),
+          logger: setup.logger)
+        let outcome = try await worker.run()
+        guard outcome.hadJob else { break }
+        if case .undelivered(_, let refusal) = outcome { undelivered = refusal }
+        done += 1
+        guard jobs == 0 || done < jobs, !source.isLeaving else { break }
+        await source.workerIsIdle()
+      }
+      await source.close()
+      if source.isLeaving { ledger.audit.note(AuditEntry(.left), setup.logger) }
+      // A process without a limit has only logged it.
+      if jobs > 0, let undelivered { throw undelivered }
+    } catch {
+      await source.close()
+      throw error
+    }
+  }
+}
+
+/// A job without MQTT: the request comes from a file, and the result message goes to stdout.
+struct DryRun {
+  let payload: FilePath
+  let setup: WorkerSetup
+
+  func run() async throws {
+    guard let bytes = FileManager.default.contents(atPath: payload.string) else {
+      throw InvalidInput(
+        description:
+          "\(payload) cannot be read; a dry run needs a request there, like {\"id\": \"try\", \"steps\": [\"make\"]}")
+    }
+    let request = try setup.settings.reader.arriving(Array(bytes))
+    try FileManager.default.createDirectory(atPath: setup.jobs.string, withIntermediateDirectories: true)
+    let ledger = try Ledger(JobsDirectory(setup.jobs), worker: setup.identity, filter: nil, lease: setup.lease)
+    let stop = StopRequest()
+    Signals.raise(stop, setup.logger, grace: setup.settings.grace)
+    let worker = Worker(
+      ledger: ledger, workspaces: try setup.openWorkspaces(), source: PayloadSource(request, Array(bytes)),
+      settings: setup.settings, stop: stop, logger: setup.logger)
+    guard case .finished(let result) = try await worker.run() else {
+      throw stop.isShutdown ? ExitStatus.terminated : ExitStatus.badPayload
+    }
+    if result.status == .rejected { throw ExitStatus.badPayload }
+    throw ExitStatus(rawValue: Int32(truncatingIfNeeded: result.exitCode ?? 70))
+  }
+}

@@ -1,0 +1,209 @@
+import ArgumentParser
+import Client
+import FoundationEssentials
+import Glibc
+import Jobs
+import MQTT
+
+/// `mqtt-fs-worker workers`: lists the workers at a broker.
+struct Workers: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Lists the workers that are there, and those that were lost.",
+    discussion: """
+      They are found by the status that each of them keeps with the broker, and by their answers to a health-check. One \
+      that is there and does not answer is marked. One that was told to stop is not listed.
+      """)
+
+  @OptionGroup(title: "Broker") var broker: BrokerOptions
+  @OptionGroup(title: "Log") var log: LogOptions
+
+  @Flag(help: "Print a JSON array; with --watch, one line for each change.")
+  var json = false
+
+  @Flag(help: "Go on, and show what changes.")
+  var watch = false
+
+  @Option(help: ArgumentHelp("How long to wait for answers. (default: 2s)", valueName: "duration"))
+  var wait: Timespan?
+
+  func run() async throws {
+    let environment = Environment.current
+    let patience = wait?.duration ?? .seconds(2)
+    try await broker.withClient("workers", environment, logger: try log.logger(environment)) { client in
+      let call = RollCall(client, patience: patience)
+      guard watch else { return try show(try await call.take()) }
+      var view = RosterView(json ? .json : isatty(STDOUT_FILENO) == 1 ? .screen : .lines)
+      try await call.watch { try view.show($0) }
+    }
+  }
+
+  private func show(_ roster: Roster) throws {
+    let table = RosterTable(roster)
+    if json {
+      try Output.write(json: table.json + "\n")
+    } else {
+      try Output.write(table.text)
+      complain(table.summary)
+    }
+  }
+}
+
+/// The output of a changing roster.
+struct RosterView {
+  enum Form {
+    /// The whole table, redrawn in place.
+    case screen
+    /// A line for each worker that changed.
+    case lines
+    /// The same, as JSON.
+    case json
+  }
+
+  private let form: Form
+  private var shown: [String: String] = [:]
+
+  init(_ form: Form) {
+    self.form = form
+  }
+
+  mutating func show(_ roster: Roster) throws {
+    let table = RosterTable(roster)
+    switch form {
+    case .screen:
+      // Move the cursor home and clear the screen (ECMA-48, CUP and ED).
+      try Output.write("\u{1B}[H\u{1B}[2J\(table.text)\(table.summary)\n")
+    case .lines, .json:
+      for row in table.rows where shown[row.worker] != row.stateText {
+        shown[row.worker] = row.stateText
+        try write(row.columns.filter { !$0.isEmpty }.joined(separator: "  "), json: row.json)
+      }
+      for gone in shown.keys.filter({ worker in !table.rows.contains { $0.worker == worker } }) {
+        shown[gone] = nil
+        try write("\(gone)  gone", json: "{\"state\":\"gone\",\"workerId\":\"\(gone)\"}")
+      }
+    }
+  }
+
+  private func write(_ line: String, json: String) throws {
+    if form == .json {
+      try Output.write(json: "\(json)\n")
+    } else {
+      try Output.write("\(line)\n")
+    }
+  }
+}
+
+/// A roster as a table and as JSON.
+struct RosterTable {
+  /// The line of one worker.
+  package struct Row {
+    let worker: String
+    let columns: [String]
+    /// The values whose change makes a new line: not ages and figures.
+    let stateText: String
+    let json: String
+  }
+
+  let rows: [Row]
+  let summary: String
+  private static let header = [
+    "WORKER", "STATE", "FOR", "JOB", "STEP", "HOST", "VERSION", "LOAD", "MEMORY", "JOBS FREE", "WORKSPACES FREE",
+    "NOTE",
+  ]
+
+  init(_ roster: Roster, at now: ContinuousClock.Instant = .now) {
+    let sorted = roster.entries.values.sorted { isBefore($0.status.workerId, $1.status.workerId) }
+    rows = sorted.map { Row($0, isAsked: roster.isAsked, now) }
+    let states = WorkerStatus.State.allCases.compactMap { state -> String? in
+      let count = sorted.count { $0.status.state == state }
+      return count == 0 ? nil : "\(count) \(state.rawValue)"
+    }
+    let count = "\(sorted.count) worker\(sorted.count == 1 ? "" : "s")"
+    let refusal = roster.isAsked ? "" : "; the broker does not let this account ask them: this is what they told last"
+    summary = (states.isEmpty ? count : "\(count): \(states.joined(separator: ", "))") + refusal
+  }
+
+  /// The table with its header; empty without workers.
+  var text: String { rows.isEmpty ? "" : TextTable([RosterTable.header] + rows.map(\.columns)).text }
+
+  /// All lines as one array.
+  var json: String { "[\(rows.map(\.json).joined(separator: ",\n "))]" }
+}
+
+extension RosterTable.Row {
+  init(_ entry: Roster.Entry, isAsked: Bool, _ now: ContinuousClock.Instant) {
+    let status = entry.status
+    let isAlive = entry.isAlive(at: now)
+    var notes = status.reason.map { [$0] } ?? []
+    if status.state != .offline, !isAlive { notes.append("no heartbeat") }
+    if isAlive, isAsked, !entry.hasAnswered { notes.append("no answer") }
+    worker = status.workerId
+    let age = entry.began.map { (now - $0).shortText }
+    let load = status.load.map { "\(($0 * 100).rounded() / 100)" }
+    let figures: [String?] = [
+      load, status.memory.map(bytesText), status.jobsFree.map(bytesText), status.workspacesFree.map(bytesText),
+    ]
+    let state: [String?] = [
+      status.workerId, status.state.rawValue, age, status.job, status.step.map(String.init), status.host,
+      status.version,
+    ]
+    let all: [String?] = state + figures + [notes.joined(separator: ", ")]
+    // Escape text from the broker: it must not send control sequences to the terminal.
+    columns = all.map { ($0 ?? "").escaped }
+    stateText = ([status.state.rawValue, status.job ?? "", status.step.map(String.init) ?? ""] + notes).joined(
+      separator: "\n")
+    json =
+      RosterLine(
+        status: status, alive: isAlive, answered: entry.hasAnswered,
+        forSeconds: entry.began.map { ((now - $0) / .seconds(1) * 10).rounded() / 10 }
+      ).text
+  }
+}
+
+/// A worker's status with the roster's values.
+private struct RosterLine: Encodable {
+  let status: WorkerStatus
+  let alive: Bool
+  let answered: Bool
+  let forSeconds: Double?
+
+  private enum CodingKeys: String, CodingKey { case alive, answered, forSeconds }
+
+  func encode(to encoder: any Encoder) throws {
+    try status.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(alive, forKey: .alive)
+    try container.encode(answered, forKey: .answered)
+    try container.encodeIfPresent(forSeconds, forKey: .forSeconds)
+  }
+
+  var text: String {
+    String(decoding: (try? compactJSON(self)) ?? [], as: UTF8.self)
+  }
+}
+
+/// `worker-2` before `worker-10`.
+private func isBefore(_ a: String, _ b: String) -> Bool {
+  let (x, y) = (pieces(a), pieces(b))
+  for (one, other) in zip(x, y) where one != other {
+    if let first = Int(one), let second = Int(other), first != second { return first < second }
+    return one < other
+  }
+  return x.count != y.count ? x.count < y.count : a < b
+}
+
+/// The name split into runs of digits and of other characters.
+private func pieces(_ name: String) -> [Substring] {
+  var pieces: [Substring] = []
+  var rest = name[...]
+  while let first = rest.first {
+    let piece = rest.prefix { $0.isASCIIDigit == first.isASCIIDigit }
+    pieces.append(piece)
+    rest = rest.dropFirst(piece.count)
+  }
+  return pieces
+}
+
+extension Character {
+  fileprivate var isASCIIDigit: Bool { ("0"..."9").contains(self) }
+}

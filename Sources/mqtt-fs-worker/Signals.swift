@@ -1,0 +1,137 @@
+import CLinux
+import Glibc
+import Logging
+import Steps
+import Synchronization
+
+/// TERM, INT and HUP.
+///
+/// The first thread only waits for them, and all other threads block them: a thread that hangs in a call to the volume does not
+/// delay a signal. The listener says what a signal does at the moment.
+enum Signals {
+  private static let listener = Mutex<(@Sendable (Int32) -> Void)?>(nil)
+  private static let overdue = Mutex<Overdue?>(nil)
+  /// If HUP is ignored at the start, as by nohup(1), it stays ignored: the process outlives its terminal.
+  private static let numbers = linux_is_ignored(SIGHUP) != 0 ? [SIGTERM, SIGINT] : [SIGTERM, SIGINT, SIGHUP]
+  /// The time after the grace in which a worker must end that was told to end at once.
+  private static let patience = Duration.seconds(20)
+
+  private struct Overdue {
+    let at: ContinuousClock.Instant
+    let leave: @Sendable () -> Void
+  }
+
+  /// Ends the process at once with status 0 on a signal: it holds nothing yet. Ends with ``block(_:)``.
+  ///
+  /// The parent process may have blocked the signals: they are unblocked here.
+  static func leaveAtOnce() {
+    for number in numbers { _ = linux_exit_on_signal(number) }
+    mask(SIG_UNBLOCK, numbers)
+  }
+
+  /// Blocks them until ``listen()``, which calls `listener`. Call it while there is one thread: a thread inherits the mask of
+  /// the thread that starts it (pthread_sigmask(3)).
+  static func block(_ listener: @escaping @Sendable (Int32) -> Void) {
+    self.listener.withLock { $0 = listener }
+    mask(SIG_BLOCK, numbers)
+  }
+
+  /// Calls `body` for each signal from now on.
+  fileprivate static func listen(with body: @escaping @Sendable (Int32) -> Void) {
+    listener.withLock { $0 = body }
+  }
+
+  /// Ends the process by the signal itself, as if nobody listened. On the first thread.
+  @Sendable static func takeDefaultEffect(_ number: Int32) {
+    signal(number, SIG_DFL)
+    mask(SIG_UNBLOCK, [number])
+    Glibc.raise(number)
+  }
+
+  /// The first signal stops the worker in order, the second at once. After the second it has the grace and 20 seconds
+  /// to publish the result; then the process ends, since it may hang for ever. The next worker takes its claim over.
+  ///
+  /// A second HUP does not count: a closing terminal and its shell often send one each.
+  static func raise(_ stop: StopRequest, _ logger: Logger, grace: Duration) {
+    let limit = min(grace, .seconds(1 << 40)) + patience
+    listener.withLock {
+      $0 = { number in
+        let level: StopLevel = stop.isShutdown && number != SIGHUP ? .kill : .terminate
+        stop.raise(level, reason: .shutdown)
+        if level == .kill {
+          overdue.withLock { overdue in
+            guard overdue == nil else { return }
+            overdue = Overdue(at: .now + limit) {
+              logger.error(
+                """
+                still here \(limit.components.seconds) s after the second signal: something hangs, perhaps the volume; \
+                leaving the job to the next worker
+                """)
+              _exit(ExitStatus.volume.rawValue)
+            }
+          }
+        }
+        logger.notice("\(name(of: number)): \(level == .kill ? "ending at once" : "stopping")")
+      }
+    }
+  }
+
+  private static func name(of number: Int32) -> String {
+    switch number {
+    case SIGINT: "SIGINT"
+    case SIGHUP: "SIGHUP"
+    default: "SIGTERM"
+    }
+  }
+
+  /// Waits for the signals on this thread, for ever.
+  static func listen() -> Never {
+    let signals = set(of: numbers)
+    while true {
+      let due = overdue.withLock { $0 }
+      let number = withUnsafePointer(to: signals) { signals in
+        due == nil ? sigwaitinfo(signals, nil) : linux_await_signal(signals)
+      }
+      if number > 0 { listener.withLock { $0 }?(number) }
+      if let due, due.at <= .now { due.leave() }
+    }
+  }
+
+  private static func mask(_ how: Int32, _ numbers: [Int32]) {
+    var signals = set(of: numbers)
+    pthread_sigmask(how, &signals, nil)
+  }
+
+  private static func set(of numbers: [Int32]) -> sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for number in numbers { sigaddset(&signals, number) }
+    return signals
+  }
+}
+
+/// TERM and INT in a command that is no worker, passed to the innermost handler; without one they end the program.
+final class Interrupts: Sendable {
+  typealias Handler = @Sendable () async -> Void
+
+  private let handlers = Mutex<[Handler]>([])
+
+  /// Listens from now on. HUP keeps its default effect.
+  init() {
+    Signals.listen { [self] number in
+      guard number != SIGHUP else { return Signals.takeDefaultEffect(number) }
+      guard let handler = handlers.withLock({ $0.last }) else { exit(ExitStatus.interrupted.rawValue) }
+      // The next signal must be heard while the handler still runs.
+      Task { await handler() }
+    }
+  }
+
+  /// Calls `handler` at each signal while `body` runs.
+  func handled<T: Sendable>(
+    by handler: @escaping Handler, during body: () async throws -> T
+  ) async rethrows -> T {
+    handlers.withLock { $0.append(handler) }
+    defer { handlers.withLock { _ = $0.popLast() } }
+    return try await body()
+  }
+}

@@ -1,0 +1,89 @@
+import FileTree
+import Glibc
+import Jobs
+import Synchronization
+import Volume
+
+/// The messages of a command to a person, on stderr; stdout is for data.
+struct Console: Sendable {
+  /// Whether stderr is a terminal, so that a person can follow the progress.
+  let isTerminal = isatty(STDERR_FILENO) == 1
+  private let command: String
+
+  init(_ command: String) {
+    self.command = command
+  }
+
+  /// Whether a person can answer a question.
+  var canAsk: Bool { isTerminal && isatty(STDIN_FILENO) == 1 }
+
+  /// Writes a line always. Foreign text in it is escaped: it cannot send control sequences or forge a line.
+  func say(_ text: String) {
+    write("\(command): \(text.onOneLine)\n")
+  }
+
+  /// Writes a line only on a terminal.
+  func show(_ text: @autoclosure () -> String) {
+    if isTerminal { say(text()) }
+  }
+
+  /// Asks a question and waits for a line; `nil` at the end of the input. Reads on a thread of its own.
+  func ask(_ question: String) async -> String? {
+    write("\(command): \(question.onOneLine) ")
+    return try? await onThread { line() }
+  }
+
+  /// Reads a line of stdin. Not by stdio: its lock would be held during the wait, so the program could not exit.
+  private func line() -> String? {
+    var bytes: [UInt8] = []
+    var byte: UInt8 = 0
+    while read(STDIN_FILENO, &byte, 1) == 1 {
+      if byte == UInt8(ascii: "\n") { return String(decoding: bytes, as: UTF8.self) }
+      bytes.append(byte)
+    }
+    return nil
+  }
+
+  private func write(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
+  }
+}
+
+/// The progress of a copy on the terminal, in a line that is overwritten.
+///
+/// Each log line erases it first; it comes again with the next report.
+enum ProgressLine {
+  private static let isShown = Atomic<Bool>(false)
+  private static let erase = "\r\u{1B}[K"
+
+  /// Whether stderr is a terminal.
+  static var isWanted: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// Shows a line.
+  static func show(_ text: String) {
+    isShown.store(true, ordering: .relaxed)
+    put(erase + text)
+  }
+
+  /// Erases the line.
+  static func clear() { put(erasure) }
+
+  /// The prefix of a log line, so that it does not mix with this line.
+  static var erasure: String {
+    isShown.exchange(false, ordering: .relaxed) ? erase : ""
+  }
+
+  /// `staging job_1: 12345 files, 1.2 GiB, 310.5 MiB/s`
+  static func text(_ doing: String, _ progress: CopyProgress) -> String {
+    let seconds = progress.elapsed / .seconds(1)
+    let rate = Int64(exactly: (Double(progress.bytes) / max(seconds, 0.001)).rounded(.down)) ?? .max
+    let files = "\(progress.files) file\(progress.files == 1 ? "" : "s")"
+    return "\(doing): \(files), \(bytesText(progress.bytes)), \(bytesText(rate))/s"
+  }
+
+  private static func put(_ text: String) {
+    let bytes = Array(text.utf8)
+    if !bytes.isEmpty { _ = write(STDERR_FILENO, bytes, bytes.count) }
+  }
+}

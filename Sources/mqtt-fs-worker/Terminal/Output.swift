@@ -1,0 +1,80 @@
+import Glibc
+import Jobs
+import SystemPackage
+import Volume
+
+/// A command's data, on stdout; messages go to ``Console``.
+///
+/// It is written completely and without a buffer, so that a full disk or a reader that has left is detected at once,
+/// and never ends as success. All commands write only here.
+enum Output {
+  /// Writes bytes as they are. Throws ``OutputFailure``, or ``ExitStatus/nobodyReads``.
+  static func write(_ bytes: [UInt8], to stream: Stream = .standardOutput) throws {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(stream.rawValue, $0.baseAddress, $0.count) }
+      if count >= 0 {
+        rest = rest.dropFirst(count)
+      } else {
+        try stream.recover(from: Errno(rawValue: errno))
+      }
+    }
+  }
+
+  /// Writes text.
+  static func write(_ text: String) throws {
+    try write(Array(text.utf8))
+  }
+
+  /// Writes JSON with unprintable characters escaped for terminals, which changes no value (RFC 8259, section 7).
+  static func write(json text: String) throws {
+    try write(text.escapedInJSON)
+  }
+
+  /// Writes bytes on a thread of its own: the reader may be slow.
+  static func put(_ bytes: [UInt8], to stream: Stream = .standardOutput) async throws {
+    try await onThread { try write(bytes, to: stream) }
+  }
+
+  /// Writes JSON as ``put(_:to:)`` writes bytes, with a line end.
+  static func put(json text: String) async throws {
+    try await put(Array("\(text.escapedInJSON)\n".utf8))
+  }
+
+  /// Throws ``ExitStatus/nobodyReads`` if stdout is a pipe whose reader has left. Otherwise a waiting command would
+  /// notice it only at the next write.
+  static func checkReader() throws {
+    var entry = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+    // poll(2) reports POLLERR for the writing end of a pipe without readers.
+    if poll(&entry, 1, 0) > 0, entry.revents & Int16(POLLERR) != 0 { throw ExitStatus.nobodyReads }
+  }
+
+  /// The stream.
+  enum Stream: Int32 {
+    case standardOutput = 1
+    case standardError = 2
+
+    /// Returns when the write can be retried.
+    fileprivate func recover(from cause: Errno) throws {
+      switch cause {
+      case .interrupted: return
+      case .brokenPipe: throw ExitStatus.nobodyReads
+      case .wouldBlock:
+        // Another process has made the shared pipe or terminal non-blocking.
+        var entry = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
+        poll(&entry, 1, -1)
+      default: throw OutputFailure(stream: self, cause: cause)
+      }
+    }
+  }
+}
+
+/// A command's data cannot be written.
+struct OutputFailure: Error, CustomStringConvertible {
+  let stream: Output.Stream
+  let cause: Errno
+
+  var description: String {
+    "cannot write to standard \(stream == .standardOutput ? "output" : "error"): \(cause)"
+  }
+}

@@ -1,0 +1,135 @@
+import Glibc
+import MQTT
+import TestSupport
+import Testing
+
+/// What busy workers put down, and who takes it up.
+@Suite(.everyAccess) struct DeferredQueueTests {
+  /// A look at the volume every 20 s would do it, too, but late.
+  @Test func idleWorkerTakesATicketUpAtOnce() async throws {
+    try await Scene.play { scene in
+      let loops = try await scene.fleet(2, with: ["--lease", "60s", "--log-level", "debug"])
+      try await scene.hold("held")
+      let ids = try scene.jobs(4)
+      // One at a time, so that the other worker is idle: the broker deals at least one of them to the busy one.
+      for id in ids {
+        try await scene.send(id)
+        try await scene.awaitResult(id, within: .seconds(15))
+        try await eventually("the end of its claim") { scene.claims == ["held.1.json"] }
+        for loop in loops { try await scene.listens(loop) }
+      }
+      let busy = scene.claimRecords["held.1.json"]?["worker"].string
+      let holder = try #require(loops.first { $0.id == busy })
+      #expect(holder.current.log.contains("put down for an idle worker"))
+      try scene.open("held")
+      try await scene.finish(["held"])
+      scene.expectOneRun(of: ids + ["held"])
+    }
+  }
+
+  @Test func nudgesThatTheBrokerRefusesCostNoJob() async throws {
+    var readOnly = Broker.Options.acl("topic readwrite jobs/#")
+    readOnly.lines.append("max_inflight_messages 20")
+    for broker in [readOnly, Broker.Options.refusingSubscriptions(to: "workers/waiting")] {
+      try await Scene.play(broker: broker) { scene in
+        _ = try await scene.fleet(2, with: ["--lease", "1s"])
+        try await scene.hold("held")
+        let ids = try scene.jobs(6)
+        try await scene.send(all: ids)
+        try await eventually("all results", within: .seconds(60)) { scene.missing(ids).isEmpty }
+        try scene.open("held")
+        try await scene.finish(["held"])
+        scene.expectOneRun(of: ids + ["held"])
+      }
+    }
+  }
+
+  @Test func fullWaitingRoomLeavesTheRestWithTheBroker() async throws {
+    try await Scene.play { scene in
+      let first = try await scene.fleet(1)
+      try await scene.hold("held")
+      let ids = try scene.jobs(74)
+      for code in try await scene.send(all: ids) { #expect(code == .success) }
+      try await eventually("a full waiting room", within: .seconds(90)) { scene.tickets.count == 64 }
+      try await scene.broker.session(of: "worker-1") { $0?.queued == 10 }
+      #expect(scene.tickets.count == 64)
+      _ = try await scene.fleet(2, "other-")
+      try await eventually("all results", within: .seconds(120)) { scene.missing(ids).isEmpty }
+      #expect(scene.missing(["held"]) == ["held"])
+      try scene.open("held")
+      try await scene.finish(["held"])
+      scene.expectOneRun(of: ids + ["held"])
+      #expect(first[0].ends.allSatisfy { $0 == .code(0) })
+    }
+  }
+
+  /// F38: the ticket is there, and the message will come again.
+  @Test(arguments: ["5", "4"])
+  func workerKilledBetweenTicketAndAcknowledgementCostsNoJobAndRunsNoneTwice(_ version: String) async throws {
+    try await Scene.play { scene in
+      let arguments = ["--lease", "1s", "-v", version]
+      let first = try scene.worker("one", on: group, arguments, stopAt: "ticketWritten")
+      try await first.listens()
+      try await scene.hold("held")
+      let ids = try scene.jobs(3)
+      try await scene.send(all: ids)
+      try await first.reachesCheckpoint()
+      #expect(scene.tickets.count == 1)
+      try await first.kill()
+      try scene.open("held")
+      let loop = try scene.restartLoop("one", on: group, arguments)
+      try await scene.finish(ids + ["held"])
+      scene.expectOneRun(of: ids)
+      #expect(scene.runs("held") == ["1", "2"])
+      _ = loop
+    }
+  }
+
+  /// The same, and another worker has run the job before the message comes again.
+  @Test(arguments: ["5", "4"])
+  func messageOfATicketThatWasRunIsNotRunAgain(_ version: String) async throws {
+    try await Scene.play { scene in
+      let arguments = ["--lease", "1s", "-v", version]
+      let first = try scene.worker("one", on: group, arguments, stopAt: "ticketWritten")
+      try await first.listens()
+      try await scene.hold("held")
+      let ids = try scene.jobs(3)
+      try await scene.send(all: ids)
+      try await first.reachesCheckpoint()
+      try scene.open("held")
+      let others = try await scene.fleet(1, "other-", with: arguments)
+      try await scene.awaitResult(ids[0])
+      try await first.kill()
+      let loop = try scene.restartLoop("one", on: group, arguments)
+      try await scene.finish(ids + ["held"])
+      try await scene.broker.session(of: "one") { $0?.queued == 0 }
+      try await scene.settle()
+      scene.expectOneRun(of: ids)
+      _ = (loop, others)
+    }
+  }
+
+  /// F38: the claim is there, and the ticket still, too.
+  @Test(arguments: ["itself", "another"])
+  func workerKilledBetweenClaimAndRemovalOfTheTicketCostsNoJobAndRunsNoneTwice(_ next: String) async throws {
+    try await Scene.play { scene in
+      let arguments = ["--lease", "1s"]
+      let first = try await scene.fleet(1, "busy-", with: arguments)
+      try await scene.hold("held")
+      let ids = try scene.jobs(2)
+      try await scene.send(all: ids)
+      try await eventually("the tickets") { scene.tickets.count == 2 }
+      let second = try scene.worker("one", on: group, arguments, stopAt: "ticketClaimed")
+      try await second.reachesCheckpoint()
+      #expect(scene.claims == ["held.1.json", "\(ids[0]).1.json"])
+      #expect(scene.tickets.count == 2)
+      try await second.kill()
+      let loop = try scene.restartLoop(next == "itself" ? "one" : "two", on: group, arguments)
+      try await eventually("the results") { scene.missing(ids).isEmpty }
+      try scene.open("held")
+      try await scene.finish(ids + ["held"])
+      #expect(ids.map { scene.runs($0) } == [["2"], ["1"]])
+      _ = (first, loop)
+    }
+  }
+}
