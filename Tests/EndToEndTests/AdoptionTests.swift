@@ -5,7 +5,6 @@ import Testing
 
 /// The queues of workers that do not come back.
 @Suite struct AdoptionTests {
-  /// F35.
   @Test(arguments: [("5", 40), ("4", 12)])
   func jobsDealtToWorkersThatAreGoneAreRunByTheOthers(_ version: String, _ count: Int) async throws {
     try await Scene.play { scene in

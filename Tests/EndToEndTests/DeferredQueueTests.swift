@@ -63,7 +63,7 @@ import Testing
     }
   }
 
-  /// F38: the ticket is there, and the message will come again.
+  /// The ticket is there, and the message will come again.
   @Test(arguments: ["5", "4"])
   func workerKilledBetweenTicketAndAcknowledgementCostsNoJobAndRunsNoneTwice(_ version: String) async throws {
     try await Scene.play { scene in
@@ -109,7 +109,7 @@ import Testing
     }
   }
 
-  /// F38: the claim is there, and the ticket still, too.
+  /// The claim is there, and the ticket still, too.
   @Test(arguments: ["itself", "another"])
   func workerKilledBetweenClaimAndRemovalOfTheTicketCostsNoJobAndRunsNoneTwice(_ next: String) async throws {
     try await Scene.play { scene in

@@ -82,7 +82,7 @@ struct FullDiskTests {
   }
 }
 
-/// F25 on a volume with room.
+/// Artifacts that cannot be synced, on a volume with room.
 @Suite struct UnsyncedArtifactTests {
   /// The step itself has put a folder where the file is to go.
   @Test func artifactThatCannotBeSyncedIsAnErrorThatNamesIt() async throws {

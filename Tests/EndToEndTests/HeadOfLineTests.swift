@@ -6,7 +6,6 @@ import Testing
 
 /// No queued job waits beside an idle worker, whatever the others are busy with.
 @Suite struct HeadOfLineTests {
-  /// F33.
   @Test(arguments: [("5", 50), ("4", 20)])
   func oneIdleWorkerIsEnoughForAllThatWasDealtToBusyOnes(_ version: String, _ count: Int) async throws {
     try await Scene.play { scene in

@@ -7,7 +7,6 @@ import Testing
 
 /// Workers that listen to different filters, on one volume or on two.
 @Suite struct KindsOfWorkersTests {
-  /// F36.
   @Test func twoGroupsWithAVolumeEachRunEachJobOnceAndAnObserverSeesItOnce() async throws {
     try await Scene.play { scene in
       let volumes = [scene.files.appending("east"), scene.files.appending("west")]
@@ -60,7 +59,6 @@ import Testing
     }
   }
 
-  /// F37.
   @Test func nothingOfOneKindIsTakenByTheOther() async throws {
     try await Scene.play { scene in
       let gpu = "$share/gpu/gpu/pending"
