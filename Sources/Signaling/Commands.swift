@@ -3,56 +3,23 @@ import Logging
 import MQTT
 import Signing
 import Steps
-import Synchronization
 import Volume
-package import Worker
+import Worker
 
-/// Why a worker ends of its own when it has no job.
-package enum Departure: Sendable {
-  /// So that its next process reads the settings anew.
-  case reload
-  /// For good.
-  case drained
-}
-
-/// What a worker does about commands, and what it answers.
+/// Carries out commands, and answers them.
 ///
-/// Everybody who may publish to the worker's command topics is obeyed, so these are few, and take nothing but a job's id.
+/// Everybody who may publish to the worker's command topics is obeyed, so the commands are few, and take nothing but a job's id.
 package final class Commands: Sendable {
-  /// That somebody wants the worker to end.
-  let departures: AsyncStream<Departure>
-  private let cancels = Mutex(Commands.makeCancels())
-  private let departs: AsyncStream<Departure>.Continuation
   private let presence: Presence
+  private let state: WorkerState
   private let topics: RequestTopics
   private let logger: Logger
 
-  init(_ presence: Presence, topics: RequestTopics, logger: Logger) {
+  init(_ presence: Presence, _ state: WorkerState, topics: RequestTopics, logger: Logger) {
     self.presence = presence
+    self.state = state
     self.topics = topics
     self.logger = logger
-    (departures, departs) = AsyncStream.makeStream()
-  }
-
-  /// Jobs that somebody wants canceled, since the last job was done.
-  package var cancellations: AsyncStream<Cancellation> { cancels.withLock { $0.stream } }
-
-  /// What was to be canceled up to now is done. A stream that was read by a task that is cancelled has ended, too.
-  func forgetCancellations() {
-    cancels.withLock { $0 = Commands.makeCancels() }
-  }
-
-  /// An idle worker hears every cancellation, and reads them when it has a job: it remembers only the latest of them.
-  private static func makeCancels() -> (
-    stream: AsyncStream<Cancellation>, continuation: AsyncStream<Cancellation>.Continuation
-  ) {
-    AsyncStream.makeStream(of: Cancellation.self, bufferingPolicy: .bufferingNewest(mostCancellations))
-  }
-
-  static let mostCancellations = 1000
-
-  private func cancel(_ id: JobID, by topic: String) {
-    cancels.withLock { _ = $0.continuation.yield(Cancellation(id, by: topic)) }
   }
 
   /// The topics to subscribe to, besides that of nudges.
@@ -71,7 +38,7 @@ package final class Commands: Sendable {
       return nil
     }
     if let canceled {
-      cancel(canceled, by: message.topic)
+      state.cancel(canceled, by: message.topic)
       return nil
     }
     do {
@@ -92,11 +59,11 @@ package final class Commands: Sendable {
     case .healthCheck: break
     case .versionReport: answer.version = status.version
     case .statusReport: answer.status = status
-    case .configReload: answer.outcome = depart(.reload, status)
-    case .drain: answer.outcome = depart(.drained, status)
+    case .configReload: answer.outcome = leave(.reload)
+    case .drain: answer.outcome = leave(.drained)
     case .cancel(let id):
-      cancel(id, by: topic)
-      if presence.job?.id != id {
+      state.cancel(id, by: topic)
+      if state.snapshot.job?.id != id {
         answer.outcome = .refused
         answer.error = "worker \(worker) does not have the job \(id)"
       }
@@ -105,9 +72,9 @@ package final class Commands: Sendable {
     return answer
   }
 
-  private func depart(_ departure: Departure, _ status: WorkerStatus) -> CommandAnswer.Outcome {
-    departs.yield(departure)
-    return status.state == .busy ? .later : .done
+  private func leave(_ departure: WorkerState.Departure) -> CommandAnswer.Outcome {
+    state.leave(departure)
+    return state.snapshot.isBusy ? .later : .done
   }
 
   /// The answer goes where the command's sender waits. Not to a topic on which workers or controllers act: the sender may

@@ -3,109 +3,80 @@ package import Logging
 package import MQTT
 package import Signing
 package import Steps
-import Synchronization
 package import Volume
 package import Worker
 
-/// Jobs over MQTT: requests from intake, answers over control, and a look at the volume whenever something may wait there.
+/// Jobs over MQTT: requests from one session, results and commands over another, and a look at the volume whenever something may
+/// wait there.
 package final class MQTTJobSource: JobSource {
-  enum Signal: Sendable {
-    case look
-    /// A request, and which of intake's offers it is.
-    case offer(JobOffer, number: Int)
-    case failed(MQTTError)
-    /// After so many jobs.
-    case idleForTooLong(jobs: Int)
-    case stopped
-  }
-
-  private let options: SessionOptions
-  private let filter: TopicFilter
-  private let intake: Intake
-  private let control: Control
-  private let adopter: Adopter
-  private let membership: Attendance
+  private let requests: RequestSession
+  private let control: ControlSession
+  private let takeover: QueueTakeover
+  private let membership: BrokerMembership
+  private let state: WorkerState
   private let stop: StopRequest
   private let ledger: Ledger
-  private let signals: AsyncStream<Signal>
-  private let sender: AsyncStream<Signal>.Continuation
+  private let inbox = Inbox()
   private let idleTimeout: Duration?
-  private let departing = Mutex<Departure?>(nil)
-  private let idleness = Mutex(Idleness())
   private let logger: Logger
 
-  private struct Idleness {
-    var isBusy = false
-    /// How many jobs the worker has had.
-    var jobs = 0
-    /// A look that is asked for is one look, however often it is asked for.
-    var willLook = false
-    var timer: Task<Void, any Error>?
-  }
+  /// The time that a broker has for its answer to SUBSCRIBE.
+  private static let subscriptionLimit = Duration.seconds(10)
 
-  /// Requests that match `filter` and that `reader` takes, over a session opened with `options`. What arrives within
-  /// `shortJob` of the beginning of a job is put down only after that time, if the job has not ended by then.
+  /// Requests that match `filter` and that `reader` takes, over a session opened with `options`. A request that arrives within
+  /// `shortJob` of the beginning of a job is deferred only after that time, if the job has not ended by then.
   package init(
-    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: Control, reader: RequestReader,
-    stop: StopRequest, giveUpAfter: Duration?, idleTimeout: Duration?, shortJob: Duration = .milliseconds(100),
-    logger: Logger
+    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: ControlSession, state: WorkerState,
+    reader: RequestReader, stop: StopRequest, giveUpAfter: Duration?, idleTimeout: Duration?,
+    shortJob: Duration = .milliseconds(100), logger: Logger
   ) {
-    (signals, sender) = AsyncStream.makeStream()
-    membership = Attendance(options, filter: filter, ledger: ledger)
-    intake = Intake(
-      options, filter: filter, ledger: ledger, membership: membership, control: control, reader: reader,
-      signals: sender,
-      giveUpAfter: giveUpAfter, shortJob: shortJob, logger: logger)
-    adopter = Adopter(
+    membership = BrokerMembership(options, filter: filter, ledger: ledger)
+    requests = RequestSession(
+      options, filter: filter, ledger: ledger, membership: membership, control: control, state: state, reader: reader,
+      inbox: inbox, giveUpAfter: giveUpAfter, shortJob: shortJob, logger: logger)
+    takeover = QueueTakeover(
       options: options, ledger: ledger, control: control, reader: reader, stop: stop, logger: logger)
-    self.options = options
-    self.filter = filter
     self.control = control
+    self.state = state
     self.stop = stop
     self.ledger = ledger
     self.idleTimeout = idleTimeout
     self.logger = logger
   }
 
-  /// Connects control, and intake once no KILLSWITCH is there; from now on there is something to look at. Throws
-  /// ``MQTTError/clientIDInUse(_:)`` when another connection has the id.
-  package func open() async throws {
-    guard let listening = try await reachBroker() else { return }
-    await ledger.killSwitch.waitWhileOn(logger) { [self] in !isLeaving }
-    control.presence.lookForKillSwitch()
-    guard !isLeaving else {
-      sender.yield(.stopped)
-      return
+  // MARK: Connection
+
+  /// Connects, runs `body`, and ends both sessions. A worker that leaves for good says so.
+  ///
+  /// Requests arrive once no KILLSWITCH is there. Throws ``MQTTError/clientIDInUse(_:)`` when another connection has the id.
+  package func run(_ body: () async throws -> Void) async throws {
+    async let _ = control.run { [inbox] in inbox.add(.failure($0)) }
+    async let requestsEnd: Void = requests.run()
+    let outcome: Result<Void, any Error>
+    do {
+      outcome = .success(try await whileWatching { try await connected(body) })
+    } catch {
+      outcome = .failure(error)
     }
-    // What lies on the volume is older than what the broker holds.
-    askForLook()
-    if let former = try membership.formerSelf { try await adopter.adoptFormerSelf(former) }
-    try membership.begin()
-    // A job that is taken before commands are heard could not be canceled.
-    _ = try await stop.unlessRaised { [self] in await wait(for: listening) }
-    try await intake.open()
-    watch()
+    state.end()
+    await requestsEnd
+    do {
+      try membership.end(state.leavesForGood ? .left : .away)
+    } catch {
+      logger.warning("\(error)")
+    }
+    await control.close(state.leavesForGood ? .left : .away)
+    try outcome.get()
   }
 
-  /// Waits until commands are heard; but a broker that never answers is not waited for for ever.
-  private func wait(for listening: Task<Void, Never>) async {
-    let (ends, end) = AsyncStream.makeStream(of: Void.self)
-    Task {
-      await listening.value
-      end.yield()
-    }
-    let limit = Task { [logger] in
-      try await Task.sleep(for: .seconds(10))
-      logger.warning("the broker has not answered SUBSCRIBE: commands and cancellations may not reach this worker")
-      end.yield()
-    }
-    for await _ in ends { break }
-    limit.cancel()
+  private func connected(_ body: () async throws -> Void) async throws {
+    if try await reachBroker() { try await open() }
+    async let _ = watchIdleTime()
+    try await body()
   }
 
-  /// Waits for control's connection, or for a request to stop; `nil` when that comes first. The task is
-  /// ``Control/listen(onFailure:)``'s.
-  private func reachBroker() async throws -> Task<Void, Never>? {
+  /// Waits for the connection of the control session; returns false if the worker is asked to stop first.
+  private func reachBroker() async throws -> Bool {
     let opened: Void? = try await stop.unlessRaised { [self] in
       do throws(MQTTError) {
         try await control.open()
@@ -113,128 +84,139 @@ package final class MQTTJobSource: JobSource {
         throw naming(error)
       }
     }
-    guard opened != nil else {
-      sender.yield(.stopped)
-      return nil
-    }
-    Task { [self] in
-      for await departure in control.commands.departures {
-        departing.withLock { $0 = departure }
-        sender.yield(.stopped)
-      }
-    }
-    return control.listen { [sender] in sender.yield(.failed($0)) }
+    return opened != nil
   }
 
-  /// The sessions know client ids only; who reads the error knows the worker.
-  private func naming(_ error: MQTTError) -> MQTTError {
-    guard case .clientIDInUse(let text) = error else { return error }
-    return .clientIDInUse(
+  private func open() async throws {
+    async let subscription: Void = awaitSubscription()
+    if state.isHalted() { try await awaitEndOfHalt() }
+    guard !state.isLeaving else { return }
+    // The requests on the volume are older than those that the broker holds.
+    inbox.add(.look)
+    if let former = try membership.formerSelf { try await takeover.adoptFormerSelf(former) }
+    try membership.begin()
+    // A job that is taken before commands arrive could not be canceled.
+    await subscription
+    await requests.open()
+  }
+
+  private func awaitEndOfHalt() async throws {
+    _ = try await stop.unlessRaised { [state] in
+      for await worker in state.changes() where worker.haltReason == nil || worker.departure != nil { return }
+    }
+  }
+
+  private func awaitSubscription() async {
+    _ = try? await stop.unlessRaised { [control, logger] in
+      guard await wait(atMost: Self.subscriptionLimit, for: { await control.subscribe() }) == nil, !Task.isCancelled
+      else { return }
+      logger.warning("the broker has not answered SUBSCRIBE: commands and cancellations may not reach this worker")
+    }
+  }
+
+  /// The sessions know client ids only; the reader of the error knows the worker.
+  private func naming(_ error: any Error) -> any Error {
+    guard case .clientIDInUse(let text) = error as? MQTTError else { return error }
+    return MQTTError.clientIDInUse(
       "worker id '\(ledger.worker.id)' is in use by another process: \(text); give each worker its own --id, and each "
         + "group of workers with ids of its own a --client-id-prefix")
   }
 
-  /// What may wait on the volume is looked at when another worker says so, and every third of a lease.
-  private func watch() {
-    Task { [self] in
-      for await _ in control.nudged { askForLook() }
-    }
-    Task { [self, interval = ledger.leaseDuration / 3] in
-      while !Task.isCancelled {
-        try await Task.sleep(for: interval, tolerance: interval / 10)
-        askForLook()
+  // MARK: Watching
+
+  /// Runs `body`, and meanwhile everything that tells the inbox.
+  private func whileWatching(_ body: () async throws -> Void) async throws {
+    try await withThrowingDiscardingTaskGroup { group in
+      group.addTask { [stop, inbox] in
+        await stop.raised()
+        inbox.add(.wakeup)
       }
+      group.addTask { [state] in await state.watchHalts() }
+      group.addTask { await self.followWorker() }
+      group.addTask { [control] in
+        for await _ in control.nudged { self.askForLook() }
+      }
+      group.addTask { await self.lookRegularly() }
+      group.addTask { await self.sweepRegularly() }
+      defer { group.cancelAll() }
+      try await body()
     }
-    Task { [stop, sender] in
-      await stop.raised()
-      sender.yield(.stopped)
-    }
-    startIdleTimer()
   }
 
   private func askForLook() {
-    idleness.withLock { idleness in
-      guard !idleness.isBusy, !idleness.willLook else { return }
-      idleness.willLook = true
-      sender.yield(.look)
+    if !state.snapshot.isBusy { inbox.add(.look) }
+  }
+
+  private func followWorker() async {
+    var before = state.snapshot
+    for await worker in state.changes() {
+      if worker.departure != nil { inbox.add(.wakeup) }
+      let isFree = worker.began != before.began || (before.haltReason != nil && worker.haltReason == nil)
+      if isFree { askForLook() }
+      before = worker
     }
   }
 
-  private func startIdleTimer() {
-    guard let idleTimeout else { return }
-    idleness.withLock { idleness in
-      idleness.timer = Task { [sender, jobs = idleness.jobs] in
-        try await Task.sleep(for: idleTimeout)
-        sender.yield(.idleForTooLong(jobs: jobs))
-      }
+  /// Every third of a lease, since nudges can be lost, and dead workers send none.
+  private func lookRegularly() async {
+    let interval = ledger.leaseDuration / 3
+    while (try? await Task.sleep(for: interval, tolerance: interval / 10)) != nil { askForLook() }
+  }
+
+  /// Removes once a lease the hidden files of workers that died before they removed them.
+  private func sweepRegularly() async {
+    // A job that waits already comes first.
+    var pause = Duration.milliseconds(100)
+    while (try? await Task.sleep(for: pause)) != nil {
+      pause = ledger.leaseDuration
+      // A sweep that fails now succeeds another time.
+      if !state.snapshot.isBusy { try? ledger.sweep() }
     }
   }
+
+  private func watchIdleTime() async {
+    guard let limit = idleTimeout else { return }
+    let start = ContinuousClock.now
+    while !Task.isCancelled {
+      let worker = state.snapshot
+      let left = worker.isBusy ? limit : max(worker.began, start) + limit - .now
+      if left <= .zero { inbox.add(.timeout) }
+      try? await Task.sleep(for: left > .zero ? left : limit)
+    }
+  }
+
+  // MARK: JobSource
 
   /// The next thing to look at.
   package func next() async throws -> Offer? {
-    control.presence.decides(.done)
-    for await signal in signals {
-      if isLeaving { return nil }
-      switch signal {
+    state.decides(false)
+    while !state.isLeaving, let entry = await inbox.next() {
+      if state.isLeaving { return nil }
+      switch entry {
       case .look:
-        idleness.withLock { $0.willLook = false }
-        control.presence.lookForKillSwitch()
-        control.presence.decides(.begun)
-        guard !ledger.killSwitch.isOn(logger) else {
-          control.presence.decides(.done)
+        state.decides(true)
+        guard !state.isHalted() else {
+          state.decides(false)
           continue
         }
-        try await adopter.adoptDeparted(broker: membership.broker)
-        if isLeaving { return nil }
+        try await takeover.adoptDeparted(broker: membership.broker)
+        if state.isLeaving { return nil }
         // To empty others' sessions may have taken its time.
-        control.presence.decides(.begun)
+        state.decides(true)
         return .look
-      case .offer(let offer, let number):
-        guard await intake.isOffered(number) else { continue }
-        control.presence.decides(.begun)
+      case .request:
+        guard let offer = inbox.takeOffer() else { continue }
+        state.decides(true)
         return .request(offer)
-      case .failed(let error): throw naming(error)
-      case .idleForTooLong(let jobs):
-        // One that went off as a job came is of the time before it.
-        guard idleness.withLock({ $0.jobs == jobs }) else { continue }
-        return nil
-      case .stopped: return nil
+      case .failure(let error): throw naming(error)
+      case .timeout:
+        // A job may have come just then.
+        if let idleTimeout, state.snapshot.began + idleTimeout <= .now { return nil }
+      case .wakeup: continue
       }
     }
     return nil
   }
-
-  /// From here on requests go to the waiting room, or stay with the broker.
-  package func workerIsBusy() async {
-    idleness.withLock { idleness in
-      idleness.isBusy = true
-      idleness.jobs += 1
-      idleness.timer?.cancel()
-    }
-    await intake.workerIsBusy()
-  }
-
-  /// The worker's job is done, and it takes another: call it before it looks for one.
-  package func workerIsIdle() async {
-    control.commands.forgetCancellations()
-    control.presence.move(to: nil)
-    idleness.withLock { $0.isBusy = false }
-    askForLook()
-    await intake.workerIsIdle()
-    startIdleTimer()
-  }
-
-  /// Goes into the worker's status.
-  package func worker(isAt place: JobPlace) {
-    control.presence.decides(.done)
-    control.presence.move(to: place)
-  }
-
-  /// Whether this process is to end when it has no job, whatever else would come after: a signal or a command said so.
-  package var isLeaving: Bool { stop.isShutdown || departing.withLock { $0 } != nil }
-
-  /// What is asked for on the topics for that.
-  package var cancellations: AsyncStream<Cancellation> { control.commands.cancellations }
 
   /// Publishes an event without waiting.
   package func publish(_ event: JobEvent) async {
@@ -251,15 +233,8 @@ package final class MQTTJobSource: JobSource {
     try await control.publish(result, answering: envelope)
   }
 
-  /// Ends both sessions. A worker that was asked to stop says that it does not come back.
-  package func close() async {
-    await intake.close()
-    let leaves = stop.isShutdown || departing.withLock { $0 } == .drained
-    do {
-      try membership.end(leaves ? .left : .away)
-    } catch {
-      logger.warning("\(error)")
-    }
-    await control.close(leaves ? .left : .away)
+  /// Ends the session over which results go.
+  package func giveUp() async {
+    await control.close(state.leavesForGood ? .left : .away)
   }
 }

@@ -4,14 +4,14 @@ package import MQTT
 import Synchronization
 package import SystemPackage
 package import Volume
+package import Worker
 
-/// What a worker tells about itself: its retained status, at every change and once a heartbeat.
+/// The worker's retained status, published at every change and once a heartbeat.
 ///
-/// Nothing waits for it. A job is told at once; steps at most once a second; and an idle worker waits a moment, because
-/// one that finds a job at once has nothing to tell before that. On MQTT 5 every status expires, so that none outlives
-/// what it tells of: see ``WorkerStatus/Lifetime``.
+/// Nothing waits for it. A job is published at once, steps at most once a second, and "idle" after a moment: a worker that finds
+/// a job at once was never idle for anybody. On MQTT 5 every status expires, so that none outlives its worker: see ``WorkerStatus/Lifetime``.
 package final class Presence: Sendable {
-  /// What is told of, and how often.
+  /// The constant part of a status, and its rhythm.
   package struct Settings: Sendable {
     /// The worker.
     package var worker: WorkerIdentity
@@ -55,24 +55,19 @@ package final class Presence: Sendable {
   }
 
   private struct State {
-    var place: JobPlace?
-    /// The kill switch's reason, while it is there.
-    var haltReason: String?
-    /// Since when it decides what to do next: it looks at the volume, or at a request.
-    var decidingSince: ContinuousClock.Instant?
     var isConnected = false
-    var idleSince = ContinuousClock.now
+    var connectedSince = ContinuousClock.now
     var ends = false
     var vitals: Vitals?
     var undelivered = 0
-    var since = (state: WorkerStatus.State.idle, time: Timestamp.now)
-    /// What was told last on this connection.
+    /// The last status on this connection.
     var told: (state: WorkerStatus.State, place: JobPlace?, at: ContinuousClock.Instant)?
     var isScheduled = false
   }
 
   package let settings: Settings
   private let session: Session
+  private let worker: WorkerState
   private let directory: JobsDirectory
   private let workspaces: FilePath
   private let queue = DispatchQueue(label: "presence")
@@ -80,9 +75,12 @@ package final class Presence: Sendable {
   private nonisolated(unsafe) let timer: any DispatchSourceTimer
   private let state = Mutex(State())
 
-  /// Tells over `session` about a worker of the volume `directory`.
-  package init(_ session: Session, _ settings: Settings, directory: JobsDirectory, workspaces: FilePath) {
+  /// Publishes the state of `worker`, a worker of the volume `directory`, over `session`.
+  package init(
+    _ session: Session, _ settings: Settings, of worker: WorkerState, directory: JobsDirectory, workspaces: FilePath
+  ) {
     self.session = session
+    self.worker = worker
     self.settings = settings
     self.directory = directory
     self.workspaces = workspaces
@@ -100,69 +98,47 @@ package final class Presence: Sendable {
     timer.cancel()
   }
 
-  // MARK: What happens
+  /// Publishes every change of the worker's state, until the worker is at its end.
+  func run() async {
+    for await _ in worker.changes() { queue.async { [self] in tellChange() } }
+  }
 
-  /// There is a connection, for the first time or again; the broker may have said meanwhile that the worker is lost.
+  // MARK: Connection
+
+  /// There is a connection, for the first time or again; the broker may have published meanwhile that the worker is lost.
   package func connected() {
     state.withLock { state in
       state.isConnected = true
-      state.idleSince = .now
+      state.connectedSince = .now
       state.told = nil
     }
     queue.async { [self] in tellChange() }
   }
 
-  /// There is none; what would be told now is told on the next.
-  func disconnected() {
+  /// There is none; the status waits for the next.
+  package func disconnected() {
     state.withLock { $0.isConnected = false }
   }
 
-  /// The worker is at `place` now, or has no job.
-  package func move(to place: JobPlace?) {
-    state.withLock { state in
-      if place == nil { state.idleSince = .now }
-      state.place = place
-    }
-    queue.async { [self] in tellChange() }
-  }
+  // MARK: Asking
 
-  /// KILLSWITCH may have come or gone.
-  func lookForKillSwitch() {
-    queue.async { [self] in
-      let reason = directory.haltReason
-      state.withLock { $0.haltReason = reason }
-      tellChange()
-    }
-  }
+  /// The status now, with the figures of the last heartbeat.
+  package var status: WorkerStatus { state.withLock { status($0, worker.snapshot) } }
 
-  /// The job that the worker has.
-  package var job: JobPlace? { state.withLock { $0.place } }
-
-  /// What is told now; with the figures of the last heartbeat.
-  package var status: WorkerStatus { state.withLock { status(&$0) } }
-
-  /// What is told to those on this host. A worker stalls that has decided for longer than `patience` what to do next.
+  /// The report to callers on this host. A worker stalls that has decided for longer than `patience` what to do next.
   package func health(patience: Duration) -> HealthReport {
-    state.withLock { state in
-      let stall = state.decidingSince.map { ContinuousClock.now - $0 }.flatMap { $0 > patience ? $0 : nil }
+    let worker = worker.snapshot
+    return state.withLock { state in
+      let stall = worker.decidingSince.map { ContinuousClock.now - $0 }.flatMap { $0 > patience ? $0 : nil }
       return HealthReport(
-        status: status(&state), connected: state.isConnected, stalledSeconds: stall.map { Int($0.components.seconds) })
+        status: status(state, worker), connected: state.isConnected,
+        stalledSeconds: stall.map { Int($0.components.seconds) })
     }
-  }
-
-  /// The worker looks at the volume, or at a request, from now on; or is done with that.
-  package func decides(_ isDeciding: Deciding) {
-    state.withLock { $0.decidingSince = isDeciding == .begun ? .now : nil }
-  }
-
-  /// Whether the worker decides what to do next.
-  package enum Deciding {
-    case begun, done
   }
 
   // MARK: The end
 
-  /// Tells that the worker ends, and nothing after that.
+  /// Publishes that the worker ends, and nothing after that.
   package func end(_ absence: WorkerStatus.Absence) {
     timer.cancel()
     state.withLock { state in
@@ -188,18 +164,14 @@ package final class Presence: Sendable {
 
   private func measure() {
     let vitals = Vitals.measured(jobs: directory.path, workspaces: workspaces)
-    let reason = directory.haltReason
     let undelivered = JobRecords(directory).undeliveredCount(of: settings.filter)
-    state.withLock { state in
-      state.vitals = vitals
-      state.undelivered = undelivered
-      state.haltReason = reason
-    }
+    if !worker.snapshot.isBusy { _ = worker.isHalted() }
+    state.withLock { ($0.vitals, $0.undelivered) = (vitals, undelivered) }
   }
 
-  /// Tells what is not told yet, if there is anything, now or when it is time.
+  /// Publishes a change, if there is one, now or when it is time.
   private func tellChange() {
-    let (delay, isFirst) = state.withLock { (wait(&$0), $0.isConnected && $0.told == nil) }
+    let (delay, isFirst) = state.withLock { (wait($0), $0.isConnected && $0.told == nil) }
     guard let delay else { return }
     guard delay > .zero else {
       if isFirst { measure() }
@@ -216,35 +188,32 @@ package final class Presence: Sendable {
     }
   }
 
-  /// How long it is until what happened must be told; `nil` when nothing did.
-  private func wait(_ state: inout State) -> Duration? {
-    let now = status(&state).state
-    guard let told = state.told else {
-      return now == .busy ? .zero : state.idleSince + .milliseconds(100) - .now
-    }
-    if told.state == .busy, now == .idle { return state.idleSince + .milliseconds(100) - .now }
-    if told.state != now || told.place?.id != state.place?.id { return .zero }
-    return told.place == state.place ? nil : told.at + .seconds(1) - .now
+  /// The time until the change must be published; nil if there is none.
+  private func wait(_ state: State) -> Duration? {
+    let worker = worker.snapshot
+    let idleDelay = max(worker.began, state.connectedSince) + .milliseconds(100) - .now
+    guard let told = state.told else { return worker.isBusy ? .zero : idleDelay }
+    if told.state == .busy, worker.status == .idle { return idleDelay }
+    if told.state != worker.status || told.place?.id != worker.job?.id { return .zero }
+    return told.place == worker.job ? nil : told.at + .seconds(1) - .now
   }
 
   private func tell(_ state: inout State) {
     guard state.isConnected, !state.ends else { return }
-    let status = status(&state)
-    session.send(settings.message(status, expiry: WorkerStatus.Lifetime.live(settings.heartbeat)))
-    state.told = (status.state, state.place, .now)
+    let worker = worker.snapshot
+    session.send(settings.message(status(state, worker), expiry: WorkerStatus.Lifetime.live(settings.heartbeat)))
+    state.told = (worker.status, worker.job, .now)
   }
 
-  private func status(_ state: inout State) -> WorkerStatus {
-    let now: WorkerStatus.State = state.place != nil ? .busy : state.haltReason != nil ? .halted : .idle
-    if state.since.state != now { state.since = (now, .now) }
-    var status = settings.status(now)
-    if now == .halted { status.reason = state.haltReason }
-    status.since = state.since.time.description
+  private func status(_ state: State, _ worker: WorkerState.Snapshot) -> WorkerStatus {
+    var status = settings.status(worker.status)
+    if worker.status == .halted { status.reason = worker.haltReason }
+    status.since = worker.statusSince.description
     status.time = Timestamp.now.description
     status.heartbeat = settings.heartbeat / .seconds(1)
-    status.job = state.place?.id.text
-    status.attempt = state.place?.attempt
-    status.step = state.place?.step
+    status.job = worker.job?.id.text
+    status.attempt = worker.job?.attempt
+    status.step = worker.job?.step
     state.vitals?.write(to: &status)
     if state.undelivered > 0 { status.undelivered = state.undelivered }
     return status

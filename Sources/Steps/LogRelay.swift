@@ -81,18 +81,9 @@ package struct LogRelay: Sendable {
 
   /// Sends the rest, for a limited time: a broker that is away must not delay the job.
   private func finish(_ position: Position, after task: Task<Void, any Error>) async {
-    let (ends, end) = AsyncStream.makeStream(of: Void.self)
-    let rest = Task {
+    _ = await wait(atMost: LogRelay.patience) { [self] in
       _ = await task.result
       while !Task.isCancelled, let piece = await position.next(log, step) { await tell(piece) }
-      end.finish()
     }
-    let limit = Task {
-      try await Task.sleep(for: LogRelay.patience)
-      end.finish()
-    }
-    for await _ in ends {}
-    rest.cancel()
-    limit.cancel()
   }
 }

@@ -68,24 +68,9 @@ package final class StopRequest: Sendable {
     }
   }
 
-  /// Waits for `work`, or for a raise; returns `nil` when that comes first. The work then continues without being
-  /// awaited: one of its threads may be blocked on a name server or a silent broker.
+  /// Waits for `work`, or for a raise; returns `nil` when that comes first.
   package func unlessRaised<T: Sendable>(_ work: @escaping @Sendable () async throws -> T) async throws -> T? {
-    let (outcomes, outcome) = AsyncThrowingStream.makeStream(of: T.self)
-    Task {
-      do {
-        outcome.yield(try await work())
-      } catch {
-        outcome.finish(throwing: error)
-      }
-    }
-    let stop = Task {
-      await raised()
-      outcome.finish()
-    }
-    defer { stop.cancel() }
-    for try await outcome in outcomes { return outcome }
-    return nil
+    try await wait(for: work) { [self] in await raised() }
   }
 
   /// Creates a request for the next job, replacing the last job's: raising this one raises it, but not the other way

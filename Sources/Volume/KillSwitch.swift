@@ -14,15 +14,15 @@ package final class KillSwitch: Sendable {
     self.audit = audit
   }
 
-  /// Whether the kill switch exists now.
-  package func isOn(_ logger: Logger) -> Bool {
+  /// The reason in the kill switch; nil if there is no kill switch now.
+  package func reason(_ logger: Logger) -> String? {
     let reason = directory.haltReason
     let isNew = isTold.withLock { isTold in
       defer { isTold = reason != nil }
       return isTold != (reason != nil)
     }
     if reason == nil { tellOddEntry(logger) }
-    guard isNew else { return reason != nil }
+    guard isNew else { return reason }
     var entry = AuditEntry(reason == nil ? .resumed : .halted)
     entry.reason = reason
     audit.note(entry, logger)
@@ -31,7 +31,7 @@ package final class KillSwitch: Sendable {
     } else {
       logger.notice("\(directory.killSwitch) is gone: jobs are taken again")
     }
-    return reason != nil
+    return reason
   }
 
   private func tellOddEntry(_ logger: Logger) {
@@ -42,12 +42,5 @@ package final class KillSwitch: Sendable {
     }
     guard isOdd, !wasTold else { return }
     logger.warning("\(directory.killSwitch) is no file, and halts nobody; make a file of that name to halt all workers")
-  }
-
-  /// Returns when there is no kill switch, or when `isWaiting` returns false.
-  package func waitWhileOn(_ logger: Logger, _ isWaiting: @Sendable () async -> Bool) async {
-    while isOn(logger), await isWaiting() {
-      try? await Task.sleep(for: .milliseconds(250))
-    }
   }
 }

@@ -21,7 +21,7 @@ package struct AcceptedJob: Sendable {
   /// A cancellation ends the job that runs, not one that was requested after it: an idle worker hears those that are meant for
   /// others, too.
   func isMeant(by cancellation: Cancellation) -> Bool {
-    cancellation.id == claim.record.id && offered.map { $0 <= cancellation.heard } ?? true
+    cancellation.id == claim.record.id && offered.map { $0 <= cancellation.received } ?? true
   }
 
   /// The place of a step of this attempt.

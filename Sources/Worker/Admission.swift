@@ -7,6 +7,7 @@ import Volume
 /// Decides whether a request becomes this worker's job: one order for requests of all three origins.
 struct Admission: Sendable {
   let ledger: Ledger
+  let state: WorkerState
   let settings: WorkerSettings
   let stop: StopRequest
   let gate: ApprovalGate
@@ -51,13 +52,16 @@ struct Admission: Sendable {
       let plan = try verdict.plan(request.id)
       // 8. A signed request is begun once.
       try begin(request, claim)
-      await request.acknowledge(.claimed)
+      let job = job(request, claim, plan)
+      // 9. The worker is busy before the broker hears of it: what the PUBACK lets it send is not for a worker that has a job.
+      state.begin(job.place())
+      await request.acknowledge()
       if case .delivery = request.origin { TestStopPoint.acknowledged.reached() }
-      return .accepted(job(request, claim, plan))
+      return .accepted(job)
     } catch let invalid as InvalidInput {
       try await outbox.reject(request, invalid)
       try await fence.drop(claim)
-      await request.acknowledge(.answered)
+      await request.acknowledge()
       return .none
     }
   }
@@ -83,7 +87,7 @@ struct Admission: Sendable {
       guard try ledger.waitingRoom.remove(ticket), request.envelope.requestId.isSenders else { return .none }
     }
     try await outbox.answerAgain(request, stored)
-    await request.acknowledge(.answered)
+    await request.acknowledge()
     return .none
   }
 
@@ -91,7 +95,9 @@ struct Admission: Sendable {
     switch request.origin {
     case .abandoned:
       try removeTickets(of: request)
-      return .accepted(AcceptedJob(claim: claim, work: .publish(stored), offered: nil))
+      let job = AcceptedJob(claim: claim, work: .publish(stored), offered: nil)
+      state.begin(job.place())
+      return .accepted(job)
     case .deferred(let ticket):
       _ = try ledger.waitingRoom.remove(ticket)
       try await fence.drop(claim)
@@ -113,7 +119,7 @@ struct Admission: Sendable {
       }
       do {
         try await gate.park(request, unapproved.why)
-        await request.acknowledge(.answered)
+        await request.acknowledge()
         return Outcome.none
       } catch let invalid as InvalidInput {
         verdict = .invalid(invalid)
@@ -121,7 +127,7 @@ struct Admission: Sendable {
     }
     guard case .invalid(let reason) = verdict, case .delivery = request.origin else { return nil }
     try await outbox.reject(request, reason)
-    await request.acknowledge(.answered)
+    await request.acknowledge()
     return Outcome.none
   }
 
@@ -209,7 +215,7 @@ struct Admission: Sendable {
     if isStopping, job == nil { return .none }
     guard let holder = try job?.claim.record ?? ledger.claimFiles(of: request.id).last?.record else { return .again }
     if !request.envelope.requestId.isSame(as: holder.envelope.requestId.text) { await outbox.tellDuplicate(request) }
-    await request.acknowledge(job == nil ? .answered : .claimed)
+    await request.acknowledge()
     return job.map { .accepted($0) } ?? .none
   }
 
@@ -235,7 +241,7 @@ extension Admission {
         var request = Request(offer)
         request.noteConnection()
         try ledger.waitingRoom.put(request.envelope, request.id)
-        await request.acknowledge(.answered)
+        await request.acknowledge()
         return nil
       case .again: try await Task.sleep(for: .milliseconds(50))
       }

@@ -111,7 +111,7 @@ struct JobRun {
       settings: worker.settings,
       redaction: redaction, stop: worker.stop, relay: relay(of: job.claim.record),
       fence: { [fence = worker.fence, claim = job.claim] in try await fence.check(claim) },
-      begins: { [job] in source.worker(isAt: job.place(step: $0)) }
+      begins: { [job, state = worker.state] in state.move(to: job.place(step: $0)) }
     ) { [claim = job.claim] step in
       var entry = claim.entry(.step)
       (entry.step, entry.commandDigest) = (step.index, digestText(of: Array(step.command.utf8)))

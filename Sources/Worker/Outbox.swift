@@ -18,15 +18,7 @@ struct Outbox: Sendable {
   /// Throws ``Undeliverable`` if the broker does not take this one, ``Unpublished`` if there is no connection any more, and
   /// ``Superseded`` if another worker answers for the job.
   func publish(_ message: ResultMessage, answering envelope: Envelope) async throws {
-    let patience = Task { [stop, source, grace] in
-      await stop.raised()
-      try Task.checkCancellation()
-      // A canceled job's result is worth as much waiting as any other.
-      while !stop.isShutdown, stop.level < .kill { try await Task.sleep(for: .milliseconds(200)) }
-      try await Task.sleep(for: grace)
-      await source.close()
-    }
-    defer { patience.cancel() }
+    async let _ = giveUpAfterGrace()
     do {
       try await source.publish(message, answering: envelope)
     } catch let refusal as Undeliverable {
@@ -35,6 +27,15 @@ struct Outbox: Sendable {
       if stop.reason == .superseded { throw Superseded() }
       throw Unpublished(cause: error)
     }
+  }
+
+  private func giveUpAfterGrace() async throws {
+    await stop.raised()
+    try Task.checkCancellation()
+    // A canceled job's result is worth as much waiting as any other.
+    while !stop.isShutdown, stop.level < .kill { try await Task.sleep(for: .milliseconds(200)) }
+    try await Task.sleep(for: grace)
+    await source.giveUp()
   }
 
   /// Publishes the result again that a request was answered with before.
@@ -167,10 +168,8 @@ final class Redelivery: Sendable {
 
   /// Waits until the round is done, but not for a broker that is gone.
   func end() async {
-    let deadline = ContinuousClock.now + .milliseconds(500)
-    while task.withLock({ $0 != nil }), ContinuousClock.now < deadline {
-      try? await Task.sleep(for: .milliseconds(5))
-    }
+    guard let round = task.withLock({ $0 }) else { return }
+    await wait(atMost: .milliseconds(500)) { await round.value }
   }
 }
 

@@ -69,7 +69,7 @@ struct Request: Sendable {
   }
 
   /// Acknowledges a delivery. A request on the volume needs none.
-  func acknowledge(_ decision: JobOffer.Decision) async {
-    if case .delivery(let offer) = origin { await offer.acknowledge(decision) }
+  func acknowledge() async {
+    if case .delivery(let offer) = origin { await offer.acknowledge() }
   }
 }

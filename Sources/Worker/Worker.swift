@@ -13,6 +13,7 @@ package struct Worker: Sendable {
   let ledger: Ledger
   let workspaces: WorkspacesDirectory
   let source: any JobSource
+  let state: WorkerState
   let settings: WorkerSettings
   let stop: StopRequest
   let logger: Logger
@@ -22,14 +23,15 @@ package struct Worker: Sendable {
   let admission: Admission
   private let redelivery = Redelivery()
 
-  /// A worker that takes jobs from `source` and holds them in `ledger`. `stop` ends it early.
+  /// A worker that takes jobs from `source`, holds them in `ledger` and keeps `state` true. `stop` ends it early.
   package init(
-    ledger: Ledger, workspaces: WorkspacesDirectory, source: any JobSource, settings: WorkerSettings,
-    stop: StopRequest, logger: Logger
+    ledger: Ledger, workspaces: WorkspacesDirectory, source: any JobSource, state: WorkerState,
+    settings: WorkerSettings, stop: StopRequest, logger: Logger
   ) {
     self.ledger = ledger
     self.workspaces = workspaces
     self.source = source
+    self.state = state
     self.settings = settings
     self.stop = stop
     self.logger = logger
@@ -37,7 +39,8 @@ package struct Worker: Sendable {
     fence = ClaimFence(ledger: ledger, logger: logger)
     outbox = Outbox(ledger: ledger, source: source, stop: stop, grace: settings.grace, logger: logger)
     admission = Admission(
-      ledger: ledger, settings: settings, stop: stop, gate: gate, fence: fence, outbox: outbox, logger: logger)
+      ledger: ledger, state: state, settings: settings, stop: stop, gate: gate, fence: fence, outbox: outbox,
+      logger: logger)
   }
 
   /// Takes one job and sees it through.
@@ -54,12 +57,9 @@ package struct Worker: Sendable {
   private func live() async throws -> WorkerOutcome {
     defer { settings.guardian?.forgetJob() }
     guard let job = try await accept() else { return .noJob }
-    source.worker(isAt: job.place())
     watchClaim(of: job)
     defer { job.claim.leave() }
-    let cancellation = Task { await obeyCancellations(of: job) }
-    defer { cancellation.cancel() }
-    await source.workerIsBusy()
+    async let _ = obeyCancellations(of: job)
     let metadata: Logger.Metadata = [
       "job": "\(job.claim.record.id)", "attempt": "\(job.claim.record.attempt)",
     ]
@@ -89,8 +89,6 @@ package struct Worker: Sendable {
 
   /// Waits for a job and claims it: first from what lies on the volume, then from what arrives.
   func accept() async throws -> AcceptedJob? {
-    let sweeper = Task(priority: .background) { try await sweep() }
-    defer { sweeper.cancel() }
     while let offer = try await source.next() {
       // As PID 1 of a container this process inherits the orphans of others, also while no step runs.
       ProcessTree.reapOrphans()
@@ -117,17 +115,6 @@ package struct Worker: Sendable {
     return try await admission.scanVolume()
   }
 
-  /// Removes once a lease what workers died over that were about to remove it.
-  private func sweep() async throws {
-    // Not in the way of a job that waits already.
-    try await Task.sleep(for: .milliseconds(100))
-    while true {
-      // A sweep that fails now succeeds another time.
-      try? ledger.sweep()
-      try await Task.sleep(for: ledger.lease.duration)
-    }
-  }
-
   /// Ends the job when it is another worker's, or may soon be. Nobody takes over a dry run: it may stand still for any time.
   private func watchClaim(of job: AcceptedJob) {
     let guardian = ledger.filter == nil ? nil : settings.guardian
@@ -148,7 +135,7 @@ package struct Worker: Sendable {
 
   private func obeyCancellations(of job: AcceptedJob) async {
     var level = StopLevel.terminate
-    for await cancellation in source.cancellations where job.isMeant(by: cancellation) {
+    for await cancellation in state.cancellations where job.isMeant(by: cancellation) {
       var entry = job.claim.entry(.canceled)
       entry.by = cancellation.by
       ledger.audit.note(entry, logger)

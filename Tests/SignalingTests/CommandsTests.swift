@@ -10,14 +10,16 @@ import Testing
 
 @Suite struct CommandsTests {
   /// Nobody is connected, and nobody needs to be.
-  private func commands(_ body: (Commands, Presence) async throws -> Void) async throws {
+  private func commands(_ body: (Commands, WorkerState) async throws -> Void) async throws {
     let session = try Session(
       SessionOptions(host: "127.0.0.1", port: 1, clientID: "nobody"), giveUpAfter: .zero, logger: silent)
-    let presence = try Presence.testing(session)
+    let volume = try VolumeFixture()
+    let state = try WorkerState.testing(volume)
     try await body(
       Commands(
-        presence, topics: RequestTopics(Topics(results: "jobs/results"), requests: try TopicFilter("jobs/pending")),
-        logger: silent), presence)
+        try .testing(session, of: state), state,
+        topics: RequestTopics(Topics(results: "jobs/results"), requests: try TopicFilter("jobs/pending")),
+        logger: silent), state)
     session.drop()
   }
 
@@ -63,45 +65,44 @@ import Testing
 
   /// Nobody reads them while the worker is idle.
   @Test func onlyTheLatestCancellationsAreRemembered() async throws {
-    try await commands { commands, _ in
+    try await commands { commands, worker in
       for number in 1...3000 { _ = commands.obey(message("", on: "jobs/cancel/job-\(number)")) }
       var ids: [String] = []
-      for await cancellation in commands.cancellations {
+      for await cancellation in worker.cancellations {
         ids.append(cancellation.id.text)
         if cancellation.id.text == "job-3000" { break }
       }
-      #expect(ids.count == Commands.mostCancellations)
+      #expect(ids.count == WorkerState.mostCancellations)
     }
   }
 
   @Test(arguments: ["workers/all/command", "jobs/cancel/job"])
   func retainedCommandIsIgnored(_ topic: String) async throws {
-    try await commands { commands, presence in
-      presence.move(to: JobPlace(try JobID("job"), attempt: 1))
+    try await commands { commands, worker in
+      worker.begin(JobPlace(try JobID("job"), attempt: 1))
       var command = message(#"{"command":"cancel","id":"job"}"#, on: topic)
       command.retention = .retained
       #expect(commands.obey(command) == nil)
       command.retention = .notRetained
       _ = commands.obey(command)
-      var cancellations = commands.cancellations.makeAsyncIterator()
+      var cancellations = worker.cancellations.makeAsyncIterator()
       #expect(await cancellations.next()?.id.text == "job")
     }
   }
 
   @Test func busyWorkerEndsLater() async throws {
-    try await commands { commands, presence in
-      presence.move(to: JobPlace(try JobID("job"), attempt: 1))
+    try await commands { commands, worker in
+      worker.begin(JobPlace(try JobID("job"), attempt: 1))
       #expect(commands.obey(message(#"{"command":"drain"}"#))?.json["outcome"] == "later")
+      #expect(worker.snapshot.departure == .drained)
       #expect(commands.obey(message(#"{"command":"config-reload"}"#))?.json["outcome"] == "later")
-      var departures = commands.departures.makeAsyncIterator()
-      #expect(await departures.next() == .drained)
-      #expect(await departures.next() == .reload)
+      #expect(worker.snapshot.departure == .reload)
     }
   }
 
   @Test func cancelOfAnotherJobIsRefused() async throws {
-    try await commands { commands, presence in
-      presence.move(to: JobPlace(try JobID("job"), attempt: 1))
+    try await commands { commands, worker in
+      worker.begin(JobPlace(try JobID("job"), attempt: 1))
       let refusal = try #require(commands.obey(message(#"{"command":"cancel","id":"other"}"#)))
       #expect(refusal.json["outcome"] == "refused")
       #expect(refusal.json["error"] == "worker worker-01 does not have the job other")

@@ -16,27 +16,26 @@ import Testing
   private let filter = "$share/workers/jobs/pending"
 
   private func withSource(
-    on broker: Broker, shortJob: Duration, _ body: (MQTTJobSource, Ledger) async throws -> Void,
+    on broker: Broker, shortJob: Duration, _ body: (MQTTJobSource, WorkerState, Ledger) async throws -> Void,
     afterwards: (Ledger) async throws -> Void = { _ in }
   ) async throws {
     let volume = FilePath(FileManager.default.temporaryDirectory.path).appending("volume-\(UUID().uuidString)")
     try FileManager.default.createDirectory(atPath: volume.string, withIntermediateDirectories: false)
     defer { try? FileManager.default.removeItem(atPath: volume.string) }
-    let identity = WorkerIdentity(id: try #require(WorkerID("worker-01", host: "")), version: "1.2.3")
-    let ledger = try Ledger(JobsDirectory(volume), worker: identity, filter: filter, lease: .seconds(60))
+    let ledger = try Ledger(JobsDirectory(volume), worker: .testing(), filter: filter, lease: .seconds(60))
+    let stop = StopRequest()
+    let state = WorkerState(ledger, stop: stop, logger: silent)
     let session = try Session(broker.sessionOptions("worker-01-control"), giveUpAfter: patience, logger: silent)
-    let control = Control(
+    let control = ControlSession(
       session, topics: RequestTopics(Topics(results: "jobs/results"), requests: try TopicFilter("jobs/pending")),
-      retention: .none, presence: try .testing(session),
+      retention: .none, presence: try .testing(session, of: state), state: state,
       logger: silent)
     var options = broker.sessionOptions("worker-01")
     (options.receiveMaximum, options.sessionExpiry) = (1, 3600)
     let source = MQTTJobSource(
-      options, filter: try TopicFilter(filter), ledger: ledger, control: control, reader: .unsigned,
-      stop: StopRequest(), giveUpAfter: patience, idleTimeout: nil, shortJob: shortJob, logger: silent)
-    try await source.open()
-    try await body(source, ledger)
-    await source.close()
+      options, filter: try TopicFilter(filter), ledger: ledger, control: control, state: state, reader: .unsigned,
+      stop: stop, giveUpAfter: patience, idleTimeout: nil, shortJob: shortJob, logger: silent)
+    try await source.run { try await body(source, state, ledger) }
     try await afterwards(ledger)
   }
 
@@ -48,33 +47,33 @@ import Testing
   }
 
   /// Gives the worker the job `first`, and lets the request for `second` arrive.
-  private func begin(_ source: MQTTJobSource, _ broker: Broker) async throws {
+  private func begin(_ source: MQTTJobSource, _ state: WorkerState, _ broker: Broker) async throws {
     try await broker.logged("Sending SUBACK to worker-01\n")
     for id in ["first", "second"] { try await broker.publish("jobs/pending", #"{"id": "\#(id)"}"#) }
     let first = try await nextRequest(source)
     #expect(first.request.id == (try JobID("first")))
-    await first.acknowledge(.claimed)
-    await source.workerIsBusy()
+    state.begin(JobPlace(first.request.id, attempt: 1))
+    await first.acknowledge()
     try await broker.logged("Sending PUBLISH to worker-01", times: 2)
   }
 
   @Test func requestThatArrivesDuringAShortJobIsTheNextJob() async throws {
     try await Broker.running { broker in
-      try await withSource(on: broker, shortJob: .seconds(3600)) { source, ledger in
-        try await begin(source, broker)
-        await source.workerIsIdle()
+      try await withSource(on: broker, shortJob: .seconds(3600)) { source, state, ledger in
+        try await begin(source, state, broker)
+        state.finishJob()
         let second = try await nextRequest(source)
         #expect(second.request.id == (try JobID("second")))
         #expect(try ledger.waitingRoom.count() == 0)
-        await second.acknowledge(.answered)
+        await second.acknowledge()
       }
     }
   }
 
   @Test func requestThatArrivesDuringAShortJobStaysWithTheBroker() async throws {
     try await Broker.running { broker in
-      try await withSource(on: broker, shortJob: .seconds(3600)) { source, _ in
-        try await begin(source, broker)
+      try await withSource(on: broker, shortJob: .seconds(3600)) { source, state, _ in
+        try await begin(source, state, broker)
       } afterwards: { ledger in
         #expect(try ledger.waitingRoom.count() == 0)
         try await broker.session(of: "worker-01") { $0?.queued == 1 }
@@ -82,11 +81,11 @@ import Testing
     }
   }
 
-  @Test func requestThatArrivesDuringALongJobIsPutDown() async throws {
+  @Test func requestThatArrivesDuringALongJobIsDeferred() async throws {
     try await Broker.running { broker in
-      try await withSource(on: broker, shortJob: .zero) { source, ledger in
-        try await begin(source, broker)
-        try await eventually("a ticket") { try ledger.waitingRoom.count() == 1 }
+      try await withSource(on: broker, shortJob: .zero) { source, state, ledger in
+        try await begin(source, state, broker)
+        try await eventually("a deferred request") { try ledger.waitingRoom.count() == 1 }
         try await broker.session(of: "worker-01") { $0?.queued == 0 }
       }
     }

@@ -9,14 +9,18 @@ import Testing
 
 @Suite struct PresenceTests {
   private func withPresence(
-    _ broker: Broker, heartbeat: Duration = .seconds(3600), _ body: (Presence, Collector) async throws -> Void
+    _ broker: Broker, heartbeat: Duration = .seconds(3600),
+    _ body: (Presence, WorkerState, Collector) async throws -> Void
   ) async throws {
+    let volume = try VolumeFixture()
+    let state = try WorkerState.testing(volume)
     let bus = try await broker.collect("workers/worker-01/status")
     let session = try Session(broker.sessionOptions(), giveUpAfter: patience, logger: silent)
-    let presence = try Presence.testing(session, heartbeat: heartbeat)
+    let presence = try Presence.testing(session, of: state, heartbeat: heartbeat)
+    async let _ = presence.run()
     try await session.connected()
     presence.connected()
-    try await body(presence, bus)
+    try await body(presence, state, bus)
     await session.disconnect()
   }
 
@@ -24,8 +28,8 @@ import Testing
 
   @Test func idleWorkerThatFindsAJobAtOnceTellsOfTheJobOnly() async throws {
     try await Broker.running { broker in
-      try await withPresence(broker) { presence, bus in
-        presence.move(to: try place())
+      try await withPresence(broker) { presence, worker, bus in
+        worker.begin(try place())
         let first = try await bus.message()
         #expect(first.json["state"] == "busy")
         #expect(first.json["job"] == "job")
@@ -39,10 +43,10 @@ import Testing
   /// A job of a thousand steps that take a millisecond each must not become a thousand messages.
   @Test func lastOfManyStepsIsTold() async throws {
     try await Broker.running { broker in
-      try await withPresence(broker) { presence, bus in
-        presence.move(to: try place())
+      try await withPresence(broker) { presence, worker, bus in
+        worker.begin(try place())
         try await bus.message { $0.json["state"] == "busy" }
-        for step in 0..<1000 { presence.move(to: try place(step)) }
+        for step in 0..<1000 { worker.move(to: try place(step)) }
         try await bus.message { $0.json["step"] == 999 }
         #expect(bus.messages.count <= 3)
       }
@@ -51,10 +55,10 @@ import Testing
 
   @Test func statusIsToldAgainOnEveryConnection() async throws {
     try await Broker.running { broker in
-      try await withPresence(broker) { presence, bus in
+      try await withPresence(broker) { presence, worker, bus in
         try await bus.message { $0.json["state"] == "idle" }
         presence.disconnected()
-        presence.move(to: try place())
+        worker.begin(try place())
         presence.connected()
         try await bus.message { $0.json["state"] == "busy" }
       }
@@ -63,12 +67,12 @@ import Testing
 
   @Test func nothingIsToldAfterTheEnd() async throws {
     try await Broker.running { broker in
-      try await withPresence(broker) { presence, bus in
+      try await withPresence(broker) { presence, worker, bus in
         try await bus.message { $0.json["state"] == "idle" }
         presence.end(.away)
         try await bus.message { $0.json["reason"] == "away" }
         presence.end(.left)
-        presence.move(to: try place())
+        worker.begin(try place())
         presence.connected()
         try await broker.publish("workers/worker-01/status", "end")
         try await bus.message { $0.text == "end" }
@@ -79,7 +83,7 @@ import Testing
 
   @Test func heartbeatTellsWithoutAChange() async throws {
     try await Broker.running { broker in
-      try await withPresence(broker, heartbeat: .seconds(1)) { _, bus in
+      try await withPresence(broker, heartbeat: .seconds(1)) { _, _, bus in
         let beats = try await bus.messages(3)
         #expect(beats.allSatisfy { $0.json["state"] == "idle" && $0.json["heartbeat"] == 1 })
         #expect(Set(beats.map { $0.json["since"].string }).count == 1)

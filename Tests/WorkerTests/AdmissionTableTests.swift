@@ -24,15 +24,15 @@ import Testing
   }
 
   static let table: [Cell] = [
-    Cell(origin: .delivery, state: .ordinary, expected: "run, acknowledged claimed, claims 1"),
-    Cell(origin: .delivery, state: .answered, expected: "none, acknowledged answered, told success"),
-    Cell(origin: .delivery, state: .held, expected: "none, acknowledged answered, event duplicate, claims 1"),
-    Cell(origin: .delivery, state: .expired, expected: "none, acknowledged answered, told rejected"),
+    Cell(origin: .delivery, state: .ordinary, expected: "run, acknowledged busy, claims 1"),
+    Cell(origin: .delivery, state: .answered, expected: "none, acknowledged idle, told success"),
+    Cell(origin: .delivery, state: .held, expected: "none, acknowledged idle, event duplicate, claims 1"),
+    Cell(origin: .delivery, state: .expired, expected: "none, acknowledged idle, told rejected"),
     Cell(
-      origin: .delivery, state: .unapproved, expected: "none, acknowledged answered, event awaiting-approval, parked"),
+      origin: .delivery, state: .unapproved, expected: "none, acknowledged idle, event awaiting-approval, parked"),
     Cell(origin: .delivery, state: .stopping, expected: "none"),
-    Cell(origin: .delivery, state: .invalid, expected: "none, acknowledged answered, told rejected"),
-    Cell(origin: .delivery, state: .replay, expected: "none, acknowledged answered, told rejected"),
+    Cell(origin: .delivery, state: .invalid, expected: "none, acknowledged idle, told rejected"),
+    Cell(origin: .delivery, state: .replay, expected: "none, acknowledged idle, told rejected"),
     Cell(origin: .deferred, state: .ordinary, expected: "run, claims 1"),
     Cell(origin: .deferred, state: .answered, expected: "none, told success"),
     Cell(origin: .deferred, state: .held, expected: "none, claims 1, deferred"),
@@ -64,9 +64,11 @@ import Testing
     if isSigned { settings.reader = RequestReader(audience: []) { RequestReader.Verified(payload: $0, keyID: "key") } }
     settings.folderPatience = .zero
     try volume.job("job", definition(for: cell.state))
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let worker = Worker(
       ledger: ledger, workspaces: try WorkspacesDirectory(volume.root.appending("workspaces")), source: offers,
-      settings: settings, stop: stop, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      state: WorkerState(ledger, stop: stop, logger: logger), settings: settings, stop: stop, logger: logger)
+    offers.watch(worker)
     var envelope = Envelope(payload: payload, topic: "jobs/pending", requestId: RequestID("key"))
     envelope.run = nil
     // What was there before the request.
@@ -121,8 +123,8 @@ import Testing
     case .delivery:
       let content = try reader.read(Array(envelope.payload.utf8))
       return Request(
-        JobOffer(request: content, envelope: envelope) { decision in
-          offers.heard.withLock { $0.decisions.append(decision) }
+        JobOffer(request: content, envelope: envelope) {
+          offers.heard.withLock { $0.acknowledgedBusy.append(offers.isBusy()) }
         })
     case .deferred:
       try ledger.waitingRoom.put(envelope, id)
@@ -152,7 +154,7 @@ import Testing
       case .none: ["none"]
       case .again: ["again"]
       }
-    words += heard.decisions.map { "acknowledged \($0)" }
+    words += heard.acknowledgedBusy.map { $0 ? "acknowledged busy" : "acknowledged idle" }
     words += heard.results.map { "told \($0.status.rawValue)" }
     words += heard.events.filter { $0 != .rejected }.map { "event \($0.rawValue)" }
     let claims = try ledger.claimFiles().map { "\($0.attempt)" }

@@ -9,22 +9,30 @@ import Testing
 @testable import Volume
 @testable import Worker
 
+private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
 /// Offers requests, and remembers what became of them.
 final class Offers: JobSource {
   struct Heard {
     var offers: [JobOffer] = []
-    var decisions: [JobOffer.Decision] = []
+    /// Whether the worker had a job by then.
+    var acknowledgedBusy: [Bool] = []
     var events: [JobEvent.Kind] = []
     var results: [ResultMessage] = []
   }
 
   let heard = Mutex(Heard())
+  private let state = Mutex<WorkerState?>(nil)
+
+  /// Remembers from now on whether `worker` has a job when a request is acknowledged.
+  func watch(_ worker: Worker) { state.withLock { $0 = worker.state } }
+  func isBusy() -> Bool { state.withLock { $0?.snapshot.isBusy == true } }
 
   func offer(_ payload: String, key: String) throws {
     let request = try JobRequest(payload: Array(payload.utf8))
     let envelope = Envelope(payload: payload, topic: "jobs/pending", requestId: RequestID(key))
-    let offer = JobOffer(request: request, envelope: envelope) { decision in
-      self.heard.withLock { $0.decisions.append(decision) }
+    let offer = JobOffer(request: request, envelope: envelope) {
+      self.heard.withLock { $0.acknowledgedBusy.append(self.isBusy()) }
     }
     heard.withLock { $0.offers.append(offer) }
   }
@@ -32,15 +40,12 @@ final class Offers: JobSource {
   func next() async throws -> Offer? {
     heard.withLock { $0.offers.isEmpty ? nil : .request($0.offers.removeFirst()) }
   }
-  func workerIsBusy() async {}
-  func worker(isAt place: JobPlace) {}
-  var cancellations: AsyncStream<Cancellation> { AsyncStream { $0.finish() } }
   func publish(_ event: JobEvent) async { heard.withLock { $0.events.append(event.event) } }
   func publish(_ output: StepOutput, of claim: ClaimRecord) async {}
   func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
     heard.withLock { $0.results.append(result) }
   }
-  func close() async {}
+  func giveUp() async {}
 }
 
 @Suite struct AdmissionTests {
@@ -52,10 +57,13 @@ final class Offers: JobSource {
   }
 
   private func worker() throws -> Worker {
-    Worker(
-      ledger: try volume.ledger(), workspaces: try WorkspacesDirectory(volume.root.appending("workspaces")),
-      source: offers, settings: WorkerSettings(), stop: StopRequest(),
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let (ledger, stop) = (try volume.ledger(), StopRequest())
+    let worker = Worker(
+      ledger: ledger, workspaces: try WorkspacesDirectory(volume.root.appending("workspaces")),
+      source: offers, state: WorkerState(ledger, stop: stop, logger: quiet), settings: WorkerSettings(), stop: stop,
+      logger: quiet)
+    offers.watch(worker)
+    return worker
   }
 
   /// The worker that held the job is dead, and what it was to run cannot be read any more: only its own request is refused.
@@ -67,7 +75,7 @@ final class Offers: JobSource {
     let job = try await worker.accept()
     #expect(job?.claim.record.envelope.requestId.text == "second")
     let heard = offers.heard.withLock { $0 }
-    #expect(heard.decisions == [.claimed])
+    #expect(heard.acknowledgedBusy == [true])
     #expect(heard.results.map(\.requestId) == ["first"] && heard.results.map(\.status) == [.rejected])
     #expect(!heard.events.contains(.duplicate))
   }
@@ -79,7 +87,7 @@ final class Offers: JobSource {
     try offers.offer(#"{"id": "job"}"#, key: "first")
     #expect(try await worker.accept() == nil)
     let heard = offers.heard.withLock { $0 }
-    #expect(heard.decisions == [.answered])
+    #expect(heard.acknowledgedBusy == [false])
     #expect(heard.events.isEmpty)
   }
 
@@ -90,7 +98,7 @@ final class Offers: JobSource {
     try offers.offer(#"{"id": "job"}"#, key: "second")
     #expect(try await worker.accept() == nil)
     let heard = offers.heard.withLock { $0 }
-    #expect(heard.decisions == [.answered])
+    #expect(heard.acknowledgedBusy == [false])
     #expect(heard.events == [.duplicate])
   }
 }

@@ -73,7 +73,7 @@ struct MQTTRun {
   private let control: SessionOptions
   private let topics: RequestTopics
   private let presence: Presence.Settings
-  private let retention: Control.ResultRetention
+  private let retention: ControlSession.ResultRetention
   private let giveUpAfter: Duration?
   private let idleTimeout: Duration?
   /// The number of jobs; 0 for no limit.
@@ -122,41 +122,38 @@ struct MQTTRun {
     try await ledger.checkAreFree(
       [intake.clientID, control.clientID], at: "\(intake.host):\(intake.port)", until: stop)
     let session = try Session(control, giveUpAfter: giveUpAfter, logger: setup.logger)
-    let presence = Presence(session, presence, directory: ledger.directory, workspaces: setup.workspaces)
+    let state = WorkerState(ledger, stop: stop, logger: setup.logger)
+    let presence = Presence(
+      session, presence, of: state, directory: ledger.directory, workspaces: setup.workspaces)
     let health = try HealthSocket(setup.identity.id, workspaces: setup.workspaces)
     do {
       try health.listen { [patience = max(setup.lease, .seconds(10))] in presence.health(patience: patience) }
     } catch {
       setup.logger.info("'mqtt-fs-worker health' cannot ask this worker: \(error)")
     }
-    let control = Control(
-      session, topics: topics, retention: retention, presence: presence, logger: setup.logger)
+    let control = ControlSession(
+      session, topics: topics, retention: retention, presence: presence, state: state, logger: setup.logger)
     let source = MQTTJobSource(
-      intake, filter: filter, ledger: ledger, control: control, reader: setup.settings.reader, stop: stop,
-      giveUpAfter: giveUpAfter, idleTimeout: idleTimeout, logger: setup.logger)
-    do {
-      try await source.open()
+      intake, filter: filter, ledger: ledger, control: control, state: state, reader: setup.settings.reader,
+      stop: stop, giveUpAfter: giveUpAfter, idleTimeout: idleTimeout, logger: setup.logger)
+    var undelivered: Unpublished?
+    try await source.run {
       var done = 0
-      var undelivered: Unpublished?
       while true {
         let worker = Worker(
-          ledger: ledger, workspaces: workspaces, source: source, settings: setup.settings, stop: stop.forNextJob(),
-          logger: setup.logger)
+          ledger: ledger, workspaces: workspaces, source: source, state: state, settings: setup.settings,
+          stop: stop.forNextJob(), logger: setup.logger)
         let outcome = try await worker.run()
         guard outcome.hadJob else { break }
         if case .undelivered(_, let refusal) = outcome { undelivered = refusal }
         done += 1
-        guard jobs == 0 || done < jobs, !source.isLeaving else { break }
-        await source.workerIsIdle()
+        guard jobs == 0 || done < jobs, !state.isLeaving else { break }
+        state.finishJob()
       }
-      await source.close()
-      if source.isLeaving { ledger.audit.note(AuditEntry(.left), setup.logger) }
-      // A process without a limit has only logged it.
-      if jobs > 0, let undelivered { throw undelivered }
-    } catch {
-      await source.close()
-      throw error
     }
+    if state.isLeaving { ledger.audit.note(AuditEntry(.left), setup.logger) }
+    // A process without a limit has only logged it.
+    if jobs > 0, let undelivered { throw undelivered }
   }
 }
 
@@ -177,8 +174,9 @@ struct DryRun {
     let stop = StopRequest()
     Signals.raise(stop, setup.logger, grace: setup.settings.grace)
     let worker = Worker(
-      ledger: ledger, workspaces: try setup.openWorkspaces(), source: PayloadSource(request, Array(bytes)),
-      settings: setup.settings, stop: stop, logger: setup.logger)
+      ledger: ledger, workspaces: try setup.openWorkspaces(), source: DryRunSource(request, Array(bytes)),
+      state: WorkerState(ledger, stop: stop, logger: setup.logger), settings: setup.settings, stop: stop,
+      logger: setup.logger)
     guard case .finished(let result) = try await worker.run() else {
       throw stop.isShutdown ? ExitStatus.terminated : ExitStatus.badPayload
     }

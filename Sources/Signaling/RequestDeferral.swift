@@ -4,27 +4,26 @@ import MQTT
 import Signing
 import Volume
 
-/// Puts requests that this worker will not run itself where any worker of its kind can take them up, and only then lets
-/// them be acknowledged.
-struct Handover: Sendable {
-  package let ledger: Ledger
-  /// The waiting room of those who listen to the filter that the requests were sent to.
-  package let room: DeferredQueue
-  package let control: Control
-  package let reader: RequestReader
-  package let logger: Logger
+/// Defers requests that this worker will not run itself: any worker of its kind can take them up. Only then may they be
+/// acknowledged.
+struct RequestDeferral: Sendable {
+  let ledger: Ledger
+  /// The queue of the workers that listen to the filter that the requests were sent to.
+  let queue: DeferredQueue
+  let control: ControlSession
+  let reader: RequestReader
+  let logger: Logger
 
-  /// What became of a delivery.
-  package enum Outcome: Sendable {
-    /// It may be acknowledged: it lies in the waiting room, or needs no run.
+  enum Outcome: Sendable {
+    /// The delivery may be acknowledged: its request is deferred, or needs no run.
     case settled(JobID?)
-    /// It must stay with the broker.
+    /// The delivery must stay with the broker.
     case kept
   }
 
-  /// Decides about `delivery`, which arrived on `session`. `seat` is awaited before a ticket is written.
+  /// Decides about `delivery`, which arrived on `session`. `mayDefer` is awaited before a request is written.
   func settle(
-    _ delivery: Delivery, _ session: SessionEpoch, seat: @Sendable () async throws -> Seat
+    _ delivery: Delivery, _ session: SessionEpoch, mayDefer: @Sendable () async throws -> Bool
   ) async throws -> Outcome {
     let message = delivery.message
     guard control.topics.mayBeRequest(message) else { return .settled(nil) }
@@ -45,17 +44,17 @@ struct Handover: Sendable {
       }
       return .settled(nil)
     }
-    guard try await seat() == .free else { return .kept }
+    guard try await mayDefer() else { return .kept }
     if !delivery.isCurrent { arrival.envelope.requestId = arrival.envelope.requestId.asRedelivered }
     try ledger.audit.record(AuditEntry(.putDown, id: id, of: arrival.envelope, signedBy: key))
-    try room.put(arrival.envelope, id)
-    logger.debug("put down for an idle worker", metadata: ["job": "\(id)"])
+    try queue.put(arrival.envelope, id)
+    logger.debug("deferred for an idle worker", metadata: ["job": "\(id)"])
     TestStopPoint.ticketWritten.reached()
     return .settled(id)
   }
 
-  /// Tells the sender why its request is not run.
-  package func reject(_ delivery: Delivery, _ reason: InvalidInput) async {
+  /// Answers the sender of a request that is not run.
+  func reject(_ delivery: Delivery, _ reason: InvalidInput) async {
     logger.warning("rejected a request on '\(delivery.message.topic)': \(reason)")
     var entry = AuditEntry(.rejected, id: reason.id)
     (entry.topic, entry.error) = (delivery.message.topic, reason.description)
@@ -71,9 +70,4 @@ struct Handover: Sendable {
       logger.warning("the rejection cannot be published: \(error)")
     }
   }
-}
-
-/// Whether there is room for one more ticket.
-enum Seat: Sendable {
-  case free, none
 }

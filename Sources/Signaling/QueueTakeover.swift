@@ -3,17 +3,18 @@ import Logging
 import MQTT
 import Signing
 import Steps
+import Synchronization
 import Volume
 
 /// Empties the sessions of members that are gone: their share of the group's messages would wait there until the
 /// session expires, and then be lost.
-struct Adopter: Sendable {
-  package let options: SessionOptions
-  package let ledger: Ledger
-  package let control: Control
-  package let reader: RequestReader
-  package let stop: StopRequest
-  package let logger: Logger
+struct QueueTakeover: Sendable {
+  let options: SessionOptions
+  let ledger: Ledger
+  let control: ControlSession
+  let reader: RequestReader
+  let stop: StopRequest
+  let logger: Logger
 
   /// Adopts every departed member of this worker's kind, until a stop is asked for.
   func adoptDeparted(broker: String) async throws {
@@ -70,10 +71,10 @@ struct Adopter: Sendable {
     options.sessionExpiry = 300
     options.receiveMaximum = 20
     let filter = try TopicFilter(member.filter)
-    let handover = Handover(
-      ledger: ledger, room: ledger.waitingRoom(of: member.filter), control: control, reader: reader, logger: logger)
+    let deferral = RequestDeferral(
+      ledger: ledger, queue: ledger.waitingRoom(of: member.filter), control: control, reader: reader, logger: logger)
     let session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
-    let drain = Drain(session, SessionEpoch(clientID: member.clientId, name: member.epoch ?? ""), handover)
+    let drain = Drain(session, SessionEpoch(clientID: member.clientId, name: member.epoch ?? ""), deferral)
     do {
       try await session.connected()
       repeat {
@@ -92,5 +93,64 @@ struct Adopter: Sendable {
       try await Session.withSession(options, giveUpAfter: .seconds(10), logger: logger) { _ in }
     }
     control.nudge()
+  }
+}
+
+/// Defers all requests that arrive on a session.
+private final class Drain: Sendable {
+  private struct State {
+    var handled = 0
+    var mark = 0
+    var failure: (any Error)?
+  }
+
+  private let state = Mutex(State())
+  private let epoch: SessionEpoch
+
+  /// `epoch` is the one that the session's owner knew: what it was sent before comes again.
+  init(_ session: Session, _ epoch: SessionEpoch, _ deferral: RequestDeferral) {
+    self.epoch = epoch
+    Task { [self] in
+      for await event in session.events {
+        switch event {
+        case .delivery(let delivery): await handle(delivery, session, deferral)
+        // The owner came back: the session is its again, and must not be taken a second time.
+        case .connectionLost(let error), .failed(let error): stop(session, error)
+        case .connected: break
+        }
+      }
+    }
+  }
+
+  private func handle(_ delivery: Delivery, _ session: Session, _ deferral: RequestDeferral) async {
+    state.withLock { $0.handled += 1 }
+    do {
+      // What lies in the socket of a connection that is over is the owner's again.
+      let outcome = try await deferral.settle(delivery, epoch) { delivery.isCurrent }
+      guard case .settled = outcome else { return stop(session, MQTTError.closed) }
+      await delivery.acknowledge()
+    } catch {
+      stop(session, error)
+    }
+  }
+
+  private func stop(_ session: Session, _ error: any Error) {
+    state.withLock { $0.failure = $0.failure ?? error }
+    session.drop()
+  }
+
+  /// Remembers how much has arrived.
+  func mark() {
+    state.withLock { $0.mark = $0.handled }
+  }
+
+  /// Whether something arrived since.
+  var hasMovedSinceMark: Bool {
+    state.withLock { $0.handled != $0.mark }
+  }
+
+  /// Throws what ended the drain.
+  func check() throws {
+    if let failure = state.withLock({ $0.failure }) { throw failure }
   }
 }

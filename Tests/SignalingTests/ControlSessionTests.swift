@@ -8,7 +8,7 @@ import Testing
 @testable import Volume
 @testable import Worker
 
-@Suite struct ControlTests {
+@Suite struct ControlSessionTests {
   private func rejection(_ id: String?) throws -> ResultMessage {
     ResultMessage.rejected(id: try id.map { try JobID($0) }, error: "no such thing", workerID: "worker-01")
   }
@@ -20,15 +20,17 @@ import Testing
   }
 
   private func withControl(
-    _ broker: Broker, user: String? = nil, _ body: (Control) async throws -> Void
+    _ broker: Broker, user: String? = nil, _ body: (ControlSession) async throws -> Void
   ) async throws {
     var options = broker.sessionOptions("worker-01-control")
     if let user { options.credentials = Credentials(username: user, password: nil) }
     let session = try Session(options, giveUpAfter: patience, logger: silent)
-    let control = Control(
+    let volume = try VolumeFixture()
+    let state = try WorkerState.testing(volume)
+    let control = ControlSession(
       session, topics: RequestTopics(Topics(results: "jobs/results"), requests: try TopicFilter("jobs/pending")),
       retention: .expiring(seconds: 60),
-      presence: try .testing(session), logger: silent)
+      presence: try .testing(session, of: state), state: state, logger: silent)
     try await control.open()
     try await body(control)
     await control.close(.away)

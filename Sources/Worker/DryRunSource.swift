@@ -5,7 +5,7 @@ private import SystemPackage
 package import Volume
 
 /// One request, and its result on stdout: a dry run.
-package final class PayloadSource: JobSource {
+package final class DryRunSource: JobSource {
   private let offer: Mutex<JobOffer?>
 
   /// The request that `payload` holds.
@@ -13,7 +13,7 @@ package final class PayloadSource: JobSource {
     let key = request.requestID ?? "dry-run:\(UInt64.random(in: 0 ... .max))"
     let envelope = Envelope(
       payload: String(decoding: payload, as: UTF8.self), topic: "", requestId: RequestID(key))
-    offer = Mutex(JobOffer(request: request, envelope: envelope) { _ in })
+    offer = Mutex(JobOffer(request: request, envelope: envelope) {})
   }
 
   /// The request, and then nothing more.
@@ -23,15 +23,6 @@ package final class PayloadSource: JobSource {
       return offer.map { .request($0) }
     }
   }
-
-  /// Nothing else can arrive.
-  package func workerIsBusy() async {}
-
-  /// Nobody watches.
-  package func worker(isAt place: JobPlace) {}
-
-  /// Nobody can ask for that; a signal can.
-  package var cancellations: AsyncStream<Cancellation> { AsyncStream { $0.finish() } }
 
   /// Nobody listens to events.
   package func publish(_ event: JobEvent) async {}
@@ -49,6 +40,6 @@ package final class PayloadSource: JobSource {
     }
   }
 
-  /// Nothing is open.
-  package func close() async {}
+  /// Nothing waits.
+  package func giveUp() async {}
 }

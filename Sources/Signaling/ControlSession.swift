@@ -3,10 +3,11 @@ package import Logging
 package import MQTT
 package import Steps
 package import Volume
+package import Worker
 
-/// The session that publishes results, events and presence, and hears nudges and commands, so that they flow while intake
-/// stands still.
-package final class Control: Sendable {
+/// The session that publishes results, events and the worker's status, and receives nudges and commands, so that they flow while
+/// the session of requests stands still.
+package final class ControlSession: Sendable {
   /// Whether the broker keeps a result for those who come late.
   package enum ResultRetention: Sendable {
     /// For this long. 3.1.1 has no expiry, so nothing is retained there.
@@ -24,12 +25,13 @@ package final class Control: Sendable {
   package let presence: Presence
   package let commands: Commands
   private let nudges: AsyncStream<Void>.Continuation
-  /// A nudge from another worker: something waits on the volume.
+  /// Nudges of other workers: something waits on the volume.
   let nudged: AsyncStream<Void>
 
   /// Publishes over `session`, which must be used by nobody else.
   package init(
-    _ session: Session, topics: RequestTopics, retention: ResultRetention, presence: Presence, logger: Logger
+    _ session: Session, topics: RequestTopics, retention: ResultRetention, presence: Presence, state: WorkerState,
+    logger: Logger
   ) {
     self.session = session
     self.topics = topics
@@ -38,7 +40,7 @@ package final class Control: Sendable {
     self.logger = logger
     worker = presence.settings.worker.id
     delivery = ResultDelivery(session, worker)
-    commands = Commands(presence, topics: topics, logger: logger)
+    commands = Commands(presence, state, topics: topics, logger: logger)
     (nudged, nudges) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
@@ -47,40 +49,38 @@ package final class Control: Sendable {
     try await session.connected()
   }
 
-  /// Hears nudges and commands from now on, and tells what ends the session. A broker that does not allow nudges costs a
-  /// worker no more than the wait for its next look; one that does not allow commands, that they do not reach it. The task
-  /// ends when they do, or never will.
-  package func listen(onFailure report: @escaping @Sendable (MQTTError) -> Void) -> Task<Void, Never> {
-    Task { [session, nudges, presence] in
-      for await event in session.events {
-        switch event {
-        case .delivery(let delivery):
-          // First: a command may end this session, and must not come again in the worker's next life.
-          await delivery.acknowledge()
-          hear(delivery.message)
-        case .failed(let error): report(error)
-        case .connected: presence.connected()
-        case .connectionLost: presence.disconnected()
-        }
+  /// Receives nudges and commands until the session ends, and reports an error that ends it.
+  package func run(onFailure report: @escaping @Sendable (MQTTError) -> Void) async {
+    async let _ = presence.run()
+    for await event in session.events {
+      switch event {
+      case .delivery(let delivery):
+        // First: a command may end this session, and must not come again in the worker's next life.
+        await delivery.acknowledge()
+        receive(delivery.message)
+      case .failed(let error): report(error)
+      case .connected: presence.connected()
+      case .connectionLost: presence.disconnected()
       }
-      nudges.finish()
     }
-    return Task { [self] in await subscribe(to: [Topics.waiting] + commands.filters) }
+    nudges.finish()
   }
 
-  private func subscribe(to topics: [String]) async {
+  /// Subscribes to nudges and commands. A broker that does not allow nudges costs a worker no more than the wait for its next
+  /// look; one that does not allow commands, that they do not reach it. Returns when they do, or never will.
+  package func subscribe() async {
     do {
-      for refusal in try await session.subscribe(topics.map { try TopicFilter($0) }) {
-        logger.info("nobody can reach this worker there: \(refusal)")
+      for refusal in try await session.subscribe(([Topics.waiting] + commands.filters).map { try TopicFilter($0) }) {
+        logger.info("commands or nudges do not reach this worker: \(refusal)")
       }
     } catch MQTTError.closed {
       return
     } catch {
-      logger.info("nobody can reach this worker: \(error)")
+      logger.info("commands and nudges do not reach this worker: \(error)")
     }
   }
 
-  private func hear(_ message: Message) {
+  private func receive(_ message: Message) {
     if message.topic == Topics.waiting {
       nudges.yield()
     } else if let answer = commands.obey(message) {

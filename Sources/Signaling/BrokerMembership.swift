@@ -5,7 +5,7 @@ import Synchronization
 import Volume
 
 /// This worker's place among the members of its kind. A clean session ends with its connection, and needs none.
-final class Attendance: Sendable {
+final class BrokerMembership: Sendable {
   package let broker: String
   private let options: SessionOptions
   private let filter: TopicFilter

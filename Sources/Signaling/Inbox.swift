@@ -1,0 +1,71 @@
+import MQTT
+import Synchronization
+import Worker
+
+/// The things that wait for a worker without a job, in order. At most one of them is a request, and at most one is a look at the
+/// volume, however often it is asked for.
+final class Inbox: Sendable {
+  enum Entry: Sendable {
+    case look, request, timeout
+    case failure(any Error)
+    /// The worker may have to leave.
+    case wakeup
+  }
+
+  private struct State {
+    var willLook = false
+    var offer: JobOffer?
+  }
+
+  private let state = Mutex(State())
+  private let entries: AsyncStream<Entry>
+  private let sender: AsyncStream<Entry>.Continuation
+
+  init() {
+    (entries, sender) = AsyncStream.makeStream()
+  }
+
+  /// Adds an entry; a look that waits already is not added twice.
+  func add(_ entry: Entry) {
+    state.withLock { state in
+      if case .look = entry {
+        guard !state.willLook else { return }
+        state.willLook = true
+      }
+      sender.yield(entry)
+    }
+  }
+
+  /// Adds a request. Until the worker has taken it, it can be withdrawn.
+  func offer(_ offer: JobOffer) {
+    state.withLock { state in
+      state.offer = offer
+      sender.yield(.request)
+    }
+  }
+
+  /// Withdraws the request that waits; returns false if none waits: the worker has taken it, and decides.
+  @discardableResult func withdrawOffer() -> Bool {
+    state.withLock { state in
+      defer { state.offer = nil }
+      return state.offer != nil
+    }
+  }
+
+  /// Takes the request that waits, if it has not been withdrawn.
+  func takeOffer() -> JobOffer? {
+    state.withLock { state in
+      defer { state.offer = nil }
+      return state.offer
+    }
+  }
+
+  /// Waits for the next entry; nil if the caller's task is cancelled.
+  func next() async -> Entry? {
+    for await entry in entries {
+      if case .look = entry { state.withLock { $0.willLook = false } }
+      return entry
+    }
+    return nil
+  }
+}
