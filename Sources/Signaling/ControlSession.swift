@@ -51,11 +51,10 @@ package final class ControlSession: Sendable {
 
   /// Receives nudges and commands until the session ends, and reports an error that ends it.
   package func run(onFailure report: @escaping @Sendable (MQTTError) -> Void) async {
-    async let _ = presence.run()
     for await event in session.events {
       switch event {
       case .delivery(let delivery):
-        // First: a command may end this session, and must not come again in the worker's next life.
+        // First: a command may end this session, and must not come again in the worker's next process.
         await delivery.acknowledge()
         receive(delivery.message)
       case .failed(let error): report(error)

@@ -27,21 +27,20 @@ final class Inbox: Sendable {
 
   /// Adds an entry; a look that waits already is not added twice.
   func add(_ entry: Entry) {
-    state.withLock { state in
-      if case .look = entry {
-        guard !state.willLook else { return }
-        state.willLook = true
+    if case .look = entry {
+      let waits = state.withLock { state in
+        defer { state.willLook = true }
+        return state.willLook
       }
-      sender.yield(entry)
+      if waits { return }
     }
+    sender.yield(entry)
   }
 
   /// Adds a request. Until the worker has taken it, it can be withdrawn.
   func offer(_ offer: JobOffer) {
-    state.withLock { state in
-      state.offer = offer
-      sender.yield(.request)
-    }
+    state.withLock { $0.offer = offer }
+    sender.yield(.request)
   }
 
   /// Withdraws the request that waits; returns false if none waits: the worker has taken it, and decides.

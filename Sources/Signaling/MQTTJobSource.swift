@@ -50,29 +50,34 @@ package final class MQTTJobSource: JobSource {
   ///
   /// Requests arrive once no KILLSWITCH is there. Throws ``MQTTError/clientIDInUse(_:)`` when another connection has the id.
   package func run(_ body: () async throws -> Void) async throws {
-    async let _ = control.run { [inbox] in inbox.add(.failure($0)) }
-    async let requestsEnd: Void = requests.run()
-    let outcome: Result<Void, any Error>
-    do {
-      outcome = .success(try await whileWatching { try await connected(body) })
-    } catch {
-      outcome = .failure(error)
+    try await withTasks([{ [control, inbox] in await control.run { inbox.add(.failure($0)) } }]) {
+      let outcome = await whileReceiving(body)
+      do {
+        try membership.end(state.leavesForGood ? .left : .away)
+      } catch {
+        logger.warning("\(error)")
+      }
+      await control.close(state.leavesForGood ? .left : .away)
+      try outcome.get()
     }
-    state.end()
-    await requestsEnd
-    do {
-      try membership.end(state.leavesForGood ? .left : .away)
-    } catch {
-      logger.warning("\(error)")
+  }
+
+  /// Runs `body`, and meanwhile the session of requests, which ends with the worker's state.
+  private func whileReceiving(_ body: () async throws -> Void) async -> Result<Void, any Error> {
+    await withTaskGroup { group in
+      group.addTask(executorPreference: globalConcurrentExecutor) { [requests] in await requests.run() }
+      defer { state.end() }
+      do {
+        return .success(try await whileWatching { try await connected(body) })
+      } catch {
+        return .failure(error)
+      }
     }
-    await control.close(state.leavesForGood ? .left : .away)
-    try outcome.get()
   }
 
   private func connected(_ body: () async throws -> Void) async throws {
     if try await reachBroker() { try await open() }
-    async let _ = watchIdleTime()
-    try await body()
+    try await withTasks([{ await self.watchIdleTime() }]) { try await body() }
   }
 
   /// Waits for the connection of the control session; returns false if the worker is asked to stop first.
@@ -88,7 +93,7 @@ package final class MQTTJobSource: JobSource {
   }
 
   private func open() async throws {
-    async let subscription: Void = awaitSubscription()
+    let subscription = Task { await awaitSubscription() }
     if state.isHalted() { try await awaitEndOfHalt() }
     guard !state.isLeaving else { return }
     // The requests on the volume are older than those that the broker holds.
@@ -96,7 +101,7 @@ package final class MQTTJobSource: JobSource {
     if let former = try membership.formerSelf { try await takeover.adoptFormerSelf(former) }
     try membership.begin()
     // A job that is taken before commands arrive could not be canceled.
-    await subscription
+    await subscription.value
     await requests.open()
   }
 
@@ -126,21 +131,19 @@ package final class MQTTJobSource: JobSource {
 
   /// Runs `body`, and meanwhile everything that tells the inbox.
   private func whileWatching(_ body: () async throws -> Void) async throws {
-    try await withThrowingDiscardingTaskGroup { group in
-      group.addTask { [stop, inbox] in
-        await stop.raised()
-        inbox.add(.wakeup)
-      }
-      group.addTask { [state] in await state.watchHalts() }
-      group.addTask { await self.followWorker() }
-      group.addTask { [control] in
-        for await _ in control.nudged { self.askForLook() }
-      }
-      group.addTask { await self.lookRegularly() }
-      group.addTask { await self.sweepRegularly() }
-      defer { group.cancelAll() }
-      try await body()
-    }
+    try await withTasks(
+      [
+        { [stop, inbox] in
+          await stop.raised()
+          inbox.add(.wakeup)
+        },
+        { [state] in await state.watchHalts() },
+        { await self.followWorker() },
+        { [control] in await control.presence.run() },
+        { [control] in for await _ in control.nudged { self.askForLook() } },
+        { await self.lookRegularly() },
+        { await self.sweepRegularly() },
+      ], body)
   }
 
   private func askForLook() {

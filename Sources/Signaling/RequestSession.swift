@@ -25,6 +25,9 @@ actor RequestSession {
   private let giveUpAfter: Duration?
   private let shortJob: Duration
   private let logger: Logger
+  /// Yields when the worker's state has changed, or when a request was decided.
+  private let turns: AsyncStream<Void>
+  private let turn: AsyncStream<Void>.Continuation
   private let sessions: AsyncStream<Session>
   private let opened: AsyncStream<Session>.Continuation
   private var mayOpen = false
@@ -58,6 +61,7 @@ actor RequestSession {
     deferral = RequestDeferral(
       ledger: ledger, queue: ledger.waitingRoom, control: control, reader: reader, logger: logger)
     (sessions, opened) = AsyncStream.makeStream()
+    (turns, turn) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
   /// Follows the worker's state until that ends, and then ends the session. Requests that are not acknowledged stay with the
@@ -65,6 +69,10 @@ actor RequestSession {
   func run() async {
     await withDiscardingTaskGroup { group in
       group.addTask { await self.followWorker() }
+      group.addTask { [state, turn] in
+        for await _ in state.changes() { turn.yield() }
+        turn.finish()
+      }
       for await session in sessions {
         group.addTask { await self.receive(from: session) }
         group.addTask { await self.subscribe(session) }
@@ -107,12 +115,6 @@ actor RequestSession {
     session = nil
   }
 
-  /// Ends the connection, but not before the PUBACK of a request that the worker has taken leaves.
-  private func dropOnceDecided() {
-    guard acknowledgements == 0, undecided == nil || inbox.withdrawOffer() else { return }
-    drop()
-  }
-
   private func receive(from session: Session) async {
     for await event in session.events {
       switch event {
@@ -136,7 +138,8 @@ actor RequestSession {
   // MARK: The worker's state
 
   private func followWorker() async {
-    for await worker in state.changes() {
+    for await _ in turns {
+      let worker = state.snapshot
       if worker.isBusy {
         await leaveWork()
       } else if worker.haltReason != nil {
@@ -153,8 +156,17 @@ actor RequestSession {
   private func leaveWork() async {
     guard defersRequests else { return dropOnceDecided() }
     await deferOffer()
-    if options.start == .clean { await leaveGroup() }
+    // The PUBACK of the request that the worker has taken makes the broker send what it holds back behind that.
+    if options.start == .clean, isDecided { await leaveGroup() }
   }
+
+  /// Ends the connection, but not before the PUBACK of a request that the worker has taken leaves.
+  private func dropOnceDecided() {
+    if inbox.withdrawOffer() { undecided = nil }
+    if session != nil, isDecided { drop() }
+  }
+
+  private var isDecided: Bool { undecided == nil && acknowledgements == 0 }
 
   private var takesRequests: Bool { state.snapshot.takesRequests && !isLeavingGroup }
 
@@ -237,8 +249,7 @@ actor RequestSession {
     acknowledgements += 1
     await acknowledge(delivery)
     acknowledgements -= 1
-    let worker = state.snapshot
-    if worker.isBusy ? !defersRequests : worker.haltReason != nil { dropOnceDecided() }
+    turn.yield()
   }
 
   private func acknowledge(_ delivery: Delivery) async {
@@ -249,6 +260,7 @@ actor RequestSession {
   private func forgetOffer() {
     inbox.withdrawOffer()
     undecided = nil
+    turn.yield()
   }
 
   private func deferOffer() async {

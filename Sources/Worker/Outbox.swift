@@ -18,9 +18,10 @@ struct Outbox: Sendable {
   /// Throws ``Undeliverable`` if the broker does not take this one, ``Unpublished`` if there is no connection any more, and
   /// ``Superseded`` if another worker answers for the job.
   func publish(_ message: ResultMessage, answering envelope: Envelope) async throws {
-    async let _ = giveUpAfterGrace()
     do {
-      try await source.publish(message, answering: envelope)
+      try await withTasks([{ try? await giveUpAfterGrace() }]) {
+        try await source.publish(message, answering: envelope)
+      }
     } catch let refusal as Undeliverable {
       throw refusal
     } catch {

@@ -59,13 +59,12 @@ package struct Worker: Sendable {
     guard let job = try await accept() else { return .noJob }
     watchClaim(of: job)
     defer { job.claim.leave() }
-    async let _ = obeyCancellations(of: job)
     let metadata: Logger.Metadata = [
       "job": "\(job.claim.record.id)", "attempt": "\(job.claim.record.attempt)",
     ]
     logger.info("took a job", metadata: metadata)
     do {
-      let outcome = try await perform(job)
+      let outcome = try await withTasks([{ await obeyCancellations(of: job) }]) { try await perform(job) }
       logger.info("the job ended: \(outcome.result.status)", metadata: metadata)
       return outcome.refusal.map { .undelivered(outcome.result, $0) } ?? .finished(outcome.result)
     } catch is Lapsed {

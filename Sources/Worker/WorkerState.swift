@@ -47,7 +47,7 @@ package final class WorkerState: Sendable {
 
   private struct State {
     var snapshot = Snapshot()
-    var listeners: [Int: AsyncStream<Snapshot>.Continuation] = [:]
+    var listeners: [Int: AsyncStream<Void>.Continuation] = [:]
     var lastListener = 0
     var cancellations = WorkerState.makeCancellations()
   }
@@ -76,20 +76,21 @@ package final class WorkerState: Sendable {
   package var leavesForGood: Bool { stop.isShutdown || snapshot.departure == .drained }
 
   /// The state now, and then at every change of it; a slow reader misses all but the latest. Ends with ``end()``.
-  package func changes() -> AsyncStream<Snapshot> {
-    let (stream, continuation) = AsyncStream.makeStream(of: Snapshot.self, bufferingPolicy: .bufferingNewest(1))
-    let listener = state.withLock { state in
-      continuation.yield(state.snapshot)
+  package func changes() -> some AsyncSequence<Snapshot, Never> & Sendable {
+    let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    continuation.yield()
+    let listener = state.withLock { state -> Int? in
+      guard !state.snapshot.hasEnded else { return nil }
       state.lastListener += 1
-      if !state.snapshot.hasEnded { state.listeners[state.lastListener] = continuation }
-      return state.snapshot.hasEnded ? nil : state.lastListener
+      state.listeners[state.lastListener] = continuation
+      return state.lastListener
     }
     if let listener {
       continuation.onTermination = { [self] _ in state.withLock { _ = $0.listeners.removeValue(forKey: listener) } }
     } else {
       continuation.finish()
     }
-    return stream
+    return stream.map { [self] in snapshot }
   }
 
   /// Returns when the worker is at its end.
@@ -107,12 +108,14 @@ package final class WorkerState: Sendable {
   // MARK: Writing
 
   private func change(_ body: (inout Snapshot) -> Void) {
-    state.withLock { state in
+    let listeners = state.withLock { state in
       let status = state.snapshot.status
       body(&state.snapshot)
       if state.snapshot.status != status { state.snapshot.statusSince = .now }
-      for listener in state.listeners.values { listener.yield(state.snapshot) }
+      return state.listeners.values
     }
+    // Not under the lock: to resume a task takes a lock under which its cancellation calls `onTermination`.
+    for listener in listeners { listener.yield() }
   }
 
   /// The worker has a job now.

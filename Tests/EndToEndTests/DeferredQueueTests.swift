@@ -20,7 +20,7 @@ import Testing
       }
       let busy = scene.claimRecords["held.1.json"]?["worker"].string
       let holder = try #require(loops.first { $0.id == busy })
-      #expect(holder.current.log.contains("put down for an idle worker"))
+      #expect(holder.current.log.contains("deferred for an idle worker"))
       try scene.open("held")
       try await scene.finish(["held"])
       scene.expectOneRun(of: ids + ["held"])

@@ -31,3 +31,15 @@ package func wait<T: Sendable>(
   // The work throws nothing.
   try? await wait(for: work) { try await Task.sleep(for: limit) }
 }
+
+/// Runs `body` with `tasks` beside it, and cancels them when it is done; returns when all have ended.
+///
+/// The tasks run in the pool of threads even if the caller has a thread for itself: they go on while the caller waits for a
+/// volume that does not answer.
+package func withTasks<T>(_ tasks: [@Sendable () async -> Void], _ body: () async throws -> T) async throws -> T {
+  try await withThrowingDiscardingTaskGroup { group in
+    for task in tasks { group.addTask(executorPreference: globalConcurrentExecutor) { await task() } }
+    defer { group.cancelAll() }
+    return try await body()
+  }
+}
