@@ -1,7 +1,5 @@
-internal import FoundationEssentials
-
 /// The payload on `jobs/events/<id>`: an event of a job.
-package struct JobEvent: Codable, Sendable, Equatable {
+package struct JobEvent: Payload, Sendable, Equatable {
   /// The kind of event.
   package enum Kind: String, Codable, Sendable {
     /// A worker claimed the job.
@@ -86,16 +84,5 @@ package struct JobEvent: Codable, Sendable, Equatable {
     self.status = step.status.rawValue
     self.exitCode = step.exitCode
     self.durationMs = step.durationMs
-  }
-
-  /// The payload: compact JSON, keys sorted.
-  package func encoded() throws -> [UInt8] {
-    try compactJSON(self)
-  }
-
-  /// Reads a payload; `nil` if it is no event, or one of an unknown kind.
-  package init?(payload: [UInt8]) {
-    guard let event = try? JSONDecoder().decode(JobEvent.self, from: Data(payload)) else { return nil }
-    self = event
   }
 }

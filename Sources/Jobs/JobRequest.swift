@@ -151,7 +151,7 @@ extension RequestSignature {
 /// The claims of a signed request that have been read so far.
 struct SignedClaims {
   /// The claims that are known; `iss` is for people.
-  package static let names: Set<String> = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
+  static let names: Set<String> = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
 
   private var subject: String?
   private var audience: [String]?
@@ -160,7 +160,7 @@ struct SignedClaims {
   private var issuedAt: Timestamp?
   private var requestID: String?
 
-  package mutating func read(_ name: String, _ value: JSONValue, _ fields: JobFields) throws(InvalidInput) {
+  mutating func read(_ name: String, _ value: JSONValue, _ fields: JobFields) throws(InvalidInput) {
     switch name {
     case "sub": subject = try fields.string(value, "\"sub\"", like: "\"ada@example.org\"")
     case "aud": audience = try fields.audience(value)
@@ -179,7 +179,7 @@ struct SignedClaims {
   }
 
   /// The signature from these claims; `jti` becomes the request's key.
-  package func signature(
+  func signature(
     by keyID: String, of request: inout JobRequest, _ fields: JobFields
   ) throws(InvalidInput) -> RequestSignature {
     guard let expires else {
@@ -200,7 +200,7 @@ struct SignedClaims {
 
 extension JobFields {
   /// A time as a number of seconds since 1970 (RFC 7519, section 2: NumericDate).
-  package func moment(_ value: JSONValue, _ key: String) throws(InvalidInput) -> Timestamp {
+  func moment(_ value: JSONValue, _ key: String) throws(InvalidInput) -> Timestamp {
     // Up to the year 9999: later times cannot be written.
     guard let seconds = number(value), (0...253_402_300_799).contains(seconds) else {
       throw invalid(
@@ -210,7 +210,7 @@ extension JobFields {
   }
 
   /// A name, or an array of names (RFC 7519, section 4.1.3).
-  package func audience(_ value: JSONValue) throws(InvalidInput) -> [String] {
+  func audience(_ value: JSONValue) throws(InvalidInput) -> [String] {
     guard case .array(let elements) = value.content else {
       return [try string(value, "\"aud\"", like: "\"workers\"")]
     }
@@ -220,7 +220,7 @@ extension JobFields {
   }
 
   /// The digest of a job folder, as `h1:` and the base64 of 32 bytes.
-  package func source(_ value: JSONValue) throws(InvalidInput) -> String {
+  func source(_ value: JSONValue) throws(InvalidInput) -> String {
     let example = "\"h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\""
     let text = try string(value, "\"source\"", like: example)
     let isDigit = { (byte: UInt8) in

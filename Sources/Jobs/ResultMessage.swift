@@ -1,7 +1,5 @@
-internal import FoundationEssentials
-
 /// The payload on `jobs/results/<id>`: a short result, and the path of the full one.
-package struct ResultMessage: Codable, Sendable, Equatable {
+package struct ResultMessage: Payload, Sendable, Equatable {
   /// The path of result.json below the job's folder.
   package static let manifest = "results/result.json"
 
@@ -55,12 +53,6 @@ package struct ResultMessage: Codable, Sendable, Equatable {
     ResultMessage(rejected: id, requestId, error: error, workerID: workerID)
   }
 
-  /// Reads a payload; `nil` if it is no result.
-  package init?(payload: [UInt8]) {
-    guard let message = try? JSONDecoder().decode(ResultMessage.self, from: Data(payload)) else { return nil }
-    self = message
-  }
-
   /// The message and shorter forms of it, for a broker with a small maximum packet size: without the log's tail, then
   /// with `error` clipped and marked so. The length of the last form depends only on the requestId.
   package var shorterForms: [ResultMessage] {
@@ -76,11 +68,6 @@ package struct ResultMessage: Codable, Sendable, Equatable {
       forms.append(form)
     }
     return forms
-  }
-
-  /// The payload: compact JSON, keys sorted.
-  package func encoded() throws -> [UInt8] {
-    try compactJSON(self)
   }
 
   private enum CodingKeys: String, CodingKey {
