@@ -73,16 +73,12 @@ package struct JobEvent: Payload, Sendable, Equatable {
     step: StepResult, id: JobID, requestId: RequestID? = nil, workerId: String, attempt: Int,
     time: String = Timestamp.now.description
   ) {
-    self.event = .step
-    self.id = id
-    self.requestId = requestId?.text
-    self.workerId = workerId
-    self.attempt = attempt
-    self.time = time
+    self.init(
+      event: .step, id: id, requestId: requestId, workerId: workerId, attempt: attempt, time: time,
+      durationMs: step.durationMs)
     self.step = step.index
-    self.name = step.name
-    self.status = step.status.rawValue
-    self.exitCode = step.exitCode
-    self.durationMs = step.durationMs
+    name = step.name
+    status = step.status.rawValue
+    exitCode = step.exitCode
   }
 }

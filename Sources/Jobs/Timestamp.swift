@@ -35,21 +35,16 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
     var time = time_t(seconds)
     var parts = tm()
     gmtime_r(&time, &parts)
-    let date =
-      "\(digits(Int(parts.tm_year) + 1900, 4))-\(digits(Int(parts.tm_mon) + 1, 2))-\(digits(Int(parts.tm_mday), 2))"
-    let clock = "\(digits(Int(parts.tm_hour), 2)):\(digits(Int(parts.tm_min), 2)):\(digits(Int(parts.tm_sec), 2))"
-    return "\(date)T\(clock).\(digits(Int(milliseconds), 3))Z"
+    let two = { (number: Int32) in String(number, width: 2) }
+    let date = "\(String(Int(parts.tm_year) + 1900, width: 4))-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+    let clock = "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
+    return "\(date)T\(clock).\(String(milliseconds, width: 3))Z"
   }
 
   /// Earlier before later.
   package static func < (a: Timestamp, b: Timestamp) -> Bool {
     a.millisecondsSince1970 < b.millisecondsSince1970
   }
-}
-
-private func digits(_ number: Int, _ width: Int) -> String {
-  let text = String(number)
-  return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
 }
 
 extension Int64 {

@@ -1,4 +1,4 @@
-package import Crypto
+import Crypto
 private import FoundationEssentials
 private import Jobs
 

@@ -190,8 +190,7 @@ private func percentEncoded(_ text: String) -> String {
       UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
       encoded.unicodeScalars.append(Unicode.Scalar(byte))
     default:
-      let digits = String(byte, radix: 16, uppercase: true)
-      encoded += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+      encoded += "%\(String(hexadecimal: [byte]).uppercased())"
     }
   }
   return encoded

@@ -73,7 +73,7 @@ extension JobsDirectory {
   }
 
   /// Whether an entry that is no file has the kill switch's name: it halts nobody.
-  fileprivate var hasOddKillSwitch: Bool {
+  var hasOddKillSwitch: Bool {
     guard let status = try? killSwitch.status() else { return false }
     return !isKillSwitch(status)
   }

@@ -62,7 +62,8 @@ package struct ReplayGuard: Sendable {
     let limit = now.millisecondsSince1970 - 2 * Int64(RequestSignature.leeway / .milliseconds(1))
     for name in try DurableFile.names(in: shard).shuffled().prefix(ReplayGuard.cleared) {
       let path = shard.appending(name)
-      guard let file = try KnownFile.read(path, .setAside), let record = decodedJSON(Record.self, file.bytes), record.expires < limit
+      guard let file = try KnownFile.read(path, .setAside), let record = decodedJSON(Record.self, file.bytes),
+        record.expires < limit
       else {
         continue
       }

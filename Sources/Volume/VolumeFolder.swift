@@ -161,7 +161,9 @@ package func move(
 
 /// Restores the owner's rights to a folder, if this process is the owner.
 package func giveOwnerRights(to folder: FileDescriptor) {
-  guard let status = try? status(of: folder), status.st_mode & 0o700 != 0o700, status.st_uid == geteuid() else { return }
+  guard let status = try? status(of: folder), status.st_mode & 0o700 != 0o700, status.st_uid == geteuid() else {
+    return
+  }
   fchmod(folder.rawValue, status.st_mode & 0o7777 | 0o700)
 }
 
