@@ -35,7 +35,7 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "FileTree", dependencies: ["CLinux", system, crypto], swiftSettings: strict),
     .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
-    .target(name: "Jobs", dependencies: [crypto, logging, system], swiftSettings: strict),
+    .target(name: "Jobs", dependencies: [crypto, system], swiftSettings: strict),
     .target(name: "Signing", dependencies: ["Jobs", crypto], swiftSettings: strict),
     .target(name: "Volume", dependencies: ["CLinux", "Jobs", "FileTree", system, logging], swiftSettings: strict),
     .target(name: "Steps", dependencies: ["CLinux", "Jobs", system, logging], swiftSettings: strict),

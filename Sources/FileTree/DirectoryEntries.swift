@@ -12,19 +12,27 @@ struct DirectoryEntries {
   private static let typeOffset = 18
   private static let nameOffset = 19
 
-  var rest: UnsafeRawBufferPointer
+  private var rest: UnsafeRawBufferPointer
 
-  /// Reads the next piece of an open folder's listing. Empty at the end.
-  init(of folder: Int32, buffer: UnsafeMutableRawBufferPointer) throws(SystemCallError) {
-    let count = try retrying(.list) { linux_getdents(folder, buffer.baseAddress!, buffer.count) }
-    rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+  /// Lists an open folder: calls `body` with one piece after the other, as long as `isWanted`.
+  @inline(__always)
+  static func pieces(
+    of folder: Int32, into buffer: Buffer, while isWanted: () -> Bool = { true },
+    _ body: (inout DirectoryEntries) throws(SystemCallError) -> Void
+  ) throws(SystemCallError) {
+    let bytes = buffer.bytes
+    defer { withExtendedLifetime(buffer) {} }
+    while isWanted() {
+      let count = try retrying(.list) { linux_getdents(folder, bytes.baseAddress!, bytes.count) }
+      if count == 0 { return }
+      var entries = DirectoryEntries(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+      try body(&entries)
+    }
   }
 
   init(_ records: UnsafeRawBufferPointer) {
     rest = records
   }
-
-  var isEmpty: Bool { rest.isEmpty }
 
   /// The next entry other than `.` and `..`. Its name is valid as long as the buffer is.
   @inline(__always)
@@ -53,6 +61,23 @@ struct DirectoryEntries {
     rest = UnsafeRawBufferPointer(rebasing: rest[..<middle])
     return half
   }
+}
+
+/// Memory that one thread of a walk reads into. Untouched pages take none.
+final class Buffer {
+  let bytes: UnsafeMutableRawBufferPointer
+
+  private init(_ size: Int, alignment: Int) {
+    bytes = .allocate(byteCount: size, alignment: alignment)
+  }
+
+  deinit { bytes.deallocate() }
+
+  /// For the listing of a folder.
+  static func forListing() -> Buffer { Buffer(DirectoryEntries.bufferSize, alignment: 16) }
+
+  /// For the content of files.
+  static func forContent() -> Buffer { Buffer(256 << 10, alignment: 4096) }
 }
 
 /// The kind of a directory entry.

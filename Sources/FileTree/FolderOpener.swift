@@ -76,27 +76,6 @@ final class FolderOpener {
   }
 }
 
-/// Converts a component of a path to a C string. Throws EINVAL for an invalid name: empty, `.`, `..`, or with a NUL.
-func fileName(_ component: ArraySlice<UInt8>) throws(SystemCallError) -> [CChar] {
-  let bytes = Array(component)
-  if bytes.isEmpty || bytes == [0x2E] || bytes == [0x2E, 0x2E] || bytes.contains(0) {
-    throw SystemCallError(call: .open, code: EINVAL)
-  }
-  return bytes.map { CChar(bitPattern: $0) } + [0]
-}
-
-extension RelativePath {
-  /// The path of its folder; empty at the top.
-  var folder: ArraySlice<UInt8> {
-    bytes.lastIndex(of: 0x2F).map { bytes[..<$0] } ?? []
-  }
-
-  /// The last component.
-  var name: ArraySlice<UInt8> {
-    bytes.lastIndex(of: 0x2F).map { bytes[($0 + 1)...] } ?? bytes[...]
-  }
-}
-
 /// The folders that an export has created in the results.
 ///
 /// Only its creator may use a folder while it is filled (mode 0700); at the end the folder gets the mode of its

@@ -61,8 +61,9 @@ final class TreeCopy: Sendable {
   func run(from source: Int32, to destination: Int32) throws(FileTreeError) -> Snapshot {
     let root: CopyFolder
     do throws(SystemCallError) {
+      let descriptors = try openPair(".", in: FolderDescriptors(first: source, second: destination))
       root = CopyFolder(
-        descriptors: try openPair(".", in: FolderDescriptors(first: source, second: destination)), open: open)
+        parent: nil, name: [0], number: Snapshot.root, original: nil, descriptors: descriptors, open: open)
     } catch {
       throw FileTreeError("copy", error, at: RelativePath(bytes: []))
     }
@@ -133,17 +134,12 @@ final class TreeCopy: Sendable {
   }
 
   private func copyListing(of folder: CopyFolder, _ lane: CopyLane, _ queue: Queue) {
-    let descriptors = folder.descriptors
-    while !queue.isStopped {
-      let entries: DirectoryEntries
-      do throws(SystemCallError) {
-        entries = try DirectoryEntries(of: descriptors.first, buffer: lane.listing)
-      } catch {
-        fail(FileTreeError("copy", error, at: folder.path), queue)
-        break
+    do throws(SystemCallError) {
+      try DirectoryEntries.pieces(of: folder.descriptors.first, into: lane.listing, while: { !queue.isStopped }) {
+        copyEntries($0, of: folder, lane, queue)
       }
-      if entries.isEmpty { break }
-      copyEntries(entries, of: folder, lane, queue)
+    } catch {
+      fail(FileTreeError("copy", error, at: folder.path), queue)
     }
     readerEnded(folder, lane)
   }
@@ -151,7 +147,7 @@ final class TreeCopy: Sendable {
   private func copyEntries(_ all: DirectoryEntries, of folder: CopyFolder, _ lane: CopyLane, _ queue: Queue) {
     var entries = all
     let copy = FileCopy(
-      folders: folder.descriptors, methods: methods, buffer: lane.content, moved: moved(lane, queue))
+      folders: folder.descriptors, methods: methods, buffer: lane.content.bytes, moved: moved(lane, queue))
     while !queue.isStopped {
       if queue.isHungry, let half = entries.split() {
         folder.addReader()
@@ -241,18 +237,58 @@ final class CopyFolder: FolderNode, @unchecked Sendable {
   /// The status of the source folder; `nil` for the root, which is left alone.
   let original: stat?
 
-  init(descriptors: FolderDescriptors, open: OpenFolders) {
-    number = Snapshot.root
-    original = nil
-    super.init(parent: nil, name: [0], descriptors: descriptors, open: open)
-  }
-
   init(
-    parent: CopyFolder, name: [CChar], number: Int32, original: stat, descriptors: FolderDescriptors,
+    parent: CopyFolder?, name: [CChar], number: Int32, original: stat?, descriptors: FolderDescriptors,
     open: OpenFolders
   ) {
     self.number = number
     self.original = original
     super.init(parent: parent, name: name, descriptors: descriptors, open: open)
+  }
+}
+
+/// The state of one thread of a copy: its buffers and its part of the snapshot.
+final class CopyLane {
+  let listing = Buffer.forListing()
+  /// Used for file systems that cannot copy between files themselves.
+  let content = Buffer.forContent()
+
+  private(set) var pieces: [(folder: Int32, piece: SnapshotPiece)] = []
+  var skipped: [SkippedEntry] = []
+  private(set) var files = 0
+  private(set) var bytes: Int64 = 0
+  /// Bytes that were copied but not yet reported as progress.
+  var untold: Int64 = 0
+
+  private var entries: [SnapshotEntry] = []
+  private var names: [UInt8] = []
+
+  func add(_ name: FileName, _ entry: SnapshotEntry) {
+    append(name, entry)
+    files += 1
+    if entry.kind == .file { bytes &+= entry.size }
+  }
+
+  func add(folder: Int32, _ name: FileName) {
+    append(name, SnapshotEntry(folder: folder))
+  }
+
+  /// Makes the entries added since the last call a piece of this folder's listing.
+  func endPiece(of folder: Int32) {
+    guard !entries.isEmpty else { return }
+    // Copy to arrays of the exact size: the spare capacity stays here for the next piece.
+    pieces.append(
+      (folder, SnapshotPiece(entries: exactCopy(of: entries), names: exactCopy(of: names))))
+    entries.removeAll(keepingCapacity: true)
+    names.removeAll(keepingCapacity: true)
+  }
+
+  private func append(_ name: FileName, _ entry: SnapshotEntry) {
+    entries.append(entry.named(at: names.count))
+    names.append(contentsOf: UnsafeRawBufferPointer(start: name, count: strlen(name) + 1))
+  }
+
+  private func exactCopy<Element>(of array: [Element]) -> [Element] {
+    array.withUnsafeBufferPointer { Array($0) }
   }
 }

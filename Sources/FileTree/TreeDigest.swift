@@ -32,16 +32,12 @@ final class TreeDigest: Sendable {
   }
 
   private final class Lane {
-    let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
+    let content = Buffer.forContent()
     let opener: FolderOpener
     var lines: [(number: Int, line: [UInt8])] = []
 
     init(_ root: Int32) {
       opener = FolderOpener(root: root)
-    }
-
-    deinit {
-      content.deallocate()
     }
   }
 
@@ -88,8 +84,7 @@ final class TreeDigest: Sendable {
   /// All files and symlinks, in the order of their lines.
   private func list(_ excluded: ExcludedNames) throws(FileTreeError) -> [Entry] {
     var entries: [Entry] = []
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
-    defer { buffer.deallocate() }
+    let buffer = Buffer.forListing()
     let opener = FolderOpener(root: root)
     var folders: [[UInt8]] = [[]]
     while let folder = folders.popLast() {
@@ -98,9 +93,7 @@ final class TreeDigest: Sendable {
         // Open a separate descriptor: a listing continues where the last listing of the same descriptor ended.
         let descriptor = try openFolder(in: try opener.folder(folder[...]), ".")
         defer { close(descriptor) }
-        while true {
-          var listing = try DirectoryEntries(of: descriptor, buffer: buffer)
-          if listing.isEmpty { break }
+        try DirectoryEntries.pieces(of: descriptor, into: buffer) { (listing) throws(SystemCallError) in
           while let (name, listed) = listing.next() {
             if folder.isEmpty && excluded.contains(name) { continue }
             let path = (folder.isEmpty ? [] : folder + [0x2F]) + bytes(of: name)
@@ -130,7 +123,7 @@ final class TreeDigest: Sendable {
     if entry.kind == .symlink {
       digest = SHA256.hash(data: try symlinkTarget(name, in: folder).dropLast().map { UInt8(bitPattern: $0) })
     } else {
-      digest = try contentDigest(of: name, in: folder, lane.content)
+      digest = try contentDigest(of: name, in: folder, lane.content.bytes)
     }
     return hexadecimal(digest) + [0x20, 0x20] + entry.path + [0x0A]
   }
@@ -157,7 +150,7 @@ final class TreeDigest: Sendable {
 }
 
 /// Bytes as lower-case hexadecimal digits, two for each.
-package func hexadecimal(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+func hexadecimal(_ bytes: some Sequence<UInt8>) -> [UInt8] {
   let digits: [UInt8] = Array("0123456789abcdef".utf8)
   return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
 }

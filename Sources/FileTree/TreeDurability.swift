@@ -47,12 +47,8 @@ extension FileTree {
   private static func syncFiles(
     in folder: Int32, _ sync: (Int32) throws(SystemCallError) -> Void
   ) throws(SystemCallError) -> [[CChar]] {
-    let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
-    defer { listing.deallocate() }
     var folders: [[CChar]] = []
-    while true {
-      var entries = try DirectoryEntries(of: folder, buffer: listing)
-      if entries.isEmpty { break }
+    try DirectoryEntries.pieces(of: folder, into: .forListing()) { (entries) throws(SystemCallError) in
       while let (name, listed) = entries.next() {
         let kind = listed == .unknown ? try status(of: name, in: folder).kind : listed
         if kind == .folder { folders.append(terminated(name)) }

@@ -115,8 +115,7 @@ final class TreeExport: Sendable {
       let newName = try fileName(place.name)
       let file = FileExport(
         source: source, destination: try lane.destination.folder(place.folder, after: offset), owner: owner,
-        durability: durability,
-        buffer: lane.content, moved: moved)
+        durability: durability, buffer: lane.content.bytes, moved: moved)
       let written: FileExport.Written?
       if let target {
         written = try file.exportSymlink(target, as: newName)
@@ -240,7 +239,7 @@ public struct Owner: Hashable, Sendable {
 
 /// The state of one thread of an export: its buffer, its open folders and its results.
 final class ExportLane {
-  let content = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
+  let content = Buffer.forContent()
   let source: FolderOpener
   let destination: FolderOpener
 
@@ -252,10 +251,6 @@ final class ExportLane {
   init(tree: Int32, results: Int32, _ folders: NewFolders) {
     source = FolderOpener(root: tree)
     destination = FolderOpener(root: results, missing: .make(folders))
-  }
-
-  deinit {
-    content.deallocate()
   }
 
   func add(_ written: FileExport.Written, _ entry: ChangedEntry, _ storedAs: RelativePath?) {

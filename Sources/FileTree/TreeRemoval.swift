@@ -34,7 +34,7 @@ final class TreeRemoval: Sendable {
     case entries(FolderNode, [UInt8], top: FolderNode)
   }
 
-  typealias Queue = WorkQueue<Item, RemovalLane>
+  typealias Queue = WorkQueue<Item, Buffer>
 
   /// How many times a folder that is still not empty is listed again: a listing may miss names while others are
   /// removed.
@@ -61,7 +61,7 @@ final class TreeRemoval: Sendable {
       let root = FolderNode(parent: nil, name: [0], descriptors: descriptors, open: open)
       root.addSubfolder()
       let queue = Queue(
-        threads: threads, makeLane: { RemovalLane() },
+        threads: threads, makeLane: { Buffer.forListing() },
         perform: { item, lane, queue in self.perform(item, lane, queue) })
       _ = queue.run([.folder(parent: root, name: name, top: nil)])
     } catch {
@@ -70,7 +70,7 @@ final class TreeRemoval: Sendable {
     if let failure = failure.value { throw failure }
   }
 
-  private func perform(_ item: Item, _ lane: RemovalLane, _ queue: Queue) {
+  private func perform(_ item: Item, _ lane: Buffer, _ queue: Queue) {
     switch item {
     case .folder(let parent, let name, let top): enter(parent, name, top, lane, queue)
     case .listing(let folder, let top): empty(folder, top, lane, queue)
@@ -81,7 +81,7 @@ final class TreeRemoval: Sendable {
   }
 
   private func enter(
-    _ parent: FolderNode, _ name: [CChar], _ top: FolderNode?, _ lane: RemovalLane, _ queue: Queue
+    _ parent: FolderNode, _ name: [CChar], _ top: FolderNode?, _ lane: Buffer, _ queue: Queue
   ) {
     do throws(SystemCallError) {
       let descriptor = try openForRemoval(name, in: parent.descriptors.first, rights(of: parent))
@@ -99,13 +99,10 @@ final class TreeRemoval: Sendable {
     }
   }
 
-  private func empty(_ folder: FolderNode, _ top: FolderNode, _ lane: RemovalLane, _ queue: Queue) {
-    let descriptor = folder.descriptors.first
+  private func empty(_ folder: FolderNode, _ top: FolderNode, _ lane: Buffer, _ queue: Queue) {
     do throws(SystemCallError) {
-      while !queue.isStopped {
-        let entries = try DirectoryEntries(of: descriptor, buffer: lane.listing)
-        if entries.isEmpty { break }
-        removeEntries(entries, of: folder, top, lane, queue)
+      try DirectoryEntries.pieces(of: folder.descriptors.first, into: lane, while: { !queue.isStopped }) {
+        removeEntries($0, of: folder, top, lane, queue)
       }
     } catch {
       if error.code != ENOENT { fail(error, folder.path, in: folder) }
@@ -114,7 +111,7 @@ final class TreeRemoval: Sendable {
   }
 
   private func removeEntries(
-    _ all: DirectoryEntries, of folder: FolderNode, _ top: FolderNode, _ lane: RemovalLane, _ queue: Queue
+    _ all: DirectoryEntries, of folder: FolderNode, _ top: FolderNode, _ lane: Buffer, _ queue: Queue
   ) {
     var entries = all
     let descriptor = folder.descriptors.first
@@ -193,13 +190,6 @@ final class TreeRemoval: Sendable {
     folder.keep()
     failure.set(FileTreeError("remove", error, at: path))
   }
-}
-
-/// The state of one thread of a removal.
-final class RemovalLane {
-  let listing = UnsafeMutableRawBufferPointer.allocate(byteCount: DirectoryEntries.bufferSize, alignment: 16)
-
-  deinit { listing.deallocate() }
 }
 
 /// Whether the mode of a folder may be changed to remove an entry in it.

@@ -106,12 +106,9 @@ final class TreeScan: Sendable {
   }
 
   private func scanListing(of folder: ScanFolder, _ lane: ScanLane, _ queue: Queue) {
-    let descriptor = folder.descriptors.first
     do throws(SystemCallError) {
-      while !queue.isStopped {
-        let entries = try DirectoryEntries(of: descriptor, buffer: lane.listing)
-        if entries.isEmpty { break }
-        scanEntries(entries, of: folder, lane, queue)
+      try DirectoryEntries.pieces(of: folder.descriptors.first, into: lane.listing, while: { !queue.isStopped }) {
+        scanEntries($0, of: folder, lane, queue)
       }
     } catch {
       lane.failures.append(FileTreeError("compare", error, at: folder.path))
@@ -209,7 +206,7 @@ final class TreeScan: Sendable {
   ) -> ContentComparison.Result {
     do throws(SystemCallError) {
       let comparison = ContentComparison(
-        name: name, folder: descriptor, otherFolder: try lane.original.folder(path.folder), buffer: lane.content,
+        name: name, folder: descriptor, otherFolder: try lane.original.folder(path.folder), buffer: lane.content.bytes,
         isCanceled: isCanceled)
       return try kind == .file
         ? comparison.compareFiles(since: entry.modified) : comparison.compareSymlinks(since: entry.modified)

@@ -36,10 +36,7 @@ package struct Artifact: Codable, Sendable, Equatable {
   }
 
   /// The permission bits of an st_mode (inode(7)) as ``mode`` writes them; without the file type.
-  package static func octal(_ mode: UInt32) -> String {
-    let digits = String(mode & 0o7777, radix: 8)
-    return String(repeating: "0", count: 4 - digits.count) + digits
-  }
+  package static func octal(_ mode: UInt32) -> String { String(mode & 0o7777, radix: 8, width: 4) }
 
   private enum CodingKeys: String, CodingKey {
     case path, pathBase64, size, mode, sha256, change, storedAs, storedAsBase64

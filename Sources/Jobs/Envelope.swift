@@ -1,3 +1,5 @@
+private import Crypto
+
 /// A request as it arrived, with its key and the data that an answer needs.
 package struct Envelope: Codable, Sendable, Equatable {
   /// The payload, as it was sent.
@@ -25,6 +27,24 @@ package struct Envelope: Codable, Sendable, Equatable {
     self.requestId = requestId
     self.responseTopic = responseTopic
     self.correlationData = correlationData
+  }
+}
+
+extension Envelope {
+  /// The digest of the payload: `sha256:<hex>`.
+  package var digest: String { digestText(of: Array(payload.utf8)) }
+}
+
+/// The digest of `bytes`: `sha256:<hex>`, with the digits of sha256sum(1).
+package func digestText(of bytes: [UInt8]) -> String {
+  "sha256:\(String(hexadecimal: SHA256.hash(data: bytes)))"
+}
+
+extension String {
+  /// Bytes as lower-case hexadecimal digits, two for each.
+  package init(hexadecimal bytes: some Sequence<UInt8>) {
+    let digits = Array("0123456789abcdef".utf8)
+    self.init(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
   }
 }
 

@@ -50,8 +50,7 @@ extension String {
         result.unicodeScalars.append(scalar)
       } else {
         for unit in String(scalar).utf16 {
-          let digits = String(unit, radix: 16)
-          result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+          result += "\\u" + String(unit, radix: 16, width: 4)
         }
       }
     }
@@ -75,10 +74,7 @@ extension Unicode.Scalar {
   }
 
   /// The number in U+ notation's digits: at least four, upper case.
-  package var hexadecimal: String {
-    let digits = String(value, radix: 16, uppercase: true)
-    return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
-  }
+  var hexadecimal: String { String(value, radix: 16, width: 4).uppercased() }
 
   /// A name for the scalar that distinguishes look-alikes and invisible ones.
   package var named: String {
@@ -90,5 +86,14 @@ extension Unicode.Scalar {
     case _ where prints && !properties.isGraphemeExtend: return "\"\(self)\" (U+\(hexadecimal))"
     default: return "U+\(hexadecimal)"
     }
+  }
+}
+
+extension String {
+  /// The digits of a number that is not negative, with zeros before them up to `width`.
+  init(_ number: some BinaryInteger, radix: Int = 10, width: Int) {
+    let digits = String(number, radix: radix)
+    self.init(repeating: "0", count: Swift.max(0, width - digits.utf8.count))
+    self += digits
   }
 }

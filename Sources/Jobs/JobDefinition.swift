@@ -15,18 +15,16 @@ package struct JobDefinition: Sendable, Equatable {
   package var requiresApproval = false
   /// Unknown keys (`foo`, `steps[2].foo`) for a warning: the first hundred in the order of the file, clipped and
   /// escaped.
-  package let unknownKeys: [String]
+  package private(set) var unknownKeys: [String] = []
 
   /// A definition with these values.
   package init(
-    steps: [Step], environment: [String: String] = [:], timeout: Duration? = nil, maxAttempts: Int? = nil,
-    unknownKeys: [String] = []
+    steps: [Step], environment: [String: String] = [:], timeout: Duration? = nil, maxAttempts: Int? = nil
   ) {
     self.steps = steps
     self.environment = environment
     self.timeout = timeout
     self.maxAttempts = maxAttempts
-    self.unknownKeys = unknownKeys
   }
 
   /// Reads a job.json: a JSON object (RFC 8259) of at most ``largestFile`` bytes, nested at most 64 deep.
@@ -53,10 +51,8 @@ package struct JobDefinition: Sendable, Equatable {
     if definition.steps.isEmpty {
       throw fields.missing("\"steps\" is missing; an array of commands is expected, like \(example)")
     }
-    self.init(
-      steps: definition.steps, environment: definition.environment, timeout: definition.timeout,
-      maxAttempts: definition.maxAttempts, unknownKeys: fields.unknownKeys)
-    requiresApproval = definition.requiresApproval
+    definition.unknownKeys = fields.unknownKeys
+    self = definition
   }
 
   /// The job that a request defines by itself; `nil` if it has no steps.

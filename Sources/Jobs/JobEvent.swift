@@ -1,7 +1,5 @@
-internal import FoundationEssentials
-
 /// The payload on `jobs/events/<id>`: an event of a job.
-package struct JobEvent: Codable, Sendable, Equatable {
+package struct JobEvent: Payload, Sendable, Equatable {
   /// The kind of event.
   package enum Kind: String, Codable, Sendable {
     /// A worker claimed the job.
@@ -75,27 +73,12 @@ package struct JobEvent: Codable, Sendable, Equatable {
     step: StepResult, id: JobID, requestId: RequestID? = nil, workerId: String, attempt: Int,
     time: String = Timestamp.now.description
   ) {
-    self.event = .step
-    self.id = id
-    self.requestId = requestId?.text
-    self.workerId = workerId
-    self.attempt = attempt
-    self.time = time
+    self.init(
+      event: .step, id: id, requestId: requestId, workerId: workerId, attempt: attempt, time: time,
+      durationMs: step.durationMs)
     self.step = step.index
-    self.name = step.name
-    self.status = step.status.rawValue
-    self.exitCode = step.exitCode
-    self.durationMs = step.durationMs
-  }
-
-  /// The payload: compact JSON, keys sorted.
-  package func encoded() throws -> [UInt8] {
-    try compactJSON(self)
-  }
-
-  /// Reads a payload; `nil` if it is no event, or one of an unknown kind.
-  package init?(payload: [UInt8]) {
-    guard let event = try? JSONDecoder().decode(JobEvent.self, from: Data(payload)) else { return nil }
-    self = event
+    name = step.name
+    status = step.status.rawValue
+    exitCode = step.exitCode
   }
 }

@@ -59,3 +59,21 @@ extension JobID: Codable {
     try container.encode(text)
   }
 }
+
+/// The name of a worker: a client id, a path component and a topic level at once.
+package struct WorkerID: Hashable, Sendable, CustomStringConvertible {
+  /// The name.
+  package let text: String
+
+  /// A name by the rule of job ids; `%h` in it becomes the host name. `nil` for an invalid name.
+  package init?(_ text: String, host: String) {
+    // Most names have no `%h`: they skip the slower search.
+    let isPlain = !text.utf8.contains(UInt8(ascii: "%"))
+    let name = isPlain ? text : text.split(separator: "%h", omittingEmptySubsequences: false).joined(separator: host)
+    guard (try? JobID(name)) != nil else { return nil }
+    self.text = name
+  }
+
+  /// The name.
+  package var description: String { text }
+}

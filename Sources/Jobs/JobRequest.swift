@@ -19,12 +19,12 @@ package struct JobRequest: Sendable, Equatable {
   package var signature: RequestSignature?
   /// Unknown keys (`foo`, `steps[2].foo`) for a warning: the first hundred in the order of the payload, clipped and
   /// escaped.
-  package let unknownKeys: [String]
+  package private(set) var unknownKeys: [String] = []
 
   /// A request with these values.
   package init(
     id: JobID, steps: [Step]? = nil, requestID: String? = nil, environment: [String: String] = [:],
-    timeout: Duration? = nil, source: String? = nil, signature: RequestSignature? = nil, unknownKeys: [String] = []
+    timeout: Duration? = nil, source: String? = nil, signature: RequestSignature? = nil
   ) {
     self.id = id
     self.steps = steps
@@ -33,7 +33,6 @@ package struct JobRequest: Sendable, Equatable {
     self.timeout = timeout
     self.source = source
     self.signature = signature
-    self.unknownKeys = unknownKeys
   }
 
   /// Reads a payload: a JSON object (RFC 8259) of at most ``largestPayload`` bytes, nested at most 64 deep.
@@ -64,7 +63,7 @@ package struct JobRequest: Sendable, Equatable {
       switch member.key {
       case "id": break
       case "steps": request.steps = try fields.steps(value)
-      case "requestId": request.requestID = try fields.requestID(value)
+      case "requestId": request.requestID = try fields.key(value, "\"requestId\"", orElse: ", or leave it out")
       case "env": request.environment = try fields.environment(value, "\"env\"")
       case "timeout": request.timeout = try fields.duration(value, "\"timeout\"")
       case "source": request.source = try fields.source(value)
@@ -73,9 +72,8 @@ package struct JobRequest: Sendable, Equatable {
       }
     }
     if let keyID { request.signature = try claims.signature(by: keyID, of: &request, fields) }
-    self.init(
-      id: id, steps: request.steps, requestID: request.requestID, environment: request.environment,
-      timeout: request.timeout, source: request.source, signature: request.signature, unknownKeys: fields.unknownKeys)
+    request.unknownKeys = fields.unknownKeys
+    self = request
   }
 }
 
@@ -89,21 +87,19 @@ extension JobFields {
     }
   }
 
-  /// The result returns the key, so its length is limited.
-  func checkLength(_ key: String, _ name: String, _ value: JSONValue) throws(InvalidInput) {
-    guard key.utf8.count <= RequestID.longest else {
+  /// A sender's idempotency key. The result returns it, so its length is limited.
+  fileprivate func key(
+    _ value: JSONValue, _ name: String, orElse advice: String = ""
+  ) throws(InvalidInput) -> String {
+    let text = try string(value, name, like: "\"order-4711\"")
+    guard !text.isEmpty else {
+      throw invalid("\(name) is empty; write a key that no other request has\(advice)", at: value)
+    }
+    guard text.utf8.count <= RequestID.longest else {
       throw invalid(
-        "\(name) has \(key.utf8.count) bytes, and at most \(RequestID.longest) are taken; write a shorter key",
+        "\(name) has \(text.utf8.count) bytes, and at most \(RequestID.longest) are taken; write a shorter key",
         at: value)
     }
-  }
-
-  fileprivate func requestID(_ value: JSONValue) throws(InvalidInput) -> String {
-    let text = try string(value, "\"requestId\"", like: "\"order-4711\"")
-    if text.isEmpty {
-      throw invalid("\"requestId\" is empty; write a key that no other request has, or leave it out", at: value)
-    }
-    try checkLength(text, "\"requestId\"", value)
     return text
   }
 }
@@ -151,7 +147,7 @@ extension RequestSignature {
 /// The claims of a signed request that have been read so far.
 struct SignedClaims {
   /// The claims that are known; `iss` is for people.
-  package static let names: Set<String> = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
+  static let names: Set<String> = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
 
   private var subject: String?
   private var audience: [String]?
@@ -160,26 +156,20 @@ struct SignedClaims {
   private var issuedAt: Timestamp?
   private var requestID: String?
 
-  package mutating func read(_ name: String, _ value: JSONValue, _ fields: JobFields) throws(InvalidInput) {
+  mutating func read(_ name: String, _ value: JSONValue, _ fields: JobFields) throws(InvalidInput) {
     switch name {
     case "sub": subject = try fields.string(value, "\"sub\"", like: "\"ada@example.org\"")
     case "aud": audience = try fields.audience(value)
     case "exp": expires = try fields.moment(value, "\"exp\"")
     case "nbf": notBefore = try fields.moment(value, "\"nbf\"")
     case "iat": issuedAt = try fields.moment(value, "\"iat\"")
-    case "jti":
-      let key = try fields.string(value, "\"jti\"", like: "\"order-4711\"")
-      guard !key.isEmpty else {
-        throw fields.invalid("\"jti\" is empty; write a key that no other request has", at: value)
-      }
-      try fields.checkLength(key, "\"jti\"", value)
-      requestID = key
+    case "jti": requestID = try fields.key(value, "\"jti\"")
     default: break
     }
   }
 
   /// The signature from these claims; `jti` becomes the request's key.
-  package func signature(
+  func signature(
     by keyID: String, of request: inout JobRequest, _ fields: JobFields
   ) throws(InvalidInput) -> RequestSignature {
     guard let expires else {
@@ -200,7 +190,7 @@ struct SignedClaims {
 
 extension JobFields {
   /// A time as a number of seconds since 1970 (RFC 7519, section 2: NumericDate).
-  package func moment(_ value: JSONValue, _ key: String) throws(InvalidInput) -> Timestamp {
+  func moment(_ value: JSONValue, _ key: String) throws(InvalidInput) -> Timestamp {
     // Up to the year 9999: later times cannot be written.
     guard let seconds = number(value), (0...253_402_300_799).contains(seconds) else {
       throw invalid(
@@ -210,7 +200,7 @@ extension JobFields {
   }
 
   /// A name, or an array of names (RFC 7519, section 4.1.3).
-  package func audience(_ value: JSONValue) throws(InvalidInput) -> [String] {
+  func audience(_ value: JSONValue) throws(InvalidInput) -> [String] {
     guard case .array(let elements) = value.content else {
       return [try string(value, "\"aud\"", like: "\"workers\"")]
     }
@@ -220,7 +210,7 @@ extension JobFields {
   }
 
   /// The digest of a job folder, as `h1:` and the base64 of 32 bytes.
-  package func source(_ value: JSONValue) throws(InvalidInput) -> String {
+  func source(_ value: JSONValue) throws(InvalidInput) -> String {
     let example = "\"h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\""
     let text = try string(value, "\"source\"", like: example)
     let isDigit = { (byte: UInt8) in

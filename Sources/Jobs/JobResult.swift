@@ -3,7 +3,7 @@ import FoundationEssentials
 /// The result of a job: the content of result.json.
 package struct JobResult: Codable, Sendable, Equatable {
   /// The form of result.json that this type reads and writes.
-  package static let currentSchema = 1
+  static let currentSchema = 1
 
   /// The form of the file; see ``currentSchema``.
   package let schema: Int

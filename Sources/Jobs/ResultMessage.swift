@@ -1,7 +1,5 @@
-internal import FoundationEssentials
-
 /// The payload on `jobs/results/<id>`: a short result, and the path of the full one.
-package struct ResultMessage: Codable, Sendable, Equatable {
+package struct ResultMessage: Payload, Sendable, Equatable {
   /// The path of result.json below the job's folder.
   package static let manifest = "results/result.json"
 
@@ -25,40 +23,22 @@ package struct ResultMessage: Codable, Sendable, Equatable {
   package var durationMs: Int?
   /// The end of the failed step's log.
   package var tail: String?
+}
 
+extension ResultMessage {
   /// The message for a stored result.
   package init(result: JobResult, tail: String?) {
-    id = result.jobId
-    status = result.status
-    exitCode = result.exitCode
-    manifestFile = ResultMessage.manifest
-    error = result.error
-    requestId = result.requestId
-    workerId = result.workerId
-    attempt = result.attempt
-    durationMs = result.timing.durationMs
-    self.tail = tail
-  }
-
-  private init(rejected id: JobID?, _ request: RequestID?, error: String, workerID: String) {
-    self.id = id
-    status = .rejected
-    self.error = error
-    requestId = request?.text
-    workerId = workerID
+    self.init(
+      id: result.jobId, status: result.status, exitCode: result.exitCode, manifestFile: ResultMessage.manifest,
+      error: result.error, requestId: result.requestId, workerId: result.workerId, attempt: result.attempt,
+      durationMs: result.timing.durationMs, tail: tail)
   }
 
   /// The answer to a refused request; without an id it goes to `jobs/rejected`.
   package static func rejected(
     id: JobID?, requestId: RequestID? = nil, error: String, workerID: String
   ) -> ResultMessage {
-    ResultMessage(rejected: id, requestId, error: error, workerID: workerID)
-  }
-
-  /// Reads a payload; `nil` if it is no result.
-  package init?(payload: [UInt8]) {
-    guard let message = try? JSONDecoder().decode(ResultMessage.self, from: Data(payload)) else { return nil }
-    self = message
+    ResultMessage(id: id, status: .rejected, error: error, requestId: requestId?.text, workerId: workerID)
   }
 
   /// The message and shorter forms of it, for a broker with a small maximum packet size: without the log's tail, then
@@ -76,11 +56,6 @@ package struct ResultMessage: Codable, Sendable, Equatable {
       forms.append(form)
     }
     return forms
-  }
-
-  /// The payload: compact JSON, keys sorted.
-  package func encoded() throws -> [UInt8] {
-    try compactJSON(self)
   }
 
   private enum CodingKeys: String, CodingKey {

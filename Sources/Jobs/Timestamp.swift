@@ -35,10 +35,10 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
     var time = time_t(seconds)
     var parts = tm()
     gmtime_r(&time, &parts)
-    let date =
-      "\(digits(Int(parts.tm_year) + 1900, 4))-\(digits(Int(parts.tm_mon) + 1, 2))-\(digits(Int(parts.tm_mday), 2))"
-    let clock = "\(digits(Int(parts.tm_hour), 2)):\(digits(Int(parts.tm_min), 2)):\(digits(Int(parts.tm_sec), 2))"
-    return "\(date)T\(clock).\(digits(Int(milliseconds), 3))Z"
+    let two = { (number: Int32) in String(number, width: 2) }
+    let date = "\(String(Int(parts.tm_year) + 1900, width: 4))-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+    let clock = "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
+    return "\(date)T\(clock).\(String(milliseconds, width: 3))Z"
   }
 
   /// Earlier before later.
@@ -47,15 +47,106 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
   }
 }
 
-private func digits(_ number: Int, _ width: Int) -> String {
-  let text = String(number)
-  return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
-}
-
 extension Int64 {
   /// Rounded down also below 0: the remainder is never negative.
   fileprivate func flooredQuotientAndRemainder(dividingBy divisor: Int64) -> (Int64, Int64) {
     let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
     return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
   }
+}
+
+/// Why a duration is refused, as a sentence.
+package struct InvalidDuration: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The sentence.
+  package let description: String
+}
+
+extension Duration {
+  /// The longest duration that a job or an option may name: 3650 days.
+  static let longestForJobs = Duration.seconds(3650 * 86400)
+
+  /// A duration as jobs and options write it: `90s`, `10m`, `1h30m`, `7d`, `500ms`, or a number of seconds (`1.5`).
+  ///
+  /// Units go from large to small, each at most once; fractions of a millisecond are rounded. Throws
+  /// ``InvalidDuration`` for anything else, for less than 1 ms, and for more than ``longestForJobs``.
+  package init(jobText text: String) throws(InvalidDuration) {
+    guard let seconds = secondsInJobText(text[...]) else {
+      let isNegative = text.hasPrefix("-") && secondsInJobText(text.dropFirst()) != nil
+      let fault = isNegative ? "is not more than 0" : "is not a duration"
+      throw InvalidDuration(description: "\(text.quoted) \(fault); \(howToWrite)")
+    }
+    try self.init(jobSeconds: seconds, written: text.quoted)
+  }
+
+  /// A duration from a number of seconds; `written` is the sender's text, for the error.
+  package init(jobSeconds seconds: Double, written: String) throws(InvalidDuration) {
+    guard seconds > 0 else {
+      throw InvalidDuration(description: "\(written) is not more than 0; \(howToWrite)")
+    }
+    guard seconds >= 0.001 else {
+      throw InvalidDuration(description: "\(written) is too short; at least 1ms is expected")
+    }
+    guard seconds <= Duration.longestForJobs / .seconds(1) else {
+      throw InvalidDuration(
+        description: "\(written) is too long; at most \(Duration.longestForJobs.jobText) is expected")
+    }
+    self = .milliseconds(Int64((seconds * 1000).rounded()))
+  }
+
+  /// The duration as ``init(jobText:)`` reads it: `1h30m`, `1s500ms`. Fractions of a millisecond are dropped.
+  package var jobText: String {
+    let (seconds, attoseconds) = components
+    let milliseconds = attoseconds / 1_000_000_000_000_000
+    if seconds == 0 {
+      return milliseconds == 0 ? "0s" : "\(milliseconds)ms"
+    }
+    var result = ""
+    var rest = seconds
+    for (unit, size) in [("d", 86400), ("h", 3600), ("m", 60)] as [(String, Int64)] where rest >= size {
+      result += "\(rest / size)\(unit)"
+      rest %= size
+    }
+    if rest > 0 {
+      result += "\(rest)s"
+    }
+    return milliseconds > 0 ? result + "\(milliseconds)ms" : result
+  }
+}
+
+private let howToWrite = "write it like 90s, 10m, 1h30m or 7d, or as a number of seconds"
+
+/// The seconds in a text; `nil` unless ``Duration/init(jobText:)`` takes such a text.
+private func secondsInJobText(_ text: Substring) -> Double? {
+  var rest = text.utf8[...]
+  var total = 0.0
+  var units: [(name: String, seconds: Double)] = [("d", 86400), ("h", 3600), ("m", 60), ("s", 1), ("ms", 0.001)]
+  while !rest.isEmpty {
+    guard let number = takeNumber(from: &rest) else { return nil }
+    let letters = rest.prefix { $0 >= UInt8(ascii: "a") && $0 <= UInt8(ascii: "z") }
+    if letters.isEmpty {
+      return units.count == 5 && rest.isEmpty ? number : nil
+    }
+    guard let place = units.firstIndex(where: { letters.elementsEqual($0.name.utf8) }) else { return nil }
+    total += number * units[place].seconds
+    units.removeSubrange(...place)
+    rest = rest.dropFirst(letters.count)
+  }
+  return units.count == 5 ? nil : total
+}
+
+/// Takes a number, with or without a fraction, from the front.
+private func takeNumber(from text: inout Substring.UTF8View) -> Double? {
+  let isDigit = { (byte: UInt8) in byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+  let start = text
+  let whole = text.prefix(while: isDigit)
+  guard !whole.isEmpty else { return nil }
+  text = text.dropFirst(whole.count)
+  var length = whole.count
+  if text.first == UInt8(ascii: ".") {
+    let fraction = text.dropFirst().prefix(while: isDigit)
+    guard !fraction.isEmpty else { return nil }
+    text = text.dropFirst(fraction.count + 1)
+    length += fraction.count + 1
+  }
+  return Double(Substring(start.prefix(length)))
 }

@@ -66,3 +66,28 @@ package struct Topics: Sendable {
   /// The topic on which a busy worker tells idle ones that it deferred a request.
   package static let waiting = "workers/waiting"
 }
+
+/// The client ids of a worker's two sessions, without the client id prefix.
+///
+/// No two workers share one: the control session of `w` is named `w-control`, so the intake session of a worker
+/// `w-control` has a name that no worker can have.
+package enum SessionName {
+  private static let controlSuffix = "-control"
+  private static let intakeSuffix = ":intake"
+
+  /// The session that receives requests.
+  package static func intake(of worker: WorkerID) -> String { intake(of: worker.text) }
+
+  /// The session for everything else.
+  package static func control(of worker: WorkerID) -> String { worker.text + controlSuffix }
+
+  package static func intake(of worker: String) -> String {
+    worker.hasSuffix(controlSuffix) ? worker + intakeSuffix : worker
+  }
+
+  /// The worker whose control session has the name that the intake session of `worker` had before version 0.2; `nil` if
+  /// there is none.
+  package static func namesake(of worker: String) -> String? {
+    worker.hasSuffix(controlSuffix) ? String(worker.dropLast(controlSuffix.count)) : nil
+  }
+}

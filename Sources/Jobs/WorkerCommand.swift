@@ -1,5 +1,3 @@
-private import FoundationEssentials
-
 /// A command to a worker, as `{"command": "drain"}` or `{"command": "cancel", "id": "job_2026_01"}`.
 ///
 /// There are no other commands, and none of them carries anything to run.
@@ -77,7 +75,7 @@ package enum WorkerCommand: Equatable, Sendable {
 }
 
 /// A worker's answer to a command.
-package struct CommandAnswer: Codable, Equatable, Sendable {
+package struct CommandAnswer: Payload, Equatable, Sendable {
   /// The outcome of the command.
   package enum Outcome: String, Codable, Sendable {
     /// The worker has done it, or is doing it.
@@ -87,6 +85,9 @@ package struct CommandAnswer: Codable, Equatable, Sendable {
     /// The worker refused it; ``CommandAnswer/error`` has the reason.
     case refused
   }
+
+  /// The largest answer that is read: 64 KiB.
+  package static let largestPayload = 64 << 10
 
   /// The worker that answers.
   package var workerId: String
@@ -112,18 +113,5 @@ package struct CommandAnswer: Codable, Equatable, Sendable {
     self.outcome = outcome
     self.error = error
     time = Timestamp.now.description
-  }
-
-  /// Reads an answer from a payload; `nil` for anything else.
-  package init?(payload: [UInt8]) {
-    guard payload.count <= 64 << 10, let answer = try? JSONDecoder().decode(Self.self, from: Data(payload)) else {
-      return nil
-    }
-    self = answer
-  }
-
-  /// The payload: compact JSON, keys sorted.
-  package func encoded() throws -> [UInt8] {
-    try compactJSON(self)
   }
 }

@@ -1,7 +1,5 @@
-private import FoundationEssentials
-
 /// The payload on `workers/<worker-id>/status`. It names the worker's job, and has nothing of the job's content.
-package struct WorkerStatus: Codable, Equatable, Sendable {
+package struct WorkerStatus: Payload, Equatable, Sendable {
   /// The state of a worker.
   package enum State: String, Codable, CaseIterable, Sendable {
     /// The worker waits for a job.
@@ -24,6 +22,9 @@ package struct WorkerStatus: Codable, Equatable, Sendable {
     /// as the Last Will.
     case lost
   }
+
+  /// The largest status that is read: 64 KiB.
+  package static let largestPayload = 64 << 10
 
   /// The state.
   package var state: State
@@ -68,19 +69,6 @@ package struct WorkerStatus: Codable, Equatable, Sendable {
   package init(_ state: State, of id: WorkerID) {
     self.state = state
     workerId = id.text
-  }
-
-  /// Reads a payload; `nil` for anything else, also for an empty one, which clears the topic.
-  package init?(payload: [UInt8]) {
-    guard payload.count <= 64 << 10, let status = try? JSONDecoder().decode(Self.self, from: Data(payload)) else {
-      return nil
-    }
-    self = status
-  }
-
-  /// The payload: compact JSON, keys sorted.
-  package func encoded() throws -> [UInt8] {
-    try compactJSON(self)
   }
 }
 

@@ -4,22 +4,22 @@ private import FoundationEssentials
 /// it before a ``KeySet`` has verified it.
 package struct CompactJWS: Sendable {
   /// The payload, which anybody may have written.
-  package let unverifiedPayload: [UInt8]
-  package let header: Header
-  package let signature: [UInt8]
+  let unverifiedPayload: [UInt8]
+  let header: Header
+  let signature: [UInt8]
   /// The signed text: the first two parts as they were sent.
-  package let signed: [UInt8]
+  let signed: [UInt8]
 
   /// The members of the JOSE header that are used (RFC 7515, section 4.1). Others are ignored.
-  package struct Header: Decodable {
+  struct Header: Decodable {
     let algorithm: String
-    package let keyID: String?
+    let keyID: String?
 
     private enum Key: String, CodingKey {
       case alg, kid, crit
     }
 
-    package init(from decoder: any Decoder) throws {
+    init(from decoder: any Decoder) throws {
       let container = try decoder.container(keyedBy: Key.self)
       // A verifier must refuse critical extensions that it does not know (section 4.1.11).
       guard !container.contains(.crit) else {
@@ -77,7 +77,7 @@ package struct InvalidSignature: Error, Sendable, Equatable, CustomStringConvert
 /// The base64url encoding of RFC 7515, section 2: the alphabet with `-` and `_`, without padding.
 enum Base64URL {
   /// The text for `bytes`.
-  package static func encode(_ bytes: [UInt8]) -> String {
+  static func encode(_ bytes: [UInt8]) -> String {
     let text = Data(bytes).base64EncodedString().utf8.compactMap { byte -> UInt8? in
       switch byte {
       case UInt8(ascii: "+"): UInt8(ascii: "-")
@@ -91,7 +91,13 @@ enum Base64URL {
 
   /// The bytes of `text`; `nil` unless ``encode(_:)`` makes this very text. A decoder that accepts padding, the other
   /// alphabet or stray bits at the end accepts several texts for one signature.
-  package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+  static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    guard let bytes = decodeLoosely(text), encode(bytes).utf8.elementsEqual(text) else { return nil }
+    return bytes
+  }
+
+  /// The bytes of `text`, also with padding, of either alphabet, or with stray bits: only for unverified payloads.
+  static func decodeLoosely(_ text: some Collection<UInt8>) -> [UInt8]? {
     var base64 = text.map { byte -> UInt8 in
       switch byte {
       case UInt8(ascii: "-"): UInt8(ascii: "+")
@@ -100,7 +106,6 @@ enum Base64URL {
       }
     }
     while base64.count % 4 != 0 { base64.append(UInt8(ascii: "=")) }
-    guard let data = Data(base64Encoded: Data(base64)), encode(Array(data)).utf8.elementsEqual(text) else { return nil }
-    return Array(data)
+    return Data(base64Encoded: Data(base64)).map { Array($0) }
   }
 }

@@ -1,19 +1,12 @@
-package import Crypto
+import Crypto
 private import FoundationEssentials
+private import Jobs
 
 /// The keys whose signatures are accepted.
 package struct KeySet: Sendable {
   package let keys: [VerificationKey]
   /// A sentence for each key of the set that is ignored because it has another purpose (RFC 7517, section 5).
   package let leftAside: [String]
-
-  /// A payload and the key that signed it.
-  package struct Verified: Sendable, Equatable {
-    /// The bytes that were signed.
-    package let payload: [UInt8]
-    /// The key's `kid`, or its substitute in logs.
-    package let keyID: String
-  }
 
   /// Reads the content of a key file; see ``KeyText`` for its forms. Throws for a private key, for a secret of less
   /// than 32 bytes (RFC 7518, section 3.2), and if no key remains.
@@ -57,7 +50,7 @@ package struct KeySet: Sendable {
   ///
   /// A header with `kid` selects the key of that name and the keys without a name; a header without `kid` selects all.
   /// Of these only keys of the header's algorithm count: a key has one algorithm, and the sender cannot choose another.
-  package func verify(_ jws: CompactJWS) throws(InvalidSignature) -> Verified {
+  package func verify(_ jws: CompactJWS) throws(InvalidSignature) -> RequestReader.Verified {
     guard let algorithm = SignatureAlgorithm(name: jws.header.algorithm) else {
       throw InvalidSignature("its \"alg\" is \(quoted(jws.header.algorithm)); HS256 and EdDSA are taken")
     }
@@ -74,7 +67,7 @@ package struct KeySet: Sendable {
     guard let key = fitting.first(where: { $0.accepts(jws.signature, over: jws.signed) }) else {
       throw InvalidSignature("its signature is not right: it was altered, or signed with another key")
     }
-    return Verified(payload: jws.unverifiedPayload, keyID: key.id)
+    return RequestReader.Verified(payload: jws.unverifiedPayload, keyID: key.id)
   }
 }
 
@@ -82,6 +75,60 @@ package struct KeySet: Sendable {
 private func quoted(_ text: String) -> String {
   "\"" + String(String.UnicodeScalarView(text.unicodeScalars.prefix(64).filter { (0x20..<0x7F).contains($0.value) }))
     + "\""
+}
+
+/// A key that verifies signatures.
+package struct VerificationKey: Sendable {
+  enum Material: Sendable {
+    case secret(SymmetricKey)
+    case ed25519(Curve25519.Signing.PublicKey)
+  }
+
+  /// The key's `kid`; `nil` if it has none.
+  package let name: String?
+  let material: Material
+
+  var algorithm: SignatureAlgorithm {
+    switch material {
+    case .secret: .hs256
+    case .ed25519: .edDSA
+    }
+  }
+
+  /// The key's id in logs: its name, or the thumbprint of a public key (RFC 7638). The thumbprint of a secret would
+  /// help to guess it (section 7).
+  package var id: String {
+    switch material {
+    case _ where name != nil: name ?? ""
+    case .secret: "secret"
+    case .ed25519(let key): thumbprint(of: key)
+    }
+  }
+
+  /// Whether `signature` over `text` was made with this key.
+  func accepts(_ signature: [UInt8], over text: [UInt8]) -> Bool {
+    switch material {
+    case .secret(let key): HMAC<SHA256>.isValidAuthenticationCode(signature, authenticating: text, using: key)
+    case .ed25519(let key): key.isValidSignature(signature, for: text)
+    }
+  }
+
+  private func thumbprint(of key: Curve25519.Signing.PublicKey) -> String {
+    let x = Base64URL.encode(Array(key.rawRepresentation))
+    return Base64URL.encode(Array(SHA256.hash(data: Array(#"{"crv":"Ed25519","kty":"OKP","x":"\#(x)"}"#.utf8))))
+  }
+}
+
+/// The supported algorithms (RFC 7518, section 3.2; RFC 8037, section 3.1). A key has one of them, so no header can
+/// make a public key a secret, or go without a key.
+enum SignatureAlgorithm: String, Sendable {
+  case hs256 = "HS256"
+  case edDSA = "EdDSA"
+
+  /// The algorithm that `alg` names; RFC 9864 names EdDSA over the supported curve Ed25519.
+  init?(name: String) {
+    if name == "Ed25519" { self = .edDSA } else { self.init(rawValue: name) }
+  }
 }
 
 extension VerificationKey {
@@ -125,7 +172,7 @@ extension JWK {
     return nil
   }
 
-  package func secret() throws(InvalidKey) -> SymmetricKey {
+  func secret() throws(InvalidKey) -> SymmetricKey {
     guard let bytes = k.flatMap({ Base64URL.decode($0.utf8) }) else {
       throw InvalidKey("holds a JWK whose \"k\" is missing or not base64url")
     }
@@ -136,7 +183,7 @@ extension JWK {
 /// A secret has at least the length of the hash (RFC 7518, section 3.2), and must not be a public key.
 func secretKey(_ secret: [UInt8]) throws(InvalidKey) -> SymmetricKey {
   let prefix = PEMBlock.publicPrefix
-  let publicForms = [prefix, Array(Data(prefix).base64EncodedString().utf8), hexadecimal(prefix)]
+  let publicForms = [prefix, Array(Data(prefix).base64EncodedString().utf8), Array(String(hexadecimal: prefix).utf8)]
   guard !publicForms.contains(where: { secret.starts(with: $0) || lowercased(secret).starts(with: $0) }) else {
     throw InvalidKey("holds a public key as a secret: everybody who has it could sign; write it as PEM")
   }
@@ -145,10 +192,6 @@ func secretKey(_ secret: [UInt8]) throws(InvalidKey) -> SymmetricKey {
       "holds a secret of \(secret.count) bytes; HS256 takes 32 at least: openssl rand -base64 48")
   }
   return SymmetricKey(data: secret)
-}
-
-private func hexadecimal(_ bytes: [UInt8]) -> [UInt8] {
-  bytes.flatMap { Array(($0 < 16 ? "0" : "").utf8) + Array(String($0, radix: 16).utf8) }
 }
 
 private func lowercased(_ text: [UInt8]) -> [UInt8] {

@@ -71,15 +71,15 @@ enum KeyText {
 
 /// A JSON Web Key (RFC 7517) with the members of the supported kinds: `oct` (RFC 7518, section 6.4) and `OKP` with
 /// Ed25519 (RFC 8037, section 2).
-package struct JWK: Decodable {
+struct JWK: Decodable {
   let kty: String
-  package let kid: String?
+  let kid: String?
   let alg: String?
-  package let use: String?
+  let use: String?
   let keyOps: [String]?
   let crv: String?
-  package let x: String?
-  package let d: String?
+  let x: String?
+  let d: String?
   let k: String?
 
   private enum CodingKeys: String, CodingKey {
@@ -89,12 +89,12 @@ package struct JWK: Decodable {
 }
 
 private struct JWKSet: Decodable {
-  package let keys: [JWK]
+  let keys: [JWK]
 }
 
 /// A block of PEM (RFC 7468).
 struct PEMBlock {
-  package let label: String
+  let label: String
   let der: [UInt8]
 
   /// SubjectPublicKeyInfo of Ed25519 up to the 32 bytes of the key (RFC 8410, section 4).
@@ -104,7 +104,7 @@ struct PEMBlock {
     0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
   ]
 
-  package static func all(in text: String) throws(InvalidKey) -> [PEMBlock] {
+  static func all(in text: String) throws(InvalidKey) -> [PEMBlock] {
     var blocks: [PEMBlock] = []
     var label: Substring?
     var body = ""
@@ -125,7 +125,7 @@ struct PEMBlock {
   }
 
   /// The 32 bytes behind `prefix`.
-  package func key(behind prefix: [UInt8]) throws(InvalidKey) -> [UInt8] {
+  func key(behind prefix: [UInt8]) throws(InvalidKey) -> [UInt8] {
     guard der.starts(with: prefix), der.count == prefix.count + 32 else {
       throw InvalidKey("has a \(label) that is not of Ed25519; make one with: openssl genpkey -algorithm ed25519")
     }
@@ -138,7 +138,7 @@ package struct InvalidKey: Error, Sendable, Equatable, CustomStringConvertible {
   /// The words that follow the file's name.
   package let description: String
 
-  package init(_ description: String) {
+  init(_ description: String) {
     self.description = description
   }
 }

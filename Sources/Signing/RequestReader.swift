@@ -1,15 +1,16 @@
-private import FoundationEssentials
 package import Jobs
 
 /// Reads payloads from the broker and the volume as requests: JSON objects, or, if signatures are required, only
 /// compact JWS (RFC 7515) over JSON objects.
 package struct RequestReader: Sendable {
-  /// A payload with a verified signature.
-  package struct Verified: Sendable {
+  /// A payload and the key that signed it.
+  package struct Verified: Sendable, Equatable {
+    /// The bytes that were signed.
     package let payload: [UInt8]
+    /// The key's `kid`, or its substitute in logs.
     package let keyID: String
 
-    /// A payload and the key that signed it.
+    /// A payload with a verified signature.
     package init(payload: [UInt8], keyID: String) {
       self.payload = payload
       self.keyID = keyID
@@ -122,11 +123,7 @@ package struct RequestReader: Sendable {
   private static func unverifiedClaims(_ payload: [UInt8]) -> [UInt8]? {
     let parts = payload.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard parts.count == 3 else { return nil }
-    var base64 = parts[1].map {
-      $0 == UInt8(ascii: "-") ? UInt8(ascii: "+") : $0 == UInt8(ascii: "_") ? UInt8(ascii: "/") : $0
-    }
-    while base64.count % 4 != 0 { base64.append(UInt8(ascii: "=")) }
-    return Data(base64Encoded: Data(base64)).map { Array($0) }
+    return Base64URL.decodeLoosely(parts[1])
   }
 
   /// Reads a request without verifying its signature, for clients without a key. The name of its key is empty.

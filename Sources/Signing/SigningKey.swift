@@ -1,5 +1,5 @@
 import Crypto
-private import FoundationEssentials
+private import Jobs
 
 /// A key that signs.
 package struct SigningKey: Sendable {
@@ -49,10 +49,8 @@ package struct SigningKey: Sendable {
       case .secret: .hs256
       case .ed25519: .edDSA
       }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let header = try encoder.encode(Header(alg: algorithm.rawValue, kid: name, typ: "JWT"))
-    let signed = "\(Base64URL.encode(Array(header))).\(Base64URL.encode(payload))"
+    let header = try compactJSON(Header(alg: algorithm.rawValue, kid: name, typ: "JWT"))
+    let signed = "\(Base64URL.encode(header)).\(Base64URL.encode(payload))"
     let signature: [UInt8] =
       switch material {
       case .secret(let key): Array(HMAC<SHA256>.authenticationCode(for: Array(signed.utf8), using: key))

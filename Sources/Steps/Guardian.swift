@@ -1,5 +1,5 @@
 import CLinux
-package import Glibc
+import Glibc
 import Synchronization
 import SystemPackage
 
@@ -59,10 +59,10 @@ package final class Guardian: Sendable {
     }
   }
 
-  package var pid: pid_t? { state.withLock { $0.process?.pid } }
+  var pid: pid_t? { state.withLock { $0.process?.pid } }
 
   /// Becomes readable when it has ended; negative if the kernel has no pidfd, or there is no guardian.
-  package var descriptor: Int32 { state.withLock { $0.process?.pidfd ?? -1 } }
+  var descriptor: Int32 { state.withLock { $0.process?.pidfd ?? -1 } }
 
   /// Continues a stopped guardian, and replaces one that has ended with another that receives all its messages. A step
   /// can stop or kill the guardian, and then kill the worker.
@@ -98,12 +98,12 @@ package final class Guardian: Sendable {
 
   /// Announces a session of a step, or of a step's orphan: processes in it that are not older than `start` (ticks since
   /// boot) belong to the step, and so do processes that write to the pipe with that inode number.
-  package func watch(session: pid_t, since start: UInt64, pipe: UInt64) {
+  func watch(session: pid_t, since start: UInt64, pipe: UInt64) {
     tell(GuardianMessage.watch(session: session, start: start, pipe: pipe).bytes, insteadOf: .none)
   }
 
   /// Announces the cgroup of a step.
-  package func watch(_ cgroup: StepCgroup) { tell(Array(cgroup.path.utf8), insteadOf: .none) }
+  func watch(_ cgroup: StepCgroup) { tell(Array(cgroup.path.utf8), insteadOf: .none) }
 
   /// Withdraws the step's numbers, which may be reused: nothing is left of the step.
   func forgetAll() { tell(GuardianMessage.forgetAll.bytes, insteadOf: .allButTheFirst) }

@@ -148,15 +148,11 @@ struct GuardianWatch {
   }
 
   private func processes(of marker: String, notAfter end: UInt64) -> [ProcessEntry] {
-    let table = ProcessEntry.all()
-    let own = getpid()
-    let roots = table.filter { entry in
-      guard entry.isAlive, entry.pid != own else { return false }
+    ProcessTree.living { entry in
       if let start = sessions[entry.session], entry.start >= start { return true }
       guard entry.start <= end else { return false }
       return entry.carries(marker) || pipes.contains { entry.writes(toPipe: $0) }
     }
-    return ProcessTree.descendants(of: Set(roots.map(\.pid)), in: table).filter { $0.isAlive && $0.pid != own }
   }
 
   /// The current time in ticks since boot, as in the stat file of a process that starts now.

@@ -101,3 +101,30 @@ private struct PumpLoop {
     }
   }
 }
+
+/// The pipe that a step writes to, and the pump that copies it into the log.
+struct StepPipe: Sendable {
+  private static let size: Int32 = 1 << 20
+
+  /// The step's end. The caller closes it after the spawn.
+  let writeEnd: FileDescriptor
+  let inode: UInt64
+  let pump: LogPump
+
+  init(into log: StepLog) throws(Errno) {
+    var ends: [Int32] = [-1, -1]
+    guard linux_pipe(&ends) == 0 else { throw Errno(rawValue: errno) }
+    // An unprivileged user with many pipes gets smaller ones: slower, but not an error.
+    _ = linux_set_pipe_size(ends[1], Self.size)
+    var status = stat()
+    fstat(ends[1], &status)
+    inode = UInt64(status.st_ino)
+    writeEnd = FileDescriptor(rawValue: ends[1])
+    do throws(Errno) {
+      pump = try LogPump(from: FileDescriptor(rawValue: ends[0]), into: log)
+    } catch {
+      for end in ends { close(end) }
+      throw error
+    }
+  }
+}

@@ -1,24 +1,24 @@
-package import Glibc
+import Glibc
 
 /// A process as /proc/<pid>/stat describes it. proc(5).
-package struct ProcessEntry: Sendable, Hashable {
-  package let pid: pid_t
-  package let parent: pid_t
-  package let group: pid_t
-  package let session: pid_t
+struct ProcessEntry: Sendable, Hashable {
+  let pid: pid_t
+  let parent: pid_t
+  let group: pid_t
+  let session: pid_t
   /// The start time in clock ticks since boot: with the pid, it tells a process from a later one with the same pid.
-  package let start: UInt64
+  let start: UInt64
   /// It runs, sleeps or is stopped. A zombie is not alive: it only waits to be reaped.
-  package let isAlive: Bool
-  package let isStopped: Bool
+  let isAlive: Bool
+  let isStopped: Bool
 
   /// Identifies a process uniquely since boot.
-  package struct Identity: Hashable, Sendable {
-    package let pid: pid_t
-    package let start: UInt64
+  struct Identity: Hashable, Sendable {
+    let pid: pid_t
+    let start: UInt64
   }
 
-  package var identity: Identity { Identity(pid: pid, start: start) }
+  var identity: Identity { Identity(pid: pid, start: start) }
 
   init?(_ pid: pid_t) {
     guard let stat = Self.contents(of: "/proc/\(pid)/stat", atMost: 1) else { return nil }
@@ -60,14 +60,14 @@ package struct ProcessEntry: Sendable, Hashable {
   }
 
   /// Whether it has ended, reaped or not.
-  package var isGone: Bool {
+  var isGone: Bool {
     if kill(pid, 0) != 0, errno == ESRCH { return true }
     guard let now = ProcessEntry(pid), now.start == start else { return true }
     return !now.isAlive
   }
 
   /// All processes that are visible to this one.
-  package static func all() -> [ProcessEntry] { numbers(in: "/proc").compactMap { ProcessEntry($0) } }
+  static func all() -> [ProcessEntry] { numbers(in: "/proc").compactMap { ProcessEntry($0) } }
 
   /// Children of this process, including zombies: all adopted orphans, but not all that it started itself; nil where
   /// the kernel has no such list (CONFIG_PROC_CHILDREN).
@@ -92,7 +92,7 @@ package struct ProcessEntry: Sendable, Hashable {
   static func descriptorsOfThisProcess() -> [Int32] { numbers(in: "/proc/self/fd") }
 
   /// Whether its environment, as it was at exec, has the entry `marker` ("NAME=value").
-  package func carries(_ marker: String) -> Bool {
+  func carries(_ marker: String) -> Bool {
     guard let environment = Self.contents(of: "/proc/\(pid)/environ", atMost: 1 << 22) else { return false }
     let entry = Array(marker.utf8)
     return environment.withUnsafeBytes { bytes in
@@ -109,7 +109,7 @@ package struct ProcessEntry: Sendable, Hashable {
   }
 
   /// Whether its stdout or stderr is the pipe with this inode number.
-  package func writes(toPipe inode: UInt64) -> Bool {
+  func writes(toPipe inode: UInt64) -> Bool {
     var status = stat()
     return [1, 2].contains { descriptor in
       stat("/proc/\(pid)/fd/\(descriptor)", &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
@@ -123,21 +123,28 @@ package struct ProcessEntry: Sendable, Hashable {
     }
   }
 
-  private static func numbers(in directory: String) -> [pid_t] {
-    guard let stream = opendir(directory) else { return [] }
-    defer { closedir(stream) }
+  private static func numbers(in folder: String) -> [pid_t] {
     var found: [pid_t] = []
-    while let entry = readdir(stream) {
-      let number = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { $0.pointee >= 0x30 && $0.pointee <= 0x39 ? atoi($0) : 0 }
-      }
+    list(folder) { name, _ in
+      let number = name.pointee >= 0x30 && name.pointee <= 0x39 ? atoi(name) : 0
       if number > 0 { found.append(number) }
     }
     return found
   }
 
+  /// Calls `body` with each name in a folder and its `d_type` (readdir(3)); never if the folder cannot be read.
+  static func list(_ folder: String, _ body: (_ name: UnsafePointer<CChar>, _ type: UInt8) -> Void) {
+    guard let stream = opendir(folder) else { return }
+    defer { closedir(stream) }
+    while let entry = readdir(stream) {
+      withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { body($0, entry.pointee.d_type) }
+      }
+    }
+  }
+
   /// The content of a file of proc(5) or cgroups(7); empty if it cannot be read.
-  package static func text(of path: String) -> String {
+  static func text(of path: String) -> String {
     String(decoding: contents(of: path, atMost: 1 << 22) ?? [], as: UTF8.self)
   }
 

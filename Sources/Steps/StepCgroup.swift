@@ -6,8 +6,8 @@ import Synchronization
 ///
 /// There is none where the worker may not create one; then processes are found by their other marks. A step that may
 /// write to the worker's own cgroup, as root may, can leave its cgroup: it complements those marks.
-package struct StepCgroup: Sendable {
-  package let path: String
+struct StepCgroup: Sendable {
+  let path: String
 
   private static let prefix = "mqtt-fs-worker-"
   private static let number = Atomic(0)
@@ -17,7 +17,7 @@ package struct StepCgroup: Sendable {
   ).first { access("\($0)/cgroup.procs", W_OK) == 0 }
 
   /// Creates an empty cgroup; nil where that is not possible.
-  package static func make() -> StepCgroup? {
+  static func make() -> StepCgroup? {
     guard let own, let start = ProcessEntry(getpid())?.start, let namespace = pidNamespace() else { return nil }
     for _ in 0..<100 {
       // A program that executed itself anew may have left cgroups with the same name.
@@ -32,7 +32,7 @@ package struct StepCgroup: Sendable {
   /// Kills the processes left in it, and removes it. Gives up after `patience`: processes that hang in the kernel keep
   /// it busy.
   @discardableResult
-  package func end(within patience: Duration = .seconds(5)) -> Bool {
+  func end(within patience: Duration = .seconds(5)) -> Bool {
     let deadline = ContinuousClock.now + patience
     var pause: UInt32 = 100
     while !remove() {
@@ -83,7 +83,7 @@ package struct StepCgroup: Sendable {
 
   /// Ends and removes the cgroups below this process's own whose worker is dead: it and its guardian may have been
   /// killed.
-  package static func endAbandoned() {
+  static func endAbandoned() {
     guard let own, let namespace = pidNamespace() else { return }
     for name in names(in: own) where name.hasPrefix(prefix) {
       let numbers = name.dropFirst(prefix.count).split(separator: "-").compactMap { UInt64($0) }
@@ -110,15 +110,10 @@ package struct StepCgroup: Sendable {
   }
 
   private static func names(in folder: String) -> [String] {
-    guard let stream = opendir(folder) else { return [] }
-    defer { closedir(stream) }
     var found: [String] = []
-    while let entry = readdir(stream) {
-      guard Int32(entry.pointee.d_type) == Int32(DT_DIR) else { continue }
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name != ".", name != ".." { found.append(name) }
+    ProcessEntry.list(folder) { name, type in
+      guard Int32(type) == Int32(DT_DIR), strcmp(name, ".") != 0, strcmp(name, "..") != 0 else { return }
+      found.append(String(cString: name))
     }
     return found
   }

@@ -1,5 +1,6 @@
-import CLinux
+import Dispatch
 import Glibc
+import Synchronization
 import SystemPackage
 
 /// Runs one step at a time: in a session of its own, with stdin from /dev/null, stdout and stderr in one pipe that is
@@ -58,33 +59,6 @@ package struct StepRunner: Sendable {
   }
 }
 
-/// The pipe that a step writes to, and the pump that copies it into the log.
-struct StepPipe: Sendable {
-  private static let size: Int32 = 1 << 20
-
-  /// The step's end. The caller closes it after the spawn.
-  let writeEnd: FileDescriptor
-  let inode: UInt64
-  let pump: LogPump
-
-  init(into log: StepLog) throws(Errno) {
-    var ends: [Int32] = [-1, -1]
-    guard linux_pipe(&ends) == 0 else { throw Errno(rawValue: errno) }
-    // An unprivileged user with many pipes gets smaller ones: slower, but not an error.
-    _ = linux_set_pipe_size(ends[1], Self.size)
-    var status = stat()
-    fstat(ends[1], &status)
-    inode = UInt64(status.st_ino)
-    writeEnd = FileDescriptor(rawValue: ends[1])
-    do throws(Errno) {
-      pump = try LogPump(from: FileDescriptor(rawValue: ends[0]), into: log)
-    } catch {
-      for end in ends { close(end) }
-      throw error
-    }
-  }
-}
-
 /// How the process of a step ended.
 package enum StepEnd: Sendable, Equatable {
   case exited(Int32)
@@ -135,4 +109,41 @@ package struct StepOutcome: Sendable {
   package var logDropped: Int64
   /// Why bytes could not be written, as a sentence; nil if there was no write error.
   package var logError: String?
+}
+
+/// Blocking work on a thread of its own, whose result one task awaits. The thread is requested immediately, so that it
+/// exists before the system's threads may be exhausted.
+final class ThreadResult<Value: Sendable>: Sendable {
+  private enum State {
+    case running
+    case awaited(CheckedContinuation<Value, Never>)
+    case finished(Value)
+  }
+
+  private let state = Mutex(State.running)
+
+  init(_ label: String, _ work: @escaping @Sendable () -> Value) {
+    DispatchQueue(label: label).async { self.finish(work()) }
+  }
+
+  /// The result. May be awaited once.
+  func value() async -> Value {
+    await withCheckedContinuation { continuation in
+      let finished: Value? = state.withLock { state in
+        if case .finished(let value) = state { return value }
+        state = .awaited(continuation)
+        return nil
+      }
+      if let finished { continuation.resume(returning: finished) }
+    }
+  }
+
+  private func finish(_ value: Value) {
+    let waiter: CheckedContinuation<Value, Never>? = state.withLock { state in
+      if case .awaited(let continuation) = state { return continuation }
+      state = .finished(value)
+      return nil
+    }
+    waiter?.resume(returning: value)
+  }
 }

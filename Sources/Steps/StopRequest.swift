@@ -1,4 +1,7 @@
+import CLinux
+import Glibc
 import Synchronization
+import SystemPackage
 
 /// How urgently a running step is asked to end.
 package enum StopLevel: Int, Comparable, Sendable {
@@ -107,7 +110,7 @@ package final class StopRequest: Sendable {
   package var isShutdown: Bool { state.withLock { $0.isShutdown } }
 
   /// Signals `wakeup` at each raise from now on, and immediately if it is already raised.
-  package func add(_ wakeup: Wakeup) {
+  func add(_ wakeup: Wakeup) {
     let level = state.withLock { state in
       state.listeners.append(wakeup)
       return state.level
@@ -115,7 +118,49 @@ package final class StopRequest: Sendable {
     if level > .none { wakeup.signal() }
   }
 
-  package func remove(_ wakeup: Wakeup) {
+  func remove(_ wakeup: Wakeup) {
     state.withLock { $0.listeners.removeAll { $0 === wakeup } }
+  }
+}
+
+/// A descriptor that becomes readable when it is signalled, to wake a thread from `poll(2)`. It stays readable until
+/// `clear()`. eventfd(2).
+final class Wakeup: Sendable {
+  let descriptor: Int32
+
+  init() throws(Errno) {
+    descriptor = linux_eventfd()
+    guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+  }
+
+  deinit { close(descriptor) }
+
+  func signal() {
+    var one: UInt64 = 1
+    _ = write(descriptor, &one, 8)
+  }
+
+  func clear() {
+    var count: UInt64 = 0
+    _ = read(descriptor, &count, 8)
+  }
+
+  /// Waits until it is signalled, but no longer than `limit`.
+  @discardableResult
+  func wait(atMost limit: Duration) -> Readiness {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, limit.pollTimeout) > 0 ? .ready : .timedOut
+  }
+
+  enum Readiness { case ready, timedOut }
+}
+
+extension Duration {
+  /// The timeout for poll(2): whole milliseconds, rounded up so that the wait is not too short; never infinite.
+  var pollTimeout: Int32 {
+    let (seconds, attoseconds) = components
+    guard seconds >= 0, attoseconds >= 0 else { return 0 }
+    guard seconds < 1_000_000 else { return 1_000_000_000 }
+    return Int32(seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
   }
 }

@@ -38,11 +38,11 @@ package struct ApprovalStore: Sendable {
   package func decide(_ approval: Approval, on parked: ParkedRequest) throws(VolumeError) -> Bool {
     let folder = parked.ticket.path.folder
     let stem = ApprovalStore.stem(parked.ticket.path.name)
-    let nonce = String(UInt64.random(in: 0 ... .max), radix: 36)
+    let nonce = DurableFile.nonce
     let decision = folder.appending("\(stem).\(nonce).decision")
     var envelope = parked.ticket.envelope
     envelope.approval = approval
-    if let file = try DurableFile.create(decision, DeferredQueue.bytes(of: envelope, folder)) {
+    if let file = try DurableFile.create(decision, DurableFile.line(envelope, for: decision)) {
       give(file, ownerOf: parked.ticket.path)
       try? file.close()
     }

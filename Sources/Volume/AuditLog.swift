@@ -55,11 +55,7 @@ package final class AuditLog: Sendable {
     shorten(&entry.reason)
     shorten(&entry.approvedBy)
     shorten(&entry.definitionDigest)
-    do {
-      return try compactJSON(AuditLine(entry: entry, worker: worker)) + [UInt8(ascii: "\n")]
-    } catch {
-      throw VolumeError("encoding a line for", path, .invalidArgument)
-    }
+    return try DurableFile.line(AuditLine(entry: entry, worker: worker), for: path)
   }
 
   private func shorten(_ text: inout String?) {
@@ -250,5 +246,22 @@ package struct AuditEntry: Encodable, Sendable {
     case .rejected: (by, reason) = (approval?.by, approval?.reason)
     case nil: break
     }
+  }
+}
+
+/// The points at which tests stop a worker, to kill it there.
+///
+/// Only a debug build has them: with `MQTT_FS_WORKER_STOP_AT=<name>` it stops itself with SIGSTOP at that point.
+package enum TestStopPoint: String {
+  case received, claimed, begun, acknowledged, started, resultWritten, published, released, ticketWritten, ticketClaimed
+  case putAside, parked, decisionWritten, decisionMade
+
+  /// Marks the point.
+  @inline(__always)
+  package func reached() {
+    #if DEBUG
+      guard ProcessInfo.processInfo.environment["MQTT_FS_WORKER_STOP_AT"] == rawValue else { return }
+      raise(SIGSTOP)
+    #endif
   }
 }

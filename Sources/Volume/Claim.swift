@@ -1,5 +1,3 @@
-private import Dispatch
-private import FoundationEssentials
 private import Glibc
 package import Jobs
 private import Synchronization
@@ -47,7 +45,7 @@ package struct ClaimFile: Sendable {
   /// Reads the file of `name`; `nil` if it is gone.
   package static func read(_ name: ClaimName, _ odd: DurableFile.OddEntries) throws(VolumeError) -> ClaimFile? {
     guard let file = try KnownFile.read(name.path, odd) else { return nil }
-    return ClaimFile(file: file, id: name.id, attempt: name.attempt, record: ClaimRecord(json: file.bytes))
+    return ClaimFile(file: file, id: name.id, attempt: name.attempt, record: decodedJSON(ClaimRecord.self, file.bytes))
   }
 }
 
@@ -76,7 +74,7 @@ package final class Claim: Sendable {
   /// Creates the file, and touches it every third of `lease` once it is complete: syncing it to disk may take longer
   /// than a lease. `nil` if there is a file already, or if another worker removed this one before it was complete.
   package static func create(_ record: ClaimRecord, at path: VolumePath, lease: Lease) throws(VolumeError) -> Claim? {
-    let (watch, bytes, began) = (Watch(), try record.encoded(), ContinuousClock.now)
+    let (watch, bytes, began) = (Watch(), try DurableFile.line(record, for: path), ContinuousClock.now)
     var renewer: LeaseRenewer?
     do {
       let created = try DurableFile.create(path, bytes) { file in
@@ -134,10 +132,14 @@ package final class Claim: Sendable {
   }
 
   /// Whether the claim's file still has its name. Throws if the volume does not answer: that is no reason to give the
-  /// job up.
-  ///
-  /// May block for half a second; tasks ask ``staysInPlace()``.
-  package func isInPlace() throws(VolumeError) -> Bool {
+  /// job up. May wait for half a second, on a thread of its own.
+  package func staysInPlace() async throws -> Bool {
+    if let answer = try isInPlaceNow() { return answer }
+    return try await onThread { try self.isInPlace() }
+  }
+
+  /// The same, on the calling thread, which is no task's.
+  func isInPlace() throws(VolumeError) -> Bool {
     // A worker that moved it aside by mistake moves it back at once.
     for pause in [0, 20_000, 100_000, 400_000] as [UInt32] {
       if pause > 0 { usleep(pause) }
@@ -146,21 +148,14 @@ package final class Claim: Sendable {
     return false
   }
 
-  /// The same, without blocking other tasks.
-  package func staysInPlace() async throws -> Bool {
-    if let answer = try isInPlaceNow() { return answer }
-    return try await onThread { try self.isInPlace() }
-  }
-
   /// The same, without waiting: `nil` if the file exists without its name, which may be temporary.
   func isInPlaceNow() throws(VolumeError) -> Bool? {
-    var status = stat()
-    guard fstat(file.rawValue, &status) == 0 else {
-      let cause = Errno(rawValue: Glibc.errno)
-      if cause.saysGone { return false }
-      throw VolumeError("looking at", path, cause)
+    do throws(Errno) {
+      if try status(of: file).st_nlink == 0 { return false }
+    } catch {
+      if error.saysGone { return false }
+      throw VolumeError("looking at", path, error)
     }
-    if status.st_nlink == 0 { return false }
     return try place.isInPlace() ? true : nil
   }
 
@@ -175,18 +170,5 @@ extension ClaimRecord {
   package func isOfSameRun(as other: ClaimRecord) -> Bool {
     guard let run, let otherRun = other.run else { return envelope.requestId == other.envelope.requestId }
     return run == otherRun
-  }
-
-  package func encoded() throws(VolumeError) -> [UInt8] {
-    do {
-      return try compactJSON(self) + [UInt8(ascii: "\n")]
-    } catch {
-      throw VolumeError("encoding the claim of", FilePath(id.text), .invalidArgument)
-    }
-  }
-
-  package init?(json: [UInt8]) {
-    guard let record = try? JSONDecoder().decode(ClaimRecord.self, from: Data(json)) else { return nil }
-    self = record
   }
 }

@@ -1,4 +1,3 @@
-private import FoundationEssentials
 private import Glibc
 package import Jobs
 import SystemPackage
@@ -11,7 +10,7 @@ package struct DeferredRequest: Sendable {
   package var path: VolumePath { file.path }
 
   package init?(_ file: KnownFile, _ id: JobID) {
-    guard let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(file.bytes)) else { return nil }
+    guard let envelope = decodedJSON(Envelope.self, file.bytes) else { return nil }
     self.file = file
     self.id = id
     self.envelope = envelope
@@ -39,7 +38,7 @@ package struct DeferredQueue: Sendable {
     if envelope.requestId.mayRepeat {
       guard try tickets(of: envelope, id).isEmpty else { return }
     }
-    try create(id, DeferredQueue.bytes(of: envelope, folder))
+    try create(id, DurableFile.line(envelope, for: folder))
   }
 
   /// Adds a request so that a reader finds either all of it or an empty file: readers need not check incomplete files
@@ -47,7 +46,7 @@ package struct DeferredQueue: Sendable {
   package func putWhole(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
     try DurableFile.makeFolder(folder)
     let path = try create(id, [])
-    try DurableFile.replace(path, DeferredQueue.bytes(of: envelope, folder))
+    try DurableFile.replace(path, DurableFile.line(envelope, for: path))
   }
 
   /// Creates a file with a free name, exclusively.
@@ -153,14 +152,5 @@ package struct DeferredQueue: Sendable {
       path = folder.appending(DeferredQueue.name(instant, id))
     }
     return path
-  }
-
-  /// The content of a deferred request's file.
-  package static func bytes(of envelope: Envelope, _ folder: VolumePath) throws(VolumeError) -> [UInt8] {
-    do {
-      return Array(try JSONEncoder().encode(envelope))
-    } catch {
-      throw VolumeError("encoding a ticket in", folder, .invalidArgument)
-    }
   }
 }

@@ -89,11 +89,9 @@ package enum DurableFile {
     (try? path.inFolder { isNamed(file, $1, in: $0) }) ?? false
   }
 
-  private static func isNamed(_ file: FileDescriptor, _ name: String, in folder: FileDescriptor) -> Bool {
-    var (own, named) = (stat(), stat())
-    return fstat(file.rawValue, &own) == 0
-      && fstatat(folder.rawValue, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && own.st_ino == named.st_ino
-      && own.st_dev == named.st_dev
+  static func isNamed(_ file: FileDescriptor, _ name: String, in folder: FileDescriptor) -> Bool {
+    guard let own = try? status(of: file), let named = try? status(of: name, in: folder) else { return false }
+    return own.isSameFile(as: named)
   }
 
   /// The file for the next content of `path`. Each file has one writer, so one name is enough: the next writer removes
@@ -111,9 +109,18 @@ package enum DurableFile {
     while true {
       if let file = try createNew(draft, O_WRONLY, in: folder) { return (file, draft) }
       if unlinkat(folder.rawValue, draft, 0) != 0, Glibc.errno != ENOENT {
-        draft = self.draft(of: "\(name).\(String(UInt64.random(in: 0 ... .max), radix: 36))")
+        draft = self.draft(of: "\(name).\(nonce)")
       }
     }
+  }
+
+  /// A part of a name that no other file has.
+  static var nonce: String { String(UInt64.random(in: 0 ... .max), radix: 36) }
+
+  /// A line of JSON for the file at `path`.
+  package static func line(_ value: some Encodable, for path: VolumePath) throws(VolumeError) -> [UInt8] {
+    guard let text = try? compactJSON(value) else { throw VolumeError("encoding", path, .invalidArgument) }
+    return text + [UInt8(ascii: "\n")]
   }
 
   /// The limit for reading; files of workers are smaller.
@@ -215,7 +222,7 @@ extension DurableFile {
   /// NFS server may answer EEXIST when it gets the request again after carrying it out (nfs(5)): then the name is this
   /// file's.
   static func createWhole(_ path: VolumePath, _ bytes: [UInt8]) throws(VolumeError) -> Bool {
-    let draft = path.folder.appending(".\(path.name).\(String(UInt64.random(in: 0 ... .max), radix: 36))")
+    let draft = path.folder.appending(".\(path.name).\(nonce)")
     guard let file = try create(draft, bytes) else { return false }
     defer {
       _ = try? remove(draft)

@@ -71,11 +71,14 @@ package struct EarlierResults {
 
   /// Throws `Errno` if it cannot be read or is no folder.
   package func content(of name: String) throws(Errno) -> Content {
-    let file = openat(job, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-    if file < 0, errno == ENOENT { return .nothing }
-    guard file >= 0 else { throw Errno(rawValue: errno) }
-    defer { close(file) }
-    let descriptor = FileDescriptor(rawValue: file)
+    let descriptor: FileDescriptor
+    do throws(Errno) {
+      descriptor = try openFile(name, .directory, in: folder.descriptor)
+    } catch {
+      guard error == .noSuchFileOrDirectory else { throw error }
+      return .nothing
+    }
+    defer { try? descriptor.close() }
     guard let entry = try firstName(in: descriptor, where: { _ in true }) else { return .nothing }
     if isFile(EarlierResults.reserve, in: descriptor) || holdsResult(descriptor) { return .workers }
     let log = try firstName(in: descriptor) {
@@ -144,7 +147,7 @@ extension EarlierResults {
     let place = try openFile(JobsDirectory.workerState, .directory, in: folder.descriptor)
     defer { try? place.close() }
     if made, let owner = folder.ownerToGive { _ = fchown(place.rawValue, owner.user, owner.group) }
-    let newName = prefix + String(UInt64.random(in: .min ... .max), radix: 16)
+    let newName = prefix + DurableFile.nonce
     try move(name, to: newName, in: folder.descriptor, to: place)
   }
 
@@ -164,16 +167,14 @@ extension EarlierResults {
   }
 
   private func isFile(_ name: String, in folder: FileDescriptor) -> Bool {
-    var status = stat()
-    return fstatat(folder.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_mode & S_IFMT == S_IFREG
+    (try? status(of: name, in: folder)).map { $0.st_mode & S_IFMT == S_IFREG } ?? false
   }
 
   /// Whether its result.json is a worker's. Reads only the end, since the file may be long.
   private func holdsResult(_ folder: FileDescriptor) -> Bool {
     guard let file = try? openFile(JobsDirectory.result, in: folder) else { return false }
     defer { try? file.close() }
-    var status = stat()
-    guard fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return false }
+    guard let status = try? regularStatus(of: file) else { return false }
     let end = [UInt8](unsafeUninitializedCapacity: 1024) { buffer, count in
       count = max(0, pread(file.rawValue, buffer.baseAddress, 1024, max(0, status.st_size - 1024)))
     }

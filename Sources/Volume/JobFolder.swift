@@ -69,7 +69,7 @@ package final class JobFolder: Sendable {
     let folder = try openBeneath(top, place, access | O_DIRECTORY, links: .followed)
     do throws(Errno) {
       let (own, above) = (try status(of: folder), try status(of: top))
-      guard own.st_ino != above.st_ino || own.st_dev != above.st_dev else { throw .improperLink }
+      guard !own.isSameFile(as: above) else { throw .improperLink }
       return folder
     } catch {
       try? folder.close()
@@ -116,16 +116,17 @@ package final class JobFolder: Sendable {
   /// The owner for files that root creates in it: otherwise the folder's owner could not remove them. `nil` for any
   /// other user.
   var ownerToGive: Owner? {
-    var status = stat()
-    guard geteuid() == 0, fstat(descriptor.rawValue, &status) == 0, status.st_uid != 0 else { return nil }
+    guard geteuid() == 0, let status = try? status(of: descriptor), status.st_uid != 0 else { return nil }
     return Owner(user: status.st_uid, group: status.st_gid)
   }
 
   /// Whether the opened folder has been removed.
   package var isRemoved: Bool {
-    var status = stat()
-    guard fstat(descriptor.rawValue, &status) == 0 else { return Errno(rawValue: errno).saysGone }
-    return status.st_nlink == 0
+    do throws(Errno) {
+      return try status(of: descriptor).st_nlink == 0
+    } catch {
+      return error.saysGone
+    }
   }
 
   /// The result of the last run in results/result.json, or of the run before in results.previous/; `nil` if no worker

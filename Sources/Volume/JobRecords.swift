@@ -1,4 +1,3 @@
-private import Glibc
 package import Jobs
 package import SystemPackage
 
@@ -15,11 +14,7 @@ package struct JobRecords: Sendable {
 
   /// Throws ``VolumeError`` if there is no jobs folder.
   package func checkVolume() throws(VolumeError) {
-    try onVolume("opening the jobs folder", directory.path) { () throws(Errno) in
-      var status = stat()
-      guard stat(directory.path.string, &status) == 0 else { throw Errno(rawValue: errno) }
-      guard status.st_mode & S_IFMT == S_IFDIR else { throw .notDirectory }
-    }
+    try directory.check()
   }
 
   /// The complete claims of `id`, or of every job, lowest attempt first. A claim means that a worker holds the job, or

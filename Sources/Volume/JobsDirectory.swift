@@ -40,30 +40,14 @@ package struct JobsDirectory: Sendable {
   /// While this file exists, workers take no new job. Its first line is the reason.
   package var killSwitch: VolumePath { top.appending(JobID.killSwitch) }
 
-  /// The reason why no job is taken: the first line of the kill switch, at most 200 characters, escaped. `nil` if there
-  /// is no kill switch; an unreadable or empty one counts, too.
-  package var haltReason: String? {
-    do throws(Errno) {
-      if try !isKillSwitch(killSwitch.status()) { return nil }
-    } catch {
-      // In doubt it exists.
-      if error == .noSuchFileOrDirectory { return nil }
+  /// Throws ``VolumeError`` if there is no jobs folder.
+  func check() throws(VolumeError) {
+    try onVolume("opening the jobs folder", path) { () throws(Errno) in
+      var status = stat()
+      guard stat(path.string, &status) == 0 else { throw Errno(rawValue: errno) }
+      guard status.st_mode & S_IFMT == S_IFDIR else { throw .notDirectory }
     }
-    let bytes = try? DurableFile.read(killSwitch, limit: 1 << 20)
-    let line = String(decoding: (bytes ?? []).prefix { $0 != UInt8(ascii: "\n") }.prefix(4096), as: UTF8.self)
-    var reason = line.drop(while: \.isWhitespace)
-    while reason.last?.isWhitespace == true { reason.removeLast() }
-    return reason.isEmpty ? "no reason is given" : String(reason).escaped(upTo: 200)
   }
-
-  /// Whether an entry that is no file has the kill switch's name: it halts nobody.
-  var hasOddKillSwitch: Bool {
-    guard let status = try? killSwitch.status() else { return false }
-    return !isKillSwitch(status)
-  }
-
-  /// Only a regular file counts as one.
-  private func isKillSwitch(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFREG }
 
   /// Whether there is an entry at the path of the folder of `id`. Opening the jobs folder makes a network file system
   /// drop its cached answer that there is none (nfs(5), close-to-open).
@@ -206,8 +190,7 @@ private func percentEncoded(_ text: String) -> String {
       UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
       encoded.unicodeScalars.append(Unicode.Scalar(byte))
     default:
-      let digits = String(byte, radix: 16, uppercase: true)
-      encoded += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+      encoded += "%\(String(hexadecimal: [byte]).uppercased())"
     }
   }
   return encoded

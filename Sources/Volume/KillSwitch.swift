@@ -1,5 +1,8 @@
+private import Glibc
+private import Jobs
 package import Logging
 private import Synchronization
+private import SystemPackage
 
 /// The kill switch of the volume as this worker sees it. Its appearance and its removal are logged once each, in the
 /// log and in the audit log.
@@ -43,4 +46,31 @@ package final class KillSwitch: Sendable {
     guard isOdd, !wasTold else { return }
     logger.warning("\(directory.killSwitch) is no file, and halts nobody; make a file of that name to halt all workers")
   }
+}
+
+extension JobsDirectory {
+  /// The reason why no job is taken: the first line of the kill switch, at most 200 characters, escaped. `nil` if there
+  /// is no kill switch; an unreadable or empty one counts, too.
+  package var haltReason: String? {
+    do throws(Errno) {
+      if try !isKillSwitch(killSwitch.status()) { return nil }
+    } catch {
+      // In doubt it exists.
+      if error == .noSuchFileOrDirectory { return nil }
+    }
+    let bytes = try? DurableFile.read(killSwitch, limit: 1 << 20)
+    let line = String(decoding: (bytes ?? []).prefix { $0 != UInt8(ascii: "\n") }.prefix(4096), as: UTF8.self)
+    var reason = line.drop(while: \.isWhitespace)
+    while reason.last?.isWhitespace == true { reason.removeLast() }
+    return reason.isEmpty ? "no reason is given" : String(reason).escaped(upTo: 200)
+  }
+
+  /// Whether an entry that is no file has the kill switch's name: it halts nobody.
+  var hasOddKillSwitch: Bool {
+    guard let status = try? killSwitch.status() else { return false }
+    return !isKillSwitch(status)
+  }
+
+  /// Only a regular file counts as one.
+  private func isKillSwitch(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFREG }
 }

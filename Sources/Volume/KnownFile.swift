@@ -34,13 +34,9 @@ package struct KnownFile: Sendable {
 
   /// The open file `file` at `path` with the content `bytes`.
   init(_ path: VolumePath, _ file: FileDescriptor, _ bytes: [UInt8]) throws(VolumeError) {
-    var status = stat()
-    guard fstat(file.rawValue, &status) == 0 else {
-      throw VolumeError("looking at", path, Errno(rawValue: Glibc.errno))
-    }
+    identity = Identity(try onVolume("looking at", path) { () throws(Errno) in try status(of: file) })
     self.path = path
     self.bytes = bytes
-    identity = Identity(status)
   }
 
   private init(_ path: VolumePath, _ identity: Identity, _ bytes: [UInt8]) {
@@ -107,7 +103,7 @@ package struct KnownFile: Sendable {
   private static let suffix = ".aside"
 
   private static func newAside(of path: VolumePath) -> VolumePath {
-    let nonce = String(UInt64.random(in: 0 ... .max), radix: 36)
+    let nonce = DurableFile.nonce
     return path.folder.appending(".\(nonce)\(suffix)")
   }
 

@@ -1,6 +1,5 @@
 private import CLinux
 private import Dispatch
-private import FoundationEssentials
 private import Glibc
 import Jobs
 private import Synchronization
@@ -188,7 +187,7 @@ final class WatchedFiles: Sendable {
   init(remembering memory: VolumePath?) {
     self.memory = memory
     let bytes = memory.flatMap { try? DurableFile.read($0) }
-    let remembered = bytes.flatMap { try? JSONDecoder().decode(Memory.self, from: Data($0)) }
+    let remembered = bytes.flatMap { decodedJSON(Memory.self, $0) }
     let isOfThisBoot = remembered?.boot == ProcessIdentity.current.bootId
     // Drop times in the future.
     let now = linux_time_since_boot()
@@ -214,7 +213,7 @@ final class WatchedFiles: Sendable {
   /// Best effort: without the file the next process starts to observe again.
   private func remember(_ seen: [String: Sighting]) {
     guard let memory,
-      let text = try? JSONEncoder().encode(Memory(boot: ProcessIdentity.current.bootId, seen: seen))
+      let text = try? compactJSON(Memory(boot: ProcessIdentity.current.bootId, seen: seen))
     else { return }
     let draft = DurableFile.draft(of: memory)
     guard let file = try? draft.openFile(O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600) else { return }

@@ -1,5 +1,4 @@
 private import CLinux
-private import Glibc
 package import Jobs
 package import SystemPackage
 
@@ -33,13 +32,7 @@ package struct Ledger: Sendable {
     self.filter = filter
     audit = AuditLog(directory, worker)
     killSwitch = KillSwitch(directory, audit)
-    var status = stat()
-    guard stat(directory.path.string, &status) == 0 else {
-      throw VolumeError("opening the jobs folder", directory.path, Errno(rawValue: errno))
-    }
-    guard status.st_mode & S_IFMT == S_IFDIR else {
-      throw VolumeError("opening the jobs folder", directory.path, .notDirectory)
-    }
+    try directory.check()
     try DurableFile.ensureFolder(directory.state)
     for folder in [directory.claims, directory.clocks, directory.audit] {
       try DurableFile.makeFolder(folder)
@@ -78,7 +71,7 @@ package struct Ledger: Sendable {
   /// Claims a job that nobody holds; the claim is on disk and in the audit log when this returns. `nil` if another
   /// worker holds it.
   package func claim(_ envelope: Envelope, _ id: JobID, signedBy key: String? = nil) throws(VolumeError) -> Claim? {
-    let run = envelope.run ?? String(UInt64.random(in: 0 ... .max), radix: 36)
+    let run = envelope.run ?? DurableFile.nonce
     guard try highestAttempt(of: id) == 0,
       let claim = try create(id, attempt: 1, envelope, run: run, signedBy: key)
     else { return nil }
@@ -134,7 +127,7 @@ package struct Ledger: Sendable {
   }
 
   /// Whether another attempt holds the job of `claim` or has ended it, or the claim is gone. Throws if the volume does
-  /// not answer: ask again. May block for half a second; tasks use ``hasLost(_:)``.
+  /// not answer: ask again. May block its thread for half a second; tasks use ``hasLost(_:)``.
   package func isSuperseded(_ claim: Claim) throws(VolumeError) -> Bool {
     // Look for a successor first: if this process is stopped between the two checks, a successor may come and go
     // meanwhile.
@@ -171,10 +164,9 @@ package struct Ledger: Sendable {
   }
 
   /// Removes the claims of a finished run, from the lowest attempt up to this one. A worker that was stopped before
-  /// this may have lost its claim, and find claims of other runs with the same names: they stay. May block for half a
-  /// second; tasks call ``Claim/staysInPlace()`` before.
-  package func release(_ claim: Claim) throws(VolumeError) {
-    guard try claim.isInPlace() else { return }
+  /// this may have lost its claim, and find claims of other runs with the same names: they stay.
+  package func release(_ claim: Claim) async throws {
+    guard try await claim.staysInPlace() else { return }
     for name in try directory.claimNames(of: claim.record.id) where name.attempt < claim.record.attempt {
       guard let lower = try ClaimFile.read(name, .setAside), lower.record?.isOfSameRun(as: claim.record) == true else {
         continue

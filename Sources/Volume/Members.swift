@@ -1,4 +1,3 @@
-private import FoundationEssentials
 package import Jobs
 import SystemPackage
 
@@ -38,12 +37,6 @@ package struct Member: Codable, Sendable {
     self.broker = broker
     self.process = process
     state = .present
-  }
-
-  /// Reads a file's content; `nil` unless it is complete.
-  init?(json: [UInt8]) {
-    guard let member = try? JSONDecoder().decode(Member.self, from: Data(json)) else { return nil }
-    self = member
   }
 
   /// Whether both are the same subscription of one client id at one broker.
@@ -175,10 +168,7 @@ package struct Members: Sendable {
   }
 
   package func write(_ member: Member, _ path: VolumePath) throws(VolumeError) {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    guard let text = try? encoder.encode(member) else { throw VolumeError("encoding", path, .invalidArgument) }
-    let bytes = Array(text) + [UInt8(ascii: "\n")]
+    let bytes = try DurableFile.line(member, for: path)
     // The session must survive a power failure, so that another worker can adopt it.
     let former = try read(path)
     let isOfSameSession = former?.isOfSameSession(as: member) == true && former?.epoch == member.epoch
@@ -194,7 +184,7 @@ package struct Members: Sendable {
 
   private func read(_ path: VolumePath) throws(VolumeError) -> Member? {
     // Do not trust it: anybody may have written it, and files and sessions are chosen by its content.
-    guard let bytes = try KnownFile.read(path, .setAside)?.bytes, var member = Member(json: bytes),
+    guard let bytes = try KnownFile.read(path, .setAside)?.bytes, var member = decodedJSON(Member.self, bytes),
       (try? JobID(member.worker)) != nil
     else { return nil }
     if path == leftFile(of: member.worker) {

@@ -1,4 +1,5 @@
 private import Glibc
+private import Jobs
 private import Synchronization
 package import SystemPackage
 
@@ -86,7 +87,9 @@ package final class Adoption: Sendable {
   /// Removes the member, unless its worker has come back. Call it when the session is empty and gone.
   package func complete() throws(VolumeError) {
     for path in [members.file(of: member.worker), members.leftFile(of: member.worker)] {
-      guard let file = try KnownFile.read(path), Member(json: file.bytes)?.process == member.process else { continue }
+      guard let file = try KnownFile.read(path), decodedJSON(Member.self, file.bytes)?.process == member.process else {
+        continue
+      }
       try file.remove()
     }
     try abandon()

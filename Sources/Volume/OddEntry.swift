@@ -23,7 +23,7 @@ extension DurableFile {
   @discardableResult
   static func setAside(_ path: VolumePath, unless isSound: (stat) -> Bool = isSound) -> Bool {
     guard let status = try? path.status(), !isSound(status) else { return false }
-    let nonce = String(UInt64.random(in: 0 ... .max), radix: 36)
+    let nonce = self.nonce
     var place = path.folder.appending(".\(nonce).odd")
     guard rename(path, to: place) else { return false }
     // Another worker may have moved it already, and created the right file.

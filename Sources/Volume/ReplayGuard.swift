@@ -1,5 +1,3 @@
-import Crypto
-private import FoundationEssentials
 package import Jobs
 import SystemPackage
 
@@ -42,7 +40,7 @@ package struct ReplayGuard: Sendable {
       requestId: key, id: claim.id, run: claim.run ?? "", begun: Timestamp.now.description,
       expires: signature.expires.millisecondsSince1970)
     let path = path(of: key)
-    let bytes = try encoded(record, path)
+    let bytes = try DurableFile.line(record, for: path)
     try DurableFile.makeFolder(path.folder)
     if try DurableFile.createWhole(path, bytes) { return nil }
     guard let earlier = try read(path) else {
@@ -64,7 +62,8 @@ package struct ReplayGuard: Sendable {
     let limit = now.millisecondsSince1970 - 2 * Int64(RequestSignature.leeway / .milliseconds(1))
     for name in try DurableFile.names(in: shard).shuffled().prefix(ReplayGuard.cleared) {
       let path = shard.appending(name)
-      guard let file = try KnownFile.read(path, .setAside), let record = record(file.bytes), record.expires < limit
+      guard let file = try KnownFile.read(path, .setAside), let record = decodedJSON(Record.self, file.bytes),
+        record.expires < limit
       else {
         continue
       }
@@ -75,22 +74,13 @@ package struct ReplayGuard: Sendable {
   /// The path of a key's record. The key may be any text, so its digest is the name; the first two digits are the
   /// shard.
   private func path(of key: String) -> VolumePath {
-    let name = String(hexadecimal: SHA256.hash(data: Array(key.utf8)))
+    let name = digestText(of: Array(key.utf8)).dropFirst("sha256:".utf8.count)
     return folder.appending(String(name.prefix(2))).appending("\(name).json")
   }
 
   private func read(_ path: VolumePath) throws(VolumeError) -> Record? {
     guard let bytes = try KnownFile.read(path, .setAside)?.bytes else { return nil }
-    return record(bytes)
-  }
-
-  private func record(_ bytes: [UInt8]) -> Record? {
-    try? JSONDecoder().decode(Record.self, from: Data(bytes))
-  }
-
-  private func encoded(_ record: Record, _ path: VolumePath) throws(VolumeError) -> [UInt8] {
-    guard let bytes = try? compactJSON(record) else { throw VolumeError("encoding", path, .invalidArgument) }
-    return bytes
+    return decodedJSON(Record.self, bytes)
   }
 }
 

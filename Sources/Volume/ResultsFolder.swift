@@ -47,10 +47,7 @@ package final class ResultsFolder: Sendable {
       let notice = try EarlierResults(folder: folder).makeWay(for: attempt)
       let made = mkdirat(folder.descriptor.rawValue, JobsDirectory.results, 0o777) == 0
       guard made || errno == EEXIST else { throw Errno(rawValue: errno) }
-      let file = openat(
-        folder.descriptor.rawValue, JobsDirectory.results, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-      guard file >= 0 else { throw Errno(rawValue: errno) }
-      let descriptor = FileDescriptor(rawValue: file)
+      let descriptor = try openFile(JobsDirectory.results, .directory, in: folder.descriptor)
       let results = ResultsFolder(folder, descriptor, notice, isHeld)
       results.own(descriptor)
       try results.reserveSpace()
@@ -86,21 +83,11 @@ package final class ResultsFolder: Sendable {
   /// The reserved file; a new one if it was removed or replaced, or has another link.
   private func takeReserve() throws(Errno) -> FileDescriptor {
     if let file = reserved.withLock({ $0.take() }) {
-      if isFile(file, at: ResultsFolder.reserve) { return file }
+      let links = try? status(of: file).st_nlink
+      if links == 1, DurableFile.isNamed(file, ResultsFolder.reserve, in: descriptor) { return file }
       try? file.close()
     }
     return try create(ResultsFolder.reserve)
-  }
-
-  private func isFile(_ file: FileDescriptor, at name: String) -> Bool {
-    var own = stat()
-    return fstat(file.rawValue, &own) == 0 && own.st_nlink == 1 && isSame(own, name, in: descriptor)
-  }
-
-  private func isSame(_ own: stat, _ name: String, in folder: FileDescriptor) -> Bool {
-    var named = stat()
-    return fstatat(folder.rawValue, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == own.st_ino
-      && named.st_dev == own.st_dev
   }
 
   /// Creates a step's log file for reading and writing. An entry of its name is removed first.
@@ -135,7 +122,7 @@ package final class ResultsFolder: Sendable {
   /// whether it was needed.
   private func putBack(_ file: FileDescriptor, _ name: String) throws(Errno) -> Bool {
     let own = try status(of: file)
-    if isSame(own, name, in: descriptor) { return false }
+    if DurableFile.isNamed(file, name, in: descriptor) { return false }
     let temporary = ".\(name).restored"
     let copy = try create(temporary)
     defer { try? copy.close() }
@@ -167,30 +154,29 @@ package final class ResultsFolder: Sendable {
   /// Whether the folder was removed, moved or replaced. A later attempt also moves it aside: that is no loss. If the
   /// volume does not answer, it is in place.
   private var hasLostItsPlace: Bool {
-    var (own, named) = (stat(), stat())
-    guard fstat(descriptor.rawValue, &own) == 0 else { return Errno(rawValue: errno).saysGone && isHeld() }
-    guard fstatat(folder.descriptor.rawValue, JobsDirectory.results, &named, AT_SYMLINK_NOFOLLOW) == 0 else {
-      return Errno(rawValue: errno).saysGone && isHeld()
+    do throws(Errno) {
+      let named = try status(of: JobsDirectory.results, in: folder.descriptor)
+      return try !status(of: descriptor).isSameFile(as: named) && isHeld()
+    } catch {
+      return error.saysGone && isHeld()
     }
-    return (named.st_ino != own.st_ino || named.st_dev != own.st_dev) && isHeld()
   }
 
   private func remake() throws(Errno) {
-    let job = folder.descriptor.rawValue
-    let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-    var file = mkdirat(job, JobsDirectory.results, 0o777) == 0 ? openat(job, JobsDirectory.results, flags) : -1
-    if file < 0 {
-      // There is another entry: a folder is used, anything else is removed.
-      file = openat(job, JobsDirectory.results, flags)
-      if file < 0, unlinkat(job, JobsDirectory.results, 0) == 0, mkdirat(job, JobsDirectory.results, 0o777) == 0 {
-        file = openat(job, JobsDirectory.results, flags)
-      }
+    let (job, name) = (folder.descriptor.rawValue, JobsDirectory.results)
+    mkdirat(job, name, 0o777)
+    let made: FileDescriptor
+    do throws(Errno) {
+      made = try openFile(name, .directory, in: folder.descriptor)
+    } catch {
+      // Another entry than a folder has the name.
+      guard unlinkat(job, name, 0) == 0, mkdirat(job, name, 0o777) == 0 else { throw Errno(rawValue: errno) }
+      made = try openFile(name, .directory, in: folder.descriptor)
     }
-    guard file >= 0 else { throw Errno(rawValue: errno) }
+    defer { try? made.close() }
     // Keep the descriptor's number: its holders continue in the new folder.
-    guard dup2(file, descriptor.rawValue) >= 0 else { throw Errno(rawValue: errno) }
+    guard dup2(made.rawValue, descriptor.rawValue) >= 0 else { throw Errno(rawValue: errno) }
     _ = fcntl(descriptor.rawValue, F_SETFD, FD_CLOEXEC)
-    close(file)
     own(descriptor)
     try reserveSpace()
   }
@@ -220,8 +206,7 @@ package final class ResultsFolder: Sendable {
 
   /// A note about an entry that steps made under the name of result.json, which is about to be replaced.
   package var foreignResult: SkippedPath? {
-    var status = stat()
-    guard fstatat(descriptor.rawValue, JobsDirectory.result, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
+    guard (try? status(of: JobsDirectory.result, in: descriptor)) != nil else { return nil }
     return SkippedPath(
       path: WorkspacePath("\(JobsDirectory.results)/\(JobsDirectory.result)"),
       reason: "it was put there while the job ran, and is replaced")

@@ -1,4 +1,3 @@
-private import FoundationEssentials
 private import Glibc
 package import Jobs
 import SystemPackage
@@ -17,8 +16,7 @@ package struct UndeliveredResults: Sendable {
     try DurableFile.makeFolder(folder)
     guard try names(of: id).isEmpty else { return }
     let path = folder.appending(UndeliveredName(id, tries: 1, at: try lease.clock.now()).text)
-    guard let bytes = try? result.encoded else { throw VolumeError("encoding", path, .invalidArgument) }
-    try DurableFile.replace(path, bytes)
+    try DurableFile.replace(path, DurableFile.line(result, for: path))
   }
 
   /// The stored results by the time of the next try. Entries that no worker made are set aside.
@@ -71,7 +69,7 @@ package struct UndeliveredResults: Sendable {
 
   private func hold(_ name: UndeliveredName) throws(VolumeError) -> HeldResult? {
     let path = folder.appending(name.text)
-    let own = folder.appending(name.held(by: String(UInt64.random(in: 0 ... .max), radix: 36)))
+    let own = folder.appending(name.held(by: DurableFile.nonce))
     let file: FileDescriptor
     do throws(Errno) {
       file = try path.openFile(O_RDWR)
@@ -150,7 +148,7 @@ package final class HeldResult: Sendable {
 
   /// Stores the result for a later try. The broker refused it; `result` has the reason.
   package func giveBack(_ result: UndeliveredResult) throws(VolumeError) -> UndeliveredName {
-    if let bytes = try? result.encoded { try DurableFile.rewrite(path, bytes) }
+    try DurableFile.rewrite(path, DurableFile.line(result, for: path))
     renewer.cancel()
     let next = UndeliveredName(name.id, tries: name.tries + 1, at: try room.lease.clock.now())
     _ = try DurableFile.move(path, to: room.folder.appending(next.text))
@@ -184,15 +182,10 @@ package struct UndeliveredResult: Codable, Sendable {
 
   /// Reads the content of a file for the job `id`; `nil` if it is of another job, or no result.
   package init?(json: [UInt8], of id: JobID) {
-    guard let result = try? JSONDecoder().decode(UndeliveredResult.self, from: Data(json)), result.message.id == id,
+    guard let result = decodedJSON(UndeliveredResult.self, json), result.message.id == id,
       result.ending.id == id
     else { return nil }
     self = result
-  }
-
-  /// The file's content.
-  package var encoded: [UInt8] {
-    get throws { try compactJSON(self) + [UInt8(ascii: "\n")] }
   }
 }
 

@@ -1,8 +1,9 @@
+import FileTree
 private import Glibc
 import Jobs
 package import SystemPackage
 
-/// Folders on the volume.
+// Folders by their paths.
 extension DurableFile {
   /// The visible names in a folder; none if there is no folder.
   package static func names(in folder: VolumePath) throws(VolumeError) -> [String] {
@@ -32,26 +33,12 @@ extension DurableFile {
 
   private static func listing(of folder: VolumePath) throws(VolumeError) -> [String] {
     do throws(Errno) {
-      let file = try folder.open(O_RDONLY | O_DIRECTORY)
-      guard let stream = fdopendir(file.rawValue) else {
-        let cause = Errno(rawValue: Glibc.errno)
-        try? file.close()
-        throw cause
-      }
-      defer { closedir(stream) }
       var names: [String] = []
-      while true {
-        // readdir(3) sets errno only on an error, not at the end.
-        Glibc.errno = 0
-        guard let entry = readdir(stream) else {
-          guard Glibc.errno == 0 else { throw Errno(rawValue: Glibc.errno) }
-          return names
-        }
-        let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
-          String(validating: raw.prefix { $0 != 0 }, as: UTF8.self)
-        }
-        if let name { names.append(name) }
+      try search(try folder.open(O_RDONLY | O_DIRECTORY)) { bytes in
+        if let name = String(validating: bytes, as: UTF8.self) { names.append(name) }
+        return false
       }
+      return names
     } catch {
       // An entry that is no folder has no names; a worker that creates a file there moves it away first.
       let isNone = error.saysGone || [.notDirectory, .tooManySymbolicLinkLevels].contains(error)
@@ -98,4 +85,94 @@ extension DurableFile {
     }
     if !isNew, !path.folder.isRoot { try ensureFolder(path) }
   }
+}
+
+// The entries of open folders.
+
+/// The first name in an open folder for which `isIt` is true; `nil` if there is none. Invalid UTF-8 is repaired.
+///
+/// The folder is listed anew each time. Throws what openat(2) and readdir(3) answer.
+package func firstName(in folder: FileDescriptor, where isIt: (String) -> Bool) throws(Errno) -> String? {
+  var found: String?
+  try search(try openFile(".", .directory, in: folder)) { bytes in
+    let name = String(decoding: bytes, as: UTF8.self)
+    guard name != ".", name != "..", isIt(name) else { return false }
+    found = name
+    return true
+  }
+  return found
+}
+
+/// Calls `body` with each name in a folder until it returns `true`, and closes the folder.
+private func search(_ folder: FileDescriptor, _ body: (UnsafeRawBufferPointer) -> Bool) throws(Errno) {
+  guard let stream = fdopendir(folder.rawValue) else {
+    let cause = Errno(rawValue: Glibc.errno)
+    try? folder.close()
+    throw cause
+  }
+  defer { closedir(stream) }
+  while true {
+    // readdir(3) sets errno only on an error, not at the end.
+    Glibc.errno = 0
+    guard let entry = readdir(stream) else {
+      guard Glibc.errno == 0 else { throw Errno(rawValue: Glibc.errno) }
+      return
+    }
+    let isFound = withUnsafeBytes(of: &entry.pointee.d_name) { name in
+      body(UnsafeRawBufferPointer(rebasing: name.prefix { $0 != 0 }))
+    }
+    if isFound { return }
+  }
+}
+
+/// Removes `name` in a folder, with its content if it is a folder itself. A missing entry is no error.
+func removeTree(_ name: String, in folder: FileDescriptor) throws(Errno) {
+  do throws(FileTreeError) {
+    try FileTree.remove(name, in: folder)
+  } catch {
+    throw error.errno ?? .ioError
+  }
+}
+
+/// Renames a file within a folder, and replaces any entry of the new name. rename(2) does not replace a folder by a
+/// file: such a folder is removed first.
+package func rename(_ name: String, to newName: String, in folder: FileDescriptor) throws(Errno) {
+  do throws(Errno) {
+    try move(name, to: newName, in: folder)
+  } catch .isDirectory {
+    try removeTree(newName, in: folder)
+    try move(name, to: newName, in: folder)
+  }
+}
+
+/// renameat(2), within a folder or to `other`. An NFS server may answer ENOENT when it gets the request again after
+/// carrying it out (nfs(5)): then the new name is the same file.
+package func move(
+  _ name: String, to newName: String, in folder: FileDescriptor, to other: FileDescriptor? = nil
+) throws(Errno) {
+  let target = other ?? folder
+  let before = try? status(of: name, in: folder)
+  guard renameat(folder.rawValue, name, target.rawValue, newName) != 0 else { return }
+  let cause = Errno(rawValue: Glibc.errno)
+  guard cause == .noSuchFileOrDirectory, let before, let after = try? status(of: newName, in: target),
+    after.isSameFile(as: before)
+  else { throw cause }
+}
+
+/// Restores the owner's rights to a folder, if this process is the owner.
+package func giveOwnerRights(to folder: FileDescriptor) {
+  guard let status = try? status(of: folder), status.st_mode & 0o700 != 0o700, status.st_uid == geteuid() else {
+    return
+  }
+  fchmod(folder.rawValue, status.st_mode & 0o7777 | 0o700)
+}
+
+/// Opens `name` in `folder` for reading. Follows no link, and never blocks on a FIFO.
+package func openFile(
+  _ name: String, _ options: FileDescriptor.OpenOptions = [], in folder: FileDescriptor
+) throws(Errno) -> FileDescriptor {
+  let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | options.rawValue
+  let file = openat(folder.rawValue, name, flags)
+  guard file >= 0 else { throw Errno(rawValue: Glibc.errno) }
+  return FileDescriptor(rawValue: file)
 }

@@ -1,4 +1,5 @@
 private import CLinux
+private import Dispatch
 import FileTree
 package import Glibc
 package import SystemPackage
@@ -96,9 +97,7 @@ extension VolumePath {
   /// The status of the entry; of a link itself, not its target.
   package func status() throws(Errno) -> stat {
     try inFolder { (folder, name) throws(Errno) in
-      var status = stat()
-      guard fstatat(folder.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw Errno(rawValue: errno) }
-      return status
+      try Volume.status(of: name, in: folder)
     }
   }
 
@@ -183,10 +182,23 @@ func regularStatus(of file: FileDescriptor) throws(Errno) -> stat {
   }
 }
 
+/// The status of an open file.
 package func status(of file: FileDescriptor) throws(Errno) -> stat {
   var status = stat()
   guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
   return status
+}
+
+/// The status of the entry `name` in an open folder; of a link itself, not its target.
+func status(of name: String, in folder: FileDescriptor) throws(Errno) -> stat {
+  var status = stat()
+  guard fstatat(folder.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw Errno(rawValue: errno) }
+  return status
+}
+
+extension stat {
+  /// Whether both are of one file (inode(7)).
+  func isSameFile(as other: stat) -> Bool { st_ino == other.st_ino && st_dev == other.st_dev }
 }
 
 /// The path without links; `nil` if it does not exist.
@@ -194,4 +206,76 @@ package func realPath(_ path: FilePath) -> FilePath? {
   guard let resolved = realpath(path.string, nil) else { return nil }
   defer { free(resolved) }
   return FilePath(platformString: resolved)
+}
+
+/// An error of the shared volume or the local disk that stops the worker.
+package struct VolumeError: Error, Sendable, CustomStringConvertible {
+  /// The operation, such as `creating`.
+  package let operation: String
+  /// The path.
+  package let path: FilePath
+  /// The cause.
+  package let cause: Errno
+
+  /// An error of `operation` on `path`.
+  package init(_ operation: String, _ path: FilePath, _ cause: Errno) {
+    self.operation = operation
+    self.path = path
+    self.cause = cause
+  }
+
+  package init(_ operation: String, _ path: VolumePath, _ cause: Errno) {
+    self.init(operation, path.path, cause)
+  }
+
+  /// Whether the entry may be odd: a folder, link, FIFO or socket, or a file that is too large or not readable.
+  var isOfOddEntry: Bool {
+    [
+      .isDirectory, .tooManySymbolicLinkLevels, .invalidArgument, .fileTooLarge, .noSuchAddressOrDevice,
+      .permissionDenied,
+    ].contains(cause)
+  }
+
+  /// A sentence for the user.
+  package var description: String {
+    let advice =
+      switch cause {
+      case .noSpace, .diskQuotaExceeded: "; free some space"
+      case .permissionDenied, .notPermitted, .readOnlyFileSystem:
+        "; the worker's user must be able to write there"
+      case .noSuchFileOrDirectory: "; is the volume mounted?"
+      case .notDirectory: "; move away what lies there, a worker makes the folder"
+      case .tooManySymbolicLinkLevels, .improperLink:
+        "; no link is followed there, put the file or folder itself in its place"
+      default: ""
+      }
+    return "\(operation) \(path): \(cause)\(advice)"
+  }
+}
+
+/// Runs `body` and turns the `Errno` that it throws into a ``VolumeError``.
+package func onVolume<T>(_ operation: String, _ path: FilePath, _ body: () throws(Errno) -> T) throws(VolumeError) -> T
+{
+  do {
+    return try body()
+  } catch {
+    throw VolumeError(operation, path, error)
+  }
+}
+
+/// The same below a folder that the user named.
+package func onVolume<T>(_ operation: String, _ path: VolumePath, _ body: () throws(Errno) -> T) throws(VolumeError)
+  -> T
+{
+  try onVolume(operation, path.path, body)
+}
+
+/// Runs blocking work on a thread of its own. Swift's pool has one thread for each core: a task that blocks one of them
+/// delays the others.
+package func onThread<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
+  try await withCheckedThrowingContinuation { continuation in
+    DispatchQueue(label: "blocking").async {
+      continuation.resume(with: Result { try work() })
+    }
+  }
 }

@@ -19,6 +19,30 @@ package struct WorkerIdentity: Sendable {
   }
 }
 
+/// A process, identified for all time: the kernel reuses pids, but within one boot not a pair of pid and start time
+/// (proc_pid_stat(5), field 22).
+package struct ProcessIdentity: Codable, Sendable, Equatable {
+  /// The host name.
+  package var host: String
+  /// The kernel's random id of this boot.
+  package var bootId: String
+  /// The process id in its PID namespace.
+  package var pid: Int32
+  /// The start time, in clock ticks since boot.
+  package var startTime: String
+  /// The PID namespace, as the link `/proc/self/ns/pid` reads.
+  package var pidNamespace: String
+
+  /// A process with these values.
+  package init(host: String, bootId: String, pid: Int32, startTime: String, pidNamespace: String) {
+    self.host = host
+    self.bootId = bootId
+    self.pid = pid
+    self.startTime = startTime
+    self.pidNamespace = pidNamespace
+  }
+}
+
 extension ProcessIdentity {
   /// This process.
   package static let current = ProcessIdentity(

@@ -7,7 +7,9 @@ import Testing
 @Suite struct KeySetTests {
   private func keys(_ text: String) throws -> KeySet { try KeySet(file: Array(text.utf8)) }
 
-  private func verified(_ keys: KeySet, _ jws: [UInt8]) throws -> KeySet.Verified { try keys.verify(CompactJWS(jws)) }
+  private func verified(_ keys: KeySet, _ jws: [UInt8]) throws -> RequestReader.Verified {
+    try keys.verify(CompactJWS(jws))
+  }
 
   @Test func publicKeyInPEMVerifies() throws {
     let keys = try KeySet(file: Keys.publicPEM())

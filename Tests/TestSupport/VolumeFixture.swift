@@ -76,7 +76,7 @@ package final class VolumeFixture: Sendable {
       id: try JobID(id), attempt: attempt, worker: worker, process: process, filter: filter,
       envelope: envelope(id, request))
     let path = directory.claims.appending("\(id).\(attempt).json")
-    try DurableFile.create(path, record.encoded())?.close()
+    try DurableFile.create(path, DurableFile.line(record, for: path))?.close()
     return path
   }
 }

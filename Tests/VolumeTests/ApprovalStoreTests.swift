@@ -106,7 +106,7 @@ import Testing
       let folder = ledger.parkingRoom.folder
       var decided = parked.envelope
       decided.approval = decision(.approved, on: parked)
-      try DurableFile.create(folder.appending("\(stem).abc.decision"), DeferredQueue.bytes(of: decided, folder))?
+      try DurableFile.create(folder.appending("\(stem).abc.decision"), DurableFile.line(decided, for: folder))?
         .close()
       #expect(try DurableFile.move(parked.ticket.path, to: folder.appending("\(stem).abc.decided")))
       if moved {
@@ -127,7 +127,7 @@ import Testing
     let ticket = try #require(try ledger.waitingRoom.tickets().first)
     try DurableFile.makeFolder(ledger.parkingRoom.folder)
     let name = ticket.path.name
-    let other = try DeferredQueue.bytes(of: envelope("job", "two"), ledger.parkingRoom.folder)
+    let other = try DurableFile.line(envelope("job", "two"), for: ledger.parkingRoom.folder)
     try DurableFile.create(ledger.parkingRoom.folder.appending(name), other)?.close()
     #expect(try ledger.parkingRoom.admit(ticket))
     #expect(try store.parked().map(\.envelope.requestId.text) == ["two", "one"])

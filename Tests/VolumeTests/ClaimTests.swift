@@ -59,7 +59,7 @@ struct ClaimTests {
   }
 
   @Test(arguments: ["", "{}", "null", "{\"id\":\"../x\"}"]) func otherContentIsNoRecord(_ text: String) {
-    #expect(ClaimRecord(json: Array(text.utf8)) == nil)
+    #expect(decodedJSON(ClaimRecord.self, Array(text.utf8)) == nil)
   }
 }
 

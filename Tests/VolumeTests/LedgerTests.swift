@@ -31,7 +31,7 @@ struct LedgerTests {
     #expect(other?.cause == .notDirectory)
   }
 
-  @Test func jobIsHeldByOneWorker() throws {
+  @Test func jobIsHeldByOneWorker() async throws {
     let (one, two) = (try volume.ledger("one"), try volume.ledger("two"))
     let id = try JobID("job")
     let claim = try #require(try one.claim(envelope("job", "r"), id))
@@ -44,7 +44,7 @@ struct LedgerTests {
     #expect(try two.isHeld(id, for: RequestID("r")))
     #expect(try !two.isHeld(id, for: RequestID("s")))
     #expect(try two.abandonedClaims().isEmpty)
-    try one.release(claim)
+    try await one.release(claim)
     #expect(try claims.isEmpty)
     #expect(try !two.isHeld(id))
     #expect(try two.claim(envelope("job", "s"), id) != nil)
@@ -74,7 +74,7 @@ struct LedgerTests {
     #expect(try ledger.claimFiles().count == 4)
   }
 
-  @Test func untouchedClaimIsTakenOverByTheNextAttempt() throws {
+  @Test func untouchedClaimIsTakenOverByTheNextAttempt() async throws {
     let (one, two) = (try volume.ledger("one"), try volume.ledger("two"))
     let claim = try #require(try one.claim(envelope("job", "r"), try JobID("job")))
     age(claim.path, .seconds(61))
@@ -88,9 +88,9 @@ struct LedgerTests {
     #expect(try !two.isSuperseded(next))
     #expect(try one.abandonedClaims().isEmpty)
     // The one who thaws releases nothing but its own.
-    try one.release(claim)
+    try await one.release(claim)
     #expect(try claims == ["job.2.json"])
-    try two.release(next)
+    try await two.release(next)
     #expect(try claims.isEmpty)
     #expect(try two.isSuperseded(next))
   }
@@ -112,18 +112,18 @@ struct LedgerTests {
     #expect(try claims == ["job.1.json", "job.2.json"])
   }
 
-  @Test func takerOfAJobThatIsDoneDropsItsOwnClaim() throws {
+  @Test func takerOfAJobThatIsDoneDropsItsOwnClaim() async throws {
     let (one, two) = (try volume.ledger("one"), try volume.ledger("two"))
     let claim = try #require(try one.claim(envelope("job", "r"), try JobID("job")))
     age(claim.path, .seconds(61))
     let stale = try #require(try two.abandonedClaims().first)
-    try one.release(claim)
+    try await one.release(claim)
     #expect(try two.takeOver(stale, envelope("job", "r")) == nil)
     #expect(try claims.isEmpty)
   }
 
   /// It was stopped for longer than a lease before it came to that.
-  @Test func lateReleaseLeavesAnothersClaimOfTheSameName() throws {
+  @Test func lateReleaseLeavesAnothersClaimOfTheSameName() async throws {
     let ledgers = try ["one", "two", "three"].map { try volume.ledger($0) }
     let id = try JobID("job")
     var held = [try #require(try ledgers[0].claim(envelope("job", "r1"), id))]
@@ -132,21 +132,21 @@ struct LedgerTests {
       let stale = try #require(try ledger.abandonedClaims().first)
       held.append(try #require(try ledger.takeOver(stale, envelope("job", "r1"))))
     }
-    try ledgers[2].release(held[2])
+    try await ledgers[2].release(held[2])
     #expect(try claims.isEmpty)
     let next = try #require(try ledgers[2].claim(envelope("job", "r2"), id))
-    for index in 0..<2 { try ledgers[index].release(held[index]) }
+    for index in 0..<2 { try await ledgers[index].release(held[index]) }
     #expect(try claims == ["job.1.json"])
     #expect(try !ledgers[2].isSuperseded(next))
   }
 
-  @Test func takerWhoseClaimBecameAnothersDropsItsOwn() throws {
+  @Test func takerWhoseClaimBecameAnothersDropsItsOwn() async throws {
     let (one, two) = (try volume.ledger("one"), try volume.ledger("two"))
     let id = try JobID("job")
     let claim = try #require(try one.claim(envelope("job", "r1"), id))
     age(claim.path, .seconds(61))
     let stale = try #require(try two.abandonedClaims().first)
-    try one.release(claim)
+    try await one.release(claim)
     let next = try #require(try one.claim(envelope("job", "r2"), id))
     #expect(try two.takeOver(stale, envelope("job", "r1")) == nil)
     #expect(try claims == ["job.1.json"])
@@ -164,7 +164,7 @@ struct LedgerTests {
     #expect(try ledger.isSuperseded(claim))
   }
 
-  @Test func releaseTakesTheLowerAttemptsAlong() throws {
+  @Test func releaseTakesTheLowerAttemptsAlong() async throws {
     let ledger = try volume.ledger()
     for attempt in 1...2 { age(try volume.leaveClaim("job", attempt: attempt, of: "dead"), .seconds(61)) }
     let stale = try #require(try ledger.abandonedClaims().first)
@@ -172,7 +172,7 @@ struct LedgerTests {
     let claim = try #require(try ledger.takeOver(stale, envelope("job", "r")))
     #expect(claim.record.attempt == 3)
     _ = try volume.leaveClaim("other", of: "dead")
-    try ledger.release(claim)
+    try await ledger.release(claim)
     #expect(try claims == ["other.1.json"])
   }
 

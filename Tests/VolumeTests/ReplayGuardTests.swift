@@ -34,7 +34,7 @@ struct ReplayGuardTests {
     }
   }
 
-  @Test func requestIsBegunByOneRunOnly() throws {
+  @Test func requestIsBegunByOneRunOnly() async throws {
     let first = try claim()
     #expect(try ledger.seen.begin(request("order"), first.record) == nil)
     // The same attempt, and the next one of the same run.
@@ -43,7 +43,7 @@ struct ReplayGuardTests {
     let second = try #require(try volume.ledger("two").takeOver(stale, first.record.envelope))
     #expect(second.record.attempt == 2 && second.record.run == first.record.run)
     #expect(try ledger.seen.begin(request("order"), second.record) == nil)
-    try ledger.release(second)
+    try await ledger.release(second)
     // Another run, of this job or another, by this worker or another.
     for id in ["job", "other"] {
       let again = try claim(id)

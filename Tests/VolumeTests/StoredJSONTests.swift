@@ -19,15 +19,15 @@ struct StoredJSONTests {
     let least =
       #"{"attempt":1,"envelope":{"payload":"{\"id\":\"job\"}","requestId":"order-4711","topic":"jobs/pending"},"#
       + #""id":"job","process":\#(process),"worker":"one"}"#
-    #expect(String(decoding: try record.encoded(), as: UTF8.self) == "\(least)\n")
+    #expect(try text(record) == least)
     request.responseTopic = "replies/1"
     request.correlationData = [0, 255]
     (record.envelope, record.filter, record.run, record.keyId) = (request, "jobs/pending", "run-1", "key-1")
     #expect(
-      String(decoding: try record.encoded(), as: UTF8.self)
+      try text(record)
         == #"{"attempt":1,"envelope":{"correlationData":[0,255],"payload":"{\"id\":\"job\"}","requestId":"order-4711","#
         + #""responseTopic":"replies/1","topic":"jobs/pending"},"filter":"jobs/pending","id":"job","keyId":"key-1","#
-        + #""process":\#(process),"run":"run-1","worker":"one"}"# + "\n")
+        + #""process":\#(process),"run":"run-1","worker":"one"}"#)
   }
 
   @Test func bytesOfAMember() throws {
@@ -37,8 +37,8 @@ struct StoredJSONTests {
     member.epoch = "e"
     let bytes = #"{"broker":"b:1883","clientId":"c","epoch":"e",\#(rest)"#
     #expect(try text(member) == bytes)
-    let read = try #require(Member(json: Array("\(bytes)   \n".utf8)))
+    let read = try #require(decodedJSON(Member.self, Array("\(bytes)   \n".utf8)))
     #expect(read.isOfSameSession(as: member) && read.process == .elsewhere && read.epoch == "e")
-    #expect(Member(json: Array(bytes.dropLast().utf8)) == nil)
+    #expect(decodedJSON(Member.self, Array(bytes.dropLast().utf8)) == nil)
   }
 }

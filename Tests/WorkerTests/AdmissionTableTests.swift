@@ -133,7 +133,7 @@ import Testing
       let record = ClaimRecord(
         id: id, attempt: 1, worker: "dead", process: .elsewhere, filter: VolumeFixture.filter, envelope: envelope)
       let path = volume.directory.claims.appending("job.1.json")
-      try DurableFile.create(path, record.encoded())?.close()
+      try DurableFile.create(path, DurableFile.line(record, for: path))?.close()
       age(path, .seconds(61))
       let stale = try #require(try ledger.abandonedClaims().first)
       if cell.state == .held { _ = try volume.leaveClaim("job", attempt: 2, of: "living", request: "key") }

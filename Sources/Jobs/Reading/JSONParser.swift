@@ -3,11 +3,11 @@
 /// The depth is limited, so the stack is too.
 struct JSONParser {
   /// The byte order mark, which RFC 8259 section 8.1 lets a reader ignore.
-  package static let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+  static let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
-  package let bytes: [UInt8]
+  let bytes: [UInt8]
   private let limits: JSONLimits
-  package var index = 0
+  var index = 0
   private var depth = 0
   private var values = 0
   private(set) var duplicate: JSONDuplicate?
@@ -18,7 +18,7 @@ struct JSONParser {
   }
 
   /// The value of the whole text.
-  package mutating func text() throws(JSONError) -> JSONValue {
+  mutating func text() throws(JSONError) -> JSONValue {
     // A byte order mark of UTF-16, or two ASCII characters with a 0 in each: no JSON in UTF-8 starts with these.
     if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
       || bytes.prefix(4).count(where: { $0 == 0 }) > 1

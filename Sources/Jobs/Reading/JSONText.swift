@@ -5,13 +5,13 @@
 /// still read the job's id for its answer.
 package struct JSONText {
   /// The text itself; offsets in the tree count its bytes.
-  package let bytes: [UInt8]
+  let bytes: [UInt8]
 
   /// The value of the text.
   package let root: JSONValue
 
   /// The first duplicate key, if there is one.
-  package let duplicate: JSONDuplicate?
+  let duplicate: JSONDuplicate?
 
   /// Reads a text. Throws at the place where it stops being JSON, or exceeds `limits`.
   package init(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) {
@@ -22,12 +22,12 @@ package struct JSONText {
   }
 
   /// The number as it was written.
-  package func number(_ value: JSONValue, end: Int) -> String {
+  func number(_ value: JSONValue, end: Int) -> String {
     String(decoding: bytes[value.offset..<end], as: UTF8.self)
   }
 
   /// A value for a sentence: numbers as written, everything else by its kind.
-  package func kind(of value: JSONValue) -> String {
+  func kind(of value: JSONValue) -> String {
     switch value.content {
     case .null: return "null"
     case .bool(let value): return value ? "true" : "false"
@@ -43,7 +43,7 @@ package struct JSONText {
 
 /// A value of a JSON text, and where it begins.
 package struct JSONValue {
-  package enum Content {
+  enum Content {
     case null
     case bool(Bool)
     /// Kept as written (RFC 8259 leaves its precision open): from the value's offset to `end`.
@@ -53,8 +53,8 @@ package struct JSONValue {
     case object([JSONMember])
   }
 
-  package let offset: Int
-  package let content: Content
+  let offset: Int
+  let content: Content
 }
 
 extension JSONValue {
@@ -70,35 +70,35 @@ extension JSONValue {
 }
 
 /// A key and its value, in the order of the text.
-package struct JSONMember {
-  package let key: String
+struct JSONMember {
+  let key: String
   let keyOffset: Int
-  package let value: JSONValue
+  let value: JSONValue
 }
 
 /// A key that an object has twice, and both offsets.
-package struct JSONDuplicate {
-  package let key: String
-  package let first: Int
-  package let second: Int
+struct JSONDuplicate {
+  let key: String
+  let first: Int
+  let second: Int
 }
 
 /// The limits of a text.
 package struct JSONLimits {
   var depth = 64
-  package var values = 1_000_000
+  var values = 1_000_000
 }
 
 /// Why a text was not read: a predicate (“is not JSON: …”) and the offset at which it holds.
 package struct JSONError: Error {
-  package let offset: Int
+  let offset: Int
   let predicate: String
 }
 
 /// A position in a text for people: lines end with LF, columns count characters; both from 1.
 struct JSONPosition: Equatable, CustomStringConvertible {
-  package let line: Int
-  package let column: Int
+  let line: Int
+  let column: Int
 
   /// The place of `offset` in `bytes`; a byte order mark takes no column.
   init(of offset: Int, in bytes: [UInt8]) {
@@ -110,5 +110,5 @@ struct JSONPosition: Equatable, CustomStringConvertible {
     column = 1 + before[lineStart...].count { $0 & 0xC0 != 0x80 }
   }
 
-  package var description: String { "line \(line), column \(column)" }
+  var description: String { "line \(line), column \(column)" }
 }

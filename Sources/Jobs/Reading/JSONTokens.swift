@@ -1,6 +1,6 @@
 /// Strings, numbers and white space.
 extension JSONParser {
-  package mutating func string() throws(JSONError) -> String {
+  mutating func string() throws(JSONError) -> String {
     let opening = index
     index += 1
     var start = index
@@ -75,7 +75,7 @@ extension JSONParser {
     return code
   }
 
-  package mutating func number() throws(JSONError) {
+  mutating func number() throws(JSONError) {
     let start = index
     if peek == UInt8(ascii: "-") { index += 1 }
     let whole = skipDigits()
@@ -119,7 +119,7 @@ extension JSONParser {
   }
 
   /// The text at the index, for a sentence: the end, a word, or a character.
-  package var found: String {
+  var found: String {
     if index >= bytes.count { return "the end of the text" }
     let isLetter = { (byte: UInt8) in Character(Unicode.Scalar(byte)).isLetter && byte < 0x80 }
     if isLetter(peek) {

@@ -7,7 +7,7 @@ struct JobFields {
   private let subject: String
   private let prefix: String
   /// The job, once its id has been read.
-  package var id: JobID?
+  var id: JobID?
   /// Unknown keys with their paths.
   private(set) var unknownKeys: [String] = []
 
@@ -29,12 +29,12 @@ struct JobFields {
   }
 
   /// A value for a sentence.
-  package func kind(of value: JSONValue) -> String {
+  func kind(of value: JSONValue) -> String {
     text.kind(of: value)
   }
 
   /// The members of the outermost object.
-  package func members(like example: String) throws(InvalidInput) -> [JSONMember] {
+  func members(like example: String) throws(InvalidInput) -> [JSONMember] {
     guard case .object(let members) = text.root.content else {
       let position = JSONPosition(of: text.root.offset, in: text.bytes)
       throw InvalidInput(
@@ -61,7 +61,7 @@ struct JobFields {
   }
 
   /// A refusal because of `value`.
-  package func invalid(_ sentence: String, at value: JSONValue) -> InvalidInput {
+  func invalid(_ sentence: String, at value: JSONValue) -> InvalidInput {
     invalid(sentence, atOffset: value.offset)
   }
 
@@ -70,14 +70,14 @@ struct JobFields {
   }
 
   /// A refusal because the outermost object lacks a key.
-  package func missing(_ sentence: String) -> InvalidInput {
+  func missing(_ sentence: String) -> InvalidInput {
     invalid(sentence, at: text.root)
   }
 }
 
 // The kinds of fields. `key` is the path of the value in the text.
 extension JobFields {
-  package func string(_ value: JSONValue, _ key: @autoclosure () -> String, like example: String) throws(InvalidInput)
+  func string(_ value: JSONValue, _ key: @autoclosure () -> String, like example: String) throws(InvalidInput)
     -> String
   {
     guard case .string(let string) = value.content else {
@@ -86,14 +86,14 @@ extension JobFields {
     return string
   }
 
-  package func flag(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> Bool {
+  func flag(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> Bool {
     guard case .bool(let flag) = value.content else {
       throw invalid("\(key()) is \(kind(of: value)); true or false is expected", at: value)
     }
     return flag
   }
 
-  package func count(_ value: JSONValue, _ key: @autoclosure () -> String, in range: ClosedRange<Int>)
+  func count(_ value: JSONValue, _ key: @autoclosure () -> String, in range: ClosedRange<Int>)
     throws(InvalidInput) -> Int
   {
     if let count = number(value).flatMap({ Int(exactly: $0) }), range.contains(count) { return count }
@@ -103,11 +103,11 @@ extension JobFields {
   }
 
   /// A number; `nil` for a value of another kind.
-  package func number(_ value: JSONValue) -> Double? {
+  func number(_ value: JSONValue) -> Double? {
     if case .number(let end) = value.content { Double(text.number(value, end: end)) } else { nil }
   }
 
-  package func duration(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> Duration {
+  func duration(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> Duration {
     do throws(InvalidDuration) {
       switch value.content {
       case .string(let string):
@@ -124,7 +124,7 @@ extension JobFields {
     }
   }
 
-  package func environment(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> [String:
+  func environment(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> [String:
     String]
   {
     guard case .object(let members) = value.content else {
@@ -170,7 +170,7 @@ extension JobFields {
   static let mostSteps = 10_000
 
   /// The value of `"steps"`: 1 to 10,000 of them.
-  package mutating func steps(_ value: JSONValue) throws(InvalidInput) -> [Step] {
+  mutating func steps(_ value: JSONValue) throws(InvalidInput) -> [Step] {
     guard case .array(let elements) = value.content else {
       throw invalid("\"steps\" is \(kind(of: value)); an array of commands is expected, like [\"make\"]", at: value)
     }

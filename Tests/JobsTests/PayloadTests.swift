@@ -4,7 +4,7 @@ import Testing
 @testable import Jobs
 
 /// Workers of other versions and other programs read the files on the volume: their bytes must not change.
-struct EncodedJSONTests {
+struct PayloadTests {
   private func text(_ value: some Encodable) throws -> String {
     String(decoding: try compactJSON(value), as: UTF8.self)
   }
