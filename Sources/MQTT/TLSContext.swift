@@ -87,7 +87,7 @@ final class TLSContext {
       // Encrypted keys in PEM form: RFC 7468 and, for the older form, RFC 1421.
       guard text.contains("ENCRYPTED") else { throw .tls("the key file \(path) holds no private key in PEM form") }
       throw .tls(
-        "the key \(path) is encrypted, and nobody is asked for its passphrase; decrypt it, as in 'openssl pkey -in \(path) "
+        "the key \(path) is encrypted, and there is no prompt for its passphrase; decrypt it, as in 'openssl pkey -in \(path) "
           + "-out worker.key', and let only the worker's user read it")
     }
   }
