@@ -5,7 +5,7 @@ package import Jobs
 package import SystemPackage
 package import Volume
 
-/// The copy of a job's folder to the volume, under its id: complete and durable, or not at all.
+/// Copies a job's folder to the volume, under its id: complete and durable, or not at all.
 ///
 /// It is copied under a hidden name, which is no job id, so that no worker takes it; then it is renamed to its id,
 /// which must be free. `results`, `results.previous` and `.worker` at its top are left out.
@@ -161,7 +161,7 @@ package struct JobExists: Error, CustomStringConvertible {
 
   /// A sentence for the user.
   package var description: String {
-    "\(path) exists already: give the job another --id, or submit that folder itself to run it again"
+    "\(path) already exists: give the job another --id, or submit that folder itself to run it again"
   }
 }
 

@@ -3,7 +3,7 @@ package import Jobs
 import SystemPackage
 package import Volume
 
-/// A reader of a job's logs on the volume, step by step and from attempt to attempt.
+/// Reads a job's logs on the volume, step by step and from attempt to attempt.
 ///
 /// A later attempt moves results/ aside and starts again; so does the follower, with the first step. It never waits:
 /// call it again after a moment.
@@ -79,16 +79,16 @@ package struct LogFollower: Sendable {
   }
 }
 
-/// A reader of one step's growing log: from its beginning, each byte of output once.
+/// Reads one step's growing log: from its beginning, each byte of output once.
 ///
 /// It opens the log for each read: a network file system asks its server only at an open (nfs(5)), and a removed log is
-/// restored as another file. At its step's end a log over its limit is put in order; then the reader continues behind
-/// what it has read, or with the line about dropped output.
+/// restored as another file. At its step's end a log over its limit is put in order; then the reader continues after
+/// the bytes that it has read, or with the line about dropped output.
 struct LogReader: Sendable {
   /// The largest read.
-  package static let largestPiece = 256 << 10
+  static let largestPiece = 256 << 10
 
-  package let step: Int
+  let step: Int
   private var position: Int64 = 0
   /// Whether the log has its final form, so that its bytes can be read in order.
   private var isInOrder = false
@@ -98,7 +98,7 @@ struct LogReader: Sendable {
   }
 
   /// The new output; empty if there is none, or no log yet.
-  package mutating func read(in results: FileDescriptor) throws(VolumeError) -> [UInt8] {
+  mutating func read(in results: FileDescriptor) throws(VolumeError) -> [UInt8] {
     let name = JobsDirectory.logName(step)
     // A step may have replaced it: follow no link, and do not block on a FIFO.
     let file = openat(results.rawValue, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
@@ -157,8 +157,8 @@ struct LogReader: Sendable {
 
 /// A job's open results/, independent of its name.
 final class ResultsListing: Sendable {
-  package let descriptor: FileDescriptor
-  package let identity: FolderIdentity
+  let descriptor: FileDescriptor
+  let identity: FolderIdentity
 
   init?(of id: JobID, _ records: JobRecords) {
     guard let descriptor = records.openResults(of: id) else { return nil }
@@ -175,7 +175,7 @@ final class ResultsListing: Sendable {
     try? descriptor.close()
   }
 
-  package var isEmpty: Bool { !contains { _ in true } }
+  var isEmpty: Bool { !contains { _ in true } }
 
   /// The first step after `step` with a log. Steps that did not run have none.
   func firstStep(after step: Int) -> Int? {
@@ -189,7 +189,7 @@ final class ResultsListing: Sendable {
   }
 
   /// The steps with a log, in order.
-  package func steps() -> [Int] {
+  func steps() -> [Int] {
     var steps: [Int] = []
     _ = contains { name in
       if let step = JobsDirectory.step(ofLog: name) { steps.append(step) }
@@ -205,8 +205,8 @@ final class ResultsListing: Sendable {
 
 /// The device and inode of a folder. While a folder is open its inode number is not reused.
 struct FolderIdentity: Equatable, Sendable {
-  package let device: UInt64
-  package let number: UInt64
+  let device: UInt64
+  let number: UInt64
 
   init(_ status: stat) {
     device = UInt64(status.st_dev)

@@ -26,27 +26,27 @@ package struct VolumeExamination: Sendable {
     do {
       volume = try Scratch(in: folder)
     } catch {
-      return report(VolumeProperties.writable.finding(false, "\(error)"))
+      return report(Property.writable.finding(false, "\(error)"))
     }
     defer { volume.remove() }
-    report(VolumeProperties.writable.finding(true, "\(folder.removingLastComponent())"))
-    report(examined(VolumeProperties.exclusiveCreation) { try exclusiveCreation($0, volume) })
-    report(examined(VolumeProperties.atomicRename) { try atomicRename($0, volume) })
-    report(examined(VolumeProperties.clock) { try clock($0, volume) })
-    report(examined(VolumeProperties.fsync) { try fsyncTime($0, volume) })
-    report(examined(VolumeProperties.links) { try links($0, volume) })
-    report(examined(VolumeProperties.names) { try names($0, volume) })
+    report(Property.writable.finding(true, "\(folder.removingLastComponent())"))
+    report(examined(.exclusiveCreation) { try exclusiveCreation($0, volume) })
+    report(examined(.atomicRename) { try atomicRename($0, volume) })
+    report(examined(.clock) { try clock($0, volume) })
+    report(examined(.fsync) { try fsyncTime($0, volume) })
+    report(examined(.links) { try links($0, volume) })
+    report(examined(.names) { try names($0, volume) })
     guard let workspaces, goesOn() else { return }
     let local: Scratch
     do {
       local = try Scratch(in: workspaces)
     } catch {
-      return report(VolumeProperties.workspacesWritable.finding(false, "\(error)"))
+      return report(Property.workspacesWritable.finding(false, "\(error)"))
     }
     defer { local.remove() }
-    report(VolumeProperties.workspacesWritable.finding(true, "\(workspaces)"))
-    report(examined(VolumeProperties.executable) { try executable($0, local) })
-    report(examined(VolumeProperties.reflink) { try reflink($0, volume, local) })
+    report(Property.workspacesWritable.finding(true, "\(workspaces)"))
+    report(examined(.executable) { try executable($0, local) })
+    report(examined(.reflink) { try reflink($0, volume, local) })
   }
 
   private func examined(_ property: Property, _ examine: (Property) throws -> Finding) -> Finding {
@@ -108,14 +108,14 @@ package struct VolumeExamination: Sendable {
     // The kernel sets times by its last tick, some milliseconds ago.
     let difference =
       abs(skew) < 20
-      ? "this host's" : "\(abs(skew)) ms \(skew < 0 ? "behind" : "before") this host's, which does no harm"
+      ? "this host's" : "\(abs(skew)) ms \(skew < 0 ? "behind" : "ahead of") this host's, which does no harm"
     let kind = FileSystemKind(of: scratch.folder)
     let spread = max(created, written, before) - min(created, written, before)
     let seen = "\(kind.name): it shows \(difference)"
     let detail = spread > 1000 ? "\(seen), but creation, writing and touching differ by \(spread) ms" : seen
     return switch kind.times {
     case .volume: property.finding(spread <= 1000, detail)
-    case .hosts: VolumeProperties.watchedClock.finding(true, detail)
+    case .hosts: Property.watchedClock.finding(true, detail)
     }
   }
 
@@ -185,7 +185,7 @@ package struct VolumeExamination: Sendable {
 
 /// A temporary folder for an examination.
 struct Scratch: Sendable {
-  package let folder: FilePath
+  let folder: FilePath
   private let madeParent: Bool
 
   /// Creates the folder below `parent`, and `parent` itself if it is missing.
@@ -196,16 +196,16 @@ struct Scratch: Sendable {
   }
 
   /// Removes the folder.
-  package func remove() {
+  func remove() {
     try? FileManager.default.removeItem(atPath: folder.string)
     if madeParent { rmdir(folder.removingLastComponent().string) }
   }
 
-  package func path(_ name: String) -> FilePath { folder.appending(name) }
+  func path(_ name: String) -> FilePath { folder.appending(name) }
 
   /// Writes a file, and returns its path.
   @discardableResult
-  package func write(_ text: String, to name: String) throws(VolumeError) -> FilePath {
+  func write(_ text: String, to name: String) throws(VolumeError) -> FilePath {
     let path = path(name)
     do {
       let file = try FileDescriptor.open(
@@ -217,7 +217,7 @@ struct Scratch: Sendable {
     return path
   }
 
-  package func read(_ name: String) throws(VolumeError) -> String {
+  func read(_ name: String) throws(VolumeError) -> String {
     guard let bytes = FileManager.default.contents(atPath: path(name).string) else {
       throw VolumeError("reading", path(name), lastError())
     }
@@ -232,7 +232,7 @@ func lastError() -> Errno { Errno(rawValue: errno) }
 final class Count: Sendable {
   private let number = Atomic(0)
 
-  package var value: Int { number.load(ordering: .sequentiallyConsistent) }
+  var value: Int { number.load(ordering: .sequentiallyConsistent) }
 
   func increment() { number.add(1, ordering: .sequentiallyConsistent) }
 }
