@@ -1,3 +1,4 @@
+import FileTree
 package import Jobs
 import Signing
 package import SystemPackage
@@ -106,6 +107,29 @@ package struct JobCheck: Sendable {
       return try JobID(name.string)
     } catch {
       throw InvalidInput(description: "the folder's name is the job's id: \(error)")
+    }
+  }
+}
+
+/// The digest of a job folder, by which a request fixes the content to run.
+package struct JobSourceDigest: Sendable {
+  /// The job: the folder's name.
+  package let id: JobID
+  /// `h1:<base64>`; see ``FileTree/digest(of:excluding:threads:)``. Without `results` and `results.previous`.
+  package let digest: String
+
+  /// Reads the folder. Throws ``InvalidInput`` if it is no folder, if a file in it cannot be read, or if its job.json
+  /// is missing or invalid and the request has no steps of its own.
+  package init(_ folder: FilePath, hasSteps: Bool) throws(InvalidInput) {
+    let (name, parent) = try JobCheck.place(of: folder)
+    let id = try JobCheck.id(in: name)
+    let job = try JobFolder.open(id, in: JobsDirectory(parent))
+    if !hasSteps { _ = try job.definition() }
+    self.id = id
+    do throws(FileTreeError) {
+      digest = try FileTree.digest(of: job.descriptor, excluding: JobsDirectory.reserved)
+    } catch {
+      throw InvalidInput(id: id, description: "\(folder): \(error)")
     }
   }
 }

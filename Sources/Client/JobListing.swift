@@ -45,7 +45,7 @@ package struct JobSummary: Encodable, Sendable {
   /// The undelivered result, if the broker refused it.
   package internal(set) var undelivered: UndeliveredSummary?
 
-  package init(_ id: JobID, _ state: JobState) {
+  init(_ id: JobID, _ state: JobState) {
     self.id = id
     self.state = state
   }

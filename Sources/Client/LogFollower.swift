@@ -31,7 +31,7 @@ package struct LogFollower: Sendable {
   }
 
   /// Follows a run that has not started: the current results/ is left out.
-  package init(nextRunOf id: JobID, in directory: JobsDirectory) {
+  init(nextRunOf id: JobID, in directory: JobsDirectory) {
     self.init(id, in: directory)
     // An empty folder is used unchanged, not moved aside.
     guard let folder = ResultsListing(of: id, records), !folder.isEmpty else { return }
@@ -47,10 +47,7 @@ package struct LogFollower: Sendable {
       guard let current = reader?.step ?? folder.firstStep(after: -1) else { return nil }
       // Look for a later log first: if there is one, this log is complete.
       let later = folder.firstStep(after: current)
-      var reader = self.reader ?? LogReader(current)
-      let bytes = try reader.read(in: folder.descriptor)
-      self.reader = reader
-      if !bytes.isEmpty { return Piece(step: current, bytes: bytes) }
+      if let piece = try read(current, in: folder) { return piece }
       guard let later else { return nil }
       self.reader = LogReader(later)
     }
@@ -60,6 +57,10 @@ package struct LogFollower: Sendable {
   package mutating func next(ofStep step: Int) throws(VolumeError) -> Piece? {
     try turnToLatestFolder()
     guard let folder else { return nil }
+    return try read(step, in: folder)
+  }
+
+  private mutating func read(_ step: Int, in folder: ResultsListing) throws(VolumeError) -> Piece? {
     var reader = self.reader ?? LogReader(step)
     let bytes = try reader.read(in: folder.descriptor)
     self.reader = reader
@@ -104,7 +105,7 @@ struct LogReader: Sendable {
     let file = openat(results.rawValue, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
     guard file >= 0 else {
       if [ENOENT, ELOOP, ENXIO].contains(errno) { return [] }
-      throw VolumeError("opening", FilePath(name), Errno(rawValue: errno))
+      throw VolumeError("opening", FilePath(name))
     }
     defer { close(file) }
     resumeIfInOrder(file)

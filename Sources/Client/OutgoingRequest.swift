@@ -2,7 +2,7 @@ import FileTree
 private import FoundationEssentials
 package import Jobs
 import Logging
-package import MQTT
+import MQTT
 import Signing
 package import SystemPackage
 import Volume
@@ -14,7 +14,7 @@ package struct OutgoingRequest: Sendable {
   /// The idempotency key, which the answers return.
   package let requestID: RequestID
   /// The payload.
-  package private(set) var payload: [UInt8]
+  private(set) var payload: [UInt8]
 
   /// The additional claims of a signed request (RFC 7519). Its key becomes the claim `jti`.
   package struct Claims: Sendable {
@@ -118,7 +118,7 @@ package struct OutgoingRequest: Sendable {
   }
 
   /// The message, with the key also as Correlation Data.
-  package func message(on topic: String) -> Message {
+  func message(on topic: String) -> Message {
     Message(
       topic: topic, payload: payload,
       properties: MessageProperties(
@@ -185,29 +185,6 @@ package struct RequestPayload: Encodable {
   }
 }
 
-/// The digest of a job folder, by which a request fixes the content to run.
-package struct JobSourceDigest: Sendable {
-  /// The job: the folder's name.
-  package let id: JobID
-  /// `h1:<base64>`; see ``FileTree/digest(of:excluding:threads:)``. Without `results` and `results.previous`.
-  package let digest: String
-
-  /// Reads the folder. Throws ``InvalidInput`` if it is no folder, if a file in it cannot be read, or if its job.json
-  /// is missing or invalid and the request has no steps of its own.
-  package init(_ folder: FilePath, hasSteps: Bool) throws(InvalidInput) {
-    let (name, parent) = try JobCheck.place(of: folder)
-    let id = try JobCheck.id(in: name)
-    let job = try JobFolder.open(id, in: JobsDirectory(parent))
-    if !hasSteps { _ = try job.definition() }
-    self.id = id
-    do throws(FileTreeError) {
-      digest = try FileTree.digest(of: job.descriptor, excluding: JobsDirectory.reserved)
-    } catch {
-      throw InvalidInput(id: id, description: "\(folder): \(error)")
-    }
-  }
-}
-
 /// Sends a request until a worker has taken it: every second while there is no subscriber, at once after a
 /// reconnection, and at longer intervals while the broker has it.
 ///
@@ -258,15 +235,13 @@ struct RequestSender: Sendable {
   private var longest: Duration { version == .v5 ? .seconds(600) : .seconds(30) }
 
   private func place(after code: ReasonCode) throws(MQTTError) -> Place {
-    let text = "publishing to '\(message.topic)': the broker answers \(code)"
     switch code {
     case .noMatchingSubscribers: return .noSubscriber
-    case .notAuthorized: throw .refused("\(text); check the account's rights (ACL)")
     // Quota exceeded, unspecified and implementation specific errors (MQTT 5, section 3.4.2.1) may be temporary.
     case ReasonCode(rawValue: 0x97), ReasonCode(rawValue: 0x80), ReasonCode(rawValue: 0x83): return .refused(code)
     default:
       guard code.isFailure else { return .queued }
-      throw .unsupported(text)
+      throw .unsupported("publishing to '\(message.topic)': the broker answers \(code)")
     }
   }
 }

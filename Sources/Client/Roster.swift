@@ -1,5 +1,5 @@
 package import Jobs
-package import MQTT
+import MQTT
 
 /// The workers at a broker, by their statuses and answers.
 ///
@@ -34,7 +34,7 @@ package struct Roster: Sendable {
   package internal(set) var isAsked = true
 
   /// An empty roster.
-  package init() {}
+  init() {}
 
   /// The live workers that did not answer.
   var silent: [String] {
@@ -45,7 +45,7 @@ package struct Roster: Sendable {
   /// Adds a message from a topic of workers, and returns the worker whose entry it changed. Ignores other messages, and
   /// those that name another worker than their topic.
   @discardableResult
-  package mutating func take(_ message: Message, at now: ContinuousClock.Instant = .now) -> String? {
+  mutating func take(_ message: Message, at now: ContinuousClock.Instant = .now) -> String? {
     let levels = message.topic.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     guard levels.count == 3, levels[0] == "workers", let id = WorkerID(levels[1], host: "") else { return nil }
     switch levels[2] {
@@ -130,32 +130,29 @@ package struct RollCall: Sendable {
   package func take() async throws -> Roster {
     var roster = Roster()
     try await run {
-      roster = $0; return $1 ? .ends : .goesOn
+      roster = $0
+      return !$1
     }
     return roster
   }
 
-  /// Whether the call continues.
-  package enum Course: Sendable {
-    case goesOn, ends
-  }
-
-  /// Keeps listening: passes the roster to `body` when all have answered, and after that at every change and
-  /// every tick, until `body` throws.
+  /// Passes the roster to `body` when all workers have answered, and then again every quarter of a second, until `body`
+  /// throws.
   package func watch(_ body: (Roster) throws -> Void) async throws {
     var last: ContinuousClock.Instant?
     try await run { roster, isComplete in
-      guard isComplete else { return .goesOn }
+      guard isComplete else { return true }
       // A fleet may change faster than a person can read.
-      if let last, ContinuousClock.now - last < .milliseconds(250) { return .goesOn }
+      if let last, ContinuousClock.now - last < .milliseconds(250) { return true }
       last = .now
       try body(roster)
-      return .goesOn
+      return true
     }
   }
 
-  /// Passes the roster and whether it is complete to `body`, at every message and twenty times a second.
-  private func run(_ body: (Roster, Bool) throws -> Course) async throws {
+  /// Passes the roster and whether it is complete to `body`, at every message and twenty times a second, for as long as
+  /// `body` returns `true`.
+  private func run(while body: (Roster, Bool) throws -> Bool) async throws {
     let (events, event) = AsyncStream.makeStream(of: Event.self)
     var tasks: [Task<Void, any Error>] = []
     defer { for task in tasks { task.cancel() } }
@@ -205,7 +202,7 @@ package struct RollCall: Sendable {
         lastNews = .now
       }
       let isComplete = isQuiet && hasAll || ContinuousClock.now - start > patience
-      guard try body(roster, isComplete) == .goesOn else { return }
+      guard try body(roster, isComplete) else { return }
     }
   }
 

@@ -104,12 +104,6 @@ package actor Submission {
     }
   }
 
-  /// Asks the job's worker to end it; the reason code shows whether there was a subscriber.
-  @discardableResult
-  package func cancel() async throws -> ReasonCode {
-    try await client.publish(Message(topic: topics.cancellation(of: request.id), payload: []))
-  }
-
   /// The outcome of a withdrawal.
   package enum Withdrawal: Sendable {
     /// No worker will run it.
@@ -135,7 +129,7 @@ package actor Submission {
     } else if attempt == 0 {
       return .queued
     }
-    try await cancel()
+    try await client.publish(Message(topic: topics.cancellation(of: request.id), payload: []))
     return .canceled
   }
 

@@ -27,8 +27,7 @@ package enum SubmissionEvent: Sendable {
 
 /// A worker runs the job for another request, so it did not take this one.
 package struct JobIsBusy: Error, CustomStringConvertible {
-  /// The job.
-  package let id: JobID
+  let id: JobID
 
   /// A sentence for the user.
   package var description: String {

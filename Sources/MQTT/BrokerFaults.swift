@@ -45,8 +45,8 @@ extension SessionLoop {
   }
 
   func keepNothingRetained() {
-    guard !hasToldOfRetention else { return }
-    hasToldOfRetention = true
+    guard !hasWarnedOfRetention else { return }
+    hasWarnedOfRetention = true
     logger.warning(
       "the broker \(options.broker) keeps no retained messages (retain not available): later subscribers do not get earlier publications",
       metadata: ["client": "\(options.clientID)"])

@@ -113,7 +113,7 @@ extension Mosquitto {
     case MOSQ_ERR_ERRNO.code:
       return .unreachable("broker \(broker): \(String(cString: strerror(error)))")
     case MOSQ_ERR_EAI.code:
-      return .unreachable("broker \(broker): the host name cannot be resolved")
+      return .unreachable("broker \(broker): the host name cannot be resolved; check the name and the DNS server")
     case MOSQ_ERR_CONN_LOST.code:
       guard options.tls == nil, !isAccepted else { return .unreachable("broker \(broker) closed the connection") }
       return .unreachable(

@@ -133,7 +133,7 @@ public final class Session: Sendable {
 public enum SessionEvent: Sendable {
   /// The broker accepted the connection.
   case connected(SessionState)
-  /// A message arrived; acknowledge it soon, since the session stands still until then.
+  /// A message arrived; acknowledge it soon: the session reads and writes nothing until then.
   case delivery(Delivery)
   /// The connection was lost or failed; the session retries automatically.
   case connectionLost(MQTTError)

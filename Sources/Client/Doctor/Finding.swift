@@ -14,7 +14,7 @@ package struct Finding: Codable, Equatable, Sendable {
   }
 
   /// The importance of the property.
-  package enum Weight: String, Codable, Sendable {
+  enum Weight: String, Codable, Sendable {
     /// Without it jobs can be lost, or nothing works.
     case needed
     /// Without it something is slower or less convenient.
@@ -28,7 +28,7 @@ package struct Finding: Codable, Equatable, Sendable {
   /// The verdict.
   package var verdict: Verdict
   /// The importance.
-  package var weight: Weight
+  var weight: Weight
   /// The observation, and its meaning.
   package var detail: String
 

@@ -85,7 +85,7 @@ package struct VolumeExamination: Sendable {
     }
     for round in 1...200 {
       let temporary = try scratch.write("\(round)", to: "result.new")
-      guard rename(temporary.string, path.string) == 0 else { throw VolumeError("renaming", temporary, lastError()) }
+      guard rename(temporary.string, path.string) == 0 else { throw VolumeError("renaming", temporary) }
     }
     guard misses.value == 0 else { return property.finding(false, "the name was missing \(misses.value) times") }
     return property.finding(try scratch.read("result") == "200")
@@ -98,7 +98,7 @@ package struct VolumeExamination: Sendable {
     let written = try modified(path)
     var (before, skew): (Int64, Int64) = (0, 0)
     for _ in 0..<20 {
-      guard utimensat(AT_FDCWD, path.string, nil, 0) == 0 else { throw VolumeError("touching", path, lastError()) }
+      guard utimensat(AT_FDCWD, path.string, nil, 0) == 0 else { throw VolumeError("touching", path) }
       let now = try modified(path)
       guard now >= before else { return property.finding(false, "it went back by \(before - now) ms") }
       before = now
@@ -122,7 +122,7 @@ package struct VolumeExamination: Sendable {
   /// The modification time of `path`, in milliseconds since 1970.
   private func modified(_ path: FilePath) throws -> Int64 {
     var status = stat()
-    guard stat(path.string, &status) == 0 else { throw VolumeError("looking at", path, lastError()) }
+    guard stat(path.string, &status) == 0 else { throw VolumeError("looking at", path) }
     // A file system may return any time: clamp it to about 36,000 years.
     let seconds = min(max(Int64(status.st_mtim.tv_sec), -1 << 40), 1 << 40)
     return seconds * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
@@ -137,7 +137,7 @@ package struct VolumeExamination: Sendable {
         let file = open(name.string, O_RDONLY | O_CLOEXEC)
         defer { close(file) }
         // Some file systems have no fsync for folders, and need none (fsync(2), EINVAL).
-        guard Glibc.fsync(file) == 0 || errno == EINVAL else { throw VolumeError("syncing", name, lastError()) }
+        guard Glibc.fsync(file) == 0 || errno == EINVAL else { throw VolumeError("syncing", name) }
       }
       times.append(ContinuousClock.now - start)
     }
@@ -166,7 +166,7 @@ package struct VolumeExamination: Sendable {
   private func executable(_ property: Property, _ scratch: Scratch) throws -> Finding {
     var status = statvfs()
     guard statvfs(scratch.folder.string, &status) == 0 else {
-      throw VolumeError("looking at", scratch.folder, lastError())
+      throw VolumeError("looking at", scratch.folder)
     }
     return property.finding(status.f_flag & linuxMountedNoExec == 0)
   }
@@ -192,7 +192,7 @@ struct Scratch: Sendable {
   init(in parent: FilePath) throws(VolumeError) {
     folder = parent.appending("doctor-\(String(UInt64.random(in: 0 ... .max), radix: 36))")
     madeParent = mkdir(parent.string, 0o755) == 0
-    guard mkdir(folder.string, 0o700) == 0 else { throw VolumeError("writing to", parent, lastError()) }
+    guard mkdir(folder.string, 0o700) == 0 else { throw VolumeError("writing to", parent) }
   }
 
   /// Removes the folder.
@@ -219,14 +219,11 @@ struct Scratch: Sendable {
 
   func read(_ name: String) throws(VolumeError) -> String {
     guard let bytes = FileManager.default.contents(atPath: path(name).string) else {
-      throw VolumeError("reading", path(name), lastError())
+      throw VolumeError("reading", path(name))
     }
     return String(decoding: bytes, as: UTF8.self)
   }
 }
-
-/// The errno of the last call.
-func lastError() -> Errno { Errno(rawValue: errno) }
 
 /// A counter for several threads.
 final class Count: Sendable {

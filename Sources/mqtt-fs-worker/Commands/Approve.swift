@@ -170,9 +170,7 @@ struct Approve: AsyncParsableCommand {
     broker.connectTimeout = broker.connectTimeout ?? Timespan(.seconds(3))
     do {
       try await broker.withClient("approve", environment, logger: log.logger(environment)) { client in
-        let code = try await client.publish(Message(topic: Topics.waiting, payload: []))
-        guard code == .notAuthorized else { return }
-        throw MQTTError.refused("publishing to '\(Topics.waiting)': the broker answers \(code)")
+        _ = try await client.publish(Message(topic: Topics.waiting, payload: []))
       }
     } catch {
       console.say(

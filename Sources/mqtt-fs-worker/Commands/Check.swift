@@ -25,8 +25,6 @@ struct Check: ParsableCommand {
     try say("\(folder): \(counted(check.steps, "step")), \(warnings)")
   }
 
-  private func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
-
   private func say(_ text: String) throws {
     try Output.write("\(text.onOneLine)\n")
   }

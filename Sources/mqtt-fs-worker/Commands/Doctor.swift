@@ -20,10 +20,10 @@ struct Doctor: AsyncParsableCommand {
       """)
 
   /// The examined things.
-  enum Patient: String, ExpressibleByArgument, CaseIterable { case broker, volume, all }
+  enum Target: String, ExpressibleByArgument, CaseIterable { case broker, volume, all }
 
   @Argument(help: "The thing to test: broker, volume, or all.")
-  var patient = Patient.all
+  var target = Target.all
 
   @OptionGroup(title: "Broker") var broker: BrokerOptions
   @OptionGroup(title: "Log") var log: LogOptions
@@ -58,7 +58,7 @@ struct Doctor: AsyncParsableCommand {
   }
 
   private func examine(_ environment: Environment, _ course: Course) async throws {
-    if patient != .volume {
+    if target != .volume {
       let name = "doctor-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
       let session = try broker.session(name, environment)
       Secrets.wipe()
@@ -66,7 +66,7 @@ struct Doctor: AsyncParsableCommand {
       await BrokerExamination(session, prefix: prefix, logger: try log.logger(environment))
         .run(while: { !course.isInterrupted }, course.report)
     }
-    if patient != .broker, !course.isInterrupted {
+    if target != .broker, !course.isInterrupted {
       let volume = VolumeExamination(
         jobs: volume.folder(environment), workspaces: workspaces.folder(environment))
       try await onThread { volume.run(while: { !course.isInterrupted }, course.report) }

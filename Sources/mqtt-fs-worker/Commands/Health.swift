@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import Jobs
 import Signaling
 import SystemPackage
@@ -42,7 +41,7 @@ struct Health: ParsableCommand {
       )
     }
     if json {
-      try Output.write(json: String(decoding: try JSONEncoder().encode(report), as: UTF8.self) + "\n")
+      try Output.write(json: String(decoding: try compactJSON(report), as: UTF8.self) + "\n")
     } else {
       let connection = report.connected ? "" : ", no connection to the broker"
       let stall = report.stalledSeconds.map { ", no progress for \($0) s; the volume may hang" } ?? ""

@@ -118,7 +118,7 @@ struct RosterTable {
       let count = sorted.count { $0.status.state == state }
       return count == 0 ? nil : "\(count) \(state.rawValue)"
     }
-    let count = "\(sorted.count) worker\(sorted.count == 1 ? "" : "s")"
+    let count = counted(sorted.count, "worker")
     let refusal = roster.isAsked ? "" : "; this account may not ask them: these are their last statuses"
     summary = (states.isEmpty ? count : "\(count): \(states.joined(separator: ", "))") + refusal
   }

@@ -27,7 +27,9 @@ struct Environment {
   /// The value of `name` as `T`, parsed as an option's value.
   func value<T: ExpressibleByArgument>(_ name: String) throws -> T? {
     guard let text = self[name] else { return nil }
-    guard let value = T(argument: text) else { throw ValidationError("\(name)=\(text) is not a valid value") }
+    guard let value = T(argument: text) else {
+      throw ValidationError("\(name)=\(text) is not valid; --help shows the form of this option")
+    }
     return value
   }
 

@@ -117,17 +117,20 @@ struct SigningOptions: ParsableArguments {
   }
 }
 
-/// The topic for requests: the workers' filter without `$share/<group>/`.
-func requestTopic(_ flag: String?, _ environment: Environment) throws -> String {
-  let text = flag ?? environment["MQTT_TOPIC"] ?? "jobs/pending"
-  let filter: TopicFilter
+/// The workers' topic filter from `--topic`, the environment, or the default.
+func requestFilter(_ flag: String?, _ environment: Environment) throws -> TopicFilter {
   do {
-    filter = try TopicFilter(text)
+    return try TopicFilter(flag ?? environment["MQTT_TOPIC"] ?? "jobs/pending")
   } catch {
     throw ValidationError(error.description)
   }
+}
+
+/// The topic for requests: the workers' filter without `$share/<group>/`.
+func requestTopic(_ flag: String?, _ environment: Environment) throws -> String {
+  let filter = try requestFilter(flag, environment)
   guard !filter.pattern.contains(where: { "+#".contains($0) }) else {
-    throw ValidationError("topic '\(text)' has wildcards: a request goes to one topic, as in -t jobs/pending")
+    throw ValidationError("topic '\(filter.text)' has wildcards: a request goes to one topic, as in -t jobs/pending")
   }
   return filter.pattern
 }

@@ -55,7 +55,7 @@ struct KeyFile {
       var status = stat()
       guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
       guard status.st_mode & S_IFMT == S_IFREG, status.st_size <= 1 << 20 else {
-        throw Misconfiguration("the key \(path) is not a file of at most 1 MiB")
+        throw Misconfiguration("the key \(path) is not a file of at most 1 MiB; give the path of a key file")
       }
       guard status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
         throw Misconfiguration("other users may write to the key \(path); run chmod go-w \(path)")

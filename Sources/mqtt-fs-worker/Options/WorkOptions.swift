@@ -128,13 +128,7 @@ extension WorkOptions {
     ProgressLine.show(ProgressLine.text(doing, progress.copy))
   }
 
-  func filter(_ environment: Environment) throws -> TopicFilter {
-    do {
-      return try TopicFilter(topic ?? environment["MQTT_TOPIC"] ?? "jobs/pending")
-    } catch {
-      throw ValidationError(error.description)
-    }
-  }
+  func filter(_ environment: Environment) throws -> TopicFilter { try requestFilter(topic, environment) }
 
   /// The names of this worker in a signed request's audience: its id, and its group.
   func audience(of worker: WorkerID, _ environment: Environment) throws -> [String] {
@@ -239,5 +233,5 @@ struct Misconfiguration: Error, CustomStringConvertible {
 struct NoWorkspace: Error, CustomStringConvertible {
   let cause: VolumeError
 
-  var description: String { "no workspace: \(cause)" }
+  var description: String { "the workspaces folder cannot be used: \(cause); --workspaces-dir names another" }
 }

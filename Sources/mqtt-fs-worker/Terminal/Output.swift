@@ -139,6 +139,9 @@ struct TextTable {
   }
 }
 
+/// `1 file`, `2 files`.
+func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
 extension String {
   /// Padded with spaces to `width` characters.
   func padded(to width: Int) -> String {

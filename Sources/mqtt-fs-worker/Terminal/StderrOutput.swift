@@ -146,17 +146,16 @@ struct StderrLog: LogHandler {
   }
 
   func log(event: LogEvent) {
-    let all = metadata.merging(event.metadata ?? [:]) { $1 }
-    let line = LogLine(
-      time: Timestamp.now.description, level: event.level.rawValue, message: event.message.description,
-      fields: all.mapValues(\.description))
-    StderrOutput.shared.put(Array("\(ProgressLine.erasure)\(line.text(format))\n".utf8)) { [format] dropped in
+    let fields = metadata.merging(event.metadata ?? [:]) { $1 }.mapValues(\.description)
+    let line = { @Sendable [format] (level: Logger.Level, message: String) in
       let line = LogLine(
-        time: Timestamp.now.description, level: Logger.Level.warning.rawValue,
-        message:
-          "\(dropped) line\(dropped == 1 ? " of this log was" : "s of this log were") dropped: no process read stderr",
-        fields: all.mapValues(\.description))
-      return Array("\(line.text(format))\n".utf8)
+        time: Timestamp.now.description, level: level.rawValue, message: message, fields: fields)
+      return "\(line.text(format))\n"
+    }
+    let text = ProgressLine.erasure + line(event.level, event.message.description)
+    StderrOutput.shared.put(Array(text.utf8)) { dropped in
+      let lines = "\(counted(dropped, "line")) of this log \(dropped == 1 ? "was" : "were")"
+      return Array(line(.warning, "\(lines) dropped: no process read stderr").utf8)
     }
   }
 }
