@@ -9,7 +9,7 @@ private import Synchronization
 /// except retained ones.
 package final class BrokerClient: Sendable {
   /// An element for each reconnection; several unread ones become one.
-  package let reconnections: AsyncStream<Void>
+  let reconnections: AsyncStream<Void>
   private let reconnection: AsyncStream<Void>.Continuation
   private let session: Session
   private let streams = Mutex<Streams>(Streams())
@@ -66,7 +66,7 @@ package final class BrokerClient: Sendable {
   ///
   /// When this returns, the broker has confirmed the subscriptions; throws ``MQTTError/refused(_:)`` if it refuses.
   /// Iteration throws the error that ended the session. Each stream with a matching filter gets the message.
-  package func messages(on filters: TopicFilter...) async throws(MQTTError) -> AsyncThrowingStream<Message, any Error> {
+  func messages(on filters: TopicFilter...) async throws(MQTTError) -> AsyncThrowingStream<Message, any Error> {
     let (stream, continuation) = AsyncThrowingStream.makeStream(of: Message.self, throwing: (any Error).self)
     let end = streams.withLock { streams in
       if streams.end == nil { streams.open.append((filters, continuation)) }
@@ -78,9 +78,15 @@ package final class BrokerClient: Sendable {
   }
 
   /// Publishes with the message's QoS, and returns the PUBACK's reason code: ``ReasonCode/noMatchingSubscribers`` if
-  /// there is no subscriber, which MQTT 3.1.1 cannot tell. Waits for a connection if there is none.
+  /// there is no subscriber, which MQTT 3.1.1 does not report. Waits for a connection if there is none. Throws
+  /// ``MQTTError/refused(_:)`` if the account lacks the right.
+  @discardableResult
   package func publish(_ message: Message) async throws(MQTTError) -> ReasonCode {
-    try await session.publish(message)
+    let code = try await session.publish(message)
+    guard code != .notAuthorized else {
+      throw .refused("publishing to '\(message.topic)': the broker answers \(code); check the account's rights (ACL)")
+    }
+    return code
   }
 
   private func hand(out message: Message) {

@@ -3,7 +3,7 @@ import MQTT
 private import Synchronization
 package import Volume
 
-/// A request to the worker of a job to end it.
+/// Asks the worker of a job to end it.
 ///
 /// The worker is found on the volume, if this host has it, and otherwise by the workers' statuses. A request that no
 /// worker has taken yet cannot be canceled.
@@ -13,7 +13,7 @@ package struct CancelRequest: Sendable {
     /// No worker has the job; the volume's record of it.
     case notRunning(JobSummary?)
     /// No worker received the request: the job's worker is gone.
-    case unheard(worker: String)
+    case notReceived(worker: String)
     /// The job's worker has received the request.
     case asked(worker: String)
     /// The job has ended, perhaps by itself before its worker received the request.
@@ -21,8 +21,8 @@ package struct CancelRequest: Sendable {
   }
 
   /// Whether to wait for the job's end.
-  package enum Patience: Sendable {
-    case none, untilItsEnd
+  package enum Waiting: Sendable {
+    case none, untilEnd
   }
 
   private let id: JobID
@@ -39,7 +39,7 @@ package struct CancelRequest: Sendable {
   }
 
   /// Sends the request. Throws ``MQTTError`` and ``VolumeError``.
-  package func send(_ patience: Patience) async throws -> Outcome {
+  package func send(_ waiting: Waiting) async throws -> Outcome {
     // Subscribe before looking for the worker: the end may come meanwhile.
     let messages = try await client.messages(
       on: try TopicFilter(topics.result(of: id)), try TopicFilter(topics.events(of: id)))
@@ -47,11 +47,8 @@ package struct CancelRequest: Sendable {
       return .notRunning(try directory.flatMap { try JobListing($0).job(id) })
     }
     let code = try await client.publish(Message(topic: topics.cancellation(of: id), payload: []))
-    if code == .notAuthorized {
-      throw MQTTError.refused("publishing to '\(topics.cancellation(of: id))': the broker answers \(code)")
-    }
-    guard code != .noMatchingSubscribers else { return .unheard(worker: worker) }
-    guard patience == .untilItsEnd else { return .asked(worker: worker) }
+    guard code != .noMatchingSubscribers else { return .notReceived(worker: worker) }
+    guard waiting == .untilEnd else { return .asked(worker: worker) }
     return .ended(try await end(request, messages))
   }
 
@@ -65,7 +62,7 @@ package struct CancelRequest: Sendable {
     return entry.map { ($0.status.workerId, nil) }
   }
 
-  private struct Heard {
+  private struct Answers {
     /// The key of the running request; at the latest the event of its end has it.
     var key: String?
     var results: [ResultMessage] = []
@@ -74,31 +71,31 @@ package struct CancelRequest: Sendable {
     var result: ResultMessage? { key.flatMap { key in results.last { $0.requestId == key } } }
   }
 
-  /// The result of this run; the broker may also have one of an earlier run.
+  /// Waits for the result of this run; the broker may also have one of an earlier run.
   private func end(_ key: String?, _ messages: AsyncThrowingStream<Message, any Error>) async throws -> ResultMessage {
-    let heard = Mutex(Heard(key: key))
+    let answers = Mutex(Answers(key: key))
     let listening = Task { [id, topics] in
       do {
         for try await message in messages {
-          heard.withLock { heard in
+          answers.withLock { answers in
             if message.topic == topics.result(of: id) {
-              if let result = ResultMessage(payload: message.payload) { heard.results.append(result) }
+              if let result = ResultMessage(payload: message.payload) { answers.results.append(result) }
             } else if let event = JobEvent(payload: message.payload), event.event == .completed {
-              heard.key = heard.key ?? event.requestId
+              answers.key = answers.key ?? event.requestId
             }
           }
         }
       } catch {
-        heard.withLock { $0.failure = error }
+        answers.withLock { $0.failure = error }
       }
     }
     defer { listening.cancel() }
     while true {
-      if let result = heard.withLock({ $0.result }) { return result }
+      if let result = answers.withLock({ $0.result }) { return result }
       if let directory, let result = JobRecords(directory).result(of: id), result.requestId == key {
         return ResultMessage(result: result, tail: nil)
       }
-      if let error = heard.withLock({ $0.failure }) { throw error }
+      if let error = answers.withLock({ $0.failure }) { throw error }
       try await Task.sleep(for: .milliseconds(100))
     }
   }

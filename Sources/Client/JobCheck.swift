@@ -1,9 +1,10 @@
+import FileTree
 package import Jobs
 import Signing
 package import SystemPackage
 import Volume
 
-/// A check of a job folder before its id is sent.
+/// Checks a job folder before its id is sent.
 package struct JobCheck: Sendable {
   /// The reasons why a worker would refuse the job, as sentences with line and column.
   package let errors: [String]
@@ -45,13 +46,13 @@ package struct JobCheck: Sendable {
       steps = definition.steps.count
       warnings =
         EarlierResults(folder: opened).foreign.map { name, entry in
-          "\(folder)/\(name) \(EarlierResults.reason(entry)), so that it is not copied"
+          "\(folder)/\(name) \(EarlierResults.reason(entry)), so it is not copied"
         }
-        + definition.unknownKeys.map { "\(folder)/job.json: the key \($0) means nothing here" }
+        + definition.unknownKeys.map { "\(folder)/job.json: the key \($0) is unknown and has no effect" }
         + definition.steps.enumerated().compactMap { index, step in
           guard let directory = step.workingDirectory, !opened.hasFolder(directory) else { return nil }
           return
-            "steps[\(index)]: workingDirectory \(directory.quoted) is not in the folder; an earlier step must make it"
+            "steps[\(index)]: workingDirectory \(directory.quoted) is not in the folder; an earlier step must create it"
         } + JobCheck.surprises(in: definition)
     } catch {
       job = nil
@@ -67,8 +68,8 @@ package struct JobCheck: Sendable {
     for (index, step) in definition.steps.enumerated() {
       if step.run.utf8.contains(UInt8(ascii: "\r")) {
         warnings.append(
-          "steps[\(index)]: the command has line ends of Windows (CR LF), and the shell takes each CR for a part of its line; "
-            + "save it with LF alone")
+          "steps[\(index)]: the command has Windows line ends (CR LF), and the shell reads each CR as a part of its line; "
+            + "save it with LF line ends")
       }
       warnings += unexpanded(step.environment, "steps[\(index)]: \"env\"")
     }
@@ -77,7 +78,7 @@ package struct JobCheck: Sendable {
 
   private static func unexpanded(_ environment: [String: String], _ place: String) -> [String] {
     environment.filter { holdsVariable($0.value) }.keys.sorted().map {
-      "\(place): the \"$\" in \($0.quoted) stays as it is, for no shell reads it; set the variable in the step instead"
+      "\(place): the \"$\" in \($0.quoted) is not expanded, because no shell reads it; set the variable in the step instead"
     }
   }
 
@@ -90,7 +91,7 @@ package struct JobCheck: Sendable {
 
   /// The name of a folder as a worker would find it: it may be a link that leads out of the jobs folder. "." and ".."
   /// are resolved.
-  package static func place(of folder: FilePath) throws(InvalidInput) -> (name: FilePath.Component, above: FilePath) {
+  static func place(of folder: FilePath) throws(InvalidInput) -> (name: FilePath.Component, above: FilePath) {
     guard let real = realPath(folder) else { throw InvalidInput(description: "\(folder) does not exist") }
     let isNamed = folder.lastComponent?.kind == .regular
     let above = isNamed ? realPath(folder.removingLastComponent().isEmpty ? "." : folder.removingLastComponent()) : nil
@@ -101,11 +102,61 @@ package struct JobCheck: Sendable {
     return (name, above ?? real.removingLastComponent())
   }
 
-  package static func id(in name: FilePath.Component) throws(InvalidInput) -> JobID {
+  static func id(in name: FilePath.Component) throws(InvalidInput) -> JobID {
     do {
       return try JobID(name.string)
     } catch {
       throw InvalidInput(description: "the folder's name is the job's id: \(error)")
     }
+  }
+}
+
+/// The digest of a job folder, by which a request fixes the content to run.
+package struct JobSourceDigest: Sendable {
+  /// The job: the folder's name.
+  package let id: JobID
+  /// `h1:<base64>`; see ``FileTree/digest(of:excluding:threads:)``. Without `results` and `results.previous`.
+  package let digest: String
+
+  /// Reads the folder. Throws ``InvalidInput`` if it is no folder, if a file in it cannot be read, or if its job.json
+  /// is missing or invalid and the request has no steps of its own.
+  package init(_ folder: FilePath, hasSteps: Bool) throws(InvalidInput) {
+    let (name, parent) = try JobCheck.place(of: folder)
+    let id = try JobCheck.id(in: name)
+    let job = try JobFolder.open(id, in: JobsDirectory(parent))
+    if !hasSteps { _ = try job.definition() }
+    self.id = id
+    do throws(FileTreeError) {
+      digest = try FileTree.digest(of: job.descriptor, excluding: JobsDirectory.reserved)
+    } catch {
+      throw InvalidInput(id: id, description: "\(folder): \(error)")
+    }
+  }
+}
+
+/// The content of a request that waits for approval.
+package struct Proposal: Sendable {
+  /// The request. Its signature is not verified.
+  package let request: JobRequest
+  /// The definition that would run.
+  package let definition: JobDefinition
+  /// The digest of its job.json, if it comes from one.
+  package let definitionDigest: String?
+}
+
+extension ParkedRequest {
+  /// The request with the current content of the job's folder. Throws ``InvalidInput`` if a worker would refuse it. A
+  /// request with its own steps has no folder yet.
+  package func proposal() throws(InvalidInput) -> Proposal {
+    let request = try RequestReader.unverified(Array(envelope.payload.utf8))
+    guard request.id == id else {
+      throw InvalidInput(
+        id: id, description: "the request that waits for approval as job \(id) names job \(request.id)")
+    }
+    if request.source == nil, let own = JobDefinition(request: request), !directory.exists(id) {
+      return Proposal(request: request, definition: own, definitionDigest: nil)
+    }
+    let plan = try JobPlan(request, try JobFolder.open(id, in: directory))
+    return Proposal(request: request, definition: plan.definition, definitionDigest: plan.definitionDigest)
   }
 }

@@ -8,7 +8,7 @@ package enum JobState: String, Encodable, Sendable, CaseIterable {
   case running
   /// A busy worker deferred its request for the next idle one.
   case queued
-  /// Its request waits for somebody's approval.
+  /// Its request waits for approval.
   case awaitingApproval = "awaiting-approval"
   /// It has a folder and no result: its request is at the broker, or was never sent.
   case pending
@@ -45,7 +45,7 @@ package struct JobSummary: Encodable, Sendable {
   /// The undelivered result, if the broker refused it.
   package internal(set) var undelivered: UndeliveredSummary?
 
-  package init(_ id: JobID, _ state: JobState) {
+  init(_ id: JobID, _ state: JobState) {
     self.id = id
     self.state = state
   }
@@ -74,7 +74,7 @@ package struct JobListing: Sendable {
     return jobs
   }
 
-  /// One job; `nil` if the volume has no trace of it.
+  /// The job `id`; `nil` if the volume has no trace of it.
   package func job(_ id: JobID) throws(VolumeError) -> JobSummary? {
     if let job = try underway().first(where: { $0.id == id }) { return job }
     return records.exists(id) ? atRest(id, try undelivered()[id]) : nil

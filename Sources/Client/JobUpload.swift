@@ -5,7 +5,7 @@ package import Jobs
 package import SystemPackage
 package import Volume
 
-/// The copy of a job's folder to the volume, under its id: complete and durable, or not at all.
+/// Copies a job's folder to the volume, under its id: complete and durable, or not at all.
 ///
 /// It is copied under a hidden name, which is no job id, so that no worker takes it; then it is renamed to its id,
 /// which must be free. `results`, `results.previous` and `.worker` at its top are left out.
@@ -15,6 +15,9 @@ package struct JobUpload: Sendable {
   private let source: FilePath
   private let directory: JobsDirectory
   private let name = UploadName()
+  /// The hidden folder, and the folder that it becomes.
+  private var hidden: FilePath { directory.path.appending(name.text) }
+  private var place: FilePath { directory.folder(of: id).path }
 
   /// An upload of the folder `source` as the job `id` to `directory`; reads and writes nothing yet.
   package init(_ source: FilePath, as id: JobID, to directory: JobsDirectory) {
@@ -25,8 +28,8 @@ package struct JobUpload: Sendable {
 
   /// Whether the source is already the job's folder on the volume.
   package var isInPlace: Bool {
-    guard let here = identity(of: source), let there = identity(of: directory.folder(of: id).path) else { return false }
-    return here == there
+    let (here, there) = (identity(of: source), identity(of: place))
+    return here != nil && here == there
   }
 
   /// Copies the folder, and returns the entries that were left out. Calls `progress` from any thread.
@@ -36,7 +39,7 @@ package struct JobUpload: Sendable {
   package func run(progress: @escaping @Sendable (CopyProgress) -> Void) async throws -> [SkippedEntry] {
     try await onThread { [self] in
       // An early check before a long copy; the rename decides.
-      guard !JobRecords(directory).exists(id) else { throw JobExists(id: id, path: directory.folder(of: id).path) }
+      guard !JobRecords(directory).exists(id) else { throw JobExists(id: id, path: place) }
       try name.removeAbandoned(in: directory.path)
       do {
         let skipped = try copy(progress)
@@ -57,17 +60,14 @@ package struct JobUpload: Sendable {
   /// Removes the folder again, unless a worker has the job: then returns `false`. A worker that gets its request later
   /// finds no job.
   package func withdraw() throws -> Bool {
-    let (hidden, place) = (directory.path.appending(name.text), directory.folder(of: id).path)
     let jobs = try open(directory.path)
     defer { try? jobs.close() }
     let top = jobs.rawValue
-    guard renameat(top, id.text, top, name.text) == 0 else {
-      throw VolumeError("renaming", place, Errno(rawValue: errno))
-    }
+    guard renameat(top, id.text, top, name.text) == 0 else { throw VolumeError("renaming", place) }
     // Its name is gone: a worker that claims it from now on finds no folder. A worker that claimed it before has it.
     guard try JobRecords(directory).claims(of: id).isEmpty else {
       guard linux_rename_new(top, name.text, id.text) == 0 || renameat(top, name.text, top, id.text) == 0 else {
-        throw VolumeError("renaming", hidden, Errno(rawValue: errno))
+        throw VolumeError("renaming", hidden)
       }
       return false
     }
@@ -76,22 +76,19 @@ package struct JobUpload: Sendable {
   }
 
   private func copy(_ progress: @escaping @Sendable (CopyProgress) -> Void) throws -> [SkippedEntry] {
-    let hidden = directory.path.appending(name.text)
     let from = try open(source)
     defer { try? from.close() }
     var status = stat()
-    guard fstat(from.rawValue, &status) == 0 else { throw VolumeError("reading", source, Errno(rawValue: errno)) }
+    guard fstat(from.rawValue, &status) == 0 else { throw VolumeError("reading", source) }
     let jobs = try open(directory.path)
     defer { try? jobs.close() }
-    guard mkdirat(jobs.rawValue, name.text, 0o700) == 0 else {
-      throw VolumeError("creating", hidden, Errno(rawValue: errno))
-    }
+    guard mkdirat(jobs.rawValue, name.text, 0o700) == 0 else { throw VolumeError("creating", hidden) }
     let to = try open(name.text, in: jobs)
     defer { try? to.close() }
     let snapshot = try FileTree.copy(from, to: to, excluding: JobsDirectory.reserved, progress: progress)
     // The worker may be another user: others get the same rights to the copy as to the folder.
     guard fchmod(to.rawValue, status.st_mode & 0o777) == 0 else {
-      throw VolumeError("setting the mode of", hidden, Errno(rawValue: errno))
+      throw VolumeError("setting the mode of", hidden)
     }
     try FileTree.makeDurable(to)
     return snapshot.skipped
@@ -99,7 +96,6 @@ package struct JobUpload: Sendable {
 
   /// Renames the copy to its id, if the name is free.
   private func rename() throws {
-    let (hidden, place) = (directory.path.appending(name.text), directory.folder(of: id).path)
     let jobs = try open(directory.path)
     defer { try? jobs.close() }
     let top = jobs.rawValue
@@ -107,21 +103,18 @@ package struct JobUpload: Sendable {
       guard errno != EEXIST else { throw JobExists(id: id, path: place) }
       // NFS and old kernels lack RENAME_NOREPLACE. The process that creates the empty folder has the name, and
       // rename(2) replaces an empty folder.
-      guard [EINVAL, ENOSYS, ENOTSUP].contains(errno) else {
-        throw VolumeError("renaming", hidden, Errno(rawValue: errno))
-      }
+      guard [EINVAL, ENOSYS, ENOTSUP].contains(errno) else { throw VolumeError("renaming", hidden) }
       guard mkdirat(top, id.text, 0o700) == 0 else {
-        throw errno == EEXIST
-          ? JobExists(id: id, path: place) as any Error : VolumeError("creating", place, Errno(rawValue: errno))
+        throw errno == EEXIST ? JobExists(id: id, path: place) as any Error : VolumeError("creating", place)
       }
       guard renameat(top, name.text, top, id.text) == 0 else {
-        let cause = Errno(rawValue: errno)
+        let error = VolumeError("renaming", hidden)
         unlinkat(top, id.text, AT_REMOVEDIR)
-        throw VolumeError("renaming", hidden, cause)
+        throw error
       }
     }
     guard fsync(top) == 0 || errno == EINVAL || errno == ENOTSUP else {
-      throw VolumeError("syncing", directory.path, Errno(rawValue: errno))
+      throw VolumeError("syncing", directory.path)
     }
   }
 
@@ -142,26 +135,31 @@ package struct JobUpload: Sendable {
   /// Opens the folder that was just created; follows no link.
   private func open(_ name: String, in folder: FileDescriptor) throws(VolumeError) -> FileDescriptor {
     let file = openat(folder.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-    guard file >= 0 else { throw VolumeError("opening", directory.path.appending(name), Errno(rawValue: errno)) }
+    guard file >= 0 else { throw VolumeError("opening", directory.path.appending(name)) }
     return FileDescriptor(rawValue: file)
   }
 
-  private func identity(of path: FilePath) -> [UInt64]? {
+  private func identity(of path: FilePath) -> FolderIdentity? {
     var status = stat()
-    return stat(path.string, &status) == 0 ? [UInt64(status.st_dev), UInt64(status.st_ino)] : nil
+    return stat(path.string, &status) == 0 ? FolderIdentity(status) : nil
+  }
+}
+
+extension VolumeError {
+  /// The error of the last system call.
+  init(_ operation: String, _ path: FilePath) {
+    self.init(operation, path, Errno(rawValue: errno))
   }
 }
 
 /// A folder of the job's id exists already.
 package struct JobExists: Error, CustomStringConvertible {
-  /// The id.
-  package let id: JobID
-  /// The path.
-  package let path: FilePath
+  let id: JobID
+  let path: FilePath
 
   /// A sentence for the user.
   package var description: String {
-    "\(path) exists already: give the job another --id, or submit that folder itself to run it again"
+    "\(path) already exists: give the job another --id, or submit that folder itself to run it again"
   }
 }
 

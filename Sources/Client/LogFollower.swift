@@ -3,7 +3,7 @@ package import Jobs
 import SystemPackage
 package import Volume
 
-/// A reader of a job's logs on the volume, step by step and from attempt to attempt.
+/// Reads a job's logs on the volume, step by step and from attempt to attempt.
 ///
 /// A later attempt moves results/ aside and starts again; so does the follower, with the first step. It never waits:
 /// call it again after a moment.
@@ -31,7 +31,7 @@ package struct LogFollower: Sendable {
   }
 
   /// Follows a run that has not started: the current results/ is left out.
-  package init(nextRunOf id: JobID, in directory: JobsDirectory) {
+  init(nextRunOf id: JobID, in directory: JobsDirectory) {
     self.init(id, in: directory)
     // An empty folder is used unchanged, not moved aside.
     guard let folder = ResultsListing(of: id, records), !folder.isEmpty else { return }
@@ -47,10 +47,7 @@ package struct LogFollower: Sendable {
       guard let current = reader?.step ?? folder.firstStep(after: -1) else { return nil }
       // Look for a later log first: if there is one, this log is complete.
       let later = folder.firstStep(after: current)
-      var reader = self.reader ?? LogReader(current)
-      let bytes = try reader.read(in: folder.descriptor)
-      self.reader = reader
-      if !bytes.isEmpty { return Piece(step: current, bytes: bytes) }
+      if let piece = try read(current, in: folder) { return piece }
       guard let later else { return nil }
       self.reader = LogReader(later)
     }
@@ -60,6 +57,10 @@ package struct LogFollower: Sendable {
   package mutating func next(ofStep step: Int) throws(VolumeError) -> Piece? {
     try turnToLatestFolder()
     guard let folder else { return nil }
+    return try read(step, in: folder)
+  }
+
+  private mutating func read(_ step: Int, in folder: ResultsListing) throws(VolumeError) -> Piece? {
     var reader = self.reader ?? LogReader(step)
     let bytes = try reader.read(in: folder.descriptor)
     self.reader = reader
@@ -79,16 +80,16 @@ package struct LogFollower: Sendable {
   }
 }
 
-/// A reader of one step's growing log: from its beginning, each byte of output once.
+/// Reads one step's growing log: from its beginning, each byte of output once.
 ///
 /// It opens the log for each read: a network file system asks its server only at an open (nfs(5)), and a removed log is
-/// restored as another file. At its step's end a log over its limit is put in order; then the reader continues behind
-/// what it has read, or with the line about dropped output.
+/// restored as another file. At its step's end a log over its limit is put in order; then the reader continues after
+/// the bytes that it has read, or with the line about dropped output.
 struct LogReader: Sendable {
   /// The largest read.
-  package static let largestPiece = 256 << 10
+  static let largestPiece = 256 << 10
 
-  package let step: Int
+  let step: Int
   private var position: Int64 = 0
   /// Whether the log has its final form, so that its bytes can be read in order.
   private var isInOrder = false
@@ -98,13 +99,13 @@ struct LogReader: Sendable {
   }
 
   /// The new output; empty if there is none, or no log yet.
-  package mutating func read(in results: FileDescriptor) throws(VolumeError) -> [UInt8] {
+  mutating func read(in results: FileDescriptor) throws(VolumeError) -> [UInt8] {
     let name = JobsDirectory.logName(step)
     // A step may have replaced it: follow no link, and do not block on a FIFO.
     let file = openat(results.rawValue, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
     guard file >= 0 else {
       if [ENOENT, ELOOP, ENXIO].contains(errno) { return [] }
-      throw VolumeError("opening", FilePath(name), Errno(rawValue: errno))
+      throw VolumeError("opening", FilePath(name))
     }
     defer { close(file) }
     resumeIfInOrder(file)
@@ -157,8 +158,8 @@ struct LogReader: Sendable {
 
 /// A job's open results/, independent of its name.
 final class ResultsListing: Sendable {
-  package let descriptor: FileDescriptor
-  package let identity: FolderIdentity
+  let descriptor: FileDescriptor
+  let identity: FolderIdentity
 
   init?(of id: JobID, _ records: JobRecords) {
     guard let descriptor = records.openResults(of: id) else { return nil }
@@ -175,7 +176,7 @@ final class ResultsListing: Sendable {
     try? descriptor.close()
   }
 
-  package var isEmpty: Bool { !contains { _ in true } }
+  var isEmpty: Bool { !contains { _ in true } }
 
   /// The first step after `step` with a log. Steps that did not run have none.
   func firstStep(after step: Int) -> Int? {
@@ -189,7 +190,7 @@ final class ResultsListing: Sendable {
   }
 
   /// The steps with a log, in order.
-  package func steps() -> [Int] {
+  func steps() -> [Int] {
     var steps: [Int] = []
     _ = contains { name in
       if let step = JobsDirectory.step(ofLog: name) { steps.append(step) }
@@ -205,8 +206,8 @@ final class ResultsListing: Sendable {
 
 /// The device and inode of a folder. While a folder is open its inode number is not reused.
 struct FolderIdentity: Equatable, Sendable {
-  package let device: UInt64
-  package let number: UInt64
+  let device: UInt64
+  let number: UInt64
 
   init(_ status: stat) {
     device = UInt64(status.st_dev)

@@ -1,7 +1,8 @@
 import FileTree
 private import FoundationEssentials
 package import Jobs
-package import MQTT
+import Logging
+import MQTT
 import Signing
 package import SystemPackage
 import Volume
@@ -13,7 +14,7 @@ package struct OutgoingRequest: Sendable {
   /// The idempotency key, which the answers return.
   package let requestID: RequestID
   /// The payload.
-  package private(set) var payload: [UInt8]
+  private(set) var payload: [UInt8]
 
   /// The additional claims of a signed request (RFC 7519). Its key becomes the claim `jti`.
   package struct Claims: Sendable {
@@ -29,13 +30,8 @@ package struct OutgoingRequest: Sendable {
       self.folder = folder
     }
 
-    fileprivate func add(to payload: inout Payload) throws(FileTreeError) {
-      let now = Int64(Date().timeIntervalSince1970)
-      payload.iat = now
-      payload.exp = now + max(1, expires.components.seconds)
-      payload.aud = audience.isEmpty ? nil : audience
-      payload.jti = payload.requestId
-      payload.requestId = nil
+    fileprivate func add(to payload: inout RequestPayload) throws(FileTreeError) {
+      payload.limit(to: expires, audience: audience)
       guard let folder else { return }
       let descriptor: FileDescriptor
       do {
@@ -66,18 +62,19 @@ package struct OutgoingRequest: Sendable {
     guard others.isEmpty else {
       throw InvalidInput(
         id: id,
-        description: "\(folder) holds more than job.json (\(others.prefix(3).joined(separator: ", "))), and a request "
-          + "carries steps only: let them fetch what they need, or use a common volume")
+        description:
+          "\(folder) has more files than job.json (\(others.prefix(3).joined(separator: ", "))), and a request "
+          + "carries only steps: let the steps fetch the files, or use a common volume")
     }
     guard definition.maxAttempts == nil else {
       throw InvalidInput(
-        id: id, description: "a request cannot carry maxAttempts: take it out of job.json, or use a common volume")
+        id: id, description: "a request cannot carry maxAttempts: remove it from job.json, or use a common volume")
     }
     guard !definition.requiresApproval else {
       throw InvalidInput(
         id: id,
-        description: "a request cannot carry requireApproval: take it out of job.json, or use a common volume; "
-          + "workers with --require-approval ask for each job")
+        description: "a request cannot carry requireApproval: remove it from job.json, or use a common volume; "
+          + "workers with --require-approval wait for approval of each job")
     }
     try self.init(id, steps: definition, timeout: timeout, claims: claims)
   }
@@ -87,10 +84,10 @@ package struct OutgoingRequest: Sendable {
   ) throws(InvalidInput) {
     self.id = id
     requestID = RequestID(UUID().uuidString)
-    var request = Payload(
-      id: id, requestId: requestID, steps: definition?.steps.map(Payload.Step.init),
-      env: definition.flatMap { $0.environment.isEmpty ? nil : $0.environment },
-      timeout: (timeout ?? definition?.timeout)?.jobText)
+    var request = RequestPayload(id: id.text, key: requestID.text)
+    request.steps = definition?.steps.map(RequestPayload.Step.full)
+    request.env = definition.flatMap { $0.environment.isEmpty ? nil : $0.environment }
+    request.timeout = (timeout ?? definition?.timeout)?.jobText
     do throws(FileTreeError) {
       try claims?.add(to: &request)
     } catch {
@@ -116,73 +113,135 @@ package struct OutgoingRequest: Sendable {
     throw InvalidInput(
       id: id,
       description:
-        "the request takes \(payload.count) bytes, of \(largest) at most: use a common volume "
+        "the request has \(payload.count) bytes, and at most \(largest) are allowed: use a common volume "
         + "instead of sending the steps")
   }
 
   /// The message, with the key also as Correlation Data.
-  package func message(on topic: String) -> Message {
+  func message(on topic: String) -> Message {
     Message(
       topic: topic, payload: payload,
       properties: MessageProperties(
         correlationData: Array(requestID.text.utf8), contentType: "application/json"))
   }
+}
 
-  fileprivate struct Payload: Encodable {
-    let id: JobID
-    var requestId: RequestID?
-    var jti: RequestID?
-    var iat: Int64?
-    var exp: Int64?
-    var aud: [String]?
-    var source: String?
-    let steps: [Step]?
-    let env: [String: String]?
-    let timeout: String?
+/// The JSON of a request; absent values are left out.
+package struct RequestPayload: Encodable {
+  /// A step: only its command as a string, or an object with all its settings.
+  package enum Step: Encodable {
+    case command(String)
+    case full(Jobs.Step)
 
-    struct Step: Encodable {
-      let name: String?
-      let run: String
-      let shell: [String]?
-      let env: [String: String]?
-      let workingDirectory: String?
-      let timeout: String?
-      let continueOnError: Bool?
-      let always: Bool?
+    private enum CodingKeys: String, CodingKey {
+      case name, run, shell, env, workingDirectory, timeout, continueOnError, always
+    }
 
-      init(_ step: Jobs.Step) {
-        name = step.name
-        run = step.run
-        shell = step.shell == Jobs.Step.defaultShell ? nil : step.shell
-        env = step.environment.isEmpty ? nil : step.environment
-        workingDirectory = step.workingDirectory
-        timeout = step.timeout?.jobText
-        continueOnError = step.continueOnError ? true : nil
-        always = step.always ? true : nil
+    package func encode(to encoder: any Encoder) throws {
+      switch self {
+      case .command(let command):
+        var container = encoder.singleValueContainer()
+        try container.encode(command)
+      case .full(let step):
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encodeIfPresent(step.name, forKey: .name)
+        try container.encode(step.run, forKey: .run)
+        if step.shell != Jobs.Step.defaultShell { try container.encode(step.shell, forKey: .shell) }
+        if !step.environment.isEmpty { try container.encode(step.environment, forKey: .env) }
+        try container.encodeIfPresent(step.workingDirectory, forKey: .workingDirectory)
+        try container.encodeIfPresent(step.timeout?.jobText, forKey: .timeout)
+        if step.continueOnError { try container.encode(true, forKey: .continueOnError) }
+        if step.always { try container.encode(true, forKey: .always) }
       }
     }
   }
+
+  private let id: String
+  private var requestId: String?
+  private var jti: String?
+  private var iat: Int64?
+  private var exp: Int64?
+  private var aud: [String]?
+  package var source: String?
+  package var steps: [Step]?
+  package var env: [String: String]?
+  package var timeout: String?
+
+  /// A request for the job `id` with the idempotency key `key`, by default a random one.
+  package init(id: String, key: String? = nil) {
+    self.id = id
+    requestId = key ?? UUID().uuidString
+  }
+
+  /// Adds the claims that a signed request needs (RFC 7519): it may start within `expires`, on the workers and groups
+  /// of `audience`, or on all if it is empty. The key becomes the claim `jti`.
+  package mutating func limit(to expires: Duration, audience: [String]) {
+    let now = Int64(Date().timeIntervalSince1970)
+    iat = now
+    exp = now + max(1, expires.components.seconds)
+    aud = audience.isEmpty ? nil : audience
+    jti = requestId
+    requestId = nil
+  }
 }
 
-/// The digest of a job folder, by which a request fixes the content to run.
-package struct JobSourceDigest: Sendable {
-  /// The job: the folder's name.
-  package let id: JobID
-  /// `h1:<base64>`; see ``FileTree/digest(of:excluding:threads:)``. Without `results` and `results.previous`.
-  package let digest: String
+/// Sends a request until a worker has taken it: every second while there is no subscriber, at once after a
+/// reconnection, and at longer intervals while the broker has it.
+///
+/// Because of its key it is run once. With MQTT 3.1.1 the broker does not report a missing subscriber, so the
+/// intervals are shorter.
+struct RequestSender: Sendable {
+  /// The broker's answer to the request.
+  enum Place: Sendable, Equatable {
+    /// The broker dropped it: there is no subscriber.
+    case noSubscriber
+    /// The broker has it.
+    case queued
+    /// The broker refuses it for now.
+    case refused(ReasonCode)
+  }
 
-  /// Reads the folder. Throws ``InvalidInput`` if it is no folder, if a file in it cannot be read, or if its job.json
-  /// is missing or invalid and the request has no steps of its own.
-  package init(_ folder: FilePath, hasSteps: Bool) throws(InvalidInput) {
-    let (name, parent) = try JobCheck.place(of: folder)
-    let id = try JobCheck.id(in: name)
-    let job = try JobFolder.open(id, in: JobsDirectory(parent))
-    if !hasSteps { _ = try job.definition() }
-    self.id = id
-    do throws(FileTreeError) {
-      digest = try FileTree.digest(of: job.descriptor, excluding: JobsDirectory.reserved)
-    } catch {
-      throw InvalidInput(id: id, description: "\(folder): \(error)")
+  let client: BrokerClient
+  let message: Message
+  let version: ProtocolVersion
+  /// Gets each answer of the broker.
+  let report: @Sendable (Place) async -> Void
+
+  /// Sends it again and again until the task is canceled. Throws ``MQTTError`` if the broker refuses it for good.
+  func run() async throws {
+    var pause = first
+    let (again, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    let listening = Task { [client] in
+      for await _ in client.reconnections { wake.yield() }
+      wake.finish()
+    }
+    defer { listening.cancel() }
+    var wakes = again.makeAsyncIterator()
+    while !Task.isCancelled {
+      let place = try place(after: try await client.publish(message))
+      await report(place)
+      let delay = place == .queued ? pause : .seconds(1)
+      if place == .queued { pause = min(pause * 2, longest) }
+      let timer = Task {
+        try await Task.sleep(for: delay)
+        wake.yield()
+      }
+      defer { timer.cancel() }
+      guard await wakes.next() != nil else { return }
+    }
+  }
+
+  private var first: Duration { version == .v5 ? .seconds(30) : .seconds(2) }
+  private var longest: Duration { version == .v5 ? .seconds(600) : .seconds(30) }
+
+  private func place(after code: ReasonCode) throws(MQTTError) -> Place {
+    switch code {
+    case .noMatchingSubscribers: return .noSubscriber
+    // Quota exceeded, unspecified and implementation specific errors (MQTT 5, section 3.4.2.1) may be temporary.
+    case ReasonCode(rawValue: 0x97), ReasonCode(rawValue: 0x80), ReasonCode(rawValue: 0x83): return .refused(code)
+    default:
+      guard code.isFailure else { return .queued }
+      throw .unsupported("publishing to '\(message.topic)': the broker answers \(code)")
     }
   }
 }

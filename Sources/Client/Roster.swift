@@ -1,5 +1,5 @@
 package import Jobs
-package import MQTT
+import MQTT
 
 /// The workers at a broker, by their statuses and answers.
 ///
@@ -14,8 +14,8 @@ package struct Roster: Sendable {
     package internal(set) var hasAnswered = false
     /// The start of its state; `nil` if unknown.
     package internal(set) var began: ContinuousClock.Instant?
-    /// The time of the last message.
-    package var heard: ContinuousClock.Instant
+    /// When its last message was published.
+    var lastMessage: ContinuousClock.Instant
 
     /// Whether it is alive: it has a connection, and its heartbeat is not overdue.
     package func isAlive(at now: ContinuousClock.Instant) -> Bool {
@@ -24,7 +24,7 @@ package struct Roster: Sendable {
 
     /// The broker drops an expired status without a message to current subscribers.
     func isOverdue(at now: ContinuousClock.Instant) -> Bool {
-      status.interval.map { now - heard > $0 * 3 + .seconds(1) } ?? false
+      status.interval.map { now - lastMessage > $0 * 3 + .seconds(1) } ?? false
     }
   }
 
@@ -34,7 +34,7 @@ package struct Roster: Sendable {
   package internal(set) var isAsked = true
 
   /// An empty roster.
-  package init() {}
+  init() {}
 
   /// The live workers that did not answer.
   var silent: [String] {
@@ -45,7 +45,7 @@ package struct Roster: Sendable {
   /// Adds a message from a topic of workers, and returns the worker whose entry it changed. Ignores other messages, and
   /// those that name another worker than their topic.
   @discardableResult
-  package mutating func take(_ message: Message, at now: ContinuousClock.Instant = .now) -> String? {
+  mutating func take(_ message: Message, at now: ContinuousClock.Instant = .now) -> String? {
     let levels = message.topic.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     guard levels.count == 3, levels[0] == "workers", let id = WorkerID(levels[1], host: "") else { return nil }
     switch levels[2] {
@@ -73,25 +73,25 @@ package struct Roster: Sendable {
     var kept: Duration?
     if let expiry, let lifetime = status.lifetime { kept = .seconds(lifetime > expiry ? lifetime - expiry : 0) }
     // A Last Will was written long before it was published.
-    let age = status.since == nil ? kept : (kept ?? .zero) + (status.ageWhenTold ?? .zero)
+    let age = status.since == nil ? kept : (kept ?? .zero) + (status.ageWhenSent ?? .zero)
     let hasAnswered = entries[status.workerId]?.hasAnswered == true && status.state != .offline
     entries[status.workerId] = Entry(
-      status: status, hasAnswered: hasAnswered, began: age.map { now - $0 }, heard: now - (kept ?? .zero))
+      status: status, hasAnswered: hasAnswered, began: age.map { now - $0 }, lastMessage: now - (kept ?? .zero))
   }
 
   private mutating func take(_ answer: CommandAnswer, of id: WorkerID, _ now: ContinuousClock.Instant) {
-    var entry = entries[id.text] ?? Entry(status: WorkerStatus(answer.state ?? .idle, of: id), heard: now)
+    var entry = entries[id.text] ?? Entry(status: WorkerStatus(answer.state ?? .idle, of: id), lastMessage: now)
     entry.hasAnswered = true
-    entry.heard = max(entry.heard, now)
+    entry.lastMessage = max(entry.lastMessage, now)
     entries[id.text] = entry
   }
 }
 
 extension WorkerStatus {
   /// The age of its state when it was published, by the worker's own clock.
-  fileprivate var ageWhenTold: Duration? {
-    guard let since, let time, let began = Timestamp(since), let told = Timestamp(time) else { return nil }
-    return max(.zero, .milliseconds(told.millisecondsSince1970) - .milliseconds(began.millisecondsSince1970))
+  fileprivate var ageWhenSent: Duration? {
+    guard let since, let time, let began = Timestamp(since), let sent = Timestamp(time) else { return nil }
+    return max(.zero, .milliseconds(sent.millisecondsSince1970) - .milliseconds(began.millisecondsSince1970))
   }
 
   /// The heartbeat interval; `nil` for a value that no worker accepts.
@@ -109,7 +109,7 @@ extension WorkerStatus {
   }
 }
 
-/// The search for all workers: by their retained statuses, and by their answers to a health-check.
+/// Finds all workers by their retained statuses, and by their answers to a health-check.
 package struct RollCall: Sendable {
   private enum Event: Sendable {
     case message(Message)
@@ -120,42 +120,39 @@ package struct RollCall: Sendable {
   private let client: BrokerClient
   private let patience: Duration
 
-  /// A roll call over `client`. It ends when all have answered, and after `patience` at the latest.
+  /// A roll call over `client`. It ends when all workers have answered, and after `patience` at the latest.
   package init(_ client: BrokerClient, patience: Duration) {
     self.client = client
     self.patience = patience
   }
 
-  /// Calls once. Throws ``MQTTError`` if the broker refuses the subscription to statuses.
+  /// Finds the workers once. Throws ``MQTTError`` if the broker refuses the subscription to statuses.
   package func take() async throws -> Roster {
     var roster = Roster()
     try await run {
-      roster = $0; return $1 ? .ends : .goesOn
+      roster = $0
+      return !$1
     }
     return roster
   }
 
-  /// Whether the call continues.
-  package enum Course: Sendable {
-    case goesOn, ends
-  }
-
-  /// Calls, and keeps listening: passes the roster to `body` when all have answered, and after that at every change and
-  /// every tick, until `body` throws.
+  /// Passes the roster to `body` when all workers have answered, and then again every quarter of a second, until `body`
+  /// throws.
   package func watch(_ body: (Roster) throws -> Void) async throws {
     var last: ContinuousClock.Instant?
     try await run { roster, isComplete in
-      guard isComplete else { return .goesOn }
+      guard isComplete else { return true }
       // A fleet may change faster than a person can read.
-      if let last, ContinuousClock.now - last < .milliseconds(250) { return .goesOn }
+      if let last, ContinuousClock.now - last < .milliseconds(250) { return true }
       last = .now
       try body(roster)
-      return .goesOn
+      return true
     }
   }
 
-  /// Passes the roster and whether it is complete to `body`, at every message and twenty times a second.
-  private func run(_ body: (Roster, Bool) throws -> Course) async throws {
+  /// Passes the roster and whether it is complete to `body`, at every message and twenty times a second, for as long as
+  /// `body` returns `true`.
+  private func run(while body: (Roster, Bool) throws -> Bool) async throws {
     let (events, event) = AsyncStream.makeStream(of: Event.self)
     var tasks: [Task<Void, any Error>] = []
     defer { for task in tasks { task.cancel() } }
@@ -172,8 +169,8 @@ package struct RollCall: Sendable {
     }
     try await listen("workers/+/status")
     var roster = Roster()
-    let hearing = try await ask(listen)
-    roster.isAsked = hearing != .forbidden
+    let reach = try await ask(listen)
+    roster.isAsked = reach != .forbidden
     tasks.append(
       Task {
         while !Task.isCancelled {
@@ -183,42 +180,42 @@ package struct RollCall: Sendable {
       })
 
     let start = ContinuousClock.now
-    var heard = start
+    var lastNews = start
     var hasAskedAgain = false
     for await event in events {
       switch event {
       case .message(let message):
-        if roster.take(message) != nil { heard = .now }
+        if roster.take(message) != nil { lastNews = .now }
       case .failed(let error): throw error
       case .tick: break
       }
-      let isQuiet = ContinuousClock.now - heard > .milliseconds(300)
+      let isQuiet = ContinuousClock.now - lastNews > .milliseconds(300)
       let hasAll =
-        switch hearing {
-        case .somebody: roster.silent.isEmpty && !roster.entries.isEmpty
-        case .nobody: roster.silent.isEmpty
+        switch reach {
+        case .workers: roster.silent.isEmpty && !roster.entries.isEmpty
+        case .none: roster.silent.isEmpty
         case .forbidden: true
         }
-      if isQuiet, !roster.silent.isEmpty, !hasAskedAgain, hearing != .forbidden {
+      if isQuiet, !roster.silent.isEmpty, !hasAskedAgain, reach != .forbidden {
         hasAskedAgain = true
         await askAgain(roster.silent)
-        heard = .now
+        lastNews = .now
       }
       let isComplete = isQuiet && hasAll || ContinuousClock.now - start > patience
-      guard try body(roster, isComplete) == .goesOn else { return }
+      guard try body(roster, isComplete) else { return }
     }
   }
 
   /// Whether the question reaches a worker.
-  private enum Hearing {
-    case somebody, nobody, forbidden
+  private enum Reach {
+    case workers, none, forbidden
   }
 
-  private func ask(_ listen: (String) async throws -> Void) async throws -> Hearing {
+  private func ask(_ listen: (String) async throws -> Void) async throws -> Reach {
     do {
       try await listen("workers/+/answers")
       let code = try await client.publish(question(on: Topics.commandsForAll))
-      if !code.isFailure { return code == .noMatchingSubscribers ? .nobody : .somebody }
+      if !code.isFailure { return code == .noMatchingSubscribers ? .none : .workers }
     } catch MQTTError.refused {
       // Then only the statuses are known.
     }
@@ -235,7 +232,7 @@ package struct RollCall: Sendable {
 
   private func question(on topic: String) -> Message {
     var question = Message(topic: topic, payload: WorkerCommand.healthCheck.encoded)
-    // Workers that are away need not answer when they come back.
+    // Workers without a connection need not answer later.
     question.properties.messageExpiry = 10
     return question
   }

@@ -95,19 +95,13 @@ package actor Submission {
       }
       if let piece = try follower?.next() { return .output(step: piece.step, bytes: piece.bytes) }
       if let news = try watch?.look() {
-        if let told = note(news, from: .volume) { return told }
+        if let event = note(news, from: .volume) { return event }
         continue
       }
       if let result = takeEnd() { return .finished(result) }
       if isOver { return nil }
       try await Task.sleep(for: .milliseconds(20))
     }
-  }
-
-  /// Asks the job's worker to end it; the reason code tells whether there was a subscriber.
-  @discardableResult
-  package func cancel() async throws -> ReasonCode {
-    try await client.publish(Message(topic: topics.cancellation(of: request.id), payload: []))
   }
 
   /// The outcome of a withdrawal.
@@ -135,7 +129,7 @@ package actor Submission {
     } else if attempt == 0 {
       return .queued
     }
-    try await cancel()
+    try await client.publish(Message(topic: topics.cancellation(of: request.id), payload: []))
     return .canceled
   }
 
@@ -173,7 +167,7 @@ package actor Submission {
     guard attempt == 0, place != lastPlace else { return nil }
     lastPlace = place
     switch place {
-    case .nowhere: return .nobodyListens
+    case .noSubscriber: return .noSubscriber
     case .queued: return .queued
     case .refused(let code): return .refusedForNow(code)
     }
@@ -208,7 +202,7 @@ package actor Submission {
     return event.event == .accepted ? nil : .event(event)
   }
 
-  /// Other requests for the same job also have answers, and anybody may publish there: only a message with this
+  /// Other requests for the same job also have answers, and any client may publish there: only a message with this
   /// request's key, in the payload or as Correlation Data, is its answer.
   ///
   /// MQTT 3.1.1 has no Correlation Data. There a worker refuses an unreadable or unverified request without a key; such

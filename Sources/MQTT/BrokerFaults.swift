@@ -1,3 +1,4 @@
+private import Glibc
 internal import Logging
 
 /// Handling of brokers that do not accept, keep or answer packets.
@@ -9,7 +10,7 @@ extension SessionLoop {
     client.cut()
     connectionEnded(
       .unreachable(
-        "broker \(options.host):\(options.port) did not answer \(pending.unanswered) within "
+        "broker \(options.broker) did not answer \(pending.unanswered) within "
           + "\(options.answerWithin.formattedSeconds)"))
   }
 
@@ -44,10 +45,10 @@ extension SessionLoop {
   }
 
   func keepNothingRetained() {
-    guard !hasToldOfRetention else { return }
-    hasToldOfRetention = true
+    guard !hasWarnedOfRetention else { return }
+    hasWarnedOfRetention = true
     logger.warning(
-      "the broker \(options.host):\(options.port) keeps no retained messages (retain not available): later subscribers do not see earlier publications",
+      "the broker \(options.broker) keeps no retained messages (retain not available): later subscribers do not get earlier publications",
       metadata: ["client": "\(options.clientID)"])
   }
 }
@@ -77,5 +78,78 @@ struct WillRetention {
     isDemoted.toggle()
     options.will?.retention = isDemoted ? .notRetained : .retained
     return true
+  }
+}
+
+/// Keeps a connection open for a moment after DISCONNECT, for the broker's last packets.
+///
+/// The library closes its socket at once. The kernel answers a PUBACK that arrives then with a reset, and mosquitto
+/// (2.0.11) ends the connection at its next write, before it has read DISCONNECT: it publishes the Last Will of a
+/// client that disconnected cleanly.
+struct LingeringClose {
+  private let socket: Int32
+
+  /// Holds the connection `socket`, which is not closed yet.
+  init(_ socket: Int32) {
+    self.socket = fcntl(socket, F_DUPFD_CLOEXEC, 0)
+  }
+
+  /// Waits until the broker has closed the connection, too, but no longer than `limit`.
+  func wait(atMost limit: Duration) {
+    guard socket >= 0 else { return }
+    defer { close(socket) }
+    shutdown(socket, Int32(SHUT_WR))
+    let deadline = ContinuousClock.now + limit
+    var answers = [UInt8](repeating: 0, count: 1024)
+    var isOpen = true
+    while isOpen {
+      var descriptor = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+      let left = (deadline - .now) / .milliseconds(1)
+      guard left > 0, poll(&descriptor, 1, Int32(left) + 1) > 0 else { return }
+      isOpen = recv(socket, &answers, answers.count, Int32(MSG_DONTWAIT)) > 0
+    }
+  }
+}
+
+/// Detects that another client uses this one's id, where a broker ends a connection without a reason: 3.1.1 has none,
+/// and mosquitto 2.0.11 sends none on MQTT 5 either.
+///
+/// It holds a separate connection under a unique id. When the broker or the network fails, it loses that, too. When
+/// only this client's connections are closed, again and again, another client takes them over (MQTT 5, section 3.1.4).
+final class Witness {
+  private let session: Session
+  /// The witness's connection when the client's began.
+  private var seen: Int?
+  private var cuts = 0
+
+  init(_ options: SessionOptions) throws(MQTTError) {
+    var options = options
+    options.clientID += "-\(UInt32.random(in: 0...UInt32.max))"
+    options.start = .clean
+    options.will = nil
+    options.isWitness = true
+    // The state of its connection interests no one else: log nothing.
+    session = try Session(options, logger: Logger(label: "witness") { _ in SwiftLogNoOpLogHandler() })
+  }
+
+  deinit {
+    session.drop()
+  }
+
+  /// The client's connection begins.
+  func connectionBegan() {
+    seen = session.standingConnection
+  }
+
+  /// Whether another client uses the id; call it before the next attempt after a connection was closed early: by then
+  /// the witness has noticed if it lost its own.
+  func seesAnother() -> Bool {
+    guard let connection = seen, session.standingConnection == connection else {
+      cuts = 0
+      return false
+    }
+    seen = nil
+    cuts += 1
+    return cuts >= 2
   }
 }

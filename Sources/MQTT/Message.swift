@@ -1,3 +1,5 @@
+private import Glibc
+
 /// The delivery guarantee (MQTT 5, section 4.3). Exactly once (QoS 2) is not supported.
 public enum QoS: Int32, Sendable {
   /// Fire and forget.
@@ -66,7 +68,7 @@ public struct MessageProperties: Sendable, Equatable {
   }
 }
 
-/// One name and value that travel with a message.
+/// A name and a value in a message.
 public struct UserProperty: Sendable, Equatable {
   /// The name; may occur more than once.
   public var name: String
@@ -77,5 +79,80 @@ public struct UserProperty: Sendable, Equatable {
   public init(name: String, value: String) {
     self.name = name
     self.value = value
+  }
+}
+
+/// A received message, and the right to let its acknowledgement be sent.
+///
+/// The session reads and writes nothing more until every delivery that it handed out is acknowledged, or the session is
+/// closed with ``Session/drop()``; then the broker, which received no PUBACK, sends the message again (MQTT 5, section
+/// 4.4).
+public struct Delivery: Sendable {
+  /// The received message.
+  public let message: Message
+  /// The packet identifier; a redelivery in the same session has the same one. 0 with QoS 0.
+  public let packetID: UInt16
+  /// The DUP flag: the broker sent this before and received no PUBACK.
+  public let isRedelivery: Bool
+
+  let connection: Int
+  let socket: Int32
+  let mailbox: Mailbox
+
+  /// Whether the connection on which it arrived is still open, as far as this machine knows.
+  ///
+  /// On a later connection the broker may have sent it again, to this process or to the next one with its client id: a
+  /// process that was stopped for a while (SIGSTOP, a suspended machine) has no other way to know that its message is
+  /// stale.
+  public var isCurrent: Bool {
+    // Compare the number last: the descriptor may have been reused meanwhile.
+    var entry = pollfd(fd: socket, events: Delivery.peerHasClosed, revents: 0)
+    return poll(&entry, 1, 0) == 0 && connection == mailbox.connection
+  }
+
+  /// Lets the PUBACK be sent, and returns when it has been handed to the kernel, or when its connection is gone. The
+  /// effects of the message must be durable by now. If one read brought several deliveries, their PUBACKs are sent
+  /// together, after the last is acknowledged; for the others this returns at once.
+  public func acknowledge() async {
+    await withCheckedContinuation { done in
+      mailbox.post { loop in
+        if let loop { loop.acknowledged(self, done) } else { done.resume() }
+      }
+    }
+  }
+
+  /// `POLLRDHUP` of poll(2), which the headers define only with _GNU_SOURCE.
+  private static let peerHasClosed: Int16 = 0x2000
+}
+
+extension Message {
+  /// The size of its PUBLISH in bytes, headers included (MQTT 5, section 3.3; 3.1.1, section 3.3).
+  public func packetSize(_ version: ProtocolVersion) -> Int {
+    var remaining = 2 + topic.utf8.count + payload.count
+    if qos != .atMostOnce { remaining += 2 }
+    if version == .v5 { remaining += lengthSize(properties.size) + properties.size }
+    return 1 + lengthSize(remaining) + remaining
+  }
+}
+
+extension MessageProperties {
+  fileprivate var size: Int {
+    // Each property has an identifier of one byte; strings and binary data have a length of two.
+    var size = [responseTopic?.utf8.count, correlationData?.count, contentType?.utf8.count].reduce(0) {
+      $0 + ($1.map { 3 + $0 } ?? 0)
+    }
+    if messageExpiry != nil { size += 5 }
+    for pair in userProperties { size += 5 + pair.name.utf8.count + pair.value.utf8.count }
+    return size
+  }
+}
+
+/// The size of an encoded length (a Variable Byte Integer; MQTT 5, section 1.5.5).
+private func lengthSize(_ length: Int) -> Int {
+  switch length {
+  case ..<128: 1
+  case ..<16_384: 2
+  case ..<2_097_152: 3
+  default: 4
   }
 }

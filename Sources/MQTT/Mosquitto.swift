@@ -1,7 +1,7 @@
 internal import CMosquitto
 private import Glibc
 
-/// The only owner of a `struct mosquitto *`. It lives on one thread and never leaves it.
+/// The only owner of a `struct mosquitto *`. It is used on one thread only.
 ///
 /// The library calls back only from inside ``read()``, ``write()``, ``maintain()`` and ``connect()``; the callbacks
 /// append to ``inbox``, which is processed after the call has returned, so no code reenters the library.

@@ -40,7 +40,7 @@ final class SessionLoop {
   var lastDelivery = ContinuousClock.now
   var needsNewClient = false
   var triesAtOnce = false
-  var hasToldOfRetention = false
+  var hasWarnedOfRetention = false
   /// The number of connections in succession that ended with a protocol error.
   var protocolErrors = 0
   var willRetention = WillRetention()

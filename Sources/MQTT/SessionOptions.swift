@@ -1,3 +1,5 @@
+internal import CMosquitto
+
 /// The options of a session.
 public struct SessionOptions: Sendable {
   /// The broker's host name or address.
@@ -40,6 +42,9 @@ public struct SessionOptions: Sendable {
     self.port = port
     self.clientID = clientID
   }
+
+  /// The broker's address, for messages.
+  var broker: String { "\(host):\(port)" }
 }
 
 /// A version of the protocol.
@@ -86,5 +91,41 @@ public struct TLSOptions: Sendable {
     self.caFile = caFile
     self.certificateFile = certificateFile
     self.keyFile = keyFile
+  }
+}
+
+/// The broker's limits on a connection, as its CONNACK states them (MQTT 5, section 3.2.2.3).
+///
+/// A 3.1.1 broker states none, although it may have limits: then everything counts as allowed.
+public struct SessionLimits: Sendable, Equatable {
+  /// The maximum size in bytes of a packet to the broker, headers included, as in ``Message/packetSize(_:)``; `nil`
+  /// when no limit is known. A broker that announced none and then refused a packet is known to accept less than that
+  /// packet's size.
+  public internal(set) var maximumPacketSize: Int?
+  /// Whether the broker keeps retained messages. If it does not, the session sends retained messages unretained.
+  public internal(set) var isRetainAvailable = true
+  /// The highest QoS that the broker accepts.
+  public internal(set) var maximumQoS = QoS.atLeastOnce
+  /// How long the broker keeps the session after the connection, in seconds: the requested value, unless it states
+  /// another.
+  public internal(set) var sessionExpiry: UInt32 = 0
+  /// Whether the broker has shared subscriptions (`$share/…`).
+  public internal(set) var hasSharedSubscriptions = true
+
+  init() {}
+
+  /// The requested values, before a broker has answered.
+  init(_ options: SessionOptions) {
+    sessionExpiry = options.sessionExpiry
+  }
+
+  /// The values that a CONNACK states in answer to `options`.
+  init(_ options: SessionOptions, _ properties: OpaquePointer?) {
+    self.init(options)
+    maximumPacketSize = int32Property(properties, MQTT_PROP_MAXIMUM_PACKET_SIZE).map { Int($0) }
+    isRetainAvailable = byteProperty(properties, MQTT_PROP_RETAIN_AVAILABLE) != 0
+    if byteProperty(properties, MQTT_PROP_MAXIMUM_QOS) == 0 { maximumQoS = .atMostOnce }
+    sessionExpiry = int32Property(properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL) ?? options.sessionExpiry
+    hasSharedSubscriptions = byteProperty(properties, MQTT_PROP_SHARED_SUB_AVAILABLE) != 0
   }
 }

@@ -87,7 +87,7 @@ final class TLSContext {
       // Encrypted keys in PEM form: RFC 7468 and, for the older form, RFC 1421.
       guard text.contains("ENCRYPTED") else { throw .tls("the key file \(path) holds no private key in PEM form") }
       throw .tls(
-        "the key \(path) is encrypted, and nobody is asked for its passphrase; decrypt it, as in 'openssl pkey -in \(path) "
+        "the key \(path) is encrypted, and there is no prompt for its passphrase; decrypt it, as in 'openssl pkey -in \(path) "
           + "-out worker.key', and let only the worker's user read it")
     }
   }
@@ -106,14 +106,15 @@ final class TLSContext {
 }
 
 private func content(_ path: String, _ what: String) throws(MQTTError) -> [UInt8] {
+  func unreadable() -> MQTTError { .tls("\(what) \(path) cannot be read: \(String(cString: strerror(errno)))") }
   let file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-  guard file >= 0 else { throw .tls("\(what) \(path) cannot be read: \(String(cString: strerror(errno)))") }
+  guard file >= 0 else { throw unreadable() }
   defer { close(file) }
   var bytes: [UInt8] = []
   var block = [UInt8](repeating: 0, count: 64 << 10)
   while bytes.count < 16 << 20 {
     let count = read(file, &block, block.count)
-    guard count >= 0 else { throw .tls("\(what) \(path) cannot be read: \(String(cString: strerror(errno)))") }
+    guard count >= 0 else { throw unreadable() }
     if count == 0 { break }
     bytes += block[..<count]
   }

@@ -13,7 +13,7 @@ enum Signals {
   private static let overdue = Mutex<Overdue?>(nil)
   /// If HUP is ignored at the start, as by nohup(1), it stays ignored: the process outlives its terminal.
   private static let numbers = linux_is_ignored(SIGHUP) != 0 ? [SIGTERM, SIGINT] : [SIGTERM, SIGINT, SIGHUP]
-  /// The time after the grace in which a worker must end that was told to end at once.
+  /// How long after the grace a worker may still run that must end at once.
   private static let patience = Duration.seconds(20)
 
   private struct Overdue {
@@ -41,7 +41,7 @@ enum Signals {
     listener.withLock { $0 = body }
   }
 
-  /// Ends the process by the signal itself, as if nobody listened. On the first thread.
+  /// Ends the process by the signal itself, as without a listener. On the first thread.
   @Sendable static func takeDefaultEffect(_ number: Int32) {
     signal(number, SIG_DFL)
     mask(SIG_UNBLOCK, [number])
@@ -49,7 +49,7 @@ enum Signals {
   }
 
   /// The first signal stops the worker in order, the second at once. After the second it has the grace and 20 seconds
-  /// to publish the result; then the process ends, since it may hang for ever. The next worker takes its claim over.
+  /// to publish the result; then the process ends, since a call may hang for ever. The next worker takes over its claim.
   ///
   /// A second HUP does not count: a closing terminal and its shell often send one each.
   static func raise(_ stop: StopRequest, _ logger: Logger, grace: Duration) {
@@ -64,7 +64,7 @@ enum Signals {
             overdue = Overdue(at: .now + limit) {
               logger.error(
                 """
-                still here \(limit.components.seconds) s after the second signal: something hangs, perhaps the volume; \
+                the worker still runs \(limit.components.seconds) s after the second signal: the volume may hang; exiting, and \
                 leaving the job to the next worker
                 """)
               _exit(ExitStatus.volume.rawValue)
@@ -121,7 +121,7 @@ final class Interrupts: Sendable {
     Signals.listen { [self] number in
       guard number != SIGHUP else { return Signals.takeDefaultEffect(number) }
       guard let handler = handlers.withLock({ $0.last }) else { exit(ExitStatus.interrupted.rawValue) }
-      // The next signal must be heard while the handler still runs.
+      // The listener must get the next signal while the handler still runs.
       Task { await handler() }
     }
   }

@@ -69,7 +69,7 @@ struct JobCheckTests {
     #expect(check.errors.isEmpty)
     #expect(check.warnings.count == 5)
     #expect(check.warnings.prefix(3).allSatisfy { $0.hasPrefix(#""env": the "$" in "#) })
-    #expect(check.warnings[3].hasPrefix("steps[0]: the command has line ends of Windows"))
+    #expect(check.warnings[3].hasPrefix("steps[0]: the command has Windows line ends"))
     #expect(check.warnings[4].hasPrefix(#"steps[1]: "env": the "$" in "A""#))
   }
 
@@ -85,9 +85,9 @@ struct JobCheckTests {
     #expect(check.errors.isEmpty)
     #expect(
       check.warnings == [
-        "\(folder)/job.json: the key steps[0].x means nothing here",
-        "\(folder)/job.json: the key y means nothing here",
-        #"steps[0]: workingDirectory "out" is not in the folder; an earlier step must make it"#,
+        "\(folder)/job.json: the key steps[0].x is unknown and has no effect",
+        "\(folder)/job.json: the key y is unknown and has no effect",
+        #"steps[0]: workingDirectory "out" is not in the folder; an earlier step must create it"#,
       ])
   }
 }

@@ -148,7 +148,7 @@ import Testing
     try await Scene.play(.down) { scene in
       let end = try await scene.run(["-i", "all"])
       #expect(end.end == .code(64))
-      #expect(end.errors.contains("workers/all/command reaches every worker"))
+      #expect(end.errors.contains("workers/all/command goes to all workers"))
     }
   }
 }

@@ -44,7 +44,7 @@ struct HungVolumeTests {
           worker.send(SIGTERM)
           let began = ContinuousClock.now
           try await eventually("the end of the step") { ProcessEntry.marked(mark).isEmpty }
-          try await worker.says("still here 21 s after the second signal")
+          try await worker.says("still runs 21 s after the second signal")
           // Far less than it takes until the volume is back.
           #expect(began.duration(to: .now) < .seconds(50))
         }

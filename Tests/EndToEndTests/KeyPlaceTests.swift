@@ -41,7 +41,7 @@ import Testing
     "mkdir -p a/b; chmod o+w a; echo a/b/../../key.pem",
   ])
   func keyThatOthersCouldExchangeIsNotTaken(_ way: String) async throws {
-    try await expectRefusal(of: way, for: "others may write to", advising: "chmod go-w")
+    try await expectRefusal(of: way, for: "other users may write to", advising: "chmod go-w")
   }
 
   @Test(

@@ -43,7 +43,7 @@ struct SubmitTerminalTests {
       let worker = try scene.worker()
       let terminal = try submit(scene, "see begun\ntype ^C\nsee cancel the job? [y/N]\ntype ^C")
       #expect(try await terminal.end() == .code(130))
-      #expect(terminal.output.contains("leaving; a job that runs goes on"))
+      #expect(terminal.output.contains("leaving; a running job continues"))
       try scene.release()
       try await worker.end()
       #expect(scene.result("job")["status"] == "success")

@@ -160,7 +160,7 @@ import Testing
         ["-u", scene.broker.tlsURL, "--certfile", client.certificate.string, "--keyfile", locked.string],
         environment: try trusting(scene))
       #expect(try await worker.end() == .code(78))
-      #expect(worker.log.contains("is encrypted, and nobody is asked for its passphrase"), "\(worker.log)")
+      #expect(worker.log.contains("is encrypted, and there is no prompt for its passphrase"), "\(worker.log)")
     }
   }
 

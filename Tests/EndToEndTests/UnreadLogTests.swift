@@ -31,7 +31,7 @@ import Testing
 
       // Whoever comes to read it is told what is missing.
       let reader = try scene.start(
-        "/bin/sh", ["-c", "exec grep -a -m 1 'nobody read stderr' log"], in: scene.files, name: "reader")
+        "/bin/sh", ["-c", "exec grep -a -m 1 'no process read stderr' log"], in: scene.files, name: "reader")
       #expect(try await reader.end() == .code(0))
       #expect(reader.output.contains("were dropped"))
       worker.send(SIGTERM)

@@ -1,5 +1,6 @@
 package import Logging
 package import MQTT
+import Synchronization
 
 /// An examination of a broker: whether it has the properties that workers need.
 ///
@@ -26,32 +27,28 @@ package struct BrokerExamination: Sendable {
     do {
       report(try await connection())
     } catch {
-      return report(property("connection").finding(false, "\(error)"))
+      return report(Property.connection.finding(false, "\(error)"))
     }
-    for (name, examine) in examinations where goesOn() {
+    for (property, examine) in examinations where goesOn() {
       do {
-        report(try await examine(property(name)))
+        report(try await examine(property))
       } catch MQTTError.closed {
-        report(property(name).unknown("the broker left a request without an answer for \(Probe.limit)"))
+        report(property.unknown("the broker did not answer a request within \(Probe.limit)"))
       } catch {
-        report(property(name).unknown("\(error)"))
+        report(property.unknown("\(error)"))
       }
     }
   }
 
-  private typealias Examine = @Sendable (Property) async throws -> Finding
-
-  private var examinations: [(String, Examine)] {
+  private var examinations: [(Property, @Sendable (Property) async throws -> Finding)] {
     [
-      ("messages", messages), ("large messages", largeMessages), ("no matching subscribers", noMatchingSubscribers),
-      ("durable sessions", durableSessions), ("redelivery", redelivery), ("shared subscriptions", sharedSubscriptions),
-      ("retained messages", retainedMessages), ("message expiry", messageExpiry), ("last will", lastWill),
-      ("closed to strangers", closedToStrangers),
+      (.messages, messages), (.largeMessages, largeMessages),
+      (.noMatchingSubscribers, noMatchingSubscribers),
+      (.durableSessions, durableSessions), (.redelivery, redelivery),
+      (.sharedSubscriptions, sharedSubscriptions),
+      (.retainedMessages, retainedMessages), (.messageExpiry, messageExpiry),
+      (.lastWill, lastWill), (.closedToStrangers, closedToStrangers),
     ]
-  }
-
-  private func property(_ name: String) -> Property {
-    BrokerProperties.all.first { $0.name == name }!
   }
 
   // MARK: Sessions
@@ -130,7 +127,7 @@ package struct BrokerExamination: Sendable {
     if !limits.isRetainAvailable {
       facts += ", without retained messages: workers publish statuses and results unretained"
     }
-    return property("connection").finding(true, facts)
+    return Property.connection.finding(true, facts)
   }
 
   private func messages(_ property: Property) async throws -> Finding {
@@ -140,7 +137,7 @@ package struct BrokerExamination: Sendable {
       let has = try await !probe.deliveries(1, within: Self.patience).isEmpty
       let took = (ContinuousClock.now - start) / .milliseconds(1)
       return property.finding(
-        has, has ? "one took \((took * 10).rounded() / 10) ms, a connection included" : "none came")
+        has, has ? "one took \((took * 10).rounded() / 10) ms, with the connection" : "none came")
     }
   }
 
@@ -167,7 +164,7 @@ package struct BrokerExamination: Sendable {
       let came = try await probe.deliveries(3, within: Self.patience)
       await probe.session.disconnect()
       return property.finding(
-        came.map(\.message.payload) == [[1], [2], [3]], "\(came.count) of 3 messages that were sent meanwhile came")
+        came.map(\.message.payload) == [[1], [2], [3]], "\(came.count) of 3 messages came")
     }
   }
 
@@ -177,7 +174,7 @@ package struct BrokerExamination: Sendable {
       let first = try Probe(options, .withheld, logger: logger)
       let came = try await first.deliveries(1, within: Self.patience)
       first.session.drop()
-      guard !came.isEmpty else { return property.unknown("the first delivery did not come") }
+      guard !came.isEmpty else { return property.unknown("the message was not delivered at all") }
       let second = try Probe(options, logger: logger)
       let again = try await second.deliveries(1, within: Self.patience)
       await second.session.disconnect()
@@ -190,15 +187,12 @@ package struct BrokerExamination: Sendable {
     return try await listening("one", to: filter) { one in
       try await listening("other", to: filter) { other in
         for number in UInt8(1)...4 { try await publish(topic("shared"), [number]) }
-        let deadline = ContinuousClock.now + Self.patience
-        while one.deliveries.count + other.deliveries.count < 4, ContinuousClock.now < deadline {
-          try await Task.sleep(for: .milliseconds(5))
-        }
+        try await Probe.wait(Self.patience) { one.deliveries.count + other.deliveries.count >= 4 }
         // A message to both members arrives at once or not at all.
         try await Task.sleep(for: .milliseconds(200))
         let counts = [one.deliveries.count, other.deliveries.count]
         return property.finding(
-          counts[0] + counts[1] == 4, "of 4 messages, two members got \(counts[0]) and \(counts[1])")
+          counts[0] + counts[1] == 4, "two members got \(counts[0]) and \(counts[1]) of 4 messages")
       }
     }
   }
@@ -245,6 +239,56 @@ package struct BrokerExamination: Sendable {
       return property.unknown(text)
     } catch {
       return property.finding(true)
+    }
+  }
+}
+
+/// A session that collects its messages, and acknowledges them only on demand.
+final class Probe: Sendable {
+  /// The treatment of acknowledgements.
+  enum Acknowledgement: Sendable {
+    case prompt, withheld
+  }
+
+  /// The longest life of a session: some brokers never answer requests that they do not know.
+  static let limit: Duration = .seconds(20)
+
+  let session: Session
+  private let received = Mutex<[Delivery]>([])
+
+  init(_ options: SessionOptions, _ acknowledgement: Acknowledgement = .prompt, logger: Logger) throws(MQTTError) {
+    session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
+    session.close(after: Self.limit)
+    Task { [self] in
+      for await case .delivery(let delivery) in session.events {
+        received.withLock { $0.append(delivery) }
+        if acknowledgement == .prompt { await delivery.acknowledge() }
+      }
+    }
+  }
+
+  /// The messages so far.
+  var deliveries: [Delivery] { received.withLock { $0 } }
+
+  /// Waits for `count` messages, but no longer than `limit`, and returns the messages so far.
+  func deliveries(_ count: Int, within limit: Duration) async throws -> [Delivery] {
+    try await Probe.wait(limit) { deliveries.count >= count }
+    return deliveries
+  }
+
+  /// Waits until `condition` holds, but no longer than `limit`.
+  static func wait(_ limit: Duration, until condition: () -> Bool) async throws {
+    let deadline = ContinuousClock.now + limit
+    while !condition(), ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(5)) }
+  }
+}
+
+extension Session {
+  /// Closes the session after `limit`, if it still exists; pending requests throw ``MQTTError/closed``.
+  fileprivate func close(after limit: Duration) {
+    Task { [weak self] in
+      try await Task.sleep(for: limit)
+      self?.drop()
     }
   }
 }

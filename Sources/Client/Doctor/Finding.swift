@@ -14,7 +14,7 @@ package struct Finding: Codable, Equatable, Sendable {
   }
 
   /// The importance of the property.
-  package enum Weight: String, Codable, Sendable {
+  enum Weight: String, Codable, Sendable {
     /// Without it jobs can be lost, or nothing works.
     case needed
     /// Without it something is slower or less convenient.
@@ -28,7 +28,7 @@ package struct Finding: Codable, Equatable, Sendable {
   /// The verdict.
   package var verdict: Verdict
   /// The importance.
-  package var weight: Weight
+  var weight: Weight
   /// The observation, and its meaning.
   package var detail: String
 
@@ -38,111 +38,113 @@ package struct Finding: Codable, Equatable, Sendable {
 
 /// A property with its name, its importance, and the consequences of having or lacking it.
 struct Property: Sendable {
-  package let subject: Finding.Subject
-  package let name: String
+  let subject: Finding.Subject
+  let name: String
   let weight: Finding.Weight
   /// The consequences of having and of lacking it.
-  package let present: String
+  let present: String
   let absent: String
 
-  package func finding(_ has: Bool, _ seen: String = "") -> Finding {
+  func finding(_ has: Bool, _ seen: String = "") -> Finding {
     let meaning = has ? present : absent
     return Finding(
       subject: subject, name: name, verdict: has ? .yes : .no, weight: weight,
       detail: seen.isEmpty ? meaning : "\(seen): \(meaning)")
   }
 
-  package func unknown(_ reason: String) -> Finding {
+  func unknown(_ reason: String) -> Finding {
     Finding(subject: subject, name: name, verdict: .unknown, weight: weight, detail: reason)
   }
 }
 
 /// The properties of a broker that workers need.
-enum BrokerProperties {
-  package static let all: [Property] = [
-    Property(
-      subject: .broker, name: "connection", weight: .needed, present: "it lets this account in",
-      absent: "nothing else can be examined"),
-    Property(
-      subject: .broker, name: "messages", weight: .needed, present: "what is published comes to who subscribes",
-      absent:
-        "this account may not both publish and subscribe there; give another account, or a --topic that it may use"),
-    Property(
-      subject: .broker, name: "large messages", weight: .needed, present: "a request may have 256 KiB",
-      absent:
-        "a request of 256 KiB does not get through; raise the broker's largest packet (mosquitto: max_packet_size)"),
-    Property(
-      subject: .broker, name: "no matching subscribers", weight: .wanted,
-      present: "a sender is told (0x10) when nobody is there to take its request",
-      absent: "a request that nobody is subscribed to vanishes without a word; wait for the event 'accepted'"),
-    Property(
-      subject: .broker, name: "durable sessions", weight: .needed,
-      present: "requests wait for a worker that is away, in their order",
-      absent: "requests that are sent while a worker is away are lost; allow sessions to last, and to queue messages"),
-    Property(
-      subject: .broker, name: "redelivery", weight: .needed,
-      present: "a request that a worker did not acknowledge before it died comes again",
-      absent: "a request that a worker had not acknowledged when it died is lost: no job is safe on this broker"),
-    Property(
-      subject: .broker, name: "shared subscriptions", weight: .needed,
-      present: "each request goes to one worker of a $share group",
-      absent: "workers cannot share a topic; give each a topic of its own, or use another broker"),
-    Property(
-      subject: .broker, name: "retained messages", weight: .wanted,
-      present: "results and the state of workers are there for those who come late",
-      absent: "who comes late sees no results and no workers, only what lies on the volume"),
-    Property(
-      subject: .broker, name: "message expiry", weight: .wanted,
-      present: "results and the state of workers go away by themselves",
-      absent: "retained results stay for ever, and workers that are long gone stay listed; use --no-retain"),
-    Property(
-      subject: .broker, name: "last will", weight: .wanted,
-      present: "a worker that dies is shown offline",
-      absent: "a worker that dies is missed only when its heartbeats do not come"),
-    Property(
-      subject: .broker, name: "closed to strangers", weight: .wanted,
-      present: "it lets in no client without a name or certificate",
-      absent: "anybody who reaches it may connect, and run commands on workers if no access control forbids that"),
-  ]
+extension Property {
+  static let connection = Property(
+    subject: .broker, name: "connection", weight: .needed, present: "the broker accepts this account",
+    absent: "no other property can be examined")
+  static let messages = Property(
+    subject: .broker, name: "messages", weight: .needed, present: "a subscriber gets the published messages",
+    absent:
+      "this account may not publish and subscribe there; give another account, or a --topic that it may use")
+  static let largeMessages = Property(
+    subject: .broker, name: "large messages", weight: .needed, present: "a request may have 256 KiB",
+    absent:
+      "the broker does not deliver a request of 256 KiB; raise its largest packet (mosquitto: max_packet_size)")
+  static let noMatchingSubscribers = Property(
+    subject: .broker, name: "no matching subscribers", weight: .wanted,
+    present: "the broker tells the sender of a request (0x10) if no worker is subscribed",
+    absent:
+      "the broker drops a request without a subscriber and does not tell its sender; wait for the event 'accepted'")
+  static let durableSessions = Property(
+    subject: .broker, name: "durable sessions", weight: .needed,
+    present: "the broker keeps requests in order for a worker without a connection",
+    absent: "requests for a worker without a connection are lost; let the broker keep sessions and queue messages")
+  static let redelivery = Property(
+    subject: .broker, name: "redelivery", weight: .needed,
+    present: "the broker delivers a request again if its worker died before it acknowledged it",
+    absent: "a request is lost if its worker dies before it acknowledges it: no job is safe; use another broker")
+  static let sharedSubscriptions = Property(
+    subject: .broker, name: "shared subscriptions", weight: .needed,
+    present: "the broker gives each request to one worker of a $share group",
+    absent: "workers cannot share a topic; give each worker its own topic, or use another broker")
+  static let retainedMessages = Property(
+    subject: .broker, name: "retained messages", weight: .wanted,
+    present: "later subscribers get the results and the states of workers",
+    absent: "later subscribers get no results and no states of workers; read results from the volume")
+  static let messageExpiry = Property(
+    subject: .broker, name: "message expiry", weight: .wanted,
+    present: "old results and states of workers expire",
+    absent: "retained results and states of workers that are gone stay for ever; use --no-retain")
+  static let lastWill = Property(
+    subject: .broker, name: "last will", weight: .wanted,
+    present: "the broker reports a dead worker as offline",
+    absent: "a dead worker is noticed only by its missing heartbeats")
+  static let closedToStrangers = Property(
+    subject: .broker, name: "closed to strangers", weight: .wanted,
+    present: "the broker accepts no client without a user name or certificate",
+    absent:
+      "any client may connect, and run commands on workers unless an ACL forbids it; require a user name or certificate"
+  )
 }
 
 /// The properties of a volume and of the workspaces' disk that workers need.
-enum VolumeProperties {
+extension Property {
   static let writable = Property(
     subject: .volume, name: "writable", weight: .needed, present: "this user can write there",
-    absent: "no worker of this user can work with it")
+    absent: "workers of this user cannot use it")
   static let exclusiveCreation = Property(
-    subject: .volume, name: "exclusive creation", weight: .needed, present: "one of several wins a claim",
+    subject: .volume, name: "exclusive creation", weight: .needed, present: "only one of several workers gets a claim",
     absent: "two workers could run a job at once; mount it with a protocol that has O_EXCL (NFS 3 or later)")
   static let atomicRename = Property(
-    subject: .volume, name: "atomic rename", weight: .needed, present: "readers see the old file or the new, whole",
-    absent: "a reader may find no result.json, or half of one")
-  package static let clock = Property(
-    subject: .volume, name: "clock", weight: .needed, present: "leases can be measured by it",
-    absent: "a worker that is well could be taken for dead; see to the time on the file server")
+    subject: .volume, name: "atomic rename", weight: .needed,
+    present: "readers see the old file or the new one, complete",
+    absent: "a reader may find no result.json, or an incomplete one; use another file system")
+  static let clock = Property(
+    subject: .volume, name: "clock", weight: .needed, present: "workers can measure leases by it",
+    absent: "a live worker could be taken for dead; correct the clock of the file server")
   /// For file systems where hosts may set times by their own clocks.
   static let watchedClock = Property(
     subject: .volume, name: "clock", weight: .needed,
     present:
-      "hosts may stamp files there with their own clocks, so that a worker counts as dead for who has seen its claim "
+      "hosts may set file times by their own clocks, so a worker counts as dead after others have seen its claim "
       + "unchanged for a whole lease",
-    absent: "a worker that is well could be taken for dead; see to the time on the file server")
-  package static let fsync = Property(
-    subject: .volume, name: "fast fsync", weight: .wanted, present: "a job waits for some eight of these",
-    absent: "each job waits for some eight of these, and one more for each of its artifacts")
-  package static let links = Property(
+    absent: "a live worker could be taken for dead; correct the clock of the file server")
+  static let fsync = Property(
+    subject: .volume, name: "fast fsync", weight: .wanted, present: "a job needs about eight of these",
+    absent: "each job needs about eight of these, and one more for each of its artifacts")
+  static let links = Property(
     subject: .volume, name: "links and modes", weight: .wanted, present: "they are kept",
-    absent: "links and executable files of jobs do not survive on it")
-  package static let names = Property(
+    absent: "links and executable files of jobs are lost there")
+  static let names = Property(
     subject: .volume, name: "any names", weight: .wanted, present: "names need not be UTF-8",
-    absent: "files with names that are not UTF-8 cannot come back")
+    absent: "files whose names are not UTF-8 cannot be brought back")
   static let workspacesWritable = Property(
     subject: .workspaces, name: "writable", weight: .needed, present: "this user can write there",
-    absent: "no worker of this user can work with it")
+    absent: "workers of this user cannot use it")
   static let executable = Property(
     subject: .workspaces, name: "executable", weight: .needed, present: "steps can run programs of their job",
-    absent: "it is mounted noexec: steps cannot run programs of their job")
+    absent: "it is mounted noexec: steps cannot run programs of their job; give another --workspaces-dir")
   static let reflink = Property(
     subject: .workspaces, name: "reflink", weight: .wanted, present: "staging shares blocks with the volume",
-    absent: "staging copies every byte, which is as fast as the disks are")
+    absent: "staging copies every byte, as fast as the disks allow")
 }

@@ -26,27 +26,27 @@ package struct VolumeExamination: Sendable {
     do {
       volume = try Scratch(in: folder)
     } catch {
-      return report(VolumeProperties.writable.finding(false, "\(error)"))
+      return report(Property.writable.finding(false, "\(error)"))
     }
     defer { volume.remove() }
-    report(VolumeProperties.writable.finding(true, "\(folder.removingLastComponent())"))
-    report(examined(VolumeProperties.exclusiveCreation) { try exclusiveCreation($0, volume) })
-    report(examined(VolumeProperties.atomicRename) { try atomicRename($0, volume) })
-    report(examined(VolumeProperties.clock) { try clock($0, volume) })
-    report(examined(VolumeProperties.fsync) { try fsyncTime($0, volume) })
-    report(examined(VolumeProperties.links) { try links($0, volume) })
-    report(examined(VolumeProperties.names) { try names($0, volume) })
+    report(Property.writable.finding(true, "\(folder.removingLastComponent())"))
+    report(examined(.exclusiveCreation) { try exclusiveCreation($0, volume) })
+    report(examined(.atomicRename) { try atomicRename($0, volume) })
+    report(examined(.clock) { try clock($0, volume) })
+    report(examined(.fsync) { try fsyncTime($0, volume) })
+    report(examined(.links) { try links($0, volume) })
+    report(examined(.names) { try names($0, volume) })
     guard let workspaces, goesOn() else { return }
     let local: Scratch
     do {
       local = try Scratch(in: workspaces)
     } catch {
-      return report(VolumeProperties.workspacesWritable.finding(false, "\(error)"))
+      return report(Property.workspacesWritable.finding(false, "\(error)"))
     }
     defer { local.remove() }
-    report(VolumeProperties.workspacesWritable.finding(true, "\(workspaces)"))
-    report(examined(VolumeProperties.executable) { try executable($0, local) })
-    report(examined(VolumeProperties.reflink) { try reflink($0, volume, local) })
+    report(Property.workspacesWritable.finding(true, "\(workspaces)"))
+    report(examined(.executable) { try executable($0, local) })
+    report(examined(.reflink) { try reflink($0, volume, local) })
   }
 
   private func examined(_ property: Property, _ examine: (Property) throws -> Finding) -> Finding {
@@ -85,7 +85,7 @@ package struct VolumeExamination: Sendable {
     }
     for round in 1...200 {
       let temporary = try scratch.write("\(round)", to: "result.new")
-      guard rename(temporary.string, path.string) == 0 else { throw VolumeError("renaming", temporary, lastError()) }
+      guard rename(temporary.string, path.string) == 0 else { throw VolumeError("renaming", temporary) }
     }
     guard misses.value == 0 else { return property.finding(false, "the name was missing \(misses.value) times") }
     return property.finding(try scratch.read("result") == "200")
@@ -98,7 +98,7 @@ package struct VolumeExamination: Sendable {
     let written = try modified(path)
     var (before, skew): (Int64, Int64) = (0, 0)
     for _ in 0..<20 {
-      guard utimensat(AT_FDCWD, path.string, nil, 0) == 0 else { throw VolumeError("touching", path, lastError()) }
+      guard utimensat(AT_FDCWD, path.string, nil, 0) == 0 else { throw VolumeError("touching", path) }
       let now = try modified(path)
       guard now >= before else { return property.finding(false, "it went back by \(before - now) ms") }
       before = now
@@ -108,21 +108,21 @@ package struct VolumeExamination: Sendable {
     // The kernel sets times by its last tick, some milliseconds ago.
     let difference =
       abs(skew) < 20
-      ? "this host's" : "\(abs(skew)) ms \(skew < 0 ? "behind" : "before") this host's, which does no harm"
+      ? "this host's" : "\(abs(skew)) ms \(skew < 0 ? "behind" : "ahead of") this host's, which does no harm"
     let kind = FileSystemKind(of: scratch.folder)
     let spread = max(created, written, before) - min(created, written, before)
     let seen = "\(kind.name): it shows \(difference)"
     let detail = spread > 1000 ? "\(seen), but creation, writing and touching differ by \(spread) ms" : seen
     return switch kind.times {
     case .volume: property.finding(spread <= 1000, detail)
-    case .hosts: VolumeProperties.watchedClock.finding(true, detail)
+    case .hosts: Property.watchedClock.finding(true, detail)
     }
   }
 
   /// The modification time of `path`, in milliseconds since 1970.
   private func modified(_ path: FilePath) throws -> Int64 {
     var status = stat()
-    guard stat(path.string, &status) == 0 else { throw VolumeError("looking at", path, lastError()) }
+    guard stat(path.string, &status) == 0 else { throw VolumeError("looking at", path) }
     // A file system may return any time: clamp it to about 36,000 years.
     let seconds = min(max(Int64(status.st_mtim.tv_sec), -1 << 40), 1 << 40)
     return seconds * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
@@ -137,7 +137,7 @@ package struct VolumeExamination: Sendable {
         let file = open(name.string, O_RDONLY | O_CLOEXEC)
         defer { close(file) }
         // Some file systems have no fsync for folders, and need none (fsync(2), EINVAL).
-        guard Glibc.fsync(file) == 0 || errno == EINVAL else { throw VolumeError("syncing", name, lastError()) }
+        guard Glibc.fsync(file) == 0 || errno == EINVAL else { throw VolumeError("syncing", name) }
       }
       times.append(ContinuousClock.now - start)
     }
@@ -166,7 +166,7 @@ package struct VolumeExamination: Sendable {
   private func executable(_ property: Property, _ scratch: Scratch) throws -> Finding {
     var status = statvfs()
     guard statvfs(scratch.folder.string, &status) == 0 else {
-      throw VolumeError("looking at", scratch.folder, lastError())
+      throw VolumeError("looking at", scratch.folder)
     }
     return property.finding(status.f_flag & linuxMountedNoExec == 0)
   }
@@ -185,27 +185,27 @@ package struct VolumeExamination: Sendable {
 
 /// A temporary folder for an examination.
 struct Scratch: Sendable {
-  package let folder: FilePath
+  let folder: FilePath
   private let madeParent: Bool
 
   /// Creates the folder below `parent`, and `parent` itself if it is missing.
   init(in parent: FilePath) throws(VolumeError) {
     folder = parent.appending("doctor-\(String(UInt64.random(in: 0 ... .max), radix: 36))")
     madeParent = mkdir(parent.string, 0o755) == 0
-    guard mkdir(folder.string, 0o700) == 0 else { throw VolumeError("writing to", parent, lastError()) }
+    guard mkdir(folder.string, 0o700) == 0 else { throw VolumeError("writing to", parent) }
   }
 
   /// Removes the folder.
-  package func remove() {
+  func remove() {
     try? FileManager.default.removeItem(atPath: folder.string)
     if madeParent { rmdir(folder.removingLastComponent().string) }
   }
 
-  package func path(_ name: String) -> FilePath { folder.appending(name) }
+  func path(_ name: String) -> FilePath { folder.appending(name) }
 
   /// Writes a file, and returns its path.
   @discardableResult
-  package func write(_ text: String, to name: String) throws(VolumeError) -> FilePath {
+  func write(_ text: String, to name: String) throws(VolumeError) -> FilePath {
     let path = path(name)
     do {
       let file = try FileDescriptor.open(
@@ -217,22 +217,19 @@ struct Scratch: Sendable {
     return path
   }
 
-  package func read(_ name: String) throws(VolumeError) -> String {
+  func read(_ name: String) throws(VolumeError) -> String {
     guard let bytes = FileManager.default.contents(atPath: path(name).string) else {
-      throw VolumeError("reading", path(name), lastError())
+      throw VolumeError("reading", path(name))
     }
     return String(decoding: bytes, as: UTF8.self)
   }
 }
 
-/// The errno of the last call.
-func lastError() -> Errno { Errno(rawValue: errno) }
-
 /// A counter for several threads.
 final class Count: Sendable {
   private let number = Atomic(0)
 
-  package var value: Int { number.load(ordering: .sequentiallyConsistent) }
+  var value: Int { number.load(ordering: .sequentiallyConsistent) }
 
   func increment() { number.add(1, ordering: .sequentiallyConsistent) }
 }

@@ -8,32 +8,32 @@ import Volume
 /// `mqtt-fs-worker approve <id>`: approves or rejects a request that waits for approval.
 struct Approve: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Approves a request that waits for it, or rejects it. Without an id, lists what waits.",
+    abstract: "Approves or rejects a request that waits for approval. Without an id, lists these requests.",
     discussion: """
-      It works on the volume: any worker of the request's topic takes the job up then. What is approved is shown on stderr: \
-      these steps, from this request and this job.json; if job.json is another when the job is begun, the request waits again. \
-      On a terminal it asks first. With a broker in the options or the environment the workers are told at once.
+      The command works on the volume; any worker of the request's topic then takes the job. It shows on stderr the steps \
+      that it approves, of this request and this job.json; if job.json has changed when the job starts, the request waits \
+      again. On a terminal it asks first. If the options or the environment name a broker, it notifies the workers at once.
 
-      Exit status: 64 if several requests are meant, 65 if the request is not what --digest says or cannot be run, 66 if none \
-      waits, 75 if somebody else decided just now.
+      Exit status: 64 if several requests match, 65 if the request has another digest than --digest or cannot be run, 66 if \
+      no request matches, 75 if another person has just decided.
       """)
 
-  @Argument(help: ArgumentHelp("The job, or its request's key, or how one of them begins.", valueName: "id"))
+  @Argument(help: ArgumentHelp("The job or the key of its request, or the beginning of one.", valueName: "id"))
   var id: String?
 
-  @Flag(help: "Reject it: it is not run, and its sender is told so.")
+  @Flag(help: "Reject the request: no worker runs it, and its sender is notified.")
   var reject = false
 
   @Option(
-    help: ArgumentHelp("Why; goes into the audit log, and to the sender of a rejected request.", valueName: "text"))
+    help: ArgumentHelp("The reason, for the audit log and for the sender of a rejected request.", valueName: "text"))
   var reason: String?
 
-  @Option(help: ArgumentHelp("Who decides. (default: the user and the host)", valueName: "name"))
+  @Option(help: ArgumentHelp("The name of the person who decides. (default: the user and the host)", valueName: "name"))
   var by: String?
 
   @Option(
     help: ArgumentHelp(
-      "Only if this is the request's digest, as the event awaiting-approval told it.", valueName: "sha256:hex"))
+      "Decide only if the request has this digest; the event awaiting-approval states it.", valueName: "sha256:hex"))
   var digest: String?
 
   @Flag(name: .shortAndLong, help: "Do not ask.")
@@ -52,34 +52,36 @@ struct Approve: AsyncParsableCommand {
     guard let id else { return try Output.write(table(parked)) }
     let request = try choose(id, among: parked, console)
     let approval = try approval(of: request, console)
-    guard await isMeant(console) else {
-      console.say("the request waits on")
-      throw ExitStatus.unwilling
+    guard await isConfirmed(console) else {
+      console.say("the request still waits for approval")
+      throw ExitStatus.declined
     }
     guard try store.decide(approval, on: request) else {
-      console.say("somebody else decided about job \(request.id) just now")
+      console.say("another person has just decided about job \(request.id)")
       throw ExitStatus.tryAgain
     }
     console.say("job \(request.id) is \(approval.decision.rawValue) by \(approval.by.escaped(upTo: 200))")
-    await tellWorkers(environment, console)
+    await notifyWorkers(environment, console)
   }
 
   // MARK: The request
 
-  /// Finds the request by its job, or by its key, or by how one of them begins: exactly one must match.
+  /// Finds the request by its job, its key, or the beginning of one: exactly one must match.
   private func choose(_ name: String, among parked: [ParkedRequest], _ console: Console) throws -> ParkedRequest {
     let key = { (request: ParkedRequest) in request.envelope.requestId.text }
     let tries: [(ParkedRequest) -> Bool] = [
       { $0.id.text == name }, { key($0) == name }, { $0.id.text.hasPrefix(name) || key($0).hasPrefix(name) },
     ]
-    let meant = tries.lazy.map { parked.filter($0) }.first { !$0.isEmpty } ?? []
-    guard let request = meant.first else {
-      console.say("no request waits for approval whose job or key is, or begins with, '\(name.escaped)'")
+    let matches = tries.lazy.map { parked.filter($0) }.first { !$0.isEmpty } ?? []
+    guard let request = matches.first else {
+      console.say(
+        "no request that waits for approval has a job or a key that begins with '\(name.escaped)'; without an id, 'approve' lists them"
+      )
       throw ExitStatus.noSuchJob
     }
-    guard meant.count == 1 else {
-      console.say("'\(name.escaped)' may be one of \(meant.count) requests; name one by its job or its key")
-      for line in table(meant).split(separator: "\n") { complain(String(line)) }
+    guard matches.count == 1 else {
+      console.say("'\(name.escaped)' matches \(matches.count) requests; name one by its job or its key")
+      for line in table(matches).split(separator: "\n") { complain(String(line)) }
       throw ExitStatus.usage
     }
     return request
@@ -102,7 +104,9 @@ struct Approve: AsyncParsableCommand {
   private func approval(of request: ParkedRequest, _ console: Console) throws -> Approval {
     let digest = request.envelope.digest
     guard self.digest == nil || self.digest == digest else {
-      console.say("the request that waits has the digest \(digest): it is not the one that is meant")
+      console.say(
+        "the waiting request has the digest \(digest), and is not the one of --digest; look at it before you approve it"
+      )
       throw ExitStatus.badPayload
     }
     show(request)
@@ -115,7 +119,7 @@ struct Approve: AsyncParsableCommand {
         definitionDigest: proposal.definitionDigest)
     } catch {
       guard reject else { throw error }
-      complain("it could not be run: \(error)")
+      complain("a worker could not run it: \(error)")
       return Approval(.rejected, by: by, reason: reason, requestDigest: digest)
     }
   }
@@ -133,8 +137,8 @@ struct Approve: AsyncParsableCommand {
     let names = definition.environment.keys.sorted().map { $0.escaped }
     show([
       ("signed", request.signature.map { _ in "by a key that the worker checks" }),
-      ("in the name of", request.signature?.subject),
-      ("begins by", request.signature?.expires.description), ("folder", request.source),
+      ("subject", request.signature?.subject),
+      ("start before", request.signature?.expires.description), ("folder", request.source),
       ("job.json", proposal.definitionDigest), ("variables", names.isEmpty ? nil : names.joined(separator: ", ")),
       ("timeout", definition.timeout?.jobText),
     ])
@@ -152,26 +156,25 @@ struct Approve: AsyncParsableCommand {
     }
   }
 
-  private func isMeant(_ console: Console) async -> Bool {
+  private func isConfirmed(_ console: Console) async -> Bool {
     guard !yes, console.canAsk else { return true }
     return await console.ask("\(reject ? "reject" : "approve") it? [y/N]")?.lowercased().hasPrefix("y") == true
   }
 
   // MARK: The workers
 
-  /// Tells workers about the decision. Without a message idle workers find it within a third of a lease.
-  private func tellWorkers(_ environment: Environment, _ console: Console) async {
+  /// Notifies the workers. Without a message an idle worker finds the decision within a third of a lease.
+  private func notifyWorkers(_ environment: Environment, _ console: Console) async {
     guard broker.url != nil || environment["MQTT_URL"] != nil || environment["MQTT_BROKER"] != nil else { return }
     var broker = broker
     broker.connectTimeout = broker.connectTimeout ?? Timespan(.seconds(3))
     do {
       try await broker.withClient("approve", environment, logger: log.logger(environment)) { client in
-        let code = try await client.publish(Message(topic: Topics.waiting, payload: []))
-        guard code == .notAuthorized else { return }
-        throw MQTTError.refused("publishing to '\(Topics.waiting)': the broker answers \(code)")
+        _ = try await client.publish(Message(topic: Topics.waiting, payload: []))
       }
     } catch {
-      console.say("no worker could be told (\(error)); an idle one finds it by itself")
+      console.say(
+        "the workers could not be notified (\(error)); an idle worker finds the decision within a third of its lease")
     }
   }
 }

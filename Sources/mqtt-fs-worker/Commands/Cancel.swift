@@ -6,10 +6,10 @@ import MQTT
 /// `mqtt-fs-worker cancel <id>`: asks a job's worker to end it.
 struct Cancel: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Asks the worker that has a job to end it: TERM, the worker's grace, KILL. What there is comes back.",
+    abstract: "Asks the worker of a job to end it: TERM, the worker's grace, KILL. Changed files still come back.",
     discussion: """
-      Who has the job is read from the volume, or asked of the workers if there is none. A request that no worker has taken \
-      yet is not canceled. Exit status: 66 if no worker has the job, 75 if its worker cannot be reached.
+      The command finds the worker on the volume, or asks the workers if there is no volume. It does not cancel a request \
+      that no worker has taken yet. Exit status: 66 if no worker has the job, 75 if its worker cannot be reached.
       """)
 
   @Argument(help: "The job.", completion: .jobs)
@@ -18,7 +18,7 @@ struct Cancel: AsyncParsableCommand {
   @Flag(help: "Wait for the job's end.")
   var wait = false
 
-  @Flag(help: "Print the result message, once it has ended. Goes with --wait.")
+  @Flag(help: "Print the result message when the job has ended. Needs --wait.")
   var json = false
 
   @OptionGroup var volume: VolumeOptions
@@ -27,7 +27,7 @@ struct Cancel: AsyncParsableCommand {
   @OptionGroup(title: "Log") var log: LogOptions
 
   func validate() throws {
-    if json, !wait { throw ValidationError("--json prints the result, which only --wait waits for") }
+    if json, !wait { throw ValidationError("--json prints the result of the job's end: give --wait, too") }
   }
 
   func run() async throws {
@@ -37,15 +37,17 @@ struct Cancel: AsyncParsableCommand {
     let directory = try volume.directoryIfAny(environment)
     let topics = try topics.topics(environment)
     let outcome = try await broker.withClient("cancel", environment, logger: log.logger(environment)) { client in
-      try await CancelRequest(id, over: client, topics: topics, volume: directory).send(wait ? .untilItsEnd : .none)
+      try await CancelRequest(id, over: client, topics: topics, volume: directory).send(wait ? .untilEnd : .none)
     }
     switch outcome {
     case .notRunning(let job):
       console.say("no worker has job \(id)\(job.map { "; it is \($0.state.rawValue)" } ?? "")")
-      if job?.state == .awaitingApproval { console.say("'mqtt-fs-worker approve \(id) --reject' has it not run") }
+      if job?.state == .awaitingApproval { console.say("to withdraw it, run 'mqtt-fs-worker approve \(id) --reject'") }
       throw ExitStatus.noSuchJob
-    case .unheard(let worker):
-      console.say("worker \(worker) has job \(id), and does not listen: is it gone? The next worker takes the job over")
+    case .notReceived(let worker):
+      console.say(
+        "worker \(worker) has job \(id) and did not receive the request: it may be dead; then the next worker takes over the job"
+      )
       throw ExitStatus.tryAgain
     case .asked(let worker): console.say("asked worker \(worker) to end job \(id)")
     case .ended(let result):

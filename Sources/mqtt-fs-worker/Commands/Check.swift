@@ -6,7 +6,7 @@ import SystemPackage
 /// `mqtt-fs-worker check <job folder>`: checks a job before it is sent.
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Says what is wrong with a job folder before its id is sent; exit status 65 if something is.")
+    abstract: "Checks a job folder before its id is sent, and prints its errors; exit status 65 if there are any.")
 
   @Argument(
     help: ArgumentHelp("The folder with job.json; its name is the job's id.", valueName: "job folder"),
@@ -19,13 +19,11 @@ struct Check: ParsableCommand {
     for error in check.errors { try say("error: \(error)") }
     guard check.errors.isEmpty else { throw ExitStatus.badPayload }
     if check.job?.definition.requiresApproval == true {
-      try say("each request for it waits until somebody approves it (requireApproval)")
+      try say("each request for it waits for approval (requireApproval)")
     }
     let warnings = check.warnings.isEmpty ? "nothing wrong" : counted(check.warnings.count, "warning")
     try say("\(folder): \(counted(check.steps, "step")), \(warnings)")
   }
-
-  private func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
   private func say(_ text: String) throws {
     try Output.write("\(text.onOneLine)\n")

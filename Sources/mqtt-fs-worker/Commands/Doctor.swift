@@ -4,53 +4,41 @@ import FoundationEssentials
 import Glibc
 import Jobs
 import Synchronization
-import SystemPackage
 import Volume
 
 /// `mqtt-fs-worker doctor`: examines a broker and a volume.
 struct Doctor: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Says whether the broker and the volume do what workers rely on; exit status 1 if they do not.",
+    abstract: "Tests whether the broker and the volume have the properties that workers need; exit status 1 if not.",
     discussion: """
-      It publishes and subscribes below --topic only, with client ids that begin with 'doctor-', and writes to folders of \
-      its own, in .worker/ on the volume and among the workspaces. It leaves nothing behind, and takes no job.
+      It publishes and subscribes only below --topic, with client ids that begin with 'doctor-', and writes to temporary \
+      folders, in .worker/ on the volume and in the workspaces folder. It removes all of them, and takes no job.
 
-      A property that is needed and not there is marked 'NO': jobs could be lost. One that is only wanted is marked 'no'.
+      'NO' marks a missing property without which jobs could be lost. 'no' marks a missing property that is only useful.
 
-      TERM and INT end it when it has cleaned up behind what it is at; a second one ends it at once.
+      After TERM or INT it completes the current test and cleans up; a second signal ends it at once.
       """)
 
   /// The examined things.
-  enum Patient: String, ExpressibleByArgument, CaseIterable { case broker, volume, all }
+  enum Target: String, ExpressibleByArgument, CaseIterable { case broker, volume, all }
 
-  @Argument(help: "What to examine: broker, volume, or all.")
-  var patient = Patient.all
+  @Argument(help: "The thing to test: broker, volume, or all.")
+  var target = Target.all
 
   @OptionGroup(title: "Broker") var broker: BrokerOptions
   @OptionGroup(title: "Log") var log: LogOptions
 
-  @Option(
-    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"),
-    completion: .directory)
-  var jobsDir: String?
-
-  @Option(
-    name: .shortAndLong,
-    help: ArgumentHelp("Where steps run. (MQTT_WORKSPACES_DIR; default: ./workspaces)", valueName: "folder"),
-    completion: .directory)
-  var workspacesDir: String?
+  @OptionGroup var volume: VolumeOptions
+  @OptionGroup var workspaces: WorkspacesOptions
 
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "The topic below which it publishes and subscribes. (default: doctor-<random> beside the results)",
+      "The topic below which it publishes and subscribes. (default: doctor-<random> below the results topic)",
       valueName: "topic"))
   var topic: String?
 
-  @Option(
-    name: .shortAndLong,
-    help: ArgumentHelp("The results topic. (MQTT_RESULTS_TOPIC; default: jobs/results)", valueName: "topic"))
-  var resultsTopic: String?
+  @OptionGroup var topics: TopicOptions
 
   @Flag(help: "Print the findings as JSON.")
   var json = false
@@ -70,17 +58,17 @@ struct Doctor: AsyncParsableCommand {
   }
 
   private func examine(_ environment: Environment, _ course: Course) async throws {
-    if patient != .volume {
+    if target != .volume {
       let name = "doctor-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
       let session = try broker.session(name, environment)
       Secrets.wipe()
-      let prefix = try topic ?? "\(checkedResultsTopic(resultsTopic, environment))/\(name)"
+      let prefix = try topic ?? "\(topics.results(environment))/\(name)"
       await BrokerExamination(session, prefix: prefix, logger: try log.logger(environment))
         .run(while: { !course.isInterrupted }, course.report)
     }
-    if patient != .broker, !course.isInterrupted {
-      let jobs = FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs")
-      let volume = VolumeExamination(jobs: jobs, workspaces: workspacesFolder(workspacesDir, environment))
+    if target != .broker, !course.isInterrupted {
+      let volume = VolumeExamination(
+        jobs: volume.folder(environment), workspaces: workspaces.folder(environment))
       try await onThread { volume.run(while: { !course.isInterrupted }, course.report) }
     }
   }
@@ -130,7 +118,7 @@ private final class Course: Sendable {
       return state.isInterrupted
     }
     guard !isSecond else { exit(ExitStatus.interrupted.rawValue) }
-    complain("mqtt-fs-worker: ending when this examination has cleaned up; a second signal ends it at once")
+    complain("mqtt-fs-worker: ending when this test has cleaned up; a second signal ends it at once")
   }
 }
 

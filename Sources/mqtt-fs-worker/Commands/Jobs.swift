@@ -10,8 +10,9 @@ struct Jobs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Lists the jobs on the volume: running, queued, awaiting approval, pending, and finished.",
     discussion: """
-      Running: a worker has it. Queued: a busy worker put its request down for the next idle one. Awaiting-approval: its request waits for 'approve'. Pending: it has a folder and no result; its request is with the broker, or was never sent. Finished: it has \
-      a result; those that ended last come first.
+      Running: a worker has the job. Queued: a busy worker deferred its request for the next idle one. Awaiting-approval: \
+      its request waits for 'approve'. Pending: it has a folder and no result; the broker has its request, or it was never \
+      sent. Finished: it has a result; the latest jobs come first.
       """)
 
   @Option(
@@ -19,7 +20,7 @@ struct Jobs: AsyncParsableCommand {
     completion: .list(JobState.allCases.map(\.rawValue)), transform: Jobs.state)
   var state: [JobState] = []
 
-  @Option(help: ArgumentHelp("At most so many finished jobs.", valueName: "n"))
+  @Option(help: ArgumentHelp("List at most this many finished jobs.", valueName: "n"))
   var last: Int?
 
   @Flag(help: "Print a JSON array.")
@@ -35,7 +36,7 @@ struct Jobs: AsyncParsableCommand {
   }
 
   func validate() throws {
-    if let last, last < 0 { throw ValidationError("--last \(last): give how many") }
+    if let last, last < 0 { throw ValidationError("--last \(last) is negative: give a number of jobs") }
   }
 
   func run() async throws {

@@ -7,12 +7,12 @@ import Volume
 /// `mqtt-fs-worker logs <id>`: prints the output of a job's steps.
 struct Logs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Prints what the steps of a job wrote, byte for byte. Exit status 66 if there is no such job.")
+    abstract: "Prints the output of a job's steps, byte for byte. Exit status 66 if there is no such job.")
 
   @Argument(help: "The job.", completion: .jobs)
   var id: String
 
-  @Flag(name: .shortAndLong, help: "Go on until the job has ended; wait for it to begin.")
+  @Flag(name: .shortAndLong, help: "Continue until the job has ended; wait for its start.")
   var follow = false
 
   @Option(name: .shortAndLong, help: ArgumentHelp("Only this step, from 0.", valueName: "n"))
@@ -21,13 +21,8 @@ struct Logs: AsyncParsableCommand {
   @OptionGroup var volume: VolumeOptions
 
   func run() async throws {
-    let directory = try volume.directory(.current)
-    let id = try JobID(id)
-    let listing = JobListing(directory)
-    guard try listing.job(id) != nil else {
-      Console("logs").say("there is no job \(id) in \(directory.path)")
-      throw ExitStatus.noSuchJob
-    }
+    let (directory, job) = try volume.job(id, for: "logs")
+    let (id, listing) = (job.id, JobListing(directory))
     var follower = LogFollower(id, in: directory)
     while true {
       // Ask before reading: if the job has ended, its logs are complete.

@@ -6,24 +6,19 @@ import Volume
 /// `mqtt-fs-worker status <id>`: shows one job.
 struct Status: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Says how a job is: who has it, or how it ended, step by step. Exit status 66 if there is none.")
+    abstract: "Shows a job: its worker, or its result step by step. Exit status 66 if there is no such job.")
 
   @Argument(help: "The job.", completion: .jobs)
   var id: String
 
-  @Flag(help: "Print JSON: what 'jobs --json' has of the job, and with a result all of result.json.")
+  @Flag(help: "Print JSON: the job as in 'jobs --json', and all of result.json if there is a result.")
   var json = false
 
   @OptionGroup var volume: VolumeOptions
 
   func run() throws {
-    let directory = try volume.directory(.current)
-    let id = try JobID(id)
-    guard let job = try JobListing(directory).job(id) else {
-      Console("status").say("there is no job \(id) in \(directory.path)")
-      throw ExitStatus.noSuchJob
-    }
-    let result = job.state == .finished ? JobRecords(directory).result(of: id) : nil
+    let (directory, job) = try volume.job(id, for: "status")
+    let result = job.state == .finished ? JobRecords(directory).result(of: job.id) : nil
     if json {
       try Output.write(json: jsonText(Report(job: job, result: result)))
     } else {

@@ -10,11 +10,10 @@ import SystemPackage
 /// `mqtt-fs-worker submit <folder>`: submits a job and follows it.
 struct Submit: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Puts a job on the volume, asks for it to be run, shows its output, and exits with its exit code.",
+    abstract: "Copies a job to the volume, sends its request, shows its output, and exits with its exit code.",
     discussion: """
-      The job's output goes to stdout, byte for byte; what happens is said on stderr. With no worker it waits for one. \
-      Ctrl-C cancels the job, after asking; a second Ctrl-C leaves it running. Without a terminal TERM and INT cancel it \
-      at once.
+      The job's output goes to stdout, byte for byte; messages go to stderr. Without a worker it waits for one. Ctrl-C \
+      cancels the job, after asking; a second Ctrl-C leaves it running. Without a terminal TERM and INT cancel it at once.
 
       Exit status: the job's own; 65 it was rejected, 75 its workers died (try again), 124 timeout, 125 the worker failed, \
       130 canceled. If it was not sent: 64 usage, 65 the job is not valid, 69 no broker, 73 the id is taken, 74 the volume, \
@@ -30,7 +29,7 @@ struct Submit: AsyncParsableCommand {
   @Option(
     name: [.customShort("o"), .long],
     help: ArgumentHelp(
-      "Ends the job if it takes longer; if no worker has taken it after as long, it is withdrawn.",
+      "End the job if it takes longer; withdraw it if no worker has taken it within this time.",
       valueName: "duration"))
   var timeout: Timespan?
 
@@ -41,12 +40,12 @@ struct Submit: AsyncParsableCommand {
   var json = false
 
   @Flag(
-    help: "There is no common volume: send the steps of job.json in the request. Nothing else may be in the folder.")
+    help: "Without a common volume: send the steps of job.json in the request. The folder may have no other file.")
   var noVolume = false
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Where workers take requests. (MQTT_TOPIC; default: jobs/pending)", valueName: "topic"))
+    help: ArgumentHelp("The topic of requests. (MQTT_TOPIC; default: jobs/pending)", valueName: "topic"))
   var topic: String?
 
   @Option(
@@ -55,15 +54,7 @@ struct Submit: AsyncParsableCommand {
     completion: .file())
   var signKey: String?
 
-  @Option(help: ArgumentHelp("The key's name in a set of keys. (default: that of the JWK)", valueName: "name"))
-  var kid: String?
-
-  @Option(help: ArgumentHelp("A worker, or group of workers, that a signed request is for.", valueName: "name"))
-  var aud: [String] = []
-
-  @Option(help: ArgumentHelp("How long a signed request may be begun. (default: 1h)", valueName: "duration"))
-  var expires = Timespan(.seconds(3600))
-
+  @OptionGroup var signing: SigningOptions
   @OptionGroup var volume: VolumeOptions
   @OptionGroup var topics: TopicOptions
   @OptionGroup(title: "Broker") var broker: BrokerOptions
@@ -110,16 +101,15 @@ struct Submit: AsyncParsableCommand {
   private func request(_ job: (id: JobID, definition: JobDefinition)) throws -> OutgoingRequest {
     let path = FilePath(folder)
     let claims = signKey.map { _ in
-      OutgoingRequest.Claims(expires: expires.duration, audience: aud, folder: noVolume ? nil : path)
+      OutgoingRequest.Claims(
+        expires: signing.expires.duration, audience: signing.aud, folder: noVolume ? nil : path)
     }
     let request =
       try noVolume
       ? OutgoingRequest(job.id, carrying: job.definition, of: path, timeout: timeout?.duration, claims: claims)
       : OutgoingRequest(job.id, timeout: timeout?.duration, claims: claims)
     guard let signKey else { return request }
-    let key = try KeyFile(FilePath(signKey)).read { (bytes) throws(InvalidKey) in
-      try SigningKey(file: bytes, name: kid)
-    }
+    let key = try signing.key(in: KeyFile(FilePath(signKey)))
     return try request.sealed { try key.sign($0) }
   }
 

@@ -25,7 +25,7 @@ struct SubmitRun: Sendable {
       try await submission.open()
       news: while let news = try await submission.next() {
         switch news {
-        case .nobodyListens, .refusedForNow: tell(news)
+        case .noSubscriber, .refusedForNow: report(news)
         case .queued, .taken, .event, .output, .missing, .finished: break news
         }
       }
@@ -101,12 +101,12 @@ struct SubmitRun: Sendable {
         await printing.put(bytes, to: output == .logs ? .standardOutput : .standardError)
       case .finished(let result):
         patience?.cancel()
-        tell(news)
+        report(news)
         if output == .result { await printing.put(try result.line) }
         return (result, printing.failure)
       default: break
       }
-      tell(news)
+      report(news)
     }
     throw CancellationError()
   }
@@ -123,24 +123,24 @@ struct SubmitRun: Sendable {
 
   // MARK: Messages
 
-  private func tell(_ news: SubmissionEvent) {
+  private func report(_ news: SubmissionEvent) {
     let id = request.id
     switch news {
-    case .nobodyListens: console.say("no worker listens for job \(id) yet; waiting for one")
+    case .noSubscriber: console.say("no worker listens for job \(id) yet; waiting for one")
     case .refusedForNow(let code): console.say("the broker refuses the request for now (\(code)); trying again")
     case .taken(let worker, 1): console.show("\(worker) takes job \(id)")
     case .taken(let worker, let attempt): console.say("\(worker) takes job \(id) over, attempt \(attempt)")
-    case .missing(let step, let bytes): console.say("\(bytes) bytes of step \(step)'s output did not come")
+    case .missing(let step, let bytes): console.say("\(bytes) bytes of step \(step)'s output were lost")
     case .event(let event) where event.event == .awaitingApproval:
       let why = event.error.map { ": \($0)" } ?? ""
-      console.say("job \(id) waits for approval, with 'mqtt-fs-worker approve \(id)'\(why)")
-    case .event(let event) where event.event == .started: console.show("its files are staged, its steps begin")
-    case .finished(let result): tell(result)
+      console.say("job \(id) waits for approval by 'mqtt-fs-worker approve \(id)'\(why)")
+    case .event(let event) where event.event == .started: console.show("its files are staged, its steps start")
+    case .finished(let result): report(result)
     case .event, .output, .queued: break
     }
   }
 
-  private func tell(_ result: ResultMessage) {
+  private func report(_ result: ResultMessage) {
     let took = result.durationMs.map { " after \(durationText(milliseconds: $0))" } ?? ""
     let text = "job \(request.id): \(result.status.rawValue)\(took)"
     guard result.status != .success else { return console.show(text) }
@@ -173,7 +173,7 @@ private struct Printing {
       ended.insert(stream)
       guard let failure = error as? OutputFailure else { return }
       self.failure = failure
-      console.say("\(failure); the job is followed to its end without it")
+      console.say("\(failure); following the job to its end without this output")
     }
   }
 }
@@ -205,11 +205,11 @@ private actor SubmitEnd {
   func interrupt() async -> Bool {
     interrupts += 1
     guard interrupts == 1 else {
-      console.say("leaving; a job that runs goes on")
+      console.say("leaving; a running job continues")
       return true
     }
     if console.canAsk {
-      let answer = await console.ask("cancel the job? [y/N] (Ctrl-C again leaves it alone)")
+      let answer = await console.ask("cancel the job? [y/N] (Ctrl-C again leaves it running)")
       guard interrupts == 1, answer?.lowercased().hasPrefix("y") == true else {
         interrupts = max(0, interrupts - 1)
         return false
@@ -233,14 +233,14 @@ private actor SubmitEnd {
         console.say("\(why)the job is withdrawn")
         return true
       case .queued:
-        console.say("\(why)the broker has the request, and cannot give it back: a worker that comes will run it")
+        console.say("\(why)the broker has the request and cannot return it: the next worker will run it")
         return true
       case .canceled:
         console.say("\(why)asking its worker to end the job")
         return false
       }
     } catch {
-      console.say("the job cannot be canceled: \(error)")
+      console.say("the job cannot be canceled, and may still run: \(error)")
       return true
     }
   }

@@ -17,18 +17,18 @@ struct Work: ParsableCommand {
     abstract: "Takes one job id from MQTT, runs the job's steps, publishes the result, and exits.",
     usage: "mqtt-fs-worker [work] [<options>]",
     discussion: """
-      Every option can be set in the environment, too: the name stands in parentheses. A flag comes before the \
-      environment, and that before the default. Durations are written 90s, 10m, 1h30m, 7d, or as a number of seconds.
+      Every option can also be set by the environment variable in parentheses. An option comes before the environment, and \
+      the environment before the default. Durations are written 90s, 10m, 1h30m, 7d, or as a number of seconds.
 
-      'mqtt-fs-worker check <job folder>' says what is wrong with a job before it is sent; 'mqtt-fs-worker sign <job \
-      folder>' makes a signed request for it.
+      'mqtt-fs-worker check <job folder>' finds errors in a job before it is sent; 'mqtt-fs-worker sign <job folder>' makes \
+      a signed request for it.
       """)
 
   @OptionGroup(title: "Broker") var broker: BrokerOptions
   @OptionGroup(title: "Jobs") var work: WorkOptions
   @OptionGroup(title: "Log") var log: LogOptions
 
-  @Flag(help: ArgumentHelp("Without MQTT: run the request in --payload, print its result message."))
+  @Flag(help: ArgumentHelp("Run the request in --payload without MQTT, and print its result message."))
   var dryRun = false
 
   @Option(
@@ -51,12 +51,13 @@ struct Work: ParsableCommand {
     defer { guardian.dismiss() }
     if Secrets.areInArguments {
       setup.logger.warning(
-        "a password was given as an argument, and could be seen in the process list until now; use --password-file")
+        "a password was in the arguments, and other users could read it in the process list until now; use --password-file"
+      )
     }
     if dryRun {
       try await DryRun(payload: FilePath(payload ?? "./test-payload.json"), setup: setup).run()
     } else {
-      guard payload == nil else { throw ValidationError("--payload is for --dry-run only") }
+      guard payload == nil else { throw ValidationError("--payload needs --dry-run") }
       try await MQTTRun(broker, work, setup, environment).run()
     }
   }
@@ -81,8 +82,7 @@ struct MQTTRun {
 
   init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
     filter = try work.filter(environment)
-    topics = RequestTopics(
-      Topics(results: try checkedResultsTopic(work.resultsTopic, environment)), requests: filter)
+    topics = RequestTopics(try work.topics.topics(environment), requests: filter)
     jobs = try work.jobCount(environment)
     giveUpAfter = try broker.giveUpAfter(environment)
     idleTimeout = try (work.idleTimeout ?? environment.value("WORKER_IDLE_TIMEOUT"))?.duration

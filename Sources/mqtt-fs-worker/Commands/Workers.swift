@@ -8,10 +8,10 @@ import MQTT
 /// `mqtt-fs-worker workers`: lists the workers at a broker.
 struct Workers: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Lists the workers that are there, and those that were lost.",
+    abstract: "Lists the live workers and those that were lost.",
     discussion: """
-      They are found by the status that each of them keeps with the broker, and by their answers to a health-check. One \
-      that is there and does not answer is marked. One that was told to stop is not listed.
+      The command finds workers by their retained statuses at the broker, and by their answers to a health-check. It marks \
+      a live worker that does not answer. It does not list a worker that was stopped.
       """)
 
   @OptionGroup(title: "Broker") var broker: BrokerOptions
@@ -20,7 +20,7 @@ struct Workers: AsyncParsableCommand {
   @Flag(help: "Print a JSON array; with --watch, one line for each change.")
   var json = false
 
-  @Flag(help: "Go on, and show what changes.")
+  @Flag(help: "Continue, and show changes.")
   var watch = false
 
   @Option(help: ArgumentHelp("How long to wait for answers. (default: 2s)", valueName: "duration"))
@@ -96,7 +96,7 @@ struct RosterView {
 /// A roster as a table and as JSON.
 struct RosterTable {
   /// The line of one worker.
-  package struct Row {
+  struct Row {
     let worker: String
     let columns: [String]
     /// The values whose change makes a new line: not ages and figures.
@@ -118,8 +118,8 @@ struct RosterTable {
       let count = sorted.count { $0.status.state == state }
       return count == 0 ? nil : "\(count) \(state.rawValue)"
     }
-    let count = "\(sorted.count) worker\(sorted.count == 1 ? "" : "s")"
-    let refusal = roster.isAsked ? "" : "; the broker does not let this account ask them: this is what they told last"
+    let count = counted(sorted.count, "worker")
+    let refusal = roster.isAsked ? "" : "; this account may not ask them: these are their last statuses"
     summary = (states.isEmpty ? count : "\(count): \(states.joined(separator: ", "))") + refusal
   }
 

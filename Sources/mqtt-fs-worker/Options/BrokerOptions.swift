@@ -15,7 +15,7 @@ struct BrokerOptions: ParsableArguments {
   @Option(name: [.customShort("n"), .long], help: "User name. (MQTT_USERNAME)")
   var username: String?
 
-  @Option(name: .shortAndLong, help: "Password; others can see it in the process list. (MQTT_PASSWORD)")
+  @Option(name: .shortAndLong, help: "Password; other users can read it in the process list. (MQTT_PASSWORD)")
   var password: String?
 
   @Option(
@@ -28,7 +28,7 @@ struct BrokerOptions: ParsableArguments {
     help: ArgumentHelp("MQTT 5, or 4 for 3.1.1. (MQTT_PROTOCOL_VERSION; default: 5)", valueName: "5|4"))
   var protocolVersion: String?
 
-  @Flag(help: "Use TLS; mqtts:// does, too. (MQTT_TLS)")
+  @Flag(help: "Use TLS, as with mqtts://. (MQTT_TLS)")
   var tls = false
 
   @Option(
@@ -42,7 +42,7 @@ struct BrokerOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The key of the certificate, PEM. (MQTT_KEYFILE)", valueName: "file"), completion: .file())
   var keyfile: String?
 
-  @Option(help: ArgumentHelp("Put before the client ids. (MQTT_CLIENT_ID_PREFIX)", valueName: "prefix"))
+  @Option(help: ArgumentHelp("The prefix of all client ids. (MQTT_CLIENT_ID_PREFIX)", valueName: "prefix"))
   var clientIdPrefix: String?
 
   @Option(
@@ -70,7 +70,7 @@ extension BrokerOptions {
       try password ?? passwordFile.map(secretFile) ?? address.password ?? environment.secret("MQTT_PASSWORD")
     if let username { options.credentials = Credentials(username: username, password: password) }
     guard username != nil || password == nil else {
-      throw ValidationError("a password needs a user name: give --username or MQTT_USERNAME too")
+      throw ValidationError("a password needs a user name: give --username or MQTT_USERNAME, too")
     }
     return options
   }
@@ -100,7 +100,7 @@ extension BrokerOptions {
     switch protocolVersion ?? environment["MQTT_PROTOCOL_VERSION"] ?? "5" {
     case "5": .v5
     case "4", "3.1.1": .v311
-    case let text: throw ValidationError("protocol version '\(text)' is not spoken: give 5, or 4 for MQTT 3.1.1")
+    case let text: throw ValidationError("protocol version '\(text)' is not supported: give 5, or 4 for MQTT 3.1.1")
     }
   }
 }
@@ -175,8 +175,8 @@ struct BrokerAddress: Equatable {
     switch scheme {
     case "mqtt", "tcp": transport = .plain
     case "mqtts", "ssl", "tls": transport = .tls
-    case "ws", "wss": throw invalid("MQTT over WebSocket is not spoken; use mqtt:// or mqtts://")
-    default: throw invalid("the scheme '\(scheme)' is not known; use mqtt:// or mqtts://")
+    case "ws", "wss": throw invalid("MQTT over WebSocket is not supported; use mqtt:// or mqtts://")
+    default: throw invalid("the scheme '\(scheme)' is unknown; use mqtt:// or mqtts://")
     }
     if rest.hasSuffix("/") { rest.removeLast() }
     guard !rest.contains(where: { "/?#".contains($0) }) else { throw invalid("nothing may follow the port") }
@@ -195,7 +195,7 @@ struct BrokerAddress: Equatable {
       if !tail.isEmpty { digits = tail.dropFirst() }
     } else {
       let pieces = rest.split(separator: ":", omittingEmptySubsequences: false)
-      guard pieces.count <= 2 else { throw invalid("an IPv6 address stands in brackets, as in [::1]") }
+      guard pieces.count <= 2 else { throw invalid("an IPv6 address needs brackets, as in [::1]") }
       host = pieces.first.map(String.init) ?? ""
       digits = pieces.count == 2 ? pieces[1] : nil
     }

@@ -1,10 +1,15 @@
 import ArgumentParser
+import Client
+import Glibc
 import Jobs
+import Logging
 import MQTT
+import Signing
+import Synchronization
 import SystemPackage
 import Volume
 
-/// The option for the shared volume in client commands.
+/// The option for the shared volume.
 struct VolumeOptions: ParsableArguments {
   @Option(
     name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"),
@@ -13,9 +18,14 @@ struct VolumeOptions: ParsableArguments {
 }
 
 extension VolumeOptions {
-  /// The volume. Throws if there is none.
+  /// The folder from `--jobs-dir`, the environment, or the default.
+  func folder(_ environment: Environment) -> FilePath {
+    FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs")
+  }
+
+  /// The volume. Throws ``NoVolume`` if there is none.
   func directory(_ environment: Environment) throws -> JobsDirectory {
-    let directory = JobsDirectory(FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs"))
+    let directory = JobsDirectory(folder(environment))
     do {
       try JobRecords(directory).checkVolume()
     } catch {
@@ -29,52 +39,100 @@ extension VolumeOptions {
     if jobsDir == nil, environment["MQTT_JOBS_DIR"] == nil { return try? directory(environment) }
     return try directory(environment)
   }
+
+  /// The volume, and the job `text` on it. Prints a message and throws ``ExitStatus/noSuchJob`` if there is none.
+  func job(_ text: String, for command: String) throws -> (directory: JobsDirectory, job: JobSummary) {
+    let (directory, id) = (try directory(.current), try JobID(text))
+    guard let job = try JobListing(directory).job(id) else {
+      Console(command).say("there is no job \(id) in \(directory.path); --jobs-dir names another volume")
+      throw ExitStatus.noSuchJob
+    }
+    return (directory, job)
+  }
 }
 
 /// There is no jobs folder at the given path.
 struct NoVolume: Error, CustomStringConvertible {
   let cause: VolumeError
 
-  var description: String { "\(cause); --jobs-dir says where it is" }
+  var description: String { "\(cause); give its folder with --jobs-dir" }
 }
 
-/// The option for the topics in client commands.
+/// The option for the folder of the workspaces.
+struct WorkspacesOptions: ParsableArguments {
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Where steps run, on a local disk. (MQTT_WORKSPACES_DIR; default: ./workspaces)", valueName: "folder"),
+    completion: .directory)
+  var workspacesDir: String?
+
+  /// The folder from `--workspaces-dir`, the environment, or the default.
+  func folder(_ environment: Environment) -> FilePath {
+    FilePath(workspacesDir ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
+  }
+}
+
+/// The option for the topics of answers.
 struct TopicOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Results come on <topic>/<id>. (MQTT_RESULTS_TOPIC; default: jobs/results)", valueName: "topic"))
+    help: ArgumentHelp("Results go to <topic>/<id>. (MQTT_RESULTS_TOPIC; default: jobs/results)", valueName: "topic"))
   var resultsTopic: String?
+
+  func topics(_ environment: Environment) throws -> Topics {
+    Topics(results: try results(environment))
+  }
+
+  /// The results topic from the option, the environment, or the default. Throws unless one can publish below it.
+  func results(_ environment: Environment) throws -> String {
+    let topic = resultsTopic ?? environment["MQTT_RESULTS_TOPIC"] ?? "jobs/results"
+    guard !topic.isEmpty, !topic.contains(where: { "+#\0".contains($0) }), !topic.hasSuffix("/") else {
+      throw ValidationError(
+        "results topic '\(topic)' is not a topic: give one without '+' and '#' that does not end with '/', as in 'jobs/results'"
+      )
+    }
+    return topic
+  }
 }
 
-extension TopicOptions {
-  func topics(_ environment: Environment) throws -> Topics {
-    Topics(results: try checkedResultsTopic(resultsTopic, environment))
+/// The options of a signed request.
+struct SigningOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The key's name in a set of keys. (default: that of the JWK)", valueName: "name"))
+  var kid: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A worker, or a group of workers, that may run a signed request; may be repeated. (default: any)",
+      valueName: "name"))
+  var aud: [String] = []
+
+  @Option(
+    help: ArgumentHelp("How long workers may start a signed request. (default: 1h)", valueName: "duration"))
+  var expires = Timespan(.seconds(3600))
+
+  /// The key in `file`.
+  func key(in file: KeyFile) throws -> SigningKey {
+    try file.read { (bytes) throws(InvalidKey) in try SigningKey(file: bytes, name: kid) }
+  }
+}
+
+/// The workers' topic filter from `--topic`, the environment, or the default.
+func requestFilter(_ flag: String?, _ environment: Environment) throws -> TopicFilter {
+  do {
+    return try TopicFilter(flag ?? environment["MQTT_TOPIC"] ?? "jobs/pending")
+  } catch {
+    throw ValidationError(error.description)
   }
 }
 
 /// The topic for requests: the workers' filter without `$share/<group>/`.
 func requestTopic(_ flag: String?, _ environment: Environment) throws -> String {
-  let text = flag ?? environment["MQTT_TOPIC"] ?? "jobs/pending"
-  let filter: TopicFilter
-  do {
-    filter = try TopicFilter(text)
-  } catch {
-    throw ValidationError(error.description)
-  }
+  let filter = try requestFilter(flag, environment)
   guard !filter.pattern.contains(where: { "+#".contains($0) }) else {
-    throw ValidationError("topic '\(text)' has wildcards: a request goes to one topic, as in -t jobs/pending")
+    throw ValidationError("topic '\(filter.text)' has wildcards: a request goes to one topic, as in -t jobs/pending")
   }
   return filter.pattern
-}
-
-/// The results topic from the flag, the environment, or the default. Throws unless one can publish below it.
-func checkedResultsTopic(_ flag: String?, _ environment: Environment) throws -> String {
-  let topic = flag ?? environment["MQTT_RESULTS_TOPIC"] ?? "jobs/results"
-  guard !topic.isEmpty, !topic.contains(where: { "+#\0".contains($0) }), !topic.hasSuffix("/") else {
-    throw ValidationError(
-      "results topic '\(topic)' cannot be published to: it has no '+' or '#', as in 'jobs/results'")
-  }
-  return topic
 }
 
 /// The worker's id from `--id`, the environment, or the default.
@@ -86,12 +144,95 @@ func workerID(_ flag: String?, _ environment: Environment) throws -> WorkerID {
         + "128 characters; %h stands for the host name")
   }
   guard id.text != "all" else {
-    throw ValidationError("worker id 'all' is taken: workers/all/command reaches every worker")
+    throw ValidationError("worker id 'all' is reserved: workers/all/command goes to all workers; give another --id")
   }
   return id
 }
 
-/// The folder of the workspaces from `--workspaces-dir`, the environment, or the default.
-func workspacesFolder(_ flag: String?, _ environment: Environment) -> FilePath {
-  FilePath(flag ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
+/// The options of the log on stderr.
+struct LogOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "trace, debug, info, notice, warning, error or critical. (LOG_LEVEL; default: info)", valueName: "level"),
+    completion: .list(Logger.Level.allCases.map(\.rawValue)))
+  var logLevel: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "text or json. (LOG_FORMAT; default: text on a terminal, else json)", valueName: "format"),
+    completion: .list(["text", "json"]))
+  var logFormat: String?
+}
+
+extension LogOptions {
+  /// A logger with the worker's id in every line.
+  func logger(_ environment: Environment, worker: WorkerID) throws -> Logger {
+    var logger = try logger(environment, level: .info, format: isatty(STDERR_FILENO) == 1 ? .text : .json)
+    logger[metadataKey: "worker"] = "\(worker)"
+    return logger
+  }
+
+  /// The logger of a client command: warnings as text.
+  func logger(_ environment: Environment) throws -> Logger {
+    try logger(environment, level: .warning, format: .text)
+  }
+
+  private static let bootstrap = Mutex(false)
+
+  private func logger(_ environment: Environment, level: Logger.Level, format: LogLine.Format) throws -> Logger {
+    let name = logLevel ?? environment["LOG_LEVEL"] ?? level.rawValue
+    guard let level = Logger.Level(rawValue: name.lowercased() == "warn" ? "warning" : name.lowercased()) else {
+      throw ValidationError(
+        "log level '\(name)' is none of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    let form = logFormat ?? environment["LOG_FORMAT"] ?? format.rawValue
+    guard let format = LogLine.Format(rawValue: form) else {
+      throw ValidationError("log format '\(form)' is neither 'text' nor 'json'")
+    }
+    // For code without a logger of its own. A process can bootstrap only once.
+    LogOptions.bootstrap.withLock { isDone in
+      if !isDone { LoggingSystem.bootstrap { _ in StderrLog(format: format, level: level) } }
+      isDone = true
+    }
+    return Logger(label: "mqtt-fs-worker") { _ in StderrLog(format: format, level: level) }
+  }
+}
+
+extension CompletionKind {
+  /// The ids of jobs on the volume that the command line or the environment names.
+  static var jobs: CompletionKind {
+    .custom { words, _, prefix in
+      let folder = value(of: ["-j", "--jobs-dir"], in: words) ?? Environment.current["MQTT_JOBS_DIR"] ?? "./jobs"
+      let jobs = (try? JobRecords(JobsDirectory(FilePath(folder))).jobs()) ?? []
+      return jobs.map(\.text).filter { $0.hasPrefix(prefix) }
+    }
+  }
+
+  /// The shell passes words as typed, with quotes: a quoted folder name is not recognized.
+  private static func value(of names: [String], in words: [String]) -> String? {
+    for (word, next) in zip(words, words.dropFirst()) where names.contains(word) { return next }
+    return words.compactMap { $0.hasPrefix("--jobs-dir=") ? String($0.dropFirst("--jobs-dir=".count)) : nil }.first
+  }
+}
+
+/// The absolute path, without links as far as it exists.
+func absolute(_ path: FilePath) -> FilePath {
+  var existing = workingDirectory().pushing(path).lexicallyNormalized()
+  var missing: [FilePath.Component] = []
+  while true {
+    if let resolved = realpath(existing.string, nil) {
+      defer { free(resolved) }
+      let found = FilePath(platformString: resolved)
+      return missing.isEmpty ? found : found.appending(missing.reversed())
+    }
+    guard let last = existing.lastComponent else { return existing.appending(missing.reversed()) }
+    missing.append(last)
+    existing.removeLastComponent()
+  }
+}
+
+func workingDirectory() -> FilePath {
+  guard let path = getcwd(nil, 0) else { return "/" }
+  defer { free(path) }
+  return FilePath(platformString: path)
 }

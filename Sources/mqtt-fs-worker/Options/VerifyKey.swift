@@ -17,16 +17,16 @@ struct VerifyKey {
   }
 
   /// Makes `settings` accept only requests that one of the keys signed for one of `audience`; secrets among the keys
-  /// are masked in the output of steps. Throws ``Misconfiguration`` if the file is no key, if others than its owner may
-  /// write to it, or if it is in a folder where jobs or others could exchange it.
+  /// are masked in the output of steps. Throws ``Misconfiguration`` if the file is no key, if other users may write to it,
+  /// or if it is in a folder where jobs or other users could replace it.
   func apply(
     to settings: inout WorkerSettings, for audience: [String], apartFrom folders: [FilePath], _ logger: Logger
   ) throws {
     let place = absolute(path)
     if let folder = folders.first(where: { place.starts(with: $0) }) {
-      throw Misconfiguration("the key \(path) lies in \(folder), where jobs could replace it; keep it elsewhere")
+      throw Misconfiguration("the key \(path) is in \(folder), where jobs could replace it; move it elsewhere")
     }
-    // Read it only after this check: nobody else can exchange it.
+    // Read it only after this check: then other users cannot replace it.
     try GuardedPath.check(path)
     let file = try KeyFile(path)
     let keys = try file.read { (bytes) throws(InvalidKey) in try KeySet(file: bytes) }
@@ -55,10 +55,10 @@ struct KeyFile {
       var status = stat()
       guard fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
       guard status.st_mode & S_IFMT == S_IFREG, status.st_size <= 1 << 20 else {
-        throw Misconfiguration("the key \(path) is not a file of at most 1 MiB")
+        throw Misconfiguration("the key \(path) is not a file of at most 1 MiB; give the path of a key file")
       }
       guard status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
-        throw Misconfiguration("others may write to the key \(path); take that right away: chmod go-w")
+        throw Misconfiguration("other users may write to the key \(path); run chmod go-w \(path)")
       }
       isReadableByAll = status.st_mode & S_IROTH != 0
       bytes = try [UInt8](unsafeUninitializedCapacity: Int(status.st_size)) { buffer, count in
@@ -79,11 +79,11 @@ struct KeyFile {
   }
 }
 
-/// A path that only root and this process's user can exchange, as sshd(8) (`StrictModes`) requires it for keys.
+/// A path that only root and this process's user can replace, as sshd(8) (`StrictModes`) requires it for keys.
 ///
 /// A user who may write to the file or to a folder of the path may put another file there. So each of them must belong
-/// to root or to this user, and nobody else may write to it. A folder with the sticky bit, such as /tmp or a Secret of
-/// Kubernetes, may be writable for all: nobody else can rename or remove an entry of root or of this user there
+/// to root or to this user, and no other user may write to it. A folder with the sticky bit, such as /tmp or a Secret of
+/// Kubernetes, may be writable for all: no other user can rename or remove an entry of root or of this user there
 /// (unlink(2), `EPERM`). Links are followed, and their targets are checked in the same way.
 struct GuardedPath {
   private let path: FilePath
@@ -134,7 +134,7 @@ struct GuardedPath {
     isSticky = status.st_mode & S_IFMT == S_IFDIR && status.st_mode & S_ISVTX != 0
     guard isSticky || status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
       throw Misconfiguration(
-        "others may write to \(place), and so exchange the key \(path); take that right away: chmod go-w \(place)")
+        "other users may write to \(place), and so replace the key \(path); run chmod go-w \(place)")
     }
     folder = place
   }
@@ -142,8 +142,8 @@ struct GuardedPath {
   private func checkOwner(_ status: stat, _ place: FilePath) throws {
     guard status.st_uid != 0, status.st_uid != geteuid() else { return }
     throw Misconfiguration(
-      "\(place) belongs to user \(status.st_uid), who could exchange the key \(path); give it to root or to this worker's user "
-        + "(chown \(geteuid()) \(place)), or keep the key where nobody else may write")
+      "\(place) belongs to user \(status.st_uid), who could replace the key \(path); give it to root or to this worker's user "
+        + "(chown \(geteuid()) \(place)), or move the key to a folder where only they may write")
   }
 
   private func look(at place: FilePath) throws -> stat {

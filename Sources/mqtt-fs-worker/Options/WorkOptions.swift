@@ -1,8 +1,11 @@
 import ArgumentParser
+import Glibc
 import Jobs
+import Logging
 import MQTT
 import Steps
 import SystemPackage
+import Volume
 import Worker
 
 /// The options of a worker.
@@ -10,88 +13,78 @@ struct WorkOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
     help:
-      "This worker's id, and the client id of its session; %h becomes the host name. (WORKER_ID; default: worker-01)")
+      "The worker's id, also the client id of its session; %h stands for the host name. (WORKER_ID; default: worker-01)"
+  )
   var id: String?
 
-  @Option(
-    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"),
-    completion: .directory)
-  var jobsDir: String?
+  @OptionGroup var volume: VolumeOptions
+  @OptionGroup var workspaces: WorkspacesOptions
 
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "Where steps run, on a local disk. (MQTT_WORKSPACES_DIR; default: ./workspaces)", valueName: "folder"),
-    completion: .directory)
-  var workspacesDir: String?
-
-  @Option(
-    name: .shortAndLong,
-    help: ArgumentHelp(
-      "Where requests arrive; '$share/<group>/<filter>' to share them. (MQTT_TOPIC; default: jobs/pending)",
+      "The topic of requests; '$share/<group>/<filter>' to share them. (MQTT_TOPIC; default: jobs/pending)",
       valueName: "filter"))
   var topic: String?
 
-  @Option(
-    name: .shortAndLong,
-    help: ArgumentHelp("Results go to <topic>/<id>. (MQTT_RESULTS_TOPIC; default: jobs/results)", valueName: "topic"))
-  var resultsTopic: String?
+  @OptionGroup var topics: TopicOptions
 
-  @Flag(help: "Keep no session between lives. The default loses nothing, this may. (MQTT_CLEAN)")
+  @Flag(help: "Use a clean session; requests sent while no worker is connected are lost. (MQTT_CLEAN)")
   var clean = false
 
   @Option(
     help: ArgumentHelp(
-      "How long the broker keeps the session of a worker that is away. (MQTT_SESSION_EXPIRY; default: 7d)",
+      "How long the broker keeps the session of a worker without a connection. (MQTT_SESSION_EXPIRY; default: 7d)",
       valueName: "duration"))
   var sessionExpiry: Timespan?
 
-  @Flag(help: "Do not have the broker keep results for those who come late. (MQTT_NO_RETAIN)")
+  @Flag(help: "Publish results unretained: later subscribers do not get them. (MQTT_NO_RETAIN)")
   var noRetain = false
 
   @Option(
     name: [.customShort("o"), .long],
-    help: ArgumentHelp("Ends a job that takes longer. (JOB_TIMEOUT; default: none)", valueName: "duration"))
+    help: ArgumentHelp("End a job that takes longer. (JOB_TIMEOUT; default: none)", valueName: "duration"))
   var timeout: Timespan?
 
-  @Option(help: ArgumentHelp("From TERM to KILL. (JOB_GRACE; default: 10s)", valueName: "duration"))
+  @Option(help: ArgumentHelp("The time from TERM to KILL. (JOB_GRACE; default: 10s)", valueName: "duration"))
   var grace: Timespan?
 
   @Option(
     help: ArgumentHelp(
-      "A worker that does not touch its claim for this long counts as dead. (JOB_LEASE; default: 30s)",
+      "A worker that does not renew its claim for this long counts as dead. (JOB_LEASE; default: 30s)",
       valueName: "duration"))
   var lease: Timespan?
 
   @Option(
     help: ArgumentHelp(
-      "How many workers may die over a job until it is given up. (JOB_MAX_ATTEMPTS; default: 3)", valueName: "n"))
+      "How many workers may die while running a job before it is given up. (JOB_MAX_ATTEMPTS; default: 3)",
+      valueName: "n"))
   var maxAttempts: Int?
 
   @Flag(
     help:
-      "Begin a job only when somebody has approved its request with 'mqtt-fs-worker approve'. (JOB_REQUIRE_APPROVAL)")
+      "Start a job only after its request is approved with 'mqtt-fs-worker approve'. (JOB_REQUIRE_APPROVAL)")
   var requireApproval = false
 
   @Option(
     help: ArgumentHelp(
-      "How much of a step's output is kept: the first and the last half. (JOB_MAX_LOG_BYTES; default: 104857600)",
+      "The largest log of a step; the first and the last half are kept. (JOB_MAX_LOG_BYTES; default: 104857600)",
       valueName: "bytes"))
   var maxLogBytes: Int64?
 
   @Flag(
-    help: "Publish what steps write on <beside the results topic>/logs/<id>/<step>, too. (WORKER_PUBLISH_LOGS)")
+    help: "Also publish the output of steps, on logs/<id>/<step> beside the results topic. (WORKER_PUBLISH_LOGS)")
   var publishLogs = false
 
   @Option(
     help: ArgumentHelp(
-      "Take only requests that are signed with this key: PEM, a JWK or JWK set, or hs256:<secret>. (JOB_VERIFY_KEY)",
+      "Accept only requests that are signed with this key: PEM, a JWK or JWK set, or hs256:<secret>. (JOB_VERIFY_KEY)",
       valueName: "file"), completion: .file())
   var verifyKey: String?
 
   @Option(
     help: ArgumentHelp(
-      "How often the worker says how it is, on workers/<id>/status. (WORKER_HEARTBEAT; default: 15s)",
+      "How often the worker publishes its status on workers/<id>/status. (WORKER_HEARTBEAT; default: 15s)",
       valueName: "duration"))
   var heartbeat: Timespan?
 
@@ -108,7 +101,7 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Take this many jobs, one after the other; 0 for no end. (WORKER_JOBS; default: 1)", valueName: "n"))
+      "Run this many jobs, one after the other; 0 for no limit. (WORKER_JOBS; default: 1)", valueName: "n"))
   var jobs: Int?
 }
 
@@ -135,18 +128,7 @@ extension WorkOptions {
     ProgressLine.show(ProgressLine.text(doing, progress.copy))
   }
 
-  func folders(_ environment: Environment) throws -> (jobs: FilePath, workspaces: FilePath) {
-    let jobs = FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs")
-    return (jobs, workspacesFolder(workspacesDir, environment))
-  }
-
-  func filter(_ environment: Environment) throws -> TopicFilter {
-    do {
-      return try TopicFilter(topic ?? environment["MQTT_TOPIC"] ?? "jobs/pending")
-    } catch {
-      throw ValidationError(error.description)
-    }
-  }
+  func filter(_ environment: Environment) throws -> TopicFilter { try requestFilter(topic, environment) }
 
   /// The names of this worker in a signed request's audience: its id, and its group.
   func audience(of worker: WorkerID, _ environment: Environment) throws -> [String] {
@@ -155,21 +137,25 @@ extension WorkOptions {
 
   func leaseDuration(_ environment: Environment) throws -> Duration {
     let lease = try (lease ?? environment.value("JOB_LEASE"))?.duration ?? .seconds(30)
-    guard lease >= .seconds(1) else { throw ValidationError("a lease of less than 1s cannot be kept over a network") }
+    guard lease >= .seconds(1) else {
+      throw ValidationError("lease must be at least 1s: a shorter one cannot be renewed in time over a network")
+    }
     return lease
   }
 
   func heartbeatInterval(_ environment: Environment) throws -> Duration {
     let heartbeat = try (heartbeat ?? environment.value("WORKER_HEARTBEAT"))?.duration ?? .seconds(15)
     guard (.seconds(1) ... .seconds(86400)).contains(heartbeat) else {
-      throw ValidationError("a heartbeat must be between 1s and 1d")
+      throw ValidationError("heartbeat must be between 1s and 1d")
     }
     return heartbeat
   }
 
   func jobCount(_ environment: Environment) throws -> Int {
     let count = try jobs ?? environment.value("WORKER_JOBS") ?? 1
-    guard count >= 0 else { throw ValidationError("--jobs \(count): give how many jobs in all, or 0 for no end") }
+    guard count >= 0 else {
+      throw ValidationError("--jobs \(count) is negative: give the number of jobs, or 0 for no limit")
+    }
     return count
   }
 
@@ -184,4 +170,68 @@ extension WorkOptions {
 
 private func trimmed(_ text: Substring) -> String {
   String(text.filter { !$0.isWhitespace })
+}
+
+/// The checked settings of a worker, for a dry run and for MQTT. Reads and writes nothing on the volume.
+struct WorkerSetup {
+  let identity: WorkerIdentity
+  let jobs: FilePath
+  let workspaces: FilePath
+  var settings: WorkerSettings
+  let lease: Duration
+  let logger: Logger
+
+  init(_ options: WorkOptions, _ log: LogOptions, _ environment: Environment) throws {
+    identity = WorkerIdentity(id: try workerID(options.id, environment), version: workerVersion)
+    jobs = absolute(options.volume.folder(environment))
+    workspaces = absolute(options.workspaces.folder(environment))
+    lease = try options.leaseDuration(environment)
+    logger = try log.logger(environment, worker: identity.id)
+    var settings = try options.settings(environment)
+    if let key = try VerifyKey(options, environment) {
+      try key.apply(
+        to: &settings, for: options.audience(of: identity.id, environment), apartFrom: [jobs, workspaces], logger)
+    }
+    self.settings = settings
+    try checkFoldersAreApart()
+  }
+
+  /// A workspace inside the volume, or the volume inside the workspaces, would be staged or purged with a job.
+  private func checkFoldersAreApart() throws {
+    for (name, path) in [("jobs", jobs), ("workspaces", workspaces)] where path == "/" {
+      throw Misconfiguration("the \(name) folder cannot be /: give another --\(name)-dir")
+    }
+    guard !jobs.starts(with: workspaces), !workspaces.starts(with: jobs) else {
+      throw Misconfiguration(
+        "the jobs folder \(jobs) and the workspaces folder \(workspaces) must not be the same, and neither may be inside the other; "
+          + "give another --workspaces-dir")
+    }
+  }
+
+  /// Opens the local folder of the workspaces, and removes those of dead workers.
+  func openWorkspaces() throws -> WorkspacesDirectory {
+    do {
+      let directory = try WorkspacesDirectory(workspaces)
+      for left in try directory.purgeAbandoned() { logger.warning("\(left)") }
+      return directory
+    } catch {
+      throw NoWorkspace(cause: error)
+    }
+  }
+}
+
+/// Settings that contradict each other or the environment.
+struct Misconfiguration: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) {
+    self.description = description
+  }
+}
+
+/// The workspaces folder cannot be used.
+struct NoWorkspace: Error, CustomStringConvertible {
+  let cause: VolumeError
+
+  var description: String { "the workspaces folder cannot be used: \(cause); --workspaces-dir names another" }
 }

@@ -19,7 +19,7 @@ struct Console: Sendable {
 
   /// Writes a line always. Foreign text in it is escaped: it cannot send control sequences or forge a line.
   func say(_ text: String) {
-    write("\(command): \(text.onOneLine)\n")
+    writeToStderr("\(command): \(text.onOneLine)\n")
   }
 
   /// Writes a line only on a terminal.
@@ -29,7 +29,7 @@ struct Console: Sendable {
 
   /// Asks a question and waits for a line; `nil` at the end of the input. Reads on a thread of its own.
   func ask(_ question: String) async -> String? {
-    write("\(command): \(question.onOneLine) ")
+    writeToStderr("\(command): \(question.onOneLine) ")
     return try? await onThread { line() }
   }
 
@@ -42,11 +42,6 @@ struct Console: Sendable {
       bytes.append(byte)
     }
     return nil
-  }
-
-  private func write(_ text: String) {
-    let bytes = Array(text.utf8)
-    _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
   }
 }
 
@@ -63,11 +58,11 @@ enum ProgressLine {
   /// Shows a line.
   static func show(_ text: String) {
     isShown.store(true, ordering: .relaxed)
-    put(erase + text)
+    writeToStderr(erase + text)
   }
 
   /// Erases the line.
-  static func clear() { put(erasure) }
+  static func clear() { writeToStderr(erasure) }
 
   /// The prefix of a log line, so that it does not mix with this line.
   static var erasure: String {
@@ -78,12 +73,11 @@ enum ProgressLine {
   static func text(_ doing: String, _ progress: CopyProgress) -> String {
     let seconds = progress.elapsed / .seconds(1)
     let rate = Int64(exactly: (Double(progress.bytes) / max(seconds, 0.001)).rounded(.down)) ?? .max
-    let files = "\(progress.files) file\(progress.files == 1 ? "" : "s")"
-    return "\(doing): \(files), \(bytesText(progress.bytes)), \(bytesText(rate))/s"
+    return "\(doing): \(counted(progress.files, "file")), \(bytesText(progress.bytes)), \(bytesText(rate))/s"
   }
+}
 
-  private static func put(_ text: String) {
-    let bytes = Array(text.utf8)
-    if !bytes.isEmpty { _ = write(STDERR_FILENO, bytes, bytes.count) }
-  }
+private func writeToStderr(_ text: String) {
+  let bytes = Array(text.utf8)
+  if !bytes.isEmpty { _ = write(STDERR_FILENO, bytes, bytes.count) }
 }

@@ -8,7 +8,7 @@ import Volume
 /// It is written completely and without a buffer, so that a full disk or a reader that has left is detected at once,
 /// and never ends as success. All commands write only here.
 enum Output {
-  /// Writes bytes as they are. Throws ``OutputFailure``, or ``ExitStatus/nobodyReads``.
+  /// Writes bytes as they are. Throws ``OutputFailure``, or ``ExitStatus/brokenPipe``.
   static func write(_ bytes: [UInt8], to stream: Stream = .standardOutput) throws {
     var rest = bytes[...]
     while !rest.isEmpty {
@@ -41,12 +41,12 @@ enum Output {
     try await put(Array("\(text.escapedInJSON)\n".utf8))
   }
 
-  /// Throws ``ExitStatus/nobodyReads`` if stdout is a pipe whose reader has left. Otherwise a waiting command would
+  /// Throws ``ExitStatus/brokenPipe`` if stdout is a pipe whose reader has left. Otherwise a waiting command would
   /// notice it only at the next write.
   static func checkReader() throws {
     var entry = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
     // poll(2) reports POLLERR for the writing end of a pipe without readers.
-    if poll(&entry, 1, 0) > 0, entry.revents & Int16(POLLERR) != 0 { throw ExitStatus.nobodyReads }
+    if poll(&entry, 1, 0) > 0, entry.revents & Int16(POLLERR) != 0 { throw ExitStatus.brokenPipe }
   }
 
   /// The stream.
@@ -58,7 +58,7 @@ enum Output {
     fileprivate func recover(from cause: Errno) throws {
       switch cause {
       case .interrupted: return
-      case .brokenPipe: throw ExitStatus.nobodyReads
+      case .brokenPipe: throw ExitStatus.brokenPipe
       case .wouldBlock:
         // Another process has made the shared pipe or terminal non-blocking.
         var entry = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
@@ -77,4 +77,79 @@ struct OutputFailure: Error, CustomStringConvertible {
   var description: String {
     "cannot write to standard \(stream == .standardOutput ? "output" : "error"): \(cause)"
   }
+}
+
+/// Bytes for people, as in `1.5 MiB`.
+func bytesText(_ bytes: Int64) -> String {
+  let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
+  var value = Double(bytes)
+  var unit = 0
+  while value >= 1024, unit < units.count - 1 {
+    value /= 1024
+    unit += 1
+  }
+  guard unit > 0 else { return "\(bytes) B" }
+  // 2^63 bytes are 8192 PiB.
+  let tenths = Int(value * 10)
+  return "\(tenths / 10).\(tenths % 10) \(units[unit])"
+}
+
+/// A duration for people, as in `120 ms`, `2.5 s`, `1h30m`.
+func durationText(milliseconds: Int) -> String {
+  if milliseconds < 1000 { return "\(milliseconds) ms" }
+  if milliseconds < 60_000 { return "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s" }
+  return Duration.seconds(milliseconds / 1000).jobText
+}
+
+extension Duration {
+  /// The largest unit that fits, as in `42s`, `7m`, `3h`, `2d`.
+  var shortText: String {
+    let seconds = max(0, components.seconds)
+    switch seconds {
+    case ..<60: return "\(seconds)s"
+    case ..<3600: return "\(seconds / 60)m"
+    case ..<86400: return "\(seconds / 3600)h"
+    default: return "\(seconds / 86400)d"
+    }
+  }
+}
+
+/// Rows of cells as lines in columns. A column with only a header is left out.
+struct TextTable {
+  private let rows: [[String]]
+
+  /// Rows of the same length, the first of them the header.
+  init(_ rows: [[String]]) {
+    self.rows = rows
+  }
+
+  var text: String {
+    let columns = rows.first?.indices ?? 0..<0
+    let widths = columns.map { column in
+      rows.dropFirst().contains { !$0[column].isEmpty } ? rows.map { $0[column].count }.max() ?? 0 : 0
+    }
+    return rows.map { row in
+      var text = ""
+      for (cell, width) in zip(row, widths) where width > 0 {
+        text += cell + String(repeating: " ", count: width - cell.count + 2)
+      }
+      while text.last == " " { text.removeLast() }
+      return text + "\n"
+    }.joined()
+  }
+}
+
+/// `1 file`, `2 files`.
+func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
+extension String {
+  /// Padded with spaces to `width` characters.
+  func padded(to width: Int) -> String {
+    self + String(repeating: " ", count: max(0, width - count))
+  }
+}
+
+/// A value as indented JSON, keys sorted, with a newline at the end.
+func jsonText(_ value: some Encodable) throws -> String {
+  String(decoding: try indentedJSON(value), as: UTF8.self)
 }

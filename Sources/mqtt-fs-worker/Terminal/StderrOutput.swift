@@ -19,7 +19,7 @@ final class StderrOutput: Sendable {
     var dropped = 0
     var isDraining = false
     /// Makes the line about dropped lines, in the format of the log.
-    var telling: @Sendable (Int) -> [UInt8] = { Array("\($0) lines were dropped: nobody read stderr\n".utf8) }
+    var dropNotice: @Sendable (Int) -> [UInt8] = { Array("\($0) lines were dropped: no process read stderr\n".utf8) }
   }
 
   private enum Way {
@@ -50,10 +50,10 @@ final class StderrOutput: Sendable {
     (self.descriptor, way) = own < 0 ? (descriptor, .polled) : (own, .nonBlocking)
   }
 
-  /// Writes a line, keeps it, or drops it. `telling` makes the line about dropped lines.
-  func put(_ line: [UInt8], telling: (@Sendable (Int) -> [UInt8])? = nil) {
+  /// Writes a line, keeps it, or drops it. `dropNotice` makes the line about dropped lines.
+  func put(_ line: [UInt8], dropNotice: (@Sendable (Int) -> [UInt8])? = nil) {
     state.withLock { state in
-      if let telling { state.telling = telling }
+      if let dropNotice { state.dropNotice = dropNotice }
       guard state.kept.isEmpty else { return keep(line[...], whole: true, &state) }
       let written = write(line[...])
       if written < line.count { keep(line[written...], whole: written == 0, &state) }
@@ -87,7 +87,7 @@ final class StderrOutput: Sendable {
         if entry.revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0 { (state.kept, state.dropped) = ([], 0) }
         state.kept.removeFirst(write(state.kept[...]))
         if state.kept.isEmpty, state.dropped > 0 {
-          state.kept = state.telling(state.dropped)
+          state.kept = state.dropNotice(state.dropped)
           state.dropped = 0
           state.kept.removeFirst(write(state.kept[...]))
         }
@@ -146,17 +146,16 @@ struct StderrLog: LogHandler {
   }
 
   func log(event: LogEvent) {
-    let all = metadata.merging(event.metadata ?? [:]) { $1 }
-    let line = LogLine(
-      time: Timestamp.now.description, level: event.level.rawValue, message: event.message.description,
-      fields: all.mapValues(\.description))
-    StderrOutput.shared.put(Array("\(ProgressLine.erasure)\(line.text(format))\n".utf8)) { [format] dropped in
+    let fields = metadata.merging(event.metadata ?? [:]) { $1 }.mapValues(\.description)
+    let line = { @Sendable [format] (level: Logger.Level, message: String) in
       let line = LogLine(
-        time: Timestamp.now.description, level: Logger.Level.warning.rawValue,
-        message:
-          "\(dropped) line\(dropped == 1 ? " of this log was" : "s of this log were") dropped: nobody read stderr",
-        fields: all.mapValues(\.description))
-      return Array("\(line.text(format))\n".utf8)
+        time: Timestamp.now.description, level: level.rawValue, message: message, fields: fields)
+      return "\(line.text(format))\n"
+    }
+    let text = ProgressLine.erasure + line(event.level, event.message.description)
+    StderrOutput.shared.put(Array(text.utf8)) { dropped in
+      let lines = "\(counted(dropped, "line")) of this log \(dropped == 1 ? "was" : "were")"
+      return Array(line(.warning, "\(lines) dropped: no process read stderr").utf8)
     }
   }
 }
