@@ -2,6 +2,7 @@ package import Jobs
 package import Logging
 package import MQTT
 package import Steps
+import Synchronization
 package import Volume
 package import Worker
 
@@ -24,6 +25,7 @@ package final class ControlSession: Sendable {
   private let worker: WorkerID
   package let presence: Presence
   package let commands: Commands
+  private let lastNudge = Mutex(ContinuousClock.now - .seconds(1))
   private let nudges: AsyncStream<Void>.Continuation
   /// Nudges of other workers: something waits on the volume.
   let nudged: AsyncStream<Void>
@@ -170,8 +172,14 @@ package final class ControlSession: Sendable {
     }
   }
 
-  /// Tells idle workers that something waits for them on the volume.
+  /// Tells idle workers, ten times a second at most, that something waits for them on the volume.
   func nudge() {
+    let isNew = lastNudge.withLock { last in
+      guard ContinuousClock.now - last >= .milliseconds(100) else { return false }
+      last = .now
+      return true
+    }
+    guard isNew else { return }
     session.send(Message(topic: Topics.waiting, payload: [], qos: .atMostOnce))
   }
 

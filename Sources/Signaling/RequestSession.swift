@@ -40,7 +40,6 @@ actor RequestSession {
   private var isReceiving = false
   private var received = 0
   private var afterReceiving: CheckedContinuation<Void, Never>?
-  private var lastNudge: ContinuousClock.Instant?
 
   init(
     _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, membership: BrokerMembership,
@@ -276,7 +275,7 @@ actor RequestSession {
       guard case .settled(let deferred) = outcome else { return await offerOrDefer(delivery) }
       await acknowledge(delivery)
       guard deferred != nil else { return }
-      nudge()
+      control.nudge()
       if takesRequests { inbox.add(.look) }
     } catch {
       logger.error("a request cannot be deferred, and stays with the broker: \(error)")
@@ -297,12 +296,5 @@ actor RequestSession {
       await state.waitWhileBusy(atMost: untilJobIsLong > .zero ? untilJobIsLong : Self.betweenLooks)
     }
     return takesRequests && undecided != nil
-  }
-
-  private func nudge() {
-    let now = ContinuousClock.now
-    if let lastNudge, now - lastNudge < .milliseconds(100) { return }
-    lastNudge = now
-    control.nudge()
   }
 }
