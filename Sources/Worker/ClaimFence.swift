@@ -26,7 +26,6 @@ struct ClaimFence: Sendable {
 
   /// Removes the claims of a job that is done. If another worker holds the job by now, nothing is touched.
   func release(_ claim: Claim) async throws {
-    guard try await claim.staysInPlace() else { return }
     try await ledger.release(claim)
   }
 

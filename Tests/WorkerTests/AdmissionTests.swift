@@ -80,25 +80,15 @@ final class Offers: JobSource {
     #expect(!heard.events.contains(.duplicate))
   }
 
-  @Test func requestThatIsBeingWorkedOnIsAcknowledgedWithoutAWord() async throws {
+  @Test(arguments: [("first", []), ("second", [JobEvent.Kind.duplicate])])
+  func requestForAJobThatIsBeingWorkedOnIsAcknowledged(_ key: String, _ events: [JobEvent.Kind]) async throws {
     try volume.job("job")
     let worker = try worker()
     _ = try volume.leaveClaim("job", of: "living", request: "first")
-    try offers.offer(#"{"id": "job"}"#, key: "first")
+    try offers.offer(#"{"id": "job"}"#, key: key)
     #expect(try await worker.accept() == nil)
     let heard = offers.heard.withLock { $0 }
     #expect(heard.acknowledgedBusy == [false])
-    #expect(heard.events.isEmpty)
-  }
-
-  @Test func anotherRequestForAJobThatIsBeingWorkedOnIsToldSo() async throws {
-    try volume.job("job")
-    let worker = try worker()
-    _ = try volume.leaveClaim("job", of: "living", request: "first")
-    try offers.offer(#"{"id": "job"}"#, key: "second")
-    #expect(try await worker.accept() == nil)
-    let heard = offers.heard.withLock { $0 }
-    #expect(heard.acknowledgedBusy == [false])
-    #expect(heard.events == [.duplicate])
+    #expect(heard.events == events)
   }
 }

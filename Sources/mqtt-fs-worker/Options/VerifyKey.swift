@@ -32,10 +32,7 @@ struct VerifyKey {
     let keys = try file.read { (bytes) throws(InvalidKey) in try KeySet(file: bytes) }
     for sentence in keys.leftAside { logger.warning("\(path): \(sentence)") }
     settings.ownSecrets += keys.secrets
-    settings.reader = RequestReader(audience: audience) { payload in
-      let verified = try keys.verify(try CompactJWS(payload))
-      return RequestReader.Verified(payload: verified.payload, keyID: verified.keyID)
-    }
+    settings.reader = RequestReader(audience: audience) { try keys.verify(try CompactJWS($0)) }
   }
 }
 
