@@ -1,7 +1,6 @@
 /// Unanswered requests of a session's callers, and its subscriptions.
 struct PendingRequests {
   typealias Command = SessionLoop.Command
-  typealias Answer = SessionLoop.Answer
 
   /// A SUBSCRIBE or an UNSUBSCRIBE.
   struct Request {

@@ -7,6 +7,7 @@ private import Synchronization
 ///
 /// Messages arrive as ``Delivery`` values in ``events``; their PUBACK is withheld until the receiver acknowledges them.
 /// Requests made without a connection wait for the next one. A refusal that a retry cannot change ends the session.
+/// A caller whose task is cancelled waits no longer, and gets ``MQTTError/closed``; its request is carried out all the same.
 /// Only one reader may iterate ``events``.
 public final class Session: Sendable {
   /// The session's events, in order; ends when the session is closed.
@@ -56,7 +57,7 @@ public final class Session: Sendable {
 
   /// Waits for a connection; throws the error that ended the session if there will be none.
   public func connected() async throws(MQTTError) {
-    try await ask { (loop, answer: SessionLoop.Answer<Void>) in loop.open(answer) }
+    try await ask { (loop, answer: Answer<Void>) in loop.open(answer) }
   }
 
   /// The broker's limits on the current connection or the last one; before the first, the requested values.
@@ -68,7 +69,7 @@ public final class Session: Sendable {
   /// none; the library sends the message again if the connection ends before the PUBACK. Throws
   /// ``MQTTError/packetTooLarge(limit:)`` for a message that is too large for the broker; the session continues.
   public func publish(_ message: Message) async throws(MQTTError) -> ReasonCode {
-    try await ask { (loop, answer: SessionLoop.Answer<ReasonCode>) in loop.publish(message, answer) }
+    try await ask { (loop, answer: Answer<ReasonCode>) in loop.publish(message, answer) }
   }
 
   /// Publishes without waiting, in order with other publications. Failures are only logged.
@@ -85,12 +86,12 @@ public final class Session: Sendable {
   /// Subscribes to several filters with one SUBSCRIBE, and waits for the SUBACK; returns an ``MQTTError/refused(_:)``
   /// for each refused filter (MQTT 5, section 3.9.3). The others are subscribed.
   public func subscribe(_ filters: [TopicFilter]) async throws(MQTTError) -> [MQTTError] {
-    try await ask { (loop, answer: SessionLoop.Answer<[MQTTError]>) in loop.subscribe(filters, answer) }
+    try await ask { (loop, answer: Answer<[MQTTError]>) in loop.subscribe(filters, answer) }
   }
 
   /// Unsubscribes and waits for the UNSUBACK; messages that the broker queued before it still arrive.
   public func unsubscribe(_ filter: TopicFilter) async throws(MQTTError) {
-    _ = try await ask { (loop, answer: SessionLoop.Answer<[MQTTError]>) in loop.unsubscribe(filter, answer) }
+    _ = try await ask { (loop, answer: Answer<[MQTTError]>) in loop.unsubscribe(filter, answer) }
   }
 
   /// Ends the session with DISCONNECT, after queued packets; with `sessionExpiry` (MQTT 5, seconds) the broker keeps
@@ -116,16 +117,13 @@ public final class Session: Sendable {
     mailbox.post { $0?.drop() }
   }
 
-  private func ask<T: Sendable>(
-    _ question: @escaping @Sendable (SessionLoop, SessionLoop.Answer<T>) -> Void
-  ) async throws(MQTTError) -> T {
-    let mailbox = mailbox
-    let result = await withCheckedContinuation { (answer: SessionLoop.Answer<T>) in
+  private func ask<T>(_ question: @escaping @Sendable (SessionLoop, Answer<T>) -> Void) async throws(MQTTError) -> T {
+    let answer = Answer<T>()
+    return try await answer.wait { [mailbox] in
       mailbox.post { loop in
         if let loop { question(loop, answer) } else { answer.resume(returning: .failure(mailbox.reason)) }
       }
     }
-    return try result.get()
   }
 }
 

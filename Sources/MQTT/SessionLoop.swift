@@ -6,7 +6,6 @@ internal import Logging
 /// While a delivery is undecided, the loop reads and writes nothing, so a queued PUBACK cannot be sent.
 final class SessionLoop {
   typealias Command = @Sendable (SessionLoop) -> Void
-  typealias Answer<T> = CheckedContinuation<Result<T, MQTTError>, Never>
 
   enum State {
     case waiting(until: ContinuousClock.Instant)

@@ -1,4 +1,5 @@
 internal import Logging
+private import Synchronization
 
 /// The requests of a session's callers.
 extension SessionLoop {
@@ -125,5 +126,49 @@ extension Message {
     var message = self
     message.retention = .notRetained
     return message
+  }
+}
+
+/// The answer to one request. The first one counts, from the session's thread or from the cancellation of the caller's task.
+final class Answer<T: Sendable>: Sendable {
+  private enum State {
+    case unasked
+    case asked(CheckedContinuation<Result<T, MQTTError>, Never>)
+    case given(Result<T, MQTTError>)
+  }
+
+  private let state = Mutex(State.unasked)
+
+  /// Waits for the answer to what `question` asks.
+  func wait(for question: () -> Void) async throws(MQTTError) -> T {
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let early = state.withLock { state -> Result<T, MQTTError>? in
+          if case .given(let result) = state { return result }
+          state = .asked(continuation)
+          return nil
+        }
+        question()
+        if let early { continuation.resume(returning: early) }
+      }
+    } onCancel: {
+      resume(returning: .failure(.closed))
+    }
+    return try result.get()
+  }
+
+  func resume(returning result: Result<T, MQTTError>) {
+    let continuation = state.withLock { state -> CheckedContinuation<Result<T, MQTTError>, Never>? in
+      switch state {
+      case .given: return nil
+      case .unasked:
+        state = .given(result)
+        return nil
+      case .asked(let continuation):
+        state = .given(result)
+        return continuation
+      }
+    }
+    continuation?.resume(returning: result)
   }
 }

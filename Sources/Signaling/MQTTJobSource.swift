@@ -65,7 +65,7 @@ package final class MQTTJobSource: JobSource {
   /// Runs `body`, and meanwhile the session of requests, which ends with the worker's state.
   private func whileReceiving(_ body: () async throws -> Void) async -> Result<Void, any Error> {
     await withTaskGroup { group in
-      group.addTask(executorPreference: globalConcurrentExecutor) { [requests] in await requests.run() }
+      group.addTask(executorPreference: TaskThread("requests")) { [requests] in await requests.run() }
       defer { state.end() }
       do {
         return .success(try await whileWatching { try await connected(body) })
@@ -93,7 +93,7 @@ package final class MQTTJobSource: JobSource {
   }
 
   private func open() async throws {
-    let subscription = Task { await awaitSubscription() }
+    async let subscription: Void = awaitSubscription()
     if state.isHalted() { try await awaitEndOfHalt() }
     guard !state.isLeaving else { return }
     // The requests on the volume are older than those that the broker holds.
@@ -101,7 +101,7 @@ package final class MQTTJobSource: JobSource {
     if let former = try membership.formerSelf { try await takeover.adoptFormerSelf(former) }
     try membership.begin()
     // A job that is taken before commands arrive could not be canceled.
-    await subscription.value
+    await subscription
     await requests.open()
   }
 
@@ -173,7 +173,7 @@ package final class MQTTJobSource: JobSource {
     while (try? await Task.sleep(for: pause)) != nil {
       pause = ledger.leaseDuration
       // A sweep that fails now succeeds another time.
-      if !state.snapshot.isBusy { try? ledger.sweep() }
+      if !state.snapshot.isBusy { try? await onThread { [ledger] in try ledger.sweep() } }
     }
   }
 
@@ -222,7 +222,7 @@ package final class MQTTJobSource: JobSource {
   }
 
   /// Publishes an event without waiting.
-  package func publish(_ event: JobEvent) async {
+  package func publish(_ event: JobEvent) {
     control.publish(event)
   }
 

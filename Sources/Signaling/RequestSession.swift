@@ -98,8 +98,7 @@ actor RequestSession {
 
   private func subscribe(_ session: Session) async {
     do {
-      try await wait(
-        for: { [filter] in try await session.subscribe(filter) }, until: { [state] in await state.ended() })
+      try await session.subscribe(filter)
     } catch MQTTError.closed {
       return
     } catch {

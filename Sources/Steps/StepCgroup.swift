@@ -125,12 +125,13 @@ struct StepCgroup: Sendable {
     guard let line = cgroups.split(separator: "\n").first(where: { $0.hasPrefix("0::/") }) else { return [] }
     let path = line.dropFirst(3)
     return mounts.split(separator: "\n").compactMap { mount -> String? in
-      let fields = mount.split(separator: " ")
-      guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.dropFirst(dash + 1).first == "cgroup2" else {
-        return nil
-      }
+      // Characters are slow to split, and there may be many mounts.
+      let fields = mount.utf8.split(separator: UInt8(ascii: " "))
+      guard let dash = fields.firstIndex(where: { $0.elementsEqual("-".utf8) }), dash >= 6,
+        fields.dropFirst(dash + 1).first?.elementsEqual("cgroup2".utf8) == true
+      else { return nil }
       // A mount may show only a part of the tree. Paths outside of the process's cgroup namespace begin with "..".
-      let (root, folder) = (unescaped(fields[3]), unescaped(fields[4]))
+      let (root, folder) = (unescaped(Substring(fields[3])), unescaped(Substring(fields[4])))
       let below = root == "/" ? path : path == root || path.hasPrefix("\(root)/") ? path.dropFirst(root.count) : nil
       return below.map { $0 == "/" ? folder : folder + $0 }
     }

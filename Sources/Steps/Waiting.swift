@@ -1,27 +1,24 @@
+private import Dispatch
+
 /// Waits for `work`, but no longer than until `end` returns; returns nil if that comes first, or if the caller's task is
-/// cancelled. The work is then cancelled, and not awaited: one of its threads may be blocked on a name server, a dead volume
-/// or a silent broker.
+/// cancelled. The work is then cancelled and awaited, so it must not go on for long after that.
 package func wait<T: Sendable>(
   for work: @escaping @Sendable () async throws -> T, until end: @escaping @Sendable () async throws -> Void
 ) async throws -> T? {
-  let (outcomes, outcome) = AsyncThrowingStream.makeStream(of: T.self)
-  let task = Task {
+  try await withThrowingTaskGroup(of: T?.self) { group in
+    group.addTask { try await work() }
+    group.addTask {
+      try await end()
+      return nil
+    }
+    defer { group.cancelAll() }
     do {
-      outcome.yield(try await work())
+      return try await group.next() ?? nil
     } catch {
-      outcome.finish(throwing: error)
+      guard Task.isCancelled else { throw error }
+      return nil
     }
   }
-  let limit = Task {
-    try await end()
-    outcome.finish()
-  }
-  defer {
-    task.cancel()
-    limit.cancel()
-  }
-  for try await outcome in outcomes { return outcome }
-  return nil
 }
 
 /// Waits for `work`, but no longer than `limit`; returns nil when the time is up.
@@ -34,12 +31,33 @@ package func wait<T: Sendable>(
 
 /// Runs `body` with `tasks` beside it, and cancels them when it is done; returns when all have ended.
 ///
-/// The tasks run in the pool of threads even if the caller has a thread for itself: they go on while the caller waits for a
-/// volume that does not answer.
+/// The tasks share one thread, ``TaskThread/watching``, and go on while the caller waits for a volume that does not answer.
+/// They must not wait for it themselves.
 package func withTasks<T>(_ tasks: [@Sendable () async -> Void], _ body: () async throws -> T) async throws -> T {
   try await withThrowingDiscardingTaskGroup { group in
-    for task in tasks { group.addTask(executorPreference: globalConcurrentExecutor) { await task() } }
+    for task in tasks { group.addTask(executorPreference: TaskThread.watching) { await task() } }
     defer { group.cancelAll() }
     return try await body()
+  }
+}
+
+/// An executor for tasks that run one at a time (SE-0417).
+///
+/// Swift's pool has one thread for each core: a task that blocks on the volume keeps one of them from all others. Each hop
+/// between two threads of the pool wakes the second, which costs more than most tasks of a worker.
+package final class TaskThread: TaskExecutor {
+  /// For tasks that only react to what others do.
+  package static let watching = TaskThread("watching")
+
+  private let queue: DispatchQueue
+
+  /// An executor of its own, whose thread has the name `label` for debuggers.
+  package init(_ label: String) {
+    queue = DispatchQueue(label: label)
+  }
+
+  package func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }

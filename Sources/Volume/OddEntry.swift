@@ -84,7 +84,7 @@ extension DurableFile {
     status.st_mode & S_IFMT == S_IFREG && status.st_mode & 0o600 == 0o600
   }
 
-  private static func isFolder(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFDIR }
+  static func isFolder(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFDIR }
 
   /// Whether there is an entry that a worker may have made; any other is set aside. Throws if the volume does not
   /// answer.
@@ -109,6 +109,11 @@ extension DurableFile {
     }
   }
 
+  /// Whether this process has all rights to its own folder; nothing is asked of others'.
+  static func hasOwnersRights(_ status: stat) -> Bool {
+    status.st_mode & S_IRWXU == S_IRWXU || status.st_uid != geteuid()
+  }
+
   /// Makes `path` a folder, whatever is there, and restores its owner's rights.
   ///
   /// Throws ``VolumeError`` with `ENOTDIR` if the entry there cannot be moved; an entry at the first level is never
@@ -121,7 +126,7 @@ extension DurableFile {
       }
       return try makeFolder(path)
     }
-    guard status.st_mode & S_IRWXU != S_IRWXU, status.st_uid == geteuid() else { return }
+    guard !hasOwnersRights(status) else { return }
     try onVolume("giving its owner the rights to", path) { () throws(Errno) in
       let folder = try path.open(linuxPathOnly | O_DIRECTORY)
       defer { try? folder.close() }

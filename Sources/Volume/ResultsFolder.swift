@@ -188,12 +188,10 @@ package final class ResultsFolder: Sendable {
   package func export(
     _ changes: Changes, from workspace: FileDescriptor, progress: (@Sendable (CopyProgress) -> Void)? = nil,
     isCanceled: @escaping @Sendable () -> Bool = { false }
-  ) async throws -> Export {
-    try await onThread {
-      try FileTree.export(
-        changes, from: workspace, to: self.descriptor, storedAs: ResultsFolder.storedName, owner: self.owner,
-        progress: progress, isCanceled: isCanceled)
-    }
+  ) throws -> Export {
+    try FileTree.export(
+      changes, from: workspace, to: descriptor, storedAs: Self.storedName, owner: owner, progress: progress,
+      isCanceled: isCanceled)
   }
 
   /// The path for an artifact whose own name at the top of results/ is reserved for the worker.

@@ -69,21 +69,22 @@ extension DurableFile {
       try path.inFolder { (folder, name) throws(Errno) in
         guard mkdirat(folder.rawValue, name, mode) != 0 else { return true }
         guard Glibc.errno == EEXIST else { throw Errno(rawValue: Glibc.errno) }
-        return false
+        guard let found = try? status(of: name, in: folder) else { return false }
+        return isFolder(found) && hasOwnersRights(found)
       }
     }
-    var isNew: Bool
+    var isUsable: Bool
     do throws(Errno) {
-      isNew = try make()
+      isUsable = try make()
     } catch {
       let isMended: Set<Errno> = [
         .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels, .permissionDenied,
       ]
       guard isMended.contains(error), !path.folder.isRoot else { throw VolumeError("creating", path, error) }
       try makeFolder(path.folder, mode: mode)
-      isNew = try onVolume("creating", path, make)
+      isUsable = try onVolume("creating", path, make)
     }
-    if !isNew, !path.folder.isRoot { try ensureFolder(path) }
+    if !isUsable, !path.folder.isRoot { try ensureFolder(path) }
   }
 }
 

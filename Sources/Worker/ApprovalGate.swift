@@ -74,7 +74,7 @@ struct ApprovalGate: Sendable {
       event: .awaitingApproval, id: request.id, requestId: request.envelope.requestId, workerId: ledger.worker.id.text,
       error: why)
     event.requestDigest = request.envelope.digest
-    await source.publish(event)
+    source.publish(event)
   }
 
   /// Whether the request waits for approval already, or has it and waits to be taken up.

@@ -25,7 +25,7 @@ package final class DryRunSource: JobSource {
   }
 
   /// Nobody listens to events.
-  package func publish(_ event: JobEvent) async {}
+  package func publish(_ event: JobEvent) {}
 
   /// Nobody listens to that either.
   package func publish(_ output: StepOutput, of claim: ClaimRecord) async {}

@@ -52,11 +52,11 @@ struct JobRun {
       run.results = results
       if let notice = results.notice { run.report.skipped.append(notice) }
       results.reserve(JobResult.likelySize(run.plan.definition.steps))
-      if run.job.claim.record.attempt > 1 { try await run.endRemains(in: results) }
+      if run.job.claim.record.attempt > 1 { run.endRemains(in: results) }
       let workspace = try run.makeWorkspace()
       run.workspace = workspace
-      guard let snapshot = try await run.copy(into: workspace) else { return }
-      guard let plan = try await run.check(workspace) else { return }
+      guard let snapshot = try run.copy(into: workspace) else { return }
+      guard let plan = try run.check(workspace) else { return }
       run.plan = plan
       if case .verified = run.plan.staging {
         // What was staged may be another job.json than the one that was read first, with other secrets.
@@ -73,25 +73,25 @@ struct JobRun {
   }
 
   /// Copies the job's folder; `nil` when the job was stopped over that.
-  private mutating func copy(into workspace: Workspace) async throws -> Snapshot? {
+  private mutating func copy(into workspace: Workspace) throws -> Snapshot? {
     guard plan.staging != .nothing else { return .empty }
     let (folder, stop, feed) = (folder, worker.stop, feed(.stage))
-    return try await unlessStopped {
-      try await feed.follow { progress in
-        try await workspace.stage(folder, progress: progress, isCanceled: { stop.level > .none })
+    return try unlessStopped {
+      try feed.follow { progress in
+        try workspace.stage(folder, progress: progress, isCanceled: { stop.level > .none })
       }
     }
   }
 
   /// The plan by what was staged; `nil` when the job was stopped over that.
-  private mutating func check(_ workspace: Workspace) async throws -> JobPlan? {
+  private mutating func check(_ workspace: Workspace) throws -> JobPlan? {
     let (plan, stop) = (plan, worker.stop)
-    return try await unlessStopped { try await workspace.check(plan, isCanceled: { stop.level > .none }) }
+    return try unlessStopped { try workspace.check(plan, isCanceled: { stop.level > .none }) }
   }
 
-  private mutating func unlessStopped<T>(_ body: () async throws -> T) async throws -> T? {
+  private mutating func unlessStopped<T>(_ body: () throws -> T) throws -> T? {
     do {
-      return try await body()
+      return try body()
     } catch let failure as JobFailure {
       guard worker.stop.level > .none else { throw failure }
       report.stoppedBy = worker.stop.reason
@@ -105,7 +105,7 @@ struct JobRun {
     guard let results, let workspace, snapshot != nil else { return }
     let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
     worker.note(.started, job.claim)
-    await source.publish(job.event(.started, ledger.worker))
+    source.publish(job.event(.started, ledger.worker))
     TestStopPoint.started.reached()
     let steps = StepSequence(
       definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
@@ -119,7 +119,7 @@ struct JobRun {
       (entry.status, entry.exitCode) = (step.status.rawValue, step.exitCode)
       ledger.audit.note(entry, logger)
       let claim = claim.record
-      await source.publish(
+      source.publish(
         JobEvent(
           step: step, id: claim.id, requestId: claim.envelope.requestId, workerId: claim.worker, attempt: claim.attempt)
       )
@@ -138,11 +138,11 @@ struct JobRun {
     let limit = SyncLimit(worker.stop, grace: worker.settings.grace, deadline: report.deadline)
     await noting(\.syncMs) { run throws in
       do {
-        let changes = try await workspace.changes(since: snapshot, run.folder, isCanceled: { limit.isReached })
+        let changes = try workspace.changes(since: snapshot, run.folder, isCanceled: { limit.isReached })
         run.report.add(changes)
         results.reserve(JobResult.likelySize(run.plan.definition.steps, changes))
-        let export = try await run.feed(.sync).follow {
-          try await results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
+        let export = try run.feed(.sync).follow {
+          try results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
         }
         run.report.add(export)
         guard !export.unfinished.isEmpty else { return }
@@ -195,17 +195,17 @@ struct JobRun {
   }
 
   /// Removes the workspace. What cannot be removed now is removed by the next worker on this host.
-  func purge() async {
+  func purge() {
     do {
-      try await workspace?.purge()
+      try workspace?.purge()
     } catch {
       worker.logger.warning("\(error)")
     }
   }
 
   /// No two attempts of a job are at work at once: what an earlier one left running on this host ends before this starts.
-  private func endRemains(in results: ResultsFolder) async throws {
-    let left = try await onThread { ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)") }
+  private func endRemains(in results: ResultsFolder) {
+    let left = ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)")
     guard left > 0 else { return }
     worker.logger.warning(
       "\(left) process\(left == 1 ? "" : "es") of an earlier attempt cannot be ended: not this user's, or hanging in the kernel",
@@ -215,7 +215,7 @@ struct JobRun {
   private func feed(_ phase: JobProgress.Phase) -> ProgressFeed {
     let claim = job.claim.record
     return ProgressFeed(id: claim.id, phase: phase, show: worker.settings.onProgress) { [source = worker.source] in
-      await source.publish(JobEvent(progress: $0, of: claim))
+      source.publish(JobEvent(progress: $0, of: claim))
     }
   }
 

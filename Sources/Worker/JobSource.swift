@@ -7,8 +7,8 @@ package protocol JobSource: Sendable {
   /// Waits for the next thing to look at. `nil` if nothing will come: the worker leaves, or was idle for too long.
   func next() async throws -> Offer?
 
-  /// Publishes an event of a job. Best effort.
-  func publish(_ event: JobEvent) async
+  /// Publishes an event of a job, without waiting. Best effort.
+  func publish(_ event: JobEvent)
 
   /// Publishes a piece of a step's output; returns when it has arrived, or never will.
   func publish(_ output: StepOutput, of claim: ClaimRecord) async

@@ -73,7 +73,7 @@ struct Outbox: Sendable {
       // There is no result to keep, and the request must not come again and again.
       logger.warning("the rejection cannot be published: \(refusal)", metadata: ["job": "\(request.id)"])
     }
-    await source.publish(
+    source.publish(
       JobEvent(event: .rejected, id: request.id, requestId: key, workerId: worker, error: reason.description))
   }
 
@@ -82,7 +82,7 @@ struct Outbox: Sendable {
     logger.notice("the job is being worked on already", metadata: ["job": "\(request.id)"])
     ledger.audit.note(
       AuditEntry(.duplicate, id: request.id, of: request.envelope, signedBy: request.keyID), logger)
-    await source.publish(
+    source.publish(
       JobEvent(
         event: .duplicate, id: request.id, requestId: request.envelope.requestId, workerId: ledger.worker.id.text))
   }
@@ -136,7 +136,7 @@ struct Outbox: Sendable {
       (result.message.status.rawValue, result.message.attempt, result.message.exitCode)
     entry.from = result.message.workerId == ledger.worker.id.text ? nil : result.message.workerId
     ledger.audit.note(entry, logger)
-    await source.publish(result.ending)
+    source.publish(result.ending)
   }
 
   private func tell(_ refusal: Undeliverable, _ id: JobID, _ envelope: Envelope, attempt: Int?, again: Duration) {
@@ -161,7 +161,7 @@ final class Redelivery: Sendable {
     task.withLock { task in
       guard task == nil else { return }
       task = Task { [self] in
-        for name in due.prefix(Redelivery.most) { await deliver(name) }
+        for name in due.prefix(Redelivery.most) where !Task.isCancelled { await deliver(name) }
         self.task.withLock { $0 = nil }
       }
     }
@@ -170,7 +170,13 @@ final class Redelivery: Sendable {
   /// Waits until the round is done, but not for a broker that is gone.
   func end() async {
     guard let round = task.withLock({ $0 }) else { return }
-    await wait(atMost: .milliseconds(500)) { await round.value }
+    await wait(atMost: .milliseconds(500)) {
+      await withTaskCancellationHandler {
+        await round.value
+      } onCancel: {
+        round.cancel()
+      }
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 package import FileTree
 package import Jobs
+import Synchronization
 package import Volume
 
 /// How far a copy of a job's files is.
@@ -34,40 +35,33 @@ struct ProgressFeed: Sendable {
   package let phase: JobProgress.Phase
   /// Is called with `nil` when there is nothing more to show.
   package let show: (@Sendable (JobProgress?) -> Void)?
-  package let tell: @Sendable (JobProgress) async -> Void
+  package let tell: @Sendable (JobProgress) -> Void
 
   private static let patience = Duration.seconds(1)
 
-  /// Runs a copy that reports to the closure that it is handed; returns when it has ended and all is passed on.
-  package func follow<Result>(
-    _ copy: (@escaping @Sendable (CopyProgress) -> Void) async throws -> Result
-  ) async rethrows -> Result {
-    let (reports, reporter) = AsyncStream.makeStream(of: CopyProgress.self)
-    async let passing: Void = pass(on: reports)
-    do {
-      let result = try await copy { reporter.yield($0) }
-      reporter.finish()
-      await passing
-      return result
-    } catch {
-      reporter.finish()
-      await passing
-      throw error
-    }
+  private struct Passed {
+    var due = patience
+    var isShown = false
   }
 
-  private func pass(on reports: AsyncStream<CopyProgress>) async {
-    var due = Self.patience
-    var isShown = false
-    for await report in reports where report.elapsed >= Self.patience {
+  /// Runs a copy that reports to the closure that it is handed, one report at a time.
+  package func follow<Result>(
+    _ copy: (@escaping @Sendable (CopyProgress) -> Void) throws -> Result
+  ) rethrows -> Result {
+    let passed = Mutex(Passed())
+    defer { if passed.withLock({ $0.isShown }) { show?(nil) } }
+    return try copy { report in
+      guard report.elapsed >= Self.patience else { return }
       let progress = JobProgress(id: id, phase: phase, copy: report)
       show?(progress)
-      isShown = true
-      guard report.elapsed >= due else { continue }
-      due = report.elapsed + Self.patience
-      await tell(progress)
+      let isDue = passed.withLock { passed in
+        passed.isShown = true
+        guard report.elapsed >= passed.due else { return false }
+        passed.due = report.elapsed + Self.patience
+        return true
+      }
+      if isDue { tell(progress) }
     }
-    if isShown { show?(nil) }
   }
 }
 

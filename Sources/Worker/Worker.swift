@@ -98,7 +98,7 @@ package struct Worker: Sendable {
         case .look: try await scanVolume()
         }
       if let job {
-        await source.publish(job.event(.accepted, ledger.worker))
+        source.publish(job.event(.accepted, ledger.worker))
         return job
       }
     }
@@ -137,7 +137,8 @@ package struct Worker: Sendable {
     for await cancellation in state.cancellations where job.isMeant(by: cancellation) {
       var entry = job.claim.entry(.canceled)
       entry.by = cancellation.by
-      ledger.audit.note(entry, logger)
+      // Noting throws nothing; the volume may not answer.
+      try? await onThread { [ledger, logger, entry] in ledger.audit.note(entry, logger) }
       stop.raise(level, reason: .canceled)
       // A second request does not wait for the steps that clean up.
       level = .kill
@@ -169,11 +170,11 @@ package struct Worker: Sendable {
       if run.isLeftToNextAttempt { throw Lapsed() }
       let result = try run.writeResult()
       let ending = try await deliver(run.message(result), result, of: job)
-      await run.purge()
+      run.purge()
       try? ledger.seen.clear(beside: run.request)
       return ending
     } catch {
-      await run.purge()
+      run.purge()
       // If results cannot be written, another worker may hold the job by now and have moved them aside.
       if error is VolumeError { try await fence.check(job.claim) }
       throw error
@@ -191,7 +192,7 @@ package struct Worker: Sendable {
       try await outbox.publish(message, answering: envelope)
       note(.published, job.claim, result)
       TestStopPoint.published.reached()
-      await source.publish(event)
+      source.publish(event)
     } catch let undeliverable as Undeliverable {
       // The refusal may have come after more than a lease, and another worker may have published a newer result since.
       try await fence.check(job.claim)

@@ -93,11 +93,6 @@ package final class WorkerState: Sendable {
     return stream.map { [self] in snapshot }
   }
 
-  /// Returns when the worker is at its end.
-  package func ended() async {
-    for await _ in changes() {}
-  }
-
   /// Returns when the worker has no job any more, and after `limit` at the latest.
   package func waitWhileBusy(atMost limit: Duration) async {
     _ = await wait(atMost: limit) { [self] in
@@ -158,7 +153,7 @@ package final class WorkerState: Sendable {
 
   // MARK: Kill switch
 
-  /// Looks whether KILLSWITCH is there. Asks the volume, and may wait for it.
+  /// Looks whether KILLSWITCH is there. Asks the volume, and may block.
   package func isHalted() -> Bool {
     let reason = killSwitch.reason(logger)
     if reason != snapshot.haltReason { change { $0.haltReason = reason } }
@@ -168,7 +163,8 @@ package final class WorkerState: Sendable {
   /// Looks for the end of a halt four times a second while there is one and the worker has no job.
   package func watchHalts() async {
     for await snapshot in changes() {
-      while snapshot.haltReason != nil, self.snapshot.takesRequests, isHalted(), !Task.isCancelled {
+      while snapshot.haltReason != nil, self.snapshot.takesRequests, !Task.isCancelled {
+        guard (try? await onThread { self.isHalted() }) == true else { break }
         try? await Task.sleep(for: .milliseconds(250))
       }
     }

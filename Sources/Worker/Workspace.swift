@@ -33,15 +33,11 @@ package final class Workspace: Sendable {
   package func stage(
     _ folder: JobFolder, progress: (@Sendable (CopyProgress) -> Void)? = nil,
     isCanceled: @escaping @Sendable () -> Bool = { false }
-  ) async throws(JobFailure)
-    -> Snapshot
-  {
+  ) throws(JobFailure) -> Snapshot {
     do {
-      return try await onThread {
-        try FileTree.copy(
-          folder.descriptor, to: self.descriptor, excluding: JobsDirectory.reserved, progress: progress,
-          isCanceled: isCanceled)
-      }
+      return try FileTree.copy(
+        folder.descriptor, to: descriptor, excluding: JobsDirectory.reserved, progress: progress,
+        isCanceled: isCanceled)
     } catch {
       throw JobFailure(.stage, "staging \(folder.path) to \(path): \(error)")
     }
@@ -49,10 +45,10 @@ package final class Workspace: Sendable {
 
   /// The digest of what was staged; fails soon once `isCanceled` says so. Throws ``InvalidInput`` for a tree that has none, and
   /// ``JobFailure`` when it cannot be read.
-  package func digest(isCanceled: @escaping @Sendable () -> Bool = { false }) async throws -> String {
+  package func digest(isCanceled: @escaping @Sendable () -> Bool = { false }) throws -> String {
     do {
-      return try await onThread { try FileTree.digest(of: self.descriptor, isCanceled: isCanceled) }
-    } catch let error as FileTreeError where error.reason == .lineFeedInName {
+      return try FileTree.digest(of: descriptor, isCanceled: isCanceled)
+    } catch  where error.reason == .lineFeedInName {
       throw InvalidInput(description: "source-mismatch: \(error)")
     } catch {
       throw JobFailure(.stage, "the digest of \(path): \(error)")
@@ -68,20 +64,18 @@ package final class Workspace: Sendable {
   /// once `isCanceled` says so.
   package func changes(
     since snapshot: Snapshot, _ folder: JobFolder, isCanceled: @escaping @Sendable () -> Bool = { false }
-  ) async throws -> Changes {
+  ) throws -> Changes {
     var status = stat()
     if fstat(descriptor.rawValue, &status) == 0, status.st_nlink == 0 {
       throw JobFailure(.sync, "\(path) was removed while the job ran; what it made there is lost")
     }
     giveOwnerRights(to: descriptor)
-    return try await onThread {
-      try FileTree.changes(in: self.descriptor, since: snapshot, original: folder.descriptor, isCanceled: isCanceled)
-    }
+    return try FileTree.changes(in: descriptor, since: snapshot, original: folder.descriptor, isCanceled: isCanceled)
   }
 
   /// Removes the folder, and then its lock file. Throws ``LeftWorkspace`` when something of it cannot be removed.
-  func purge() async throws {
-    try await onThread { try self.root.purge(self.path, self.lock) }
+  func purge() throws {
+    try root.purge(path, lock)
   }
 }
 
@@ -90,9 +84,9 @@ extension Workspace {
   ///
   /// Throws ``InvalidInput`` if it is not. From here on nothing comes from the volume any more, so that no step can differ
   /// from what was signed.
-  package func check(_ plan: JobPlan, isCanceled: @escaping @Sendable () -> Bool = { false }) async throws -> JobPlan {
+  package func check(_ plan: JobPlan, isCanceled: @escaping @Sendable () -> Bool = { false }) throws -> JobPlan {
     guard case .verified(let wanted) = plan.staging else { return plan }
-    let found = try await digest(isCanceled: isCanceled)
+    let found = try digest(isCanceled: isCanceled)
     let (request, folder) = (plan.request, plan.folder)
     guard found == wanted else {
       throw InvalidInput(

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Client
 import CLinux
-import Dispatch
 import FileTree
 import Glibc
 import Jobs
@@ -51,9 +50,9 @@ struct Main {
     }
   }
 
-  /// Starts the command's task, which ends the process.
+  /// Starts the command's task, which ends the process. It has a thread of its own: it may block on the volume.
   private nonisolated static func begin(_ command: sending @escaping () async throws -> Void) {
-    Task.detached(executorPreference: CommandThread()) {
+    Task.detached(executorPreference: TaskThread("command")) {
       do {
         try await command()
         end(0)
@@ -112,19 +111,6 @@ struct RootCommand: AsyncParsableCommand {
       Workers.self, Health.self, Doctor.self,
     ],
     defaultSubcommand: Work.self)
-}
-
-/// The executor of the command's own task (SE-0417), which may block on the volume.
-///
-/// A blocking task keeps its thread, and Swift's pool has only one thread for each core. The other tasks, which answer
-/// commands and react to signals, have the pool to themselves.
-final class CommandThread: TaskExecutor {
-  private let queue = DispatchQueue(label: "command")
-
-  func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
-    queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
-  }
 }
 
 /// The program's exit status (sysexits.h(3) where it has one).

@@ -55,6 +55,30 @@ import Testing
     }
   }
 
+  @Test func callerThatIsCancelledWaitsNoLongerAndItsMessageArrives() async throws {
+    try await Broker.running { broker in
+      var durable = broker.sessionOptions("listener")
+      durable.sessionExpiry = 3600
+      let listener = try Session(durable, logger: silent)
+      let hearing = Reading(listener)
+      try await listener.subscribe(try TopicFilter("topic"))
+      let session = try Session(broker.sessionOptions("client"), logger: silent)
+      let reading = Reading(session)
+      _ = try await reading.connected()
+      try await broker.stop()
+      _ = try await reading.connectionLost()
+      let publication = Task { try await session.publish(Message("topic", "held")) }
+      publication.cancel()
+      await #expect(throws: MQTTError.self) { try await publication.value }
+      try await broker.start()
+      let delivery = try await hearing.delivery()
+      #expect(delivery.message.text == "held")
+      await delivery.acknowledge()
+      await session.disconnect()
+      await listener.disconnect()
+    }
+  }
+
   @Test func publishTellsWhetherAnybodySubscribes() async throws {
     try await Broker.running { broker in
       #expect(try await broker.publish("topic", "lost") == .noMatchingSubscribers)

@@ -40,7 +40,7 @@ final class Offers: JobSource {
   func next() async throws -> Offer? {
     heard.withLock { $0.offers.isEmpty ? nil : .request($0.offers.removeFirst()) }
   }
-  func publish(_ event: JobEvent) async { heard.withLock { $0.events.append(event.event) } }
+  func publish(_ event: JobEvent) { heard.withLock { $0.events.append(event.event) } }
   func publish(_ output: StepOutput, of claim: ClaimRecord) async {}
   func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
     heard.withLock { $0.results.append(result) }

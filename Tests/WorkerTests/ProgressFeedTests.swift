@@ -25,8 +25,8 @@ struct ProgressFeedTests {
     CopyProgress(files: milliseconds, bytes: Int64(milliseconds) << 20, elapsed: .milliseconds(milliseconds))
   }
 
-  @Test func copyOfLessThanASecondIsNotTold() async throws {
-    let result = try await feed().follow { report in
+  @Test func copyOfLessThanASecondIsNotTold() throws {
+    let result = try feed().follow { report in
       for time in [100, 500, 999] { report(self.report(time)) }
       return 7
     }
@@ -35,18 +35,18 @@ struct ProgressFeedTests {
     #expect(heard.told.withLock { $0.isEmpty })
   }
 
-  @Test func longCopyIsShownOftenAndToldOnceASecond() async throws {
-    try await feed().follow { report in
+  @Test func longCopyIsShownOftenAndToldOnceASecond() throws {
+    try feed().follow { report in
       for time in [900, 1050, 1150, 1950, 2100, 2200, 4000, 4100] { report(self.report(time)) }
     }
     #expect(heard.shown.withLock { $0.map { $0?.copy.files } } == [1050, 1150, 1950, 2100, 2200, 4000, 4100, nil])
     #expect(heard.told.withLock { $0.map(\.copy.files) } == [1050, 2100, 4000])
   }
 
-  @Test func lineOfACopyThatFailsIsTakenAway() async throws {
+  @Test func lineOfACopyThatFailsIsTakenAway() throws {
     struct Full: Error {}
-    await #expect(throws: Full.self) {
-      try await feed().follow { report in
+    #expect(throws: Full.self) {
+      try feed().follow { report in
         report(self.report(2000))
         throw Full()
       }

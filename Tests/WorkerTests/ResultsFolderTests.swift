@@ -87,13 +87,13 @@ struct ResultsFolderTests {
   @Test func artifactsWithNamesOfTheWorkerAreStoredBeside() async throws {
     let results = try ResultsFolder.prepare(in: folder)
     let workspace = try WorkspacesDirectory(volume.root.appending("workspaces")).make(try JobID("job"))
-    let snapshot = try await workspace.stage(folder)
+    let snapshot = try workspace.stage(folder)
     try DurableFile.makeFolder(workspace.path.appending("sub"))
     try DurableFile.makeFolder(workspace.path.appending("_artifacts"))
     let names = ["result.json", "step_0.log", "step_12.log", "step_x.log", "sub/result.json", "_artifacts/a"]
     for name in names { try volume.write(name, workspace.path.pushing(FilePath(name))) }
-    let changes = try await workspace.changes(since: snapshot, folder)
-    let export = try await results.export(changes, from: workspace.descriptor)
+    let changes = try workspace.changes(since: snapshot, folder)
+    let export = try results.export(changes, from: workspace.descriptor)
     let stored = Dictionary(uniqueKeysWithValues: export.files.map { ($0.path.text, $0.storedAs?.text) })
     #expect(
       stored == [
@@ -104,7 +104,7 @@ struct ResultsFolderTests {
     for (path, place) in stored {
       #expect(volume.text(self.results.pushing(FilePath(place ?? path ?? ""))) == path)
     }
-    try await workspace.purge()
+    try workspace.purge()
   }
 
   @Test func removedFolderIsMadeAgainWithItsLogs() throws {

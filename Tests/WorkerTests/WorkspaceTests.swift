@@ -20,16 +20,16 @@ struct WorkspaceTests {
     // By its log it is known that a worker made it.
     try volume.write("", folder.path.appending("results").appending("step_0.log"))
     let workspace = try WorkspacesDirectory(volume.root.appending("workspaces")).make(try JobID("job"))
-    let snapshot = try await workspace.stage(folder)
+    let snapshot = try workspace.stage(folder)
     #expect(snapshot.skipped.isEmpty)
     #expect(try volume.names(workspace.path) == ["job.json", "src"])
     try volume.write("changed", workspace.path.appending("src").appending("file"))
-    let changes = try await workspace.changes(since: snapshot, folder)
+    let changes = try workspace.changes(since: snapshot, folder)
     let results = try ResultsFolder.prepare(in: folder)
-    #expect(try await results.export(changes, from: workspace.descriptor).files.map { $0.path.text } == ["src/file"])
+    #expect(try results.export(changes, from: workspace.descriptor).files.map { $0.path.text } == ["src/file"])
     #expect(volume.text(folder.path.appending("results").appending("src").appending("file")) == "changed")
     #expect(volume.text(folder.path.appending("src").appending("file")) == "src")
-    try await workspace.purge()
+    try workspace.purge()
   }
 
   @Test func stagingThatFailsSaysFromWhereToWhere() async throws {
@@ -38,10 +38,10 @@ struct WorkspaceTests {
     let workspace = try WorkspacesDirectory(volume.root.appending("workspaces")).make(try JobID("job"))
     // Something stands where a file is to be made.
     try DurableFile.makeFolder(workspace.path.appending("job.json"))
-    let failure = await #expect(throws: JobFailure.self) { _ = try await workspace.stage(folder) }
+    let failure = #expect(throws: JobFailure.self) { _ = try workspace.stage(folder) }
     #expect(failure?.phase == .stage)
     #expect(failure?.description.contains("staging \(folder.path) to \(workspace.path): ") == true)
     #expect(failure?.description.contains("job.json") == true)
-    try await workspace.purge()
+    try workspace.purge()
   }
 }

@@ -34,7 +34,7 @@ import Testing
     #expect(status.st_mode & 0o777 == 0o700)
     #expect(try left == ["job", "job.lock"])
     try volume.write("x", workspace.path.appending("file"))
-    try await workspace.purge()
+    try workspace.purge()
     #expect(try left.isEmpty)
   }
 
@@ -43,9 +43,9 @@ import Testing
     try volume.write("x", first.path.appending("file"))
     let second = try workspaces.make(try JobID("job"))
     #expect(second.path.lastComponent?.string == "job.2")
-    try await second.purge()
+    try second.purge()
     #expect(volume.text(first.path.appending("file")) == "x")
-    try await first.purge()
+    try first.purge()
     #expect(try left.isEmpty)
   }
 
@@ -115,7 +115,7 @@ import Testing
         return try await group.reduce(into: [Workspace]()) { $0.append($1) }
       }
       #expect(Set(made.map(\.path)).count == 8)
-      for workspace in made { try await workspace.purge() }
+      for workspace in made { try workspace.purge() }
     }
     #expect(try left.isEmpty)
   }
