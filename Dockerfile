@@ -10,7 +10,8 @@ WORKDIR /source
 COPY . .
 # What was built before is kept outside the image, so that the next build compiles only what changed.
 RUN --mount=type=cache,target=/source/.build \
-    swift build -c release --static-swift-stdlib --toolset toolset.json --product mqtt-fs-worker -Xlinker -s \
+    swift build -c release --static-swift-stdlib --toolset toolset.json --product mqtt-fs-worker --disable-local-rpath \
+      -Xlinker -s \
  && install -D "$(swift build -c release --static-swift-stdlib --toolset toolset.json --show-bin-path)/mqtt-fs-worker" /product/mqtt-fs-worker
 
 FROM ${BASE_IMAGE}

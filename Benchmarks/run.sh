@@ -27,7 +27,7 @@ built=.build/benchmarks
 mkdir -p "$built"
 compile() { clang -O2 -Wall -Wextra "$@"; }
 product() {
-  swift build -c release --static-swift-stdlib --toolset toolset.json --product "$1"
+  swift build -c release --static-swift-stdlib --toolset toolset.json --product "$1" --disable-local-rpath
   # What is measured is what is installed: without symbols.
   strip -o "$built/$1" "$(swift build -c release --static-swift-stdlib --toolset toolset.json --show-bin-path)/$1"
 }

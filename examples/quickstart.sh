@@ -39,7 +39,7 @@ command -v swift >/dev/null || fail "there is no 'swift' in PATH; install a Swif
 echo "swift, libmosquitto-dev, libssl-dev, mosquitto and mosquitto-clients are here"
 
 say "A release build (the first takes some minutes)"
-swift build --package-path "$root" -c release --static-swift-stdlib --toolset "$root/toolset.json" --product mqtt-fs-worker
+swift build --package-path "$root" -c release --static-swift-stdlib --toolset "$root/toolset.json" --product mqtt-fs-worker --disable-local-rpath
 bin=$(swift build --package-path "$root" -c release --static-swift-stdlib --toolset "$root/toolset.json" --show-bin-path)
 ls -lh "$bin/mqtt-fs-worker"
 

@@ -26,23 +26,22 @@ final class BrokerMembership: Sendable {
     broker = "\(options.host):\(options.port)"
   }
 
-  /// What the session of this worker was called and subscribed to when that was something else.
-  var formerSelf: Member? {
-    get throws {
-      guard let member = try ledger.members.member(ledger.worker.id), member.broker == broker,
-        member.clientId != options.clientID || member.filter != filter.text
-      else { return nil }
-      return member
-    }
+  /// What this worker's file says of its last session.
+  var former: Member? {
+    get throws { try ledger.members.member(ledger.worker.id) }
   }
 
-  package func begin() throws {
+  /// Whether `former` had another name or another subscription at this broker.
+  func isAnotherSession(_ former: Member) -> Bool {
+    former.broker == broker && (former.clientId != options.clientID || former.filter != filter.text)
+  }
+
+  /// Joins the members, with the session of `former` if that is the same.
+  package func begin(after former: Member?) throws {
     guard options.start == .resume else { return }
     var member = Member(
       worker: ledger.worker.id.text, clientId: options.clientID, filter: filter.text, broker: broker)
-    if let former = try ledger.members.member(ledger.worker.id), former.isOfSameSession(as: member),
-      let name = former.epoch
-    {
+    if let former, former.isOfSameSession(as: member), let name = former.epoch {
       session.withLock { $0 = Epoch(name: name, isUsed: true) }
     }
     member.epoch = epoch.name

@@ -98,8 +98,9 @@ package final class MQTTJobSource: JobSource {
     guard !state.isLeaving else { return }
     // The requests on the volume are older than those that the broker holds.
     inbox.add(.look)
-    if let former = try membership.formerSelf { try await takeover.adoptFormerSelf(former) }
-    try membership.begin()
+    let former = try membership.former
+    if let former, membership.isAnotherSession(former) { try await takeover.adoptFormerSelf(former) }
+    try membership.begin(after: former)
     // A job that is taken before commands arrive could not be canceled.
     await subscription
     await requests.open()
