@@ -62,7 +62,7 @@ struct QueueTakeover: Sendable {
     }
   }
 
-  /// Connects with the member's client id, leaves its group, and puts all that is queued into the waiting room, until a
+  /// Connects with the member's client id, leaves its group, and puts all that is queued into the queue of deferred requests, until a
   /// round trip to the broker brings nothing more. Then the session is ended for good.
   private func empty(_ member: Member) async throws {
     var options = options
@@ -72,7 +72,7 @@ struct QueueTakeover: Sendable {
     options.receiveMaximum = 20
     let filter = try TopicFilter(member.filter)
     let deferral = RequestDeferral(
-      ledger: ledger, queue: ledger.waitingRoom(of: member.filter), control: control, reader: reader, logger: logger)
+      ledger: ledger, queue: ledger.deferredQueue(of: member.filter), control: control, reader: reader, logger: logger)
     let session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
     let drain = Drain(session, SessionEpoch(clientID: member.clientId, name: member.epoch ?? ""), deferral)
     do {

@@ -46,10 +46,10 @@ struct RequestDeferral: Sendable {
     }
     guard try await mayDefer() else { return .kept }
     if !delivery.isCurrent { arrival.envelope.requestId = arrival.envelope.requestId.asRedelivered }
-    try ledger.audit.record(AuditEntry(.putDown, id: id, of: arrival.envelope, signedBy: key))
+    try ledger.audit.record(AuditEntry(.deferred, id: id, of: arrival.envelope, signedBy: key))
     try queue.put(arrival.envelope, id)
     logger.debug("deferred for an idle worker", metadata: ["job": "\(id)"])
-    TestStopPoint.ticketWritten.reached()
+    TestStopPoint.requestDeferred.reached()
     return .settled(id)
   }
 

@@ -58,7 +58,7 @@ actor RequestSession {
     self.shortJob = shortJob
     self.logger = logger
     deferral = RequestDeferral(
-      ledger: ledger, queue: ledger.waitingRoom, control: control, reader: reader, logger: logger)
+      ledger: ledger, queue: ledger.deferredQueue, control: control, reader: reader, logger: logger)
     (sessions, opened) = AsyncStream.makeStream()
     (turns, turn) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
@@ -291,7 +291,7 @@ actor RequestSession {
     guard options.start == .resume else { return !takesRequests || undecided != nil }
     while state.snapshot.isBusy, !state.snapshot.hasEnded {
       let untilJobIsLong = state.snapshot.began + shortJob - .now
-      if untilJobIsLong <= .zero, try ledger.waitingRoom.count() < DeferredQueue.seats { return true }
+      if untilJobIsLong <= .zero, try ledger.deferredQueue.count() < DeferredQueue.capacity { return true }
       await state.waitWhileBusy(atMost: untilJobIsLong > .zero ? untilJobIsLong : Self.betweenLooks)
     }
     return takesRequests && undecided != nil

@@ -20,14 +20,15 @@ package struct ApprovalStore: Sendable {
   /// The parked requests, oldest first within each topic filter.
   package func parked() throws(VolumeError) -> [ParkedRequest] {
     var parked: [ParkedRequest] = []
-    for room in try DurableFile.names(in: directory.parked).sorted() {
-      let folder = directory.parked.appending(room)
+    for filterFolder in try DurableFile.names(in: directory.parked).sorted() {
+      let folder = directory.parked.appending(filterFolder)
       for (instant, id, name) in try DeferredQueue.parsedNames(in: folder) {
         let path = folder.appending(name)
-        guard let file = try KnownFile.read(path, .passOver), let ticket = DeferredRequest(file, id) else { continue }
+        guard let file = try KnownFile.read(path, .passOver), let deferred = DeferredRequest(file, id) else { continue }
         parked.append(
           ParkedRequest(
-            ticket: ticket, room: room, since: Timestamp(millisecondsSince1970: instant / 1_000_000),
+            request: deferred, filterFolder: filterFolder,
+            since: Timestamp(millisecondsSince1970: instant / 1_000_000),
             directory: directory))
       }
     }
@@ -36,23 +37,23 @@ package struct ApprovalStore: Sendable {
 
   /// Decides about a request; `false` if somebody else has decided, or the request is gone.
   package func decide(_ approval: Approval, on parked: ParkedRequest) throws(VolumeError) -> Bool {
-    let folder = parked.ticket.path.folder
-    let stem = ApprovalStore.stem(parked.ticket.path.name)
+    let folder = parked.request.path.folder
+    let stem = ApprovalStore.stem(parked.request.path.name)
     let nonce = DurableFile.nonce
     let decision = folder.appending("\(stem).\(nonce).decision")
-    var envelope = parked.ticket.envelope
+    var envelope = parked.request.envelope
     envelope.approval = approval
     if let file = try DurableFile.create(decision, DurableFile.line(envelope, for: decision)) {
-      give(file, ownerOf: parked.ticket.path)
+      give(file, ownerOf: parked.request.path)
       try? file.close()
     }
     TestStopPoint.decisionWritten.reached()
-    guard try DurableFile.move(parked.ticket.path, to: folder.appending("\(stem).\(nonce).decided")) else {
+    guard try DurableFile.move(parked.request.path, to: folder.appending("\(stem).\(nonce).decided")) else {
       try DurableFile.remove(decision)
       return false
     }
     TestStopPoint.decisionMade.reached()
-    try finish(parked.room)
+    try finish(parked.filterFolder)
     return true
   }
 
@@ -71,11 +72,11 @@ package struct ApprovalStore: Sendable {
 
   /// Finishes decisions for the workers of `filter` that a process began before it was killed.
   package func finish(of filter: String) throws(VolumeError) {
-    try finish(directory.parkingRoom(of: filter).name)
+    try finish(directory.parkedFolder(of: filter).name)
   }
 
-  private func finish(_ room: String) throws(VolumeError) {
-    let (parked, waiting) = (directory.parked.appending(room), directory.waiting.appending(room))
+  private func finish(_ filterFolder: String) throws(VolumeError) {
+    let (parked, waiting) = (directory.parked.appending(filterFolder), directory.waiting.appending(filterFolder))
     let names = try DurableFile.names(in: parked)
     for name in names where name.hasSuffix(".decided") {
       let path = parked.appending(name)
@@ -111,16 +112,16 @@ private func isGone(_ path: VolumePath) throws(VolumeError) -> Bool {
 
 /// A request that waits for approval.
 package struct ParkedRequest: Sendable {
-  package let ticket: DeferredRequest
-  package let room: String
+  package let request: DeferredRequest
+  package let filterFolder: String
   /// The start of the wait, by the volume's clock.
   package let since: Timestamp
   package let directory: JobsDirectory
 
   /// The job.
-  package var id: JobID { ticket.id }
+  package var id: JobID { request.id }
   /// The request as it arrived.
-  package var envelope: Envelope { ticket.envelope }
+  package var envelope: Envelope { request.envelope }
   /// The topic filter of the workers that may take it.
-  package var filter: String { directory.filter(ofFolder: room) }
+  package var filter: String { directory.filter(ofFolder: filterFolder) }
 }

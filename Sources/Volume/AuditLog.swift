@@ -156,7 +156,7 @@ package struct AuditEntry: Encodable, Sendable {
     /// A request was answered with its earlier result.
     case answered
     /// A request was deferred for an idle worker.
-    case putDown = "put-down"
+    case deferred = "put-down"
     /// A request was parked until somebody approves it; `error` says why an earlier approval is not valid.
     case parked
     /// The broker's queue of the departed worker `from` was taken over.
@@ -253,7 +253,8 @@ package struct AuditEntry: Encodable, Sendable {
 ///
 /// Only a debug build has them: with `MQTT_FS_WORKER_STOP_AT=<name>` it stops itself with SIGSTOP at that point.
 package enum TestStopPoint: String {
-  case received, claimed, begun, acknowledged, started, resultWritten, published, released, ticketWritten, ticketClaimed
+  case received, claimed, begun, acknowledged, started, resultWritten, published, released, requestDeferred,
+    deferredRequestClaimed
   case putAside, parked, decisionWritten, decisionMade
 
   /// Marks the point.

@@ -24,10 +24,10 @@ package struct DeferredRequest: Sendable {
 /// a deferred request that already has a claim or a result is removed.
 package struct DeferredQueue: Sendable {
   /// The limit for deferred requests; further ones stay with the broker, which is the real queue.
-  package static let seats = 64
+  package static let capacity = 64
 
   /// The limit for parked requests; further ones are refused.
-  package static let parkingSpaces = 1000
+  package static let approvalCapacity = 1000
 
   package let folder: VolumePath
   package let lease: Lease
@@ -36,7 +36,7 @@ package struct DeferredQueue: Sendable {
   package func put(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
     try DurableFile.makeFolder(folder)
     if envelope.requestId.mayRepeat {
-      guard try tickets(of: envelope, id).isEmpty else { return }
+      guard try requests(of: envelope, id).isEmpty else { return }
     }
     try create(id, DurableFile.line(envelope, for: folder))
   }
@@ -81,12 +81,12 @@ package struct DeferredQueue: Sendable {
   }
 
   /// The requests, oldest first, for any job or for `wanted`.
-  package func tickets(of wanted: JobID? = nil) throws(VolumeError) -> [DeferredRequest] {
-    var tickets: [DeferredRequest] = []
+  package func requests(of wanted: JobID? = nil) throws(VolumeError) -> [DeferredRequest] {
+    var found: [DeferredRequest] = []
     for name in try names() where wanted == nil || DeferredQueue.parse(name)?.id == wanted {
-      if let ticket = try ticket(named: name) { tickets.append(ticket) }
+      if let request = try request(named: name) { found.append(request) }
     }
-    return tickets
+    return found
   }
 
   /// The names of the requests, oldest first. A worker that takes one need not read all.
@@ -96,17 +96,17 @@ package struct DeferredQueue: Sendable {
 
   /// Reads the request of that name; `nil` if it is gone. An incomplete file that has expired is removed: its request
   /// was not acknowledged.
-  package func ticket(named name: String) throws(VolumeError) -> DeferredRequest? {
+  package func request(named name: String) throws(VolumeError) -> DeferredRequest? {
     let path = folder.appending(name)
     guard let (_, id) = DeferredQueue.parse(name), let file = try KnownFile.read(path, .setAside) else { return nil }
-    if let ticket = DeferredRequest(file, id) { return ticket }
+    if let deferred = DeferredRequest(file, id) { return deferred }
     if try lease.hasExpired(path) { try file.remove() }
     return nil
   }
 
   /// The entries of this same request.
-  package func tickets(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> [DeferredRequest] {
-    try tickets(of: id).filter { envelope.requestId.isSame(as: $0.envelope.requestId.text) }
+  package func requests(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> [DeferredRequest] {
+    try requests(of: id).filter { envelope.requestId.isSame(as: $0.envelope.requestId.text) }
   }
 
   /// The names with their nanoseconds on the volume's clock and their jobs, oldest first.
@@ -118,14 +118,14 @@ package struct DeferredQueue: Sendable {
   }
 
   /// Moves a request from another queue here, unchanged; `false` if another worker has removed it.
-  package func admit(_ ticket: DeferredRequest) throws(VolumeError) -> Bool {
+  package func admit(_ deferred: DeferredRequest) throws(VolumeError) -> Bool {
     try DurableFile.makeFolder(folder)
-    return try DurableFile.move(ticket.path, to: DeferredQueue.freePath(like: ticket.path.name, in: folder))
+    return try DurableFile.move(deferred.path, to: DeferredQueue.freePath(like: deferred.path.name, in: folder))
   }
 
   /// Removes a request; `false` if another worker has removed it.
-  package func remove(_ ticket: DeferredRequest) throws(VolumeError) -> Bool {
-    try ticket.file.remove()
+  package func remove(_ deferred: DeferredRequest) throws(VolumeError) -> Bool {
+    try deferred.file.remove()
   }
 
   // MARK: Names and contents

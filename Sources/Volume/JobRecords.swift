@@ -56,14 +56,14 @@ package struct JobRecords: Sendable {
     ((try? DurableFile.names(in: directory.undelivered(of: filter))) ?? []).count
   }
 
-  private func requests(in rooms: VolumePath) throws(VolumeError) -> [WaitingRequest] {
+  private func requests(in folder: VolumePath) throws(VolumeError) -> [WaitingRequest] {
     var requests: [WaitingRequest] = []
-    for filter in try DurableFile.names(in: rooms).sorted() {
-      for ticket in try DeferredQueue.parsedNames(in: rooms.appending(filter)) {
+    for filter in try DurableFile.names(in: folder).sorted() {
+      for deferred in try DeferredQueue.parsedNames(in: folder.appending(filter)) {
         requests.append(
           WaitingRequest(
-            id: ticket.id, filter: directory.filter(ofFolder: filter),
-            since: Timestamp(millisecondsSince1970: ticket.instant / 1_000_000)))
+            id: deferred.id, filter: directory.filter(ofFolder: filter),
+            since: Timestamp(millisecondsSince1970: deferred.instant / 1_000_000)))
       }
     }
     return requests

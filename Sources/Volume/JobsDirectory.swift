@@ -68,12 +68,12 @@ package struct JobsDirectory: Sendable {
   package var clocks: VolumePath { state.appending("clocks") }
 
   /// The deferred requests for the workers of `filter`.
-  package func waitingRoom(of filter: String) -> VolumePath {
+  package func deferredFolder(of filter: String) -> VolumePath {
     waiting.appending(FilterName(filter).text)
   }
 
   /// The requests for the workers of `filter` that wait for approval.
-  package func parkingRoom(of filter: String) -> VolumePath {
+  package func parkedFolder(of filter: String) -> VolumePath {
     parked.appending(FilterName(filter).text)
   }
 

@@ -46,16 +46,16 @@ package struct Ledger: Sendable {
   }
 
   /// The deferred requests for workers of this topic filter.
-  package var waitingRoom: DeferredQueue { waitingRoom(of: filter ?? "") }
+  package var deferredQueue: DeferredQueue { deferredQueue(of: filter ?? "") }
 
   /// The deferred requests for workers of `filter`.
-  package func waitingRoom(of filter: String) -> DeferredQueue {
-    DeferredQueue(folder: directory.waitingRoom(of: filter), lease: lease)
+  package func deferredQueue(of filter: String) -> DeferredQueue {
+    DeferredQueue(folder: directory.deferredFolder(of: filter), lease: lease)
   }
 
   /// The requests for workers of this topic filter that wait for approval.
-  package var parkingRoom: DeferredQueue {
-    DeferredQueue(folder: directory.parkingRoom(of: filter ?? ""), lease: lease)
+  package var parkedQueue: DeferredQueue {
+    DeferredQueue(folder: directory.parkedFolder(of: filter ?? ""), lease: lease)
   }
 
   /// The decisions about them.
@@ -198,7 +198,7 @@ package struct Ledger: Sendable {
 
   /// Removes hidden files of workers that died before they removed them.
   package func sweep() throws(VolumeError) {
-    for folder in [directory.claims, directory.members, waitingRoom.folder, parkingRoom.folder] {
+    for folder in [directory.claims, directory.members, deferredQueue.folder, parkedQueue.folder] {
       try KnownFile.sweep(folder, lease)
     }
   }

@@ -114,16 +114,16 @@ package struct UndeliveredResults: Sendable {
 package final class HeldResult: Sendable {
   package let name: UndeliveredName
   fileprivate let path: VolumePath
-  private let room: UndeliveredResults
+  private let results: UndeliveredResults
   private let file: FileDescriptor
   private let renewer: LeaseRenewer
 
-  fileprivate init(_ name: UndeliveredName, _ room: UndeliveredResults, _ path: VolumePath, _ file: FileDescriptor) {
+  fileprivate init(_ name: UndeliveredName, _ results: UndeliveredResults, _ path: VolumePath, _ file: FileDescriptor) {
     self.name = name
-    self.room = room
+    self.results = results
     self.path = path
     self.file = file
-    renewer = room.lease.keeping(file) {}
+    renewer = results.lease.keeping(file) {}
   }
 
   deinit {
@@ -143,15 +143,15 @@ package final class HeldResult: Sendable {
   /// Returns the result unchanged, because it could not be tried.
   package func giveBack() throws(VolumeError) {
     renewer.cancel()
-    _ = try DurableFile.move(path, to: room.folder.appending(name.unheld))
+    _ = try DurableFile.move(path, to: results.folder.appending(name.unheld))
   }
 
   /// Stores the result for a later try. The broker refused it; `result` has the reason.
   package func giveBack(_ result: UndeliveredResult) throws(VolumeError) -> UndeliveredName {
     try DurableFile.rewrite(path, DurableFile.line(result, for: path))
     renewer.cancel()
-    let next = UndeliveredName(name.id, tries: name.tries + 1, at: try room.lease.clock.now())
-    _ = try DurableFile.move(path, to: room.folder.appending(next.text))
+    let next = UndeliveredName(name.id, tries: name.tries + 1, at: try results.lease.clock.now())
+    _ = try DurableFile.move(path, to: results.folder.appending(next.text))
     return next
   }
 

@@ -81,10 +81,10 @@ struct Admission: Sendable {
   }
 
   private func answerAgain(_ request: Request, _ stored: JobResult) async throws -> Outcome {
-    if case .deferred(let ticket) = request.origin {
-      logger.debug("its request was answered before: removing its ticket", metadata: ["job": "\(request.id)"])
+    if case .deferred(let deferred) = request.origin {
+      logger.debug("it was deferred, and answered before: removing its file", metadata: ["job": "\(request.id)"])
       // A sender that sends a request again with its key asks for the answer; the broker, which repeats a delivery, does not.
-      guard try ledger.waitingRoom.remove(ticket), request.envelope.requestId.isSenders else { return .none }
+      guard try ledger.deferredQueue.remove(deferred), request.envelope.requestId.isSenders else { return .none }
     }
     try await outbox.answerAgain(request, stored)
     await request.acknowledge()
@@ -94,12 +94,12 @@ struct Admission: Sendable {
   private func settleAnswered(_ request: Request, _ stored: JobResult, _ claim: Claim) async throws -> Outcome {
     switch request.origin {
     case .abandoned:
-      try removeTickets(of: request)
+      try removeDeferred(of: request)
       let job = AcceptedJob(claim: claim, work: .publish(stored), offered: nil)
       state.begin(job.place())
       return .accepted(job)
-    case .deferred(let ticket):
-      _ = try ledger.waitingRoom.remove(ticket)
+    case .deferred(let deferred):
+      _ = try ledger.deferredQueue.remove(deferred)
       try await fence.drop(claim)
       return .none
     case .delivery:
@@ -144,8 +144,8 @@ struct Admission: Sendable {
       return claim
     case .deferred:
       guard let claim = try ledger.claim(request.envelope, request.id, signedBy: request.keyID) else { return nil }
-      logger.debug("taking up its ticket", metadata: metadata)
-      TestStopPoint.ticketClaimed.reached()
+      logger.debug("taking up the deferred request", metadata: metadata)
+      TestStopPoint.deferredRequestClaimed.reached()
       return claim
     case .abandoned(let stale):
       guard let claim = try ledger.takeOver(stale, request.envelope, signedBy: request.keyID) else { return nil }
@@ -159,20 +159,20 @@ struct Admission: Sendable {
   /// Takes a claimed request away from the volume; `false` if another worker did so before, and its job is done by now.
   private func takeAway(_ request: Request) throws -> Bool {
     switch request.origin {
-    case .deferred(let ticket): return try ledger.waitingRoom.remove(ticket)
+    case .deferred(let deferred): return try ledger.deferredQueue.remove(deferred)
     case .delivery:
       // The broker may have sent it before, to a worker that deferred it.
-      if request.envelope.requestId.mayRepeat { try removeTickets(of: request) }
+      if request.envelope.requestId.mayRepeat { try removeDeferred(of: request) }
     case .abandoned:
       // The worker may have died between its claim and this.
-      try removeTickets(of: request)
+      try removeDeferred(of: request)
     }
     return true
   }
 
-  private func removeTickets(of request: Request) throws {
-    for room in [ledger.waitingRoom, ledger.parkingRoom] {
-      for ticket in try room.tickets(of: request.envelope, request.id) { _ = try room.remove(ticket) }
+  private func removeDeferred(of request: Request) throws {
+    for queue in [ledger.deferredQueue, ledger.parkedQueue] {
+      for deferred in try queue.requests(of: request.envelope, request.id) { _ = try queue.remove(deferred) }
     }
   }
 
@@ -240,7 +240,7 @@ extension Admission {
         // Something that nobody can move lies in the claim's place: the request waits for that, and other jobs do not.
         var request = Request(offer)
         request.noteConnection()
-        try ledger.waitingRoom.put(request.envelope, request.id)
+        try ledger.deferredQueue.put(request.envelope, request.id)
         await request.acknowledge()
         return nil
       case .again: try await Task.sleep(for: .milliseconds(50))
@@ -256,10 +256,10 @@ extension Admission {
       if case .accepted(let job) = try await takeOver(stale) { return job }
     }
     if let filter = ledger.filter { try ledger.approvals.finish(of: filter) }
-    try ledger.parkingRoom.removeBlanks()
-    for name in try ledger.waitingRoom.names() where !isStopping {
-      guard let ticket = try ledger.waitingRoom.ticket(named: name) else { continue }
-      if case .accepted(let job) = try await admit(Request(ticket, settings.reader)) { return job }
+    try ledger.parkedQueue.removeBlanks()
+    for name in try ledger.deferredQueue.names() where !isStopping {
+      guard let deferred = try ledger.deferredQueue.request(named: name) else { continue }
+      if case .accepted(let job) = try await admit(Request(deferred, settings.reader)) { return job }
     }
     return nil
   }

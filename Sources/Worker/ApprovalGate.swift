@@ -52,18 +52,18 @@ struct ApprovalGate: Sendable {
   /// A deferred request is moved, so that of many workers that look at it one parks it, once.
   func park(_ request: Request, _ why: String?) async throws {
     switch request.origin {
-    case .deferred(let ticket):
-      if try isParked(request, besides: ticket) {
-        _ = try ledger.waitingRoom.remove(ticket)
+    case .deferred(let deferred):
+      if try isParked(request, besides: deferred) {
+        _ = try ledger.deferredQueue.remove(deferred)
       } else {
         try recordParked(request, why)
-        guard try ledger.parkingRoom.admit(ticket) else { return }
+        guard try ledger.parkedQueue.admit(deferred) else { return }
         TestStopPoint.parked.reached()
       }
     case .delivery, .abandoned:
       if try !isParked(request) {
         try recordParked(request, why)
-        try ledger.parkingRoom.putWhole(request.envelope, request.id)
+        try ledger.parkedQueue.putWhole(request.envelope, request.id)
         TestStopPoint.parked.reached()
       }
     }
@@ -78,27 +78,27 @@ struct ApprovalGate: Sendable {
   }
 
   /// Whether the request waits for approval already, or has it and waits to be taken up.
-  private func isParked(_ request: Request, besides ticket: DeferredRequest? = nil) throws -> Bool {
+  private func isParked(_ request: Request, besides deferred: DeferredRequest? = nil) throws -> Bool {
     let (envelope, id) = (request.envelope, request.id)
     // In this order: a request that is let go meanwhile is found in the second place.
-    return try !ledger.parkingRoom.tickets(of: envelope, id).isEmpty
-      || ledger.waitingRoom.tickets(of: envelope, id).contains {
-        $0.envelope.approval != nil && $0.path != ticket?.path
+    return try !ledger.parkedQueue.requests(of: envelope, id).isEmpty
+      || ledger.deferredQueue.requests(of: envelope, id).contains {
+        $0.envelope.approval != nil && $0.path != deferred?.path
       }
   }
 
   /// The audit log comes before the deed.
   private func recordParked(_ request: Request, _ why: String?) throws {
-    guard try ledger.parkingRoom.count() < DeferredQueue.parkingSpaces else {
+    guard try ledger.parkedQueue.count() < DeferredQueue.approvalCapacity else {
       throw InvalidInput(
         id: request.id,
-        description: "\(DeferredQueue.parkingSpaces) requests wait for approval already; send it again later")
+        description: "\(DeferredQueue.approvalCapacity) requests wait for approval already; send it again later")
     }
     var entry = AuditEntry(.parked, id: request.id, of: request.envelope, signedBy: request.keyID)
     entry.error = why
     try ledger.audit.record(entry)
     // The user who decides may be another one, in whose folders this worker could not remove anything.
-    try DurableFile.makeFolder(ledger.waitingRoom.folder)
+    try DurableFile.makeFolder(ledger.deferredQueue.folder)
   }
 }
 

@@ -50,11 +50,11 @@ struct ClaimFence: Sendable {
       }
       var envelope = record.envelope
       envelope.run = record.run
-      for room in [ledger.waitingRoom, ledger.parkingRoom] {
-        guard try room.tickets(of: envelope, id).isEmpty else { return false }
+      for queue in [ledger.deferredQueue, ledger.parkedQueue] {
+        guard try queue.requests(of: envelope, id).isEmpty else { return false }
       }
-      try ledger.audit.record(claim.entry(.putDown))
-      try ledger.waitingRoom.put(envelope, id)
+      try ledger.audit.record(claim.entry(.deferred))
+      try ledger.deferredQueue.put(envelope, id)
       return true
     }
   }

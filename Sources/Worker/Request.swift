@@ -28,10 +28,10 @@ struct Request: Sendable {
     (content, moment) = (.success(offer.request), offer.moment)
   }
 
-  /// A request that lies in the waiting room.
-  init(_ ticket: DeferredRequest, _ reader: RequestReader) {
-    (id, envelope, origin) = (ticket.id, ticket.envelope, .deferred(ticket))
-    (content, moment) = (Self.read(ticket.envelope, of: ticket.id, reader), .now)
+  /// A request that is deferred.
+  init(_ deferred: DeferredRequest, _ reader: RequestReader) {
+    (id, envelope, origin) = (deferred.id, deferred.envelope, .deferred(deferred))
+    (content, moment) = (Self.read(deferred.envelope, of: deferred.id, reader), .now)
   }
 
   /// The request in the claim of a worker that died; `nil` if the claim is not whole.

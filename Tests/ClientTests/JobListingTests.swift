@@ -14,8 +14,8 @@ import Testing
     try volume.claim("runs", attempt: 2, worker: "b")
     try volume.write("x", "jobs/runs/results/step_0.log")
     try volume.write("x", "jobs/runs/results/step_2.log")
-    let ticket = "jobs/.worker/waiting/%24share%2Fg%2Fjobs%2Fpending/1767225600000000000-waits.json"
-    try volume.write("{}", ticket)
+    let deferred = "jobs/.worker/waiting/%24share%2Fg%2Fjobs%2Fpending/1767225600000000000-waits.json"
+    try volume.write("{}", deferred)
     // Entries that are no job: files, hidden folders, invalid names.
     try volume.write("", "jobs/KILLSWITCH")
     try volume.write("", "jobs/.submit-x/job.json")

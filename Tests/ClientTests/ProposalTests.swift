@@ -9,7 +9,7 @@ import Volume
     let volume = try VolumeFixture()
     let ledger = try volume.ledger()
     try volume.job("job", #"{"steps": ["one"], "requireApproval": true}"#)
-    try ledger.parkingRoom.put(envelope("job", "r"), JobID("job"))
+    try ledger.parkedQueue.put(envelope("job", "r"), JobID("job"))
     let parked = try #require(try ledger.approvals.parked().first)
     let first = try parked.proposal()
     #expect(first.definition.steps.map(\.run) == ["one"] && first.definition.requiresApproval)

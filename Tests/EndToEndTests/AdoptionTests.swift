@@ -49,24 +49,24 @@ import Testing
     }
   }
 
-  /// More than a waiting room seats, while nobody takes anything up.
-  @Test func everythingThatWasQueuedIsPutDown() async throws {
-    try await Scene.play(leaving: .tickets) { scene in
+  /// More requests than may be deferred at once, while nobody takes anything up.
+  @Test func everythingThatWasQueuedIsDeferred() async throws {
+    try await Scene.play(leaving: .deferred) { scene in
       let gone = try scene.worker("gone", on: group, ["--lease", "1s"])
       try await gone.listens()
       try await gone.kill()
       let ids = try scene.jobs(70)
       try await scene.send(all: ids)
       // It takes one up itself, and stops there.
-      let worker = try scene.worker("one", on: group, ["--lease", "1s"], stopAt: "ticketClaimed")
+      let worker = try scene.worker("one", on: group, ["--lease", "1s"], stopAt: "deferredRequestClaimed")
       try await worker.reachesCheckpoint(within: .seconds(90))
-      #expect(scene.tickets.count == 70)
+      #expect(scene.deferred.count == 70)
       try await scene.broker.session(of: "gone") { $0 == nil }
       #expect(scene.members == ["one.json"])
       worker.thaw()
       #expect(try await worker.end() == .code(0))
       try await scene.settleClaims()
-      #expect(scene.tickets.count == 69)
+      #expect(scene.deferred.count == 69)
     }
   }
 
@@ -97,7 +97,7 @@ import Testing
       try await gone.kill()
       let ids = try scene.jobs(5)
       try await scene.send(all: ids)
-      let adopter = try scene.worker("one", on: group, ["--lease", "1s"], stopAt: "ticketWritten")
+      let adopter = try scene.worker("one", on: group, ["--lease", "1s"], stopAt: "requestDeferred")
       try await adopter.reachesCheckpoint()
       try await adopter.kill()
       _ = try await scene.fleet(1, "two-", with: ["--lease", "1s"])
@@ -117,7 +117,7 @@ import Testing
       try await gone.kill()
       let ids = try scene.jobs(5)
       try await scene.send(all: ids)
-      let adopter = try scene.worker("one", on: group, ["--lease", "1s"], stopAt: "ticketWritten")
+      let adopter = try scene.worker("one", on: group, ["--lease", "1s"], stopAt: "requestDeferred")
       try await adopter.reachesCheckpoint()
       let owner = try scene.restartLoop("gone", on: group, ["--lease", "1s"])
       try await scene.finish(ids)
@@ -143,7 +143,7 @@ import Testing
       try await scene.send(all: ids)
       let changed = try scene.restartLoop("one", on: topic, ["--lease", "1s"])
       try await scene.listens(changed)
-      #expect(scene.tickets.count == 5)
+      #expect(scene.deferred.count == 5)
       _ = try await scene.fleet(1, "old-", with: ["--lease", "1s"])
       try await scene.finish(ids)
       scene.expectOneRun(of: ids)

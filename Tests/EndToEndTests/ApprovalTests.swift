@@ -56,7 +56,7 @@ import Testing
       #expect(answer.json["status"] == "rejected" && answer.json["requestId"] == "order")
       let sentence = answer.json["error"].text
       #expect(sentence.contains("rejected by ada") && sentence.contains("not on a Friday"), "\(sentence)")
-      try await eventually("the end of its claim") { scene.claims.isEmpty && scene.tickets.isEmpty }
+      try await eventually("the end of its claim") { scene.claims.isEmpty && scene.deferred.isEmpty }
       let line = scene.audit().first { $0["event"] == "rejected" }
       #expect(line?["by"] == "ada" && line?["reason"] == "not on a Friday")
       #expect(scene.runs("job") as Int == 0 && results.messages.count == 1)
@@ -68,7 +68,7 @@ import Testing
   }
 
   @Test func requestIsNamedByItsJobOrItsKeyOrHowTheyBegin() async throws {
-    try await Scene.play(leaving: .tickets) { scene in
+    try await Scene.play(leaving: .deferred) { scene in
       let worker = try scene.worker(["--require-approval", "--lease", "60s"])
       try await worker.listens()
       for id in ["build-1", "build-12", "test"] { try scene.job(id, steps: ["true"]) }
@@ -84,7 +84,7 @@ import Testing
         let run = try await scene.approve(name)
         #expect(run.end == end && run.errors.contains(word), "\(name): \(run)")
       }
-      #expect(scene.parked.count == 4 && scene.tickets.isEmpty)
+      #expect(scene.parked.count == 4 && scene.deferred.isEmpty)
       for (name, left) in [("build-1", 3), ("bui", 2), ("order-1", 1), ("test", 0)] {
         #expect(try await scene.approve(name).end == .code(0))
         #expect(scene.parked.count == left)
@@ -95,12 +95,12 @@ import Testing
   }
 
   @Test func requestWithAnotherDigestIsNotTheOneThatIsMeant() async throws {
-    try await Scene.play(leaving: .tickets) { scene in
+    try await Scene.play(leaving: .deferred) { scene in
       let digest = try await scene.parkAndLeave(steps: scene.noteRun)
       try scene.tamper("parked")
       let approval = try await scene.approve("job", "--digest", digest)
       #expect(approval.end == .code(65) && approval.errors.contains("not the one"), "\(approval.errors)")
-      #expect(scene.parked.count == 1 && scene.tickets.isEmpty)
+      #expect(scene.parked.count == 1 && scene.deferred.isEmpty)
     }
   }
 
@@ -115,7 +115,7 @@ import Testing
         try await scene.parkAndLeave(steps: "echo before > which")
       }
       #expect(try await scene.approve("job", "--by", "ada").end == .code(0))
-      #expect(scene.tickets.count == 1)
+      #expect(scene.deferred.count == 1)
       if changed == "job.json" {
         // That it does not ask any more changes nothing.
         try scene.job("job", steps: ["echo after > which"])
@@ -127,7 +127,7 @@ import Testing
       let event = try await events.message(on: "jobs/events/job")
       #expect(event.json["event"] == "awaiting-approval")
       #expect(event.json["error"].text.contains("approved by ada"), "\(event.text)")
-      try await eventually("it waits again") { scene.parked.count == 1 && scene.tickets.isEmpty }
+      try await eventually("it waits again") { scene.parked.count == 1 && scene.deferred.isEmpty }
       #expect(scene.claims.isEmpty && results.messages.isEmpty)
       #expect(try await scene.approve("job").end == .code(0))
       #expect(try await worker.end() == .code(0))
@@ -165,9 +165,9 @@ import Testing
 
   /// Whoever may send cannot fill the volume with them.
   @Test func requestIsRejectedWhenTooManyWait() async throws {
-    try await Scene.play(leaving: .tickets) { scene in
-      let room = scene.jobs.appending(".worker/parked/%24share%2Fworkers%2Fjobs%2Fpending")
-      for number in 0..<1000 { try scene.write("{}", room.appending("\(number)-other.json")) }
+    try await Scene.play(leaving: .deferred) { scene in
+      let folder = scene.jobs.appending(".worker/parked/%24share%2Fworkers%2Fjobs%2Fpending")
+      for number in 0..<1000 { try scene.write("{}", folder.appending("\(number)-other.json")) }
       try scene.job("job", approved("true"))
       let results = try await scene.results()
       let worker = try scene.worker(on: group, quick)
@@ -196,7 +196,7 @@ import Testing
 
   /// The request comes again, or the claim is taken over.
   @Test(
-    arguments: ["parked", "ticketClaimed", "claimed", "started", "resultWritten"],
+    arguments: ["parked", "deferredRequestClaimed", "claimed", "started", "resultWritten"],
     ["jobs/pending", "$share/workers/jobs/pending"])
   func jobIsRunOnceWhereverItsWorkerIsKilled(_ checkpoint: String, _ filter: String) async throws {
     try await Scene.play { scene in
@@ -252,7 +252,7 @@ import Testing
       }
       let status: JSON = decision == "rejected" ? "rejected" : "success"
       try await results.message { $0.json["status"] == status }
-      try await eventually("nothing left") { scene.claims.isEmpty && scene.tickets.isEmpty && scene.parked.isEmpty }
+      try await eventually("nothing left") { scene.claims.isEmpty && scene.deferred.isEmpty && scene.parked.isEmpty }
       #expect(scene.runs("job") as Int == (decision == "rejected" ? 0 : 1))
       #expect(results.messages.count == 1)
     }
@@ -263,17 +263,17 @@ import Testing
       let results = try await scene.results()
       try await scene.parkAndLeave(steps: scene.noteRun)
       #expect(try await scene.approve("job", "--reject", "--by", "ada").end == .code(0))
-      let first = try scene.worker(quick, stopAt: "ticketClaimed")
+      let first = try scene.worker(quick, stopAt: "deferredRequestClaimed")
       try await first.reachesCheckpoint()
       try await first.kill()
       #expect(try await scene.worker(quick + ["--idle-timeout", "3s"]).end() == .code(0))
       #expect(results.messages.map { $0.json["status"] } == ["rejected"])
-      #expect(scene.runs("job") as Int == 0 && scene.tickets.isEmpty)
+      #expect(scene.runs("job") as Int == 0 && scene.deferred.isEmpty)
     }
   }
 
   /// Nobody looks at the volume for a minute unless told.
-  @Test func requestThatABusyWorkerPutDownIsParkedAndItsApprovalIsToldToIdleOnes() async throws {
+  @Test func requestThatABusyWorkerDeferredIsParkedAndItsApprovalIsToldToIdleOnes() async throws {
     try await Scene.play { scene in
       let arguments = ["--lease", "60s", "--require-approval"]
       let busy = try scene.worker("busy", on: group, arguments)
@@ -285,9 +285,9 @@ import Testing
       try await scene.starts("held")
       try scene.job("job", steps: [.string(scene.noteRun)])
       try await scene.send("job")
-      try await eventually("the ticket") { scene.tickets.count == 1 }
+      try await eventually("the deferred request") { scene.deferred.count == 1 }
       let idle = try scene.worker("idle", on: group, arguments)
-      try await eventually("the parked request") { scene.parked.count == 1 && scene.tickets.isEmpty }
+      try await eventually("the parked request") { scene.parked.count == 1 && scene.deferred.isEmpty }
       try await idle.listens()
       #expect(idle.process.end == nil)
       #expect(try await scene.approve("job", "-u", scene.broker.url).end == .code(0))
@@ -408,7 +408,7 @@ import Testing
       #expect(try await submit.end() == .code(130))
       #expect(submit.errors.contains("withdrawn"), "\(submit.errors)")
       try await results.message { $0.json["status"] == "rejected" && $0.json["error"].text.contains("withdrawn") }
-      try await eventually("nothing left") { scene.claims.isEmpty && scene.tickets.isEmpty && scene.parked.isEmpty }
+      try await eventually("nothing left") { scene.claims.isEmpty && scene.deferred.isEmpty && scene.parked.isEmpty }
       worker.send(SIGTERM)
       try await worker.end()
     }
@@ -457,10 +457,10 @@ extension Scene {
     return event.json["requestDigest"].string ?? ""
   }
 
-  /// Exchanges the steps of the one request in these rooms, as somebody who may write to the volume.
-  fileprivate func tamper(_ rooms: String) throws {
-    let ticket = rooms == "parked" ? parked[0] : tickets[0]
-    let path = jobs.appending(".worker").appending(rooms).pushing(FilePath(ticket))
+  /// Exchanges the steps of the one request in this folder, as somebody who may write to the volume.
+  fileprivate func tamper(_ folder: String) throws {
+    let file = folder == "parked" ? parked[0] : deferred[0]
+    let path = jobs.appending(".worker").appending(folder).pushing(FilePath(file))
     let text = try String(contentsOfFile: path.string, encoding: .utf8)
     try write(
       text.replacingOccurrences(of: "before", with: "after").replacingOccurrences(of: "run", with: "other"), path)

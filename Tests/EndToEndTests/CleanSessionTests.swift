@@ -5,9 +5,9 @@ import Testing
 
 /// `--clean`: the broker drops what such a session had not acknowledged, so that nothing may be left in it.
 @Suite struct CleanSessionTests {
-  /// More than a waiting room seats.
+  /// More requests than may be deferred at once.
   @Test(arguments: ["5", "4"])
-  func everythingThatWasSentToAWorkerThatTurnsBusyIsPutDown(_ version: String) async throws {
+  func everythingThatWasSentToAWorkerThatTurnsBusyIsDeferred(_ version: String) async throws {
     try await Scene.play { scene in
       let arguments = ["--clean", "--lease", "1s", "-v", version]
       let first = try scene.worker("one", on: group, arguments, stopAt: "claimed")
@@ -18,7 +18,9 @@ import Testing
       let ids = try scene.jobs(70)
       for code in try await scene.send(all: ids) { #expect(code == .success) }
       first.thaw()
-      try await eventually("a ticket for each job", within: .seconds(90)) { scene.tickets.count == ids.count }
+      try await eventually("a deferred request for each job", within: .seconds(90)) {
+        scene.deferred.count == ids.count
+      }
       // It is no member of the group any more.
       try await eventually("a broker without subscribers") { try await scene.send("nobody") != .success }
       _ = try await scene.fleet(3, "other-", with: arguments)

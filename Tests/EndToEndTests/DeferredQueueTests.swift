@@ -6,7 +6,7 @@ import Testing
 /// What busy workers put down, and who takes it up.
 @Suite(.everyAccess) struct DeferredQueueTests {
   /// A look at the volume every 20 s would do it, too, but late.
-  @Test func idleWorkerTakesATicketUpAtOnce() async throws {
+  @Test func idleWorkerTakesADeferredRequestUpAtOnce() async throws {
     try await Scene.play { scene in
       let loops = try await scene.fleet(2, with: ["--lease", "60s", "--log-level", "debug"])
       try await scene.hold("held")
@@ -44,15 +44,15 @@ import Testing
     }
   }
 
-  @Test func fullWaitingRoomLeavesTheRestWithTheBroker() async throws {
+  @Test func fullQueueLeavesTheRestWithTheBroker() async throws {
     try await Scene.play { scene in
       let first = try await scene.fleet(1)
       try await scene.hold("held")
       let ids = try scene.jobs(74)
       for code in try await scene.send(all: ids) { #expect(code == .success) }
-      try await eventually("a full waiting room", within: .seconds(90)) { scene.tickets.count == 64 }
+      try await eventually("a full queue", within: .seconds(90)) { scene.deferred.count == 64 }
       try await scene.broker.session(of: "worker-1") { $0?.queued == 10 }
-      #expect(scene.tickets.count == 64)
+      #expect(scene.deferred.count == 64)
       _ = try await scene.fleet(2, "other-")
       try await eventually("all results", within: .seconds(120)) { scene.missing(ids).isEmpty }
       #expect(scene.missing(["held"]) == ["held"])
@@ -63,18 +63,18 @@ import Testing
     }
   }
 
-  /// The ticket is there, and the message will come again.
+  /// The deferred request is there, and the message will come again.
   @Test(arguments: ["5", "4"])
-  func workerKilledBetweenTicketAndAcknowledgementCostsNoJobAndRunsNoneTwice(_ version: String) async throws {
+  func workerKilledBetweenDeferralAndAcknowledgementCostsNoJobAndRunsNoneTwice(_ version: String) async throws {
     try await Scene.play { scene in
       let arguments = ["--lease", "1s", "-v", version]
-      let first = try scene.worker("one", on: group, arguments, stopAt: "ticketWritten")
+      let first = try scene.worker("one", on: group, arguments, stopAt: "requestDeferred")
       try await first.listens()
       try await scene.hold("held")
       let ids = try scene.jobs(3)
       try await scene.send(all: ids)
       try await first.reachesCheckpoint()
-      #expect(scene.tickets.count == 1)
+      #expect(scene.deferred.count == 1)
       try await first.kill()
       try scene.open("held")
       let loop = try scene.restartLoop("one", on: group, arguments)
@@ -87,10 +87,10 @@ import Testing
 
   /// The same, and another worker has run the job before the message comes again.
   @Test(arguments: ["5", "4"])
-  func messageOfATicketThatWasRunIsNotRunAgain(_ version: String) async throws {
+  func messageOfADeferredRequestThatWasRunIsNotRunAgain(_ version: String) async throws {
     try await Scene.play { scene in
       let arguments = ["--lease", "1s", "-v", version]
-      let first = try scene.worker("one", on: group, arguments, stopAt: "ticketWritten")
+      let first = try scene.worker("one", on: group, arguments, stopAt: "requestDeferred")
       try await first.listens()
       try await scene.hold("held")
       let ids = try scene.jobs(3)
@@ -109,20 +109,20 @@ import Testing
     }
   }
 
-  /// The claim is there, and the ticket still, too.
+  /// The claim is there, and the deferred request still, too.
   @Test(arguments: ["itself", "another"])
-  func workerKilledBetweenClaimAndRemovalOfTheTicketCostsNoJobAndRunsNoneTwice(_ next: String) async throws {
+  func workerKilledBetweenClaimAndRemovalOfTheDeferredRequestCostsNoJobAndRunsNoneTwice(_ next: String) async throws {
     try await Scene.play { scene in
       let arguments = ["--lease", "1s"]
       let first = try await scene.fleet(1, "busy-", with: arguments)
       try await scene.hold("held")
       let ids = try scene.jobs(2)
       try await scene.send(all: ids)
-      try await eventually("the tickets") { scene.tickets.count == 2 }
-      let second = try scene.worker("one", on: group, arguments, stopAt: "ticketClaimed")
+      try await eventually("the deferred requests") { scene.deferred.count == 2 }
+      let second = try scene.worker("one", on: group, arguments, stopAt: "deferredRequestClaimed")
       try await second.reachesCheckpoint()
       #expect(scene.claims == ["held.1.json", "\(ids[0]).1.json"])
-      #expect(scene.tickets.count == 2)
+      #expect(scene.deferred.count == 2)
       try await second.kill()
       let loop = try scene.restartLoop(next == "itself" ? "one" : "two", on: group, arguments)
       try await eventually("the results") { scene.missing(ids).isEmpty }

@@ -83,11 +83,11 @@ extension Scene {
     try await settle()
   }
 
-  /// Waits until no claim, ticket or workspace is left.
+  /// Waits until no claim, deferred request or workspace is left.
   func settle(within limit: Duration = .seconds(30)) async throws {
     try await eventually(
-      "the end of all claims, tickets and workspaces (\(claims), \(tickets), \(workspacesLeft))", within: limit
-    ) { claims.isEmpty && tickets.isEmpty && workspacesLeft.isEmpty }
+      "no claim, deferred request and workspace (\(claims), \(deferred), \(workspacesLeft))", within: limit
+    ) { claims.isEmpty && deferred.isEmpty && workspacesLeft.isEmpty }
   }
 
   /// Those without a result.

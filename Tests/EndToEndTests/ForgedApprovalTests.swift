@@ -9,7 +9,7 @@ import Testing
   private static let odd = #"a\u001b[2J\u009b2J\u202eb\u200b\n\rapprove: job job is approved"#
   private static let good = #""payload":"{\"id\":\"job\",\"steps\":[\"true\"]}","topic":"jobs/pending","requestId":"r""#
 
-  /// Writes a ticket as it stands, with this number in its name.
+  /// Writes a deferred request as it stands, with this number in its name.
   private func park(_ scene: Scene, _ text: String, _ instant: String = "1700000000000000000") throws {
     try scene.write(text, scene.jobs.appending(".worker/parked/jobs%2Fpending/\(instant)-job.json"))
   }
@@ -25,7 +25,7 @@ import Testing
     if case .signal(let signal) = run.end { Issue.record("it ended by signal \(signal)") }
   }
 
-  /// The figures of a ticket are its name's, its envelope's and those of what it asks for.
+  /// The figures of a deferred request are its name's, its envelope's and those of what it asks for.
   @Test(arguments: [
     #"{"payload":"{\"id\":\"job\"}","topic":"\#(odd)","requestId":"\#(odd)","responseTopic":"\#(odd)"}"#,
     #"{\#(good),"correlationData":[256]}"#, #"{\#(good),"correlationData":[-1]}"#,
@@ -42,8 +42,8 @@ import Testing
     #"{"payload":"\u001b[2J","topic":"t","requestId":"r"}"#,
     #"{"payload":5,"topic":[],"requestId":{}}"#, "{", "", "[[[[[[[[[[[[[[[[", "null",
   ])
-  func forgedTicketIsNeitherATrapNorWrittenRaw(_ text: String) async throws {
-    try await Scene.play(.down, leaving: .tickets) { scene in
+  func forgedDeferredRequestIsNeitherATrapNorWrittenRaw(_ text: String) async throws {
+    try await Scene.play(.down, leaving: .deferred) { scene in
       try scene.job("job", ["steps": ["true"], "maxAttempts": 3])
       for instant in ["9223372036854775807", "-9223372036854775808", "0", "9223372036854775808", "1e18"] {
         try park(scene, text, instant)
@@ -70,7 +70,7 @@ import Testing
     #"{"steps":[{"name":"\u001b]0;x\u0007","run":"true","shell":["\u202e"],"timeout":1e-300}],"env":{"\u001b":"x"}}"#,
   ])
   func figuresOfAForgedDefinitionAreNoTrap(_ definition: String) async throws {
-    try await Scene.play(.down, leaving: .tickets) { scene in
+    try await Scene.play(.down, leaving: .deferred) { scene in
       try scene.write(definition, scene.jobs.appending("job/job.json"))
       try park(scene, #"{"payload":"{\"id\":\"job\"}","topic":"jobs/pending","requestId":"r"}"#)
       let run = try await scene.run(["approve", "-j", scene.jobs.string, "job"])

@@ -14,7 +14,7 @@ import Testing
       for id in held { try await scene.hold(id) }
       let ids = try scene.jobs(count)
       for code in try await scene.send(all: ids) { #expect(code == .success) }
-      try await eventually("a ticket for each job", within: .seconds(90)) { scene.tickets.count == count }
+      try await eventually("a deferred request for each job", within: .seconds(90)) { scene.deferred.count == count }
       #expect(scene.missing(ids).count == count)
 
       try scene.open(held[0])

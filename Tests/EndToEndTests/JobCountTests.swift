@@ -105,7 +105,7 @@ import Testing
       try await worker.says("KILLSWITCH is there")
       try await scene.send("second")
       try await scene.broker.session(of: "worker-01") { $0?.queued == 1 }
-      #expect(scene.claims.isEmpty && scene.tickets.isEmpty && scene.runs("second") == 0)
+      #expect(scene.claims.isEmpty && scene.deferred.isEmpty && scene.runs("second") == 0)
       try scene.remove(scene.jobs.appending("KILLSWITCH"))
       try await results.message(on: "jobs/results/second")
       #expect(try await worker.end() == .code(0))

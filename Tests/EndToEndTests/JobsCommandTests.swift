@@ -12,7 +12,7 @@ import Testing
   }
 
   @Test func eachJobIsListedInTheStateThatItIsIn() async throws {
-    try await Scene.play(leaving: .tickets) { scene in
+    try await Scene.play(leaving: .deferred) { scene in
       try scene.job("new", steps: ["true"])
       try scene.job("done", steps: ["exit 3"])
       let first = try scene.worker("worker-01", on: "$share/g/jobs/pending")
@@ -26,7 +26,7 @@ import Testing
       try await scene.send("runs")
       try await eventually("the first line") { scene.log("runs") == "first\n" }
       try await scene.send("waits")
-      try await eventually("a ticket") { scene.tickets.count == 1 }
+      try await eventually("a deferred request") { scene.deferred.count == 1 }
       try await eventually("the second step") { scene.text("runs", "results/step_1.log") != nil }
 
       let listed = try await volume(scene, "jobs", ["--json"])

@@ -16,7 +16,7 @@ import Testing
       try await scene.send("job")
       try await worker.says("KILLSWITCH is there: no job is taken until it is removed")
       try await scene.broker.session(of: "worker-01") { $0?.queued == 1 }
-      #expect(scene.claims.isEmpty && scene.tickets.isEmpty && scene.runs("job") == 0)
+      #expect(scene.claims.isEmpty && scene.deferred.isEmpty && scene.runs("job") == 0)
       #expect(worker.process.end == nil)
       try scene.remove(scene.jobs.appending("KILLSWITCH"))
       try await results.message { $0.json["status"] == "success" }

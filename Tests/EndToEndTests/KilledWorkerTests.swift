@@ -134,7 +134,7 @@ import Testing
     }
   }
 
-  @Test func requestOfATornClaimIsPutDownByABusyWorker() async throws {
+  @Test func requestOfATornClaimIsDeferredByABusyWorker() async throws {
     try await Scene.play { scene in
       let gate = scene.gate()
       try scene.job("long", steps: [.string("echo begun; \(scene.waiting(for: gate))")])
@@ -145,7 +145,7 @@ import Testing
       try await eventually("the step") { scene.log("long") == "begun\n" }
       try scene.write(#"{"attempt":1,"enve"#, scene.jobs.appending(".worker/claims/job.1.json"))
       try await scene.send("job")
-      try await eventually("its ticket") { !scene.tickets.isEmpty }
+      try await eventually("its deferred request") { !scene.deferred.isEmpty }
       try scene.open(gate)
       #expect(try await busy.end() == .code(0))
       #expect(try await scene.worker(on: group, ["--lease", "2s"]).end() == .code(0))

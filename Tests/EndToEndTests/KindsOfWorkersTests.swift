@@ -48,7 +48,7 @@ import Testing
       for volume in volumes { try scene.write("", volume.appending("gate-held-2")) }
       for volume in volumes {
         let state = volume.appending(".worker")
-        try await eventually("the end of all claims and tickets on \(volume)", within: .seconds(30)) {
+        try await eventually("the end of all claims and deferred requests on \(volume)", within: .seconds(30)) {
           let left = scene.listing(state.appending("claims")).union(scene.listing(state.appending("waiting")))
           return left.allSatisfy { $0.hasSuffix("/") } && held.allSatisfy { hasResult(volume, $0) }
         }
@@ -72,12 +72,12 @@ import Testing
       // One of the two is done; the other is busy, and puts down what still comes.
       try await eventually("the end of one of two") { first.process.end != nil || second.process.end != nil }
       try await scene.send(all: Array(gpuJobs[1...]), on: "gpu/pending")
-      try await eventually("tickets, and messages with the broker") { !scene.tickets.isEmpty }
+      try await eventually("deferred requests, and messages with the broker") { !scene.deferred.isEmpty }
       for worker in [first, second] { try await worker.kill() }
-      let tickets = scene.tickets
+      let deferred = scene.deferred
       let members = scene.members
       let queued = try await scene.broker.sessions().filter { $0.key.hasPrefix("gpu-") && !$0.key.hasSuffix("control") }
-      #expect(tickets.count + queued.values.map(\.queued).reduce(0, +) >= 5)
+      #expect(deferred.count + queued.values.map(\.queued).reduce(0, +) >= 5)
       #expect(members == ["gpu-1.json", "gpu-2.json"])
       #expect(scene.claims == ["gpu-held.1.json"])
 
@@ -96,7 +96,7 @@ import Testing
       try await eventually("the result") { scene.missing(["held"]).isEmpty }
       scene.expectOneRun(of: ids + ["held"])
       try await eventually("the end of all claims but one") { scene.claims == ["gpu-held.1.json"] }
-      #expect(scene.tickets == tickets)
+      #expect(scene.deferred == deferred)
       #expect(scene.members == ["cpu-1.json", "cpu-2.json"] + members)
       let left = try await scene.broker.sessions().filter { queued.keys.contains($0.key) }
       #expect(left == queued)

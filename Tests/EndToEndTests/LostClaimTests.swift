@@ -48,7 +48,7 @@ import Testing
       #expect(scene.result("job")["requestId"] == "r2")
       first.thaw()
       #expect(try await first.end() == .code(0))
-      #expect(scene.tickets.isEmpty)
+      #expect(scene.deferred.isEmpty)
       #expect(scene.runs("job") == 3)
     }
   }
@@ -65,12 +65,12 @@ import Testing
       try scene.remove(scene.jobs.appending(".worker/claims/job.1.json"))
       #expect(try await first.end() == .code(0))
       #expect(first.log.contains("its request waits for a worker again"))
-      #expect(scene.tickets.count == 1)
+      #expect(scene.deferred.count == 1)
       #expect(results.messages.isEmpty)
       #expect(try await scene.worker("worker-02", ["--lease", "1s"]).end() == .code(0))
       #expect(try await results.message().json["status"] == "success")
       #expect(scene.runs("job") == 2)
-      #expect(scene.tickets.isEmpty)
+      #expect(scene.deferred.isEmpty)
     }
   }
 }

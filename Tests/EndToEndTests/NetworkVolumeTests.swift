@@ -14,7 +14,7 @@ struct NetworkVolumeTests {
   // MARK: What was carried out is said to have failed
 
   /// The server carried a removal out and restarted before it could say so; the client sent it again.
-  @Test(arguments: ["unlink", "rename"]) func requestSurvivesTheSecondRemovalOfItsTicket(_ operation: String)
+  @Test(arguments: ["unlink", "rename"]) func requestSurvivesTheSecondRemovalOfItsFile(_ operation: String)
     async throws
   {
     try await Scene.play { scene in
@@ -26,7 +26,7 @@ struct NetworkVolumeTests {
         try await scene.send("long")
         try await eventually("the step") { scene.log("long") == "begun\n" }
         try await scene.send("job")
-        try await eventually("its ticket") { !scene.tickets.isEmpty }
+        try await eventually("its deferred request") { !scene.deferred.isEmpty }
         try volume.answer(["\(operation) .worker/waiting/* done:ENOENT *"])
         let other = try scene.worker("worker-02", on: group)
         #expect(try await other.end() == .code(0))
@@ -34,7 +34,7 @@ struct NetworkVolumeTests {
         #expect(scene.runs("job") == 1)
         try scene.openGate()
         #expect(try await busy.end() == .code(0))
-        #expect(scene.tickets.isEmpty && scene.claims.isEmpty)
+        #expect(scene.deferred.isEmpty && scene.claims.isEmpty)
       }
     }
   }
@@ -205,7 +205,7 @@ struct NetworkVolumeTests {
           #expect(scene.log("job") == "attempt 2\n")
           #expect(scene.runs("job") == 1)
           #expect(results.messages.allSatisfy { $0.json["attempt"] == 2 })
-          #expect(scene.claims.isEmpty && scene.tickets.isEmpty)
+          #expect(scene.claims.isEmpty && scene.deferred.isEmpty)
         }
       }
     }

@@ -82,7 +82,7 @@ import Testing
     }
   }
 
-  @Test func ticketsAndClaimsThatNobodySignedAreNotRun() async throws {
+  @Test func deferredRequestsAndClaimsThatNobodySignedAreNotRun() async throws {
     try await Scene.play { scene in
       let key = try await scene.key()
       let results = try await scene.results()
@@ -110,7 +110,7 @@ import Testing
       }
       try await worker.listens()
       #expect(!scene.listing(scene.files).contains("ran"))
-      #expect(scene.tickets.isEmpty)
+      #expect(scene.deferred.isEmpty)
     }
   }
 

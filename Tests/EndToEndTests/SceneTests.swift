@@ -18,7 +18,7 @@ import Testing
         try await eventually("the process to be seen") { !scene.processes.isEmpty }
       }
     } matching: { issue in
-      ["claims are left", "tickets are left", "workspaces are left", "processes are left"].contains {
+      ["claims are left", "deferred requests are left", "workspaces are left", "processes are left"].contains {
         issue.description.contains($0)
       }
     }

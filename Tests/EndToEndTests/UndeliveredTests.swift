@@ -190,9 +190,9 @@ import Testing
     }
     try await Scene.play(.down) { scene in
       try scene.job("bad", steps: [.string(scene.noteRun)])
-      let room = scene.jobs.appending(".worker/waiting/%24share%2Fg%2Fjobs%2Fpending")
+      let folder = scene.jobs.appending(".worker/waiting/%24share%2Fg%2Fjobs%2Fpending")
       try scene.write(
-        #"{"payload":"{\"id\":\"bad\"}","requestId":"key","topic":"jobs/pending"}"#, room.appending("1-bad.json"))
+        #"{"payload":"{\"id\":\"bad\"}","requestId":"key","topic":"jobs/pending"}"#, folder.appending("1-bad.json"))
       let worker = try scene.worker(
         "worker-01", on: "$share/g/jobs/pending", ["-u", "mqtt://127.0.0.1:\(broker.port)", "--lease", "1s"])
       #expect(try await worker.end() == .code(75))

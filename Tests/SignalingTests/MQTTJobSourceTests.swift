@@ -64,7 +64,7 @@ import Testing
         state.finishJob()
         let second = try await nextRequest(source)
         #expect(second.request.id == (try JobID("second")))
-        #expect(try ledger.waitingRoom.count() == 0)
+        #expect(try ledger.deferredQueue.count() == 0)
         await second.acknowledge()
       }
     }
@@ -75,7 +75,7 @@ import Testing
       try await withSource(on: broker, shortJob: .seconds(3600)) { source, state, _ in
         try await begin(source, state, broker)
       } afterwards: { ledger in
-        #expect(try ledger.waitingRoom.count() == 0)
+        #expect(try ledger.deferredQueue.count() == 0)
         try await broker.session(of: "worker-01") { $0?.queued == 1 }
       }
     }
@@ -85,7 +85,7 @@ import Testing
     try await Broker.running { broker in
       try await withSource(on: broker, shortJob: .zero) { source, state, ledger in
         try await begin(source, state, broker)
-        try await eventually("a deferred request") { try ledger.waitingRoom.count() == 1 }
+        try await eventually("a deferred request") { try ledger.deferredQueue.count() == 1 }
         try await broker.session(of: "worker-01") { $0?.queued == 0 }
       }
     }

@@ -7,7 +7,7 @@ public import Testing
 /// A place for one end-to-end test: a volume, a folder for workspaces, a broker, and whatever is started there.
 ///
 /// When the test's closure returns, what still runs is asked to leave, and then what must hold after every test is
-/// asserted: no claim, ticket, workspace or process is left. ``Leftovers`` says what may be. With `KEEP_SCENES` in the
+/// asserted: no claim, deferred request, workspace or process is left. ``Leftovers`` says what may be. With `KEEP_SCENES` in the
 /// environment the folder, with all logs, stays.
 public final class Scene: Sendable {
   /// What a test may leave behind, because that is its point.
@@ -20,8 +20,8 @@ public final class Scene: Sendable {
 
     /// Claims on the volume.
     public static let claims = Leftovers(rawValue: 1)
-    /// Requests in the waiting room, or that wait for approval.
-    public static let tickets = Leftovers(rawValue: 2)
+    /// Requests that are deferred, or that wait for approval.
+    public static let deferred = Leftovers(rawValue: 2)
     /// Workspaces on the local disk.
     public static let workspaces = Leftovers(rawValue: 4)
     /// Results that the broker does not take.
@@ -199,8 +199,8 @@ public final class Scene: Sendable {
       leftovers.append("processes are left: \(processes)")
     }
     if !allowed.contains(.claims), !claims.isEmpty { leftovers.append("claims are left: \(claims)") }
-    let put = tickets + parked
-    if !allowed.contains(.tickets), !put.isEmpty { leftovers.append("tickets are left: \(put)") }
+    let put = deferred + parked
+    if !allowed.contains(.deferred), !put.isEmpty { leftovers.append("deferred requests are left: \(put)") }
     if !allowed.contains(.undelivered), !undelivered.isEmpty {
       leftovers.append("undelivered results are left: \(undelivered)")
     }

@@ -90,22 +90,22 @@ extension Scene {
       uniqueKeysWithValues: claims.map { ($0, data(folder.appending($0)).flatMap { try? JSON($0) } ?? .null) })
   }
 
-  /// The waiting requests, as `<filter>/<ticket>`.
-  public var tickets: [String] { tickets(in: "waiting") }
+  /// The waiting requests, as `<filter>/<file>`.
+  public var deferred: [String] { requests(in: "waiting") }
 
-  /// The requests that wait for approval, as `<filter>/<ticket>`; a name that was only taken is none yet.
+  /// The requests that wait for approval, as `<filter>/<file>`; a name that was only taken is none yet.
   public var parked: [String] {
-    tickets(in: "parked").filter {
+    requests(in: "parked").filter {
       !$0.contains("/.") && data(jobs.appending(".worker/parked").pushing(FilePath($0)))?.isEmpty == false
     }
   }
 
   /// The results that the broker did not take, as `<filter>/<file>`.
-  public var undelivered: [String] { tickets(in: "undelivered").filter { !$0.contains("/.") } }
+  public var undelivered: [String] { requests(in: "undelivered").filter { !$0.contains("/.") } }
 
-  private func tickets(in rooms: String) -> [String] {
-    let room = jobs.appending(".worker").appending(rooms)
-    return names(room).flatMap { filter in names(room.appending(filter)).map { "\(filter)/\($0)" } }
+  private func requests(in name: String) -> [String] {
+    let folder = jobs.appending(".worker").appending(name)
+    return names(folder).flatMap { filter in names(folder.appending(filter)).map { "\(filter)/\($0)" } }
   }
 
   /// The names of the members' files.

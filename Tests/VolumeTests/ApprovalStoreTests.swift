@@ -18,7 +18,7 @@ import Testing
   }
 
   private func park(_ id: String = "job", _ request: String = "r") throws -> ParkedRequest {
-    try ledger.parkingRoom.put(envelope(id, request), JobID(id))
+    try ledger.parkedQueue.put(envelope(id, request), JobID(id))
     return try #require(try store.parked().first { $0.envelope.requestId.text == request })
   }
 
@@ -27,7 +27,7 @@ import Testing
   }
 
   private var parkedNames: [String] {
-    get throws { try volume.names(ledger.parkingRoom.folder) }
+    get throws { try volume.names(ledger.parkedQueue.folder) }
   }
 
   @Test func nothingWaitsWhereNothingWasParked() throws {
@@ -40,23 +40,23 @@ import Testing
     #expect(parked.filter == VolumeFixture.filter)
     let approval = decision(.approved, on: parked)
     #expect(try store.decide(approval, on: parked))
-    let ticket = try #require(try ledger.waitingRoom.tickets().first)
-    #expect(ticket.id.text == "job.with-dots" && ticket.envelope.approval == approval)
-    var asItCame = ticket.envelope
+    let deferred = try #require(try ledger.deferredQueue.requests().first)
+    #expect(deferred.id.text == "job.with-dots" && deferred.envelope.approval == approval)
+    var asItCame = deferred.envelope
     asItCame.approval = nil
     #expect(asItCame == parked.envelope)
     #expect(try parkedNames == [])
   }
 
   /// The deciding process may be root, with a umask that excludes others.
-  @Test func ticketIsReadableForThoseForWhomTheParkedOneWas() throws {
+  @Test func deferredRequestIsReadableForThoseForWhomTheParkedOneWas() throws {
     let parked = try park()
-    chmod(parked.ticket.path.string, 0o664)
+    chmod(parked.request.path.string, 0o664)
     var before = stat()
-    stat(parked.ticket.path.string, &before)
+    stat(parked.request.path.string, &before)
     #expect(try store.decide(decision(.approved, on: parked), on: parked))
     var after = stat()
-    stat(try #require(try ledger.waitingRoom.tickets().first).path.string, &after)
+    stat(try #require(try ledger.deferredQueue.requests().first).path.string, &after)
     #expect(after.st_mode == before.st_mode && after.st_uid == before.st_uid && after.st_gid == before.st_gid)
   }
 
@@ -70,7 +70,7 @@ import Testing
       return try await group.reduce(into: []) { names, name in names += name.map { [$0] } ?? [] }
     }
     #expect(winners.count == 1)
-    #expect(try ledger.waitingRoom.tickets().map { $0.envelope.approval?.by } == winners)
+    #expect(try ledger.deferredQueue.requests().map { $0.envelope.approval?.by } == winners)
     #expect(try parkedNames == [])
   }
 
@@ -78,23 +78,23 @@ import Testing
   @Test func decisionComesTooLateWhenTheRequestIsGone() throws {
     let parked = try park()
     #expect(try store.decide(decision(.rejected, on: parked), on: parked))
-    for ticket in try ledger.waitingRoom.tickets() { #expect(try ledger.waitingRoom.remove(ticket)) }
+    for deferred in try ledger.deferredQueue.requests() { #expect(try ledger.deferredQueue.remove(deferred)) }
     #expect(try !store.decide(decision(.approved, on: parked), on: parked))
-    #expect(try ledger.waitingRoom.tickets().isEmpty)
+    #expect(try ledger.deferredQueue.requests().isEmpty)
     #expect(try parkedNames == [])
   }
 
   /// Somebody was killed before the request was renamed: nothing was decided.
   @Test func decisionThatWasOnlyWrittenDownIsNone() throws {
     let parked = try park()
-    let stem = String(parked.ticket.path.name.dropLast(5))
-    let left = ledger.parkingRoom.folder.appending("\(stem).abc.decision")
+    let stem = String(parked.request.path.name.dropLast(5))
+    let left = ledger.parkedQueue.folder.appending("\(stem).abc.decision")
     try volume.write("{}", left)
     try store.finish(of: VolumeFixture.filter)
     #expect(try store.parked().count == 1)
-    #expect(try ledger.waitingRoom.tickets().isEmpty)
+    #expect(try ledger.deferredQueue.requests().isEmpty)
     #expect(try store.decide(decision(.approved, on: parked), on: parked))
-    #expect(try ledger.waitingRoom.tickets().count == 1)
+    #expect(try ledger.deferredQueue.requests().count == 1)
     #expect(try parkedNames == [])
   }
 
@@ -102,40 +102,40 @@ import Testing
   @Test func decisionIsGoneOnWithWhereverItsMakerDied() throws {
     for moved in [false, true] {
       let parked = try park()
-      let stem = String(parked.ticket.path.name.dropLast(5))
-      let folder = ledger.parkingRoom.folder
+      let stem = String(parked.request.path.name.dropLast(5))
+      let folder = ledger.parkedQueue.folder
       var decided = parked.envelope
       decided.approval = decision(.approved, on: parked)
       try DurableFile.create(folder.appending("\(stem).abc.decision"), DurableFile.line(decided, for: folder))?
         .close()
-      #expect(try DurableFile.move(parked.ticket.path, to: folder.appending("\(stem).abc.decided")))
+      #expect(try DurableFile.move(parked.request.path, to: folder.appending("\(stem).abc.decided")))
       if moved {
-        try DurableFile.makeFolder(ledger.waitingRoom.folder)
-        let place = DeferredQueue.freePath(like: "\(stem).json", in: ledger.waitingRoom.folder)
+        try DurableFile.makeFolder(ledger.deferredQueue.folder)
+        let place = DeferredQueue.freePath(like: "\(stem).json", in: ledger.deferredQueue.folder)
         #expect(try DurableFile.move(folder.appending("\(stem).abc.decision"), to: place))
       }
       #expect(try store.parked().isEmpty)
       try store.finish(of: VolumeFixture.filter)
-      #expect(try ledger.waitingRoom.tickets().map(\.envelope) == [decided])
+      #expect(try ledger.deferredQueue.requests().map(\.envelope) == [decided])
       #expect(try parkedNames == [])
-      for ticket in try ledger.waitingRoom.tickets() { #expect(try ledger.waitingRoom.remove(ticket)) }
+      for deferred in try ledger.deferredQueue.requests() { #expect(try ledger.deferredQueue.remove(deferred)) }
     }
   }
 
-  @Test func ticketThatIsMovedGivesWayToOneOfItsName() throws {
-    try ledger.waitingRoom.put(envelope("job", "one"), JobID("job"))
-    let ticket = try #require(try ledger.waitingRoom.tickets().first)
-    try DurableFile.makeFolder(ledger.parkingRoom.folder)
-    let name = ticket.path.name
-    let other = try DurableFile.line(envelope("job", "two"), for: ledger.parkingRoom.folder)
-    try DurableFile.create(ledger.parkingRoom.folder.appending(name), other)?.close()
-    #expect(try ledger.parkingRoom.admit(ticket))
+  @Test func deferredRequestThatIsMovedGivesWayToOneOfItsName() throws {
+    try ledger.deferredQueue.put(envelope("job", "one"), JobID("job"))
+    let deferred = try #require(try ledger.deferredQueue.requests().first)
+    try DurableFile.makeFolder(ledger.parkedQueue.folder)
+    let name = deferred.path.name
+    let other = try DurableFile.line(envelope("job", "two"), for: ledger.parkedQueue.folder)
+    try DurableFile.create(ledger.parkedQueue.folder.appending(name), other)?.close()
+    #expect(try ledger.parkedQueue.admit(deferred))
     #expect(try store.parked().map(\.envelope.requestId.text) == ["two", "one"])
-    #expect(try !ledger.parkingRoom.admit(ticket))
+    #expect(try !ledger.parkedQueue.admit(deferred))
   }
 
   @Test func largestInstantInANameIsNoTrap() throws {
-    let folder = ledger.parkingRoom.folder
+    let folder = ledger.parkedQueue.folder
     try DurableFile.makeFolder(folder)
     try volume.write("{}", folder.appending("\(Int64.max)-job.json"))
     #expect(

@@ -22,7 +22,7 @@ struct AuditLogTests {
   @Test func lineSaysWhoDidWhatToWhichRequest() throws {
     let volume = try VolumeFixture()
     let ledger = try volume.ledger("one")
-    try ledger.audit.record(AuditEntry(.putDown, id: JobID("job"), of: envelope("job", "order-4711")))
+    try ledger.audit.record(AuditEntry(.deferred, id: JobID("job"), of: envelope("job", "order-4711")))
     let line = try #require(try lines(ledger.audit).first)
     #expect(ledger.audit.path.path == volume.jobs.appending(".worker/audit/one.jsonl"))
     #expect(line["event"] as? String == "put-down")
@@ -90,7 +90,7 @@ struct AuditLogTests {
     let log = try volume.ledger().audit
     let long = "e" + String(repeating: "\u{301}", count: 200_000)
     try log.record(
-      AuditEntry(.putDown, id: JobID("job"), of: Envelope(payload: "", topic: "t", requestId: RequestID(long))))
+      AuditEntry(.deferred, id: JobID("job"), of: Envelope(payload: "", topic: "t", requestId: RequestID(long))))
     let line = try #require(try lines(log).first)
     #expect((line["requestId"] as? String)?.unicodeScalars.count == 1001)
   }

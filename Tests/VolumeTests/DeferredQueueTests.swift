@@ -8,107 +8,107 @@ import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct DeferredQueueTests {
   private let volume: VolumeFixture
-  private let room: DeferredQueue
+  private let queue: DeferredQueue
 
   init() throws {
     volume = try VolumeFixture()
-    room = try volume.ledger().waitingRoom
+    queue = try volume.ledger().deferredQueue
   }
 
   @Test func emptyRoomIsNoFolder() throws {
-    #expect(try room.count() == 0)
-    #expect(try room.tickets().isEmpty)
+    #expect(try queue.count() == 0)
+    #expect(try queue.requests().isEmpty)
   }
 
-  @Test func oldestTicketComesFirst() throws {
+  @Test func oldestRequestComesFirst() throws {
     let ids = (1...20).map { "job-\($0)" }
-    for id in ids { try room.put(envelope(id, "r-\(id)"), try JobID(id)) }
-    #expect(try room.tickets().map(\.id.text) == ids)
-    #expect(try room.count() == 20)
+    for id in ids { try queue.put(envelope(id, "r-\(id)"), try JobID(id)) }
+    #expect(try queue.requests().map(\.id.text) == ids)
+    #expect(try queue.count() == 20)
   }
 
-  @Test func ticketHoldsTheRequestAsItCame() throws {
+  @Test func fileHoldsTheRequestAsItCame() throws {
     var request = envelope("job", "order-4711")
     request.responseTopic = "replies/1"
     request.correlationData = [0, 255]
-    try room.put(request, try JobID("job"))
-    #expect(try room.tickets().map(\.envelope) == [request])
+    try queue.put(request, try JobID("job"))
+    #expect(try queue.requests().map(\.envelope) == [request])
   }
 
-  @Test func twoRequestsForOneJobAreTwoTickets() throws {
-    try room.put(envelope("job", "one"), try JobID("job"))
-    try room.put(envelope("job", "two"), try JobID("job"))
-    #expect(try room.tickets().map(\.envelope.requestId.text) == ["one", "two"])
+  @Test func twoRequestsForOneJobAreDeferredTwice() throws {
+    try queue.put(envelope("job", "one"), try JobID("job"))
+    try queue.put(envelope("job", "two"), try JobID("job"))
+    #expect(try queue.requests().map(\.envelope.requestId.text) == ["one", "two"])
   }
 
-  @Test func requestThatComesAgainIsNotPutDownTwice() throws {
-    try room.put(envelope("job", "order"), try JobID("job"))
-    try room.put(envelope("job", "order"), try JobID("job"))
+  @Test func requestThatComesAgainIsNotDeferredTwice() throws {
+    try queue.put(envelope("job", "order"), try JobID("job"))
+    try queue.put(envelope("job", "order"), try JobID("job"))
     let made = { (instant: Int64, again: Bool) in
       Envelope(
         payload: "{}", topic: "t",
         requestId: RequestID(
           session: "w", epoch: "e", packetID: 7, digest: "d", instant: instant, isRedelivery: again))
     }
-    try room.put(made(1, false), try JobID("other"))
-    try room.put(made(2, true), try JobID("other"))
-    #expect(try room.tickets().map(\.id.text) == ["job", "other"])
+    try queue.put(made(1, false), try JobID("other"))
+    try queue.put(made(2, true), try JobID("other"))
+    #expect(try queue.requests().map(\.id.text) == ["job", "other"])
     // Not sent again, but a later message with the same packet identifier.
-    try room.put(made(3, false), try JobID("other"))
-    #expect(try room.tickets().count == 3)
+    try queue.put(made(3, false), try JobID("other"))
+    #expect(try queue.requests().count == 3)
   }
 
-  @Test func oneOfManyTakesATicketAway() async throws {
-    let room = room
-    try room.put(envelope("job", "r"), try JobID("job"))
-    let ticket = try #require(try room.tickets().first)
+  @Test func oneOfManyTakesADeferredRequestAway() async throws {
+    let queue = queue
+    try queue.put(envelope("job", "r"), try JobID("job"))
+    let deferred = try #require(try queue.requests().first)
     let winners = try await withThrowingTaskGroup(of: Bool.self) { group in
-      for _ in 0..<8 { group.addTask { try await onThread { try room.remove(ticket) } } }
+      for _ in 0..<8 { group.addTask { try await onThread { try queue.remove(deferred) } } }
       return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
     }
     #expect(winners == 1)
-    #expect(try room.count() == 0)
+    #expect(try queue.count() == 0)
   }
 
   /// Its writer died before it was whole, so that the request was never acknowledged.
-  @Test func halfWrittenTicketIsNoneAndIsRemovedWhenItIsOld() throws {
-    try room.put(envelope("whole", "r"), try JobID("whole"))
-    let path = room.folder.appending("1-job.json")
+  @Test func halfWrittenRequestIsNoneAndIsRemovedWhenItIsOld() throws {
+    try queue.put(envelope("whole", "r"), try JobID("whole"))
+    let path = queue.folder.appending("1-job.json")
     try volume.write("{\"payload\":", path)
-    #expect(try room.tickets().map(\.id.text) == ["whole"])
+    #expect(try queue.requests().map(\.id.text) == ["whole"])
     #expect(volume.text(path) != nil)
     age(path, .seconds(61))
-    #expect(try room.tickets().map(\.id.text) == ["whole"])
+    #expect(try queue.requests().map(\.id.text) == ["whole"])
     #expect(volume.text(path) == nil)
   }
 
   @Test func blankIsRemovedWhenItIsOldAndWhatIsWholeIsNot() throws {
-    try room.putWhole(envelope("whole", "r"), try JobID("whole"))
-    let blank = room.folder.appending("1-job.json")
+    try queue.putWhole(envelope("whole", "r"), try JobID("whole"))
+    let blank = queue.folder.appending("1-job.json")
     try volume.write("", blank)
     try volume.write("{", DurableFile.draft(of: blank))
-    for ticket in try room.tickets() { age(ticket.path, .seconds(1000)) }
-    try room.removeBlanks()
-    #expect(try volume.names(room.folder).count == 3)
+    for deferred in try queue.requests() { age(deferred.path, .seconds(1000)) }
+    try queue.removeBlanks()
+    #expect(try volume.names(queue.folder).count == 3)
     age(blank, .seconds(61))
-    try room.removeBlanks()
-    #expect(try room.tickets().map(\.id.text) == ["whole"])
-    #expect(try volume.names(room.folder).count == 1)
+    try queue.removeBlanks()
+    #expect(try queue.requests().map(\.id.text) == ["whole"])
+    #expect(try volume.names(queue.folder).count == 1)
   }
 
-  @Test func otherFilesAreNoTickets() throws {
-    try room.put(envelope("whole", "r"), try JobID("whole"))
+  @Test func otherFilesAreNoRequests() throws {
+    try queue.put(envelope("whole", "r"), try JobID("whole"))
     for name in ["README", "job.json", "x-job.json", "1-.json", "1-job.json.tmp"] {
-      try volume.write("{}", room.folder.appending(name))
-      age(room.folder.appending(name), .seconds(1000))
+      try volume.write("{}", queue.folder.appending(name))
+      age(queue.folder.appending(name), .seconds(1000))
     }
-    #expect(try room.tickets().map(\.id.text) == ["whole"])
-    #expect(try volume.names(room.folder).count == 6)
+    #expect(try queue.requests().map(\.id.text) == ["whole"])
+    #expect(try volume.names(queue.folder).count == 6)
   }
 
   @Test func roomsOfTwoFiltersAreApart() throws {
-    try room.put(envelope("job", "r"), try JobID("job"))
-    #expect(try volume.ledger(filter: "gpu/pending").waitingRoom.tickets().isEmpty)
-    #expect(try volume.ledger("other").waitingRoom.tickets().count == 1)
+    try queue.put(envelope("job", "r"), try JobID("job"))
+    #expect(try volume.ledger(filter: "gpu/pending").deferredQueue.requests().isEmpty)
+    #expect(try volume.ledger("other").deferredQueue.requests().count == 1)
   }
 }

@@ -27,7 +27,7 @@ struct FilterNameTests {
       #expect(name.utf8.count <= 255)
       #expect(!name.prefix { $0 != "~" }.suffix(2).contains("%"))
       let volume = try VolumeFixture()
-      try DurableFile.makeFolder(volume.directory.waitingRoom(of: filter))
+      try DurableFile.makeFolder(volume.directory.deferredFolder(of: filter))
     }
   }
 
@@ -36,8 +36,8 @@ struct FilterNameTests {
     for filter in [filter(300), filter(60_000), "$share/g/jobs/+", "a~b"] {
       let ledger = try volume.ledger(filter: filter)
       let id = try JobID("job")
-      try ledger.waitingRoom.put(envelope("job", "r"), id)
-      try ledger.parkingRoom.put(envelope("job", "r"), id)
+      try ledger.deferredQueue.put(envelope("job", "r"), id)
+      try ledger.parkedQueue.put(envelope("job", "r"), id)
       let records = JobRecords(volume.directory)
       #expect(try records.waiting().map(\.filter) == [filter])
       #expect(try records.parked().map(\.filter) == [filter])
@@ -45,15 +45,15 @@ struct FilterNameTests {
       let request = try #require(try ApprovalStore(volume.directory).parked().first)
       let approval = Approval(.approved, by: "ada", requestDigest: request.envelope.digest)
       #expect(try ApprovalStore(volume.directory).decide(approval, on: request))
-      #expect(try ledger.waitingRoom.tickets().count == 2)
-      for ticket in try ledger.waitingRoom.tickets() { #expect(try ledger.waitingRoom.remove(ticket)) }
+      #expect(try ledger.deferredQueue.requests().count == 2)
+      for deferred in try ledger.deferredQueue.requests() { #expect(try ledger.deferredQueue.remove(deferred)) }
     }
   }
 
   @Test func filterThatSomebodyElseWroteDownIsNotBelieved() throws {
     let (volume, filter) = (try VolumeFixture(), filter(300))
     let ledger = try volume.ledger(filter: filter)
-    try ledger.waitingRoom.put(envelope("job", "r"), try JobID("job"))
+    try ledger.deferredQueue.put(envelope("job", "r"), try JobID("job"))
     let path = volume.directory.state.appending("filters").appending(String(FilterName(filter).text.suffix(64)))
     #expect(volume.text(path) == filter)
     for text in ["jobs/pending", "", "\u{1B}[2J"] {

@@ -21,12 +21,12 @@ struct JobsDirectoryTests {
     #expect(JobsDirectory.parseClaimName(name) == nil)
   }
 
-  @Test func waitingRoomOfAFilterIsOneFolder() {
+  @Test func queueOfAFilterIsOneFolder() {
     let directory = JobsDirectory("/v")
     #expect(
-      directory.waitingRoom(of: "$share/g/jobs/+").string == "/v/.worker/waiting/%24share%2Fg%2Fjobs%2F%2B")
-    #expect(directory.waitingRoom(of: "a.b%\u{e9}").name == "a%2Eb%25%C3%A9")
-    #expect(directory.waitingRoom(of: "..").name == "%2E%2E")
+      directory.deferredFolder(of: "$share/g/jobs/+").string == "/v/.worker/waiting/%24share%2Fg%2Fjobs%2F%2B")
+    #expect(directory.deferredFolder(of: "a.b%\u{e9}").name == "a%2Eb%25%C3%A9")
+    #expect(directory.deferredFolder(of: "..").name == "%2E%2E")
   }
 
   @Test(arguments: [

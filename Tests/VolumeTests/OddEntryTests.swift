@@ -45,15 +45,15 @@ import Testing
     let directory = volume.directory
     let places = [
       directory.claims.appending("job.1.json"), directory.members.appending("two.json"),
-      directory.waitingRoom(of: VolumeFixture.filter).appending("1-job.json"),
-      directory.parkingRoom(of: VolumeFixture.filter).appending("1-job.json"),
+      directory.deferredFolder(of: VolumeFixture.filter).appending("1-job.json"),
+      directory.parkedFolder(of: VolumeFixture.filter).appending("1-job.json"),
     ]
     for place in places { try kind.put(at: place, outside: outside) }
     let ledger = try volume.ledger()
     #expect(try ledger.abandonedClaims().isEmpty)
     #expect(try ledger.members.member(volume.worker("two")) == nil)
-    #expect(try ledger.waitingRoom.tickets().isEmpty)
-    #expect(try ledger.parkingRoom.tickets().isEmpty)
+    #expect(try ledger.deferredQueue.requests().isEmpty)
+    #expect(try ledger.parkedQueue.requests().isEmpty)
     #expect(try volume.names(odd).count == places.count)
     // The name is free again.
     let claim = try #require(try ledger.claim(envelope("job", "r"), JobID("job")))
@@ -78,7 +78,7 @@ import Testing
 
   @Test(arguments: kinds) func commandsThatOnlyLookMoveNothing(_ kind: Kind) throws {
     let claim = volume.directory.claims.appending("job.1.json")
-    let parked = volume.directory.parkingRoom(of: VolumeFixture.filter).appending("1-job.json")
+    let parked = volume.directory.parkedFolder(of: VolumeFixture.filter).appending("1-job.json")
     for place in [claim, parked] { try kind.put(at: place, outside: outside) }
     #expect(try JobRecords(volume.directory).claims().isEmpty)
     #expect(try ApprovalStore(volume.directory).parked().isEmpty)
@@ -101,7 +101,7 @@ import Testing
     let ledger = try volume.ledger()
     _ = try ledger.members.join(
       Member(worker: "one", clientId: "one", filter: VolumeFixture.filter, broker: "b", process: ledger.worker.process))
-    try ledger.waitingRoom.put(envelope("job", "r"), JobID("job"))
+    try ledger.deferredQueue.put(envelope("job", "r"), JobID("job"))
     _ = try #require(try ledger.claim(envelope("other", "r2"), JobID("other")))
     if name == "odd" { DurableFile.setAside(place.folder.appending("claims").appending("none")) }
     let status = try? place.status()
@@ -120,9 +120,9 @@ import Testing
 
   @Test(.enabled(if: geteuid() != 0, "root needs no rights")) func takenRightsAreGivenBack() throws {
     let ledger = try volume.ledger()
-    try ledger.waitingRoom.put(envelope("job", "r"), JobID("job"))
+    try ledger.deferredQueue.put(envelope("job", "r"), JobID("job"))
     try #require(chmod(volume.directory.waiting.path.string, 0) == 0)
-    #expect(try ledger.waitingRoom.tickets().count == 1)
+    #expect(try ledger.deferredQueue.requests().count == 1)
     try #require(chmod(volume.directory.claims.path.string, 0) == 0)
     _ = try #require(try volume.ledger().claim(envelope("job", "r"), JobID("job")))
   }
@@ -160,8 +160,8 @@ import Testing
   }
 
   @Test func decisionThatIsAFolderIsSetAside() throws {
-    let room = volume.directory.parkingRoom(of: VolumeFixture.filter)
-    try DurableFile.makeFolder(room.appending("1-job.abc.decided"))
+    let folder = volume.directory.parkedFolder(of: VolumeFixture.filter)
+    try DurableFile.makeFolder(folder.appending("1-job.abc.decided"))
     try volume.ledger().approvals.finish(of: VolumeFixture.filter)
     #expect(try volume.names(odd).count == 1)
   }

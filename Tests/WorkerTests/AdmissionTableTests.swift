@@ -127,8 +127,8 @@ import Testing
           offers.heard.withLock { $0.acknowledgedBusy.append(offers.isBusy()) }
         })
     case .deferred:
-      try ledger.waitingRoom.put(envelope, id)
-      return Request(try #require(try ledger.waitingRoom.tickets(of: id).first), reader)
+      try ledger.deferredQueue.put(envelope, id)
+      return Request(try #require(try ledger.deferredQueue.requests(of: id).first), reader)
     case .abandoned:
       let record = ClaimRecord(
         id: id, attempt: 1, worker: "dead", process: .elsewhere, filter: VolumeFixture.filter, envelope: envelope)
@@ -159,8 +159,8 @@ import Testing
     words += heard.events.filter { $0 != .rejected }.map { "event \($0.rawValue)" }
     let claims = try ledger.claimFiles().map { "\($0.attempt)" }
     if !claims.isEmpty { words.append("claims \(claims.joined(separator: " "))") }
-    if try ledger.waitingRoom.count() > 0 { words.append("deferred") }
-    if try ledger.parkingRoom.count() > 0 { words.append("parked") }
+    if try ledger.deferredQueue.count() > 0 { words.append("deferred") }
+    if try ledger.parkedQueue.count() > 0 { words.append("parked") }
     return words.joined(separator: ", ")
   }
 }
