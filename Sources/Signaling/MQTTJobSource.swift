@@ -93,17 +93,30 @@ package final class MQTTJobSource: JobSource {
   }
 
   private func open() async throws {
-    async let subscription: Void = awaitSubscription()
-    if state.isHalted() { try await awaitEndOfHalt() }
-    guard !state.isLeaving else { return }
+    let isStaying = try await withThrowingTaskGroup(of: Void.self) { group in
+      // The broker's answer takes its time, and so may the volume.
+      group.addTask(executorPreference: TaskThread.watching) { await self.awaitSubscription() }
+      guard try await join() else {
+        group.cancelAll()
+        return false
+      }
+      // A job that is taken before commands arrive could not be canceled.
+      try await group.waitForAll()
+      return true
+    }
+    if isStaying { await requests.open() }
+  }
+
+  /// Waits for the end of a halt, and joins the members; `false` if the worker is asked to leave first.
+  private func join() async throws -> Bool {
+    if state.lookForKillSwitch() { try await awaitEndOfHalt() }
+    guard !state.isLeaving else { return false }
     // The requests on the volume are older than those that the broker holds.
     inbox.add(.look)
     let former = try membership.former
     if let former, membership.isAnotherSession(former) { try await takeover.adoptFormerSelf(former) }
     try membership.begin(after: former)
-    // A job that is taken before commands arrive could not be canceled.
-    await subscription
-    await requests.open()
+    return true
   }
 
   private func awaitEndOfHalt() async throws {
@@ -199,7 +212,7 @@ package final class MQTTJobSource: JobSource {
       switch entry {
       case .look:
         state.decides(true)
-        guard !state.isHalted() else {
+        guard !state.lookForKillSwitch() else {
           state.decides(false)
           continue
         }

@@ -166,7 +166,7 @@ package final class Presence: Sendable {
   private func measure() {
     let vitals = Vitals.measured(jobs: directory.path, workspaces: workspaces)
     let undelivered = JobRecords(directory).undeliveredCount(of: settings.filter)
-    if !worker.snapshot.isBusy { _ = worker.isHalted() }
+    if !worker.snapshot.isBusy { _ = worker.lookForKillSwitch() }
     state.withLock { ($0.vitals, $0.undelivered) = (vitals, undelivered) }
   }
 

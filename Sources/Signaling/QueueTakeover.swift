@@ -110,7 +110,7 @@ private final class Drain: Sendable {
   /// `epoch` is the one that the session's owner knew: what it was sent before comes again.
   init(_ session: Session, _ epoch: SessionEpoch, _ deferral: RequestDeferral) {
     self.epoch = epoch
-    Task { [self] in
+    Task(executorPreference: TaskThread("takeover")) { [self] in
       for await event in session.events {
         switch event {
         case .delivery(let delivery): await handle(delivery, session, deferral)

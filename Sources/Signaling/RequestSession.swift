@@ -216,7 +216,7 @@ actor RequestSession {
   private func offerOrDefer(_ delivery: Delivery) async {
     if takesRequests {
       // With KILLSWITCH there the message stays with the broker, unacknowledged, until it is gone.
-      if state.isHalted() { return drop() }
+      if state.lookForKillSwitch() { return drop() }
       if undecided == nil { return await offer(delivery) }
     } else if !defersRequests || state.snapshot.hasEnded && options.start == .resume {
       return drop()

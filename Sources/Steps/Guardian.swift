@@ -106,7 +106,7 @@ package final class Guardian: Sendable {
   func watch(_ cgroup: StepCgroup) { tell(Array(cgroup.path.utf8), insteadOf: .none) }
 
   /// Withdraws the step's numbers, which may be reused: nothing is left of the step.
-  func forgetAll() { tell(GuardianMessage.forgetAll.bytes, insteadOf: .allButTheFirst) }
+  func forgetStep() { tell(GuardianMessage.forgetStep.bytes, insteadOf: .allButTheFirst) }
 
   /// Withdraws the job, which is over: another worker may now run it, and its processes must not be mistaken for this
   /// one's.

@@ -108,7 +108,7 @@ struct GuardianWatch {
     case .watch(let session, let start, let pipe):
       sessions[session] = min(start, sessions[session] ?? .max)
       pipes.insert(pipe)
-    case .forgetAll: (sessions, pipes, cgroups) = ([:], [], [])
+    case .forgetStep: (sessions, pipes, cgroups) = ([:], [], [])
     case .forgetJob: (sessions, pipes, cgroups, marker, lease) = ([:], [], [], nil, nil)
     case .renewed(let nanoseconds): lease = GuardianLease(nanoseconds)
     }
@@ -167,7 +167,7 @@ enum GuardianMessage: Equatable {
   /// Processes in the session that are not older than `start` (ticks since boot) belong to a step, and so do writers to
   /// the pipe.
   case watch(session: pid_t, start: UInt64, pipe: UInt64)
-  case forgetAll
+  case forgetStep
   case forgetJob
   /// This worker holds the job for so many nanoseconds more.
   case renewed(lease: UInt64)
@@ -178,7 +178,7 @@ enum GuardianMessage: Equatable {
   init(_ bytes: UnsafeRawBufferPointer) {
     let number = bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
     switch bytes.loadUnaligned(as: Int64.self) {
-    case 0: self = .forgetAll
+    case 0: self = .forgetStep
     case -1: self = .forgetJob
     case -2: self = .renewed(lease: number)
     case let session:
@@ -191,7 +191,7 @@ enum GuardianMessage: Equatable {
     let numbers: (Int64, UInt64, UInt64) =
       switch self {
       case .watch(let session, let start, let pipe): (Int64(session), start, pipe)
-      case .forgetAll: (0, 0, 0)
+      case .forgetStep: (0, 0, 0)
       case .forgetJob: (-1, 0, 0)
       case .renewed(let lease): (-2, lease, 0)
       }

@@ -71,7 +71,7 @@ struct StepSupervisor {
       leader = try spawn(command, arguments, output, in: cgroup)
     } catch {
       cgroup?.end()
-      guardian?.forgetAll()
+      guardian?.forgetStep()
       throw error
     }
     let pidfd = leader.descriptor()
@@ -91,7 +91,7 @@ struct StepSupervisor {
       outcome.stopped = stop.reason
     }
     cgroup?.end()
-    guardian?.forgetAll()
+    guardian?.forgetStep()
     let end = leader.reap()
     // Only now, since reapOrphans() must not take the leader's status.
     ProcessTree.unspare(leader.pid)

@@ -12,7 +12,7 @@ package enum StopLevel: Int, Comparable, Sendable {
 }
 
 /// Why a step is asked to end; `lapsed`: the worker could not renew its claim, and others may consider it dead.
-package enum StopReason: String, Sendable { case shutdown, canceled, timeout, superseded, lapsed }
+package enum StopReason: String, Sendable { case shutdown, canceled, superseded, lapsed }
 
 /// A latch that any thread may raise and that never lowers. Its reason is that of the first raise: a second signal
 /// makes the end more urgent, but does not change the reason.

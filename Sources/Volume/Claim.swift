@@ -96,7 +96,7 @@ package final class Claim: Sendable {
     let body = Mutex<(@Sendable () -> Void)?>(nil)
   }
 
-  /// Calls `body` after each touch.
+  /// Calls `body` after each try to touch the claim.
   package func afterEachTouch(_ body: @escaping @Sendable () -> Void) {
     watch.body.withLock { $0 = body }
   }

@@ -20,8 +20,8 @@ package struct DeferredRequest: Sendable {
 /// Requests on the volume: a busy worker defers them here, so that none waits behind a job while another worker is
 /// idle. A second queue holds the requests that wait for approval.
 ///
-/// A deferred request is a file, created exclusively and synced before PUBACK. The claim decides which worker runs it;
-/// a deferred request that already has a claim or a result is removed.
+/// A deferred request is a file, created exclusively and synced before PUBACK. The claim decides which worker runs it.
+/// One whose job has a claim waits; one that has its result is removed.
 package struct DeferredQueue: Sendable {
   /// The limit for deferred requests; further ones stay with the broker, which is the real queue.
   package static let capacity = 64

@@ -29,6 +29,9 @@ package struct JobsDirectory: Sendable {
   /// The name of a step's log in results/.
   package static func logName(_ step: Int) -> String { "step_\(step).log" }
 
+  /// The path of a step's log in the job's folder.
+  package static func logPath(_ step: Int) -> String { "\(results)/\(logName(step))" }
+
   /// The step of a log's name in results/; `nil` for other names.
   package static func step(ofLog name: String) -> Int? {
     guard name.hasPrefix("step_"), name.hasSuffix(".log"), let step = Int(name.dropFirst(5).dropLast(4)),

@@ -2,6 +2,7 @@ import Jobs
 import Logging
 import Signing
 import Steps
+import SystemPackage
 import Volume
 
 /// Decides whether a request becomes this worker's job: one order for requests of all three origins.
@@ -232,22 +233,24 @@ struct Admission: Sendable {
 extension Admission {
   /// Admits a request that has arrived.
   func admit(_ offer: JobOffer) async throws -> AcceptedJob? {
-    for turn in 1... {
+    for _ in 0..<Self.mostTurns {
       switch try await admit(Request(offer)) {
       case .accepted(let job): return job
       case .none: return nil
-      case .again where ledger.filter != nil && turn > 100:
-        // Something that nobody can move lies in the claim's place: the request waits for that, and other jobs do not.
-        var request = Request(offer)
-        request.noteConnection()
-        try ledger.deferredQueue.put(request.envelope, request.id)
-        await request.acknowledge()
-        return nil
       case .again: try await Task.sleep(for: .milliseconds(50))
       }
     }
+    guard ledger.filter != nil else { throw VolumeError("claiming a job in", ledger.directory.claims, .fileExists) }
+    // Something that nobody can move lies in the claim's place: the request waits for that, and other jobs do not.
+    var request = Request(offer)
+    request.noteConnection()
+    try ledger.audit.record(AuditEntry(.deferred, id: request.id, of: request.envelope, signedBy: request.keyID))
+    try ledger.deferredQueue.put(request.envelope, request.id)
+    await request.acknowledge()
     return nil
   }
+
+  private static var mostTurns: Int { 100 }
 
   /// Admits what waits on the volume for a worker without a job: first jobs of workers that died, then deferred requests, oldest
   /// first.

@@ -107,13 +107,7 @@ struct JobRun {
     worker.note(.started, job.claim)
     source.publish(job.event(.started, ledger.worker))
     TestStopPoint.started.reached()
-    let steps = StepSequence(
-      definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
-      settings: worker.settings,
-      redaction: redaction, stop: worker.stop, relay: relay(of: job.claim.record),
-      fence: { [fence = worker.fence, claim = job.claim] in try await fence.check(claim) },
-      begins: { [job, state = worker.state] in state.move(to: job.place(step: $0)) }
-    ) { [claim = job.claim] step in
+    let tell: @Sendable (StepResult) async -> Void = { [claim = job.claim] step in
       var entry = claim.entry(.step)
       (entry.step, entry.commandDigest) = (step.index, digestText(of: Array(step.command.utf8)))
       (entry.status, entry.exitCode) = (step.status.rawValue, step.exitCode)
@@ -124,6 +118,12 @@ struct JobRun {
           step: step, id: claim.id, requestId: claim.envelope.requestId, workerId: claim.worker, attempt: claim.attempt)
       )
     }
+    let steps = StepSequence(
+      definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
+      settings: worker.settings, redaction: redaction, stop: worker.stop, relay: relay(of: job.claim.record),
+      fence: { [fence = worker.fence, claim = job.claim] in try await fence.check(claim) },
+      begins: { [job, state = worker.state] in state.move(to: job.place(step: $0)) },
+      tell: tell, logger: logger)
     await noting(\.runMs) { run in try await steps.run(into: &run.report) }
   }
 
@@ -206,10 +206,7 @@ struct JobRun {
   /// No two attempts of a job are at work at once: what an earlier one left running on this host ends before this starts.
   private func endRemains(in results: ResultsFolder) {
     let left = ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)")
-    guard left > 0 else { return }
-    worker.logger.warning(
-      "\(left) process\(left == 1 ? "" : "es") of an earlier attempt cannot be ended: not this user's, or hanging in the kernel",
-      metadata: ["job": "\(job.claim.record.id)"])
+    worker.logger.warn(ofSurvivors: left, of: "an earlier attempt", job.claim.record.id)
   }
 
   private func feed(_ phase: JobProgress.Phase) -> ProgressFeed {

@@ -160,7 +160,7 @@ final class Redelivery: Sendable {
     guard !due.isEmpty else { return }
     task.withLock { task in
       guard task == nil else { return }
-      task = Task { [self] in
+      task = Task(executorPreference: TaskThread("redelivery")) { [self] in
         for name in due.prefix(Redelivery.most) where !Task.isCancelled { await deliver(name) }
         self.task.withLock { $0 = nil }
       }

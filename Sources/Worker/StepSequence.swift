@@ -23,6 +23,7 @@ struct StepSequence {
   /// Is called with a step's place before it starts.
   package let begins: @Sendable (Int) -> Void
   package let tell: @Sendable (StepResult) async -> Void
+  let logger: Logger
   /// Logs that a job which removes results/ cannot take away: those of the last steps.
   private static let keptLogs = 64
 
@@ -109,6 +110,7 @@ struct StepSequence {
     }
     guard let outcome else { preconditionFailure("the last try throws") }
     if outcome.timedOut, isJobTimeout { report.isTimedOut = true }
+    logger.warn(ofSurvivors: outcome.survivors, of: "step \(index)", claim.id)
     return StepResult(step, index, outcome)
   }
 
@@ -156,7 +158,7 @@ extension StepResult {
       } else { .failed }
     self.init(
       index: index, command: step.run, status: status, exitCode: outcome.timedOut ? 124 : Int(outcome.end.exitCode),
-      durationMs: outcome.duration.milliseconds, log: "results/step_\(index).log", name: step.name,
+      durationMs: outcome.duration.milliseconds, log: JobsDirectory.logPath(index), name: step.name,
       signal: outcome.end.signalName, logBytes: Int(outcome.logBytes), logDropped: Int(outcome.logDropped),
       timedOut: outcome.timedOut, endedProcesses: outcome.endedProcesses, killed: outcome.killed,
       logError: outcome.logError.map { "\(JobsDirectory.logName(index)): \($0)" })
@@ -164,12 +166,22 @@ extension StepResult {
 
   fileprivate init(unstarted step: Step, _ index: Int) {
     self.init(
-      index: index, command: step.run, status: .error, exitCode: nil, durationMs: 0, log: "results/step_\(index).log",
+      index: index, command: step.run, status: .error, exitCode: nil, durationMs: 0, log: JobsDirectory.logPath(index),
       name: step.name)
   }
 
   package init(skipped step: Step, _ index: Int) {
     self.init(
       index: index, command: step.run, status: .skipped, exitCode: nil, durationMs: 0, log: nil, name: step.name)
+  }
+}
+
+extension Logger {
+  /// Names the number of processes that nobody here can end, if there are any.
+  func warn(ofSurvivors count: Int, of what: String, _ id: JobID) {
+    guard count > 0 else { return }
+    warning(
+      "\(count) process\(count == 1 ? "" : "es") of \(what) cannot be ended: not this user's, or hanging in the kernel",
+      metadata: ["job": "\(id)"])
   }
 }

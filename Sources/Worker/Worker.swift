@@ -135,13 +135,13 @@ package struct Worker: Sendable {
   private func obeyCancellations(of job: AcceptedJob) async {
     var level = StopLevel.terminate
     for await cancellation in state.cancellations where job.isMeant(by: cancellation) {
-      var entry = job.claim.entry(.canceled)
-      entry.by = cancellation.by
-      // Noting throws nothing; the volume may not answer.
-      try? await onThread { [ledger, logger, entry] in ledger.audit.note(entry, logger) }
+      // First: the audit log lies on the volume, which may not answer.
       stop.raise(level, reason: .canceled)
       // A second request does not wait for the steps that clean up.
       level = .kill
+      var entry = job.claim.entry(.canceled)
+      entry.by = cancellation.by
+      try? await onThread { [ledger, logger, entry] in ledger.audit.note(entry, logger) }
     }
   }
 

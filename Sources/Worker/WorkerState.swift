@@ -153,8 +153,8 @@ package final class WorkerState: Sendable {
 
   // MARK: Kill switch
 
-  /// Looks whether KILLSWITCH is there. Asks the volume, and may block.
-  package func isHalted() -> Bool {
+  /// Looks whether KILLSWITCH is there, and remembers the answer. Asks the volume, and may block.
+  package func lookForKillSwitch() -> Bool {
     let reason = killSwitch.reason(logger)
     if reason != snapshot.haltReason { change { $0.haltReason = reason } }
     return reason != nil
@@ -164,7 +164,7 @@ package final class WorkerState: Sendable {
   package func watchHalts() async {
     for await snapshot in changes() {
       while snapshot.haltReason != nil, self.snapshot.takesRequests, !Task.isCancelled {
-        guard (try? await onThread { self.isHalted() }) == true else { break }
+        guard (try? await onThread { self.lookForKillSwitch() }) == true else { break }
         try? await Task.sleep(for: .milliseconds(250))
       }
     }

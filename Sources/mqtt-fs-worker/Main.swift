@@ -32,14 +32,14 @@ struct Main {
     guard let work = command as? Work else {
       Signals.block(Signals.takeDefaultEffect)
       begin { try await run(command) }
-      Signals.listen()
+      Signals.waitForEver()
     }
     Secrets.wipe()
     // While there is one thread: see ``Guardian``.
     let guardian = Result { try Guardian.fork() }
     Signals.block { _exit(work.dryRun ? 128 + $0 : 0) }
     begin { try await work.run(guardedBy: guardian.get()) }
-    Signals.listen()
+    Signals.waitForEver()
   }
 
   /// Opens /dev/null for each closed standard stream, so that no later file gets its number. Its access mode is the

@@ -29,7 +29,7 @@ enum Signals {
     mask(SIG_UNBLOCK, numbers)
   }
 
-  /// Blocks them until ``listen()``, which calls `listener`. Call it while there is one thread: a thread inherits the mask of
+  /// Blocks them until ``waitForEver()``, which calls `listener`. Call it while there is one thread: a thread inherits the mask of
   /// the thread that starts it (pthread_sigmask(3)).
   static func block(_ listener: @escaping @Sendable (Int32) -> Void) {
     self.listener.withLock { $0 = listener }
@@ -52,7 +52,7 @@ enum Signals {
   /// to publish the result; then the process ends, since a call may hang for ever. The next worker takes over its claim.
   ///
   /// A second HUP does not count: a closing terminal and its shell often send one each.
-  static func raise(_ stop: StopRequest, _ logger: Logger, grace: Duration) {
+  static func stop(_ stop: StopRequest, _ logger: Logger, grace: Duration) {
     let limit = min(grace, .seconds(1 << 40)) + patience
     listener.withLock {
       $0 = { number in
@@ -85,7 +85,7 @@ enum Signals {
   }
 
   /// Waits for the signals on this thread, for ever.
-  static func listen() -> Never {
+  static func waitForEver() -> Never {
     let signals = set(of: numbers)
     while true {
       let due = overdue.withLock { $0 }

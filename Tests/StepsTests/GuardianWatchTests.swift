@@ -61,14 +61,14 @@ import Testing
     #expect(kill(pid, 0) != 0 && errno == ESRCH)
     guardian.dismiss()
     guardian.watch(session: 1, since: 0, pipe: 0)
-    guardian.forgetAll()
+    guardian.forgetStep()
     // No guardian replaces it.
     guardian.revive()
     #expect(guardian.pid == nil)
   }
 
   @Test(arguments: [
-    GuardianMessage.forgetAll, .forgetJob, .renewed(lease: 1_000_000_000),
+    GuardianMessage.forgetStep, .forgetJob, .renewed(lease: 1_000_000_000),
     .watch(session: pid_t.max, start: 1 << 40, pipe: 1 << 31),
   ])
   func aMessageArrivesAsItWasSent(message: GuardianMessage) {

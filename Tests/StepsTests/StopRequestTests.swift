@@ -21,7 +21,7 @@ import Testing
     let stop = StopRequest()
     stop.raise(.kill, reason: .superseded)
     stop.raise(.terminate, reason: .shutdown)
-    stop.raise(.none, reason: .timeout)
+    stop.raise(.none, reason: .canceled)
     #expect(stop.level == .kill)
     #expect(stop.reason == .superseded)
   }

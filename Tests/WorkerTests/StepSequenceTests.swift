@@ -29,7 +29,7 @@ import Testing
       definition: try JobDefinition(json: Array(definition.utf8)), claim: claim,
       workspace: try workspaces.make(try JobID("job")), results: try ResultsFolder.prepare(in: folder),
       settings: WorkerSettings(), redaction: .none, stop: stop, relay: nil, fence: { .now + .seconds(1000) },
-      begins: begins, tell: { _ in }
+      begins: begins, tell: { _ in }, logger: silent
     ).run(into: &report)
     return report.steps.map(\.status)
   }

@@ -117,7 +117,7 @@ struct MQTTRun {
       remembering: WorkspacesDirectory.watchLog(in: setup.workspaces, of: setup.identity.id))
     let workspaces = try setup.openWorkspaces()
     let stop = StopRequest()
-    Signals.raise(stop, setup.logger, grace: setup.settings.grace)
+    Signals.stop(stop, setup.logger, grace: setup.settings.grace)
     try await ledger.checkIDIsFree(until: stop)
     try await ledger.checkAreFree(
       [intake.clientID, control.clientID], at: "\(intake.host):\(intake.port)", until: stop)
@@ -172,7 +172,7 @@ struct DryRun {
     try FileManager.default.createDirectory(atPath: setup.jobs.string, withIntermediateDirectories: true)
     let ledger = try Ledger(JobsDirectory(setup.jobs), worker: setup.identity, filter: nil, lease: setup.lease)
     let stop = StopRequest()
-    Signals.raise(stop, setup.logger, grace: setup.settings.grace)
+    Signals.stop(stop, setup.logger, grace: setup.settings.grace)
     let worker = Worker(
       ledger: ledger, workspaces: try setup.openWorkspaces(), source: DryRunSource(request, Array(bytes)),
       state: WorkerState(ledger, stop: stop, logger: setup.logger), settings: setup.settings, stop: stop,
