@@ -5,8 +5,8 @@ package import Volume
 
 /// A worker that takes one job, carries it to its end, and exits.
 ///
-/// The order of the following steps keeps a job from being lost. Each step makes durable what the next one relies on,
-/// so after a kill between any two of them the next worker can continue:
+/// The order of the following actions keeps a job from being lost. Each makes durable what the next one relies on, so
+/// after a kill between any two of them the next worker can continue:
 ///
 ///     claim, PUBACK, stage, run, artifacts, result.json, publish, remove claim, purge
 package struct Worker: Sendable {
@@ -45,8 +45,9 @@ package struct Worker: Sendable {
 
   /// Takes one job and carries it to its end.
   ///
-  /// A failed step is a result, not an error. Throws ``VolumeError`` when the volume fails, and the error of `source`
-  /// when the result cannot be published; the claim then stays for the next worker.
+  /// A failed step is a result, not an error. Throws ``VolumeError`` when the volume fails, the error of `source` when
+  /// no offer can arrive any more, and ``Unpublished`` when the result cannot be published; the claim then stays for
+  /// the next worker.
   package func run() async throws -> WorkerOutcome {
     let outcome: Result<WorkerOutcome, any Error>
     do { outcome = .success(try await live()) } catch { outcome = .failure(error) }
