@@ -3,7 +3,7 @@ import MQTT
 import TestSupport
 import Testing
 
-/// Brokers that take no large packets, and requests that would make a result too large.
+/// Brokers that accept no large packets, and requests that would make a result too large.
 @Suite struct BrokerLimitTests {
   @Test func resultShrinksToWhatTheBrokerTakes() async throws {
     try await Scene.play(broker: Broker.Options("max_packet_size 2000")) { scene in
@@ -87,7 +87,7 @@ import Testing
     }
   }
 
-  /// As long as they may be, and all of it bytes that are no text.
+  /// As long as allowed, with bytes that are not text.
   @Test func largestKeysGoBackWithTheResult() async throws {
     try await Scene.play(broker: Broker.Options("max_packet_size 300000")) { scene in
       let results = try await scene.results()
