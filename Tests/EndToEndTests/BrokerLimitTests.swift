@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  /// It ends the connection, on 5 with a reason; what it takes is not announced.
+  /// The broker does not announce its limit: it ends the connection, on MQTT 5 with a reason code.
   @Test func resultShrinksForABrokerThatDropsWhatIsTooLarge() async throws {
     try await Scene.play(broker: Broker.Options("message_size_limit 1500")) { scene in
       let results = try await scene.results()

@@ -110,14 +110,14 @@ import Testing
       try await scene.command("drain", to: name)
       let second = try scene.worker([])
       #expect(try await second.end() == .code(0))
-      // And is not there for a third.
+      // The third process does not get the command any more.
       let third = try scene.worker([])
       try await scene.hearsCommands(third)
       #expect(third.process.end == nil)
     }
   }
 
-  /// Nobody waits for it: what is said to all meanwhile is not meant for a life that begins later.
+  /// A worker that has left gets no commands: a command to all workers is not meant for its next life.
   @Test func workerThatLeftIsNotReached() async throws {
     try await Scene.play { scene in
       let first = try scene.worker([])

@@ -72,7 +72,7 @@ import Testing
   }
 
   @Test func brokerThatForgetsIsNotFit() async throws {
-    // A worker that is away causes no message.
+    // This broker queues at most one message for a worker that is away.
     try await Scene.play(broker: .init("max_queued_messages 1", "max_inflight_messages 1")) { scene in
       let end = try await scene.doctor("broker")
       #expect(end.end == .code(1))

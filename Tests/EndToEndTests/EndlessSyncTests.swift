@@ -24,7 +24,7 @@ import Testing
     case timeout, cancel, terminate, twice
   }
 
-  /// Just as much of holes as is hashed, many times: minutes of work that needs no disk.
+  /// Many sparse files of the largest size that is hashed: minutes of work that needs no disk.
   @Test(arguments: Ending.allCases) func syncThatTakesTooLongIsEnded(_ ending: Ending) async throws {
     try await Scene.play { scene in
       let steps: [JSON] = ["echo a > a; truncate -s 15G $(seq -f big%g 100)"]

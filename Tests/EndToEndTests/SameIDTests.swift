@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  /// While it watches whether the other is alive, it obeys.
+  /// A worker obeys signals while it watches whether the other one is alive.
   @Test func workerThatWaitsForItsIDCanBeStopped() async throws {
     try await Scene.play { scene in
       let member: JSON = [
