@@ -3,7 +3,7 @@ import Testing
 
 @testable import Jobs
 
-/// 100,000 payloads and definitions made from good ones by seeded damage: every one is read or refused with a sentence.
+/// 100,000 payloads and definitions, made from valid ones by seeded damage. Each is read, or rejected with a sentence.
 struct JobFuzzTests {
   @Test func damagedPayloadIsReadOrRefusedAndNoIDBreaksTheRule() throws {
     var damage = Damage(seed: 2026, seeds: payloads)

@@ -93,7 +93,7 @@ import Testing
     }
   }
 
-  /// A reader of one message after the other must not wait for a PUBACK that is queued behind the next message.
+  /// A reader that takes one message at a time must not wait for a PUBACK that is queued behind the next message.
   @Test func acknowledgementThatTheBrokerDoesNotTakeYetComesBeforeTheNextMessage() async throws {
     try await Broker.running { broker in
       var options = options(broker, .v5)
