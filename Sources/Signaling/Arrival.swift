@@ -32,7 +32,7 @@ package struct Arrival: Sendable {
 }
 
 extension Arrival {
-  /// Logs what is odd about the request, but no reason to reject it, for a worker that listens to `filter`.
+  /// Logs oddities of the request that do not make it invalid, for a worker that listens to `filter`.
   package func warn(_ filter: TopicFilter, _ logger: Logger) {
     let metadata: Logger.Metadata = ["job": "\(request.id)"]
     let message = delivery.message

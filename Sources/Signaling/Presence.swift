@@ -107,7 +107,7 @@ package final class Presence: Sendable {
 
   // MARK: Connection
 
-  /// Notes that the session is connected, and publishes the status: the broker may have published the will meanwhile.
+  /// Notes that the session is connected, and publishes the status: the broker may have published the will in between.
   package func connected() {
     state.withLock { state in
       state.isConnected = true
@@ -124,7 +124,7 @@ package final class Presence: Sendable {
 
   // MARK: Asking
 
-  /// The status now, with the figures of the last heartbeat.
+  /// The current status, with the measurements of the last heartbeat.
   package var status: WorkerStatus { state.withLock { status($0, worker.snapshot) } }
 
   /// The report for processes on this host. A worker stalls if it looks at the volume or at a request for longer than

@@ -8,9 +8,9 @@ import Worker
 /// The session on which requests arrive. It carries nothing else, so it can stand still as long as a request is
 /// undecided.
 ///
-/// Requests are offered to an idle worker one at a time. While the worker is busy, a worker of a `$share` group or with
-/// a clean session stays subscribed and defers the requests that still arrive. Any other worker closes the connection,
-/// and its session with the broker serves as the queue.
+/// Requests are offered to an idle worker one at a time. When the worker gets a job, a durable session in a `$share`
+/// group stays subscribed and defers the requests that still arrive. A clean session defers the requests that it was
+/// sent, and ends. Any other session closes its connection, and the broker queues its requests.
 actor RequestSession {
   /// The time between two looks for room in the queue of deferred requests.
   private static let betweenLooks = Duration.milliseconds(200)
@@ -157,8 +157,8 @@ actor RequestSession {
   private func leaveWork() async {
     guard defersRequests else { return dropOnceDecided() }
     await deferOffer()
-    // The PUBACK of the accepted request makes the broker send the messages that it holds back behind it. So leave the
-    // group only after that PUBACK.
+    // After the PUBACK of the accepted request, the broker sends the messages that it held back. So leave the group
+    // only after that PUBACK.
     if options.start == .clean, isDecided { await leaveGroup() }
   }
 

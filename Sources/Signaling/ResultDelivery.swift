@@ -87,7 +87,7 @@ extension MQTTError {
 }
 
 extension ReasonCode {
-  /// Whether the same message may be taken a moment later: unspecified error, implementation specific error, quota exceeded
-  /// (MQTT 5, section 3.4.2.1).
+  /// Whether the broker may accept the same message a moment later: unspecified error, implementation specific error,
+  /// quota exceeded (MQTT 5, section 3.4.2.1).
   fileprivate var mayPass: Bool { [0x80, 0x83, 0x97].contains(rawValue) }
 }

@@ -37,7 +37,7 @@ package struct AcceptedJob: Sendable {
       attempt: claim.record.attempt)
   }
 
-  /// The event that goes out after the result.
+  /// The event to publish after the result.
   func ending(_ result: JobResult, _ worker: WorkerIdentity) -> JobEvent {
     var event = event(result.status == .rejected ? .rejected : .completed, worker)
     (event.status, event.exitCode) = (result.status.rawValue, result.exitCode)

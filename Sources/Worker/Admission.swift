@@ -43,7 +43,7 @@ struct Admission: Sendable {
     // 5. The claim decides.
     guard let claim = try claim(request) else { return try await meetHolder(of: request) }
     request.noteConnection()
-    // 6. The holder of an earlier claim may have answered since the first look.
+    // 6. The holder of an earlier claim may have answered since step 1.
     if let stored = try answer(to: request) { return try await settleAnswered(request, stored, claim) }
     // 7. The job is now this worker's: remove the request from the volume. If another worker removed it, the job is
     // done.

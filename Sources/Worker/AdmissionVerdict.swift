@@ -14,7 +14,7 @@ extension Admission {
 
     var isForOthers: Bool { if case .forOthers = self { true } else { false } }
 
-    /// Throws ``InvalidInput`` for a job that may not be begun.
+    /// The plan of a valid request. Throws ``InvalidInput`` if the job may not begin.
     func plan(_ id: JobID) throws(InvalidInput) -> JobPlan {
       switch self {
       case .valid(let plan): return plan
@@ -42,7 +42,7 @@ extension Admission {
     }
   }
 
-  /// Why a signed request may not be begun now.
+  /// Why a signed request may not begin now; `nil` if it may.
   static func expiry(of request: JobRequest) -> InvalidInput? {
     do throws(InvalidInput) {
       try request.signature?.check(at: .now, request.id)

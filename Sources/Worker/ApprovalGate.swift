@@ -13,7 +13,7 @@ struct ApprovalGate: Sendable {
   let source: any JobSource
   let logger: Logger
 
-  /// Throws ``Unapproved`` when the request may not be begun with this definition.
+  /// Throws ``Unapproved`` when the request may not begin with this definition.
   func check(_ envelope: Envelope, _ reading: DefinitionReading) throws(Unapproved) {
     guard let approval = envelope.approval else {
       if isDemanded(by: reading.definition), !isDryRun { throw Unapproved(why: nil) }

@@ -75,7 +75,7 @@ struct ClaimFence: Sendable {
   }
 }
 
-/// Another worker holds the job by now, because this one did not touch its claim for a whole lease.
+/// Another worker holds the job now, because this one did not touch its claim for a whole lease.
 struct Superseded: Error {}
 
 /// This worker could not touch its claim in time, and leaves the job to its next attempt.

@@ -16,7 +16,7 @@ package final class DryRunSource: JobSource {
     offer = Mutex(JobOffer(request: request, envelope: envelope) {})
   }
 
-  /// The request, and then nothing more.
+  /// Returns the request once, and then `nil`.
   package func next() async throws -> Offer? {
     offer.withLock { offer in
       defer { offer = nil }

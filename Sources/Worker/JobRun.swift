@@ -257,10 +257,6 @@ struct JobRun {
 /// grace; after a timeout the grace counts from the export's start if that is later. So the changes of steps that were
 /// ended still come back. A request to kill the job ends the export at once; if that request came before the export,
 /// the export has a second at most.
-///
-/// While the job has time, so has this. After the job's timeout, or once somebody asks for its end, it has the grace, counted
-/// from its own beginning if that is later: so steps that were ended bring back what they have. To be asked for an end at once
-/// ends it at once, or, if that came before it began, within a second.
 final class SyncLimit: Sendable {
   private static let hurried = Duration.seconds(1)
 

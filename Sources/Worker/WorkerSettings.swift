@@ -10,7 +10,7 @@ package struct WorkerSettings: Sendable {
   package var grace: Duration = .seconds(10)
   /// How many attempts a job has before it counts as lost. A job may set its own number.
   package var maxAttempts = 3
-  /// Which jobs must be approved before they are begun.
+  /// Which jobs need an approval before they begin.
   package var approval = ApprovalDemand.whereTheJobSaysSo
   /// The maximum size of a step's log in bytes.
   package var maxLogBytes: Int64 = 100 << 20

@@ -62,7 +62,7 @@ import Testing
     }
   }
 
-  /// The request is as large as the example's broker takes; it and its keys would go back with the result.
+  /// The request has the largest size that the example's broker accepts; the result would repeat it and its keys.
   @Test(arguments: [0, 1, 2])
   func requestWithHugeKeysIsAnswered(_ kind: Int) async throws {
     try await Scene.play(broker: Broker.Options("max_packet_size 300000")) { scene in

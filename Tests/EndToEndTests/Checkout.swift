@@ -3,7 +3,7 @@ import Glibc
 import SystemPackage
 import TestSupport
 
-/// The repository that the tests were built from, and what is installed beside it.
+/// The repository that the tests were built from, and the programs that are installed beside it.
 enum Checkout {
   static let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
 

@@ -33,7 +33,8 @@ import Testing
     }
   }
 
-  /// libmosquitto 2.1 writes to the connection that it has shut down behind DISCONNECT, and its programs take SIGPIPE for that.
+  /// libmosquitto 2.1 writes to the connection after it has shut it down with DISCONNECT, and its programs get SIGPIPE
+  /// for that.
   private func expectSuccess(of client: ChildProcess, _ access: Access) async throws {
     let end = try await client.end()
     withKnownIssue("mosquitto's own clients die of SIGPIPE over TLS") {

@@ -15,7 +15,7 @@ import Testing
     return try scene.start(program, arguments, environment: environment, name: "controller")
   }
 
-  /// A job that fails, sent before there is a worker.
+  /// A failing job that is sent before a worker runs.
   private func play(_ scene: Scene, _ start: (FilePath) throws -> ChildProcess) async throws {
     let folder = try scene.folder("job", ["steps": ["echo one", "echo two; exit 6"]], ["file": "x"])
     let controller = try start(folder)

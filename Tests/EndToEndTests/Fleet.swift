@@ -10,7 +10,7 @@ let group = "$share/workers/jobs/pending"
 
 /// Many workers, and many jobs that note their attempts.
 extension Scene {
-  /// Starts workers `<prefix>1`, `<prefix>2`, … in restart loops; returns when each of them listens or has found work.
+  /// Starts workers `<prefix>1`, `<prefix>2`, … in restart loops. Returns when each of them listens or has found work.
   func fleet(
     _ count: Int, _ prefix: String = "worker-", on topic: String = group, with arguments: [String] = ["--lease", "2s"]
   ) async throws -> [RestartLoop] {
@@ -36,14 +36,15 @@ extension Scene {
     }
   }
 
-  /// Puts jobs `<prefix>1`, `<prefix>2`, … on the volume, and returns their ids. Each notes its attempts in its folder.
+  /// Puts jobs `<prefix>1`, `<prefix>2`, … on the volume, and returns their ids. Each job notes its attempts in its
+  /// folder.
   func jobs(_ count: Int, _ prefix: String = "job-", lasting seconds: Double = 0) throws -> [String] {
     let ids = (1...count).map { "\(prefix)\($0)" }
     for id in ids { try job(id, steps: [.string("\(note); sleep \(seconds)")]) }
     return ids
   }
 
-  /// A job that ends when ``open(_:)`` says so.
+  /// A job that runs until ``open(_:)`` is called.
   func heldJob(_ id: String) throws {
     let gate = files.appending("gate-\(id)")
     try job(id, steps: [.string("\(note); until [ -e \(gate) ]; do sleep 0.05; done")])

@@ -5,7 +5,7 @@ import Testing
 
 /// How a worker ends after SIGTERM or SIGINT.
 @Suite(.everyAccess) struct LeavingTests {
-  /// What DESIGN.md promises to an orchestrator.
+  /// The promise of DESIGN.md to an orchestrator.
   static let promptly: Duration = .seconds(1)
 
   @Test(

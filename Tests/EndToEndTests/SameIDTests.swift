@@ -23,7 +23,7 @@ import Testing
     }
   }
 
-  /// Workers that share no volume see each other at the broker only.
+  /// Workers without a common volume can meet only at the broker.
   @Test(arguments: [[], ["-v", "4"], ["--clean"]])
   func workersOfTwoVolumesDoNotTakeTheSessionFromEachOtherForEver(_ arguments: [String]) async throws {
     try await Scene.play { scene in

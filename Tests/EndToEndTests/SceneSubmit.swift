@@ -25,7 +25,7 @@ extension Scene {
     return try start(WorkerProcess.executable, arguments, environment: environment, name: arguments[0])
   }
 
-  /// A step that waits until the test lets it go on, with ``release()``.
+  /// A step that waits until the test calls ``release()``.
   var held: JSON { "until [ -e \(files)/released ]; do sleep 0.02; done" }
 
   /// Ends ``held`` steps.

@@ -181,7 +181,7 @@ import Testing
     }
   }
 
-  /// Quota exceeded (MQTT 5, section 3.4.2.1) for one topic, for good.
+  /// Quota exceeded (MQTT 5, section 3.4.2.1) for one topic, permanently.
   @Test(.timeLimit(.minutes(10))) func lastingQuotaIsInTheWayOfOneResultOnly() async throws {
     let broker = try ScriptedBroker { packet in
       let isOfBad =

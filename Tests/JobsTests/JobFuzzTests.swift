@@ -48,7 +48,7 @@ struct JobFuzzTests {
     #expect((100..<49_900).contains(taken), "the damage is too much or too little to try anything")
   }
 
-  /// The rule again, as a table of bytes.
+  /// The rule for ids again, as a table of bytes.
   private func obeysTheRule(_ id: String) -> Bool {
     let bytes = Array(id.utf8)
     return (1...128).contains(bytes.count) && letters.contains(bytes[0])

@@ -104,7 +104,7 @@ public final class Broker: Sendable {
   private let process = Mutex<ChildProcess?>(nil)
   private let made = Mutex<Certificates?>(nil)
 
-  /// A broker with its files in `folder`; ``start()`` starts it. `marker` becomes its environment.
+  /// A broker with its files in `folder`; ``start()`` starts it. `marker` is its environment.
   public init(_ options: Options = Options(), in folder: FilePath, marker: [String: String] = [:]) throws {
     self.options = options
     self.folder = folder
@@ -309,7 +309,7 @@ private func inode(_ path: FilePath) -> [Int]? {
   return [Int(status.st_ino), status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
 }
 
-/// A port of 127.0.0.1 on which nobody listens now.
+/// A port of 127.0.0.1 on which no process listens now.
 public func freePort() throws -> UInt16 {
   for _ in 0..<1000 {
     let port = UInt16.random(in: 20000..<32000)
@@ -329,7 +329,7 @@ public func freePort() throws -> UInt16 {
   throw WaitedInVain("no port between 20000 and 32000 is free")
 }
 
-/// Where Debian, Ubuntu and others put it.
+/// The path on Debian, Ubuntu and others.
 private var dynamicSecurityPlugin: String {
   let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
   let files = folders.map { "\($0)/mosquitto_dynamic_security.so" }

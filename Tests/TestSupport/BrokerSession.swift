@@ -16,8 +16,8 @@ public struct BrokerSession: Equatable, Sendable {
 }
 
 extension Broker {
-  /// The durable sessions by client id, as mosquitto writes them to disk (SIGUSR1). Needs persistence; sessions that end
-  /// with their connection are not among them.
+  /// The durable sessions by client id, as mosquitto writes them to disk (SIGUSR1). Needs persistence. Leaves out
+  /// sessions that end with their connection.
   public func sessions() async throws -> [String: BrokerSession] {
     try await save()
     guard let data = FileManager.default.contents(atPath: database.string) else { return [:] }
@@ -32,7 +32,8 @@ extension Broker {
   }
 }
 
-/// mosquitto.db, format 5 and 6 (persist.h of mosquitto 2): big-endian chunks of a kind, a length, a fixed part and texts.
+/// mosquitto.db, formats 5 and 6 (persist.h of mosquitto 2): big-endian chunks of a kind, a length, a fixed part and
+/// texts.
 private struct BrokerDatabase {
   private(set) var sessions: [String: BrokerSession] = [:]
 

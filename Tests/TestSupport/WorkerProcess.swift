@@ -20,7 +20,7 @@ public final class WorkerProcess: Sendable {
     self.startOfLog = startOfLog
   }
 
-  /// The executable, beside the running test bundle.
+  /// The worker's executable, beside the running test bundle.
   public static var executable: FilePath {
     get throws {
       let bundle = FilePath(try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
