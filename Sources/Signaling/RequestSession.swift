@@ -188,8 +188,8 @@ actor RequestSession {
     opened.finish()
   }
 
-  /// Unsubscribes a clean session and defers the requests that were sent to it: the broker forgets that session and all
-  /// messages in it.
+  /// Unsubscribes a clean session and defers the requests that were sent to it, since the broker forgets the session
+  /// with all its messages.
   private func leaveGroup() async {
     guard let session else { return }
     isLeavingGroup = true

@@ -4,7 +4,7 @@ import Signing
 import Steps
 import Volume
 
-/// Decides whether a request becomes this worker's job. The steps have the same order for all three origins of a
+/// Decides whether a request becomes this worker's job. The checks have the same order for all three origins of a
 /// request.
 struct Admission: Sendable {
   let ledger: Ledger
@@ -31,7 +31,7 @@ struct Admission: Sendable {
     var request = arrived
     // 1. An answered request gets the stored result again.
     if let stored = try answer(to: request), !request.isAbandoned { return try await answerAgain(request, stored) }
-    // 2. A deferred request does not wait for a job that a worker holds.
+    // 2. A deferred request stays on the volume while a living worker holds its job.
     if case .deferred = request.origin, try ledger.isHeld(request.id) { return .none }
     // 3. Is the request for this worker, valid and approved?
     var verdict = try await judge(request)
@@ -80,7 +80,7 @@ struct Admission: Sendable {
   /// done.
   private func answer(to request: Request) throws -> JobResult? {
     guard let stored = try ledger.storedResult(of: request.id) else { return nil }
-    // The worker that wrote the result also made the key in its abandoned claim, so the two are compared as text.
+    // A worker copies the key of its claim into the result, so the key of an abandoned claim is compared as text.
     let key = request.envelope.requestId
     return (request.isAbandoned ? stored.requestId == key.text : key.isSame(as: stored.requestId)) ? stored : nil
   }
@@ -116,8 +116,8 @@ struct Admission: Sendable {
 
   // MARK: Settled without a claim
 
-  /// Parks or rejects a request for which neither needs a claim; `nil` for every other request. A request is invalid if
-  /// there is no room to park it.
+  /// Parks an unapproved request, or rejects an invalid delivery: neither needs a claim. `nil` for every other request.
+  /// A request is invalid if there is no room to park it.
   private func settleUnclaimed(_ request: Request, _ verdict: inout Verdict) async throws -> Outcome? {
     if case .unapproved(let unapproved) = verdict, !request.isAbandoned {
       if case .delivery = request.origin, try !ledger.claimFiles(of: request.id).isEmpty {
