@@ -10,7 +10,8 @@ package struct Arrival: Sendable {
   package let request: JobRequest
   package var envelope: Envelope
 
-  /// Throws ``InvalidInput`` with the sentence for the sender.
+  /// Reads `delivery`. Throws ``InvalidInput`` with the sentence for the sender when the message is not a valid
+  /// request.
   package init(_ delivery: Delivery, _ session: SessionEpoch, _ reader: RequestReader) throws(InvalidInput) {
     self.delivery = delivery
     let message = delivery.message
@@ -31,7 +32,7 @@ package struct Arrival: Sendable {
 }
 
 extension Arrival {
-  /// Says what is odd about it, and does not keep it from being taken by a worker that listens to `filter`.
+  /// Logs oddities of the request that do not make it invalid, for a worker that listens to `filter`.
   package func warn(_ filter: TopicFilter, _ logger: Logger) {
     let metadata: Logger.Metadata = ["job": "\(request.id)"]
     let message = delivery.message
@@ -49,23 +50,23 @@ extension Arrival {
   }
 }
 
-/// A session with the broker, from when it was new there until it is lost.
+/// One session that the broker keeps for a client, from its creation until the broker loses it.
 package struct SessionEpoch: Sendable {
   /// The client id.
   package let clientID: String
-  /// A random name, another whenever the broker says that it knows of no session (CONNACK, MQTT 5 section 3.2.2.1.1).
+  /// A random name. It changes whenever the broker reports that it has no session (CONNACK, MQTT 5 section 3.2.2.1.1).
   package let name: String
 
-  /// One that was never before.
+  /// A new random name.
   package static func newName() -> String { String(UInt64.random(in: 0 ... .max), radix: 36) }
 }
 
 extension RequestID {
-  /// A key for a message that has none of its sender's.
+  /// A key for a message whose sender gave it none.
   fileprivate init(_ delivery: Delivery, _ session: SessionEpoch) {
     let (message, properties) = (delivery.message, delivery.message.properties)
     var sent = message.payload
-    // No text holds a NUL (MQTT 5, section 1.5.4), so nothing can pass for another's part.
+    // Text in MQTT holds no NUL (MQTT 5, section 1.5.4), so NULs separate the parts unambiguously.
     for part in [Array(message.topic.utf8), Array((properties.responseTopic ?? "").utf8)] { sent += [0] + part }
     if let data = properties.correlationData { sent += [0] + data }
     self.init(
@@ -74,7 +75,8 @@ extension RequestID {
       isRedelivery: delivery.isRedelivery)
   }
 
-  /// Correlation Data as a key: what is readable stays so.
+  /// Correlation Data as a key: unchanged if it is one line of UTF-8, else in hexadecimal. `nil` if there is none, or
+  /// if it has more than ``RequestID/longest`` bytes.
   package init?(correlationData: [UInt8]?) {
     guard let data = correlationData, data.count <= RequestID.longest else { return nil }
     if let text = String(validating: data, as: UTF8.self), text.allSatisfy({ !$0.isNewline && $0 != "\0" }) {

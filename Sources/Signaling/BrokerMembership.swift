@@ -4,7 +4,7 @@ package import Steps
 import Synchronization
 import Volume
 
-/// This worker's place among the members of its kind. A clean session ends with its connection, and needs none.
+/// This worker's entry among the members of its kind. A clean session ends with its connection, so it needs no entry.
 final class BrokerMembership: Sendable {
   package let broker: String
   private let options: SessionOptions
@@ -15,7 +15,7 @@ final class BrokerMembership: Sendable {
 
   private struct Epoch {
     var name = SessionEpoch.newName()
-    /// Whether a connection may have used it, of this process or of one before.
+    /// Whether a connection of this process, or of an earlier one, may have used it.
     var isUsed = false
   }
 
@@ -26,17 +26,17 @@ final class BrokerMembership: Sendable {
     broker = "\(options.host):\(options.port)"
   }
 
-  /// What this worker's file says of its last session.
+  /// This worker's last session, as its member file describes it.
   var former: Member? {
     get throws { try ledger.members.member(ledger.worker.id) }
   }
 
-  /// Whether `former` had another name or another subscription at this broker.
+  /// Whether `former` had another client id or another filter at this broker.
   func isAnotherSession(_ former: Member) -> Bool {
     former.broker == broker && (former.clientId != options.clientID || former.filter != filter.text)
   }
 
-  /// Joins the members, with the session of `former` if that is the same.
+  /// Joins the members, with the epoch of `former` if that is the same session.
   package func begin(after former: Member?) throws {
     guard options.start == .resume else { return }
     var member = Member(
@@ -49,11 +49,12 @@ final class BrokerMembership: Sendable {
     membership.withLock { $0 = joined }
   }
 
-  /// The session as the broker knows it since the last connection.
+  /// The session as the broker has known it since the last connection.
   package var epoch: SessionEpoch { SessionEpoch(clientID: options.clientID, name: session.withLock { $0.name }) }
 
-  /// The broker accepted a connection. A session that it does not know has a new epoch, which must be on the volume before
-  /// anything is claimed that it brings: the next process of this worker may be sent it again.
+  /// Notes that the broker accepted a connection. A session that the broker does not know has a new epoch. The epoch
+  /// must be on the volume before a request of that session is claimed: the broker may send the request again to the
+  /// next process of this worker.
   package func connected(_ state: SessionState) throws {
     let name = session.withLock { session -> String? in
       defer { session.isUsed = true }
@@ -74,17 +75,18 @@ final class BrokerMembership: Sendable {
 }
 
 extension Ledger {
-  /// Throws ``MQTTError/clientIDInUse(_:)`` when another live process bears this worker's id. Comes before any session is
-  /// opened with it: the broker would take the session from the other process at once. A process that is not known to have
-  /// ended is watched for a lease, unless `stop` is raised.
+  /// Throws ``MQTTError/clientIDInUse(_:)`` when another live process has this worker's id. Call it before a session is
+  /// opened with the id: the broker would take the session from the other process at once. A process that may still
+  /// live is watched for a lease, unless `stop` is raised.
   package func checkIDIsFree(until stop: StopRequest) async throws {
     guard try await members.isInUse(worker.id, while: { stop.level == .none }) else { return }
     throw MQTTError.clientIDInUse(
       "worker id '\(worker.id)' is in use by another process; give each worker its own --id, or use %h in it")
   }
 
-  /// Throws ``MQTTError/clientIDInUse(_:)`` when a live worker of another id has one of these client ids, because its prefix
-  /// makes the same of it. A file that no client id goes with is somebody's forgery, and no reason.
+  /// Throws ``MQTTError/clientIDInUse(_:)`` when a live worker with another id has one of these client ids, because its
+  /// prefix and its id give the same text. Ignores a member file whose client id does not fit its worker id: the file
+  /// is forged.
   package func checkAreFree(_ clientIDs: [String], at broker: String, until stop: StopRequest) async throws {
     for other in try members.workers where other.text != worker.id.text {
       let names = [SessionName.intake(of: other), SessionName.control(of: other)]

@@ -6,9 +6,10 @@ import Steps
 import Volume
 import Worker
 
-/// Carries out commands, and answers them.
+/// Carries out commands and answers them.
 ///
-/// Everybody who may publish to the worker's command topics is obeyed, so the commands are few, and take nothing but a job's id.
+/// Any client that may publish to the worker's command topics is obeyed. So there are few commands, and their only
+/// parameter is a job's id.
 package final class Commands: Sendable {
   private let presence: Presence
   private let state: WorkerState
@@ -22,13 +23,13 @@ package final class Commands: Sendable {
     self.logger = logger
   }
 
-  /// The topics to subscribe to, besides that of nudges.
+  /// The topics of commands and cancellations.
   package var filters: [String] {
     [topics.all.cancel, Topics.commands(for: worker), Topics.commandsForAll]
   }
 
-  /// Obeys a message of one of these topics, and returns the answer, if one is due. A retained message is none: it would
-  /// come again in every life.
+  /// Obeys a message on one of these topics, and returns the answer, if one is due. Ignores a retained message: the
+  /// broker would send it to each new process of the worker.
   func obey(_ message: Message) -> Message? {
     let isCommand = [Topics.commands(for: worker), Topics.commandsForAll].contains(message.topic)
     let canceled = topics.all.canceled(by: message.topic)
@@ -77,8 +78,8 @@ package final class Commands: Sendable {
     return state.snapshot.isBusy ? .later : .done
   }
 
-  /// The answer goes where the command's sender waits. Not to a topic on which workers or controllers act: the sender may
-  /// have no right to publish there, and would do so through the worker.
+  /// The answer to a command, on its response topic. The answer does not go to a topic on which workers or controllers
+  /// act: the sender may have no right to publish there, and would use the worker's right.
   private func answer(_ answer: CommandAnswer, to command: Message) -> Message? {
     guard let payload = try? answer.encoded() else { return nil }
     let topic = command.properties.responseTopic.flatMap { topics.areActedOn($0) ? nil : $0 }

@@ -6,12 +6,12 @@ import Synchronization
 package import Volume
 package import Worker
 
-/// The session that publishes results, events and the worker's status, and receives nudges and commands, so that they flow while
-/// the session of requests stands still.
+/// The session for results, events, the worker's status, nudges and commands. It is separate from the session of
+/// requests, which may stand still.
 package final class ControlSession: Sendable {
-  /// Whether the broker keeps a result for those who come late.
+  /// Whether the broker retains a result for later subscribers.
   package enum ResultRetention: Sendable {
-    /// For this long. 3.1.1 has no expiry, so nothing is retained there.
+    /// For this long. MQTT 3.1.1 has no message expiry, so nothing is retained there.
     case expiring(seconds: UInt32)
     /// Not at all.
     case none
@@ -27,10 +27,10 @@ package final class ControlSession: Sendable {
   package let commands: Commands
   private let lastNudge = Mutex(ContinuousClock.now - .seconds(1))
   private let nudges: AsyncStream<Void>.Continuation
-  /// Nudges of other workers: something waits on the volume.
+  /// The nudges of other workers, which say that something waits on the volume.
   let nudged: AsyncStream<Void>
 
-  /// Publishes over `session`, which must be used by nobody else.
+  /// Publishes over `session`, which nobody else may use.
   package init(
     _ session: Session, topics: RequestTopics, retention: ResultRetention, presence: Presence, state: WorkerState,
     logger: Logger
@@ -56,7 +56,8 @@ package final class ControlSession: Sendable {
     for await event in session.events {
       switch event {
       case .delivery(let delivery):
-        // First: a command may end this session, and must not come again in the worker's next process.
+        // The acknowledgement comes first: a command may end this session, and must not come again in the worker's next
+        // process.
         await delivery.acknowledge()
         receive(delivery.message)
       case .failed(let error): report(error)
@@ -67,8 +68,9 @@ package final class ControlSession: Sendable {
     nudges.finish()
   }
 
-  /// Subscribes to nudges and commands. A broker that does not allow nudges costs a worker no more than the wait for its next
-  /// look; one that does not allow commands, that they do not reach it. Returns when they do, or never will.
+  /// Subscribes to nudges and commands. If the broker refuses nudges, the worker finds requests at its next regular
+  /// look. If the broker refuses commands, they do not reach the worker. Returns when the broker has answered, or when
+  /// the session has ended.
   package func subscribe() async {
     do {
       for refusal in try await session.subscribe(([Topics.waiting] + commands.filters).map { try TopicFilter($0) }) {
@@ -89,7 +91,8 @@ package final class ControlSession: Sendable {
     }
   }
 
-  /// Ends the session. It waits for a worker that comes back; one that does not has no use for commands.
+  /// Ends the connection. The broker keeps the session for a worker that comes back; a worker that has left needs no
+  /// commands.
   package func close(_ absence: WorkerStatus.Absence) async {
     presence.end(absence)
     await session.disconnect(sessionExpiry: absence == .left ? 0 : nil)
@@ -97,8 +100,8 @@ package final class ControlSession: Sendable {
 
   // MARK: Results
 
-  /// Publishes a result where everybody looks, and where the sender waits. Throws ``Undeliverable`` when the broker does not
-  /// take it, and others.
+  /// Publishes a result on the job's result topic and on the sender's response topic. Throws ``Undeliverable`` when the
+  /// broker does not take the former.
   package func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
     let topic = result.id.map { topics.all.result(of: $0) } ?? topics.all.rejected
     var message = Message(topic: topic, payload: [])
@@ -111,9 +114,9 @@ package final class ControlSession: Sendable {
     throw Undeliverable(cause: refusal, senderIsAnswered: isAnswered)
   }
 
-  /// The sender named the topic: that it cannot be reached is its own loss, and must not hold the result back. Where workers or
-  /// controllers act on what comes, nobody is answered: the sender may have no right to publish there, and would do so through
-  /// the worker. Whether it has its answer.
+  /// Publishes the result on the response topic, and returns whether that worked. A failure does not hold the result
+  /// back, since the sender chose the topic. No answer goes to a topic on which workers or controllers act: the sender
+  /// may have no right to publish there, and would use the worker's right.
   private func answerSender(_ result: ResultMessage, _ message: Message, _ envelope: Envelope) async -> Bool {
     guard let topic = envelope.responseTopic, topic != message.topic else { return false }
     guard !topics.areActedOn(topic) else {
@@ -131,7 +134,7 @@ package final class ControlSession: Sendable {
     }
   }
 
-  /// Answers a request that is not run, and of which nothing may be known but its Correlation Data.
+  /// Publishes the rejection of a request of which perhaps only the Correlation Data is known.
   package func reject(_ reason: InvalidInput, answering envelope: Envelope) async throws {
     let key = RequestID(correlationData: envelope.correlationData)
     let message = ResultMessage.rejected(
@@ -154,8 +157,9 @@ package final class ControlSession: Sendable {
     session.send(Message(topics.all.events(of: event.id), payload, from: worker))
   }
 
-  /// Publishes a piece of what a step wrote, as bytes; MQTT 5 says besides where in the whole it belongs. Returns when the
-  /// broker has it: one piece at a time is on its way. A broker that refuses it costs nobody the job.
+  /// Publishes a piece of a step's output as bytes. On MQTT 5 a user property gives its offset in the whole output.
+  /// Returns when the broker has the piece, so only one piece is on its way at a time. The job continues if the broker
+  /// refuses the piece.
   package func publish(_ output: StepOutput, of claim: ClaimRecord) async {
     var message = Message(topic: topics.all.log(of: claim.id, step: output.step), payload: output.bytes)
     message.properties.contentType = "application/octet-stream"
@@ -172,7 +176,7 @@ package final class ControlSession: Sendable {
     }
   }
 
-  /// Tells idle workers, ten times a second at most, that something waits for them on the volume.
+  /// Tells idle workers that something waits for them on the volume, ten times a second at most.
   func nudge() {
     let isNew = lastNudge.withLock { last in
       guard ContinuousClock.now - last >= .milliseconds(100) else { return false }
@@ -183,7 +187,7 @@ package final class ControlSession: Sendable {
     session.send(Message(topic: Topics.waiting, payload: [], qos: .atMostOnce))
   }
 
-  /// Clears the retained message of a topic, so that it does not come again (MQTT 5, section 3.3.1.3).
+  /// Clears the retained message of a topic, so that the broker does not send it again (MQTT 5, section 3.3.1.3).
   func clearRetained(_ topic: String) async {
     do {
       let empty = Message(topic: topic, payload: [], retention: .retained)

@@ -6,13 +6,14 @@ package import Jobs
 package import SystemPackage
 package import Volume
 
-/// What a worker says about itself to those on its own host: its status, and whether it has a connection.
+/// A worker's report to processes on its own host: its status, and whether it is connected.
 package struct HealthReport: Codable, Equatable, Sendable {
-  /// As it would be told over MQTT.
+  /// The status as it would be published over MQTT.
   package var status: WorkerStatus
-  /// Whether the session over which it tells, and hears commands, is connected.
+  /// Whether the control session is connected.
   package var connected: Bool
-  /// For how many seconds it has been deciding what to do next, when that is longer than it may take: the volume hangs, mostly.
+  /// How many seconds the worker has been looking at the volume or at a request, if that is longer than it may take.
+  /// Usually the volume hangs.
   package var stalledSeconds: Int?
 
   /// A report of `status`.
@@ -22,32 +23,32 @@ package struct HealthReport: Codable, Equatable, Sendable {
     self.stalledSeconds = stalledSeconds
   }
 
-  /// Whether the worker does what it is there for: it has a job, or a connection, and goes on.
+  /// Whether the worker is healthy: it has a job or a connection, and does not stall.
   package var isWell: Bool { stalledSeconds == nil && (connected || status.state == .busy) }
 }
 
-/// A socket that has no place in any folder (abstract, unix(7)), on which a worker reports its health to who connects.
+/// An abstract Unix socket (unix(7)) on which a worker reports its health.
 ///
-/// It needs no port, no writable folder and no broker. It belongs to the network namespace, so that a container's health
-/// check finds the container's worker. Its name is made of the folder of workspaces and the worker's id, so that other
-/// workers may live beside it. It says nothing but what a worker tells on the bus.
+/// It needs no port, no writable folder and no broker. It belongs to the network namespace, so a container's health
+/// check finds the worker of that container. Its name is made of the workspaces folder and the worker's id, so several
+/// workers can have one each. It tells only what the worker also tells over MQTT.
 package final class HealthSocket: Sendable {
   private let name: String
   // Set once, before anybody connects.
   private nonisolated(unsafe) var source: (any DispatchSourceRead)?
 
-  /// The socket of the worker `id` whose workspaces lie in `folder`; throws when there is no such folder.
+  /// The socket of the worker `id` with its workspaces in `folder`. Throws when there is no such folder.
   package init(_ id: WorkerID, workspaces folder: FilePath) throws(VolumeError) {
     var status = stat()
     guard stat(folder.string, &status) == 0 else { throw VolumeError("looking at", folder, Errno(rawValue: errno)) }
-    // An address has 108 bytes (unix(7)), an id up to 128.
+    // An address has 108 bytes (unix(7)), and an id has up to 128: so the name holds a part of the id, and a hash.
     let hash = id.text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     name = "mqtt-fs-worker/\(status.st_dev):\(status.st_ino)/\(id.text.prefix(24))-\(String(hash, radix: 16))"
   }
 
   // MARK: The worker's end
 
-  /// Reports from now on, until the process ends. Throws when another process does so under this name.
+  /// Reports from now on until the process ends. Throws when another process has the name.
   package func listen(_ report: @escaping @Sendable () -> HealthReport) throws(Errno) {
     let listener = linux_local_socket()
     guard listener >= 0, withAddress({ bind(listener, $0, $1) }) == 0, Glibc.listen(listener, 8) == 0 else {
@@ -60,7 +61,7 @@ package final class HealthSocket: Sendable {
       while true {
         let peer = linux_accept(listener)
         guard peer >= 0 else { return }
-        // It fits into the empty buffer of the socket: nobody waits.
+        // The report fits into the socket's empty buffer, so sending does not block.
         if let bytes = try? JSONEncoder().encode(report()) {
           _ = bytes.withUnsafeBytes { linux_send(peer, $0.baseAddress, $0.count) }
         }
@@ -73,8 +74,8 @@ package final class HealthSocket: Sendable {
 
   // MARK: The other end
 
-  /// What the worker says; waits for it. `nil` when there is none, or none that answers within `limit`. Any user can take the
-  /// name: only a process of this user, or of root, is believed.
+  /// Waits for the worker's report. `nil` when no worker answers within `limit`. Any user can take the name, so only a
+  /// process of this user or of root is trusted.
   package func ask(within limit: Duration) -> HealthReport? {
     let deadline = ContinuousClock.now + limit
     repeat {
@@ -109,7 +110,7 @@ package final class HealthSocket: Sendable {
   private func withAddress<T>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> T) -> T {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
-    // A NUL comes first, and makes it abstract.
+    // A leading NUL makes the address abstract.
     let path = [0] + Array(name.utf8)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.prefix($0.count)) }
     let length = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + path.count

@@ -2,13 +2,13 @@ import MQTT
 import Synchronization
 import Worker
 
-/// The things that wait for a worker without a job, in order. At most one of them is a request, and at most one is a look at the
-/// volume, however often it is asked for.
+/// The entries that wait for an idle worker, in order. At most one of them is a request. At most one is a look at the
+/// volume, however often a look is asked for.
 final class Inbox: Sendable {
   enum Entry: Sendable {
     case look, request, timeout
     case failure(any Error)
-    /// The worker may have to leave.
+    /// The worker should check whether to leave.
     case wakeup
   }
 
@@ -25,7 +25,7 @@ final class Inbox: Sendable {
     (entries, sender) = AsyncStream.makeStream()
   }
 
-  /// Adds an entry; a look that waits already is not added twice.
+  /// Adds an entry. Does not add a second look while one waits.
   func add(_ entry: Entry) {
     if case .look = entry {
       let waits = state.withLock { state in
@@ -37,13 +37,13 @@ final class Inbox: Sendable {
     sender.yield(entry)
   }
 
-  /// Adds a request. Until the worker has taken it, it can be withdrawn.
+  /// Adds a request. It can be withdrawn until the worker takes it.
   func offer(_ offer: JobOffer) {
     state.withLock { $0.offer = offer }
     sender.yield(.request)
   }
 
-  /// Withdraws the request that waits; returns false if none waits: the worker has taken it, and decides.
+  /// Withdraws the request that waits. Returns false if none waits: then the worker has taken it and decides.
   @discardableResult func withdrawOffer() -> Bool {
     state.withLock { state in
       defer { state.offer = nil }
@@ -51,7 +51,7 @@ final class Inbox: Sendable {
     }
   }
 
-  /// Takes the request that waits, if it has not been withdrawn.
+  /// Takes the request that waits; `nil` if it was withdrawn.
   func takeOffer() -> JobOffer? {
     state.withLock { state in
       defer { state.offer = nil }
@@ -59,7 +59,7 @@ final class Inbox: Sendable {
     }
   }
 
-  /// Waits for the next entry; nil if the caller's task is cancelled.
+  /// Waits for the next entry; `nil` if the caller's task is canceled.
   func next() async -> Entry? {
     for await entry in entries {
       if case .look = entry { state.withLock { $0.willLook = false } }

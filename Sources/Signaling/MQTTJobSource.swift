@@ -6,8 +6,8 @@ package import Steps
 package import Volume
 package import Worker
 
-/// Jobs over MQTT: requests from one session, results and commands over another, and a look at the volume whenever something may
-/// wait there.
+/// The source of jobs over MQTT. Requests arrive on one session; results and commands use another. The source also
+/// offers a look at the volume whenever something may wait there.
 package final class MQTTJobSource: JobSource {
   private let requests: RequestSession
   private let control: ControlSession
@@ -20,11 +20,11 @@ package final class MQTTJobSource: JobSource {
   private let idleTimeout: Duration?
   private let logger: Logger
 
-  /// The time that a broker has for its answer to SUBSCRIBE.
+  /// How long a broker may take to answer SUBSCRIBE.
   private static let subscriptionLimit = Duration.seconds(10)
 
-  /// Requests that match `filter` and that `reader` takes, over a session opened with `options`. A request that arrives within
-  /// `shortJob` of the beginning of a job is deferred only after that time, if the job has not ended by then.
+  /// A source of requests that match `filter` and that `reader` accepts, over a session with `options`. A request that
+  /// arrives within `shortJob` after a job began is deferred only after that time, and only if the job still runs.
   package init(
     _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: ControlSession, state: WorkerState,
     reader: RequestReader, stop: StopRequest, giveUpAfter: Duration?, idleTimeout: Duration?,
@@ -46,9 +46,10 @@ package final class MQTTJobSource: JobSource {
 
   // MARK: Connection
 
-  /// Connects, runs `body`, and ends both sessions. A worker that leaves for good says so.
+  /// Connects, runs `body`, and ends both sessions. A worker that leaves for good publishes that.
   ///
-  /// Requests arrive once no KILLSWITCH is there. Throws ``MQTTError/clientIDInUse(_:)`` when another connection has the id.
+  /// No requests arrive before KILLSWITCH is gone. Throws ``MQTTError/clientIDInUse(_:)`` when another connection has
+  /// the client id.
   package func run(_ body: () async throws -> Void) async throws {
     try await withTasks([{ [control, inbox] in await control.run { inbox.add(.failure($0)) } }]) {
       let outcome = await whileReceiving(body)
@@ -62,7 +63,7 @@ package final class MQTTJobSource: JobSource {
     }
   }
 
-  /// Runs `body`, and meanwhile the session of requests, which ends with the worker's state.
+  /// Runs `body` together with the session of requests, which ends with the worker's state.
   private func whileReceiving(_ body: () async throws -> Void) async -> Result<Void, any Error> {
     await withTaskGroup { group in
       group.addTask(executorPreference: TaskThread("requests")) { [requests] in await requests.run() }
@@ -80,7 +81,7 @@ package final class MQTTJobSource: JobSource {
     try await withTasks([{ await self.watchIdleTime() }]) { try await body() }
   }
 
-  /// Waits for the connection of the control session; returns false if the worker is asked to stop first.
+  /// Waits for the connection of the control session. Returns false if the worker is asked to stop first.
   private func reachBroker() async throws -> Bool {
     let opened: Void? = try await stop.unlessRaised { [self] in
       do throws(MQTTError) {
@@ -133,7 +134,7 @@ package final class MQTTJobSource: JobSource {
     }
   }
 
-  /// The sessions know client ids only; the reader of the error knows the worker.
+  /// Adds the worker's id to an error that names only a client id.
   private func naming(_ error: any Error) -> any Error {
     guard case .clientIDInUse(let text) = error as? MQTTError else { return error }
     return MQTTError.clientIDInUse(
@@ -143,7 +144,7 @@ package final class MQTTJobSource: JobSource {
 
   // MARK: Watching
 
-  /// Runs `body`, and meanwhile everything that tells the inbox.
+  /// Runs `body` together with all tasks that add entries to the inbox.
   private func whileWatching(_ body: () async throws -> Void) async throws {
     try await withTasks(
       [
@@ -174,19 +175,19 @@ package final class MQTTJobSource: JobSource {
     }
   }
 
-  /// Every third of a lease, since nudges can be lost, and dead workers send none.
+  /// Asks for a look every third of a lease: nudges can be lost, and dead workers send none.
   private func lookRegularly() async {
     let interval = ledger.leaseDuration / 3
     while (try? await Task.sleep(for: interval, tolerance: interval / 10)) != nil { askForLook() }
   }
 
-  /// Removes once a lease the hidden files of workers that died before they removed them.
+  /// Once a lease, removes the hidden files that dead workers left.
   private func sweepRegularly() async {
-    // A job that waits already comes first.
+    // A short pause first: a job that already waits comes before the sweep.
     var pause = Duration.milliseconds(100)
     while (try? await Task.sleep(for: pause)) != nil {
       pause = ledger.leaseDuration
-      // A sweep that fails now succeeds another time.
+      // A failed sweep is repeated after a lease.
       if !state.snapshot.isBusy { try? await onThread { [ledger] in try ledger.sweep() } }
     }
   }
@@ -204,7 +205,7 @@ package final class MQTTJobSource: JobSource {
 
   // MARK: JobSource
 
-  /// The next thing to look at.
+  /// The next offer; `nil` if the worker leaves or was idle for too long.
   package func next() async throws -> Offer? {
     state.decides(false)
     while !state.isLeaving, let entry = await inbox.next() {
@@ -218,7 +219,7 @@ package final class MQTTJobSource: JobSource {
         }
         try await takeover.adoptDeparted(broker: membership.broker)
         if state.isLeaving { return nil }
-        // To empty others' sessions may have taken its time.
+        // Emptying other members' sessions may have taken a while; that does not count as a stall.
         state.decides(true)
         return .look
       case .request:
@@ -227,7 +228,7 @@ package final class MQTTJobSource: JobSource {
         return .request(offer)
       case .failure(let error): throw naming(error)
       case .timeout:
-        // A job may have come just then.
+        // A job may have begun or ended since the timeout.
         if let idleTimeout, state.snapshot.began + idleTimeout <= .now { return nil }
       case .wakeup: continue
       }
@@ -250,7 +251,7 @@ package final class MQTTJobSource: JobSource {
     try await control.publish(result, answering: envelope)
   }
 
-  /// Ends the session over which results go.
+  /// Ends the control session, which publishes results.
   package func giveUp() async {
     await control.close(state.leavesForGood ? .left : .away)
   }

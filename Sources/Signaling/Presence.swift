@@ -9,10 +9,11 @@ package import Worker
 
 /// The worker's retained status, published at every change and once a heartbeat.
 ///
-/// Nothing waits for it. A job is published at once, steps at most once a second, and "idle" after a moment: a worker that finds
-/// a job at once was never idle for anybody. On MQTT 5 every status expires, so that none outlives its worker: see ``WorkerStatus/Lifetime``.
+/// Nothing waits for it. The beginning of a job is published at once, its steps at most once a second, and "idle" after
+/// 100 ms, since a worker that finds its next job at once should not appear idle. On MQTT 5 every status expires, so
+/// none outlives its worker: see ``WorkerStatus/Lifetime``.
 package final class Presence: Sendable {
-  /// The constant part of a status, and its rhythm.
+  /// The constant part of a status, and its heartbeat.
   package struct Settings: Sendable {
     /// The worker.
     package var worker: WorkerIdentity
@@ -31,7 +32,7 @@ package final class Presence: Sendable {
       self.version = version
     }
 
-    /// What the broker is to publish when the connection is cut.
+    /// The message that the broker publishes when the connection breaks.
     package var will: Message {
       var status = status(.offline)
       status.reason = WorkerStatus.Absence.lost.rawValue
@@ -61,7 +62,7 @@ package final class Presence: Sendable {
     var ends = false
     var vitals: Vitals?
     var undelivered = 0
-    /// The last status on this connection.
+    /// The last status published on this connection.
     var told: (state: WorkerStatus.State, place: JobPlace?, at: ContinuousClock.Instant)?
     var isScheduled = false
   }
@@ -72,11 +73,11 @@ package final class Presence: Sendable {
   private let directory: JobsDirectory
   private let workspaces: FilePath
   private let queue = DispatchQueue(label: "presence")
-  // The timer is made once, and started and cancelled from the queue; DispatchSource is safe to use from any thread.
+  // The timer is made and started once. Any thread may cancel it: a DispatchSource is thread-safe.
   private nonisolated(unsafe) let timer: any DispatchSourceTimer
   private let state = Mutex(State())
 
-  /// Publishes the state of `worker`, a worker of the volume `directory`, over `session`.
+  /// Publishes the state of `worker`, which works on the volume `directory`, over `session`.
   package init(
     _ session: Session, _ settings: Settings, of worker: WorkerState, directory: JobsDirectory, workspaces: FilePath
   ) {
@@ -87,7 +88,7 @@ package final class Presence: Sendable {
     self.workspaces = workspaces
     timer = DispatchSource.makeTimerSource(queue: queue)
     let heartbeat = Int(settings.heartbeat / .milliseconds(1))
-    // Workers that start together must not beat together.
+    // Workers that start together must not send their heartbeats together.
     timer.schedule(
       deadline: .now() + .milliseconds(.random(in: heartbeat / 2...heartbeat)), repeating: .milliseconds(heartbeat),
       leeway: .milliseconds(heartbeat / 15))
@@ -106,7 +107,7 @@ package final class Presence: Sendable {
 
   // MARK: Connection
 
-  /// There is a connection, for the first time or again; the broker may have published meanwhile that the worker is lost.
+  /// Notes that the session is connected, and publishes the status: the broker may have published the will in between.
   package func connected() {
     state.withLock { state in
       state.isConnected = true
@@ -116,17 +117,18 @@ package final class Presence: Sendable {
     queue.async { [self] in tellChange() }
   }
 
-  /// There is none; the status waits for the next.
+  /// Notes that the connection is lost. Changes wait for the next connection.
   package func disconnected() {
     state.withLock { $0.isConnected = false }
   }
 
   // MARK: Asking
 
-  /// The status now, with the figures of the last heartbeat.
+  /// The current status, with the measurements of the last heartbeat.
   package var status: WorkerStatus { state.withLock { status($0, worker.snapshot) } }
 
-  /// The report to callers on this host. A worker stalls that has decided for longer than `patience` what to do next.
+  /// The report for processes on this host. A worker stalls if it looks at the volume or at a request for longer than
+  /// `patience`.
   package func health(patience: Duration) -> HealthReport {
     let worker = worker.snapshot
     return state.withLock { state in
@@ -139,7 +141,7 @@ package final class Presence: Sendable {
 
   // MARK: The end
 
-  /// Publishes that the worker ends, and nothing after that.
+  /// Publishes that the worker ends. Nothing is published after that.
   package func end(_ absence: WorkerStatus.Absence) {
     timer.cancel()
     state.withLock { state in
@@ -170,7 +172,7 @@ package final class Presence: Sendable {
     state.withLock { ($0.vitals, $0.undelivered) = (vitals, undelivered) }
   }
 
-  /// Publishes a change, if there is one, now or when it is time.
+  /// Publishes a change of the status, if there is one, now or when it is due.
   private func tellChange() {
     let (delay, isFirst) = state.withLock { (wait($0), $0.isConnected && $0.told == nil) }
     guard let delay else { return }
@@ -189,7 +191,7 @@ package final class Presence: Sendable {
     }
   }
 
-  /// The time until the change must be published; nil if there is none.
+  /// The time until the change must be published; `nil` if there is no change.
   private func wait(_ state: State) -> Duration? {
     let worker = worker.snapshot
     let idleDelay = max(worker.began, state.connectedSince) + .milliseconds(100) - .now
@@ -221,9 +223,9 @@ package final class Presence: Sendable {
   }
 }
 
-/// How a host and its volumes are, for a worker's status.
+/// Measurements of a host and its volumes for a worker's status.
 ///
-/// To measure asks the volume's server, and may wait for it: never do it where something waits.
+/// Measuring asks the volume's server and may block, so do not measure where something waits.
 struct Vitals: Sendable {
   private var load: Double?
   private var memory: Int64?
@@ -231,12 +233,12 @@ struct Vitals: Sendable {
   private var jobsFree: Int64?
   private var workspacesFree: Int64?
 
-  /// Measures now. What cannot be read is left out.
+  /// Measures now. Leaves out figures that cannot be read.
   package static func measured(jobs: FilePath, workspaces: FilePath) -> Vitals {
     var vitals = Vitals()
-    // The mean over one minute comes first (proc_loadavg(5)).
+    // The first word is the mean over one minute (proc_loadavg(5)).
     vitals.load = words("/proc/loadavg").first.flatMap { Double($0) }
-    // Resident pages come second (proc_pid_statm(5)).
+    // The second word is the number of resident pages (proc_pid_statm(5)).
     let pages = words("/proc/self/statm").dropFirst().first.flatMap { Int64($0) }
     vitals.memory = pages.map { $0 * Int64(sysconf(Int32(_SC_PAGESIZE))) }
     let memory = words("/proc/meminfo")
@@ -271,6 +273,6 @@ private func words(_ path: FilePath) -> [String] {
   defer { try? file.close() }
   var buffer = [UInt8](repeating: 0, count: 1024)
   guard let count = try? buffer.withUnsafeMutableBytes({ try file.read(into: $0) }) else { return [] }
-  // Of bytes: to know a white character by its Unicode properties takes longer than all else here.
+  // Split as bytes: finding white space by Unicode properties takes longer than everything else here.
   return buffer[..<count].split { $0 <= UInt8(ascii: " ") }.map { String(decoding: $0, as: UTF8.self) }
 }

@@ -6,7 +6,7 @@ import Steps
 import Synchronization
 import Volume
 
-/// Empties the sessions of members that are gone: their share of the group's messages would wait there until the
+/// Empties the sessions of departed members. Their share of the group's messages would otherwise wait there until the
 /// session expires, and then be lost.
 struct QueueTakeover: Sendable {
   let options: SessionOptions
@@ -16,7 +16,7 @@ struct QueueTakeover: Sendable {
   let stop: StopRequest
   let logger: Logger
 
-  /// Adopts every departed member of this worker's kind, until a stop is asked for.
+  /// Adopts every departed member of this worker's kind, until the worker is asked to stop.
   func adoptDeparted(broker: String) async throws {
     for member in try ledger.departedMembers(at: broker) {
       guard !stop.isShutdown else { return }
@@ -25,8 +25,7 @@ struct QueueTakeover: Sendable {
     }
   }
 
-  /// Takes over what this worker's own session still holds of another filter, or of another client id, which it was started
-  /// with before.
+  /// Takes over the messages in this worker's former session, which had another filter or client id.
   func adoptFormerSelf(_ member: Member) async throws {
     guard try mayEmpty(member) else {
       return logger.notice("what the client id \(member.clientId) still holds is left to whoever bears it")
@@ -34,12 +33,13 @@ struct QueueTakeover: Sendable {
     try await empty(member)
   }
 
-  /// Whether the client id is that of a worker with the prefix that this one has. What a member's file says is not believed:
-  /// it could be anybody's.
+  /// Whether the member's client id is that of its worker with this worker's prefix. The member file alone is not
+  /// trusted: it could name any client's session.
   private func mayEmpty(_ member: Member) throws -> Bool {
     let prefix = options.clientID.dropLast(SessionName.intake(of: ledger.worker.id).count)
     if member.clientId == prefix + SessionName.intake(of: member.worker) { return true }
-    // Version 0.1 called it as another worker's second session, which must not be cut off if there is one.
+    // In version 0.1 the session had the same name as the second session of another worker. If there is such a worker,
+    // its session must not be cut off.
     guard member.clientId == prefix + member.worker, let name = SessionName.namesake(of: member.worker),
       let other = WorkerID(name, host: "")
     else { return false }
@@ -49,7 +49,7 @@ struct QueueTakeover: Sendable {
   private func adopt(_ adoption: Adoption) async {
     let member = adoption.member
     do {
-      // What is not acknowledged stays with the broker.
+      // Messages that are not acknowledged stay with the broker.
       guard try await stop.unlessRaised({ try await empty(member) }) != nil else { throw MQTTError.closed }
       try adoption.complete()
       var entry = AuditEntry(.adopted)
@@ -62,8 +62,8 @@ struct QueueTakeover: Sendable {
     }
   }
 
-  /// Connects with the member's client id, leaves its group, and puts all that is queued into the queue of deferred requests, until a
-  /// round trip to the broker brings nothing more. Then the session is ended for good.
+  /// Connects with the member's client id, unsubscribes from its group, and defers all messages in the session until a
+  /// round trip to the broker brings no more. Then ends the session for good.
   private func empty(_ member: Member) async throws {
     var options = options
     options.clientID = member.clientId
@@ -88,7 +88,7 @@ struct QueueTakeover: Sendable {
     }
     await session.disconnect(sessionExpiry: 0)
     if options.version == .v311 {
-      // 3.1.1 has no expiry; a clean connection ends the session.
+      // MQTT 3.1.1 has no session expiry; a clean connection ends the session.
       options.start = .clean
       try await Session.withSession(options, giveUpAfter: .seconds(10), logger: logger) { _ in }
     }
@@ -107,14 +107,14 @@ private final class Drain: Sendable {
   private let state = Mutex(State())
   private let epoch: SessionEpoch
 
-  /// `epoch` is the one that the session's owner knew: what it was sent before comes again.
+  /// `epoch` is the epoch that the session's owner knew: the broker may send the owner's deliveries again.
   init(_ session: Session, _ epoch: SessionEpoch, _ deferral: RequestDeferral) {
     self.epoch = epoch
     Task(executorPreference: TaskThread("takeover")) { [self] in
       for await event in session.events {
         switch event {
         case .delivery(let delivery): await handle(delivery, session, deferral)
-        // The owner came back: the session is its again, and must not be taken a second time.
+        // The owner may have come back. The session is then the owner's, and must not be taken again.
         case .connectionLost(let error), .failed(let error): stop(session, error)
         case .connected: break
         }
@@ -125,7 +125,7 @@ private final class Drain: Sendable {
   private func handle(_ delivery: Delivery, _ session: Session, _ deferral: RequestDeferral) async {
     state.withLock { $0.handled += 1 }
     do {
-      // What lies in the socket of a connection that is over is the owner's again.
+      // Messages read after the connection has ended belong to the owner again.
       let outcome = try await deferral.settle(delivery, epoch) { delivery.isCurrent }
       guard case .settled = outcome else { return stop(session, MQTTError.closed) }
       await delivery.acknowledge()
@@ -139,17 +139,17 @@ private final class Drain: Sendable {
     session.drop()
   }
 
-  /// Remembers how much has arrived.
+  /// Remembers how many deliveries have arrived.
   func mark() {
     state.withLock { $0.mark = $0.handled }
   }
 
-  /// Whether something arrived since.
+  /// Whether deliveries have arrived since ``mark()``.
   var hasMovedSinceMark: Bool {
     state.withLock { $0.handled != $0.mark }
   }
 
-  /// Throws what ended the drain.
+  /// Throws the error that ended the drain, if one did.
   func check() throws {
     if let failure = state.withLock({ $0.failure }) { throw failure }
   }

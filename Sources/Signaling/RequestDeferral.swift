@@ -4,24 +4,25 @@ import MQTT
 import Signing
 import Volume
 
-/// Defers requests that this worker will not run itself: any worker of its kind can take them up. Only then may they be
-/// acknowledged.
+/// Defers requests that this worker will not run itself, so that any worker of its kind can take them up. A delivery
+/// may be acknowledged only after its request is deferred.
 struct RequestDeferral: Sendable {
   let ledger: Ledger
-  /// The queue of the workers that listen to the filter that the requests were sent to.
+  /// The queue of the workers with the filter that the requests were sent to.
   let queue: DeferredQueue
   let control: ControlSession
   let reader: RequestReader
   let logger: Logger
 
   enum Outcome: Sendable {
-    /// The delivery may be acknowledged: its request is deferred, or needs no run.
+    /// The delivery may be acknowledged: its request is deferred, or must not run. The id is that of a deferred
+    /// request.
     case settled(JobID?)
     /// The delivery must stay with the broker.
     case kept
   }
 
-  /// Decides about `delivery`, which arrived on `session`. `mayDefer` is awaited before a request is written.
+  /// Decides about `delivery`, which arrived on `session`. Awaits `mayDefer` before it writes a request.
   func settle(
     _ delivery: Delivery, _ session: SessionEpoch, mayDefer: @Sendable () async throws -> Bool
   ) async throws -> Outcome {
@@ -53,7 +54,7 @@ struct RequestDeferral: Sendable {
     return .settled(id)
   }
 
-  /// Answers the sender of a request that is not run.
+  /// Publishes the rejection of a request.
   func reject(_ delivery: Delivery, _ reason: InvalidInput) async {
     logger.warning("rejected a request on '\(delivery.message.topic)': \(reason)")
     var entry = AuditEntry(.rejected, id: reason.id)

@@ -5,10 +5,12 @@ import Steps
 import Volume
 import Worker
 
-/// The session on which requests arrive, and nothing else: it can stand still for as long as a request is undecided.
+/// The session on which requests arrive. It carries nothing else, so it can stand still as long as a request is
+/// undecided.
 ///
-/// A request is offered to an idle worker, one at a time. While the worker is busy, a worker of a `$share` group stays subscribed
-/// and defers requests that still arrive; any other closes the connection, and the session with the broker is the queue.
+/// Requests are offered to an idle worker one at a time. When the worker gets a job, a durable session in a `$share`
+/// group stays subscribed and defers the requests that still arrive. A clean session defers the requests that it was
+/// sent, and ends. Any other session closes its connection, and the broker queues its requests.
 actor RequestSession {
   /// The time between two looks for room in the queue of deferred requests.
   private static let betweenLooks = Duration.milliseconds(200)
@@ -25,17 +27,17 @@ actor RequestSession {
   private let giveUpAfter: Duration?
   private let shortJob: Duration
   private let logger: Logger
-  /// Yields when the worker's state has changed, or when a request was decided.
+  /// Yields when the worker's state has changed, or when a request has been decided.
   private let turns: AsyncStream<Void>
   private let turn: AsyncStream<Void>.Continuation
   private let sessions: AsyncStream<Session>
   private let opened: AsyncStream<Session>.Continuation
   private var mayOpen = false
   private var session: Session?
-  /// The offered request, until the worker has decided about it.
+  /// The offered request, until the worker decides about it.
   private var undecided: Delivery?
   private var isLeavingGroup = false
-  /// The number of PUBACKs on their way for requests that were offered.
+  /// The number of PUBACKs on their way for offered requests.
   private var acknowledgements = 0
   private var isReceiving = false
   private var received = 0
@@ -63,8 +65,8 @@ actor RequestSession {
     (turns, turn) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
-  /// Follows the worker's state until that ends, and then ends the session. Requests that are not acknowledged stay with the
-  /// broker.
+  /// Follows the worker's state until the worker ends, and then ends the session. Requests that are not acknowledged
+  /// stay with the broker.
   func run() async {
     await withDiscardingTaskGroup { group in
       group.addTask { await self.followWorker() }
@@ -76,14 +78,14 @@ actor RequestSession {
         group.addTask { await self.receive(from: session) }
         group.addTask { await self.subscribe(session) }
       }
-      // A session's thread may be blocked on a name server.
+      // A session's thread may block on a name server, so its tasks are canceled.
       group.cancelAll()
     }
   }
 
   // MARK: Connection
 
-  /// Connects, takes the requests that the session already holds, and subscribes.
+  /// Connects, receives the requests that the session already holds, and subscribes.
   func open() {
     mayOpen = true
     guard session == nil, state.snapshot.takesRequests else { return }
@@ -106,7 +108,7 @@ actor RequestSession {
     }
   }
 
-  /// Ends the connection: requests that are not acknowledged stay with the broker.
+  /// Ends the connection. Requests that are not acknowledged stay with the broker.
   private func drop() {
     forgetOffer()
     session?.drop()
@@ -120,10 +122,10 @@ actor RequestSession {
       case .failed(let error): inbox.add(.failure(error))
       case .connectionLost:
         forgetOffer()
-        // A clean session is lost with its connection: there is nothing to come back for.
+        // A clean session is lost with its connection, so a busy worker need not reconnect.
         if options.start == .clean, !takesRequests { session.drop() }
       case .connected(let state):
-        // Comes before all that the connection brings.
+        // This event precedes all deliveries of the connection.
         do {
           try membership.connected(state)
         } catch {
@@ -149,16 +151,18 @@ actor RequestSession {
     await end()
   }
 
-  /// The worker has a job. If it found that on the volume, a request may be offered still: the job does not wait for it, since
-  /// only workers that go on make room in a full queue of deferred requests.
+  /// Stops offering requests, because the worker has a job. A request may still be offered if the worker found its job
+  /// on the volume. The job does not wait for the deferral of that request: a full queue of deferred requests gets room
+  /// only from workers that finish their jobs.
   private func leaveWork() async {
     guard defersRequests else { return dropOnceDecided() }
     await deferOffer()
-    // The PUBACK of the request that the worker has taken makes the broker send what it holds back behind that.
+    // After the PUBACK of the accepted request, the broker sends the messages that it held back. So leave the group
+    // only after that PUBACK.
     if options.start == .clean, isDecided { await leaveGroup() }
   }
 
-  /// Ends the connection, but not before the PUBACK of a request that the worker has taken leaves.
+  /// Ends the connection, but not before the PUBACK of an accepted request has left.
   private func dropOnceDecided() {
     if inbox.withdrawOffer() { undecided = nil }
     if session != nil, isDecided { drop() }
@@ -168,7 +172,7 @@ actor RequestSession {
 
   private var takesRequests: Bool { state.snapshot.takesRequests && !isLeavingGroup }
 
-  /// Whether a busy worker keeps the requests that arrive from waiting behind its job.
+  /// Whether a busy worker defers the requests that arrive, so that they do not wait for its job.
   private var defersRequests: Bool { options.start == .clean || filter.shareName != nil }
 
   private func end() async {
@@ -176,20 +180,22 @@ actor RequestSession {
       await deferOffer()
       await leaveGroup()
     }
-    // A request that is being deferred is acknowledged first: it would come again, and its result be published twice.
+    // First wait until a request that is being deferred is acknowledged. The broker would send it again otherwise, and
+    // its result would be published twice.
     if isReceiving { await withCheckedContinuation { afterReceiving = $0 } }
     await session?.disconnect()
     session = nil
     opened.finish()
   }
 
-  /// Unsubscribes a clean session, which the broker forgets with all that it holds, and defers the requests that were sent to it.
+  /// Unsubscribes a clean session and defers the requests that were sent to it, since the broker forgets the session
+  /// with all its messages.
   private func leaveGroup() async {
     guard let session else { return }
     isLeavingGroup = true
     defer { isLeavingGroup = false }
-    // Each acknowledgement makes the broker send what it held back behind the message. It answers after all that it sent
-    // before: when nothing came before the answer, nothing is left.
+    // Each acknowledgement makes the broker send the messages that it held back. The broker answers UNSUBSCRIBE after
+    // everything that it sent before. If no message came before the answer, none is left.
     var before: Int
     repeat {
       before = received
@@ -215,14 +221,14 @@ actor RequestSession {
 
   private func offerOrDefer(_ delivery: Delivery) async {
     if takesRequests {
-      // With KILLSWITCH there the message stays with the broker, unacknowledged, until it is gone.
+      // While there is a KILLSWITCH, the message stays with the broker, unacknowledged.
       if state.lookForKillSwitch() { return drop() }
       if undecided == nil { return await offer(delivery) }
     } else if !defersRequests || state.snapshot.hasEnded && options.start == .resume {
       return drop()
     }
-    // One read can bring two messages, from a broker that ignores Receive Maximum or over TLS. Their PUBACKs leave together, so
-    // the second must be safe before the first is acknowledged.
+    // One read can bring two messages if the broker ignores Receive Maximum, or over TLS. Their PUBACKs leave together,
+    // so the second message must be safe before the first is acknowledged.
     await putAside(delivery)
   }
 
@@ -267,7 +273,7 @@ actor RequestSession {
     await putAside(delivery)
   }
 
-  /// Defers a request: any worker of this kind can take it up, and it does not wait behind this worker's job.
+  /// Defers a request, so that it does not wait for this worker's job: any worker of this kind can take it up.
   private func putAside(_ delivery: Delivery) async {
     do {
       let outcome = try await deferral.settle(delivery, membership.epoch) { try await self.mayDefer() }
@@ -279,14 +285,16 @@ actor RequestSession {
     } catch {
       logger.error("a request cannot be deferred, and stays with the broker: \(error)")
       drop()
-      // A worker with a job sees it through first.
+      // A worker that has a job finishes it first.
       if takesRequests { inbox.add(.failure(error)) }
     }
   }
 
-  /// Waits as long as deferring does not pay: a short job ends sooner than a request is deferred and taken up again, and this
-  /// worker, or the next of its name, then takes it from the broker; and a full queue is enough work for everybody. A clean session
-  /// is lost with its connection, so there everything is deferred at once.
+  /// Waits while deferring a request does not pay, and returns whether to defer it.
+  ///
+  /// A short job ends before a request could be deferred and taken up again; this worker, or its next process, then
+  /// receives it from the broker. A full queue gives all workers enough to do. A clean session is lost with its
+  /// connection, so its requests are deferred at once.
   private func mayDefer() async throws -> Bool {
     guard options.start == .resume else { return !takesRequests || undecided != nil }
     while state.snapshot.isBusy, !state.snapshot.hasEnded {

@@ -1,12 +1,12 @@
 import Jobs
 import MQTT
 
-/// Publishes what must arrive, and tells apart why it does not: because there is no connection, or because the broker does not
+/// Publishes messages that must arrive. It distinguishes two failures: the connection is gone, or the broker does not
 /// take this one message.
 struct ResultDelivery: Sendable {
   private let session: Session
   private let worker: WorkerID
-  /// Between two tries of what the broker may take in a moment.
+  /// The pauses between tries of a message that the broker may accept a moment later.
   private static let pauses: [Duration] = [.milliseconds(200), .seconds(1)]
 
   init(_ session: Session, _ worker: WorkerID) {
@@ -14,7 +14,8 @@ struct ResultDelivery: Sendable {
     self.worker = worker
   }
 
-  /// Publishes a result in as many words as the broker takes. Returns why it takes none; throws what ended the session.
+  /// Publishes a result in the longest form that the broker takes. Returns why the broker takes no form; throws the
+  /// error that ended the session.
   package func publish(_ result: ResultMessage, as draft: Message, answering envelope: Envelope) async throws
     -> MQTTError?
   {
@@ -30,8 +31,9 @@ struct ResultDelivery: Sendable {
     return refusal
   }
 
-  /// What may be said of a result, in ever fewer words, with the Correlation Data beside it. The last does without one of the two
-  /// keys, if it has both: who waits on its own topic knows its answer by Correlation Data, and everybody else by either.
+  /// The forms of a result, longest first, with the Correlation Data. The last form omits one of the two keys if there
+  /// are both: a sender that waits on its own response topic finds its answer by Correlation Data, and other readers
+  /// find it by either key.
   private func forms(
     of result: ResultMessage, _ draft: Message, _ envelope: Envelope
   ) -> [(ResultMessage, [UInt8]?)] {
@@ -47,7 +49,7 @@ struct ResultDelivery: Sendable {
     return forms
   }
 
-  /// Publishes a message. Returns why the broker does not take it, if it does not; throws what ended the session.
+  /// Publishes a message. Returns why the broker does not take it, or `nil`; throws the error that ended the session.
   package func publish(_ message: Message) async throws(MQTTError) -> MQTTError? {
     var pauses = ResultDelivery.pauses[...]
     while true {
@@ -65,13 +67,13 @@ struct ResultDelivery: Sendable {
 }
 
 extension MQTTError {
-  /// Why the broker did not take `message`, as its PUBACK says.
+  /// The refusal of `message` by the reason code of its PUBACK.
   fileprivate init(refusing message: Message, _ code: ReasonCode) {
     let text = "publishing to '\(message.topic)': the broker answers \(code)"
     self = code == .notAuthorized ? .refused("\(text); check the account's rights (ACL)") : .unreachable(text)
   }
 
-  /// Whether others may be sent over the same connection.
+  /// Whether the error is about one message, so that others can be sent over the same connection.
   fileprivate var isAboutMessage: Bool {
     switch self {
     case .packetTooLarge, .usage: true
@@ -85,7 +87,7 @@ extension MQTTError {
 }
 
 extension ReasonCode {
-  /// Whether the same message may be taken a moment later: unspecified error, implementation specific error, quota exceeded
-  /// (MQTT 5, section 3.4.2.1).
+  /// Whether the broker may accept the same message a moment later: unspecified error, implementation specific error,
+  /// quota exceeded (MQTT 5, section 3.4.2.1).
   fileprivate var mayPass: Bool { [0x80, 0x83, 0x97].contains(rawValue) }
 }

@@ -1,30 +1,32 @@
 import Jobs
 import Volume
 
-/// A job that this worker holds, and the work that it has with it.
+/// A job whose claim this worker holds, and the work that remains for it.
 package struct AcceptedJob: Sendable {
-  /// What there is to do for a job.
+  /// The work that remains for a job.
   enum Work: Sendable {
     /// Run its steps.
     case run(JobPlan)
-    /// Publish this result: its worker died after it had written that.
+    /// Publish this result: an earlier worker wrote it and died before it released the claim.
     case publish(JobResult)
-    /// Answer that it is lost: its worker died, and it is not begun again. The words follow "its worker died, and".
+    /// Answer that the job is lost: its worker died, and no attempt begins again. The text follows "its worker died,
+    /// and".
     case giveUp(JobFolder, String)
   }
 
   let claim: Claim
   var work: Work
-  /// When its request was taken up; `nil` for a job that was taken over, which may have been canceled between two lives.
+  /// When this worker took up the request. `nil` for a job that was taken over: the job may have been canceled between
+  /// the two workers' lives.
   let offered: ContinuousClock.Instant?
 
-  /// A cancellation ends the job that runs, not one that was requested after it: an idle worker hears those that are meant for
-  /// others, too.
+  /// Whether `cancellation` ends this job. A cancellation received before the request was taken up does not: an idle
+  /// worker also receives the cancellations for other workers' jobs.
   func isMeant(by cancellation: Cancellation) -> Bool {
     cancellation.id == claim.record.id && offered.map { $0 <= cancellation.received } ?? true
   }
 
-  /// The place of a step of this attempt.
+  /// The place of this attempt, or of one of its steps.
   func place(step: Int? = nil) -> JobPlace {
     JobPlace(claim.record.id, attempt: claim.record.attempt, step: step)
   }
@@ -35,7 +37,7 @@ package struct AcceptedJob: Sendable {
       attempt: claim.record.attempt)
   }
 
-  /// The event that goes out after the result.
+  /// The event to publish after the result.
   func ending(_ result: JobResult, _ worker: WorkerIdentity) -> JobEvent {
     var event = event(result.status == .rejected ? .rejected : .completed, worker)
     (event.status, event.exitCode) = (result.status.rawValue, result.exitCode)

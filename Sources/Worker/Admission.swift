@@ -5,7 +5,8 @@ import Steps
 import SystemPackage
 import Volume
 
-/// Decides whether a request becomes this worker's job: one order for requests of all three origins.
+/// Decides whether a request becomes this worker's job. The checks have the same order for all three origins of a
+/// request.
 struct Admission: Sendable {
   let ledger: Ledger
   let state: WorkerState
@@ -16,45 +17,48 @@ struct Admission: Sendable {
   let outbox: Outbox
   let logger: Logger
 
-  /// What a request comes to.
+  /// The decision about a request.
   enum Outcome {
     case accepted(AcceptedJob)
-    /// It is settled, or stays where it is.
+    /// There is no job: the request is settled, or stays where it is.
     case none
-    /// The claim in its way belongs to nobody who can be read: look again in a moment.
+    /// The holder of the job cannot be read now: look again in a moment.
     case again
   }
 
-  /// Judges what may be judged without the job, claims it, and judges the rest. A request that is not settled stays where it came
-  /// from, so a kill at any point loses nothing.
+  /// Judges all that does not need the job's claim, then claims the job, and judges the rest. A request that is not
+  /// settled stays where it came from, so a kill at any point loses nothing.
   func admit(_ arrived: Request) async throws -> Outcome {
     var request = arrived
-    // 1. A request that has its answer gets it again.
+    // 1. An answered request gets the stored result again.
     if let stored = try answer(to: request), !request.isAbandoned { return try await answerAgain(request, stored) }
-    // 2. A job in living hands is not waited for.
+    // 2. A deferred request stays on the volume while a living worker holds its job.
     if case .deferred = request.origin, try ledger.isHeld(request.id) { return .none }
-    // 3. Is it for this worker, is it valid, is it approved?
+    // 3. Is the request for this worker, valid and approved?
     var verdict = try await judge(request)
     if isStopping || verdict.isForOthers { return .none }
     request.noteConnection()
-    // 4. A request that waits for approval needs no claim, nor does an invalid delivery, which the broker keeps until it is settled.
+    // 4. These need no claim: a request that waits for approval, and an invalid delivery, which the broker keeps until
+    // it is settled.
     if let outcome = try await settleUnclaimed(request, &verdict) { return outcome }
     // 5. The claim decides.
     guard let claim = try claim(request) else { return try await meetHolder(of: request) }
     request.noteConnection()
-    // 6. The holder of an earlier claim may have answered since the first look.
+    // 6. The holder of an earlier claim may have answered since step 1.
     if let stored = try answer(to: request) { return try await settleAnswered(request, stored, claim) }
-    // 7. It is nobody else's any more: it goes from where it came from, once.
+    // 7. The job is now this worker's: remove the request from the volume. If another worker removed it, the job is
+    // done.
     guard try takeAway(request) else {
       try await fence.drop(claim)
       return .none
     }
     do {
       let plan = try verdict.plan(request.id)
-      // 8. A signed request is begun once.
+      // 8. A signed request may begin only once.
       try begin(request, claim)
       let job = job(request, claim, plan)
-      // 9. The worker is busy before the broker hears of it: what the PUBACK lets it send is not for a worker that has a job.
+      // 9. The worker is busy before it sends the PUBACK: the PUBACK lets the broker send the next request, and that
+      // one is not for a worker with a job.
       state.begin(job.place())
       await request.acknowledge()
       if case .delivery = request.origin { TestStopPoint.acknowledged.reached() }
@@ -67,16 +71,17 @@ struct Admission: Sendable {
     }
   }
 
-  /// A worker that is asked to stop claims nothing more.
+  /// A worker that was asked to stop claims nothing more.
   private var isStopping: Bool { stop.level > .none }
 
   // MARK: Answered
 
-  /// The stored result with the request's key, if there is one. A claim with the key is no answer: its holder may not have looked at the
-  /// deferred request yet, and would take its absence for the job's end.
+  /// The stored result with the request's key, if there is one. A claim with the key does not count as an answer: its
+  /// holder may not have looked for the deferred request yet, and would take a missing file to mean that the job is
+  /// done.
   private func answer(to request: Request) throws -> JobResult? {
     guard let stored = try ledger.storedResult(of: request.id) else { return nil }
-    // The key in an abandoned claim was made by the worker that wrote the result.
+    // A worker copies the key of its claim into the result, so the key of an abandoned claim is compared as text.
     let key = request.envelope.requestId
     return (request.isAbandoned ? stored.requestId == key.text : key.isSame(as: stored.requestId)) ? stored : nil
   }
@@ -84,7 +89,8 @@ struct Admission: Sendable {
   private func answerAgain(_ request: Request, _ stored: JobResult) async throws -> Outcome {
     if case .deferred(let deferred) = request.origin {
       logger.debug("it was deferred, and answered before: removing its file", metadata: ["job": "\(request.id)"])
-      // A sender that sends a request again with its key asks for the answer; the broker, which repeats a delivery, does not.
+      // A sender that repeats a request with its own key asks for the answer. A broker that repeats a delivery does
+      // not.
       guard try ledger.deferredQueue.remove(deferred), request.envelope.requestId.isSenders else { return .none }
     }
     try await outbox.answerAgain(request, stored)
@@ -111,8 +117,8 @@ struct Admission: Sendable {
 
   // MARK: Settled without a claim
 
-  /// Parks or rejects a request that needs no claim for that; `nil` for every other. There may be no place to park it: then it is
-  /// invalid.
+  /// Parks an unapproved request, or rejects an invalid delivery: neither needs a claim. `nil` for every other request.
+  /// A request is invalid if there is no room to park it.
   private func settleUnclaimed(_ request: Request, _ verdict: inout Verdict) async throws -> Outcome? {
     if case .unapproved(let unapproved) = verdict, !request.isAbandoned {
       if case .delivery = request.origin, try !ledger.claimFiles(of: request.id).isEmpty {
@@ -134,7 +140,7 @@ struct Admission: Sendable {
 
   // MARK: Claimed
 
-  /// Claims the job of a request; `nil` if somebody else holds it, or was faster.
+  /// Claims the job of a request; `nil` if another worker holds it or claimed it first.
   private func claim(_ request: Request) throws -> Claim? {
     let metadata: Logger.Metadata = ["job": "\(request.id)"]
     switch request.origin {
@@ -157,15 +163,15 @@ struct Admission: Sendable {
     }
   }
 
-  /// Takes a claimed request away from the volume; `false` if another worker did so before, and its job is done by now.
+  /// Removes a claimed request from the volume. `false` if another worker removed it before: then its job is done.
   private func takeAway(_ request: Request) throws -> Bool {
     switch request.origin {
     case .deferred(let deferred): return try ledger.deferredQueue.remove(deferred)
     case .delivery:
-      // The broker may have sent it before, to a worker that deferred it.
+      // The broker may have sent the request before, to a worker that deferred it.
       if request.envelope.requestId.mayRepeat { try removeDeferred(of: request) }
     case .abandoned:
-      // The worker may have died between its claim and this.
+      // The worker may have died after its claim and before it removed the request.
       try removeDeferred(of: request)
     }
     return true
@@ -177,7 +183,7 @@ struct Admission: Sendable {
     }
   }
 
-  /// Records that a signed request is begun. Throws ``InvalidInput`` if it was begun before.
+  /// Records that a signed request has begun. Throws ``InvalidInput`` if it began before.
   private func begin(_ request: Request, _ claim: Claim) throws {
     guard let earlier = try ledger.seen.begin(try request.content.get(), claim.record) else {
       TestStopPoint.begun.reached()
@@ -203,8 +209,7 @@ struct Admission: Sendable {
 
   // MARK: Held
 
-  /// Settles a delivery whose job somebody holds: either it is being worked on, or its worker died and the job is taken over here
-  /// and now.
+  /// Settles a delivery whose job another worker holds. If that worker died, this one takes the job over at once.
   private func meetHolder(of request: Request) async throws -> Outcome {
     guard case .delivery = request.origin else { return .none }
     var job: AcceptedJob?
@@ -222,7 +227,7 @@ struct Admission: Sendable {
 
   private func takeOver(_ stale: ClaimFile) async throws -> Outcome {
     guard let request = Request(stale, settings.reader) else {
-      // Its writer died before it was whole, so the delivery was never acknowledged, and comes again.
+      // The holder died while it wrote the claim. It had not acknowledged the delivery, so the broker sends it again.
       try stale.file.remove()
       return .none
     }
@@ -241,7 +246,7 @@ extension Admission {
       }
     }
     guard ledger.filter != nil else { throw VolumeError("claiming a job in", ledger.directory.claims, .fileExists) }
-    // Something that nobody can move lies in the claim's place: the request waits for that, and other jobs do not.
+    // Something that no worker can move lies in the claim's place. Deferring the request lets other jobs go ahead of it.
     var request = Request(offer)
     request.noteConnection()
     try ledger.audit.record(AuditEntry(.deferred, id: request.id, of: request.envelope, signedBy: request.keyID))
@@ -252,8 +257,8 @@ extension Admission {
 
   private static var mostTurns: Int { 100 }
 
-  /// Admits what waits on the volume for a worker without a job: first jobs of workers that died, then deferred requests, oldest
-  /// first.
+  /// Admits what waits on the volume for an idle worker: first the jobs of workers that died, then deferred requests,
+  /// oldest first.
   func scanVolume() async throws -> AcceptedJob? {
     for stale in try ledger.abandonedClaims() where !isStopping {
       if case .accepted(let job) = try await takeOver(stale) { return job }

@@ -4,17 +4,17 @@ import Signing
 import Volume
 
 extension Admission {
-  /// The verdict on what a request says, and on what lies in its folder.
+  /// The verdict on a request and on the job folder that it names.
   enum Verdict {
     case valid(JobPlan)
     case unapproved(Unapproved)
     case invalid(InvalidInput)
-    /// It names other workers.
+    /// The request names other workers.
     case forOthers
 
     var isForOthers: Bool { if case .forOthers = self { true } else { false } }
 
-    /// Throws ``InvalidInput`` for a job that may not be begun.
+    /// The plan of a valid request. Throws ``InvalidInput`` if the job may not begin.
     func plan(_ id: JobID) throws(InvalidInput) -> JobPlan {
       switch self {
       case .valid(let plan): return plan
@@ -30,9 +30,9 @@ extension Admission {
     do {
       let content = try request.content.get()
       let expiry = Self.expiry(of: content)
-      // An abandoned job has begun: it is answered as lost, not as rejected.
+      // An abandoned job has begun, so it is answered as lost, not as rejected.
       if let expiry, !request.isAbandoned { throw expiry }
-      // It waits for the return of a worker that it names, until it expires.
+      // The request waits until a worker that it names returns, or until it expires.
       guard settings.reader.isMeantForThisWorker(content) || expiry != nil else { return .forOthers }
       return .valid(try await plan(for: content, request.envelope))
     } catch let unapproved as Unapproved {
@@ -42,7 +42,7 @@ extension Admission {
     }
   }
 
-  /// Why a signed request may not be begun now.
+  /// Why a signed request may not begin now; `nil` if it may.
   static func expiry(of request: JobRequest) -> InvalidInput? {
     do throws(InvalidInput) {
       try request.signature?.check(at: .now, request.id)
@@ -52,9 +52,10 @@ extension Admission {
     }
   }
 
-  /// The plan of what the request asks for. A folder that is missing may be one that a network volume does not show yet.
+  /// The plan of the job that the request asks for. Waits up to `folderPatience` for a missing folder: a network volume
+  /// may show it late.
   ///
-  /// Throws ``Unapproved`` before a folder is made for it, so that it leaves nothing.
+  /// Throws ``Unapproved`` before it makes a folder, so that an unapproved request leaves no folder behind.
   private func plan(for request: JobRequest, _ envelope: Envelope) async throws -> JobPlan {
     if request.source == nil, request.steps != nil {
       if envelope.approval == nil, let own = JobDefinition(request: request), !ledger.directory.exists(request.id) {
@@ -71,7 +72,7 @@ extension Admission {
     do {
       plan = try JobPlan(request, try JobFolder.open(request.id, in: ledger.directory))
     } catch {
-      // The request stays where it is, for when the volume can be read.
+      // A fault of the volume does not make the request invalid. It stays where it is until the volume can be read.
       guard let fault = error.fault else { throw error }
       throw VolumeError("reading the job in", ledger.directory.folder(of: request.id), fault)
     }

@@ -2,18 +2,18 @@ import Jobs
 import Logging
 import Volume
 
-/// Lets a request begin only once somebody has approved it, if it must be approved.
+/// Holds back a request that needs an approval until somebody has approved it.
 ///
-/// An approval is tied to the digests of the request and of job.json, so neither can be exchanged under it; if job.json changes, the
-/// request waits again. The approval goes into the claim with the request, so that a worker that takes the job over does not ask
-/// again.
+/// An approval names the digests of the request and of job.json, so neither can be exchanged after the approval. If
+/// job.json changes, the request waits again. The claim contains the approval, so a worker that takes the job over does
+/// not ask again.
 struct ApprovalGate: Sendable {
   let ledger: Ledger
   let demand: ApprovalDemand
   let source: any JobSource
   let logger: Logger
 
-  /// Throws ``Unapproved`` when the request may not be begun with this definition.
+  /// Throws ``Unapproved`` when the request may not begin with this definition.
   func check(_ envelope: Envelope, _ reading: DefinitionReading) throws(Unapproved) {
     guard let approval = envelope.approval else {
       if isDemanded(by: reading.definition), !isDryRun { throw Unapproved(why: nil) }
@@ -25,11 +25,11 @@ struct ApprovalGate: Sendable {
     guard approval.definitionDigest == reading.digest else {
       throw Unapproved(why: "job.json is not as it was when it was approved \(approval.circumstances)")
     }
-    // A refusal was looked for before.
+    // ``refusal(of:_:)`` has already answered a rejection of this request.
     guard approval.decision == .approved else { throw Unapproved(why: nil) }
   }
 
-  /// A dry run is for the user who started it.
+  /// Logs that a dry run does not wait for the approval: the user who started it sees the job run.
   func noteDryRun(_ id: JobID, _ definition: JobDefinition) {
     guard isDryRun, isDemanded(by: definition) else { return }
     logger.notice("the request would wait for approval; a dry run runs it", metadata: ["job": "\(id)"])
@@ -39,7 +39,7 @@ struct ApprovalGate: Sendable {
 
   private func isDemanded(by definition: JobDefinition) -> Bool { demand == .always || definition.requiresApproval }
 
-  /// Why a request is not run that somebody refused; `nil` if nobody has.
+  /// The rejection of a request that an approver rejected; `nil` if nobody has.
   func refusal(of envelope: Envelope, _ id: JobID) -> InvalidInput? {
     guard let approval = envelope.approval, approval.decision == .rejected, approval.requestDigest == envelope.digest
     else { return nil }
@@ -47,9 +47,9 @@ struct ApprovalGate: Sendable {
       id: id, description: "the request waited for approval, and was rejected \(approval.circumstances)")
   }
 
-  /// Parks a request until it is approved, durably. Throws ``InvalidInput`` when there is no place for it.
+  /// Parks a request durably until it is approved. Throws ``InvalidInput`` when too many requests wait already.
   ///
-  /// A deferred request is moved, so that of many workers that look at it one parks it, once.
+  /// A deferred request is moved to the parked queue: if several workers look at it, exactly one of them parks it.
   func park(_ request: Request, _ why: String?) async throws {
     switch request.origin {
     case .deferred(let deferred):
@@ -77,17 +77,17 @@ struct ApprovalGate: Sendable {
     source.publish(event)
   }
 
-  /// Whether the request waits for approval already, or has it and waits to be taken up.
+  /// Whether the request is parked already, or is approved and waits in the deferred queue.
   private func isParked(_ request: Request, besides deferred: DeferredRequest? = nil) throws -> Bool {
     let (envelope, id) = (request.envelope, request.id)
-    // In this order: a request that is let go meanwhile is found in the second place.
+    // The order matters: a request that is approved between the two looks is found by the second.
     return try !ledger.parkedQueue.requests(of: envelope, id).isEmpty
       || ledger.deferredQueue.requests(of: envelope, id).contains {
         $0.envelope.approval != nil && $0.path != deferred?.path
       }
   }
 
-  /// The audit log comes before the deed.
+  /// Writes the audit log before the request is parked. Throws ``InvalidInput`` when the parked queue is full.
   private func recordParked(_ request: Request, _ why: String?) throws {
     guard try ledger.parkedQueue.count() < DeferredQueue.approvalCapacity else {
       throw InvalidInput(
@@ -97,16 +97,17 @@ struct ApprovalGate: Sendable {
     var entry = AuditEntry(.parked, id: request.id, of: request.envelope, signedBy: request.keyID)
     entry.error = why
     try ledger.audit.record(entry)
-    // The user who decides may be another one, in whose folders this worker could not remove anything.
+    // The approver may be another user, and this worker cannot remove files from a folder that the other user makes. So
+    // the worker makes the queue's folder now.
     try DurableFile.makeFolder(ledger.deferredQueue.folder)
   }
 }
 
-/// A request needs an approval that it does not have; why the one that it has does not hold, if it has one.
+/// A request needs a valid approval and has none. `why` says why its approval does not hold, if it has one.
 struct Unapproved: Error {
   let why: String?
 
-  /// The rejection of a job that was begun with an approval which does not hold any more.
+  /// The rejection of a job whose approval does not hold any more.
   func rejection(of id: JobID) -> InvalidInput {
     InvalidInput(
       id: id, description: "\(why ?? "the job needs an approval, and the request has none"); send the request again")

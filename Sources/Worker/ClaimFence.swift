@@ -3,16 +3,16 @@ import Jobs
 import Logging
 import Volume
 
-/// Asks whether a claim is still this worker's, and lets go of it.
+/// Asks whether this worker still holds a claim, and releases claims.
 struct ClaimFence: Sendable {
   let ledger: Ledger
   let logger: Logger
 
-  /// Throws ``Superseded`` when another attempt holds the job, and answers for it. Asks a volume that gives no answer again, for a
-  /// lease.
+  /// Throws ``Superseded`` when another attempt holds the job and answers for it. If the volume does not answer, asks
+  /// again for up to a lease.
   ///
-  /// An answer is of the moment when it was asked for: if this process or the volume stood still meanwhile, it is asked for again.
-  /// Returns until when the answer holds.
+  /// An answer holds for a third of the lease from the moment of the question. If this process or the volume stood
+  /// still for longer than that, the fence asks again. Returns the end of the time for which the answer holds.
   @discardableResult
   func check(_ claim: Claim) async throws -> ContinuousClock.Instant {
     for _ in 0..<10 {
@@ -24,21 +24,22 @@ struct ClaimFence: Sendable {
     throw VolumeError("asking, within a third of the lease, who holds", claim.path, .timedOut)
   }
 
-  /// Removes the claims of a job that is done. If another worker holds the job by now, nothing is touched.
+  /// Removes the claims of a job that is done. Changes nothing if another worker holds the job by now.
   func release(_ claim: Claim) async throws {
     try await ledger.release(claim)
   }
 
-  /// Lets go of a job that was not begun.
+  /// Releases the claim of a job that did not begin.
   func drop(_ claim: Claim) async throws {
     ledger.audit.note(claim.entry(.dropped), logger)
     try await release(claim)
   }
 
-  /// Defers a request whose claim is gone while nobody goes on with it: no higher attempt, and no result with its key. `false` if
-  /// somebody goes on or has answered. Its run stays the same, so that a signed request does not count as used twice.
+  /// Defers the request of a claim that is gone although nobody continues the job: there is no higher attempt, and no
+  /// result with the request's key. Returns `false` if somebody continues the job or has answered. The deferred request
+  /// keeps its run, so that a signed request does not count as used twice.
   func deferAgain(_ claim: Claim) async throws -> Bool {
-    // A claim that nobody touched for a lease is lost to a successor, which answers for the job, or has.
+    // A claim that was not touched for a whole lease is lost to a successor, which answers for the job or has answered.
     guard ledger.filter != nil, claim.longestGap < ledger.leaseDuration else { return false }
     let (id, record) = (claim.record.id, claim.record)
     return try await asking { [ledger] in
@@ -59,7 +60,7 @@ struct ClaimFence: Sendable {
     }
   }
 
-  /// Asks the volume until it answers, for a lease at most.
+  /// Repeats a question until the volume answers, for a lease at most.
   private func asking<T>(_ question: () async throws -> T) async throws -> T {
     let deadline = ContinuousClock.now + ledger.leaseDuration
     while true {
@@ -74,8 +75,8 @@ struct ClaimFence: Sendable {
   }
 }
 
-/// Another worker holds the job by now, because this one did not touch its claim for a whole lease.
+/// Another worker holds the job now, because this one did not touch its claim for a whole lease.
 struct Superseded: Error {}
 
-/// This worker could not keep its claim for long enough, and leaves the job to its next attempt.
+/// This worker could not touch its claim in time, and leaves the job to its next attempt.
 struct Lapsed: Error {}

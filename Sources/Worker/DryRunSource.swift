@@ -4,7 +4,7 @@ private import Synchronization
 private import SystemPackage
 package import Volume
 
-/// One request, and its result on stdout: a dry run.
+/// The source of a dry run: one request, whose result goes to stdout.
 package final class DryRunSource: JobSource {
   private let offer: Mutex<JobOffer?>
 
@@ -16,7 +16,7 @@ package final class DryRunSource: JobSource {
     offer = Mutex(JobOffer(request: request, envelope: envelope) {})
   }
 
-  /// The request, and then nothing more.
+  /// Returns the request once, and then `nil`.
   package func next() async throws -> Offer? {
     offer.withLock { offer in
       defer { offer = nil }
@@ -24,13 +24,13 @@ package final class DryRunSource: JobSource {
     }
   }
 
-  /// Nobody listens to events.
+  /// Does nothing: a dry run has no listeners.
   package func publish(_ event: JobEvent) {}
 
-  /// Nobody listens to that either.
+  /// Does nothing: a dry run has no listeners.
   package func publish(_ output: StepOutput, of claim: ClaimRecord) async {}
 
-  /// Prints the message that a broker would get. Throws ``VolumeError`` when it cannot be printed.
+  /// Prints the message that a broker would get. Throws ``VolumeError`` when stdout cannot be written.
   package func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
     let line = try result.encoded() + [UInt8(ascii: "\n")]
     do {
@@ -40,6 +40,6 @@ package final class DryRunSource: JobSource {
     }
   }
 
-  /// Nothing waits.
+  /// Does nothing: no `publish` of a dry run waits.
   package func giveUp() async {}
 }

@@ -4,7 +4,7 @@ package import Steps
 private import SystemPackage
 package import Volume
 
-/// What is known of a job so far, until it becomes its result.
+/// The facts about a job so far, from which ``finish()`` makes its result.
 package struct JobReport: Sendable {
   private(set) var result: JobResult
   package var steps: [StepResult] {
@@ -15,17 +15,17 @@ package struct JobReport: Sendable {
     get { result.skipped }
     set { result.skipped = newValue }
   }
-  /// The step whose failure decides the job's status; a step that may fail does not.
+  /// The step whose failure decides the job's status. A step with `continueOnError` never is.
   var decisive: StepResult?
   /// The end of that step's log.
   package var tail: String?
-  /// Why steps were ended, or not started, that would have run.
+  /// Why steps were ended, or not started.
   var stoppedBy: StopReason?
-  /// When the job's timeout ends it, if it has one: known from its first step on.
+  /// When the job's timeout ends it. `nil` before the first step, and for a job without a timeout.
   package var deadline: ContinuousClock.Instant?
-  /// The job as a whole took longer than it may.
+  /// Whether the job exceeded its timeout.
   var isTimedOut = false
-  /// What did not come back because the job was to end.
+  /// What was not exported because the job had to end.
   private var missing: String?
   private let redaction: Redaction
   private let started = ContinuousClock.now
@@ -64,14 +64,15 @@ package struct JobReport: Sendable {
     note(export.failures, "copying changed files to results")
   }
 
-  /// The copying of results was ended by `reason`, or else by the job's timeout. What a step's failure has decided stays.
+  /// Notes that `reason` ended the export; without a reason, the job's timeout ended it. A step's failure still decides
+  /// the status.
   mutating func endSync(_ reason: StopReason?, missing: String) {
     self.missing = missing
     guard decisive == nil else { return }
     if let reason { stoppedBy = stoppedBy ?? reason } else { isTimedOut = true }
   }
 
-  /// Says, once, what was found out of order and what was done about it, if anything was.
+  /// Adds a notice about something that the worker found or mended in results/, unless it is there already.
   mutating func flag(_ notice: SkippedPath?) {
     if let notice, !skipped.contains(notice) { skipped.append(notice) }
   }
@@ -85,20 +86,20 @@ package struct JobReport: Sendable {
   /// Whether the worker itself has failed.
   var hasFailed: Bool { result.phase != nil }
 
-  /// The worker itself failed; the first failure is the one that is told.
+  /// Notes that the worker itself failed. The result tells the first failure only.
   mutating func fail(_ failure: JobFailure) {
     guard !hasFailed else { return }
     result.phase = failure.phase.rawValue
     result.error = redaction.masking(failure.description)
   }
 
-  /// What was staged is not what was asked for: no step may run.
+  /// Notes that the staged files are not what the request asks for: no step may run.
   package mutating func reject(_ reason: InvalidInput) {
     result.status = .rejected
     result.error = redaction.masking(reason.description)
   }
 
-  /// The result of a job over which `deaths` workers died.
+  /// The result of a lost job, whose workers died `deaths` times.
   package consuming func lost(after deaths: Int, _ reason: String) -> JobResult {
     result.status = .lost
     result.exitCode = nil
@@ -106,7 +107,7 @@ package struct JobReport: Sendable {
     return close()
   }
 
-  /// Decides the status: what the worker could not do comes before what stopped it, and that before a step's failure.
+  /// Decides the status. A failure of the worker counts first, then what stopped the job, then a step's failure.
   package mutating func finish() -> JobResult {
     if hasFailed {
       result.status = .error
@@ -114,7 +115,7 @@ package struct JobReport: Sendable {
     } else if result.status == .rejected {
       result.exitCode = nil
     } else if stoppedBy == .superseded {
-      // Who had begun to take the job over has left it: else nobody would ask.
+      // The other worker gave the job up. If this worker kept silent, nobody would answer the request.
       result.status = .error
       result.reason = StopReason.superseded.rawValue
       result.exitCode = 125
@@ -144,7 +145,7 @@ package struct JobReport: Sendable {
     return close()
   }
 
-  /// Stamps the end.
+  /// Notes the end time, the duration and what was not exported.
   private mutating func close() -> JobResult {
     if let missing {
       result.error = [result.error, "\(missing) did not come back"].compactMap(\.self).joined(separator: "; ")
@@ -156,7 +157,7 @@ package struct JobReport: Sendable {
 }
 
 extension StepResult {
-  /// What went wrong, for the job's result.
+  /// The sentence about the step's failure in the job's result.
   fileprivate var failureSentence: String {
     let title = name.map { "step \(index) (\($0))" } ?? "step \(index)"
     if timedOut { return "\(title) took longer than its timeout" }
@@ -166,12 +167,12 @@ extension StepResult {
 }
 
 extension Duration {
-  /// Whole milliseconds.
+  /// The duration in whole milliseconds, rounded toward zero.
   package var milliseconds: Int { Int(self / .milliseconds(1)) }
 }
 
 extension SkippedPath {
-  /// What a walk over a tree left out.
+  /// An entry that a walk over a tree left out.
   init(_ entry: SkippedEntry) {
     self.init(path: WorkspacePath(entry.path), reason: entry.reason.rawValue)
   }
@@ -184,7 +185,7 @@ extension WorkspacePath {
 }
 
 extension JobResult {
-  /// About how many bytes a result takes, and rather more than fewer, with these steps and what they have changed.
+  /// An estimate of the bytes that a result takes with these steps and changes. It is rather too high than too low.
   static func likelySize(_ steps: [Step], _ changes: Changes? = nil) -> Int {
     var size = 16 << 10
     for step in steps { size += 600 + 2 * (step.run.utf8.count + (step.name?.utf8.count ?? 0)) }

@@ -5,8 +5,9 @@ import Steps
 import Synchronization
 import Volume
 
-/// What a job's attempt consists of between its claim and its result: a results folder, a workspace, the steps, and what
-/// they leave. What goes wrong on the way is noted in the report, and what can still be done after it is done.
+/// One attempt of a job between its claim and its result: the results folder, the workspace, the steps and the export.
+///
+/// A failure is noted in the report, and the later parts do what they still can.
 struct JobRun {
   private let job: AcceptedJob
   private var plan: JobPlan
@@ -25,7 +26,7 @@ struct JobRun {
     report = JobReport(job.claim.record, worker: worker.ledger.worker, redacting: redaction)
   }
 
-  /// What was asked for.
+  /// The job's request.
   package var request: JobRequest { plan.request }
 
   /// The end of the decisive step's log.
@@ -33,7 +34,7 @@ struct JobRun {
 
   private var folder: JobFolder { plan.folder }
 
-  /// Says which secrets are too short to be masked.
+  /// Logs which secrets are too short to be masked.
   func warnOfShortSecrets() {
     let names = worker.settings.shortSecrets(of: plan.definition)
     guard !names.isEmpty else { return }
@@ -42,7 +43,8 @@ struct JobRun {
       metadata: ["job": "\(job.claim.record.id)"])
   }
 
-  /// Makes results/ and the workspace, copies the job's folder into it, and sees to it that it is what was asked for.
+  /// Makes results/ and the workspace, copies the job's folder into the workspace, and checks that the copy is what the
+  /// request asks for.
   package mutating func stage() async {
     await noting(\.stageMs) { run throws in
       let attempt = run.job.claim.record.attempt
@@ -59,7 +61,7 @@ struct JobRun {
       guard let plan = try run.check(workspace) else { return }
       run.plan = plan
       if case .verified = run.plan.staging {
-        // What was staged may be another job.json than the one that was read first, with other secrets.
+        // The staged job.json may differ from the one that was read first, and may hold other secrets.
         do throws(Unapproved) {
           try run.worker.gate.check(run.job.claim.record.envelope, run.plan.reading)
         } catch {
@@ -72,7 +74,7 @@ struct JobRun {
     }
   }
 
-  /// Copies the job's folder; `nil` when the job was stopped over that.
+  /// Copies the job's folder; `nil` when a stop request ended the copying.
   private mutating func copy(into workspace: Workspace) throws -> Snapshot? {
     guard plan.staging != .nothing else { return .empty }
     let (folder, stop, feed) = (folder, worker.stop, feed(.stage))
@@ -83,7 +85,7 @@ struct JobRun {
     }
   }
 
-  /// The plan by what was staged; `nil` when the job was stopped over that.
+  /// The plan according to the staged files; `nil` when a stop request ended the check.
   private mutating func check(_ workspace: Workspace) throws -> JobPlan? {
     let (plan, stop) = (plan, worker.stop)
     return try unlessStopped { try workspace.check(plan, isCanceled: { stop.level > .none }) }
@@ -100,7 +102,7 @@ struct JobRun {
     }
   }
 
-  /// Runs the steps, unless staging failed or what was staged is refused.
+  /// Runs the steps, unless staging failed or the staged files were rejected.
   mutating func runSteps() async {
     guard let results, let workspace, snapshot != nil else { return }
     let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
@@ -132,7 +134,7 @@ struct JobRun {
     return { [source = worker.source] output in await source.publish(output, of: claim) }
   }
 
-  /// Copies what changed into results/, whatever became of the steps, but only as long as ``SyncLimit`` lets it.
+  /// Exports the changed files to results/, whatever the steps' outcome, until ``SyncLimit`` is reached.
   package mutating func sync() async {
     guard let results, let workspace, let snapshot else { return }
     let limit = SyncLimit(worker.stop, grace: worker.settings.grace, deadline: report.deadline)
@@ -161,14 +163,14 @@ struct JobRun {
     }
   }
 
-  /// Whether the worker ended the job because it could not keep its claim, and another attempt may still be made: like that
-  /// of a worker that died, the claim stays for whoever makes it.
+  /// Whether the worker ended the job because it could not keep its claim, and another attempt may still follow. Then
+  /// the claim stays for that attempt, as it does when a worker dies.
   var isLeftToNextAttempt: Bool {
     report.stoppedBy == .lapsed
       && job.claim.record.attempt < plan.definition.maxAttempts ?? worker.settings.maxAttempts
   }
 
-  /// Puts result.json in place, if there is a place.
+  /// Writes result.json, if the job still has a results folder.
   mutating func writeResult() throws(VolumeError) -> JobResult {
     if folder.isRemoved {
       report.fail(JobFailure(.sync, "\(folder.path) was removed while the job ran; its results have no place"))
@@ -187,14 +189,14 @@ struct JobRun {
     return result
   }
 
-  /// The message that tells of the result.
+  /// The message for the broker.
   package func message(_ result: JobResult) -> ResultMessage {
     var message = ResultMessage(result: result, tail: report.tail)
     if results == nil { message.manifestFile = nil }
     return message
   }
 
-  /// Removes the workspace. What cannot be removed now is removed by the next worker on this host.
+  /// Removes the workspace. The next worker on this host removes what cannot be removed now.
   func purge() {
     do {
       try workspace?.purge()
@@ -203,7 +205,7 @@ struct JobRun {
     }
   }
 
-  /// No two attempts of a job are at work at once: what an earlier one left running on this host ends before this starts.
+  /// Ends the processes that an earlier attempt left running on this host: no two attempts of a job run at once.
   private func endRemains(in results: ResultsFolder) {
     let left = ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)")
     worker.logger.warn(ofSurvivors: left, of: "an earlier attempt", job.claim.record.id)
@@ -224,7 +226,7 @@ struct JobRun {
     }
   }
 
-  /// Runs one part, notes how long it took and, if it failed, why.
+  /// Runs one part of the job, and notes its duration and its failure.
   private mutating func noting(
     _ part: any WritableKeyPath<JobTiming, Int?> & Sendable, _ body: (inout JobRun) async throws -> Void
   ) async {
@@ -234,7 +236,7 @@ struct JobRun {
     } catch let failure as JobFailure {
       report.fail(failure)
     } catch is Superseded {
-      // The fence before the result says so again.
+      // The fence before the result throws this again.
       report.stoppedBy = .superseded
     } catch let invalid as InvalidInput where invalid.fault == nil {
       worker.logger.warning("rejected: \(invalid)", metadata: ["job": "\(job.claim.record.id)"])
@@ -246,11 +248,12 @@ struct JobRun {
   }
 }
 
-/// How long what the steps changed may be looked for and copied once the job is to end.
+/// The time limit of an export once the job has to end.
 ///
-/// While the job has time, so has this. After the job's timeout, or once somebody asks for its end, it has the grace, counted
-/// from its own beginning if that is later: so steps that were ended bring back what they have. To be asked for an end at once
-/// ends it at once, or, if that came before it began, within a second.
+/// There is no limit before that. After the job's timeout, or once somebody asks the job to end, the export has the
+/// grace; after a timeout the grace counts from the export's start if that is later. So the changes of steps that were
+/// ended still come back. A request to kill the job ends the export at once; if that request came before the export,
+/// the export has a second at most.
 final class SyncLimit: Sendable {
   private static let hurried = Duration.seconds(1)
 
@@ -259,10 +262,10 @@ final class SyncLimit: Sendable {
   private let deadline: ContinuousClock.Instant?
   private let levelAtBegin: StopLevel
   private let begun = ContinuousClock.now
-  /// When it was first seen that an end was asked for.
+  /// When the export first noticed the request to end.
   private let asked = Mutex<ContinuousClock.Instant?>(nil)
 
-  /// Begins now. `deadline` is when the job's timeout ends it.
+  /// A limit for an export that begins now. The job's timeout ends the job at `deadline`.
   init(_ stop: StopRequest, grace: Duration, deadline: ContinuousClock.Instant?) {
     self.stop = stop
     self.grace = grace
@@ -270,7 +273,7 @@ final class SyncLimit: Sendable {
     levelAtBegin = stop.level
   }
 
-  /// Whether it is over. Cheap: it is asked before each file.
+  /// Whether the limit is reached. This is cheap, since the export asks before each file.
   package var isReached: Bool {
     let level = stop.level
     if level == .none, deadline == nil { return false }

@@ -2,26 +2,26 @@ package import Jobs
 package import Steps
 package import Volume
 
-/// The source of jobs and the sink of their results. MQTT is one; a dry run is another.
+/// The source of a worker's jobs, and the sink of their results: MQTT or a dry run.
 package protocol JobSource: Sendable {
-  /// Waits for the next thing to look at. `nil` if nothing will come: the worker leaves, or was idle for too long.
+  /// Waits for the next offer. `nil` if none will come: the worker leaves, or was idle for too long.
   func next() async throws -> Offer?
 
-  /// Publishes an event of a job, without waiting. Best effort.
+  /// Publishes an event of a job without waiting, and without a guarantee that it arrives.
   func publish(_ event: JobEvent)
 
-  /// Publishes a piece of a step's output; returns when it has arrived, or never will.
+  /// Publishes a piece of a step's output. Returns when the piece has arrived, or when it is certain that it will not.
   func publish(_ output: StepOutput, of claim: ClaimRecord) async
 
-  /// Publishes the result of a job, and returns when it is certain that it arrived. Throws ``Undeliverable`` if this one is not
-  /// taken, though others are.
+  /// Publishes the result of a job, and returns when it has certainly arrived. Throws ``Undeliverable`` if the broker
+  /// does not take this result, although it takes other messages.
   func publish(_ result: ResultMessage, answering envelope: Envelope) async throws
 
-  /// Lets every waiting `publish` fail.
+  /// Makes every waiting `publish` fail.
   func giveUp() async
 }
 
-/// A thing to look at for a worker that has no job.
+/// Something that a worker without a job should look at.
 package enum Offer: Sendable {
   /// A request arrived.
   case request(JobOffer)
@@ -31,16 +31,17 @@ package enum Offer: Sendable {
 
 /// A request that waits for a decision.
 package struct JobOffer: Sendable {
-  /// The content.
+  /// The content of the payload.
   package let request: JobRequest
-  /// The message that it came in.
+  /// The message that brought the request.
   package let envelope: Envelope
   /// The time of the offer.
   package let moment = ContinuousClock.now
-  /// Acknowledges the request: it is safe and must not come again. Until then it would, if this worker died. Returns when the
-  /// acknowledgement is on its way.
+  /// Acknowledges the request, so that the broker does not send it again. Call it once a kill of this worker cannot
+  /// lose the request. Returns when the acknowledgement is on its way.
   package let acknowledge: @Sendable () async -> Void
-  /// Whether the broker cannot have given it to anybody else meanwhile.
+  /// Whether the connection that brought the request still stands. If not, the broker may have given the request to
+  /// another worker.
   package let isCurrent: @Sendable () -> Bool
 
   package init(

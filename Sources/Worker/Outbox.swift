@@ -4,8 +4,11 @@ import Logging
 import Synchronization
 import Volume
 
-/// Publishes answers. A result that the broker does not take while all is well with the connection (its rights, its limits, a quota) is
-/// put aside on the volume; any worker of the same kind publishes it when the broker takes it, and no job waits for that.
+/// Publishes results and rejections.
+///
+/// The broker may refuse a result although the connection works: because of the account's rights, a limit or a quota.
+/// The worker then puts the result aside on the volume as an undelivered result. Any worker of the same kind publishes
+/// it later, and no job waits for that.
 struct Outbox: Sendable {
   let ledger: Ledger
   let source: any JobSource
@@ -13,9 +16,10 @@ struct Outbox: Sendable {
   let grace: Duration
   let logger: Logger
 
-  /// Waits for the result to arrive for as long as it takes; once the worker is asked to stop, for the grace.
+  /// Publishes a result and waits until it arrives. There is no time limit until the worker is asked to stop; then the
+  /// limit is the grace.
   ///
-  /// Throws ``Undeliverable`` if the broker does not take this one, ``Unpublished`` if there is no connection any more, and
+  /// Throws ``Undeliverable`` if the broker does not take this result, ``Unpublished`` if the connection is gone, and
   /// ``Superseded`` if another worker answers for the job.
   func publish(_ message: ResultMessage, answering envelope: Envelope) async throws {
     do {
@@ -33,13 +37,13 @@ struct Outbox: Sendable {
   private func giveUpAfterGrace() async throws {
     await stop.raised()
     try Task.checkCancellation()
-    // A canceled job's result is worth as much waiting as any other.
+    // A cancellation ends the job, not the worker: its result may wait like any other.
     while !stop.isShutdown, stop.level < .kill { try await Task.sleep(for: .milliseconds(200)) }
     try await Task.sleep(for: grace)
     await source.giveUp()
   }
 
-  /// Publishes the result again that a request was answered with before.
+  /// Publishes the stored result of a request that was answered before.
   func answerAgain(_ request: Request, _ stored: JobResult) async throws {
     logger.info("the request was answered before; publishing its result again", metadata: ["job": "\(stored.jobId)"])
     let message = ResultMessage(result: stored, tail: nil)
@@ -58,7 +62,7 @@ struct Outbox: Sendable {
     ledger.audit.note(entry, logger)
   }
 
-  /// Answers a request that is not run.
+  /// Publishes the rejection of a request.
   func reject(_ request: Request, _ reason: InvalidInput) async throws {
     logger.warning("rejected: \(reason)", metadata: ["job": "\(request.id)"])
     var entry = AuditEntry(.rejected, id: request.id, of: request.envelope, signedBy: request.keyID)
@@ -70,14 +74,15 @@ struct Outbox: Sendable {
         ResultMessage.rejected(id: request.id, requestId: key, error: reason.description, workerID: worker),
         answering: request.envelope)
     } catch let refusal as Undeliverable {
-      // There is no result to keep, and the request must not come again and again.
+      // A rejection leaves no result on the volume to retry. The request is settled anyway, or it would come again and
+      // again.
       logger.warning("the rejection cannot be published: \(refusal)", metadata: ["job": "\(request.id)"])
     }
     source.publish(
       JobEvent(event: .rejected, id: request.id, requestId: key, workerId: worker, error: reason.description))
   }
 
-  /// Says that somebody sent another request for a job that is being worked on.
+  /// Publishes that another request came for a job that a worker already runs.
   func tellDuplicate(_ request: Request) async {
     logger.notice("the job is being worked on already", metadata: ["job": "\(request.id)"])
     ledger.audit.note(
@@ -89,7 +94,7 @@ struct Outbox: Sendable {
 
   // MARK: Undelivered results
 
-  /// Puts a result aside, durably. The next try comes when it is time.
+  /// Puts a result aside durably. A worker tries it again after the first of the delays.
   func putAside(
     _ message: ResultMessage, of id: JobID, answering envelope: Envelope, ending: JobEvent, _ refusal: Undeliverable
   ) throws {
@@ -97,14 +102,14 @@ struct Outbox: Sendable {
     tell(refusal, id, envelope, attempt: message.attempt, again: UndeliveredName.delays.first)
   }
 
-  /// Withdraws an older result of `id` that was put aside: a newer one is about to be published, or this very one was.
+  /// Withdraws a result of `id` that was put aside: a newer result is about to be published, or this one was.
   func withdraw(_ id: JobID) async throws {
     guard ledger.filter != nil, try await ledger.undelivered.withdraw(id) > 0 else { return }
     logger.info("a result that was put aside is replaced by a newer one", metadata: ["job": "\(id)"])
     ledger.audit.note(AuditEntry(.replaced, id: id), logger)
   }
 
-  /// Tries one of those again that are due.
+  /// Tries to publish an undelivered result that is due.
   func deliverAgain(_ name: UndeliveredName) async {
     do {
       let taken = try ledger.undelivered.take(name) { logger.warning("\($0)", metadata: ["job": "\(name.id)"]) }
@@ -148,14 +153,14 @@ struct Outbox: Sendable {
   }
 }
 
-/// Tries undelivered results again beside a worker's waiting and its job, one round of them at a time.
+/// Tries undelivered results again while the worker waits or runs its job, one round at a time.
 final class Redelivery: Sendable {
-  /// A round tries at most so many.
+  /// The number of results that one round tries at most.
   private static let most = 64
 
   private let task = Mutex<Task<Void, Never>?>(nil)
 
-  /// Begins a round over `due`, unless one has not ended yet.
+  /// Begins a round over `due`, unless a round is under way.
   func begin(_ due: [UndeliveredName], _ deliver: @escaping @Sendable (UndeliveredName) async -> Void) {
     guard !due.isEmpty else { return }
     task.withLock { task in
@@ -167,7 +172,7 @@ final class Redelivery: Sendable {
     }
   }
 
-  /// Waits until the round is done, but not for a broker that is gone.
+  /// Waits until the round is done, for half a second at most: the broker may be gone.
   func end() async {
     guard let round = task.withLock({ $0 }) else { return }
     await wait(atMost: .milliseconds(500)) {
@@ -180,7 +185,7 @@ final class Redelivery: Sendable {
   }
 }
 
-/// A job's result stands on the volume and could not be published; whichever worker can does it later.
+/// A job's result is on the volume and could not be published. Any worker that can publishes it later.
 package struct Unpublished: Error, CustomStringConvertible {
   /// The source's error.
   package let cause: any Error

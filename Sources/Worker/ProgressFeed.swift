@@ -3,13 +3,13 @@ package import Jobs
 import Synchronization
 package import Volume
 
-/// How far a copy of a job's files is.
+/// The progress of a copy of a job's files.
 package struct JobProgress: Hashable, Sendable {
   /// Which copy.
   package enum Phase: String, Sendable {
-    /// The job's folder into the workspace.
+    /// From the job's folder to the workspace.
     case stage
-    /// What the job changed into results/.
+    /// The job's changes to results/.
     case sync
   }
 
@@ -17,10 +17,10 @@ package struct JobProgress: Hashable, Sendable {
   package let id: JobID
   /// Which copy.
   package let phase: Phase
-  /// How far it is.
+  /// The progress.
   package let copy: CopyProgress
 
-  /// A copy of a job's files.
+  /// The progress `copy` of one copy of the job `id`.
   package init(id: JobID, phase: Phase, copy: CopyProgress) {
     self.id = id
     self.phase = phase
@@ -28,12 +28,12 @@ package struct JobProgress: Hashable, Sendable {
   }
 }
 
-/// Passes on how a copy goes that takes longer than a second: some times a second to whoever looks on, and at most once
-/// a second to whoever listens elsewhere.
+/// Passes on the progress of a copy that takes longer than a second: every report to `show`, a few times a second, and
+/// at most one report a second to `tell`.
 struct ProgressFeed: Sendable {
   package let id: JobID
   package let phase: JobProgress.Phase
-  /// Is called with `nil` when there is nothing more to show.
+  /// Shows the progress on this host. Gets `nil` when there is nothing more to show.
   package let show: (@Sendable (JobProgress?) -> Void)?
   package let tell: @Sendable (JobProgress) -> Void
 
@@ -44,7 +44,7 @@ struct ProgressFeed: Sendable {
     var isShown = false
   }
 
-  /// Runs a copy that reports to the closure that it is handed, one report at a time.
+  /// Runs `copy`, which must call the given closure with one report at a time.
   package func follow<Result>(
     _ copy: (@escaping @Sendable (CopyProgress) -> Void) throws -> Result
   ) rethrows -> Result {
@@ -66,7 +66,7 @@ struct ProgressFeed: Sendable {
 }
 
 extension JobEvent {
-  /// How far a copy is; `durationMs` is the time that it has taken so far.
+  /// The progress of a copy. `durationMs` is the time that it has taken so far.
   package init(progress: JobProgress, of claim: ClaimRecord) {
     self.init(
       event: .progress, id: progress.id, requestId: claim.envelope.requestId, workerId: claim.worker,

@@ -4,10 +4,11 @@ import Steps
 import SystemPackage
 import Volume
 
-/// A job's steps, one after the other.
+/// Runs a job's steps one after the other.
 ///
-/// The first that fails ends the job, except that steps which are to run `always` still do, and that a step with
-/// `continueOnError` does not count. One that cannot be started ends it, too, whatever it says: that is no step's failure.
+/// The first step that fails ends the job, except for steps with `always`, which still run. The failure of a step with
+/// `continueOnError` does not count. A step that cannot be started always ends the job: that is the worker's failure,
+/// not the step's.
 struct StepSequence {
   package let definition: JobDefinition
   package let claim: ClaimRecord
@@ -16,27 +17,28 @@ struct StepSequence {
   package let settings: WorkerSettings
   package let redaction: Redaction
   package let stop: StopRequest
-  /// Takes what steps write, if anybody is to be told.
+  /// Receives the steps' output; `nil` if it stays on the volume.
   let relay: (@Sendable (StepOutput) async -> Void)?
-  /// Throws when the job is another worker's by now: no step may begin beside its. Until when it is known to be this worker's.
+  /// Throws when another worker holds the job: no step may begin beside that worker's steps. Returns until when this
+  /// worker certainly holds the job.
   let fence: @Sendable () async throws -> ContinuousClock.Instant
-  /// Is called with a step's place before it starts.
+  /// Called with a step's index before it starts.
   package let begins: @Sendable (Int) -> Void
   package let tell: @Sendable (StepResult) async -> Void
   let logger: Logger
-  /// Logs that a job which removes results/ cannot take away: those of the last steps.
+  /// How many of the latest logs are kept open. The worker can put these back if a job removes results/.
   private static let keptLogs = 64
 
-  /// What a step is there for.
+  /// The purpose of a step.
   private enum Role {
     case work(until: ContinuousClock.Instant?)
-    /// It runs `always`, and the job is ending.
+    /// The step has `always`, and the job is ending.
     case cleanup
 
     var deadline: ContinuousClock.Instant? { if case .work(let deadline) = self { deadline } else { nil } }
 
-    /// How long it may take where it has no timeout of its own: the job's does not count any more, but what ended the job
-    /// must not leave it without an end.
+    /// The timeout of a cleanup step that has none of its own. The job's timeout does not apply any more, but a cleanup
+    /// step must end, too.
     var limit: Duration? { if case .cleanup = self { .seconds(300) } else { nil } }
   }
 
@@ -45,12 +47,12 @@ struct StepSequence {
     let runner = StepRunner(guardian: settings.guardian)
     let deadline = (definition.timeout ?? settings.timeout).map { ContinuousClock.now + $0 }
     report.deadline = deadline
-    // Kept open, so that they can be put back.
+    // These logs stay open, so that they can be put back.
     var logs: [(index: Int, log: StepLog)] = []
     for (index, step) in definition.steps.enumerated() {
       if deadline.map({ ContinuousClock.now >= $0 }) ?? false { report.isTimedOut = true }
-      // Looked at once: a step that began before the job was asked to end is ended, and only one that begins after that is
-      // there to clean up.
+      // The level is read once per step. A step that begins before the stop request is ended by it; only a step that
+      // begins after it is a cleanup step.
       let isStopped = stop.level > .none
       let isEnding = report.decisive != nil || report.hasFailed || report.isTimedOut || isStopped
       guard !isEnding || step.always, stop.level < .kill else {
@@ -85,7 +87,7 @@ struct StepSequence {
     }
   }
 
-  /// Runs one step; a step that runs `always`, when the job is ending, is not bound by what ended it.
+  /// Runs one step. What ended the job does not end a step that runs `always` for cleanup.
   private func run(
     _ step: Step, _ index: Int, _ log: StepLog, with runner: StepRunner, until stop: StopRequest,
     _ role: Role, _ report: inout JobReport
@@ -98,7 +100,7 @@ struct StepSequence {
       timeout: isJobTimeout ? left : step.timeout ?? role.limit, grace: settings.grace)
     var outcome: StepOutcome?
     for attempt in 1...10 where outcome == nil {
-      // As late as can be: what is between this and the step's first instruction, nobody can take back.
+      // Ask as late as possible: nothing can revoke the start between this answer and the step's first instruction.
       command.startsBefore = try await fence()
       do throws(SpawnError) {
         outcome = try await start(command, index, log, with: runner, until: stop)
@@ -143,7 +145,7 @@ struct StepSequence {
 }
 
 extension StepResult {
-  /// What anybody may read. Its command and its name may hold secrets that the job spells out.
+  /// The result with secrets masked: the job may spell them out in the step's command or name.
   fileprivate func masked(by redaction: Redaction) -> StepResult {
     var result = self
     result.command = redaction.masking(command)

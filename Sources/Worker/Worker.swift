@@ -3,10 +3,10 @@ package import Logging
 package import Steps
 package import Volume
 
-/// A worker that takes one job, sees it through, and is done.
+/// A worker that takes one job, carries it to its end, and exits.
 ///
-/// The order of these keeps a job from being lost. Each makes durable what the next one relies on, so a kill between any two leaves
-/// a state from which the next worker goes on:
+/// The order of the following actions keeps a job from being lost. Each makes durable what the next one relies on, so
+/// after a kill between any two of them the next worker can continue:
 ///
 ///     claim, PUBACK, stage, run, artifacts, result.json, publish, remove claim, purge
 package struct Worker: Sendable {
@@ -23,7 +23,7 @@ package struct Worker: Sendable {
   let admission: Admission
   private let redelivery = Redelivery()
 
-  /// A worker that takes jobs from `source`, holds them in `ledger` and keeps `state` true. `stop` ends it early.
+  /// A worker that takes jobs from `source`, holds them in `ledger` and keeps `state` up to date. `stop` ends it early.
   package init(
     ledger: Ledger, workspaces: WorkspacesDirectory, source: any JobSource, state: WorkerState,
     settings: WorkerSettings, stop: StopRequest, logger: Logger
@@ -43,10 +43,11 @@ package struct Worker: Sendable {
       logger: logger)
   }
 
-  /// Takes one job and sees it through.
+  /// Takes one job and carries it to its end.
   ///
-  /// A step that fails is a result. Throws ``VolumeError`` when the volume fails, and the error of `source` when the
-  /// result cannot be published; the claim then stays for the next worker.
+  /// A failed step is a result, not an error. Throws ``VolumeError`` when the volume fails, the error of `source` when
+  /// no offer can arrive any more, and ``Unpublished`` when the result cannot be published; the claim then stays for
+  /// the next worker.
   package func run() async throws -> WorkerOutcome {
     let outcome: Result<WorkerOutcome, any Error>
     do { outcome = .success(try await live()) } catch { outcome = .failure(error) }
@@ -86,10 +87,10 @@ package struct Worker: Sendable {
     }
   }
 
-  /// Waits for a job and claims it: first from what lies on the volume, then from what arrives.
+  /// Waits for a job and claims it; `nil` if the worker leaves without one.
   func accept() async throws -> AcceptedJob? {
     while let offer = try await source.next() {
-      // As PID 1 of a container this process inherits the orphans of others, also while no step runs.
+      // As PID 1 of a container, this process inherits the orphans of other processes, even while no step runs.
       ProcessTree.reapOrphans()
       if case .request = offer { TestStopPoint.received.reached() }
       let job =
@@ -114,13 +115,14 @@ package struct Worker: Sendable {
     return try await admission.scanVolume()
   }
 
-  /// Ends the job when it is another worker's, or may soon be. Nobody takes over a dry run: it may stand still for any time.
+  /// Ends the job when another worker holds it, or may soon hold it. A dry run has no guardian for its lease: nobody
+  /// takes it over, so it may stand still for any time.
   private func watchClaim(of job: AcceptedJob) {
     let guardian = ledger.filter == nil ? nil : settings.guardian
     guardian?.renew(job.claim.left)
     job.claim.afterEachTouch { [ledger, stop, claim = job.claim] in
       guardian?.renew(claim.left)
-      // An error is no answer: it is asked again with the next touch.
+      // An error does not mean that the claim is lost: the next touch asks again.
       guard (try? ledger.isSuperseded(claim)) == true else { return }
       stop.raise(.kill, reason: .superseded)
     }
@@ -135,9 +137,9 @@ package struct Worker: Sendable {
   private func obeyCancellations(of job: AcceptedJob) async {
     var level = StopLevel.terminate
     for await cancellation in state.cancellations where job.isMeant(by: cancellation) {
-      // First: the audit log lies on the volume, which may not answer.
+      // First: the audit log is on the volume, which may not answer.
       stop.raise(level, reason: .canceled)
-      // A second request does not wait for the steps that clean up.
+      // A second cancellation does not wait for the cleanup steps.
       level = .kill
       var entry = job.claim.entry(.canceled)
       entry.by = cancellation.by
@@ -145,11 +147,12 @@ package struct Worker: Sendable {
     }
   }
 
-  /// The result of a job, and why it is not delivered if it is not.
+  /// The result of a job, and why it was not delivered, if so.
   private typealias Ending = (result: JobResult, refusal: Unpublished?)
 
   private func perform(_ job: AcceptedJob) async throws -> Ending {
-    // It may have taken longer than a lease until the claim was on disk; nothing of a successor's may be moved aside.
+    // Writing the claim to disk may have taken longer than a lease. This worker must not move aside the files of a
+    // successor.
     try await fence.check(job.claim)
     return switch job.work {
     case .run(let plan): try await carryOut(job, JobRun(job, plan, self))
@@ -158,7 +161,7 @@ package struct Worker: Sendable {
     }
   }
 
-  /// The job from its claim, which is acknowledged by now, to its end.
+  /// Carries the job from its acknowledged claim to its end.
   private func carryOut(_ job: AcceptedJob, _ run: JobRun) async throws -> Ending {
     var run = run
     do {
@@ -175,13 +178,13 @@ package struct Worker: Sendable {
       return ending
     } catch {
       run.purge()
-      // If results cannot be written, another worker may hold the job by now and have moved them aside.
+      // If results cannot be written, another worker may hold the job and may have moved them aside.
       if error is VolumeError { try await fence.check(job.claim) }
       throw error
     }
   }
 
-  /// Publishes the result, or puts it aside if the broker does not take it, and only then lets go of the job.
+  /// Publishes the result, or puts it aside if the broker does not take it. Releases the claim only after that.
   private func deliver(_ message: ResultMessage, _ result: JobResult, of job: AcceptedJob) async throws -> Ending {
     try await fence.check(job.claim)
     note(.completed, job.claim, result)
@@ -194,7 +197,8 @@ package struct Worker: Sendable {
       TestStopPoint.published.reached()
       source.publish(event)
     } catch let undeliverable as Undeliverable {
-      // The refusal may have come after more than a lease, and another worker may have published a newer result since.
+      // The broker's refusal may have taken more than a lease. Another worker may have published a newer result
+      // meanwhile.
       try await fence.check(job.claim)
       try outbox.putAside(message, of: job.claim.record.id, answering: envelope, ending: event, undeliverable)
       TestStopPoint.putAside.reached()
@@ -205,7 +209,7 @@ package struct Worker: Sendable {
     return (result, refusal)
   }
 
-  /// Answers for a job that no attempt is left of.
+  /// Publishes the result of a job that is lost, because it may not begin again.
   private func giveUp(_ job: AcceptedJob, _ folder: JobFolder, _ reason: String) async throws -> Ending {
     let report = JobReport(job.claim.record, worker: ledger.worker)
     let result = report.lost(after: job.claim.record.attempt - 1, reason)
@@ -219,11 +223,11 @@ package struct Worker: Sendable {
     return try await deliver(message, result, of: job)
   }
 
-  /// Writes what happens to a job into the audit log.
+  /// Writes an event of a job into the audit log.
   package func note(_ event: AuditEntry.Event, _ claim: Claim, _ result: JobResult? = nil) {
     var entry = claim.entry(event)
     if let result {
-      // A result that another worker left is of its attempt.
+      // The result may be of an earlier attempt, by another worker.
       if result.workerId != ledger.worker.id.text { entry.from = result.workerId }
       entry.attempt = result.attempt
       (entry.status, entry.exitCode) = (result.status.rawValue, result.exitCode)
@@ -233,15 +237,16 @@ package struct Worker: Sendable {
   }
 }
 
-/// How the life of a worker ended.
+/// How a worker ended.
 package enum WorkerOutcome: Sendable {
-  /// It saw a job through.
+  /// The worker carried a job to its end.
   case finished(JobResult)
-  /// It saw a job through, and the broker does not take the result: it is put aside, and tried again.
+  /// The worker carried a job to its end, and the broker did not take the result. The result is put aside, and a worker
+  /// tries it again.
   case undelivered(JobResult, Unpublished)
-  /// It was asked to stop, or there was nothing to do for too long.
+  /// There was no job: the worker was asked to stop, or was idle for too long.
   case noJob
-  /// It had a job that another worker holds by now, or that is left to a next attempt.
+  /// The worker had a job that another worker holds by now, or that is left to a next attempt.
   case superseded
 
   /// Whether there was a job.

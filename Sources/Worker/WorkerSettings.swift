@@ -2,44 +2,46 @@ package import Jobs
 package import Signing
 package import Steps
 
-/// What a user can set about how jobs are run.
+/// The user's settings for how jobs run.
 package struct WorkerSettings: Sendable {
-  /// Ends a job that takes longer and says nothing of its own about it.
+  /// The timeout of a job that sets none itself; `nil` for no timeout.
   package var timeout: Duration?
-  /// From TERM to KILL.
+  /// The time from TERM to KILL.
   package var grace: Duration = .seconds(10)
-  /// How many workers may die over a job before it counts as lost; the job may say otherwise.
+  /// How many attempts a job has before it counts as lost. A job may set its own number.
   package var maxAttempts = 3
-  /// Which jobs must be approved before they are begun.
+  /// Which jobs need an approval before they begin.
   package var approval = ApprovalDemand.whereTheJobSaysSo
-  /// How many bytes of a step's output are kept.
+  /// The maximum size of a step's log in bytes.
   package var maxLogBytes: Int64 = 100 << 20
-  /// Whether what steps write is handed on while they run, for those who cannot read the volume.
+  /// Whether the worker also publishes the steps' output while they run, for readers without the volume.
   package var logRelaying = LogRelaying.off
-  /// How long a job folder that is not there is waited for; a network volume may show it late.
+  /// How long a worker waits for a job folder that is missing; a network volume may show it late.
   package var folderPatience: Duration = .seconds(5)
-  /// What is taken as a request: here, where it lies on the volume, and where it arrives.
+  /// Reads requests and decides which are valid: on arrival, on the volume and in a dry run.
   package var reader = RequestReader.unsigned
-  /// The worker's own environment, which steps inherit less its secrets.
+  /// The worker's own environment. Steps inherit it without the worker's secrets.
   package var environment = StepEnvironment()
-  /// Ends the steps if this process is killed; none in tests of the worker itself. It outlives the job, and is told so.
+  /// The guardian that ends the steps if this process is killed; `nil` in tests of the worker alone. It outlives the
+  /// job, so the worker tells it when the job is done.
   package var guardian: Guardian?
-  /// Which variables hold secrets that must not be shown.
+  /// The names of variables that hold secrets.
   package var secretNames = SecretNames()
-  /// Further secrets, which steps do not get but may come upon.
+  /// Further secrets to mask. Steps do not inherit them, but may still find them.
   package var ownSecrets: [String] = []
-  /// Is told some times a second how far a copy is that takes longer than a second, and `nil` when it has ended.
+  /// Called a few times a second with the progress of a copy that takes longer than a second, and with `nil` at its
+  /// end.
   package var onProgress: (@Sendable (JobProgress?) -> Void)?
 
   /// The defaults.
   package init() {}
 
-  /// What must not be shown of a job.
+  /// Masks the secrets of a job.
   package func redaction(of definition: JobDefinition) -> Redaction {
     Redaction(secrets(of: definition).map(\.value) + ownSecrets)
   }
 
-  /// The names of secrets that have no part long enough to be masked.
+  /// The names of secrets in which no line is long enough to be masked.
   func shortSecrets(of definition: JobDefinition) -> [String] {
     Set(secrets(of: definition).filter { Redaction.lines(of: $0.value).isEmpty }.map { $0.name.escaped }).sorted()
   }
@@ -53,8 +55,8 @@ package struct WorkerSettings: Sendable {
 
 /// Whether logs leave the volume.
 package enum LogRelaying: Sendable {
-  /// They are on the volume only.
+  /// Logs stay on the volume.
   case off
-  /// They are handed to the job source, too.
+  /// The job source publishes them, too.
   case on
 }

@@ -4,26 +4,26 @@ package import Steps
 import Synchronization
 package import Volume
 
-/// The one answer to whether this worker is idle, busy, halted or leaving.
+/// The state of this worker: idle, busy, halted or leaving.
 ///
-/// The worker's own loop writes it; the sessions with the broker, its status and its commands read it, and keep no state of
-/// their own about it.
+/// The worker's own loop writes most of it. The broker sessions, the status and the commands read it, and keep no copy
+/// of it.
 package final class WorkerState: Sendable {
   /// The state at one moment.
   package struct Snapshot: Sendable {
-    /// The job that the worker has, and its place in it.
+    /// The worker's job, and the current attempt and step.
     package fileprivate(set) var job: JobPlace?
-    /// The beginning of the job, or of the wait for one.
+    /// When the job began, or the wait for one.
     package fileprivate(set) var began = ContinuousClock.now
-    /// The reason in KILLSWITCH, if that was there at the last look.
+    /// The reason in KILLSWITCH; `nil` if there was no KILLSWITCH at the last look.
     package fileprivate(set) var haltReason: String?
-    /// Why the worker ends when it has no job.
+    /// Why the worker ends once it has no job; `nil` if no command said so.
     package fileprivate(set) var departure: Departure?
-    /// Whether the worker is at its end, and takes nothing any more.
+    /// Whether the worker is at its end and takes no more requests.
     package fileprivate(set) var hasEnded = false
-    /// The beginning of a decision what to do next: a look at the volume, or at a request.
+    /// When the worker began to look at the volume or at a request; `nil` while it decides nothing.
     package fileprivate(set) var decidingSince: ContinuousClock.Instant?
-    /// The time of the last change of ``status``.
+    /// When ``status`` last changed.
     package fileprivate(set) var statusSince = Timestamp.now
 
     /// Whether the worker has a job.
@@ -34,7 +34,7 @@ package final class WorkerState: Sendable {
     package var status: WorkerStatus.State { isBusy ? .busy : haltReason != nil ? .halted : .idle }
   }
 
-  /// Why a worker ends although it was not told so by a signal.
+  /// Why a worker ends without a signal.
   package enum Departure: Sendable {
     /// To read its settings again in its next process.
     case reload
@@ -42,7 +42,7 @@ package final class WorkerState: Sendable {
     case drained
   }
 
-  /// The number of cancellations that are remembered: an idle worker receives those that are meant for other workers, too.
+  /// The number of cancellations that are kept: an idle worker also receives those for other workers' jobs.
   static let mostCancellations = 1000
 
   private struct State {
@@ -57,7 +57,7 @@ package final class WorkerState: Sendable {
   private let killSwitch: KillSwitch
   private let logger: Logger
 
-  /// The state of an idle worker that `stop` ends and that a KILLSWITCH in the volume of `ledger` halts.
+  /// The state of an idle worker. `stop` ends that worker, and a KILLSWITCH on the volume of `ledger` halts it.
   package init(_ ledger: Ledger, stop: StopRequest, logger: Logger) {
     killSwitch = ledger.killSwitch
     self.stop = stop
@@ -69,13 +69,14 @@ package final class WorkerState: Sendable {
   /// The state now.
   package var snapshot: Snapshot { state.withLock { $0.snapshot } }
 
-  /// Whether the worker ends when it has no job, whatever else arrives: a signal or a command said so.
+  /// Whether the worker ends once it has no job, because a signal or a command said so.
   package var isLeaving: Bool { stop.isShutdown || snapshot.departure != nil }
 
-  /// Whether a worker that leaves does not come back.
+  /// Whether the worker leaves and does not come back.
   package var leavesForGood: Bool { stop.isShutdown || snapshot.departure == .drained }
 
-  /// The state now, and then at every change of it; a slow reader misses all but the latest. Ends with ``end()``.
+  /// The state now, and then the state after each change. A slow reader gets the latest state only. The sequence ends
+  /// with ``end()``.
   package func changes() -> some AsyncSequence<Snapshot, Never> & Sendable {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     continuation.yield()
@@ -93,7 +94,7 @@ package final class WorkerState: Sendable {
     return stream.map { [self] in snapshot }
   }
 
-  /// Returns when the worker has no job any more, and after `limit` at the latest.
+  /// Returns when the worker has no job, and after `limit` at the latest.
   package func waitWhileBusy(atMost limit: Duration) async {
     _ = await wait(atMost: limit) { [self] in
       for await snapshot in changes() where !snapshot.isBusy { return }
@@ -109,39 +110,41 @@ package final class WorkerState: Sendable {
       if state.snapshot.status != status { state.snapshot.statusSince = .now }
       return state.listeners.values
     }
-    // Not under the lock: to resume a task takes a lock under which its cancellation calls `onTermination`.
+    // Outside the lock: resuming a task takes the task's own lock, and a cancellation calls `onTermination` under that
+    // one.
     for listener in listeners { listener.yield() }
   }
 
-  /// The worker has a job now.
+  /// Notes that the worker has a job.
   package func begin(_ place: JobPlace) {
     change { snapshot in
       (snapshot.job, snapshot.began, snapshot.decidingSince) = (place, .now, nil)
     }
   }
 
-  /// The worker's job is at `place` now.
+  /// Notes the step that the worker's job has reached.
   package func move(to place: JobPlace) {
     change { if $0.isBusy { $0.job = place } }
   }
 
-  /// The worker is done with its job. Cancellations up to now were meant for it, or for nobody here.
+  /// Notes that the worker's job is over. Forgets the cancellations so far: they were meant for that job, or for jobs
+  /// of other workers.
   package func finishJob() {
     state.withLock { $0.cancellations = Self.makeCancellations() }
     change { ($0.job, $0.began) = (nil, .now) }
   }
 
-  /// The worker begins to decide what to do next, or is done with that.
+  /// Notes that the worker begins to look at the volume or at a request, or that it has decided.
   package func decides(_ isDeciding: Bool) {
     state.withLock { $0.snapshot.decidingSince = isDeciding ? .now : nil }
   }
 
-  /// The worker ends when it has no job.
+  /// Makes the worker end once it has no job.
   package func leave(_ departure: Departure) {
     change { $0.departure = departure }
   }
 
-  /// The worker is at its end.
+  /// Notes that the worker is at its end, and ends all sequences of ``changes()``.
   package func end() {
     change { $0.hasEnded = true }
     let listeners = state.withLock { state in
@@ -160,7 +163,7 @@ package final class WorkerState: Sendable {
     return reason != nil
   }
 
-  /// Looks for the end of a halt four times a second while there is one and the worker has no job.
+  /// Looks for the end of a halt four times a second, as long as the worker is halted and has no job.
   package func watchHalts() async {
     for await snapshot in changes() {
       while snapshot.haltReason != nil, self.snapshot.takesRequests, !Task.isCancelled {
@@ -172,10 +175,11 @@ package final class WorkerState: Sendable {
 
   // MARK: Cancellations
 
-  /// The cancellations since the last job ended. For one job: the stream ends with the task that reads it.
+  /// The cancellations since the last job ended. Only one task may read the stream, for one job: the stream ends with
+  /// that task.
   package var cancellations: AsyncStream<Cancellation> { state.withLock { $0.cancellations.stream } }
 
-  /// Somebody asked for the end of the job `id` on `topic`.
+  /// Notes that a message on `topic` asked for the end of the job `id`.
   package func cancel(_ id: JobID, by topic: String) {
     state.withLock { _ = $0.cancellations.continuation.yield(Cancellation(id, by: topic)) }
   }
@@ -191,7 +195,7 @@ package final class WorkerState: Sendable {
 package struct Cancellation: Sendable {
   /// The job.
   package let id: JobID
-  /// The topic on which it was asked for.
+  /// The topic of the message that asked for it.
   package let by: String
   /// When this worker received it.
   package let received = ContinuousClock.now

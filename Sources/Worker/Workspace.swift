@@ -5,10 +5,10 @@ import Steps
 package import SystemPackage
 package import Volume
 
-/// A job's files on the local disk, where its steps run.
+/// The copy of a job's files on the local disk, where its steps run.
 ///
-/// A lock file beside it says that a worker made it, and is locked while that worker lives: what a dead one left is
-/// purged by the next on the host, and a folder without a lock file is never touched.
+/// A lock file beside the workspace shows that a worker made it. The worker locks that file as long as it lives. The
+/// next worker on the host purges the workspaces of dead workers, and never touches a folder without a lock file.
 package final class Workspace: Sendable {
   package let path: FilePath
   package let descriptor: FileDescriptor
@@ -26,10 +26,11 @@ package final class Workspace: Sendable {
     try? descriptor.close()
   }
 
-  /// A folder on the same disk for files without a name, which no step looks into.
+  /// A folder on the same disk for unnamed files, away from the steps' files.
   var temporary: FilePath { root.temporary }
 
-  /// Copies the job's folder, less what is reserved; fails soon once `isCanceled` says so.
+  /// Copies the job's folder into the workspace, without the reserved names. Throws soon after `isCanceled` returns
+  /// true.
   package func stage(
     _ folder: JobFolder, progress: (@Sendable (CopyProgress) -> Void)? = nil,
     isCanceled: @escaping @Sendable () -> Bool = { false }
@@ -43,8 +44,8 @@ package final class Workspace: Sendable {
     }
   }
 
-  /// The digest of what was staged; fails soon once `isCanceled` says so. Throws ``InvalidInput`` for a tree that has none, and
-  /// ``JobFailure`` when it cannot be read.
+  /// The digest of the staged files. Throws ``InvalidInput`` for a tree that has no digest, and ``JobFailure`` when the
+  /// tree cannot be read or soon after `isCanceled` returns true.
   package func digest(isCanceled: @escaping @Sendable () -> Bool = { false }) throws -> String {
     do {
       return try FileTree.digest(of: descriptor, isCanceled: isCanceled)
@@ -55,13 +56,13 @@ package final class Workspace: Sendable {
     }
   }
 
-  /// What the staged job.json says.
+  /// Reads the staged job.json.
   package func readDefinition(_ id: JobID) throws(InvalidInput) -> DefinitionReading {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
-  /// What the steps changed since `snapshot`. Throws ``JobFailure`` when they have removed the workspace, and ECANCELED soon
-  /// once `isCanceled` says so.
+  /// The steps' changes since `snapshot`. Throws ``JobFailure`` when the steps removed the workspace, and ECANCELED
+  /// soon after `isCanceled` returns true.
   package func changes(
     since snapshot: Snapshot, _ folder: JobFolder, isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws -> Changes {
@@ -73,17 +74,18 @@ package final class Workspace: Sendable {
     return try FileTree.changes(in: descriptor, since: snapshot, original: folder.descriptor, isCanceled: isCanceled)
   }
 
-  /// Removes the folder, and then its lock file. Throws ``LeftWorkspace`` when something of it cannot be removed.
+  /// Removes the workspace, and then its lock file. Throws ``LeftWorkspace`` when part of the workspace cannot be
+  /// removed.
   func purge() throws {
     try root.purge(path, lock)
   }
 }
 
 extension Workspace {
-  /// The plan with the job.json that was staged, if the staged copy is what the request was made for.
+  /// The plan with the staged job.json, if the staged files have the digest that the request names.
   ///
-  /// Throws ``InvalidInput`` if it is not. From here on nothing comes from the volume any more, so that no step can differ
-  /// from what was signed.
+  /// Throws ``InvalidInput`` if they have another. After this check the job reads nothing more of its definition from
+  /// the volume, so no step can differ from what was signed.
   package func check(_ plan: JobPlan, isCanceled: @escaping @Sendable () -> Bool = { false }) throws -> JobPlan {
     guard case .verified(let wanted) = plan.staging else { return plan }
     let found = try digest(isCanceled: isCanceled)
@@ -102,8 +104,8 @@ extension Workspace {
   }
 }
 
-/// A flock(2) that the kernel drops when its holder dies, whatever killed it. The file is marked before the first workspace
-/// is made beside it: a folder beside an unmarked one is nobody's.
+/// The lock of a workspace: a flock(2) that the kernel releases when its holder dies. The worker marks the lock file
+/// before it makes the first workspace. A folder beside an unmarked lock file does not belong to a worker.
 package final class WorkspaceLock: Sendable {
   enum Creation {
     case create, existing
@@ -124,12 +126,13 @@ package final class WorkspaceLock: Sendable {
     try? file.close()
   }
 
-  /// Whether the folder beside it was made by a worker. An error is no answer: that of an unmarked one is never removed.
+  /// Whether a worker made the folder beside this lock file. Throws if that is not known; then the folder is not
+  /// removed.
   var isMarked: Bool {
     get throws(VolumeError) { try size > 0 }
   }
 
-  /// Whether its workspace could not be removed before.
+  /// Whether an earlier attempt to remove the workspace failed.
   var isLeft: Bool {
     get throws(VolumeError) { try size > WorkspaceLock.mark.count }
   }
@@ -144,7 +147,7 @@ package final class WorkspaceLock: Sendable {
     }
   }
 
-  /// When its workspace was last made, or tried to be removed.
+  /// When a worker last made the workspace or failed to remove it, in seconds since 1970. 0 if unknown.
   var lastUse: Int {
     (try? status(of: file))?.st_mtim.tv_sec ?? 0
   }
@@ -158,12 +161,13 @@ package final class WorkspaceLock: Sendable {
     }
   }
 
-  /// Notes that the workspace cannot be removed, so that nobody waits for it again. A disk that is full makes do without.
+  /// Notes that the workspace cannot be removed, so that no job waits for its removal again. On a full disk the note is
+  /// missing.
   func noteLeft() {
     _ = try? file.writeAll(toAbsoluteOffset: Int64(WorkspaceLock.mark.count), WorkspaceLock.leftMark)
   }
 
-  /// `nil` when a living process holds it, or when it is not there and is not to be made.
+  /// Acquires the lock. `nil` when a living process holds it, or when the file is missing and `creation` is `existing`.
   static func acquire(_ path: VolumePath, _ creation: Creation) throws(VolumeError) -> WorkspaceLock? {
     let file: FileDescriptor
     do throws(Errno) {
@@ -174,7 +178,7 @@ package final class WorkspaceLock: Sendable {
     }
     let lock = WorkspaceLock(path, file)
     guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else { return nil }
-    // Whoever held it before may have removed the file between our open and our lock.
+    // The previous holder may have removed the file between open(2) and flock(2).
     guard let mine = try? status(of: file), let current = try? path.status(), mine.st_ino == current.st_ino else {
       return nil
     }

@@ -4,21 +4,21 @@ package import Jobs
 package import SystemPackage
 package import Volume
 
-/// Where workspaces lie on the local disk: `--workspaces-dir`.
+/// The folder of workspaces on the local disk: `--workspaces-dir`.
 package struct WorkspacesDirectory: Sendable {
   package let path: FilePath
 
   private var locks: VolumePath { VolumePath(path).appending(WorkspacesDirectory.state) }
   private static let state = ".worker"
-  /// A folder for files without a name.
+  /// A folder for unnamed files.
   var temporary: FilePath { path.appending(WorkspacesDirectory.state) }
 
-  /// Where a worker keeps, below the workspaces folder at `path`, since when it has seen others' claims unchanged.
+  /// The file in which a worker notes since when it has seen other workers' claims unchanged.
   package static func watchLog(in path: FilePath, of worker: WorkerID) -> FilePath {
     path.appending(state).appending("\(worker).watched")
   }
 
-  /// Makes the folder if it is missing. Throws when it cannot be written.
+  /// Makes the folder if it is missing. Throws when the folder cannot be written.
   package init(_ path: FilePath) throws(VolumeError) {
     try DurableFile.makeFolder(path, mode: 0o700)
     guard let resolved = realPath(path) else { throw VolumeError("opening", path, .noSuchFileOrDirectory) }
@@ -27,29 +27,29 @@ package struct WorkspacesDirectory: Sendable {
     try onVolume("writing to", path) { () throws(Errno) in try locks.checkWritable() }
   }
 
-  /// Makes an empty workspace for `id`, mode 0700, that no living worker uses. A name whose folder cannot be removed, or
-  /// that no worker made, is passed over.
+  /// Makes an empty workspace for `id` with mode 0700, which no living worker uses. Skips a name if its folder cannot
+  /// be removed, or if no worker made that folder.
   package func make(_ id: JobID) throws(VolumeError) -> Workspace {
     var obstacle: VolumeError?
     for name in names(for: id) {
       do throws(VolumeError) {
         if let workspace = try make(name) { return workspace }
       } catch {
-        // Of this name only, or of all.
+        // The error may concern this name only, so try the others.
         if obstacle == nil { obstacle = error }
       }
     }
     throw obstacle ?? VolumeError("finding a free workspace for \(id) in", path, .fileExists)
   }
 
-  /// A frozen worker may still sit in the first name when its job is taken over on the same host; what could not be removed
-  /// may have taken all of the others.
+  /// A frozen worker may still use the first name when its job is taken over on the same host. Leftovers that cannot be
+  /// removed may use up all the numbered names.
   private func names(for id: JobID) -> some Sequence<String> {
     let numbered = ["\(id)"] + (2...99).map { "\(id).\($0)" }
     return numbered + (0..<3).map { _ in "\(id).\(UInt32.random(in: 100 ... .max))" }
   }
 
-  /// `nil` when a living worker uses the name, or what a dead one left there.
+  /// `nil` when a living worker uses the name, or when a dead worker's workspace there cannot be removed.
   private func make(_ name: String) throws(VolumeError) -> Workspace? {
     let workspace = path.appending(name)
     guard let lock = try WorkspaceLock.acquire(lockPath(name), .create) else { return nil }
@@ -60,7 +60,7 @@ package struct WorkspacesDirectory: Sendable {
         "using \(workspace), which no worker made, as a workspace: move it away;", workspace, .fileExists)
     }
     if exists {
-      // Those that were left before are tried at the start of a worker, and delay no job.
+      // A workspace that could not be removed before delays no job: a worker tries it again at its start only.
       guard try !lock.isLeft, (try? remove(name, lock)) != nil else { return nil }
     }
     try lock.mark()
@@ -75,10 +75,10 @@ package struct WorkspacesDirectory: Sendable {
     }
   }
 
-  /// Removes what workers that died on this host left behind, and returns what cannot be removed: it delays nobody.
+  /// Removes the workspaces of dead workers on this host, and returns those that cannot be removed.
   ///
-  /// What could not be removed before is tried again, the longest untried first, but only so many and for a second: what
-  /// stays for good must not make each start slower. Throws when there is no list of what was left.
+  /// Workspaces that an earlier worker could not remove come last, the longest untried first. They get 16 tries and one
+  /// second altogether, so that they do not slow down each start. Throws when the lock files cannot be listed.
   @discardableResult
   package func purgeAbandoned() throws(VolumeError) -> [LeftWorkspace] {
     var left: [LeftWorkspace] = []
@@ -140,11 +140,11 @@ package struct WorkspacesDirectory: Sendable {
   private func lockPath(_ name: String) -> VolumePath { locks.appending("\(name).lock") }
 }
 
-/// A workspace of which something cannot be removed: it stays, and delays nobody.
+/// A workspace that could not be removed completely. It stays, and delays no job.
 package struct LeftWorkspace: Error, CustomStringConvertible {
   /// The workspace.
   package let path: FilePath
-  /// What could not be done.
+  /// Why the removal failed.
   package let cause: any Error
 
   /// A sentence for a log.

@@ -6,7 +6,8 @@ import Testing
 @testable import Jobs
 @testable import Volume
 
-/// 40,000 messages made from those of workers by seeded damage, as anybody may publish them: each is taken or passed over.
+/// 40,000 messages, made from those of workers by seeded damage, as any client may publish them. Each is either taken
+/// or ignored.
 @Suite struct BusFuzzTests {
   private let statuses = [
     #"{"heartbeat":15,"host":"h","job":"job_1","attempt":1,"step":0,"load":0.25,"memory":12345,"memoryFree":99,"#

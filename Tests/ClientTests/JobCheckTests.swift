@@ -8,7 +8,7 @@ import Testing
 @testable import Volume
 
 struct JobCheckTests {
-  /// A folder `name` with this job.json in a directory of the test's own.
+  /// A folder `name` with this job.json in the test's own directory.
   private func check(_ name: String, _ definition: String?, folders: [String] = []) throws -> (JobCheck, FilePath) {
     let fixture = try VolumeFixture()
     return try withExtendedLifetime(fixture) {

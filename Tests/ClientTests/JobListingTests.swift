@@ -16,7 +16,7 @@ import Testing
     try volume.write("x", "jobs/runs/results/step_2.log")
     let deferred = "jobs/.worker/waiting/%24share%2Fg%2Fjobs%2Fpending/1767225600000000000-waits.json"
     try volume.write("{}", deferred)
-    // Entries that are no job: files, hidden folders, invalid names.
+    // Entries that are not jobs: files, hidden folders, invalid names.
     try volume.write("", "jobs/KILLSWITCH")
     try volume.write("", "jobs/.submit-x/job.json")
     try volume.write("", "jobs/not an id/job.json")
@@ -35,7 +35,7 @@ import Testing
     try volume.write("x", "jobs/job/results/step_4.log")
     try volume.claim("job", attempt: 1)
     let job = try #require(try JobListing(volume.directory).job(try JobID("job")))
-    // The log is of the run before.
+    // The log belongs to the run before.
     #expect(job.state == .running && job.step == nil && job.status == nil)
   }
 

@@ -8,10 +8,10 @@ import Testing
 @testable import Jobs
 @testable import Volume
 
-/// Logs that grow, are cut, replaced, removed and made again while they are followed, the same for the same seed.
+/// Logs that grow, are cut, replaced, removed and made again while a reader follows them; the same for the same seed.
 @Suite struct LogFuzzTests {
-  /// However the file changes, what it holds at a place is the step's byte of that place: so what is printed must be the
-  /// step's output, from its beginning, without a gap.
+  /// Each byte of the file is always the step's byte at that offset. So the printed text must be the step's output from
+  /// its beginning, without a gap.
   @Test(arguments: 0..<8 as Range<UInt64>)
   func whatIsPrintedIsTheOutputFromItsBeginning(_ seed: UInt64) throws {
     var scene = try ChangingLog(seed: seed)
@@ -31,7 +31,7 @@ import Testing
     #expect(printed.count == scene.longest)
   }
 
-  /// A thread changes the file at any moment of a reading.
+  /// A thread changes the file at any moment during the reading.
   @Test func fileThatChangesWhileItIsReadIsReadToTheSameEnd() async throws {
     let scene = try ChangingLog(seed: 100)
     let directory = scene.volume.directory
@@ -53,7 +53,7 @@ import Testing
     #expect(printed.count == longest)
   }
 
-  /// With lines in it that tell of dropped output, at the places where a log would have them or others, it is read to an end.
+  /// A log with forged lines about dropped output, at the usual places or others, is read to its end.
   @Test(arguments: 200..<208 as Range<UInt64>)
   func forgedLinesEndNoReading(_ seed: UInt64) throws {
     var random = SeededRandom(seed: seed)
@@ -81,12 +81,12 @@ import Testing
   }
 }
 
-/// A step's log as anything may change it that can write to the volume.
+/// A step's log with the changes that any process with write access to the volume may make.
 private struct ChangingLog: Sendable {
   let volume: Volume
   private var random: SeededRandom
   private var length = 0
-  /// The most that the file has held.
+  /// The greatest size of the file so far.
   private(set) var longest = 0
   private let results: String
   private let log: String
@@ -101,12 +101,12 @@ private struct ChangingLog: Sendable {
     try FileManager.default.createDirectory(atPath: results, withIntermediateDirectories: true)
   }
 
-  /// The bytes that the step wrote at these places.
+  /// The step's bytes at these offsets.
   static func output(_ range: Range<Int>) -> [UInt8] { Array(all[range]) }
 
   private static let all = (0..<1 << 20).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 7) }
 
-  /// Whether ``end()`` was reached, by whichever copy.
+  /// Whether ``end()`` was called, on any copy.
   var isOver: Bool { access(flag.string, F_OK) == 0 }
 
   mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
@@ -129,14 +129,14 @@ private struct ChangingLog: Sendable {
     if number(0...63) == 0 { length = 0 }
   }
 
-  /// The log as it is in the end: whole.
+  /// Writes the complete log.
   mutating func end() throws {
     length = max(length, longest)
     try write(0..<length, replacing: true)
     try Data().write(to: URL(fileURLWithPath: flag.string))
   }
 
-  /// The file holds a beginning of the output; it is continued to the end of the range, or written again.
+  /// Continues the output in the file up to the end of the range, or writes the file anew.
   private mutating func write(_ range: Range<Int>, replacing: Bool) throws {
     try FileManager.default.createDirectory(atPath: results, withIntermediateDirectories: true)
     let file = try FileDescriptor.open(
@@ -148,7 +148,7 @@ private struct ChangingLog: Sendable {
     longest = max(longest, range.upperBound)
   }
 
-  /// The file's own size; 0 when there is none.
+  /// The file's actual size; 0 if there is no file.
   private var size: Int {
     var status = stat()
     return stat(log, &status) == 0 ? status.st_size : 0
@@ -162,7 +162,7 @@ private struct ChangingLog: Sendable {
     longest = max(longest, count)
   }
 
-  /// The folder goes, and comes again with the log in it, as a worker restores it.
+  /// Removes the folder and makes it again, as a worker does when it restores a log.
   private func moveFolder() throws {
     try FileManager.default.removeItem(atPath: results)
     try FileManager.default.createDirectory(atPath: results, withIntermediateDirectories: true)

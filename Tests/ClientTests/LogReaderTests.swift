@@ -9,7 +9,7 @@ import Testing
 @testable import Volume
 
 @Suite struct LogReaderTests {
-  /// A log within `limit` as its worker writes it, and a reader of it.
+  /// Makes a log with `limit`, written as a worker writes it, and a reader of that log.
   private func follow(limit: Int64, _ body: (StepLog, _ read: () throws -> String) throws -> Void) throws {
     let folder = FilePath(FileManager.default.temporaryDirectory.path).appending("log-\(UUID().uuidString)")
     try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
@@ -43,8 +43,8 @@ import Testing
     }
   }
 
-  /// A log that is cut between the look at its size and the reading is shorter than it was said to be, as a file of sysfs is
-  /// always; an error number of an earlier call means nothing then.
+  /// A log that is cut after the look at its size is shorter than that size, like every file of sysfs. A leftover errno
+  /// of an earlier call must not count then.
   @Test(.enabled(if: getuid() == 0, "mounts a file of sysfs over a log, which needs root"))
   func logThatIsShorterThanItWasIsNoError() throws {
     let folder = FilePath(FileManager.default.temporaryDirectory.path).appending("log-\(UUID().uuidString)")
@@ -63,7 +63,7 @@ import Testing
   }
 
   @Test func forgedFiguresOfDroppedOutputAreRead() throws {
-    // The step writes what looks like a log in its last form, and goes on.
+    // The step writes text that looks like the end of a finished log, and continues.
     let line = DroppedOutput(count: .max, limit: 1000).line
     try follow(limit: 1 << 20) { (log, read) throws in
       let half = [UInt8](repeating: UInt8(ascii: "x"), count: 500)
@@ -95,7 +95,7 @@ import Testing
   @Test func whoKeptUpWithALogOverItsLimitMissesNothing() throws {
     try follow(limit: 100) { (log, read) throws in
       var seen = ""
-      // More than the limit, and no more than the file holds until it is put in order.
+      // More than the limit, but no more than the file holds before the worker puts it in order.
       for number in 100..<145 {
         log.write("\(number)\n")
         seen += try read()

@@ -23,7 +23,7 @@ import Testing
     let times: [String: JSON] = [
       "heartbeat": 15, "since": "2026-01-01T00:00:00.000Z", "time": "2026-01-01T00:01:00.000Z",
     ]
-    // It was with the broker for 10 of its 46 seconds.
+    // The broker had held the status for 10 of its 46 seconds.
     roster.take(status(idle(times), expiry: 36), at: now)
     let entry = try #require(roster.entries["w1"])
     #expect(entry.began == now - .seconds(70))

@@ -5,7 +5,7 @@ import SystemPackage
 @testable import Jobs
 @testable import Volume
 
-/// A folder of a test's own: a volume, and a place for what is not on it.
+/// A folder for one test: a volume, and a place for other files.
 final class Volume: Sendable {
   let root: FilePath
   let directory: JobsDirectory

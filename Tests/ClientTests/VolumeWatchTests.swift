@@ -7,7 +7,7 @@ import Testing
 @testable import Volume
 
 @Suite struct VolumeWatchTests {
-  /// The next news of the watch, as text.
+  /// The next news from the watch, as text.
   private func next(_ watch: inout VolumeWatch) async throws -> String {
     try await eventually("news") {
       switch try watch.look() {
@@ -18,7 +18,7 @@ import Testing
     }
   }
 
-  /// GlusterFS gives inode numbers that no Int64 holds, and any file system may give any size and time.
+  /// GlusterFS has inode numbers that do not fit into an Int64, and a file system may return any size and time.
   @Test func fileOfAnyNumberSizeAndTimeCanBeToldFromAnother() {
     var status = stat()
     (status.st_ino, status.st_size, status.st_mtim) = (.max, .max, timespec(tv_sec: .min, tv_nsec: .max))
@@ -32,7 +32,7 @@ import Testing
     let volume = try Volume()
     let request = try OutgoingRequest(try JobID("job"))
     var watch = VolumeWatch(request, in: volume.directory)
-    // Not those of other requests.
+    // Claims and results of other requests do not count.
     try volume.claim("job", attempt: 1, worker: "other", request: "r")
     try volume.result("job")
     let early = try watch.look()

@@ -32,7 +32,7 @@ import Testing
     }
   }
 
-  /// A worker alone keeps its session for its return.
+  /// A worker without others in its group keeps its session until it returns.
   @Test(arguments: [SIGKILL, SIGTERM]) func whatWasQueuedForALonelyWorkerWaitsForIt(_ signal: Int32) async throws {
     try await Scene.play { scene in
       let worker = try scene.worker(on: group, ["--lease", "1s"])
@@ -49,7 +49,7 @@ import Testing
     }
   }
 
-  /// More requests than may be deferred at once, while nobody takes anything up.
+  /// There are more requests than the queue of deferred requests has room for, and no worker takes one up.
   @Test func everythingThatWasQueuedIsDeferred() async throws {
     try await Scene.play(leaving: .deferred) { scene in
       let gone = try scene.worker("gone", on: group, ["--lease", "1s"])
@@ -57,7 +57,7 @@ import Testing
       try await gone.kill()
       let ids = try scene.jobs(70)
       try await scene.send(all: ids)
-      // It takes one up itself, and stops there.
+      // The worker claims one of them, and stops at that point.
       let worker = try scene.worker("one", on: group, ["--lease", "1s"], stopAt: "deferredRequestClaimed")
       try await worker.reachesCheckpoint(within: .seconds(90))
       #expect(scene.deferred.count == 70)
@@ -70,7 +70,7 @@ import Testing
     }
   }
 
-  /// The broker falls silent while a queue is taken over: that must not hold a worker that is told to stop.
+  /// The broker stops answering during a takeover. A worker that is told to stop must not wait for it.
   @Test func workerThatIsToldToStopDoesNotWaitForASessionThatDoesNotCome() async throws {
     try await Scene.play { scene in
       let gone = try scene.worker("gone", on: group, ["--lease", "2s"])
@@ -81,7 +81,7 @@ import Testing
       try await scene.broker.freeze()
       try await eventually("the adoption") { scene.members.contains("gone.adoption") }
       adopter.send(SIGTERM)
-      // Without a stop the session would be waited for ten seconds.
+      // Without the stop, the worker would wait ten seconds for the session.
       #expect(try await adopter.end(within: .seconds(5)) == .code(0))
       #expect(!scene.members.contains("gone.adoption"))
       scene.broker.thaw()
@@ -89,7 +89,7 @@ import Testing
     }
   }
 
-  /// The adopter dies in the middle of it; the next begins again.
+  /// The adopter dies during the takeover; the next worker begins again.
   @Test func adoptionByAWorkerThatDiesIsCompletedByTheNext() async throws {
     try await Scene.play { scene in
       let gone = try scene.worker("gone", on: group, ["--lease", "1s"])
@@ -109,7 +109,7 @@ import Testing
     }
   }
 
-  /// The owner comes back in the middle of it, and takes its session again.
+  /// The owner comes back during the takeover, and takes its session back.
   @Test func ownerThatComesBackDuringItsAdoptionLosesNothing() async throws {
     try await Scene.play { scene in
       let gone = try scene.worker("gone", on: group, ["--lease", "1s"])

@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Jobs that are begun only once somebody has approved their request.
+/// Jobs that begin only after somebody has approved their request.
 @Suite struct ApprovalTests {
   @Test(arguments: ["job.json", "flag", "environment", "flag and steps"])
   func jobIsRunWhenSomebodyHasApprovedIt(_ demand: String) async throws {
@@ -20,7 +20,7 @@ import Testing
       let event = try await events.message(on: "jobs/events/job")
       #expect(event.json["event"] == "awaiting-approval")
       #expect(scene.parked.count == 1 && scene.claims.isEmpty)
-      // It is acknowledged, and the worker waits for the next.
+      // The request is acknowledged, and the worker waits for the next.
       try await scene.broker.session(of: "worker-01") { $0?.queued == 0 }
       #expect(worker.process.end == nil && scene.runs("job") as Int == 0 && results.messages.isEmpty)
 
@@ -37,7 +37,7 @@ import Testing
       #expect(lines.dropFirst().allSatisfy { $0["approvedBy"] == "ada" })
       #expect(lines[1]["reason"] == "fine" && lines.last?["reason"] == .null)
       let definition = lines[1]["definitionDigest"].string
-      // A request's own steps are laid over the job.json, which counts too.
+      // A request's own steps replace those in job.json, but job.json still counts.
       #expect(definition?.hasPrefix("sha256:") == true)
     }
   }
@@ -60,7 +60,7 @@ import Testing
       let line = scene.audit().first { $0["event"] == "rejected" }
       #expect(line?["by"] == "ada" && line?["reason"] == "not on a Friday")
       #expect(scene.runs("job") as Int == 0 && results.messages.count == 1)
-      // It waits for its job still.
+      // The worker still waits for its one job.
       try scene.job("next", steps: ["true"])
       try await scene.send("next")
       #expect(try await worker.end() == .code(0))
@@ -104,7 +104,7 @@ import Testing
     }
   }
 
-  /// What is exchanged under an approval waits for one of its own.
+  /// A request or a job.json that is exchanged after the approval needs a new approval.
   @Test(arguments: ["job.json", "request"]) func whatIsNotAsItWasApprovedWaitsAgain(_ changed: String) async throws {
     try await Scene.play { scene in
       let (events, results) = (try await scene.events(), try await scene.results())
@@ -117,7 +117,7 @@ import Testing
       #expect(try await scene.approve("job", "--by", "ada").end == .code(0))
       #expect(scene.deferred.count == 1)
       if changed == "job.json" {
-        // That it does not ask any more changes nothing.
+        // The new job.json does not require approval; that makes no difference.
         try scene.job("job", steps: ["echo after > which"])
       } else {
         try scene.tamper("waiting")
@@ -143,7 +143,7 @@ import Testing
       try await worker.listens()
       for count in 1...3 {
         try await scene.send("job", ["requestId": "order"])
-        // Whoever sends it hears that it waits.
+        // The sender hears that the request waits.
         try await events.messages(count, on: "jobs/events/job") { $0.json["event"] == "awaiting-approval" }
       }
       #expect(scene.parked.count == 1)
@@ -163,7 +163,7 @@ import Testing
     }
   }
 
-  /// Whoever may send cannot fill the volume with them.
+  /// A sender cannot fill the volume with parked requests.
   @Test func requestIsRejectedWhenTooManyWait() async throws {
     try await Scene.play(leaving: .deferred) { scene in
       let folder = scene.jobs.appending(".worker/parked/%24share%2Fworkers%2Fjobs%2Fpending")
@@ -194,7 +194,7 @@ import Testing
     }
   }
 
-  /// The request comes again, or the claim is taken over.
+  /// The broker sends the request again, or the next worker takes the claim over.
   @Test(
     arguments: ["parked", "deferredRequestClaimed", "claimed", "started", "resultWritten"],
     ["jobs/pending", "$share/workers/jobs/pending"])
@@ -214,7 +214,7 @@ import Testing
       try await first.kill()
       if !beforeApproval {
         #expect(try await scene.approve("job").end == .code(0))
-        // The point "claimed" is on the way of requests that arrive.
+        // Only requests that the broker delivers pass the point "claimed".
         let second = try scene.worker(on: filter, quick, stopAt: checkpoint == "claimed" ? "begun" : checkpoint)
         try await second.reachesCheckpoint()
         try await second.kill()
@@ -245,7 +245,7 @@ import Testing
       killed.send(SIGKILL)
       _ = try await killed.end()
       let worker = try scene.worker(quick)
-      // What is decided it begins at once, and may have ended before it would have listened.
+      // The worker begins an approved request at once, and may have ended before it listens.
       if checkpoint == "decisionWritten" {
         try await worker.listens()
         #expect(try await scene.approve("job", decision == "rejected" ? "--reject" : "--yes").end == .code(0))
@@ -272,7 +272,7 @@ import Testing
     }
   }
 
-  /// Nobody looks at the volume for a minute unless told.
+  /// With this lease, workers look at the volume every 20 s unless they are nudged.
   @Test func requestThatABusyWorkerDeferredIsParkedAndItsApprovalIsToldToIdleOnes() async throws {
     try await Scene.play { scene in
       let arguments = ["--lease", "60s", "--require-approval"]
@@ -309,7 +309,7 @@ import Testing
       let request = try await scene.sign("job", with: key)
       try await scene.broker.publish("jobs/pending", request)
       try await eventually("the parked request") { scene.parked.count == 1 }
-      // That it waits has not used its key.
+      // Waiting for approval has not used up the request's key.
       let approval = try await scene.approve("job")
       #expect(approval.end == .code(0) && approval.errors.contains("h1:"), "\(approval.errors)")
       #expect(try await worker.end() == .code(0))
@@ -339,7 +339,7 @@ import Testing
       let results = try await scene.results()
       try scene.job("job", approved(scene.noteRun))
       let request = try await scene.sign("job", with: key)
-      // While the request is looked at, the folder asks for no approval.
+      // When the request is judged, job.json requires no approval.
       try scene.job("job", steps: [.string(scene.noteRun)])
       let worker = try scene.worker(quick + key.arguments, stopAt: "acknowledged")
       try await worker.listens()
@@ -354,7 +354,7 @@ import Testing
     }
   }
 
-  /// A claim that lies on the volume may be anybody's.
+  /// Anybody may have written a claim on the volume.
   @Test func jobThatNobodyApprovedIsNotTakenOver() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: [.string(scene.noteRun)])
@@ -440,7 +440,7 @@ extension Scene {
     try await run(["approve", "-j", jobs.string] + arguments)
   }
 
-  /// Has a request for `job` parked by a worker that leaves then; returns its digest.
+  /// Lets a worker park a request for `job` and leave; returns the request's digest.
   @discardableResult
   fileprivate func parkAndLeave(steps step: String? = nil) async throws -> String { try await parkAndLeave(step) }
 
@@ -457,7 +457,7 @@ extension Scene {
     return event.json["requestDigest"].string ?? ""
   }
 
-  /// Exchanges the steps of the one request in this folder, as somebody who may write to the volume.
+  /// Exchanges the steps of the one request in this folder, like an attacker with write access to the volume.
   fileprivate func tamper(_ folder: String) throws {
     let file = folder == "parked" ? parked[0] : deferred[0]
     let path = jobs.appending(".worker").appending(folder).pushing(FilePath(file))

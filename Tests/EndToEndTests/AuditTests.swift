@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// `.worker/audit/<worker>.jsonl`: what was done, for whom, and what came of it.
+/// The audit log, `.worker/audit/<worker>.jsonl`: actions, their requesters and their outcome.
 @Suite struct AuditTests {
   @Test func logTellsAJobFromItsRequestToItsResult() async throws {
     try await Scene.play { scene in
@@ -110,7 +110,8 @@ import Testing
     }
   }
 
-  /// Whatever is done has its line before it, wherever the worker is killed; every result ends as `published`.
+  /// Each action has its line in the log before it happens, wherever the worker is killed. Each result ends as
+  /// `published`.
   @Test(arguments: KilledWorkerTests.points.map(\.checkpoint))
   func logIsWholeWhereverTheWorkerIsKilled(_ checkpoint: String) async throws {
     try await Scene.play { scene in
@@ -174,6 +175,6 @@ import Testing
 }
 
 extension JSON {
-  /// What an audit line tells of.
+  /// The event of an audit line.
   var event: String { self["event"].string ?? "" }
 }

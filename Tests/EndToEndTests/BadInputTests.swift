@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A job folder that is refused, and the exact sentence about it; `%d` in that is the folder.
+/// A job folder that is rejected, and the exact sentence about it. `%d` in the sentence stands for the folder.
 struct BadJob: Sendable {
   let name: String
   let sentence: String
@@ -92,7 +92,7 @@ struct BadJob: Sendable {
   ]
 }
 
-/// What is wrong on the volume, and what its sender is told.
+/// A fault on the volume, and the answer to the sender.
 @Suite struct BadInputTests {
   @Test func badJobsAreRejectedWithASentenceEach() async throws {
     try await Scene.play { scene in

@@ -3,7 +3,7 @@ import MQTT
 import TestSupport
 import Testing
 
-/// Brokers that take no large packets, and requests that would make a result too large.
+/// Brokers that accept no large packets, and requests that would make a result too large.
 @Suite struct BrokerLimitTests {
   @Test func resultShrinksToWhatTheBrokerTakes() async throws {
     try await Scene.play(broker: Broker.Options("max_packet_size 2000")) { scene in
@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  /// It ends the connection, on 5 with a reason; what it takes is not announced.
+  /// The broker does not announce its limit: it ends the connection, on MQTT 5 with a reason code.
   @Test func resultShrinksForABrokerThatDropsWhatIsTooLarge() async throws {
     try await Scene.play(broker: Broker.Options("message_size_limit 1500")) { scene in
       let results = try await scene.results()
@@ -62,7 +62,7 @@ import Testing
     }
   }
 
-  /// The request is as large as the example's broker takes; it and its keys would go back with the result.
+  /// The request has the largest size that the example's broker accepts; the result would repeat it and its keys.
   @Test(arguments: [0, 1, 2])
   func requestWithHugeKeysIsAnswered(_ kind: Int) async throws {
     try await Scene.play(broker: Broker.Options("max_packet_size 300000")) { scene in
@@ -87,7 +87,7 @@ import Testing
     }
   }
 
-  /// As long as they may be, and all of it bytes that are no text.
+  /// As long as allowed, with bytes that are not text.
   @Test func largestKeysGoBackWithTheResult() async throws {
     try await Scene.play(broker: Broker.Options("max_packet_size 300000")) { scene in
       let results = try await scene.results()

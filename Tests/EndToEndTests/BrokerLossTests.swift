@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Brokers that are not there, go away, and come back.
+/// Brokers that are missing, go away, and come back.
 @Suite struct BrokerLossTests {
   @Test func workerWaitsForTheBrokerAndTakesAJobWhenItComes() async throws {
     try await Scene.play(.down) { scene in
@@ -113,7 +113,7 @@ import Testing
     }
   }
 
-  /// Asked to stop, it waits for the broker no longer than the grace.
+  /// A worker that is asked to stop waits for the broker no longer than the grace.
   @Test func stoppedWorkerLeavesItsResultWhenTheBrokerIsGone() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["echo begun; sleep 1000"])
@@ -134,6 +134,6 @@ import Testing
 }
 
 extension WorkerProcess {
-  /// The lines that tell of a try to connect.
+  /// The log lines about attempts to connect.
   fileprivate var tries: [JSON] { logLines.filter { $0["message"].text.contains("next try in ") } }
 }

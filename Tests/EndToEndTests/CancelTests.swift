@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Ending a job from outside.
+/// Cancellations of jobs.
 @Suite(.everyAccess) struct CancelTests {
   @Test(arguments: [
     ("jobs/cancel/job", ""), ("jobs/cancel/job", "enough"),
@@ -54,7 +54,7 @@ import Testing
     }
   }
 
-  /// A job that is taken can be canceled.
+  /// A job can be canceled as soon as a worker has taken it.
   @Test func cancelsAreHeardBeforeJobsAreTaken() async throws {
     try await Scene.play { scene in
       _ = try await scene.listener()
@@ -79,7 +79,7 @@ import Testing
     }
   }
 
-  /// Whoever cancels a job, changes it and sends it again may meet a worker that was idle then.
+  /// The sender cancels a job, changes it and sends it again; the worker that takes it was idle at the cancellation.
   @Test func cancelationFromBeforeTheRequestDoesNotEndIt() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["sleep 1; echo done"])
@@ -130,7 +130,7 @@ import Testing
 }
 
 extension Scene {
-  /// A worker that can be given jobs. It can be given commands then, too.
+  /// A worker that receives jobs, and commands as well.
   func listener(_ arguments: [String] = []) async throws -> WorkerProcess {
     let worker = try worker("worker-01", on: "jobs/pending", arguments)
     try await worker.listens()

@@ -4,9 +4,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Steps in cgroups of their own, where the worker may make some.
+/// Steps in their own cgroups, where the worker may make some.
 @Suite(.enabled(if: ownCgroup != nil, "no cgroup of version 2 can be made here")) struct CgroupTests {
-  /// Nobody is left to end it but the next worker, and it has nothing about it that tells where it comes from.
+  /// Only the next worker is left to end the daemon, and nothing about the daemon shows which step started it.
   @Test func daemonOfAWorkerThatWasKilledWithItsGuardianEndsBeforeTheNextBegins() async throws {
     try await Scene.play(leaving: [.claims, .workspaces]) { scene in
       let mark = "\(Int.random(in: 10_000_000..<100_000_000))"
@@ -60,13 +60,13 @@ import Testing
   }
 }
 
-/// Those that a worker has made.
+/// The cgroups that a worker has made.
 private func cgroups(of worker: pid_t) -> [String] {
   let names = (try? FileManager.default.contentsOfDirectory(atPath: ownCgroup ?? "/nowhere")) ?? []
   return names.filter { $0.hasPrefix("mqtt-fs-worker-") && $0.split(separator: "-").dropLast(2).last == "\(worker)" }
 }
 
-/// The folder of this process's cgroup of version 2, if a process may be put into one below it.
+/// The folder of this process's version 2 cgroup, if a process can be moved into a cgroup below it.
 private let ownCgroup: String? = {
   let script = """
     path=$(sed -n 's/^0:://p' /proc/self/cgroup)

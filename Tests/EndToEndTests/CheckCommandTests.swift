@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// `mqtt-fs-worker check`: what is wrong with a job, before it is sent.
+/// `mqtt-fs-worker check`, which finds the faults of a job before it is sent.
 @Suite struct CheckCommandTests {
   @Test func goodJobIsGoodAndStaysAsItIs() async throws {
     try await Scene.play(.down) { scene in

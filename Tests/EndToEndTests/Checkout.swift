@@ -3,11 +3,11 @@ import Glibc
 import SystemPackage
 import TestSupport
 
-/// The repository that the tests were built from, and what is installed beside it.
+/// The repository that the tests were built from, and the programs that are installed beside it.
 enum Checkout {
   static let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
 
-  /// Python with the packages that `.ci/python-packages` installs; `nil` when it was not run, or could not.
+  /// Python with the packages that `.ci/python-packages` installs; `nil` if they are missing.
   static var python: FilePath? {
     let python = root.pushing(FilePath(".build/python/bin/python3"))
     let isComplete = FileManager.default.fileExists(atPath: root.pushing(FilePath(".build/python/wanted")).string)

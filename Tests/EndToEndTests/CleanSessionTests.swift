@@ -3,9 +3,9 @@ import MQTT
 import TestSupport
 import Testing
 
-/// `--clean`: the broker drops what such a session had not acknowledged, so that nothing may be left in it.
+/// `--clean`: the broker drops the messages that such a session has not acknowledged, so none may be left in it.
 @Suite struct CleanSessionTests {
-  /// More requests than may be deferred at once.
+  /// There are more requests than the queue of deferred requests has room for.
   @Test(arguments: ["5", "4"])
   func everythingThatWasSentToAWorkerThatTurnsBusyIsDeferred(_ version: String) async throws {
     try await Scene.play { scene in
@@ -21,7 +21,7 @@ import Testing
       try await eventually("a deferred request for each job", within: .seconds(90)) {
         scene.deferred.count == ids.count
       }
-      // It is no member of the group any more.
+      // The worker has left the group.
       try await eventually("a broker without subscribers") { try await scene.send("nobody") != .success }
       _ = try await scene.fleet(3, "other-", with: arguments)
       try await eventually("the results", within: .seconds(120)) { scene.missing(ids).isEmpty }
@@ -44,7 +44,7 @@ import Testing
       #expect(try await worker.end() == .code(0))
       _ = try await scene.fleet(1, "other-", with: ["--clean", "--lease", "1s"])
       try await scene.finish(ids)
-      // One may have been taken, and canceled by the signal.
+      // The worker may have taken one, and the signal canceled it.
       #expect(ids.count { scene.result($0)["status"] == "success" } >= 9)
       #expect(ids.allSatisfy { scene.runs($0).count <= 1 })
     }

@@ -4,8 +4,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Wall clocks that jump back an hour, the worker's or the volume's. To whom the volume's clock was set back, what was
-/// touched before lies in the future.
+/// Wall clocks of the worker or the volume that jump back an hour. To a host whose clock was set back, files touched
+/// before lie in the future.
 @Suite struct ClockTests {
   static let hour: TimeInterval = 3600
 
@@ -34,7 +34,7 @@ import Testing
       try await eventually("the step") { scene.runs("job") == 1 }
       let second = try scene.worker("worker-02", ["--lease", "1s"])
       try await second.listens()
-      // Three times the clock is set back; each time the next touch is an hour before the one that came before.
+      // The clock is set back three times; each time the next touch is an hour earlier than the one before.
       for _ in 1...3 {
         try scene.date(scene.claim, Date() + ClockTests.hour)
         try await eventually("the next touch") { try scene.age(scene.claim) > -ClockTests.hour / 2 }
@@ -58,7 +58,7 @@ import Testing
         ])
       let clock = scene.files.appending("clock")
       try scene.write("+0\n", clock)
-      // The library moves timers, too, by which a claim is touched.
+      // The library also moves the timers that touch the claim.
       let worker = try scene.worker(
         ["--lease", "60s"],
         environment: [
@@ -80,7 +80,7 @@ import Testing
         let milliseconds = try #require(duration.number)
         #expect((900...60_000).contains(milliseconds))
       }
-      // The clock had jumped indeed.
+      // The clock did jump.
       let (start, end) = (result["timing"]["start"].text, result["timing"]["end"].text)
       #expect(end < start)
     }

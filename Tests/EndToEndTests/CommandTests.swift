@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What can be asked of a worker over MQTT.
+/// The commands to a worker over MQTT.
 @Suite(.everyAccess) struct CommandTests {
   @Test func everyLivingWorkerAnswersACommandToAll() async throws {
     try await Scene.play { scene in
@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  /// 3.1.1 knows no Response Topic.
+  /// MQTT 3.1.1 has no Response Topic.
   @Test func commandOfA311ClientIsAnsweredBesideIt() async throws {
     try await Scene.play { scene in
       let worker = try scene.worker(["-v", "4"])
@@ -77,7 +77,7 @@ import Testing
       #expect(try await worker.end() == .code(0))
       #expect(scene.result("job")["status"] == "success")
       #expect(scene.result("next") == .null)
-      // It was told once: the next process works on.
+      // The command was for one process: the next one works on.
       let next = try scene.worker([])
       #expect(try await next.end() == .code(0))
       #expect(scene.result("next")["status"] == "success")
@@ -110,14 +110,14 @@ import Testing
       try await scene.command("drain", to: name)
       let second = try scene.worker([])
       #expect(try await second.end() == .code(0))
-      // And is not there for a third.
+      // The third process does not get the command any more.
       let third = try scene.worker([])
       try await scene.hearsCommands(third)
       #expect(third.process.end == nil)
     }
   }
 
-  /// Nobody waits for it: what is said to all meanwhile is not meant for a life that begins later.
+  /// A worker that has left gets no commands: a command to all workers is not meant for its next life.
   @Test func workerThatLeftIsNotReached() async throws {
     try await Scene.play { scene in
       let first = try scene.worker([])
@@ -154,7 +154,7 @@ import Testing
 }
 
 extension Scene {
-  /// Waits until the worker's subscriptions to commands are taken.
+  /// Waits until the broker has accepted the worker's subscriptions to commands.
   func hearsCommands(_ worker: WorkerProcess) async throws {
     try await eventually("an answer of \(worker.id)") {
       if let end = worker.process.end { throw WaitedInVain("\(worker.id) ended with \(end): \(worker.log)") }

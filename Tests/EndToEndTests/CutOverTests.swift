@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// From a broker that takes everybody to the one of `examples/mosquitto`: only the environment changes.
+/// Moving from an open broker to the one of `examples/mosquitto`: only the environment changes.
 @Suite struct CutOverTests {
   @Test(arguments: Access.allCases)
   func sameCommandsDoTheSame(_ access: Access) async throws {
@@ -22,7 +22,7 @@ import Testing
       #expect(sender.errors == "")
       #expect(try await worker.end() == .code(0))
       #expect(scene.text("job_2026_01", "results/out.txt") == "HELLO\n")
-      // Nobody was subscribed when the result came.
+      // Nobody was subscribed when the result was published.
       for environment in [clients, observers] {
         let late = try scene.start(
           installed("mosquitto_sub"), ["-V", "5", "-q", "1", "-t", "jobs/results/job_2026_01", "-C", "1"],
@@ -33,7 +33,8 @@ import Testing
     }
   }
 
-  /// libmosquitto 2.1 writes to the connection that it has shut down behind DISCONNECT, and its programs take SIGPIPE for that.
+  /// libmosquitto 2.1 writes to the connection after it has shut it down with DISCONNECT, and its programs get SIGPIPE
+  /// for that.
   private func expectSuccess(of client: ChildProcess, _ access: Access) async throws {
     let end = try await client.end()
     withKnownIssue("mosquitto's own clients die of SIGPIPE over TLS") {
@@ -55,7 +56,7 @@ import Testing
         try await sender.end()
         #expect(sender.errors.contains("Not authorized"), "\(account): \(sender.errors)")
       }
-      // What comes after them is taken, and is the first that is.
+      // A later request is accepted, and is the first one to be.
       try await scene.send("allowed", ["steps": ["true"]])
       #expect(try await worker.end() == .code(0))
       #expect(scene.result("allowed")["status"] == "success")
@@ -94,12 +95,13 @@ import Testing
 
   @Test func accountsMayDoWhatTheyNeedAndNoMore() async throws {
     try await Broker.running(Broker.Options(.locked)) { broker in
-      // Each topic has a subscriber, so that a right to publish is answered with success.
+      // Each topic has a subscriber, so that an allowed publication gets the code for success.
       let everything = try await broker.collect("#")
       for (account, publishes, hears) in Self.rights {
         let ears = try await broker.collect("#", as: account)
         try await broker.publish(Self.topics.map { Message($0, account) })
-        // In order: once the last has come to the one who may hear all, the account has been sent what is its.
+        // The broker delivers in order: when the subscriber to everything has the last message, the account has been
+        // sent all of its own.
         try await everything.messages(Self.topics.count) { $0.text == account }
         try await ears.messages(hears.count)
         #expect(Set(ears.messages.map(\.topic)) == hears, "what \(account) hears")
@@ -113,7 +115,7 @@ import Testing
     }
   }
 
-  /// Each a worker that cannot get in, with the exit status and what its log must say.
+  /// Workers that the broker does not accept, with the exit status and a part of the log.
   @Test(
     arguments: [
       (["MQTT_USERNAME": "", "MQTT_PASSWORD_FILE": ""], 77, "not authorized"),

@@ -3,7 +3,7 @@ import Testing
 
 @testable import mqtt_fs_worker
 
-/// The program reads its arguments as the default command's first.
+/// The program first reads its arguments as those of the default command.
 struct DefaultCommandTests {
   private static let commandLines = [
     "", "-i w1 -j jobs --topic $share/g/jobs/# -v 4", "--url=mqtt://host -n me -p x", "-i check",

@@ -3,15 +3,16 @@ import MQTT
 import TestSupport
 import Testing
 
-/// What busy workers put down, and who takes it up.
+/// Requests that busy workers defer, and the workers that take them up.
 @Suite(.everyAccess) struct DeferredQueueTests {
-  /// A look at the volume every 20 s would do it, too, but late.
+  /// A regular look every 20 s would find the request too, but late.
   @Test func idleWorkerTakesADeferredRequestUpAtOnce() async throws {
     try await Scene.play { scene in
       let loops = try await scene.fleet(2, with: ["--lease", "60s", "--log-level", "debug"])
       try await scene.hold("held")
       let ids = try scene.jobs(4)
-      // One at a time, so that the other worker is idle: the broker deals at least one of them to the busy one.
+      // One request at a time, so that the other worker is idle. The broker gives at least one of them to the busy
+      // worker.
       for id in ids {
         try await scene.send(id)
         try await scene.awaitResult(id, within: .seconds(15))
@@ -63,7 +64,7 @@ import Testing
     }
   }
 
-  /// The deferred request is there, and the message will come again.
+  /// The request is deferred, and the broker will send it again.
   @Test(arguments: ["5", "4"])
   func workerKilledBetweenDeferralAndAcknowledgementCostsNoJobAndRunsNoneTwice(_ version: String) async throws {
     try await Scene.play { scene in
@@ -85,7 +86,7 @@ import Testing
     }
   }
 
-  /// The same, and another worker has run the job before the message comes again.
+  /// As above, but another worker has run the job before the broker sends the message again.
   @Test(arguments: ["5", "4"])
   func messageOfADeferredRequestThatWasRunIsNotRunAgain(_ version: String) async throws {
     try await Scene.play { scene in
@@ -109,7 +110,7 @@ import Testing
     }
   }
 
-  /// The claim is there, and the deferred request still, too.
+  /// The job is claimed, and the deferred request is still there.
   @Test(arguments: ["itself", "another"])
   func workerKilledBetweenClaimAndRemovalOfTheDeferredRequestCostsNoJobAndRunsNoneTwice(_ next: String) async throws {
     try await Scene.play { scene in

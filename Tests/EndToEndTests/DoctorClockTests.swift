@@ -2,7 +2,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What `doctor` says of the clocks that stamp a volume's files.
+/// What `doctor` says about the clocks that stamp a volume's files.
 @Suite(.enabled(if: NetworkVolume.isPossible, "\(NetworkVolume.demand)"))
 struct DoctorClockTests {
   /// The line about the clock of a volume with these rules.

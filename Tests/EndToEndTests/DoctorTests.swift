@@ -21,7 +21,7 @@ import Testing
       for name in ["redelivery", "durable sessions", "shared subscriptions", "message expiry", "last will"] {
         #expect(findings.contains { $0["name"] == .string(name) && $0["verdict"] == "yes" }, "\(name)")
       }
-      // Everybody may connect to this broker.
+      // This broker accepts any client.
       #expect(findings.contains { $0["name"] == "closed to strangers" && $0["verdict"] == "no" })
 
       #expect(scene.listing(scene.root.appending("jobs")).union(scene.listing(scene.workspaces)) == before)
@@ -64,7 +64,7 @@ import Testing
       let second = try scene.startDoctor("volume")
       try await eventually("the first finding") { second.output.contains("writable") }
       second.send(SIGINT)
-      // It may have been through by then.
+      // `doctor` may have finished by then.
       let end = try await second.end()
       #expect([.code(130), .code(0)].contains(end))
       #expect(scene.listing(scene.root.appending("jobs")).union(scene.listing(scene.workspaces)) == before)
@@ -72,7 +72,7 @@ import Testing
   }
 
   @Test func brokerThatForgetsIsNotFit() async throws {
-    // A worker that is away is not worth a message to this one.
+    // This broker queues at most one message for a worker that is away.
     try await Scene.play(broker: .init("max_queued_messages 1", "max_inflight_messages 1")) { scene in
       let end = try await scene.doctor("broker")
       #expect(end.end == .code(1))

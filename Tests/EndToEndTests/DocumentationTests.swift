@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Completions and pages of the manual, in docs/.
+/// The completions and manual pages in docs/.
 @Suite struct DocumentationTests {
   private static let completions = Checkout.root.pushing(FilePath("docs/completions"))
   private static let pages = Checkout.root.pushing(FilePath("docs/man"))
@@ -66,14 +66,14 @@ import Testing
         let lint = try scene.start(
           installed("mandoc"), ["-T", "lint", "-W", "style", Self.pages.appending(page).string], name: "lint")
         _ = try await lint.end()
-        // They are of no date: they are made anew with each build.
+        // The pages have no date, because each build makes them anew.
         let found = lint.output.split(separator: "\n").filter { !$0.contains("missing date") }
         #expect(found.isEmpty, "\(found)")
       }
     }
   }
 
-  /// What bash offers when `typed` stands behind the program's name, in a folder with a few things in it.
+  /// The completions of bash for `typed` after the program's name, in a folder with a few entries.
   private func completed(_ typed: String, in scene: Scene) async throws -> [String] {
     let place = scene.files.appending("place")
     for folder in ["folder", "jobs/job_1", "other/job_2"] {

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Requests that come more than once.
+/// Requests that arrive more than once.
 @Suite(.everyAccess) struct DuplicateTests {
   @Test func requestThatWasAnsweredIsAnsweredAgainWithoutARun() async throws {
     try await Scene.play { scene in
@@ -16,7 +16,7 @@ import Testing
         try await worker.listens()
         try await scene.send("job", ["requestId": "order-1"])
         try await results.messages(expected, on: "jobs/results/job")
-        // The second life has not done a job with that, and waits for one.
+        // Answering again is not a job, so the second life still waits for one.
         if expected == 2 { try await scene.send("other") }
         #expect(try await worker.end() == .code(0))
       }
@@ -42,7 +42,7 @@ import Testing
         let reply = try await replies.message(on: topic)
         #expect(reply.json["status"] == "success")
         #expect(reply.properties.correlationData == key)
-        // The next request must not meet the end of this life's claim.
+        // The next request must not meet the claim of this life.
         try await eventually("the end of the claim") { scene.claims.isEmpty }
       }
       try await eventually("the second run") { scene.runs("job") == 2 }
@@ -63,14 +63,14 @@ import Testing
       }
       #expect(scene.text("job", "results/word.txt") == "three\n")
       #expect(scene.text("job", "results.previous/word.txt") == "two\n")
-      // Moved aside whole, never merged.
+      // The folder is moved aside as a whole, never merged.
       #expect(scene.text("job", "results.previous/one") == nil)
       #expect(scene.text("job", "results/two") == nil)
       #expect(scene.result("job")["requestId"] == "three")
     }
   }
 
-  /// Its PUBACK never left, so the broker sends the message again, with DUP, when the job is done.
+  /// The PUBACK was never sent, so the broker sends the message again with DUP after the job is done.
   @Test func redeliveredRequestForAFinishedJobIsOnlyAnswered() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: [.string(scene.noteRun)])
@@ -80,7 +80,8 @@ import Testing
       let first = try scene.worker(stopAt: "claimed")
       try await first.reachesCheckpoint()
       try await first.kill()
-      // The next life finds the claim before it asks the broker, and lets the message wait there while it is busy.
+      // The next life finds the claim before it connects to the request queue, and leaves the message there while it is
+      // busy.
       #expect(try await scene.worker().end() == .code(0))
       try await scene.broker.session(of: "worker-01") { $0?.queued == 1 }
 
@@ -94,7 +95,7 @@ import Testing
     }
   }
 
-  /// The broker lost its sessions, so that packet identifiers begin anew; and the new request comes twice.
+  /// The broker lost its sessions, so packet identifiers begin anew, and the new request arrives twice.
   @Test func newRequestInANewSessionIsRunThoughItsPacketIdentifierWasUsedBefore() async throws {
     var options = Broker.Options()
     options.persistence = .none
@@ -124,10 +125,10 @@ import Testing
       let (results, events) = (try await scene.results(), try await scene.events())
       let workers = try ["worker-01", "worker-02"].map { try scene.worker($0, on: filter) }
       for worker in workers { try await worker.listens() }
-      // Without a group each worker gets its own copy; in a group the second goes to the other worker, or to the same.
+      // Without a group, each worker gets a copy. In a group, the second request goes to either worker.
       for _ in 0..<(filter == "jobs/pending" ? 1 : 2) { try await scene.send("job") }
       try await events.message(on: "jobs/events/job") { $0.json["event"] == "duplicate" }
-      // The other one waits on, and takes the next.
+      // The other worker still waits, and takes the next request.
       try await scene.send("other")
       try await results.message(on: "jobs/results/other") { $0.json["status"] == "success" }
       try scene.openGate()
@@ -145,7 +146,7 @@ import Testing
       let ids = (1...3).map { "worker-0\($0)" }
       for id in ids { try await scene.broker.makeSession(id, on: "jobs/pending") }
       try await scene.send("job", ["requestId": "one"])
-      // All of them are stopped before they claim, and go on together.
+      // All workers stop before they claim, and continue together.
       let workers = try ids.map { try scene.worker($0, stopAt: "received") }
       for worker in workers { try await worker.reachesCheckpoint() }
       for worker in workers { worker.thaw() }

@@ -4,9 +4,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The copying of results ends when the job is to end, however much there is of it.
+/// An export ends when the job has to end, however much is left.
 @Suite struct EndlessSyncTests {
-  /// It costs one call to make, and would take hours to hash.
+  /// A sparse file of this size takes one call to make, and hours to hash.
   @Test func fileOfManyTerabytesOfNothingComesBackAtOnce() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["truncate -s 15T huge || exit 9; echo x > small"])
@@ -19,12 +19,12 @@ import Testing
     }
   }
 
-  /// What ends it: the words for the result, and what is done to the worker.
+  /// What ends the export: the text in the result, and the action on the worker.
   enum Ending: String, CaseIterable {
     case timeout, cancel, terminate, twice
   }
 
-  /// Just as much of holes as is hashed, many times: minutes of work that needs no disk.
+  /// Many sparse files of the largest size that is hashed: minutes of work that needs no disk.
   @Test(arguments: Ending.allCases) func syncThatTakesTooLongIsEnded(_ ending: Ending) async throws {
     try await Scene.play { scene in
       let steps: [JSON] = ["echo a > a; truncate -s 15G $(seq -f big%g 100)"]

@@ -3,9 +3,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A sample of what `Tests/every-call.py` does at every system call of a job.
+/// A sample of `Tests/every-call.py`, which tests every system call of a job.
 @Suite struct EveryCallTests {
-  /// What is done, to which kind of request, and at which calls.
+  /// The action, the kind of request, and the calls.
   struct Sample: CustomTestStringConvertible {
     let fault: String
     let kind: String

@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What lies in examples/ does what it says.
+/// The examples in examples/ work as they say.
 @Suite struct ExampleTests {
   private static let needsPython: Comment = "needs packages from PyPI: run .ci/python-packages"
 
@@ -15,7 +15,7 @@ import Testing
     return try scene.start(program, arguments, environment: environment, name: "controller")
   }
 
-  /// A job that fails, sent before there is a worker.
+  /// A failing job that is sent before a worker runs.
   private func play(_ scene: Scene, _ start: (FilePath) throws -> ChildProcess) async throws {
     let folder = try scene.folder("job", ["steps": ["echo one", "echo two; exit 6"]], ["file": "x"])
     let controller = try start(folder)
@@ -25,7 +25,7 @@ import Testing
     #expect(controller.output == "one\ntwo\n")
     #expect(controller.errors.contains(#""status""#))
     #expect(scene.text("job", "file") == "x")
-    // Once more: the name is taken.
+    // Again: now the name is taken.
     let second = try start(folder)
     #expect(try await second.end() != .code(0))
     #expect(second.errors.contains("exists already"))
@@ -92,7 +92,7 @@ import Testing
       try FileManager.default.copyItem(
         atPath: Checkout.root.pushing(FilePath("examples/pipeline")).string, toPath: folder.string)
       try scene.write("echo 'FAIL on purpose'\n", folder.pushing(FilePath("tests/test_more.sh")))
-      // A misspelling is told of, and is no failure.
+      // A misspelled key causes a warning, not a failure.
       try scene.write("# We recieve\n", folder.pushing(FilePath("src/more.sh")))
       try scene.worker()
       let submit = try scene.submit(folder)
@@ -147,7 +147,7 @@ import Testing
     }
   }
 
-  /// Runs a checker in the checkout; what it finds is an issue.
+  /// Runs a checker in the checkout; each finding is an issue.
   private func check(_ program: FilePath, _ arguments: [String]) async throws {
     try await Scene.play(.down) { scene in
       let run = try scene.start(program, arguments, in: Checkout.root, name: "check")

@@ -12,7 +12,7 @@ struct FirstProcessTests {
       try scene.job(
         "job",
         steps: [
-          // Those that end while the step runs become its orphans, and zombies if nobody reaps them.
+          // Processes that end while the step runs become the worker's orphans, and zombies if it does not reap them.
           "echo $PPID; for i in 1 2 3; do (setsid sleep 0.01 &); done; sleep 3; grep -l 'State:.Z' /proc/[0-9]*/status",
           "(setsid sleep 9999 &); sleep 0.2", "grep -l 'State:.Z' /proc/[0-9]*/status; pgrep -x sleep; echo end",
         ].map { ["run": .string($0), "continueOnError": true] })
@@ -62,7 +62,8 @@ struct FirstProcessTests {
 }
 
 extension Scene {
-  /// A worker that is the first process of a PID namespace; the process returned is its parent, and ends as it does.
+  /// A worker that is the first process of a PID namespace. The returned process is its parent, which ends as the
+  /// worker does.
   fileprivate func firstProcess() throws -> ChildProcess {
     try start(
       installed("unshare"),

@@ -5,12 +5,12 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Where a test's workers listen, all in one group.
+/// The filter of a test's workers, all in one group.
 let group = "$share/workers/jobs/pending"
 
-/// Many workers, and many jobs that tell what became of them.
+/// Many workers, and many jobs that note their attempts.
 extension Scene {
-  /// Workers `<prefix>1`, `<prefix>2`, … in restart loops; returns when all of them listen, or have found work.
+  /// Starts workers `<prefix>1`, `<prefix>2`, … in restart loops. Returns when each of them listens or has found work.
   func fleet(
     _ count: Int, _ prefix: String = "worker-", on topic: String = group, with arguments: [String] = ["--lease", "2s"]
   ) async throws -> [RestartLoop] {
@@ -24,7 +24,7 @@ extension Scene {
     return loops
   }
 
-  /// Waits until a life of the loop listens; lives before it may find work on the volume and never subscribe.
+  /// Waits until a life of the loop listens. Earlier lives may find work on the volume and never subscribe.
   func listens(_ loop: RestartLoop) async throws {
     try await eventually("the subscription of \(loop.id)", within: .seconds(60)) {
       do {
@@ -36,20 +36,21 @@ extension Scene {
     }
   }
 
-  /// Puts jobs `<prefix>1`, `<prefix>2`, … on the volume, and returns their ids. Each notes its attempts in its folder.
+  /// Puts jobs `<prefix>1`, `<prefix>2`, … on the volume, and returns their ids. Each job notes its attempts in its
+  /// folder.
   func jobs(_ count: Int, _ prefix: String = "job-", lasting seconds: Double = 0) throws -> [String] {
     let ids = (1...count).map { "\(prefix)\($0)" }
     for id in ids { try job(id, steps: [.string("\(note); sleep \(seconds)")]) }
     return ids
   }
 
-  /// A job that ends when ``open(_:)`` says so.
+  /// A job that runs until ``open(_:)`` is called.
   func heldJob(_ id: String) throws {
     let gate = files.appending("gate-\(id)")
     try job(id, steps: [.string("\(note); until [ -e \(gate) ]; do sleep 0.05; done")])
   }
 
-  /// Lets a held job end.
+  /// Ends a held job.
   func open(_ id: String) throws {
     try write("", files.appending("gate-\(id)"))
   }
@@ -66,13 +67,13 @@ extension Scene {
     try await eventually("the start of \(id)", within: limit) { !runs(id).isEmpty }
   }
 
-  /// Sends all, one after the other over one connection.
+  /// Sends all requests one after the other over one connection.
   @discardableResult
   func send(all ids: [String], on topic: String = "jobs/pending") async throws -> [ReasonCode] {
     try await broker.publish(ids.map { Message(topic, #"{"id":"\#($0)"}"#) })
   }
 
-  /// The attempts of a job that began to run.
+  /// The attempts of a job that began.
   func runs(_ id: String) -> [String] {
     text(id, "runs")?.split(separator: "\n").map(String.init) ?? []
   }
@@ -90,7 +91,7 @@ extension Scene {
     ) { claims.isEmpty && deferred.isEmpty && workspacesLeft.isEmpty }
   }
 
-  /// Those without a result.
+  /// The jobs without a result.
   func missing(_ ids: [String]) -> [String] {
     ids.filter { access(jobs.appending($0).appending("results/result.json").string, F_OK) != 0 }
   }
@@ -106,9 +107,10 @@ extension Scene {
   private var note: String { #"echo "$JOB_ATTEMPT" >> "$JOB_RESULTS_DIR/../runs""# }
 }
 
-/// What a publisher does for whom the broker takes a message: it sends again what is answered 0x10, nobody subscribed.
+/// A publisher that needs its messages to be received: it sends a message again after the reason code 0x10, no matching
+/// subscribers.
 extension Scene {
-  /// Sends all until each was taken, and returns how often it had to be sent again.
+  /// Sends each message until a subscriber receives it, and returns how often messages had to be sent again.
   @discardableResult
   func insist(on ids: [String]) async throws -> Int {
     var open = ids

@@ -4,12 +4,12 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Parked requests that somebody wrote who may write to the volume.
+/// Parked requests that were forged by somebody with write access to the volume.
 @Suite struct ForgedApprovalTests {
   private static let odd = #"a\u001b[2J\u009b2J\u202eb\u200b\n\rapprove: job job is approved"#
   private static let good = #""payload":"{\"id\":\"job\",\"steps\":[\"true\"]}","topic":"jobs/pending","requestId":"r""#
 
-  /// Writes a deferred request as it stands, with this number in its name.
+  /// Writes a parked request with exactly this text and with this number in its name.
   private func park(_ scene: Scene, _ text: String, _ instant: String = "1700000000000000000") throws {
     try scene.write(text, scene.jobs.appending(".worker/parked/jobs%2Fpending/\(instant)-job.json"))
   }
@@ -19,13 +19,13 @@ import Testing
       let category = scalar.properties.generalCategory
       #expect(category != .control && category != .format, "\(scalar.value) in \(run.output)\(run.errors)")
     }
-    // A line of its own would be believed.
+    // A separate line would be believed.
     let lines = (run.output + run.errors).split(separator: "\n")
     #expect(lines.filter { $0.hasPrefix("approve: job job is approved") }.count <= 1)
     if case .signal(let signal) = run.end { Issue.record("it ended by signal \(signal)") }
   }
 
-  /// The figures of a deferred request are its name's, its envelope's and those of what it asks for.
+  /// A parked request is described by its name, its envelope and its payload.
   @Test(arguments: [
     #"{"payload":"{\"id\":\"job\"}","topic":"\#(odd)","requestId":"\#(odd)","responseTopic":"\#(odd)"}"#,
     #"{\#(good),"correlationData":[256]}"#, #"{\#(good),"correlationData":[-1]}"#,
@@ -79,7 +79,7 @@ import Testing
     }
   }
 
-  /// Somebody exchanges the request between the moment when it is shown and the decision.
+  /// Somebody exchanges the request after it is shown and before the decision.
   @Test func whatIsApprovedIsWhatWasShown() async throws {
     try await Scene.play { scene in
       try scene.job("job", ["steps": ["true"]])
@@ -99,7 +99,7 @@ import Testing
       #expect(try await worker.end() == .code(0))
       #expect(scene.result("job")["status"] == "success", "\(scene.result("job"))")
       #expect(scene.text("job", "results/which") == "shown\n")
-      // Its digest is that which the audit log has.
+      // The digest shown is the one in the audit log.
       let digest = approve.errors.split(separator: "\n").first { $0.hasPrefix("digest") }?.split(separator: " ").last
       let claimed = scene.audit().first { $0["event"] == "claimed" }
       #expect(claimed?["requestDigest"].string == digest.map(String.init))

@@ -5,9 +5,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Members' files that somebody else wrote: whoever empties sessions takes nobody's but a worker's.
+/// Forged member files: a worker that empties sessions empties only those of workers.
 @Suite struct ForgedMemberTests {
-  /// A member of `group` that has left, whoever it may be.
+  /// Writes the file of a member of `group` that has left.
   private func leave(_ worker: String, _ clientID: String, _ scene: Scene) throws {
     let member: JSON = [
       "worker": .string(worker), "clientId": .string(clientID), "filter": .string(group),
@@ -28,7 +28,7 @@ import Testing
   func sessionThatIsNoWorkersIsLeftAlone(_ worker: String, _ clientID: String, _ arguments: [String]) async throws {
     try await Scene.play { scene in
       let prefix = arguments.last ?? ""
-      // Of what is left in a session that is meant.
+      // A session of a genuine worker, which may be emptied.
       let genuine = prefix + "three"
       let queued = clientID.isEmpty || clientID == "worker-01-control" || clientID.contains("\u{0}") ? [] : [clientID]
       for client in queued { try await scene.broker.makeSession(client, on: "invoices") }
@@ -40,7 +40,7 @@ import Testing
       try leave("three", genuine, scene)
       let adopter = try scene.worker(on: group, ["--lease", "1s", "--jobs", "0"] + arguments)
       try await eventually("the job") { scene.result("job")["status"] == "success" }
-      // It looks again and again.
+      // The worker looks repeatedly.
       try await adopter.says("took over what was queued for worker three")
       try leave("three", genuine, scene)
       try await eventually("another look") {

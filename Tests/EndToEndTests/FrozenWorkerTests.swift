@@ -5,7 +5,7 @@ import Testing
 
 /// Workers that stand still for longer than their lease (SIGSTOP: a paused container, a swapped-out machine).
 @Suite struct FrozenWorkerTests {
-  /// Where the first worker is when it freezes. Its step goes on, and may even end meanwhile.
+  /// Where the first worker freezes. Its step continues, and may end meanwhile.
   enum Moment: String, CaseIterable {
     case inAStep, afterItsStep, beforeItPublishes
   }
@@ -46,7 +46,7 @@ import Testing
       #expect(results.messages.count == 1)
       #expect(scene.listing(scene.jobs.appending("job/results")) == listing)
       if moment == .beforeItPublishes {
-        // Its result stood already: the second only published it.
+        // The result was already written; the second worker only published it.
         #expect(scene.runs("job") == 1)
       } else {
         #expect(scene.result("job")["attempt"] == 2)
@@ -60,7 +60,7 @@ import Testing
     }
   }
 
-  /// The first one wakes up in the middle of the second's attempt.
+  /// The first worker thaws during the second worker's attempt.
   @Test func workerThatThawsEndsItsStepAndDisturbsNobody() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: [.string("\(scene.noteRun); echo attempt $JOB_ATTEMPT; \(scene.waitForGate)")])
@@ -84,7 +84,7 @@ import Testing
     }
   }
 
-  /// Its step has nothing about it by which the next worker could tell that it is of this job.
+  /// Nothing about the step shows the next worker that it belongs to this job.
   @Test func stepOfAFrozenWorkerIsEndedBeforeItRunsBesideTheNextAttempt() async throws {
     try await Scene.play { scene in
       let mark = "\(Int.random(in: 10_000_000..<100_000_000))"
@@ -113,7 +113,7 @@ import Testing
     }
   }
 
-  /// Nobody else is there: its next life makes the next attempt.
+  /// There is no other worker, so the next life of this one makes the next attempt.
   @Test func jobOfAWorkerThatNobodyReplacedIsBegunAgainByItsNextLife() async throws {
     try await Scene.play { scene in
       let step = "echo attempt $JOB_ATTEMPT; [ $JOB_ATTEMPT = 2 ] || sleep 1000"
@@ -138,7 +138,8 @@ import Testing
     }
   }
 
-  /// Nobody else is there, and no attempt is left: it answers for the job when it goes on, and says why the step has ended.
+  /// There is no other worker, and no attempt is left. When the worker thaws, it publishes the result, which says why
+  /// the step ended.
   @Test func workerThatNobodyReplacedSaysThatItsJobHasLapsed() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["echo begun; sleep 1000", "touch ran"])
@@ -159,7 +160,7 @@ import Testing
     }
   }
 
-  /// Who stops a dry run in a terminal may go on with it whenever he likes.
+  /// A user may stop a dry run in a terminal and continue it at any time.
   @Test func dryRunHasNoLease() async throws {
     try await Scene.play { scene in
       let payload = scene.files.appending("payload.json")
@@ -173,7 +174,8 @@ import Testing
     }
   }
 
-  /// A message lies in the idle one's socket, and its session is adopted meanwhile: it wakes up with a job that is done.
+  /// A message lies in the socket of a frozen idle worker whose session is adopted meanwhile. When it thaws, the job is
+  /// done.
   @Test func workerThatThawsWithAnOldMessageRunsNothingTwice() async throws {
     try await Scene.play { scene in
       let group = "$share/workers/jobs/pending"

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A volume, or a local disk, on which nothing more fits.
+/// A volume or a local disk that is full.
 @Suite(.enabled(if: geteuid() == 0, "only root can mount a small file system"))
 struct FullDiskTests {
   @Test func stepGoesOnWhenItsLogFillsTheVolume() async throws {
@@ -82,9 +82,9 @@ struct FullDiskTests {
   }
 }
 
-/// Artifacts that cannot be synced, on a volume with room.
+/// Artifacts that cannot be exported, although the volume has room.
 @Suite struct UnsyncedArtifactTests {
-  /// The step itself has put a folder where the file is to go.
+  /// The step has put a folder in the place of the file.
   @Test func artifactThatCannotBeSyncedIsAnErrorThatNamesIt() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["mkdir -p \"$JOB_RESULTS_DIR/bad/sub\"; echo x > bad; echo y > good; echo z > last"])
@@ -99,7 +99,7 @@ struct FullDiskTests {
   }
 }
 
-/// What is listed lies there whole, and nothing lies there under a temporary name.
+/// Each listed artifact is complete, and no file has a temporary name.
 private func expectOnlyWholeArtifacts(_ scene: Scene, _ result: JSON) {
   for artifact in result["artifacts"].elements {
     let text = scene.text("job", "results/\(artifact["path"].string ?? "")")

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Connections whose packets go nowhere, while both ends believe in them.
+/// Connections whose packets are lost, while both ends take them to be alive.
 @Suite struct HalfOpenConnectionTests {
   /// One and a half times the keep-alive of 15 s.
   static let limit: Duration = .seconds(22.5)
@@ -39,7 +39,7 @@ import Testing
         try await cable.mend(scene)
         if state == "idle" { try await scene.send("job") }
         try scene.openGate()
-        // A try that fell into the cut may wait for its own end.
+        // An attempt during the cut may have to time out.
         let message = try await results.message(on: "jobs/results/job", within: .seconds(60))
         #expect(message.json["status"] == "success")
         #expect(try await worker.end() == .code(0))
@@ -94,12 +94,12 @@ private struct Cable: Sendable {
   }
 
   private func remove(_ scene: Scene) async throws {
-    // The other end goes with it.
+    // This removes the other end, too.
     try await run(scene, "ip", "link", "delete", device)
     try await run(scene, "ip", "netns", "delete", namespace)
   }
 
-  /// From now on no packet comes through; nobody is told.
+  /// From now on no packet gets through, and neither end is told.
   func cut(_ scene: Scene) async throws {
     for chain in ["INPUT", "OUTPUT"] {
       try await run(scene, "ip", "netns", "exec", namespace, "iptables", "-A", chain, "-j", "DROP")

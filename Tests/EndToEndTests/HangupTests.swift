@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// SIGHUP, as a closed terminal or a supervisor sends it, and SIGPIPE.
+/// SIGHUP from a closed terminal or a supervisor, and SIGPIPE.
 @Suite(.everyAccess) struct HangupTests {
   @Test func hangupStopsAJobInOrder() async throws {
     try await Scene.play { scene in
@@ -15,7 +15,7 @@ import Testing
       try await worker.listens()
       try await scene.send("job")
       try await eventually("the step") { scene.log("job") == "ready\n" }
-      // The kernel and a shell that ends send one each: the second is not an order to kill.
+      // The kernel and a shell that ends send one SIGHUP each: the second does not mean a kill.
       worker.send(SIGHUP)
       try await worker.says("SIGHUP: stopping")
       worker.send(SIGHUP)
@@ -24,7 +24,7 @@ import Testing
       let result = scene.result("job")
       #expect(result["reason"] == "shutdown")
       #expect(result["steps"][0]["killed"] == false)
-      // Its shell may tell that a sleep was ended, too.
+      // The shell may also report that a sleep was ended.
       #expect(scene.log("job").hasSuffix("asked\n"))
       #expect(scene.text("job", "results/made.txt") == "made\n")
       #expect(!worker.log.contains("ending at once"))
@@ -44,7 +44,7 @@ import Testing
   @Test func whoWasStartedWithHangupIgnoredIgnoresIt() async throws {
     try await Scene.play { scene in
       let gate = scene.gate()
-      // What the worker ignores its steps do not.
+      // Steps do not inherit the signals that the worker ignores.
       let step = "grep SigIgn /proc/self/status; echo ready; \(scene.waiting(for: gate))"
       try scene.job("job", steps: [.string(step)])
       let script = "trap '' HUP; exec \(try WorkerProcess.executable) -j '\(scene.jobs)' -w '\(scene.workspaces)'"
@@ -66,7 +66,7 @@ import Testing
 
   @Test func clientCommandEndsByAHangup() async throws {
     try await Scene.play { scene in
-      // Where nobody is subscribed, or the account may not send, it would end by itself.
+      // With no subscriber, or without the right to publish, the command would end by itself.
       try await scene.broker.makeSession("worker-01", on: "jobs/pending")
       let client = try scene.submit(
         try scene.folder("job", ["steps": ["true"]]), environment: scene.broker.environment(as: "controller"))
@@ -77,7 +77,7 @@ import Testing
     }
   }
 
-  /// Whoever writes to a peer that has left is told so by EPIPE, whatever the command.
+  /// A write to a closed peer fails with EPIPE, whatever the command.
   @Test(arguments: [
     ["-i", "worker-01", "--connect-timeout", "60s", "-u", "mqtt://127.0.0.1:1"],
     ["submit", "-u", "mqtt://127.0.0.1:1", "job"], ["workers", "-u", "mqtt://127.0.0.1:1"],

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// No queued job waits beside an idle worker, whatever the others are busy with.
+/// No queued job waits while a worker is idle, however long the other workers are busy.
 @Suite struct HeadOfLineTests {
   @Test(arguments: [("5", 50), ("4", 20)])
   func oneIdleWorkerIsEnoughForAllThatWasDealtToBusyOnes(_ version: String, _ count: Int) async throws {
@@ -31,7 +31,7 @@ import Testing
   func shortJobsAreDoneBeforeTheLongOneEnds(_ arguments: [String]) async throws {
     try await Scene.play { scene in
       _ = try await scene.fleet(4, with: ["--lease", "2s"] + arguments)
-      // It ends when it has been overtaken, or at last on its own.
+      // The job ends when the others have overtaken it, or else after a while.
       let gate = scene.files.appending("overtaken")
       try scene.job(
         "long", steps: [.string("for i in $(seq 900); do [ -e \(gate) ] && exit; sleep 0.1; done; exit 9")])

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// `mqtt-fs-worker health`, as a container's health check runs it: with the worker's environment, and no arguments.
+/// `mqtt-fs-worker health` as a container's health check: with the worker's environment, and without arguments.
 @Suite struct HealthTests {
   @Test func healthIsThatOfTheWorkerInThisEnvironment() async throws {
     try await Scene.play { scene in
@@ -28,7 +28,7 @@ import Testing
     }
   }
 
-  /// Ended for its lost connection, a worker would lose its job, too.
+  /// If the health check ended a worker for a lost connection, the worker would lose its job, too.
   @Test func workerWithoutABrokerIsWellOnlyWhileItHasAJob() async throws {
     try await Scene.play { scene in
       let busy = try scene.worker("busy", on: "jobs/pending", [])
@@ -51,7 +51,7 @@ import Testing
     }
   }
 
-  /// Any user can take a name that has no place in a folder (unix(7)).
+  /// Any user can take the name of an abstract socket (unix(7)).
   @Test(.enabled(if: geteuid() == 0, "needs root, to run a program as another user"))
   func processOfAnotherUserIsNotBelieved() async throws {
     try await Scene.play(.down) { scene in

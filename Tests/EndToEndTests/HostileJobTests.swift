@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Jobs that take away, or fill, what the worker works with.
+/// Jobs that remove or fill the worker's files and folders.
 @Suite struct HostileJobTests {
   private static let restored = "logs were removed while the job ran, and are restored"
 
@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  /// Nothing of a job may lie where it took its results/ to.
+  /// The worker must not write to the place that a job moved its results/ to.
   @Test func resultsThatAJobMovesAwayAreMadeAgain() async throws {
     try await Scene.play { scene in
       let outside = scene.files.appending("outside")
@@ -140,7 +140,7 @@ import Testing
     }
   }
 
-  /// The first and the last half stay, and the worker does not grow.
+  /// The log keeps its first and last halves, and the worker's memory does not grow.
   @Test func floodOfOutputKeepsToItsCapAndTheWorkerStaysSmall() async throws {
     try await Scene.play { scene in
       let (first, last) = (scene.gate("first"), scene.gate("last"))
@@ -172,7 +172,7 @@ import Testing
     }
   }
 
-  /// The most memory that the process ever had, in KiB (VmHWM of proc_pid_status(5)).
+  /// The peak memory of the process in KiB (VmHWM of proc_pid_status(5)).
   private func peakMemory(of process: pid_t) throws -> Int {
     let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
     let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })

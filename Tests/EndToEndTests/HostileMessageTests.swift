@@ -4,14 +4,14 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What anybody may publish, or leave on the volume, in the way of those who send jobs and look after workers.
+/// Hostile messages and files that reach the senders of jobs and the operators of workers.
 @Suite struct HostileMessageTests {
-  /// Figures that no worker has; in no command do they end it.
+  /// Impossible numbers do not end a command.
   @Test func absurdFiguresAreShownOrLeftOut() async throws {
     try await Scene.play { scene in
       let numbers = ["1e300", "-1e300", "-1", "0", "9223372036854775807", "-9223372036854775808"]
       for (index, number) in numbers.enumerated() {
-        // Only the heartbeat may have a fraction; the others are left out where they cannot be read.
+        // Only the heartbeat may be a fraction; the other numbers are left out where they are not integers.
         let figures = number.contains("e") ? "" : #","memory":\#(number),"jobsFree":\#(number),"step":\#(number)"#
         try await scene.broker.publish(
           "workers/w\(index)/status",
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  /// Only what bears the request's key is its answer; and what did not succeed is never 0.
+  /// Only a result with the request's key is the answer, and the exit code is 0 only for success.
   @Test(
     arguments: [
       (#""status":"failed","exitCode":0"#, 1), (#""status":"failed","exitCode":256"#, 1),
@@ -96,7 +96,7 @@ import Testing
       other.properties.correlationData = Array("another's".utf8)
       try await scene.broker.publish([other])
       try await scene.broker.publish("jobs/events/job", #"{"event":"duplicate","id":"job","time":"","workerId":"w"}"#)
-      // Whatever comes on its topics is read in order: this is behind the forged ones.
+      // The command reads its topics in order, so this arrives after the forged messages.
       try await scene.broker.publish("jobs/logs/job/0", "read so far\n")
       try await submit.prints("read so far\n")
       #expect(submit.end == nil)
@@ -106,7 +106,7 @@ import Testing
     }
   }
 
-  /// What is foreign cannot write to the terminal what it likes, or forge a line of the command's own.
+  /// Foreign text cannot control the terminal, or forge a line of the command's output.
   @Test func foreignTextInAResultIsShownAsText() async throws {
     try await Scene.play { scene in
       let (submit, key) = try await fakeWorker(scene)
@@ -148,7 +148,7 @@ import Testing
     }
   }
 
-  /// `submit` with a job that nobody runs, and the key of its request.
+  /// Runs `submit` with a job that nobody runs, and returns the key of its request, too.
   private func fakeWorker(_ scene: Scene) async throws -> (ChildProcess, String) {
     let requests = try await scene.broker.collect("jobs/pending")
     let folder = try scene.folder("job", ["steps": ["true"]])

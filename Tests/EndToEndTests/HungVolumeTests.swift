@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A volume that does not answer for a while, as one on a network does not. Here it is a file system that is frozen.
+/// A volume that does not answer for a while, like a network volume. Here it is a frozen file system.
 @Suite(.enabled(if: canFreezeFileSystems, "only root can freeze a file system, and mount a file as one"))
 struct HungVolumeTests {
   @Test func workerThatWaitsForTheVolumeAnswersAndDoesTheJobWhenItIsBack() async throws {
@@ -28,7 +28,7 @@ struct HungVolumeTests {
     }
   }
 
-  /// What waits in the kernel cannot end before the volume is back; everything else does.
+  /// Processes that wait in the kernel cannot end before the volume is back; all others do.
   @Test func secondSignalEndsTheStepAndTheWorkerThoughTheVolumeHangs() async throws {
     try await Scene.play(leaving: [.claims, .workspaces]) { scene in
       let mark = "\(Int.random(in: 10_000_000..<100_000_000))"
@@ -45,7 +45,7 @@ struct HungVolumeTests {
           let began = ContinuousClock.now
           try await eventually("the end of the step") { ProcessEntry.marked(mark).isEmpty }
           try await worker.says("still runs 21 s after the second signal")
-          // Far less than it takes until the volume is back.
+          // Far less than the time until the volume is back.
           #expect(began.duration(to: .now) < .seconds(50))
         }
         #expect(try await worker.end() == .code(74))
@@ -53,7 +53,7 @@ struct HungVolumeTests {
     }
   }
 
-  /// An attempt waits for what an earlier one has left, but not for what hangs in the kernel.
+  /// An attempt waits for the processes of an earlier one, but not for those that hang in the kernel.
   @Test func attemptWaitsNotForEverForTheRemainsOfAnother() async throws {
     try await Scene.play { scene in
       let other = scene.files.appending("other")
@@ -92,8 +92,8 @@ private func withFileSystem(at path: FilePath, in scene: Scene, _ body: () async
   try await unmounting(path, after: body)
 }
 
-/// Runs `body` while nothing can be written at `path`. After a while it is thawed, whatever became of the test: what waits for
-/// it could not even be killed.
+/// Runs `body` while nothing can be written at `path`. Thaws the file system after a while, whatever happens in the
+/// test: processes that wait for it cannot even be killed.
 private func withFrozen(
   _ path: FilePath, in scene: Scene, atMost limit: Duration = .seconds(60), _ body: () async throws -> Void
 ) async throws {

@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// How many jobs a process does, and how long it waits for one.
+/// How many jobs a process runs, and how long it waits for one.
 @Suite struct JobCountTests {
   @Test func oneProcessDoesAsManyJobsAsItIsAskedTo() async throws {
     try await Scene.play { scene in
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  /// Standing between two jobs, the process is told to stop: the signal is not lost.
+  /// The process gets the signal to stop between two jobs, and does not lose it.
   @Test func signalToStopIsNotLostBetweenJobs() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["true"])
@@ -113,7 +113,7 @@ import Testing
     }
   }
 
-  /// Nothing of a job is left in the process for the next.
+  /// A job leaves no descriptors or threads in the process.
   @Test(.enabled(if: geteuid() == 0, "others may not look into a worker"))
   func descriptorsAndThreadsDoNotBecomeMore() async throws {
     try await Scene.play { scene in
@@ -128,7 +128,7 @@ import Testing
         try await scene.finish(ids)
         if block == 0 { before = descriptors() }
       }
-      // When the last result is out, its worker still tidies up.
+      // The worker still cleans up after it has published the last result.
       try await eventually("as few descriptors as after ten jobs") { descriptors() <= before + 2 }
       worker.send(SIGTERM)
       #expect(try await worker.end() == .code(0))
@@ -147,7 +147,7 @@ import Testing
     }
   }
 
-  /// The time begins again after each job.
+  /// The idle timeout begins again after each job.
   @Test func idleTimeoutEndsAWorkerThatHadJobs() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["sleep 2.5"])
@@ -159,7 +159,7 @@ import Testing
     }
   }
 
-  /// It ran out while a request was being decided about: it says nothing of the time after that job.
+  /// The idle timeout passes while the worker decides about a request. It does not apply to the time after that job.
   @Test func idleTimeoutThatRanOutAsAJobCameDoesNotEndTheWorker() async throws {
     try await Scene.play { scene in
       for id in ["first", "second"] { try scene.job(id, steps: ["true"]) }

@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// `jobs`, `status` and `logs`: what the volume tells.
+/// `jobs`, `status` and `logs`, which read the volume.
 @Suite struct JobsCommandTests {
   private func volume(_ scene: Scene, _ command: String, _ arguments: [String] = []) async throws
     -> (end: ProcessEnd, output: String, errors: String)

@@ -3,9 +3,10 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Where the key of a worker may lie: nobody but root and the worker's user can put another in its place.
+/// Places for a worker's key: only root and the worker's user may be able to replace it.
 @Suite struct KeyPlaceTests {
-  /// What stands between `way`, a script that makes a place for `key.pem` and prints its path, and the end of the worker.
+  /// Runs the script `way`, which makes a place for `key.pem` and prints its path, and returns how a worker with that
+  /// key ends.
   private func start(_ scene: Scene, _ way: String) async throws -> (end: ProcessEnd, errors: String) {
     let path = try await scene.shell("umask 022; \(way)").split(separator: "\n").last.map(String.init) ?? ""
     let run = try await scene.run(
@@ -34,7 +35,7 @@ import Testing
     "mkdir -p a/b; cp key.pem a/b; chmod o+w a; echo a/b/key.pem",
     "mkdir a; cp key.pem a; chmod g+w a; echo $PWD/a/key.pem",
     "cp key.pem open.pem; chmod g+w open.pem; echo open.pem",
-    // Through a link, to a folder or to the file, and one that leads over another.
+    // Through a link to a folder or to the file, and through a link that leads over another.
     "mkdir a; cp key.pem a; chmod o+w a; ln -s a link; echo link/key.pem",
     "mkdir a; cp key.pem a; chmod o+w a; ln -s $PWD/a/key.pem link.pem; echo link.pem",
     "mkdir a; chmod o+w a; ln -s ../key.pem a/link.pem; ln -s a/link.pem two.pem; echo two.pem",
@@ -49,7 +50,7 @@ import Testing
     arguments: [
       "mkdir a; cp key.pem a; chown 4321 a; echo a/key.pem",
       "cp key.pem other.pem; chown 4321 other.pem; echo other.pem",
-      // The sticky bit protects what is root's or the worker's own.
+      // The sticky bit protects files of root and of the worker's user.
       "mkdir a; chmod 1777 a; mkdir a/b; cp key.pem a/b; chown 4321 a/b; echo a/b/key.pem",
       "mkdir a; chmod 1777 a; ln -s ../key.pem a/link; chown -h 4321 a/link; echo a/link",
       "mkdir a; cp key.pem a; chmod 1777 a; chown 4321 a; echo a/key.pem",
@@ -60,7 +61,7 @@ import Testing
 
   @Test(arguments: [
     "echo key.pem", "mkdir a; cp key.pem a; chmod 1777 a; echo a/key.pem",
-    // As Kubernetes shows a Secret.
+    // The layout of a Kubernetes Secret.
     "mkdir -p s/..data.1; cp key.pem s/..data.1; ln -s ..data.1 s/..data; ln -s ..data/key.pem s/key.pem; chmod 1777 s; echo s/key.pem",
     "mkdir a; ln -s $PWD/key.pem a/link; chmod 755 a; echo a/../a/./link",
   ])

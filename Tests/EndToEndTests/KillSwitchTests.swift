@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// While `KILLSWITCH` lies on the volume no new job is taken.
+/// While `KILLSWITCH` is on the volume, no worker takes a new job.
 @Suite struct KillSwitchTests {
   @Test(arguments: ["jobs/pending", "$share/workers/jobs/pending"])
   func messageStaysWithTheBrokerUntilTheSwitchIsGone(_ filter: String) async throws {

@@ -3,10 +3,10 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Workers that are killed (SIGKILL), and what the next one makes of what they left.
+/// Workers that are killed (SIGKILL), and what the next worker does with their state.
 @Suite(.everyAccess) struct KilledWorkerTests {
-  /// The points of a job's life in order, with the attempt that its result is of when its worker dies there, and how
-  /// often the result is published.
+  /// The points of a job's life in order. Each comes with the attempt in the result and the number of publications of
+  /// that result, if the worker dies at that point.
   static let points: [(checkpoint: String, attempt: Int, publications: ClosedRange<Int>)] = [
     ("received", 1, 1...1), ("claimed", 2, 1...2), ("acknowledged", 2, 1...1), ("started", 2, 1...1),
     ("resultWritten", 1, 1...1), ("published", 1, 2...2), ("released", 1, 1...1),
@@ -25,7 +25,7 @@ import Testing
       try await first.reachesCheckpoint()
       try await first.kill()
 
-      // The second life may find a message that the first did not acknowledge when it has the job already.
+      // The second life may already have the job when it finds a message that the first did not acknowledge.
       for _ in 0..<2 { #expect(try await scene.worker(on: filter, ["--idle-timeout", "1s"]).end() == .code(0)) }
       try await results.message { $0.json["status"] == "success" && $0.json["id"] == "job" }
       #expect(point.publications.contains(results.messages.count))
@@ -100,7 +100,7 @@ import Testing
     }
   }
 
-  /// A worker that only publishes what another left may be killed, too.
+  /// A worker may also be killed while it only publishes another worker's result.
   @Test(arguments: ["success", "lost"])
   func resultIsPublishedUntilAWorkerSurvivesIt(_ status: String) async throws {
     try await Scene.play { scene in
@@ -127,7 +127,7 @@ import Testing
       try scene.write(#"{"attempt":1,"enve"#, scene.jobs.appending(".worker/claims/job.1.json"))
       try await scene.broker.makeSession("worker-01", on: "jobs/pending")
       try await scene.send("job", ["requestId": "first"])
-      // Its request was not acknowledged, so it comes again, and is not taken for one that somebody works on.
+      // The request was not acknowledged, so the broker sends it again, and it does not count as a duplicate.
       #expect(try await scene.worker(["--lease", "1s"]).end() == .code(0))
       #expect(scene.result("job")["status"] == "success")
       #expect(scene.result("job")["requestId"] == "first")
@@ -164,7 +164,7 @@ import Testing
       try await eventually("the workspace") { scene.listing(scene.workspaces).contains("job/big/input.txt") }
       try await first.kill()
       #expect(scene.workspacesLeft.contains("job/big/input.txt"))
-      // Another worker, which has nothing to do with that job.
+      // Another worker, which does not take that job.
       let next = try scene.worker("worker-02", on: "other/pending")
       try await next.listens()
       #expect(scene.workspacesLeft == ["somebodys/", "somebodys/notes.txt"])
@@ -192,7 +192,7 @@ import Testing
   }
 }
 
-/// At its first attempt this starts a process in a session of its own and one in the background, and hangs.
+/// A step that, at its first attempt, starts a process in its own session and one in the background, and hangs.
 private let hangingAtFirst = """
   if [ "$JOB_ATTEMPT" = 1 ]; then
     setsid sleep 1000 &

@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Workers that listen to different filters, on one volume or on two.
+/// Workers with different filters, on one volume or on two.
 @Suite struct KindsOfWorkersTests {
   @Test func twoGroupsWithAVolumeEachRunEachJobOnceAndAnObserverSeesItOnce() async throws {
     try await Scene.play { scene in
@@ -69,7 +69,7 @@ import Testing
       let gpuJobs = try scene.jobs(6, "gpu-")
       try await scene.send(all: Array(gpuJobs[..<1]), on: "gpu/pending")
       try await scene.awaitResult(gpuJobs[0])
-      // One of the two is done; the other is busy, and puts down what still comes.
+      // One of the two has ended; the other is busy, and defers further requests.
       try await eventually("the end of one of two") { first.process.end != nil || second.process.end != nil }
       try await scene.send(all: Array(gpuJobs[1...]), on: "gpu/pending")
       try await eventually("deferred requests, and messages with the broker") { !scene.deferred.isEmpty }

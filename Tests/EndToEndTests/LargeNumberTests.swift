@@ -2,7 +2,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Numbers of files that need all of their 64 bits, as GlusterFS has them.
+/// Inode numbers that need all of their 64 bits, as on GlusterFS.
 @Suite(.enabled(if: NetworkVolume.isPossible, Comment(rawValue: NetworkVolume.demand)))
 struct LargeNumberTests {
   @Test(arguments: ["0x8000000000000000", "0xffffffff00000000"])

@@ -3,10 +3,10 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A result.json for which the volume has no room.
+/// A result.json that does not fit on the volume.
 @Suite(.enabled(if: geteuid() == 0, "only root can mount a small file system"))
 struct LargeResultTests {
-  /// 2,000 artifacts take about 500 KB to list, and nothing else when they are empty; the step leaves 100 KB.
+  /// A list of 2,000 empty artifacts takes about 500 KB; the step leaves 100 KB free.
   @Test func resultThatDoesNotFitIsWrittenShorterAndSaysSo() async throws {
     try await Scene.play { scene in
       try await withTmpfs(of: "24m", at: scene.jobs) {

@@ -3,9 +3,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// How a worker goes when it is told to (SIGTERM, SIGINT).
+/// How a worker ends after SIGTERM or SIGINT.
 @Suite(.everyAccess) struct LeavingTests {
-  /// What DESIGN.md promises to an orchestrator.
+  /// The promise of DESIGN.md to an orchestrator.
   static let promptly: Duration = .seconds(1)
 
   @Test(
@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  /// It waits a while for a job's folder to appear.
+  /// The worker waits a while for a job's folder.
   @Test func workerThatIsToldToStopBeforeItClaimsLeavesTheJobToTheNext() async throws {
     try await Scene.play { scene in
       let results = try await scene.results()

@@ -8,9 +8,9 @@ import Testing
 struct Leftover: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let script: String
-  /// How many there are at least.
+  /// The least number of processes.
   let count: Int
-  /// Whether it takes KILL to end them.
+  /// Whether only KILL ends them.
   let isKilled: Bool
 
   init(_ name: String, count: Int = 1, isKilled: Bool = false, _ script: String) {
@@ -69,7 +69,7 @@ struct Leftover: Sendable, CustomTestStringConvertible {
   ]
 }
 
-/// What a step starts is gone when it ends, wherever it went.
+/// The processes that a step starts are gone when it ends, wherever they went.
 @Suite struct LeftoverProcessTests {
   @Test(arguments: Leftover.all)
   func nothingOfAStepIsLeftAfterIt(_ leftover: Leftover) async throws {
@@ -92,7 +92,7 @@ struct Leftover: Sendable, CustomTestStringConvertible {
       #expect(step["exitCode"] == 0)
       #expect(try #require(step["endedProcesses"].number) >= Double(leftover.count))
       #expect(step["killed"] == .bool(leftover.isKilled))
-      // Far less than the grace of those that heed TERM, who are not waited for.
+      // Far less than the grace: the step does not wait for processes that have ended after TERM.
       #expect(try #require(step["durationMs"].number) < 40_000)
       #expect(scene.log("job").hasSuffix("end\n"))
       #expect(scene.result("job")["steps"][1]["endedProcesses"] == 0)

@@ -3,9 +3,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Hosts and volumes that let the worker do less than others do.
+/// Hosts and volumes on which the worker has fewer rights than usual.
 @Suite struct LesserRightsTests {
-  /// Containers drop the capability, and servers squash root.
+  /// Containers may drop the capability, and file servers squash root.
   @Test(.enabled(if: geteuid() == 0, "only root can be kept from giving files away"))
   func rootThatMayNotGiveFilesAwayBringsThemBackAllTheSame() async throws {
     try await Scene.play { scene in

@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Workers that find, later than a lease, that their claim is gone, or that its name is another's.
+/// Workers that find after more than a lease that their claim is gone, or that another worker's claim has its name.
 @Suite struct LostClaimTests {
   @Test func workerThatThawsAfterItsPublicationLeavesTheNextRequestAlone() async throws {
     try await Scene.play { scene in
@@ -30,7 +30,8 @@ import Testing
     }
   }
 
-  /// Frozen in its step: its request was answered by another, and the next request for the job, too, before it thaws.
+  /// The worker freezes in its step. Before it thaws, another worker answers its request, and the next request for the
+  /// job.
   @Test func workerThatThawsLateDoesNotPutAnAnsweredRequestDown() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: [.string("\(scene.noteRun); echo $WORD $JOB_ATTEMPT; \(scene.waitForGate)")])

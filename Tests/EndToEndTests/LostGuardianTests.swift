@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Steps that lay hands on the guardian, which ends what a killed worker leaves, and on the worker next.
+/// Steps that attack the guardian, which ends the processes of a killed worker, and then the worker.
 @Suite struct LostGuardianTests {
   @Test(arguments: [(signal: "KILL", says: "started another"), (signal: "STOP", says: "continued it")])
   func workerSeesToItsGuardianWhileAStepRuns(_ loss: (signal: String, says: String)) async throws {
@@ -25,7 +25,7 @@ import Testing
     }
   }
 
-  /// Again and again, until none would be left if the worker did not look twice.
+  /// The step kills guardian after guardian; none would be left if the worker checked only once.
   @Test func workerThatHasLostSeveralGuardiansHasOne() async throws {
     try await Scene.play { scene in
       let gate = scene.gate()
@@ -53,7 +53,7 @@ import Testing
     }
   }
 
-  /// There is no time for the worker to look.
+  /// The worker has no time to check.
   @Test func stoppedGuardianGoesOnWhenItsWorkerIsKilled() async throws {
     try await Scene.play(leaving: [.claims, .workspaces]) { scene in
       let mark = "\(Int.random(in: 10_000_000..<100_000_000))"

@@ -3,10 +3,10 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What is mounted in a workspace while the job's files are being copied there.
+/// Mounts in a workspace during staging.
 @Suite(.enabled(if: NetworkVolume.isPossible, "\(NetworkVolume.demand)"))
 struct MountDuringStagingTests {
-  /// Over a folder that is being filled, and over the workspace itself.
+  /// Over a folder that is being copied, and over the workspace itself.
   @Test(arguments: ["sub", "."]) func nothingIsCopiedIntoItOrRemovedFromIt(_ place: String) async throws {
     try await Scene.play(leaving: .workspaces) { scene in
       let precious = try scene.precious()

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What steps, or others, mount in a workspace is neither brought back nor removed.
+/// Mounts in a workspace are neither exported nor removed.
 @Suite(.enabled(if: geteuid() == 0, "only root can mount"))
 struct MountedWorkspaceTests {
   @Test func whatAStepMountsStaysAsItIs() async throws {
@@ -26,7 +26,7 @@ struct MountedWorkspaceTests {
       let left: Set<String> = [".worker/", ".worker/job.lock", "job/", "job/bound", "job/sub/", "job/sub/mnt/"]
       #expect(scene.listing(scene.workspaces).filter { !$0.contains("mnt/") || $0 == "job/sub/mnt/" } == left)
 
-      // The next worker passes it over with a word, and the same job runs beside it.
+      // The next worker logs the workspace and skips it; the same job runs in another one.
       let next = try scene.worker([], environment: ["PRECIOUS": precious.string])
       try await next.listens()
       try await next.says("the workspace \(scene.workspaces)/job is left behind")
@@ -35,7 +35,7 @@ struct MountedWorkspaceTests {
       #expect(scene.result("job")["status"] == "success")
       #expect(scene.listing(precious) == Scene.preciousListing)
 
-      // When nothing is mounted any more, the next start removes them.
+      // Without the mounts, the next start removes the workspaces.
       scene.unmountAll()
       let last = try scene.worker([])
       try await last.listens()
@@ -72,7 +72,7 @@ struct MountedWorkspaceTests {
     }
   }
 
-  /// Both may be mounts of the user's own: a disk for workspaces, a volume for a job's results.
+  /// The user may mount both: a disk for workspaces, and a volume for a job's results.
   @Test func foldersThatAreMountsThemselvesWork() async throws {
     try await Scene.play { scene in
       try await withTmpfs(of: "4m", at: scene.workspaces) {
@@ -89,7 +89,7 @@ struct MountedWorkspaceTests {
   }
 }
 
-/// What cannot be removed for another reason delays nobody either.
+/// Files that cannot be removed for another reason delay no job either.
 @Suite(.enabled(if: geteuid() == 0, "only root can make a file immutable"))
 struct UnremovableTests {
   @Test func immutableFileInAWorkspaceDelaysNoLaterJob() async throws {
@@ -102,7 +102,7 @@ struct UnremovableTests {
       #expect(first["status"] == "success")
       let left: Set<String> = [".worker/", ".worker/job.lock", "job/", "job/a/", "job/a/b/", "job/a/b/file"]
       #expect(scene.listing(scene.workspaces) == left)
-      // Another job, and the same again, which has another name.
+      // Another job, and the same job again, which gets another workspace.
       #expect(try await scene.outcome(of: "other")["status"] == "success")
       try scene.job("job", steps: ["pwd"])
       #expect(try await scene.outcome()["status"] == "success")
@@ -114,7 +114,7 @@ struct UnremovableTests {
     }
   }
 
-  /// What an odd entry among the locks stands for is nobody's workspace, and keeps nobody from the others.
+  /// An entry that is not a file among the locks belongs to no workspace, and does not affect the others.
   @Test(arguments: ["folder", "link", "fifo"]) func oddLockDelaysNobody(_ kind: String) async throws {
     try await Scene.play(leaving: .workspaces) { scene in
       let lock = scene.workspaces.appending(".worker/job.lock")
@@ -138,7 +138,7 @@ struct UnremovableTests {
       for run in 1...2 {
         #expect(try await scene.outcome()["status"] == "success", "\(run)")
       }
-      // The one that is moved aside next, and the one that is in its way.
+      // The folder that is moved aside next, and the one in its way.
       for folder in ["results", "results.previous"] {
         try await chattr("+i", scene.jobs.appending("job").appending(folder).appending("made"), scene)
       }
@@ -146,7 +146,7 @@ struct UnremovableTests {
         let result = try await scene.outcome()
         #expect(result["status"] == "success", "\(run)")
       }
-      // Nothing of what was put out of the way is staged, and at most what cannot be removed is left of it.
+      // Nothing that was moved aside is staged, and only files that cannot be removed are left of it.
       #expect(scene.result("job")["artifacts"].elements.map { $0["path"] } == ["made"])
       let hidden = scene.listing(scene.jobs.appending("job/.worker")).filter { $0.hasSuffix("/") }
       #expect(hidden.count == 2)

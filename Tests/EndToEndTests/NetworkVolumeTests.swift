@@ -3,17 +3,17 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Volumes that answer as those on a network may.
+/// Volumes that answer as a network volume may.
 @Suite(.enabled(if: NetworkVolume.isPossible, "\(NetworkVolume.demand)"))
 struct NetworkVolumeTests {
-  /// The volume that two hosts share, and where the second of them has mounted it.
+  /// The volume that two hosts share, and its mount point on the second host.
   private func shared(_ scene: Scene) -> (folder: FilePath, second: FilePath) {
     (scene.root.appending("volume"), scene.root.appending("jobs-2"))
   }
 
   // MARK: What was carried out is said to have failed
 
-  /// The server carried a removal out and restarted before it could say so; the client sent it again.
+  /// The server removed the file and restarted before it answered, so the client sent the request again.
   @Test(arguments: ["unlink", "rename"]) func requestSurvivesTheSecondRemovalOfItsFile(_ operation: String)
     async throws
   {
@@ -63,7 +63,7 @@ struct NetworkVolumeTests {
     }
   }
 
-  /// The claim that is there is its own, and is not whole.
+  /// The claim that exists is the worker's own, and is incomplete.
   @Test func claimThatIsSaidToBeThereAlreadyLosesNothing() async throws {
     try await Scene.play { scene in
       let rules = ["create .worker/claims/* done:EEXIST 1"]
@@ -126,7 +126,7 @@ struct NetworkVolumeTests {
 
   // MARK: Two hosts
 
-  /// FUSE serves file systems that take times from the host: this one's is two minutes ahead of the other's.
+  /// FUSE can serve a file system that takes times from the host; here the two hosts' clocks differ by two minutes.
   @Test(arguments: [120, -120]) func livingWorkerIsNotTakenOverByAHostWithAnotherClock(_ seconds: Int) async throws {
     try await Scene.play { scene in
       let (folder, second) = shared(scene)
@@ -148,7 +148,7 @@ struct NetworkVolumeTests {
           #expect(first.process.end == nil)
           #expect(scene.runs("job") == 1)
 
-          // Now it is dead, and processes that live shorter than a lease find that out together.
+          // Now the worker is dead. Processes that live for less than a lease find that out one after the other.
           try await first.kill()
           try scene.openGate()
           try await eventually("a takeover") {
@@ -162,7 +162,7 @@ struct NetworkVolumeTests {
     }
   }
 
-  /// The volume's fault is not the sender's: nothing is answered, and the request comes again.
+  /// A fault of the volume is not the sender's: nothing is answered, and the request comes again.
   @Test(arguments: ["open job/job.json", "read job/job.json", "opendir job"])
   func jobThatCannotBeReadIsNotRejected(_ call: String) async throws {
     try await Scene.play { scene in
@@ -197,7 +197,7 @@ struct NetworkVolumeTests {
           try await eventually("its claim") { scene.claims == ["job.1.json"] }
           let other = try scene.worker("worker-02", ["-j", second.string, "--lease", "1s"])
           #expect(try await other.end() == .code(0))
-          // It finds its request answered, says so again, and waits for the next.
+          // The worker finds its request answered, publishes the result again, and waits for the next.
           try await first.says("the request was answered before", within: .seconds(30))
           first.send(SIGTERM)
           #expect(try await first.end() == .code(0))

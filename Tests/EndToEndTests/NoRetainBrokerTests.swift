@@ -4,7 +4,7 @@ import MQTT
 import TestSupport
 import Testing
 
-/// A broker that keeps no retained messages is served all the same.
+/// A broker without retained messages, which works all the same.
 @Suite struct NoRetainBrokerTests {
   @Test(arguments: [[], ["-v", "4"], ["--no-retain"]])
   func brokerWithoutRetainedMessagesIsServed(_ arguments: [String]) async throws {
@@ -21,7 +21,7 @@ import Testing
       }
       try await statuses.message { $0.json["state"] == "idle" }
       #expect(worker.log.split(separator: "\n").count { $0.contains("keeps no retained messages") } == 1)
-      // The Last Will is published, too.
+      // The broker publishes the Last Will, too.
       worker.send(SIGKILL)
       try await statuses.message { $0.json["reason"] == "lost" }
     }

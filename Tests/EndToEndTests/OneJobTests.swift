@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// One id in, one job run, one result out.
+/// One request leads to one run and one result.
 @Suite(.everyAccess) struct OneJobTests {
   @Test(arguments: ["jobs/pending", "$share/workers/jobs/pending", "jobs/+", "+/pending", "$share/workers/+/pending"])
   func jobRunsOverEveryKindOfFilter(_ filter: String) async throws {
@@ -30,7 +30,7 @@ import Testing
     }
   }
 
-  /// Such a filter brings the worker's own results and events, too.
+  /// Such a filter also matches the worker's own results and events.
   @Test(arguments: ["jobs/#", "$share/workers/jobs/#"])
   func resultsAndEventsAreNotTakenForRequests(_ filter: String) async throws {
     try await Scene.play { scene in
@@ -42,7 +42,7 @@ import Testing
       try await scene.send("first")
       try await results.message(on: "jobs/results/first")
       #expect(try await worker.end() == .code(0))
-      // What the first life published waits in the session, and as retained results, for the second.
+      // The messages of the first life wait for the second, in the session and as retained results.
       let next = try scene.worker(on: filter)
       try await next.listens()
       try await scene.send("second")
@@ -198,7 +198,7 @@ import Testing
       #expect(events[3].json["step"] == 1)
       #expect(events[3].json["name"] == "build")
       #expect(events[3].json["exitCode"] == 2)
-      // result.json, the result, and only then the end.
+      // First result.json, then the published result, then the end.
       #expect(everything.messages.map(\.topic).suffix(2) == ["jobs/results/job", "jobs/events/job"])
     }
   }
@@ -272,14 +272,14 @@ import Testing
       #expect(scene.text("job", "results.previous/output.txt") == "first")
       #expect(scene.text("job", "results/input.txt") == nil)
       #expect(scene.text("job", "results/job.json") == nil)
-      // Nothing of the first run was there for the second.
+      // The second run saw nothing of the first.
       #expect(scene.text("job", "results/seen.txt") == "input.txt\njob.json\noutput.txt\nseen.txt\n")
       #expect(scene.result("job")["artifacts"].elements.count == 2)
     }
   }
 
-  /// Some supervisors start programs so. What is opened then gets these numbers: with all of them closed the log would go where
-  /// signals are told, and end the worker.
+  /// Some supervisors start programs like this. Files opened later get these numbers. If all were closed, the log would
+  /// go to the descriptor that reports signals, and end the worker.
   @Test(arguments: ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
   func workerWithoutStandardStreamsDoesItsJob(_ closing: String) async throws {
     try await Scene.play { scene in

@@ -4,9 +4,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// stdout that cannot be written to: a full disk, and a reader who has left.
+/// An stdout that cannot be written: on a full disk, or after the reader has left.
 @Suite struct OutputTests {
-  /// Runs a line of bash, in which `$worker` is the program, and returns what it wrote to stderr and its exit code.
+  /// Runs a line of bash in which `$worker` is the program. Returns its stderr and its exit code.
   private func shell(_ scene: Scene, _ line: String) async throws -> (end: ProcessEnd, errors: String, output: String) {
     let variables = [
       "worker": try WorkerProcess.executable.string, "MQTT_URL": scene.broker.url, "MQTT_JOBS_DIR": scene.jobs.string,
@@ -58,7 +58,7 @@ import Testing
     }
   }
 
-  /// As with other tools that a reader leaves: nothing is said, and what waits for a job goes on to wait.
+  /// Like other tools without a reader, the command prints no error. A command that waits for a job continues to wait.
   @Test func readerWhoLeavesEndsSubmitWithTheJobsOwnCode() async throws {
     try await Scene.play { scene in
       let steps: [JSON] = ["seq 100000", "sleep 0.2; seq 100000; exit 7"]

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A worker makes nothing outside its two folders, whatever it is asked for.
+/// A worker makes nothing outside its two folders, whatever a job asks for.
 @Suite struct OutsideTests {
   @Test func hostileIDsReachNothing() async throws {
     try await Scene.play { scene in
@@ -29,8 +29,8 @@ import Testing
     }
   }
 
-  /// Everything in the scene that is not the broker's, the processes' output, or what workers tell each other, with its
-  /// times of access and change.
+  /// All entries in the scene except the broker's, the output of processes, and the files through which workers
+  /// coordinate; with their times of access and change.
   private func audit(_ scene: Scene) throws -> [String: [Int]] {
     var entries: [String: [Int]] = [:]
     for path in scene.listing(scene.root) {
@@ -39,7 +39,7 @@ import Testing
       else { continue }
       var status = stat()
       guard lstat(scene.root.pushing(FilePath(path)).string, &status) == 0 else { throw Errno(rawValue: errno) }
-      // Listing a folder, as this does, reads it; a file is read by nobody else.
+      // This listing itself changes the access times of folders, but nothing may read files.
       let isFolder = status.st_mode & S_IFMT == S_IFDIR
       entries[path] = [
         isFolder ? 0 : status.st_atim.tv_nsec, status.st_mtim.tv_nsec, status.st_ctim.tv_nsec, Int(status.st_ino),
@@ -67,7 +67,7 @@ import Testing
       let lines = try String(contentsOfFile: trace.string, encoding: .utf8).split(separator: "\n").map(String.init)
       let written = lines.filter(Trace.writes).flatMap(Trace.paths)
       #expect(written.count > 20)
-      // A step's cgroup is no file, and is gone with the step.
+      // A step's cgroup is not a file, and is gone after the step.
       let strangers = written.filter { path in
         path != "/dev/null" && !path.hasPrefix("/sys/fs/cgroup/") && !path.hasPrefix("\(scene.jobs)/")
           && !path.hasPrefix("\(scene.workspaces)/")

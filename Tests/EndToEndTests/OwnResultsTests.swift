@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What no worker made is never removed, though it bears the name of what workers make.
+/// A worker never removes a file that no worker made, even if it has the name of a worker's file.
 @Suite struct OwnResultsTests {
   @Test func resultsOfTheUsersOwnRefuseTheJobBeforeAStepRuns() async throws {
     try await Scene.play { scene in
@@ -32,14 +32,14 @@ import Testing
         #expect(scene.text("job", "results.previous/y.csv") == "precious")
         let told = result["skipped"].elements.filter { $0["path"] == "results.previous" }
         #expect(told.count == (run == 1 ? 0 : 1))
-        // Of earlier runs there is the last one only.
+        // Only the last of the earlier runs is kept.
         let hidden = scene.volume.filter { $0.hasPrefix("job/.worker/") && $0.hasSuffix("result.json") }
         #expect(hidden.count == (run == 1 ? 0 : 1))
       }
     }
   }
 
-  /// A killed attempt's step had taken away whatever told that results/ was its worker's.
+  /// A step of a killed attempt removed everything that showed that the worker made results/.
   @Test func resultsOfAKilledAttemptAreMovedAside() async throws {
     try await Scene.play { scene in
       let gate = scene.gate()
@@ -62,7 +62,7 @@ import Testing
     }
   }
 
-  /// Those of version 0.1.0: a result.json, or only a log when its worker died.
+  /// The results of version 0.1.0: with a result.json, or with only a log if the worker died.
   @Test(arguments: ["step_0.log", ".result.json.reserved"]) func resultsOfAnyWorkerMakeWay(_ name: String) async throws
   {
     try await Scene.play { scene in

@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What a worker tells about itself, as whoever subscribes sees it.
+/// A worker's status as a subscriber sees it.
 @Suite struct PresenceTests {
   @Test func waitingWorkerSaysHowItIs() async throws {
     try await Scene.play { scene in
@@ -60,7 +60,7 @@ import Testing
       let status = try await scene.status(of: "worker-01") { $0["state"] == "offline" }
       #expect(status["reason"] == "lost")
       #expect(status["pid"] == .number(Double(worker.pid)))
-      // A status of tomorrow's operator, but no ghost for ever.
+      // The status stays for a day, for an operator who looks tomorrow, but not for ever.
       let late = try await scene.broker.collect("workers/worker-01/status")
       let expiry = try #require(try await late.message().properties.messageExpiry)
       #expect((86000...86400).contains(expiry))
@@ -82,7 +82,7 @@ import Testing
         #expect(last.json["reason"] == "left")
         #expect(last.properties.messageExpiry.map { (1...60).contains($0) } == true)
       } else {
-        // 3.1.1 has no expiry: the topic is cleared.
+        // MQTT 3.1.1 has no expiry: the worker clears the topic.
         try await bus.message { $0.payload.isEmpty }
         let late = try await scene.broker.collect("workers/+/status")
         try await scene.broker.publish("workers/x/status", "end")
@@ -128,7 +128,7 @@ import Testing
     }
   }
 
-  /// Its process goes on with the next job: nobody is told that it went.
+  /// The process continues with the next job, so no status says that the worker left.
   @Test func workerThatStartsAgainInPlaceIsNeverOffline() async throws {
     try await Scene.play { scene in
       for id in ["one", "two"] { try scene.job(id, steps: ["true"]) }
@@ -154,7 +154,7 @@ import Testing
 }
 
 extension Scene {
-  /// Waits until a subscriber who comes now sees a status for which `condition` holds, and returns it.
+  /// Waits until a new subscriber sees a status for which `condition` holds, and returns it.
   @discardableResult
   func status(
     of worker: String, within limit: Duration = patience, _ condition: (JSON) -> Bool

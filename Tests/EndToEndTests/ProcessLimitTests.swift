@@ -4,10 +4,10 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A worker that may have no more processes and threads (RLIMIT_NPROC, pids.max).
+/// A worker at its limit of processes and threads (RLIMIT_NPROC, pids.max).
 @Suite(.enabled(if: geteuid() == 0, "only root can become somebody else, whom the limit counts alone"))
 struct ProcessLimitTests {
-  /// Whoever hears the signal needs a thread, of which the step has left none.
+  /// The signal must be handled without a new thread: the step has used up all of them.
   @Test func termEndsAStepThatHasUsedUpAllProcesses() async throws {
     try await Scene.play(.down) { scene in
       let bomb = """
@@ -35,11 +35,11 @@ struct ProcessLimitTests {
 }
 
 extension Scene {
-  /// A worker that may have 60 processes and threads, with all that its steps start.
+  /// A worker with a limit of 60 processes and threads, including those of its steps.
   fileprivate func crowded(_ arguments: [String]) throws -> ChildProcess {
     let executable = files.appending("mqtt-fs-worker")
     try FileManager.default.copyItem(atPath: try WorkerProcess.executable.string, toPath: executable.string)
-    // The limit counts all processes of a user: this one has no others.
+    // The limit counts all processes of a user, and this user has no others.
     let user = UInt32.random(in: 1_000_000..<2_000_000)
     for folder in [jobs, workspaces] {
       chown(folder.string, user, user)

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What lies in examples/prometheus, with the exporter that it is for.
+/// The example in examples/prometheus, with its exporter.
 @Suite struct PrometheusTests {
   private static let example = Checkout.root.pushing(FilePath("examples/prometheus"))
 
@@ -22,7 +22,7 @@ import Testing
         let sample = try await metrics.sample(name, of: "first")
         #expect(try #require(sample).value >= 0, "\(name)")
       }
-      // Its age is the heartbeat's: the next one makes it younger.
+      // The age is that of the last heartbeat; the next one makes it smaller.
       let told = try #require(try await metrics.sample("heartbeat_seconds", of: "first")?.time)
       try await eventually("the next heartbeat") {
         let next = try await metrics.sample("heartbeat_seconds", of: "first")?.time
@@ -60,7 +60,7 @@ import Testing
   }
 }
 
-/// Plays a scene that has the exporter, with the configuration of the example.
+/// Runs a scene with the exporter and the example's configuration.
 private func withExporter(_ body: @Sendable (Scene, Exporter) async throws -> Void) async throws {
   try await Scene.play { scene in
     let exporter = try await Exporter(scene)
@@ -77,7 +77,7 @@ private struct Exporter {
   private let port: UInt16
   private let process: ChildProcess
 
-  /// Starts it with a configuration that is changed in nothing but the broker's address.
+  /// Starts the exporter with the example's configuration, in which only the broker's address differs.
   init(_ scene: Scene) async throws {
     let configuration = Checkout.root.pushing(FilePath("examples/prometheus/mqtt-exporter.yaml"))
     let text = try String(contentsOfFile: configuration.string, encoding: .utf8)
@@ -103,11 +103,11 @@ private struct Exporter {
 
   struct Sample {
     let value: Double
-    /// Milliseconds since 1970, if it bears a time.
+    /// Milliseconds since 1970, if the sample has a time.
     let time: Int64?
   }
 
-  /// What the page of metrics has; `nil` if it has no such metric of the worker.
+  /// The sample of a metric on the exporter's page; `nil` if there is none for the worker.
   func sample(_ name: String, of worker: String) async throws -> Sample? {
     let start = "mqtt_fs_worker_\(name){sensor=\"\(worker)\",topic=\"workers/\(worker)/status\"} "
     guard let line = try await page().split(separator: "\n").first(where: { $0.hasPrefix(start) }) else { return nil }

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Logs over the broker, for those who cannot see the volume.
+/// Logs over the broker, for readers without access to the volume.
 @Suite struct PublishLogsTests {
   @Test func outputComesOverTheBrokerWhileTheJobRuns() async throws {
     try await Scene.play { scene in
@@ -50,7 +50,7 @@ import Testing
       try await eventually("the first line") { scene.log("job") == "first\n" }
       try await scene.broker.stop()
       try scene.release()
-      // Written before anything can be published.
+      // The step writes this before anything can be published.
       try await scene.awaitResult("job")
       try await scene.broker.start()
       try await worker.end()

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Jobs that wait for a durable session, and workers that die over them.
+/// Jobs that wait in a durable session, and workers that die during them.
 @Suite(.everyAccess) struct QueueTests {
   @Test(arguments: ["jobs/pending", "$share/workers/jobs/pending"])
   func twentyQueuedJobsTakeTwentyLives(_ filter: String) async throws {

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A container without a home: a root that is read-only, a user whom nobody knows, and no environment.
+/// A container without a home: a read-only root, an unknown user, and no environment.
 @Suite(.enabled(if: geteuid() == 0, "only root can make a root read-only, and become somebody else"))
 struct ReadOnlyTests {
   private static let user: UInt32 = 12345
@@ -33,7 +33,7 @@ struct ReadOnlyTests {
     }
   }
 
-  /// Root reads it all the same, so this needs another user.
+  /// Root can read it anyway, so this needs another user.
   @Test func folderThatAJobHasLockedIsAnErrorThatNamesIt() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["mkdir locked; echo x > locked/a; echo y > made.txt; chmod 0 locked"])
@@ -54,7 +54,7 @@ struct ReadOnlyTests {
       let folder = try scene.job("job", steps: ["touch \"$RAN\""], ["results/step_0.log": ""])
       let results = try await scene.results()
       let process = try scene.strangerWithoutHome(Self.user)
-      // The volume is the stranger's, this job's folder is not.
+      // The volume belongs to the unknown user; this job's folder does not.
       for path in [folder, folder.appending("results"), folder.appending("results/step_0.log")] {
         chown(path.string, 0, 0)
       }
@@ -91,8 +91,8 @@ struct ReadOnlyTests {
 }
 
 extension Scene {
-  /// A worker under a user id that has no name, with nothing in its environment but the scene's mark, where only the
-  /// scene's two folders can be written.
+  /// A worker with a user id without a name. Its environment has only the scene's marker, and only the scene's two
+  /// folders can be written.
   fileprivate func strangerWithoutHome(_ user: UInt32) throws -> ChildProcess {
     let executable = files.appending("mqtt-fs-worker")
     try FileManager.default.copyItem(atPath: try WorkerProcess.executable.string, toPath: executable.string)

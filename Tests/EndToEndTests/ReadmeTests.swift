@@ -14,7 +14,7 @@ import Testing
         [Checkout.root.pushing(FilePath("Tests/readme.py")).string, try WorkerProcess.executable.string],
         name: "readme")
       let end = try await run.end(within: .seconds(600))
-      // 77: there are no network namespaces here, which it says.
+      // 77 means that there are no network namespaces here, as its output says.
       #expect(end == .code(0) || end == .code(77), "\(run.output)\n\(run.errors)")
     }
   }

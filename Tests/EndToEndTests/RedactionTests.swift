@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Secrets that a job works with are not shown.
+/// The secrets of a job are masked.
 @Suite struct RedactionTests {
   @Test func valuesOfSecretVariablesAreMaskedWhereverTheyWouldShow() async throws {
     try await Scene.play { scene in
@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  /// A question waits for its answer on an unfinished line, and must be seen.
+  /// A prompt is an unfinished line, and must be visible.
   @Test func unfinishedLineIsShownAtOnce() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: [.string("printf 'Continue? '; \(scene.waitForGate)")])

@@ -2,9 +2,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Brokers that do not let a worker do what it would.
+/// Brokers that refuse an action of a worker.
 @Suite struct RefusalTests {
-  /// Nudges spare waiting, no more.
+  /// Nudges only shorten the wait.
   @Test func refusedNudgesCostNothing() async throws {
     try await Scene.play(broker: .refusingSubscriptions(to: "workers/waiting")) { scene in
       try scene.job("job", steps: ["true"])

@@ -4,13 +4,13 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A request that is refused, and what must be said about it.
+/// A rejected request, and the required answer.
 struct BadRequest: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let payload: [UInt8]
-  /// Words of which the sentence must have each.
+  /// Words that the answer must contain.
   let words: [String]
-  /// Where the answer goes.
+  /// The topic of the answer.
   let topic: String
 
   init(_ name: String, _ payload: String, _ words: String..., on topic: String = "jobs/rejected") {
@@ -24,7 +24,7 @@ struct BadRequest: Sendable, CustomTestStringConvertible {
     self.topic = topic
   }
 
-  /// Ids against the rule, as they stand in JSON.
+  /// Invalid ids, as JSON text.
   static let ids = [
     "../x", "a/b", "/etc", ".", "..", "a\\u0000b", "+", "#", "$", "a b", "a\\nb", "-rf", ".git", "аdmin", "job\\u202e",
     String(repeating: "x", count: 300), "",
@@ -58,7 +58,8 @@ struct BadRequest: Sendable, CustomTestStringConvertible {
     ] + ids.map { BadRequest("id \($0.prefix(20))", #"{"id": "\#($0)", "steps": ["true"]}"#, "\"id\"") }
 }
 
-/// Bad requests on the bus: acknowledged, answered with a sentence, nothing run, nothing made, and the worker waits on.
+/// Bad requests over MQTT are acknowledged and answered with a sentence. Nothing runs, nothing is made, and the worker
+/// keeps waiting.
 @Suite(.everyAccess) struct RejectedRequestTests {
   @Test(arguments: ["jobs/pending", "$share/workers/jobs/pending"])
   func badRequestsAreAnsweredAndDoNoHarm(_ filter: String) async throws {

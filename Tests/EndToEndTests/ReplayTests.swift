@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Signed requests that come again, and what else lies on a volume that anybody may write to.
+/// Repeated signed requests, and forged files on a volume that anybody may write to.
 @Suite struct ReplayTests {
   @Test func replayIsNotRun() async throws {
     try await Scene.play { scene in
@@ -16,12 +16,12 @@ import Testing
       try await loop.current.listens()
       try await scene.broker.publish("jobs/pending", request)
       try await results.message(on: "jobs/results/job") { $0.json["status"] == "success" }
-      // Its result is there: it is told again, by the next life. The first may still be leaving.
+      // The result exists: the next life publishes it again. The first life may still be leaving.
       try await eventually("the end of the first life") { loop.ends.count == 1 }
       try await scene.listens(loop)
       try await scene.broker.publish("jobs/pending", request)
       try await results.messages(2, on: "jobs/results/job") { $0.json["status"] == "success" }
-      // Its result is gone, or another's, and another worker gets it.
+      // The result is gone, or is of another request, and another worker gets the request.
       try scene.remove(scene.jobs.appending("job/results"))
       try await scene.broker.publish("jobs/pending", request)
       let first = try await results.message(on: "jobs/results/job") { $0.json["status"] == "rejected" }
@@ -39,7 +39,7 @@ import Testing
     }
   }
 
-  /// One key cannot have two jobs run, either.
+  /// One key cannot run two jobs.
   @Test func keyOfAnotherJobIsAReplay() async throws {
     try await Scene.play { scene in
       let key = try await scene.key()
@@ -71,7 +71,8 @@ import Testing
       try await scene.broker.publish("jobs/pending", request)
       try await first.reachesCheckpoint()
       try await first.kill()
-      // What was not acknowledged comes again to the same session, and is told its result again.
+      // The broker sends the unacknowledged request to the same session again, and the worker publishes its result
+      // again.
       for id in [successor, "worker-01"] {
         let worker = try scene.worker(id, on: group, arguments + ["--idle-timeout", "3s"])
         #expect(try await worker.end() == .code(0))

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// A broker that goes again as soon as workers have come back.
+/// A broker that stops again as soon as workers have reconnected.
 @Suite struct RestlessBrokerTests {
   @Test(arguments: ["5", "4"])
   func brokerThatRestartsAgainAndAgainEndsNoWorker(_ version: String) async throws {

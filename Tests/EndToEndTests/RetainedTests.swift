@@ -2,7 +2,7 @@ import MQTT
 import TestSupport
 import Testing
 
-/// What the broker keeps: requests that should not be kept, and results that should.
+/// Retained messages: requests that should not be retained, and results that should.
 @Suite struct RetainedTests {
   @Test(arguments: ["jobs/pending", "jobs/+", "+/pending"])
   func retainedRequestIsRunOnceAndCleared(_ filter: String) async throws {

@@ -23,7 +23,7 @@ import Testing
     }
   }
 
-  /// Workers that share no volume see each other at the broker only.
+  /// Workers without a common volume can meet only at the broker.
   @Test(arguments: [[], ["-v", "4"], ["--clean"]])
   func workersOfTwoVolumesDoNotTakeTheSessionFromEachOtherForEver(_ arguments: [String]) async throws {
     try await Scene.play { scene in
@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  /// While it watches whether the other is alive, it obeys.
+  /// A worker obeys signals while it watches whether the other one is alive.
   @Test func workerThatWaitsForItsIDCanBeStopped() async throws {
     try await Scene.play { scene in
       let member: JSON = [

@@ -25,23 +25,23 @@ extension Scene {
     try worker("worker-01", on: filter, arguments, environment: environment, stopAt: checkpoint)
   }
 
-  /// Removes a file, or a folder with all that is in it.
+  /// Removes a file, or a folder with its content.
   func remove(_ path: FilePath) throws {
     try FileManager.default.removeItem(atPath: path.string)
   }
 
-  /// A step that waits for the gate to be opened.
+  /// A command that waits until the gate is open.
   var waitForGate: String { "until [ -e '\(gate)' ]; do sleep 0.02; done" }
 
   private var gate: FilePath { files.appending("gate") }
 
-  /// Lets steps go on that wait for the gate.
+  /// Opens the gate.
   func openGate() throws { try write("", gate) }
 
-  /// Has them wait again.
+  /// Closes the gate.
   func closeGate() throws { try remove(gate) }
 
-  /// Waits for the guardian of the worker that has started this shell, and sets `$guardian` to its pid.
+  /// A command that waits for the guardian of the worker that started this shell, and sets `$guardian` to its pid.
   var findGuardian: String {
     """
     guardian=; until [ "$guardian" ]; do
@@ -52,10 +52,10 @@ extension Scene {
     """
   }
 
-  /// Adds a line to `runs` in the job's folder, which says how often it was run.
+  /// A command that adds a line to `runs` in the job's folder, to count the runs.
   var noteRun: String { "echo run >> $JOB_RESULTS_DIR/../runs" }
 
-  /// How often a step with ``noteRun`` was run.
+  /// How often a step with ``noteRun`` has run.
   func runs(_ id: String) -> Int { (text(id, "runs") ?? "").split(separator: "\n").count }
 }
 

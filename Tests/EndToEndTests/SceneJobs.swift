@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension Scene {
-  /// Runs one job that lies on the volume, on a worker with these further arguments, and returns its result.json.
+  /// Runs one job on the volume with a worker with these further arguments, and returns its result.json.
   func outcome(
     of id: String = "job", _ arguments: [String] = [], environment: [String: String] = [:],
     within limit: Duration = .seconds(60)
@@ -25,6 +25,6 @@ extension Scene {
   /// A command that ends when the gate is opened.
   func waiting(for gate: FilePath) -> String { "until [ -e '\(gate)' ]; do sleep 0.02; done" }
 
-  /// What lies in the job's results/.
+  /// The entries in the job's results/.
   func results(of id: String = "job") -> Set<String> { listing(jobs.appending(id).appending("results")) }
 }

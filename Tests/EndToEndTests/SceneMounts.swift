@@ -3,9 +3,9 @@ import Glibc
 import SystemPackage
 import TestSupport
 
-/// Mounts where a worker must not go.
+/// Mounts that a worker must not cross.
 extension Scene {
-  /// A folder outside, with files, that must be as it was whatever happens.
+  /// A folder with files outside, which must never change.
   func precious() throws -> FilePath {
     let folder = files.appending("precious")
     try write("1", folder.appending("file"))
@@ -13,10 +13,10 @@ extension Scene {
     return folder
   }
 
-  /// What is in it.
+  /// Its content.
   static let preciousListing: Set<String> = ["file", "deep/", "deep/er/", "deep/er/file"]
 
-  /// Takes away what is mounted below the scene's folders, so that nothing of the test's own clean-up crosses it either.
+  /// Unmounts everything below the scene's folders, so that the test's own cleanup crosses no mount either.
   func unmountAll() {
     let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
     for line in mounts.split(separator: "\n").reversed() {

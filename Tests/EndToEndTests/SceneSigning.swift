@@ -7,22 +7,22 @@ import TestSupport
 @testable import Volume
 @testable import Worker
 
-/// A pair of files as the README has them made, and what is signed with it.
+/// A pair of key files, made as in the README, which signs requests.
 struct SceneKey {
   /// The private key, for `sign`.
   let signing: FilePath
   /// The public key, for `--verify-key`.
   let verifying: FilePath
 
-  /// What a worker is started with.
+  /// The worker's arguments.
   var arguments: [String] { ["--verify-key", verifying.string] }
 
-  /// A request with these claims, signed; `jti` and an `exp` in ten minutes are put in.
+  /// A signed request with these claims, a `jti`, and an `exp` in ten minutes.
   func request(_ id: String, _ claims: [String: JSON]) throws -> String {
     try sign(SceneKey.claims(id, claims))
   }
 
-  /// Any text, signed.
+  /// A signed text.
   func sign(_ payload: String) throws -> String {
     let key = try SigningKey(file: Array(Data(contentsOf: URL(fileURLWithPath: signing.string))), name: nil)
     return try key.sign(Array(payload.utf8))
@@ -34,7 +34,7 @@ struct SceneKey {
     return JSON.object(claims.merging(more) { $1 }).text
   }
 
-  /// So many seconds from now, as a claim.
+  /// The time so many seconds from now, as a claim.
   static func moment(_ seconds: Double) -> JSON { .number((Date().timeIntervalSince1970 + seconds).rounded()) }
 }
 
@@ -52,7 +52,7 @@ extension Scene {
     return key
   }
 
-  /// Runs a script in the scene's folder for files, and returns what it wrote.
+  /// Runs a script in the scene's folder for files, and returns its stdout.
   @discardableResult
   func shell(_ script: String) async throws -> String {
     let process = try start(installed("sh"), ["-euc", script], in: files, name: "shell")
@@ -60,7 +60,7 @@ extension Scene {
     return process.output
   }
 
-  /// What `mqtt-fs-worker sign` makes of a job's folder.
+  /// The request that `mqtt-fs-worker sign` makes from a job's folder.
   func sign(_ id: String, with key: SceneKey, _ arguments: [String] = []) async throws -> String {
     let run = try await run(["sign", "--key", key.signing.string, jobs.appending(id).string] + arguments)
     guard run.end == .code(0) else { throw WaitedInVain("sign: \(run.errors)") }

@@ -2,7 +2,7 @@ import Foundation
 import SystemPackage
 import TestSupport
 
-/// What a person with a folder does in a scene.
+/// A person's actions with a job folder in a scene.
 extension Scene {
   /// Writes a job folder that is not on the volume.
   func folder(_ name: String, _ definition: JSON, _ files: [String: String] = [:]) throws -> FilePath {
@@ -19,23 +19,23 @@ extension Scene {
     try client(["submit", folder.string, "-j", jobs.string] + arguments, environment: extra)
   }
 
-  /// Starts a command that is no worker.
+  /// Starts a command other than a worker.
   func client(_ arguments: [String], environment extra: [String: String] = [:]) throws -> ChildProcess {
     let environment = environment.merging(["MQTT_URL": broker.url]) { $1 }.merging(extra) { $1 }
     return try start(WorkerProcess.executable, arguments, environment: environment, name: arguments[0])
   }
 
-  /// A step that waits until the test lets it go on, with ``release()``.
+  /// A step that waits until the test calls ``release()``.
   var held: JSON { "until [ -e \(files)/released ]; do sleep 0.02; done" }
 
-  /// Lets ``held`` steps go on.
+  /// Ends ``held`` steps.
   func release() throws {
     try write("", files.appending("released"))
   }
 }
 
 extension ChildProcess {
-  /// Waits until it has written exactly this to stdout.
+  /// Waits until its stdout is exactly this.
   func prints(_ text: String) async throws {
     do {
       try await eventually("'\(text)' on stdout") { output == text }
@@ -44,7 +44,7 @@ extension ChildProcess {
     }
   }
 
-  /// Waits until it has written this to stderr, among other things.
+  /// Waits until its stderr contains this.
   func says(_ text: String) async throws {
     do {
       try await eventually("'\(text)' on stderr") { errors.contains(text) }

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The fixture itself: what a test must not leave behind is found.
+/// Tests of the fixture: it finds what a test must not leave behind.
 @Suite struct SceneTests {
   @Test func whatIsLeftIsReported() async throws {
     var left: ChildProcess?

@@ -3,7 +3,7 @@ import Testing
 
 @testable import mqtt_fs_worker
 
-/// A password in arguments that cannot be read is not repeated.
+/// An error about invalid arguments does not repeat a password.
 @Suite struct SecretArgumentsTests {
   @Test(arguments: [
     "-pSECRET", "-p=SECRET", "-PSECRET", "-P SECRET", "-p -SECRET", "-p --SECRET", "--password=SECRET --nonsense",

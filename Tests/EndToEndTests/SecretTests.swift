@@ -4,14 +4,14 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What a worker is given to reach its broker, and what its jobs are given, shows nowhere else.
+/// The worker's credentials for its broker and the secrets of its jobs appear nowhere else.
 @Suite struct SecretTests {
-  /// How a worker is told its password.
+  /// How a worker gets its password.
   enum Way: CaseIterable {
     case flag, joinedFlag, urlFlag, variable, urlVariable, file, fileVariable
   }
 
-  /// Every process is looked at while a step runs, in the first life of the worker and in the next.
+  /// The test looks at every process while a step runs, in the worker's first life and in the next.
   @Test(arguments: Way.allCases)
   func secretsShowNowhere(_ way: Way) async throws {
     try await Scene.play(broker: Broker.Options(.locked)) { scene in
@@ -60,7 +60,7 @@ import Testing
         ("log", worker.log), ("stdout", worker.output), ("broker", scene.broker.log),
       ] {
         #expect(!text.contains(password) && !text.contains(key), "\(place)")
-        // The job's own secret is the job's to write, into a file of its own.
+        // The job may write its own secret into its own file.
         if !place.hasSuffix("/seen.txt"), !place.hasSuffix("/env.txt") {
           #expect(!text.contains("t0ken-of-the-job"), "\(place)")
         }

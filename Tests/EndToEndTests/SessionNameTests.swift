@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A worker has two sessions: none is called as another worker's.
+/// A worker has two sessions, and neither has the name of another worker's.
 @Suite struct SessionNameTests {
   @Test(arguments: [[], ["-v", "4"], ["--client-id-prefix", "p-"]])
   func workersWhoseIDsDifferByAControlLiveBesideEachOther(_ arguments: [String]) async throws {
@@ -30,7 +30,7 @@ import Testing
     }
   }
 
-  /// Version 0.1 called both sessions the same.
+  /// In version 0.1 both sessions had the same name.
   @Test(arguments: ["alone", "beside the other"])
   func whatTheSessionOfAnEarlierVersionHoldsIsTakenUnlessItIsAnothersNow(_ other: String) async throws {
     try await Scene.play { scene in

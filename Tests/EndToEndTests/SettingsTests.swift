@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Settings that cannot work, and the exit status and sentence that each of them ends with.
+/// Invalid settings, each with its exit status and sentence.
 @Suite struct SettingsTests {
   @Test(arguments: [
     (["-t", "$share/g"], "$share/<group>/"), (["-t", "$share//x"], "$share/<group>/"),
@@ -171,7 +171,7 @@ import Testing
       #expect(scene.result("job")["status"] == "success")
       #expect(results.messages.isEmpty)
 
-      // Whoever may publishes it, beside its own job.
+      // A worker with the right to publish it does so while it runs its own job.
       let next = try scene.worker(["--lease", "1s"], environment: ["MQTT_USERNAME": "test"])
       try await results.message(within: .seconds(40)) { $0.json["status"] == "success" }
       try await scene.send("other", ["steps": ["true"]])

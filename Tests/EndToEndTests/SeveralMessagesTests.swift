@@ -3,8 +3,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A broker that takes no notice of Receive Maximum, as every broker of 3.1.1, sends what is queued at once; under TLS
-/// one read brings several messages.
+/// A broker that ignores Receive Maximum, as all do on MQTT 3.1.1, sends all queued messages at once. Under TLS, one
+/// read brings several of them.
 @Suite struct SeveralMessagesTests {
   enum Connection: CaseIterable {
     case older, olderOverTLS, overTLS

@@ -4,7 +4,7 @@ import MQTT
 import TestSupport
 import Testing
 
-/// What comes on the topics of requests and is none, and where no worker answers.
+/// Messages on request topics that are not requests, and topics on which no worker answers.
 @Suite struct SharedBusTests {
   @Test(arguments: [
     "jobs/cancel/victim", "workers/worker-01/command", "workers/all/command", "jobs/pending", "jobs/results/other",
@@ -26,7 +26,7 @@ import Testing
       try await scene.send("end", ["steps": ["true"]])
       try await bus.message(on: "jobs/results/end")
       let said = bus.messages(on: topic).filter { $0.properties.correlationData == [1] && $0.json["status"] != .null }
-      // The rejection of garbage has its own place.
+      // The rejection of garbage has its own topic.
       #expect(said.count == (topic == "jobs/rejected" ? 1 : 0))
       #expect(worker.log.contains("is not answered on its response topic '\(topic)'"))
       worker.send(SIGTERM)

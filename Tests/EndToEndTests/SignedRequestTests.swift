@@ -9,7 +9,7 @@ import Testing
 @testable import Volume
 @testable import Worker
 
-/// A worker with `--verify-key`: what it runs, and what it does not.
+/// A worker with `--verify-key`: the requests that it runs, and those that it rejects.
 @Suite struct SignedRequestTests {
   @Test(arguments: ["jobs/pending", group])
   func signedFolderIsRun(_ filter: String) async throws {
@@ -105,7 +105,7 @@ import Testing
         try await scene.broker.publish("jobs/pending", request)
         #expect(try await worker.end() == .code(0))
         #expect(scene.result(name)["status"] == "success")
-        // A step can read a secret that the worker can read, but not have it shown.
+        // A step can read a secret that the worker can read, but the worker masks it.
         let shown = algorithm == "HS256" ? "hs256:***\n" : try String(contentsOfFile: verifying.string, encoding: .utf8)
         #expect(scene.log(name) == "run\n\(shown)")
       }
@@ -153,7 +153,7 @@ import Testing
     }
   }
 
-  /// The check is of what was staged: what happens to the volume before counts, and after it does not.
+  /// The worker checks the staged files: changes of the volume count before staging, and not after it.
   @Test func folderThatIsChangedBetweenClaimAndStagingIsRefused() async throws {
     try await Scene.play { scene in
       let key = try await scene.key()
@@ -192,7 +192,7 @@ import Testing
     }
   }
 
-  /// What nobody signed is not even there.
+  /// The workspace does not even contain unsigned files.
   @Test func folderOfARequestWithStepsOnlyIsNotStaged() async throws {
     try await Scene.play { scene in
       let key = try await scene.key()
@@ -218,7 +218,7 @@ import Testing
     }
   }
 
-  /// What is said about a key file, which ends the start with 78.
+  /// The error about a key file. The worker then exits with 78 at its start.
   @Test func keyThatIsNoneIsAConfigurationError() async throws {
     try await Scene.play(.down) { scene in
       let key = try await scene.key()

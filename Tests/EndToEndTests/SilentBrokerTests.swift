@@ -3,9 +3,9 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Brokers that do not answer, or that answer no where nobody waits for it.
+/// Brokers that do not answer, or that refuse something that nobody waits for.
 @Suite struct SilentBrokerTests {
-  /// It would wait for ever, and seem well.
+  /// The worker would wait for ever, and seem healthy.
   @Test(.timeLimit(.minutes(10))) func workerThatIsNeverSubscribedSaysSoAndTriesAgain() async throws {
     let broker = try ScriptedBroker { .bytes($0.kind == .subscribe ? [] : $0.usualAnswer) }
     try await Scene.play(.down) { scene in

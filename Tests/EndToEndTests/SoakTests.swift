@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A small soak: `Tests/soak.sh` is the same at any size.
+/// A small soak test; `Tests/soak.sh` runs it at any size.
 @Suite struct SoakTests {
   @Test func manyJobsSurviveWorkersThatAreKilledAllTheTime() async throws {
     try await Scene.play { scene in

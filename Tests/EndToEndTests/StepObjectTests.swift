@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What a step can say of itself, and a job of all its steps.
+/// The settings of a step, and a job's settings for all its steps.
 @Suite(.everyAccess) struct StepObjectTests {
   @Test func everyKeyOfAStepDoesWhatItSays() async throws {
     try await Scene.play { scene in
@@ -105,7 +105,7 @@ import Testing
     }
   }
 
-  /// Where a job's timeout can be said; what is closer to the job comes first.
+  /// The places for a job's timeout; the one closest to the job wins.
   @Test(
     arguments: [
       (["timeout": "1s"], [], [:]), (["timeout": 1], ["--timeout", "600"], [:]), ([:], ["--timeout", "1s"], [:]),

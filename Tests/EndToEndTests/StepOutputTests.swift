@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What a step writes, and what it is given.
+/// A step's output and its environment.
 @Suite struct StepOutputTests {
   /// DESIGN.md promises 200 ms; the bound leaves room for a machine that is busy with other tests.
   @Test func lineIsInTheLogSoonAfterItWasWritten() async throws {

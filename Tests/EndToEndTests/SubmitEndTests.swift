@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What becomes of a job that cannot be sent, or is not wanted any more.
+/// Jobs that cannot be sent, or that the user no longer wants.
 @Suite struct SubmitEndTests {
   @Test func idThatIsTakenIsRefusedAndTheFolderThereUntouched() async throws {
     try await Scene.play { scene in
@@ -24,7 +24,7 @@ import Testing
         try scene.worker()
         let submit = try scene.submit(folder)
         #expect(try await submit.end() == .code(0))
-        // Only its own run's, not what the last one left.
+        // Only the log of its own run, not that of the last one.
         #expect(submit.output == "run\n")
       }
       #expect(scene.volume.contains("job/results.previous/result.json"))
@@ -51,7 +51,7 @@ import Testing
 
   @Test func jobThatAWorkerRejectsIsToldSo() async throws {
     try await Scene.play { scene in
-      // Another volume than the worker's.
+      // A volume other than the worker's.
       let other = scene.files.appending("other")
       try FileManager.default.createDirectory(atPath: other.string, withIntermediateDirectories: true)
       let worker = try scene.worker()
@@ -109,7 +109,7 @@ import Testing
       #expect(try await submit.end() == .code(130))
       #expect(submit.errors.contains("the job is withdrawn"))
       #expect(scene.volume.isEmpty)
-      // The request is still with the broker, and gets its one answer.
+      // The broker still has the request, which gets its one answer.
       let results = try await scene.results()
       try scene.worker()
       #expect(try await results.message().json["status"] == "rejected")

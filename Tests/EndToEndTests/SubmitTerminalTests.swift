@@ -3,10 +3,10 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// `submit` on a terminal, where a person can be asked.
+/// `submit` on a terminal, where it can ask a person.
 @Suite(.enabled(if: Checkout.hasProgram("python3"), "needs python3"))
 struct SubmitTerminalTests {
-  /// Plays a person at a terminal on which a job is submitted.
+  /// Acts as a person who submits a job on a terminal.
   private func submit(_ scene: Scene, _ person: String) throws -> ChildProcess {
     let step = "trap 'echo told; exit 9' TERM; echo begun; while [ ! -e \(scene.files)/released ]; do sleep 0.05; done"
     let folder = try scene.folder("job", ["steps": [["name": "wait", "run": .string(step)]]])

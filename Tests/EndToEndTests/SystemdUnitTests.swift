@@ -13,7 +13,7 @@ import Testing
   @Test(.enabled(if: access(SystemdUnitTests.analyze.string, X_OK) == 0, "systemd-analyze is not here"))
   func templateIsUnderstoodByThisSystemd() async throws {
     try await Scene.play(.down) { scene in
-      // It must name an executable that is there.
+      // The unit must name an existing executable.
       let text = try String(contentsOfFile: Self.unit.string, encoding: .utf8)
       let command = "ExecStart=/usr/bin/mqtt-fs-worker"
       #expect(text.contains("\(command)\n"))
@@ -22,7 +22,7 @@ import Testing
       try scene.write(text.replacingOccurrences(of: command, with: "ExecStart=\(executable)"), copy)
       let verification = try scene.start(Self.analyze, ["verify", "--man=no", copy.string], name: "verify")
       #expect(try await verification.end() == .code(0))
-      // What it does not know it only warns of.
+      // systemd-analyze only warns about settings that it does not know.
       #expect(verification.errors == "", "\(verification.errors)")
       #expect(verification.output == "", "\(verification.output)")
     }

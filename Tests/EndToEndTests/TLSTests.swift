@@ -77,7 +77,7 @@ import Testing
     }
   }
 
-  /// What the system trusts is what SSL_CERT_FILE names (SSL_CTX_set_default_verify_paths(3)).
+  /// SSL_CERT_FILE names the system's trusted certificates (SSL_CTX_set_default_verify_paths(3)).
   private func trusting(_ scene: Scene) throws -> [String: String] {
     ["SSL_CERT_FILE": try scene.broker.certificates.authority.string]
   }
@@ -118,7 +118,7 @@ import Testing
     }
   }
 
-  /// Whatever the timing: the broker closes such a connection as soon as it can.
+  /// At any timing: the broker closes such a connection as soon as it can.
   @Test func reasonsAreToldEachTime() async throws {
     try await Scene.play(broker: options(.valid, .certified)) { scene in
       let certificates = try scene.broker.certificates

@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Results that the broker does not take, while all is well with the connection.
+/// Results that the broker refuses although the connection works.
 @Suite struct UndeliveredTests {
   private static let limited = ["MQTT_USERNAME": "limited"]
 
@@ -70,7 +70,7 @@ import Testing
     }
   }
 
-  /// Between the file and the end of the claim, and while the next try is under way.
+  /// Killed after the undelivered result is written and before the claim is released, and during the next try.
   @Test func workerThatIsKilledWhileItPutsAResultAsideLosesNothing() async throws {
     try await Scene.play(broker: .acl(Self.rules)) { scene in
       try scene.job("bad", steps: [.string(scene.noteRun)])
@@ -97,7 +97,7 @@ import Testing
     }
   }
 
-  /// The result of a new run takes the place of one that was put aside.
+  /// The result of a new run replaces one that was put aside.
   @Test func olderResultIsNotPublishedAfterANewerOne() async throws {
     try await Scene.play(broker: .acl(Self.rules)) { scene in
       try scene.job("bad", steps: [.string(scene.noteRun)])
@@ -108,7 +108,7 @@ import Testing
       try await scene.send("bad", ["requestId": "first"])
       #expect(try await first.end() == .code(77))
       try await scene.broker.reload(["acl": Self.mended])
-      // With the old result waiting to be tried, a new request is run at once.
+      // A new request runs at once, although the old result still waits.
       let second = try scene.worker(
         "worker-02", on: "jobs/pending", arguments + ["--jobs", "2"], environment: Self.limited)
       try await second.listens()
@@ -143,7 +143,7 @@ import Testing
     }
   }
 
-  /// A rejection that may not be published is in nobody's way either.
+  /// A rejection that may not be published blocks nobody either.
   @Test func rejectionThatIsRefusedIsAcknowledged() async throws {
     try await Scene.play(broker: .acl(Self.rules)) { scene in
       let worker = try scene.worker(environment: Self.limited)
@@ -156,7 +156,7 @@ import Testing
     }
   }
 
-  /// Whoever may write to the volume may put anything there.
+  /// Anybody with write access to the volume may put anything there.
   @Test func whatIsNoResultIsSetAside() async throws {
     try await Scene.play { scene in
       let folder = scene.jobs.appending(".worker/undelivered/jobs%2Fpending")
@@ -181,7 +181,7 @@ import Testing
     }
   }
 
-  /// Quota exceeded (MQTT 5, section 3.4.2.1) for one topic, for good.
+  /// Quota exceeded (MQTT 5, section 3.4.2.1) for one topic, permanently.
   @Test(.timeLimit(.minutes(10))) func lastingQuotaIsInTheWayOfOneResultOnly() async throws {
     let broker = try ScriptedBroker { packet in
       let isOfBad =

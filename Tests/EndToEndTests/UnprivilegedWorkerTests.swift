@@ -4,13 +4,13 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A worker that is not root, and meets what is root's.
+/// A worker that is not root and meets root's files.
 @Suite(
   .enabled(
     if: geteuid() == 0 && Checkout.hasProgram("setpriv"),
     "only root can start a worker as another user, with setpriv(1)"))
 struct UnprivilegedWorkerTests {
-  /// nobody's, on most systems; it owns nothing here.
+  /// The user nobody on most systems, which owns nothing here.
   private static let user: uid_t = 65534
 
   private func worker(_ scene: Scene) throws -> WorkerProcess {
@@ -28,7 +28,7 @@ struct UnprivilegedWorkerTests {
     try await scene.shell("chown -R \(Self.user):\(Self.user) '\(folder)'")
   }
 
-  /// A container that a step starts, with the workspace in it, leaves what it makes to its own root.
+  /// A container that a step starts with the workspace in it leaves files that belong to root.
   @Test(arguments: [0o755, 0o700] as [mode_t]) func folderOfRootInAWorkspaceDelaysNoLaterJob(_ mode: mode_t)
     async throws
   {
@@ -48,7 +48,7 @@ struct UnprivilegedWorkerTests {
       #expect(scene.result("job")["status"] == (mode == 0o755 ? "success" : "error"), "\(scene.result("job"))")
       #expect(scene.listing(scene.workspaces).contains("job/made/deep/file"))
 
-      // The same job, which has another workspace, and another one.
+      // The same job, which gets another workspace, and another job.
       for id in ["job", "other"] {
         let next = try worker(scene)
         try await next.listens()
@@ -60,7 +60,7 @@ struct UnprivilegedWorkerTests {
       #expect(scene.log("job") == "\(scene.workspaces)/job.2\n")
       #expect(scene.listing(scene.workspaces).filter { !$0.hasPrefix(".") && !$0.hasPrefix("job/") }.isEmpty)
 
-      // Once somebody has given it to the worker's user, the next start removes it.
+      // After somebody gives the files to the worker's user, the next start removes them.
       try await give(scene.workspaces, scene)
       let last = try worker(scene)
       try await last.listens()

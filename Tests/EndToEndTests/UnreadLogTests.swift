@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A log that goes into a pipe which nobody reads, and which is full before the worker begins.
+/// A log that goes to a pipe without a reader, which is full before the worker begins.
 @Suite struct UnreadLogTests {
   private func start(_ scene: Scene, _ arguments: String) throws -> ChildProcess {
     let executable = try WorkerProcess.executable
@@ -29,7 +29,7 @@ import Testing
       let health = try await scene.run(["health", "-i", "worker-01", "-w", scene.workspaces.string])
       #expect(health.end == .code(0))
 
-      // Whoever comes to read it is told what is missing.
+      // A later reader learns what is missing.
       let reader = try scene.start(
         "/bin/sh", ["-c", "exec grep -a -m 1 'no process read stderr' log"], in: scene.files, name: "reader")
       #expect(try await reader.end() == .code(0))

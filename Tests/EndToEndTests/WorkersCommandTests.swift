@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// `mqtt-fs-worker workers`: every worker, always.
+/// `mqtt-fs-worker workers`, which always shows every worker.
 @Suite struct WorkersCommandTests {
   @Test func thirtyFourWorkersAreListedAndThoseThatAreKilledAreOffline() async throws {
     try await Scene.play { scene in
@@ -17,7 +17,7 @@ import Testing
 
       let killed = workers.prefix(10)
       for worker in killed { try await worker.kill() }
-      // One and a half keep-alives at the latest.
+      // After one and a half keep-alives at the latest.
       let after = try await scene.listed(within: .milliseconds(22500)) {
         $0.filter { $0["state"] == "offline" }.count == killed.count
       }
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  /// Whoever may publish there must not write to the terminal of whoever looks.
+  /// A client that may publish there must not be able to control the reader's terminal.
   @Test func foreignTextIsShownAsText() async throws {
     try await Scene.play { scene in
       let status: JSON = ["state": "idle", "workerId": "w", "host": "a\u{1B}[2Jb\n", "job": "\u{202E}job"]
@@ -113,7 +113,7 @@ extension Scene {
     try await run(["workers", "-u", broker.url] + arguments)
   }
 
-  /// Waits until the list is as `condition` says.
+  /// Waits until `condition` holds for the list.
   fileprivate func listed(
     within limit: Duration = patience, _ condition: ([JSON]) -> Bool
   ) async throws -> [JSON] {

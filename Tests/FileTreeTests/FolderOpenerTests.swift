@@ -35,7 +35,7 @@ import Testing
     #expect(open == ["d"])
   }
 
-  /// The open files of this process below a folder, from the links of proc(5).
+  /// This process's open files below a folder, from the links in proc(5).
   private func openFolders(below scratch: Scratch) throws -> [String] {
     let numbers = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }
     let paths = numbers.compactMap { try? Scratch.place(of: $0) }

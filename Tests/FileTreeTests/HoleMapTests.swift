@@ -59,7 +59,7 @@ import Testing
     #expect(failure?.isCancellation == true)
   }
 
-  /// Complete files stay and are reported, incomplete ones leave nothing, and hashing a hole can be canceled, too.
+  /// Complete files stay and are reported; incomplete ones leave nothing. Hashing of a hole can be canceled, too.
   @Test func canceledExportTellsWhatIsMissing() throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir source results")

@@ -139,7 +139,7 @@ struct MountBoundaryTests {
     #expect(try scratch.shell("cat results/a/file; ls stage") == "y\n")
   }
 
-  /// Mounts appear and vanish while a tree is removed repeatedly: the mounted content survives.
+  /// Mounts appear and vanish while a tree is removed repeatedly. The mounted content survives.
   @Test func mountsThatAppearDuringARemovalLoseNothing() throws {
     let isOver = Atomic(false)
     let places = ["tree/a/b", "tree/a", "tree/c"].map { scratch[$0] }

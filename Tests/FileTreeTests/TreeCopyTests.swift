@@ -23,7 +23,7 @@ import Testing
     #expect(snapshot.skipped.isEmpty)
   }
 
-  /// The check runs before each entry is opened, so that the test can remove others meanwhile.
+  /// The check runs before each entry is opened, so that the test can remove other entries at that time.
   @Test func whatVanishesWhileAFolderIsListedIsPassedOver() throws {
     let scratch = try Scratch()
     try scratch.shell("mkdir -p source/sub && cd source && touch a b c d e sub/x && ln -s a link")

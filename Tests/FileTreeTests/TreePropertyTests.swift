@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 @Suite struct TreePropertyTests {
-  /// More seeds were tried when this was written; any number is valid.
+  /// More seeds were tried when this test was written; any number is valid.
   static let seeds = Array(UInt64(1)...40)
 
   @Test(arguments: seeds) func aStagedTreeEqualsItsSource(seed: UInt64) throws {

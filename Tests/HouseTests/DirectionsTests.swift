@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The sources as they lie in the checkout that these tests were built from.
+/// The sources in the checkout that these tests were built from.
 private enum Checkout {
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
@@ -11,7 +11,7 @@ private enum Checkout {
     try String(contentsOf: root.appending(path: path), encoding: .utf8)
   }
 
-  /// The Swift files of a room, with their lines.
+  /// The Swift files of a target, with their lines.
   static func files(of room: String) throws -> [(name: String, lines: [Substring])] {
     let folder = sources.appending(path: room)
     let paths = try #require(FileManager.default.enumerator(atPath: folder.path())).compactMap { $0 as? String }
@@ -23,7 +23,7 @@ private enum Checkout {
 }
 
 @Suite struct DirectionsTests {
-  /// What each room may import of ours; CONTRIBUTING.md has the same table.
+  /// The targets of this package that each target may import; CONTRIBUTING.md has the same table.
   private static let directions: [String: Set<String>] = [
     "CLinux": [], "CMosquitto": [],
     "FileTree": ["CLinux"],
@@ -58,7 +58,7 @@ private enum Checkout {
     }
   }
 
-  /// SwiftPM lets a target import whatever another one depends on: what the package says is held, too.
+  /// SwiftPM lets a target import any dependency of another target, so the manifest is checked, too.
   @Test(arguments: directions.keys.filter { !$0.hasPrefix("C") || $0 == "Client" }.sorted())
   func packageSaysTheSame(_ room: String) throws {
     let manifest = try Checkout.text("Package.swift")
@@ -78,7 +78,7 @@ private enum Checkout {
     }
   }
 
-  /// Such a package could not be depended on.
+  /// Other packages could not depend on a package with unsafe flags.
   @Test func packageHasNoUnsafeFlags() throws {
     #expect(try !Checkout.text("Package.swift").contains("unsafeFlags"))
   }

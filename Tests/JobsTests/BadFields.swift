@@ -73,7 +73,7 @@ extension BadInputsTests {
     ),
     (#""workingDirectory": {}"#, #""workingDirectory" is an object; a string is expected, like "src""#),
   ].map { field, answer in
-    // The fault is in the value, two columns after the colon; an element of an array is written without the space.
+    // The fault is in the value, two columns after the colon; an array element has no space before it.
     let column = field.prefix { $0 != ":" }.count + 4
     return BadInput(
       "{\"id\": \"a\", \"steps\": [{\"run\": \"x\",\n \(field)}]}",
@@ -133,7 +133,7 @@ extension BadInputsTests {
       #""requestId" is empty; write a key that no other request has, or leave it out (line 1, column 26)"#),
   ]
 
-  // Rows 10 to 12, where job.json answers in its own name.
+  // Rows 10 to 12, where the answer names job.json.
   static let badDefinitions = [
     BadInput("", "job.json is not JSON: a value is expected, not the end of the text (line 1, column 1)"),
     BadInput(

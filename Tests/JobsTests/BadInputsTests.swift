@@ -2,7 +2,7 @@ import Testing
 
 @testable import Jobs
 
-/// An input and the exact answer that its sender gets; `isAnswered` tells whether the answer finds its way to the job.
+/// An input and the exact answer to its sender. `isAnswered` says whether the answer goes to the job's topic.
 struct BadInput: Sendable, CustomTestStringConvertible {
   let text: [UInt8]
   let answer: String
@@ -21,7 +21,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
   var testDescription: String { answer }
 }
 
-/// FAULTS.md, bad inputs: the rows that are about the text of a payload or a job.json.
+/// FAULTS.md, bad inputs: the rows about the text of a payload or a job.json.
 struct BadInputsTests {
   @Test(arguments: notJSON + notAnObject + tooMuch + twice + withoutID + againstTheRule + badFields + badRequestIDs)
   func payloadIsRefusedWithASentence(input: BadInput) throws {
@@ -130,7 +130,7 @@ struct BadInputsTests {
       isAnswered: false),
   ]
 
-  // Row 7, and the empty id of row 6. As JSON writes the id, as the sentence does, and what is wrong with it.
+  // Row 7, and the empty id of row 6: the id as JSON, the id as in the sentence, and the fault.
   static let againstTheRule = [
     ("", "", "it is empty"),
     ("../x", "../x", #"it starts with ".""#),

@@ -11,7 +11,7 @@ import Testing
 
   @Test func whatAStepItselfWroteIsNoSuchLine() {
     let line = DroppedOutput(count: 12, limit: 1000).line
-    // In a log of another size it is output.
+    // In a log of another size the line is output.
     #expect(DroppedOutput(line, inLogOf: 1129) == nil)
     #expect(DroppedOutput(Array(line.dropLast()), inLogOf: 1128) == nil)
     #expect(DroppedOutput([UInt8](repeating: 0x5B, count: 128), inLogOf: 1128) == nil)
@@ -29,10 +29,10 @@ import Testing
 
   @Test func readerGoesOnBehindWhatItHasOrWithTheLine() {
     let dropped = DroppedOutput(count: 300, limit: 1000)
-    // The first half stands where it stood.
+    // The first half stays at its place.
     #expect(dropped.resume(after: 0) == 0)
     #expect(dropped.resume(after: 500) == 500)
-    // Output from 800 on is kept, behind the line.
+    // The output from 800 on is kept, after the line.
     #expect(dropped.resume(after: 799) == 500)
     #expect(dropped.resume(after: 800) == 628)
     #expect(dropped.resume(after: 1300) == 1128)

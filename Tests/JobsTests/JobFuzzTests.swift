@@ -3,7 +3,7 @@ import Testing
 
 @testable import Jobs
 
-/// 100,000 payloads and definitions made from good ones by seeded damage: every one is read or refused with a sentence.
+/// 100,000 payloads and definitions, made from valid ones by seeded damage. Each is read, or rejected with a sentence.
 struct JobFuzzTests {
   @Test func damagedPayloadIsReadOrRefusedAndNoIDBreaksTheRule() throws {
     var damage = Damage(seed: 2026, seeds: payloads)
@@ -48,7 +48,7 @@ struct JobFuzzTests {
     #expect((100..<49_900).contains(taken), "the damage is too much or too little to try anything")
   }
 
-  /// The rule again, as a table of bytes.
+  /// The rule for ids again, as a table of bytes.
   private func obeysTheRule(_ id: String) -> Bool {
     let bytes = Array(id.utf8)
     return (1...128).contains(bytes.count) && letters.contains(bytes[0])

@@ -85,7 +85,7 @@ struct JobResultTests {
 }
 
 extension JobResult {
-  /// A result in which every key says something.
+  /// A result in which every key has a value.
   static var sample: JobResult {
     get throws {
       JobResult(

@@ -45,7 +45,7 @@ import Testing
     try await Broker.running(Broker.Options("max_packet_size 2000")) { broker in
       try await Session.withSession(broker.sessionOptions("client"), logger: silent) { session in
         let empty = Message(topic: "topic", payload: [], properties: properties)
-        // The length of the rest takes one byte more from 128 bytes on.
+        // The Remaining Length takes one byte more from 128 bytes on.
         let room = 2000 - empty.packetSize(.v5) - 1
         for size in [room, room + 1, room] {
           let message = Message(topic: "topic", payload: [UInt8](repeating: 0x2E, count: size), properties: properties)
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  /// The broker ends the connection over a packet that is too large, and does not say which of several.
+  /// The broker ends the connection because of a packet that is too large, and does not say which of several.
   @Test func brokerThatDoesNotAnnounceItsLimitCostsOneConnection() async throws {
     let broker = try ScriptedBroker { packet in
       if packet.bytes.count > 1000 { return .last([0xE0, 2, 0x95, 0]) }

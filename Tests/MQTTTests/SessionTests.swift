@@ -32,7 +32,7 @@ import Testing
       let session = try Session(options, logger: silent)
       let reading = Reading(session)
       _ = try await reading.connected()
-      // It would cut the connection after 15 seconds.
+      // With the client's own keep-alive of 60 seconds, the broker would end the connection after 15 seconds.
       try await broker.logged("Received PINGREQ from client")
       #expect(!broker.log.contains("exceeded timeout"))
       await session.disconnect()
@@ -157,7 +157,7 @@ import Testing
     }
   }
 
-  /// Its PUBACKs are still in flight when it closes its end.
+  /// The PUBACKs are still in flight when the session closes its end.
   @Test func willIsNotPublishedByAClientThatLeavesRightAfterItPublished() async throws {
     try await Broker.running { broker in
       let seen = try await broker.collect("wills")

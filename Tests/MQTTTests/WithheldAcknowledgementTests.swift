@@ -4,8 +4,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// The worker's guarantee depends on this behaviour of the installed libmosquitto and mosquitto: a PUBACK is sent when
-/// the caller says so, and not before.
+/// The worker's guarantee depends on this behaviour of the installed libmosquitto and mosquitto: a PUBACK leaves only
+/// when the caller says so.
 @Suite struct WithheldAcknowledgementTests {
   private func options(_ broker: Broker, _ version: ProtocolVersion) -> SessionOptions {
     var options = broker.sessionOptions("worker-01")
@@ -66,7 +66,7 @@ import Testing
       let delivery = try await Reading(session).delivery()
       let seen = try await broker.collect("reports")
       session.send(Message("reports", "from the held session"))
-      // A later client is served, so the held message would have arrived by now.
+      // The broker serves a later client, so the held message would have arrived by now.
       try await broker.publish("reports", "from another")
       try await seen.message { $0.text == "from another" }
       #expect(seen.messages.count == 1)
@@ -93,7 +93,7 @@ import Testing
     }
   }
 
-  /// A reader of one message after the other must not wait for a PUBACK that is queued behind the next message.
+  /// A reader that takes one message at a time must not wait for a PUBACK that is queued behind the next message.
   @Test func acknowledgementThatTheBrokerDoesNotTakeYetComesBeforeTheNextMessage() async throws {
     try await Broker.running { broker in
       var options = options(broker, .v5)

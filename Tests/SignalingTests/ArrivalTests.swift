@@ -47,7 +47,7 @@ import Testing
     #expect(!other.isSame(as: first.text))
   }
 
-  /// Packet identifiers begin anew in a new session, with some brokers on each connection.
+  /// Packet identifiers start again in a new session, and with some brokers on each connection.
   @Test func redeliveryOfAnotherMessageWithTheSamePacketIdentifierIsAnother() throws {
     let first = try arrival(#"{"id":"a"}"#, packetID: 7).envelope.requestId
     let others = [

@@ -9,7 +9,7 @@ import Testing
 @testable import Worker
 
 @Suite struct CommandsTests {
-  /// Nobody is connected, and nobody needs to be.
+  /// The session is not connected, and need not be.
   private func commands(_ body: (Commands, WorkerState) async throws -> Void) async throws {
     let session = try Session(
       SessionOptions(host: "127.0.0.1", port: 1, clientID: "nobody"), giveUpAfter: .zero, logger: silent)
@@ -51,7 +51,7 @@ import Testing
     }
   }
 
-  /// Whoever may command one worker must not reach others, or cancel jobs, by the worker's rights.
+  /// A sender that may command one worker must not use the worker's rights to reach others, or to cancel jobs.
   @Test(arguments: [
     "workers/all/command", "workers/worker-02/command", "jobs/cancel/other", "jobs/results/other", "jobs/events/other",
   ])
@@ -63,7 +63,7 @@ import Testing
     }
   }
 
-  /// Nobody reads them while the worker is idle.
+  /// Nobody reads cancellations while the worker is idle.
   @Test func onlyTheLatestCancellationsAreRemembered() async throws {
     try await commands { commands, worker in
       for number in 1...3000 { _ = commands.obey(message("", on: "jobs/cancel/job-\(number)")) }

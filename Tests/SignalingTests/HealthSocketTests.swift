@@ -11,7 +11,7 @@ import Testing
     let folder = FilePath(FileManager.default.temporaryDirectory.path).appending("health-\(UUID().uuidString)")
     try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder.string) }
-    // The folder's number may be that of one that another test has removed.
+    // The folder may have the inode number of one that another test has removed.
     let name = "\(UInt64.random(in: 0 ... .max))" + String(repeating: "w", count: 100)
     try await body(folder, try #require(WorkerID(name, host: "")))
   }

@@ -11,7 +11,7 @@ import Testing
 @testable import Volume
 @testable import Worker
 
-/// What becomes of a request that arrives while the worker has a job.
+/// Requests that arrive while the worker has a job.
 @Suite struct MQTTJobSourceTests {
   private let filter = "$share/workers/jobs/pending"
 
@@ -46,7 +46,7 @@ import Testing
     throw WaitedInVain("the source has ended")
   }
 
-  /// Gives the worker the job `first`, and lets the request for `second` arrive.
+  /// Gives the worker the job `first`, and then delivers the request for `second`.
   private func begin(_ source: MQTTJobSource, _ state: WorkerState, _ broker: Broker) async throws {
     try await broker.logged("Sending SUBACK to worker-01\n")
     for id in ["first", "second"] { try await broker.publish("jobs/pending", #"{"id": "\#(id)"}"#) }

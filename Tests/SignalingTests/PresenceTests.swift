@@ -40,7 +40,7 @@ import Testing
     }
   }
 
-  /// A job of a thousand steps that take a millisecond each must not become a thousand messages.
+  /// A job with a thousand steps of a millisecond each must not cause a thousand messages.
   @Test func lastOfManyStepsIsTold() async throws {
     try await Broker.running { broker in
       try await withPresence(broker) { presence, worker, bus in

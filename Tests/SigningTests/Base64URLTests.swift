@@ -14,7 +14,7 @@ import Testing
     #expect(Base64URL.encode([3, 236, 255, 224, 193]) == "A-z_4ME")
   }
 
-  /// Each is taken by some decoder for the text that stands first.
+  /// Some decoder decodes each of these to the bytes of the first text.
   @Test(arguments: [
     "A+z/4ME", "A-z_4ME=", "A-z_4MF", "A-z_4ME\n", " A-z_4ME", "A-z_4ME==", "A-z_4M E", "A-z_4", "É-z_4ME",
   ])

@@ -5,7 +5,7 @@ import Testing
 @testable import Jobs
 @testable import Signing
 
-/// A reader that takes what these keys signed, as the worker has it.
+/// A reader that accepts what these keys signed, like the worker's.
 func reader(_ keys: [UInt8], for audience: [String] = ["worker-01", "workers"]) throws -> RequestReader {
   let keys = try KeySet(file: keys)
   return RequestReader(audience: audience) { payload in
@@ -14,7 +14,7 @@ func reader(_ keys: [UInt8], for audience: [String] = ["worker-01", "workers"]) 
   }
 }
 
-/// Something that claims to be a signed request and is not, or is one no more; a word of what is said.
+/// A payload that looks like a valid signed request and is not, or not any more; and a word of the error.
 struct Forgery: Sendable, CustomTestStringConvertible {
   let testDescription: String
   let payload: [UInt8]

@@ -15,7 +15,7 @@ import Testing
     let keys = try KeySet(file: Keys.publicPEM())
     let jws = try Keys.jws(#"{"alg":"EdDSA"}"#, "text", Keys.edDSA())
     #expect(try verified(keys, jws).payload == Array("text".utf8))
-    // The thumbprint that other programs find for it (RFC 7638; RFC 8037, appendix A.3, for its own key).
+    // The thumbprint that other programs compute (RFC 7638; RFC 8037, appendix A.3, for its own key).
     let example = try KeySet(
       file: Array(#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#.utf8))
     #expect(example.keys[0].id == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")
@@ -49,7 +49,7 @@ import Testing
     #expect(try verified(keys(Keys.jwk(secret: bytes)), binary).payload == Array("text".utf8))
   }
 
-  /// A public key in a form that is not read here; whoever knows it could sign, were it taken for a secret.
+  /// A public key in an unsupported form. If it were taken for a secret, anybody who knows it could sign.
   @Test(arguments: Keys.publicForms)
   func publicKeyInAnotherFormIsNoSecret(_ form: [UInt8]) throws {
     for file in [form, form + [0x0A], [0x20] + form, [0xEF, 0xBB, 0xBF] + form] {
@@ -101,7 +101,7 @@ import Testing
     #expect(keys.leftAside.count == 3)
   }
 
-  /// Files that are no key, or no usable one, and a word of the error.
+  /// Files without a key or without a usable key, and a word of the error.
   @Test(arguments: [
     ("", "empty"), ("hs256:", "0 bytes"), ("hs256:too short", "32"),
     ("no mark, and long enough to be a secret", "hs256:"),

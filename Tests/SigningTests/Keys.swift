@@ -27,7 +27,7 @@ enum Keys {
     return Array("-----BEGIN \(label)-----\n\(body)\n-----END \(label)-----\n".utf8)
   }
 
-  /// The public key in forms that people copy it in: the body of its PEM, bare base64, base64url, hexadecimal, and bytes.
+  /// The public key in the forms that people copy: the body of its PEM, bare base64, base64url, hexadecimal, and bytes.
   static let publicForms: [[UInt8]] = {
     let raw = Array(ed25519.publicKey.rawRepresentation)
     let hexadecimal = raw.map { String(format: "%02x", $0) }.joined()

@@ -5,7 +5,7 @@ import Testing
 @testable import Jobs
 @testable import Signing
 
-/// 100,000 mutations of a valid request, the same for the same seed, by the path that a payload takes in the worker.
+/// 100,000 mutations of a valid request, the same for the same seed, on the path of a payload in the worker.
 @Suite struct MutationTests {
   private let claims =
     #"{"id":"job","steps":["make"],"jti":"order-4711","exp":\#(Forgery.now + 3600),"iat":\#(Forgery.now),"aud":["workers"]}"#
@@ -37,8 +37,8 @@ import Testing
   }
 }
 
-/// A request with one to three places changed: bits, bytes, letters for those that some decoder takes for the same, parts
-/// exchanged, and ends that other readers overlook.
+/// A request with one to three changes: bits, bytes, letters that some decoder takes to be equal, exchanged parts, and
+/// endings that other readers ignore.
 private struct Mutation {
   private var random: Random
   private let original: [UInt8]
@@ -64,7 +64,7 @@ private struct Mutation {
     case 1: bytes[index] = alphabet.randomElement(using: &random) ?? 0
     case 2: bytes.insert(alphabet.randomElement(using: &random) ?? 0, at: index)
     case 3: if bytes.count > 1 { bytes.remove(at: index) }
-    // The last letters of a part hold bits that stand for nothing.
+    // The last letter of a part has unused bits.
     case 4: bytes[bytes.count - 1] = alphabet.randomElement(using: &random) ?? 0
     case 5: bytes += [UInt8]("=\n .".utf8).randomElement(using: &random).map { [$0] } ?? []
     case 6:

@@ -5,7 +5,8 @@ import Testing
 @testable import Steps
 
 @Suite(.timeLimit(.minutes(5))) struct GuardianWatchTests {
-  /// Runs a guardian's watch in this process, beside a step that it is or is not told of, and ends it.
+  /// Runs a guardian's watch in this process beside a step, and ends the watch. `learns` says whether the guardian is
+  /// told of the step.
   private func guardedStep(_ script: String, learns: Bool, marker: String? = nil) async throws -> [pid_t] {
     let fixture = try StepFixture()
     var ends: [Int32] = [-1, -1]
@@ -74,7 +75,7 @@ import Testing
   func aMessageArrivesAsItWasSent(message: GuardianMessage) {
     let bytes = message.bytes
     #expect(bytes.count == GuardianMessage.size)
-    // A zero byte tells it from a name.
+    // A zero byte distinguishes a message from a name.
     #expect(bytes.contains(0))
     #expect(bytes.withUnsafeBytes { GuardianMessage($0) } == message)
   }

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Steps
 
-/// A volume that accepts no data for a while. A file size limit would end the process, so the log's descriptor is
-/// replaced by one that refuses writes (/dev/full), then restored.
+/// A volume that accepts no data for a while. A file size limit would end the process, so the test replaces the log's
+/// descriptor by one that refuses writes (/dev/full), and then restores it.
 struct LogFileTests {
   private let fixture: StepFixture
   private let descriptor: Int32

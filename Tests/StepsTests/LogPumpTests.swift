@@ -48,7 +48,7 @@ import Testing
     #expect(log.length == 300_000)
   }
 
-  /// The thread may be anywhere when it is told to end: before it reads, about to poll, or waiting.
+  /// The thread may be at any point when it is told to end: before it reads, about to poll, or waiting.
   @Test func itEndsThoughNothingIsWrittenAndItsOtherEndStaysOpen() async throws {
     for round in 0..<300 {
       let log = try fixture.log(name: "step_\(round).log")

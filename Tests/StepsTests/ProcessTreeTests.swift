@@ -4,7 +4,7 @@ import Testing
 
 @testable import Steps
 
-/// These tests run in processes of their own: a process that adopts orphans takes every unknown child for a step's.
+/// These tests run in their own processes: a process that adopts orphans takes every unknown child to be a step's.
 @Suite(.timeLimit(.minutes(5))) struct ProcessTreeTests {
   @Test func descendantsAreFoundThroughTheirParents() {
     func entry(_ pid: pid_t, _ parent: pid_t) -> ProcessEntry? {

@@ -31,7 +31,7 @@ struct StepCgroupTests {
     #expect(cgroup.path != other.path)
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    // A step may create cgroups in its own.
+    // A step may create cgroups below its own.
     process.arguments = [
       "-c", "mkdir -p \(cgroup.path)/a/b; echo $$ > \(cgroup.path)/a/b/cgroup.procs; exec sleep 999",
     ]

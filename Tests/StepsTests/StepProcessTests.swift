@@ -45,8 +45,8 @@ import Testing
     ("neither a program nor a script", "its first line names no interpreter"),
   ])
   func aFileThatCannotBeExecutedIsAnErrorThatSaysWhy(content: String, why: String) async throws {
-    // Do not write the program here: a child of another test may hold the file open for writing, and exec would fail
-    // with ETXTBSY.
+    // The test must not write this program itself: a child of another test may hold the file open for writing, and exec
+    // would fail with ETXTBSY.
     _ = try await fixture.run("echo '\(content)' > tool; chmod +x tool")
     let byPath = try await failure(of: command(["./tool"], path: "/bin"))
     #expect(byPath?.description.contains(why) == true)

@@ -194,7 +194,7 @@ import Testing
     #expect(pids.filter(isAlive) == [])
     #expect(outcome.end == .exited(0))
     #expect(outcome.endedProcesses >= 1)
-    // No process of it catches TERM, so the grace period is not used up.
+    // No process of the step catches TERM, so the grace is not used up.
     #expect(!outcome.killed && outcome.duration < .seconds(60))
   }
 

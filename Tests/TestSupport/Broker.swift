@@ -3,50 +3,51 @@ import Glibc
 import Synchronization
 public import SystemPackage
 
-/// A real mosquitto of a test's own, on a free port of 127.0.0.1.
+/// A real mosquitto for one test, on a free port of 127.0.0.1.
 public final class Broker: Sendable {
-  /// What it keeps when it ends.
+  /// What the broker keeps when it ends.
   public enum Persistence: Sendable {
     /// Nothing.
     case none
-    /// All, when it is stopped in order; ``Broker/sessions()`` reads it, too.
+    /// Everything, if it is stopped in order. ``Broker/sessions()`` can read it.
     case onExit
-    /// All but what happened in its last second, so that even a killed broker comes back with it.
+    /// Everything except the last second, even if the broker is killed.
     case everySecond
   }
 
-  /// How it is configured (mosquitto.conf(5)).
+  /// The broker's configuration (mosquitto.conf(5)).
   public struct Options: Sendable {
-    /// How clients get at it. Of a locked one the other settings are the example's.
+    /// How clients connect. A locked broker takes its other settings from the example.
     let access: Access
-    /// What it keeps.
+    /// What the broker keeps.
     public var persistence = Persistence.onExit
     /// Further lines of the configuration, as in `max_inflight_messages 1`. `%d` is the broker's folder.
     public var lines: [String] = []
-    /// Files made in the broker's folder before it starts, for the lines to name: ACLs, passwords, certificates.
+    /// Files that are made in the broker's folder before it starts and that the lines name: ACLs, passwords,
+    /// certificates.
     public var files: [String: String] = [:]
-    /// Who may connect besides the test's own clients.
+    /// Further accounts that may connect, beside the test's own clients.
     public var anonymous = Anonymous.allowed
-    /// Whether it has a second listener with TLS, on ``Broker/tlsPort``, and of which kind.
+    /// The kind of a second listener with TLS on ``Broker/tlsPort``, if there is one.
     public var tls: (server: Certificates.Server, client: Certificates.Client)?
 
-    /// A broker of ``Access/current``, by default one that takes everybody, and that keeps everything when it stops.
+    /// A broker of ``Access/current``, which is open by default, and which keeps everything when it is stopped.
     public init() {
       access = .current
     }
 
-    /// An open one with further lines.
+    /// An open broker with further lines.
     public init(_ lines: String...) {
       access = .open
       self.lines = lines
     }
 
-    /// One of that kind.
+    /// A broker with this kind of access.
     public init(_ access: Access) {
       self.access = access
     }
 
-    /// The same with the rights that `rules` give (acl_file in mosquitto.conf(5)); the test's own clients have the user
+    /// The same broker with the rights in `rules` (acl_file in mosquitto.conf(5)). The test's own clients have the user
     /// name `test` and all rights.
     public static func acl(_ rules: String) -> Options {
       var options = Options("acl_file %d/acl")
@@ -54,8 +55,8 @@ public final class Broker: Sendable {
       return options
     }
 
-    /// A broker that refuses these subscriptions; an ACL file cannot, mosquitto looks at it only when it delivers. Such
-    /// a broker takes clients without a user name only.
+    /// A broker that refuses these subscriptions. An ACL file cannot do that: mosquitto reads it only when it delivers.
+    /// Such a broker accepts only clients without a user name.
     public static func refusingSubscriptions(to filters: String...) -> Options {
       var options = Options(
         "plugin \(dynamicSecurityPlugin)", "plugin_opt_config_file %d/dynamic-security.json")
@@ -78,32 +79,32 @@ public final class Broker: Sendable {
     var clients = Clients.test
   }
 
-  /// How the test's own clients connect.
+  /// The account of the test's own clients.
   enum Clients {
     case test, withoutUserName
   }
 
   /// Whether a client needs a password.
   public enum Anonymous: Sendable {
-    /// It does not.
+    /// No password.
     case allowed
-    /// It does: `test` with `test`, or one of `users`.
+    /// A password: `test` for the user `test`, or that of one of `users`.
     case refused(users: [String: String])
   }
 
-  /// The port that it listens on, the same after a restart. Outside of the range from which the kernel takes ports for
-  /// outgoing connections, so that nobody takes it meanwhile.
+  /// The broker's port, which stays the same after a restart. It is outside the range from which the kernel takes ports
+  /// for outgoing connections, so no other process takes it meanwhile.
   public let port: UInt16
   /// The port of the listener with TLS.
   public let tlsPort: UInt16
-  /// Its folder: configuration, persistence, log.
+  /// The broker's folder, with its configuration, persistence and log.
   public let folder: FilePath
   let options: Options
   private let marker: [String: String]
   private let process = Mutex<ChildProcess?>(nil)
   private let made = Mutex<Certificates?>(nil)
 
-  /// A broker with its files in `folder`; ``start()`` starts it. `marker` becomes its environment.
+  /// A broker with its files in `folder`; ``start()`` starts it. `marker` is its environment.
   public init(_ options: Options = Options(), in folder: FilePath, marker: [String: String] = [:]) throws {
     self.options = options
     self.folder = folder
@@ -123,7 +124,7 @@ public final class Broker: Sendable {
   /// Its URL with TLS.
   public var tlsURL: String { "mqtts://localhost:\(tlsPort)" }
 
-  /// The certificates of a broker with TLS; made when it starts first.
+  /// The certificates of a broker with TLS, made when it first starts.
   public var certificates: Certificates {
     get throws {
       guard let certificates = made.withLock({ $0 }) else {
@@ -141,7 +142,7 @@ public final class Broker: Sendable {
 
   private func writeConfiguration() throws {
     var lines = try locked?.configuration(port: port) ?? openConfiguration()
-    // Started by root it would become the user mosquitto, who cannot write here.
+    // mosquitto started by root changes to the user mosquitto, who cannot write here.
     if let user = getpwuid(geteuid()) { lines.append("user \(String(cString: user.pointee.pw_name))") }
     try (lines.joined(separator: "\n") + "\n").write(toFile: configuration.string, atomically: true, encoding: .utf8)
   }
@@ -179,7 +180,7 @@ public final class Broker: Sendable {
     while hashing.end == nil { usleep(1000) }
   }
 
-  /// Starts it, and waits until it listens.
+  /// Starts the broker, and waits until it listens.
   public func start() async throws {
     if let locked, !FileManager.default.fileExists(atPath: locked.root.string) { try await locked.make() }
     if let tls = options.tls, made.withLock({ $0 == nil }) {
@@ -196,7 +197,7 @@ public final class Broker: Sendable {
         process.end != nil || logged(" running", from: before) > 0
       }
       guard let end = process.end else { return true }
-      // Somebody else may have the port for a moment: whoever looks for a free one.
+      // A test that looks for a free port may have this one for a moment.
       guard logged("Address already in use", from: before) > 0 else {
         throw WaitedInVain("mosquitto ended with \(end): \(log.suffix(2000))")
       }
@@ -204,7 +205,7 @@ public final class Broker: Sendable {
     }
   }
 
-  /// Exchanges files that its configuration names, and has it read them again. Connections stay.
+  /// Exchanges files that the configuration names, and makes the broker read them again. Connections stay.
   public func reload(_ files: [String: String]) async throws {
     for (name, text) in files {
       try text.write(toFile: folder.appending(name).string, atomically: true, encoding: .utf8)
@@ -214,52 +215,52 @@ public final class Broker: Sendable {
     try await eventually("the broker to read its configuration again") { logged("Reloading config", from: before) > 0 }
   }
 
-  /// Ends it in order: what it is to keep is on disk.
+  /// Stops the broker in order, so that what it keeps is on disk.
   public func stop() async throws {
     guard let process = process.withLock({ $0 }) else { return }
     process.send(SIGCONT)
-    // mosquitto forgets a TERM that comes while it starts.
+    // mosquitto ignores a TERM that arrives while it starts.
     try await eventually("the end of the broker") {
       process.send(SIGTERM)
       return process.end != nil
     }
   }
 
-  /// Ends it at once.
+  /// Kills the broker.
   public func kill() async throws {
     guard let process = process.withLock({ $0 }) else { return }
     process.send(SIGKILL)
     try await process.end()
   }
 
-  /// Stops it and starts it again on the same port with what it kept.
+  /// Stops the broker and starts it again on the same port with the state that it kept.
   public func restart() async throws {
     try await stop()
     try await start()
   }
 
-  /// Holds it: connections stay, nothing is answered.
+  /// Stops the broker's process with SIGSTOP: connections stay open, but nothing is answered.
   public func freeze() async throws {
     let process = process.withLock { $0 }
     process?.send(SIGSTOP)
     try await process?.stopped()
   }
 
-  /// Lets it go on.
+  /// Continues a stopped broker.
   public func thaw() {
     process.withLock { $0 }?.send(SIGCONT)
   }
 
-  /// Its log, with every packet that comes and goes: `Received PUBACK from worker-01 (Mid: 1, RC:0)`.
+  /// The broker's log, with every packet: `Received PUBACK from worker-01 (Mid: 1, RC:0)`.
   public var log: String {
     let data = FileManager.default.contents(atPath: logFile.string) ?? Data()
     return String(decoding: data, as: UTF8.self)
   }
 
-  /// How many lines of the log hold `text`; a `\n` at its end stands for the end of the line.
+  /// How many lines of the log contain `text`. A `\n` at its end matches the end of a line.
   public func logged(_ text: String) -> Int { logged(text, from: 0) }
 
-  /// The same, in what was logged since the log had `start` bytes.
+  /// The same for the lines after the first `start` bytes of the log.
   func logged(_ text: String, from start: Int) -> Int {
     let log = FileManager.default.contents(atPath: logFile.string) ?? Data()
     var (rest, count) = (log.dropFirst(start), 0)
@@ -275,23 +276,23 @@ public final class Broker: Sendable {
     return count
   }
 
-  /// How many bytes the log has.
+  /// The size of the log in bytes.
   public var logSize: Int {
     var status = stat()
     return stat(logFile.string, &status) == 0 ? Int(status.st_size) : 0
   }
 
-  /// Waits until that many lines of the log hold `text`.
+  /// Waits until that many lines of the log contain `text`.
   public func logged(_ text: String, times count: Int = 1, within limit: Duration = patience) async throws {
     try await eventually("\(count) × '\(text)' in the broker's log", within: limit) { logged(text) >= count }
   }
 
-  /// Tells the process to write its database now, and waits until that is done.
+  /// Makes mosquitto write its database, and waits until it has.
   func save() async throws {
     let before = inode(database)
     var told: ContinuousClock.Instant?
     try await eventually("the broker to write its database") {
-      // It forgets a signal that comes while it writes.
+      // mosquitto ignores a signal that arrives while it writes.
       if told.map({ ContinuousClock.now - $0 > .milliseconds(500) }) ?? true {
         process.withLock { $0 }?.send(SIGUSR1)
         told = .now
@@ -301,14 +302,14 @@ public final class Broker: Sendable {
   }
 }
 
-/// The file's identity with its time: a file written anew may get the number of the one before.
+/// A file's inode number and time: a new file may get the number of the one before.
 private func inode(_ path: FilePath) -> [Int]? {
   var status = stat()
   guard stat(path.string, &status) == 0 else { return nil }
   return [Int(status.st_ino), status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
 }
 
-/// A port of 127.0.0.1 on which nobody listens now.
+/// A port of 127.0.0.1 on which no process listens now.
 public func freePort() throws -> UInt16 {
   for _ in 0..<1000 {
     let port = UInt16.random(in: 20000..<32000)
@@ -328,7 +329,7 @@ public func freePort() throws -> UInt16 {
   throw WaitedInVain("no port between 20000 and 32000 is free")
 }
 
-/// Where Debian, Ubuntu and others put it.
+/// The path on Debian, Ubuntu and others.
 private var dynamicSecurityPlugin: String {
   let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
   let files = folders.map { "\($0)/mosquitto_dynamic_security.so" }

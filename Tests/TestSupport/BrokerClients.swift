@@ -7,8 +7,8 @@ import Synchronization
 public let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 extension Broker {
-  /// Options of a session of a test's own; a client id is made if none is given. A locked broker gives `account` its
-  /// rights; an open one takes anybody.
+  /// Options for a test's own session; a client id is made up if none is given. A locked broker gives `account` its
+  /// rights; an open broker accepts any client.
   public func sessionOptions(_ clientID: String? = nil, as account: String = "test") -> SessionOptions {
     let clientID = clientID ?? "\(account)-\(UUID().uuidString)"
     if let locked { return locked.sessionOptions(clientID, as: account, port: port) }
@@ -17,7 +17,7 @@ extension Broker {
     return options
   }
 
-  /// Publishes with a client of its own, and returns the PUBACK's reason code.
+  /// Publishes over a connection of its own, and returns the PUBACK's reason code.
   @discardableResult
   public func publish(
     _ topic: String, _ payload: String, qos: QoS = .atLeastOnce, _ retention: Retention = .notRetained,
@@ -28,7 +28,7 @@ extension Broker {
     return try await publish([message], version: version)[0]
   }
 
-  /// Publishes all in order over one connection, each after the PUBACK of the one before.
+  /// Publishes all messages in order over one connection, each after the PUBACK of the one before.
   @discardableResult
   public func publish(
     _ messages: [Message], as account: String = "test", version: ProtocolVersion = .v5
@@ -43,8 +43,8 @@ extension Broker {
     }
   }
 
-  /// Makes the durable session of a client that is not there yet, so that what is published now waits for it.
-  /// mosquitto 2.0.11 forgets shared subscriptions when it restarts, but not what was queued by them.
+  /// Makes the durable session of a client that is not connected yet, so that messages published from now on wait for
+  /// it. mosquitto 2.0.11 forgets shared subscriptions when it restarts, but not the messages that they queued.
   public func makeSession(_ clientID: String, on filter: String, expiry: UInt32 = 7 * 86400) async throws {
     var options = sessionOptions(clientID)
     options.sessionExpiry = expiry
@@ -53,7 +53,7 @@ extension Broker {
     }
   }
 
-  /// A client that collects what comes on `filter` from now on, across restarts of a broker that keeps its sessions.
+  /// A client that collects the messages on `filter` from now on, across restarts of a broker that keeps its sessions.
   public func collect(
     _ filter: String, as account: String = "test", version: ProtocolVersion = .v5
   ) async throws -> Collector {
@@ -101,13 +101,13 @@ public final class Collector: Sendable {
     try await session.subscribe(filter)
   }
 
-  /// What has come so far, in order.
+  /// The messages so far, in order.
   public var messages: [Message] { collected.withLock { $0 } }
 
-  /// What has come so far on `topic`.
+  /// The messages on `topic` so far.
   public func messages(on topic: String) -> [Message] { messages.filter { $0.topic == topic } }
 
-  /// Forgets what has come so far.
+  /// Forgets the messages so far.
   public func clear() { collected.withLock { $0 = [] } }
 
   /// Waits for the first message on `topic`, or on any, for which `condition` holds.
@@ -118,7 +118,7 @@ public final class Collector: Sendable {
     try await messages(1, on: topic, within: limit, where: condition)[0]
   }
 
-  /// Waits for at least `count` such messages, and returns all that there are.
+  /// Waits for at least `count` such messages, and returns all of them.
   @discardableResult
   public func messages(
     _ count: Int, on topic: String? = nil, within limit: Duration = patience,

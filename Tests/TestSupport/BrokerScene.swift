@@ -2,7 +2,7 @@ import Foundation
 import SystemPackage
 
 extension Broker {
-  /// Runs `body` with a broker that is there for it alone, and ends it.
+  /// Runs `body` with a broker of its own, and stops the broker.
   public static func running(_ options: Options = Options(), _ body: (Broker) async throws -> Void) async throws {
     await Seats.all.take()
     defer { Seats.all.leave() }

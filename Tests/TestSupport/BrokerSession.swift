@@ -1,11 +1,11 @@
 import Foundation
 import SystemPackage
 
-/// A session that the broker keeps: what it will do for a client that comes back.
+/// A session that the broker keeps for a client.
 public struct BrokerSession: Equatable, Sendable {
-  /// Its subscriptions; shared ones are not among them, mosquitto 2.0 does not keep them.
+  /// The subscriptions, without shared ones: mosquitto 2.0 does not save those.
   public var filters: Set<String> = []
-  /// How many messages wait for the client, those that it did not acknowledge yet counted in.
+  /// How many messages wait for the client, including those that it has not acknowledged.
   public var queued = 0
 
   /// A session with these subscriptions and so many messages.
@@ -16,15 +16,15 @@ public struct BrokerSession: Equatable, Sendable {
 }
 
 extension Broker {
-  /// The durable sessions by client id, as mosquitto writes them to disk (SIGUSR1). Needs persistence; sessions that end
-  /// with their connection are not among them.
+  /// The durable sessions by client id, as mosquitto writes them to disk (SIGUSR1). Needs persistence. Leaves out
+  /// sessions that end with their connection.
   public func sessions() async throws -> [String: BrokerSession] {
     try await save()
     guard let data = FileManager.default.contents(atPath: database.string) else { return [:] }
     return try BrokerDatabase(data).sessions
   }
 
-  /// Waits until the session of `client` is as `condition` says; `nil` is no session.
+  /// Waits until `condition` holds for the session of `client`, which is `nil` if there is none.
   public func session(
     of client: String, within limit: Duration = patience, _ condition: (BrokerSession?) -> Bool
   ) async throws {
@@ -32,7 +32,8 @@ extension Broker {
   }
 }
 
-/// mosquitto.db, format 5 and 6 (persist.h of mosquitto 2): big-endian chunks of a kind, a length, a fixed part and texts.
+/// mosquitto.db, formats 5 and 6 (persist.h of mosquitto 2): big-endian chunks of a kind, a length, a fixed part and
+/// texts.
 private struct BrokerDatabase {
   private(set) var sessions: [String: BrokerSession] = [:]
 

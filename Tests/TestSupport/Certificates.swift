@@ -3,17 +3,17 @@ public import SystemPackage
 
 /// Certificates for a broker with TLS, made by openssl(1) in its folder: `ca.pem`, `server.pem`, and others.
 public struct Certificates: Sendable {
-  /// What the broker shows to its clients.
+  /// The server certificate of the broker.
   public enum Server: String, Sendable {
     /// A certificate for localhost and 127.0.0.1.
     case valid
-    /// The same, but its time is over.
+    /// The same, but expired.
     case expired
-    /// One for another host.
+    /// A certificate for another host.
     case elsewhere
   }
 
-  /// What the broker asks of its clients.
+  /// The client certificate that the broker asks for.
   public enum Client: Sendable {
     /// Nothing.
     case anybody

@@ -13,7 +13,7 @@ public enum ProcessEnd: Equatable, Sendable {
 
 /// A process that a test started. Its output goes to files, which can be read at any time.
 public final class ChildProcess: Sendable {
-  /// The process id; another process may bear it once this one is reaped.
+  /// The process id. After this process is reaped, another one may get the id.
   public let pid: pid_t
   private let outputFile: FilePath
   private let errorFile: FilePath
@@ -24,8 +24,8 @@ public final class ChildProcess: Sendable {
     var waiting: [CheckedContinuation<ProcessEnd, Never>] = []
   }
 
-  /// Starts `program` with `environment` and no more, in `directory`, with /dev/null on stdin; stdout and stderr are
-  /// appended to `<files>.out` and `<files>.err`. A program that is not there ends with 127.
+  /// Starts `program` in `directory` with no other environment than `environment`, and with /dev/null on stdin. Appends
+  /// stdout and stderr to `<files>.out` and `<files>.err`. A missing program ends with 127.
   public init(
     _ program: FilePath, _ arguments: [String], environment: [String: String], directory: FilePath, files: FilePath
   ) throws {
@@ -33,14 +33,14 @@ public final class ChildProcess: Sendable {
     errorFile = FilePath("\(files).err")
     pid = try spawn(
       program, arguments, environment.map { "\($0)=\($1)" }, directory, output: outputFile, errors: errorFile)
-    // A queue that holds one long block is a thread.
+    // A queue with one long block serves as a thread.
     DispatchQueue(label: "wait for \(pid)").async { self.reap() }
   }
 
   private func reap() {
     var info = siginfo_t()
     while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) != 0, errno == EINTR {}
-    // Reaped under the lock: until then the pid is this process's, so no signal can hit another.
+    // Reap it under the lock: until then the pid is this process's, so no signal can hit another process.
     let (end, waiting) = state.withLock { state in
       var status: Int32 = 0
       waitpid(pid, &status, 0)
@@ -52,7 +52,7 @@ public final class ChildProcess: Sendable {
     for continuation in waiting { continuation.resume(returning: end) }
   }
 
-  /// Sends `signal`; nothing happens once the process has ended.
+  /// Sends `signal`; does nothing once the process has ended.
   public func send(_ signal: Int32) {
     state.withLock { state in
       if state.end == nil { Glibc.kill(pid, signal) }
@@ -62,7 +62,7 @@ public final class ChildProcess: Sendable {
   /// How it ended, or `nil` while it runs.
   public var end: ProcessEnd? { state.withLock { $0.end } }
 
-  /// Waits for its end, however long.
+  /// Waits for its end without a limit.
   public func ended() async -> ProcessEnd {
     await withCheckedContinuation { continuation in
       let end = state.withLock { state in
@@ -87,7 +87,7 @@ public final class ChildProcess: Sendable {
     return mask & (1 << UInt64(signal - 1)) != 0
   }
 
-  /// Waits for its end; throws ``WaitedInVain`` with what it wrote to stderr when `limit` is over.
+  /// Waits for its end. Throws ``WaitedInVain`` with its stderr after `limit`.
   @discardableResult
   public func end(within limit: Duration = patience) async throws -> ProcessEnd {
     do {
@@ -109,10 +109,10 @@ public final class ChildProcess: Sendable {
     }
   }
 
-  /// What it has written to stdout so far.
+  /// Its stdout so far.
   public var output: String { text(outputFile) }
 
-  /// What it has written to stderr so far.
+  /// Its stderr so far.
   public var errors: String { text(errorFile) }
 
   private func text(_ path: FilePath) -> String {
@@ -138,10 +138,10 @@ private func spawn(
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
   posix_spawn_file_actions_addopen(&actions, 1, output.string, flags, 0o644)
   posix_spawn_file_actions_addopen(&actions, 2, errors.string, flags, 0o644)
-  // A socket that leaked into a broker or a worker would stay connected when a test closes it. Descriptors that are not
-  // open are passed over (posix_spawn(3)).
+  // A socket that leaked into a broker or a worker would stay connected after a test closes it. posix_spawn(3) skips
+  // descriptors that are not open.
   for descriptor in Int32(3)..<1024 { posix_spawn_file_actions_addclose(&actions, descriptor) }
-  // The test runner may ignore or block signals; a started program begins with none of that.
+  // The test runner may ignore or block signals; a started program must begin with the defaults.
   var none = sigset_t()
   var all = sigset_t()
   sigemptyset(&none)
@@ -149,7 +149,7 @@ private func spawn(
   posix_spawnattr_setsigmask(&attributes, &none)
   posix_spawnattr_setsigdefault(&attributes, &all)
   posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-  // env(1) becomes the program, in the folder; posix_spawn(3) has no portable way to change it.
+  // env(1) changes the folder and executes the program; posix_spawn(3) has no portable way to change the folder.
   let argv = (["env", "-C", directory.string, program.string] + arguments).map { strdup($0) }
   let envp = environment.map { strdup($0) }
   defer { for text in argv + envp { free(text) } }
@@ -159,7 +159,7 @@ private func spawn(
   return pid
 }
 
-/// The path of an installed program; brokers lie where the PATH of plain users does not lead.
+/// The path of an installed program. Brokers are often installed outside a plain user's PATH.
 public func installed(_ name: String) throws -> FilePath {
   let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
   for folder in path.split(separator: ":").map(String.init) + ["/usr/bin", "/usr/sbin", "/usr/local/sbin"] {

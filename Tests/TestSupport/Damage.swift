@@ -1,15 +1,15 @@
-/// Good texts with one to four places damaged, the same for the same seed.
+/// Valid texts with one to four damaged places, the same for the same seed.
 public struct Damage {
   private var random: SeededRandom
   private let seeds: [[UInt8]]
 
-  /// Damages of `seeds`: by what is no JSON, by pieces of it, and by numbers that no worker counts to.
+  /// Damages `seeds` with invalid JSON, with pieces of JSON, and with numbers outside all ranges.
   public init(seed: UInt64, seeds: [String]) {
     random = SeededRandom(seed: seed)
     self.seeds = seeds.map { Array($0.utf8) }
   }
 
-  /// What is in no range that anybody expects, as JSON and as text.
+  /// Numbers outside all expected ranges, as JSON and as text.
   private let numbers = [
     "9223372036854775807", "-9223372036854775808", "9223372036854775808", "18446744073709551616", "1099511627776",
     "2147483648", "-1", "0", "1e300", "-1e300", "1e400", "1e-400", "-0.0", "0.5", "256", "NaN", "253402300800",
@@ -40,7 +40,7 @@ public struct Damage {
         let end = bytes[digit...].firstIndex { !isDigit($0) } ?? bytes.endIndex
         bytes.replaceSubrange(digit..<end, with: numbers[Int.random(in: 0..<numbers.count, using: &random)])
       default:
-        // A value loses its end, or the text does.
+        // Cuts the end of a value, or of the text.
         if let comma = bytes[start...].firstIndex(of: UInt8(ascii: ",")) {
           bytes.removeSubrange(start..<comma)
         } else {

@@ -1,4 +1,4 @@
-/// How long tests wait for something that must happen: far longer than it takes, so that only a defect fails them.
+/// How long tests wait for something that must happen. It is far longer than needed, so only a defect reaches it.
 public let patience: Duration = .seconds(60)
 
 /// Waits until `condition` gives a value, and returns it. Throws ``WaitedInVain`` with `what` when `limit` is over.
@@ -6,7 +6,7 @@ public func eventually<T>(
   _ what: @autoclosure () -> String, within limit: Duration = patience, _ condition: () async throws -> T?
 ) async throws -> T {
   let deadline = ContinuousClock.now + limit
-  // What takes long is looked at less often: many tests wait at once, and looking takes time from what they wait for.
+  // The interval grows: many tests wait at once, and each look takes time from the processes that they wait for.
   var pause: Duration = .milliseconds(2)
   while true {
     if let value = try await condition() { return value }
@@ -23,12 +23,12 @@ public func eventually(
   try await eventually(what(), within: limit) { try await condition() ? () : nil }
 }
 
-/// What a test waited for did not come.
+/// A test waited for something that did not happen.
 public struct WaitedInVain: Error, CustomStringConvertible {
-  /// What it was.
+  /// What the test waited for.
   public let description: String
 
-  /// An error that says what did not come.
+  /// An error that names what did not happen.
   public init(_ description: String) {
     self.description = description
   }

@@ -1,8 +1,8 @@
 public import Foundation
 
-/// A JSON value that tests can walk and compare: `json["steps"][0]["exitCode"] == 3`. What is not there is `null`.
+/// A JSON value that tests can walk and compare: `json["steps"][0]["exitCode"] == 3`. A missing value is `null`.
 ///
-/// `nil` is no JSON value: where one is optional, it would not be seen which of the two is meant.
+/// `nil` is not a JSON value: with an optional value, a reader could not tell which of the two is meant.
 public enum JSON: Equatable, Sendable {
   case null
   case bool(Bool)
@@ -36,7 +36,7 @@ public enum JSON: Equatable, Sendable {
     if case .number(let number) = self { number } else { nil }
   }
 
-  /// The elements of an array; none of anything else.
+  /// The elements of an array; empty for any other value.
   public var elements: [JSON] {
     if case .array(let elements) = self { elements } else { [] }
   }
@@ -99,7 +99,7 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByStringInterpolation, Ex
   public init(integerLiteral value: Int) { self = .number(Double(value)) }
   /// A number.
   public init(floatLiteral value: Double) { self = .number(value) }
-  /// A truth value.
+  /// A boolean.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
   /// An array.
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }

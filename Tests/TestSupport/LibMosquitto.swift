@@ -1,6 +1,6 @@
 import Glibc
 
-/// The libmosquitto that this process, and whatever a scene starts, is linked to.
+/// The version of libmosquitto that this process and the worker in a scene use.
 public struct LibMosquitto: Comparable, Sendable {
   private let major: Int32
   private let minor: Int32

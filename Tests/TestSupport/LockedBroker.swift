@@ -3,14 +3,15 @@ import MQTT
 import SystemPackage
 public import Testing
 
-/// How clients get at the brokers of scenes.
+/// How clients get access to the brokers of scenes.
 public enum Access: String, Sendable, CaseIterable {
-  /// Anybody may do anything.
+  /// Any client may do anything.
   case open
-  /// As `examples/mosquitto` sets it up for production: TLS, client certificates, accounts, and no more rights than needed.
+  /// As in `examples/mosquitto`, for production: TLS, client certificates, accounts, and only the rights that they
+  /// need.
   case locked
 
-  /// What brokers are made with when a test does not say otherwise.
+  /// The access of brokers for which a test sets none.
   @TaskLocal public static var current = Access.open
 }
 
@@ -32,9 +33,9 @@ extension Trait where Self == EveryAccess {
   public static var everyAccess: EveryAccess { EveryAccess() }
 }
 
-/// The files of a broker that is set up by the example's own scripts.
+/// The files of a broker that the example's own scripts set up.
 struct LockedFolder: Sendable {
-  /// What stands for `/mosquitto`.
+  /// The folder in place of `/mosquitto`.
   let root: FilePath
   static let example = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
     .appending("examples").appending("mosquitto")
@@ -47,7 +48,7 @@ struct LockedFolder: Sendable {
     (try? String(contentsOfFile: passwordFile(account), encoding: .utf8))?.split(separator: "\n").first.map(String.init)
   }
 
-  /// The example's configuration, with its paths here, and a free port.
+  /// The example's configuration, with the paths of this test and a free port.
   func configuration(port: UInt16) throws -> [String] {
     let text = try String(contentsOfFile: LockedFolder.example.appending("mosquitto.conf").string, encoding: .utf8)
       .replacingOccurrences(of: "/mosquitto/", with: "\(root)/")
@@ -97,7 +98,8 @@ extension Broker {
     options.access == .locked ? LockedFolder(root: folder.appending("mosquitto")) : nil
   }
 
-  /// Has the example's scripts make certificates and passwords of a locked broker; it takes them when it starts.
+  /// Makes certificates and passwords of a locked broker with the example's scripts. The broker reads them when it
+  /// starts.
   public func renew() async throws {
     try await locked?.make()
   }
@@ -108,10 +110,10 @@ extension Broker {
     return password
   }
 
-  /// What a worker's environment says of this broker.
+  /// The variables with which a worker reaches this broker.
   public var workerEnvironment: [String: String] { environment(as: "worker") }
 
-  /// What the environment of a command says of this broker and of the account.
+  /// The variables with which a command reaches this broker with the account.
   public func environment(as account: String) -> [String: String] {
     guard let locked else { return ["MQTT_URL": url] }
     return [
@@ -121,7 +123,7 @@ extension Broker {
     ]
   }
 
-  /// What the environment of mosquitto's clients says of this broker: a folder with the options of each (mosquitto_pub(1)).
+  /// The variables for mosquitto's own clients: a folder with the options of each (mosquitto_pub(1)).
   public func clientEnvironment(as account: String = "controller") throws -> [String: String] {
     let settings = folder.appending("clients-\(account)")
     try FileManager.default.createDirectory(atPath: settings.string, withIntermediateDirectories: true)

@@ -1,13 +1,13 @@
 import Glibc
 
-/// A TCP socket that is bound to a free port of 127.0.0.1, and on which nobody listens yet: whoever connects is refused.
+/// A TCP socket that is bound to a free port of 127.0.0.1 but does not listen yet: connections to it are refused.
 public struct LoopbackPort: Sendable {
-  /// To be closed by whoever made it.
+  /// The socket. The caller must close it.
   public let descriptor: Int32
   /// The port.
   public let number: UInt16
 
-  /// Throws ``WaitedInVain`` when there is none to be had.
+  /// Throws ``WaitedInVain`` when there is no free port.
   public init() throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()

@@ -2,13 +2,13 @@ import Foundation
 import Glibc
 public import SystemPackage
 
-/// A folder shown as a network volume may show it: calls that were carried out say that they failed, times are another
-/// clock's, calls hang. `retransmitting.py` beside this file says what rules there are.
+/// A folder that behaves like a bad network volume: calls that succeeded report a failure, times come from another
+/// clock, and calls hang. `retransmitting.py` beside this file documents the rules.
 public final class NetworkVolume: Sendable {
-  /// Whether there can be one here: it needs root, /dev/fuse and Python.
+  /// Whether this machine can run one: that needs root, /dev/fuse and Python.
   public static let isPossible =
     geteuid() == 0 && access("/dev/fuse", R_OK | W_OK) == 0 && access(python.string, X_OK) == 0
-  /// Why tests that need one are left out elsewhere.
+  /// Why tests that need one are skipped elsewhere.
   public static let demand = "only root can mount a file system of its own, with /dev/fuse and python3"
 
   private static let python: FilePath = "/usr/bin/python3"
@@ -23,7 +23,7 @@ public final class NetworkVolume: Sendable {
     self.rules = rules
   }
 
-  /// Shows `folder` at `path`, both of which it makes, while `body` runs.
+  /// Makes `folder` and `path`, and shows the one at the other while `body` runs.
   public static func showing(
     _ folder: FilePath, at path: FilePath, in scene: Scene, rules: [String] = [],
     _ body: (NetworkVolume) async throws -> Void
@@ -46,20 +46,20 @@ public final class NetworkVolume: Sendable {
       umount2(path.string, Int32(MNT_DETACH))
       throw error
     }
-    // What still runs there would find nothing any more.
+    // Processes that still run there would find nothing any more.
     try await scene.everybodyLeaves()
     umount2(path.string, Int32(MNT_DETACH))
     try await server.end()
   }
 
-  /// Puts these rules in the place of those before.
+  /// Replaces the rules.
   public func answer(_ rules: [String]) throws {
     let new = FilePath("\(self.rules).new")
     try (rules.joined(separator: "\n") + "\n").write(toFile: new.string, atomically: false, encoding: .utf8)
     guard rename(new.string, self.rules.string) == 0 else { throw Errno(rawValue: errno) }
   }
 
-  /// What rules have done so far, a line each: the rule, and the path.
+  /// The effects of rules so far, one line each: the rule, and the path.
   public var answers: [String] {
     let text = FileManager.default.contents(atPath: "\(rules).log").map { String(decoding: $0, as: UTF8.self) }
     return (text ?? "").split(separator: "\n").map(String.init)

@@ -8,7 +8,7 @@ public struct ProcessEntry: Sendable, CustomStringConvertible {
   /// Its arguments, separated by spaces.
   public let command: String
 
-  /// The living processes with `marker` in their environment or arguments, this one not counted.
+  /// The living processes with `marker` in their environment or arguments, except this one.
   public static func marked(_ marker: String) -> [ProcessEntry] {
     let needle = Data(marker.utf8)
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
@@ -16,7 +16,7 @@ public struct ProcessEntry: Sendable, CustomStringConvertible {
       guard let pid = pid_t(name), pid != getpid(), let arguments = contents("/proc/\(pid)/cmdline") else { return nil }
       let isMarked =
         arguments.range(of: needle) != nil || contents("/proc/\(pid)/environ")?.range(of: needle) != nil
-      // A zombie has neither, but it may have died since.
+      // A zombie has neither. The process may have died since.
       guard isMarked, let state = state(of: pid), !"ZX".contains(state) else { return nil }
       let command = String(decoding: arguments.map { $0 == 0 ? 0x20 : $0 }, as: UTF8.self)
       return ProcessEntry(pid: pid, command: command)

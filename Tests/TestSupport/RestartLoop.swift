@@ -1,7 +1,7 @@
 public import Glibc
 import Synchronization
 
-/// Starts a worker again at once whenever it exits, as a container engine does with `restart: always`.
+/// Starts a worker again whenever it exits, as a container engine does with `restart: always`.
 public final class RestartLoop: Sendable {
   /// The worker's id.
   public let id: String
@@ -38,7 +38,7 @@ public final class RestartLoop: Sendable {
     }
   }
 
-  /// The life that runs now, or the last one.
+  /// The current life, or the last one.
   public var current: WorkerProcess { state.withLock { $0.current } }
 
   /// How the lives before this one ended.
@@ -47,21 +47,21 @@ public final class RestartLoop: Sendable {
   /// How many lives were begun.
   public var lives: Int { state.withLock { $0.ends.count } + (current.process.end == nil ? 1 : 0) }
 
-  /// Kills the life that runs now; the next begins at once.
+  /// Kills the current life; the next begins at once.
   public func kill() { current.process.send(SIGKILL) }
 
-  /// Starts no further life; the one that runs goes on.
+  /// Starts no further life. The current one continues.
   public func finish() {
     state.withLock { $0.isStopped = true }
   }
 
-  /// Starts no further life, ends this one with `signal`, and waits for its end.
+  /// Starts no further life, ends the current one with `signal`, and waits for its end.
   @discardableResult
   public func stop(_ signal: Int32 = SIGTERM) async throws -> ProcessEnd {
     finish()
     let process = current.process
     process.send(SIGCONT)
-    // What a signal does to a program that has not begun is not its own doing.
+    // A signal before the program begins would not test the program.
     try await eventually("a handler of signals") {
       signal == SIGKILL || process.end != nil || process.catches(signal)
     }
@@ -69,6 +69,6 @@ public final class RestartLoop: Sendable {
     return try await current.end()
   }
 
-  /// What kept the last life from being started.
+  /// Why the last life could not be started.
   var failure: (any Error)? { state.withLock { $0.failure } }
 }

@@ -4,13 +4,14 @@ import Synchronization
 public import SystemPackage
 public import Testing
 
-/// A place for one end-to-end test: a volume, a folder for workspaces, a broker, and whatever is started there.
+/// The surroundings of one end-to-end test: a volume, a folder for workspaces, a broker, and the processes that the
+/// test starts.
 ///
-/// When the test's closure returns, what still runs is asked to leave, and then what must hold after every test is
-/// asserted: no claim, deferred request, workspace or process is left. ``Leftovers`` says what may be. With `KEEP_SCENES` in the
-/// environment the folder, with all logs, stays.
+/// After the test's closure, the scene asks all processes to leave. Then it asserts what must hold after every test: no
+/// claim, deferred request, workspace or process is left. ``Leftovers`` names exceptions. With `KEEP_SCENES` in the
+/// environment the folder stays, with all logs.
 public final class Scene: Sendable {
-  /// What a test may leave behind, because that is its point.
+  /// What a test leaves behind on purpose.
   public struct Leftovers: OptionSet, Sendable {
     /// The set's bits.
     public let rawValue: Int
@@ -20,23 +21,23 @@ public final class Scene: Sendable {
 
     /// Claims on the volume.
     public static let claims = Leftovers(rawValue: 1)
-    /// Requests that are deferred, or that wait for approval.
+    /// Deferred and parked requests.
     public static let deferred = Leftovers(rawValue: 2)
     /// Workspaces on the local disk.
     public static let workspaces = Leftovers(rawValue: 4)
-    /// Results that the broker does not take.
+    /// Undelivered results.
     public static let undelivered = Leftovers(rawValue: 8)
   }
 
   /// Whether the broker runs when the test begins.
   public enum BrokerState: Sendable {
-    /// It listens.
+    /// The broker runs.
     case running
-    /// It has its port and its folder, and is started by the test or not at all.
+    /// The broker has its port and its folder; only the test starts it.
     case down
   }
 
-  /// The folder of everything.
+  /// The folder of the scene.
   public let root: FilePath
   /// The broker.
   public let broker: Broker
@@ -49,9 +50,9 @@ public final class Scene: Sendable {
     var started = 0
   }
 
-  /// Plays `body` in a scene of its own, and sees to it that nothing is left.
+  /// Runs `body` in a new scene, and checks that nothing is left.
   ///
-  /// An error of `body` is thrown with the ends of the logs; leftovers are recorded as issues at `sourceLocation`.
+  /// Throws an error of `body` with the ends of the logs; records leftovers as issues at `sourceLocation`.
   public static func play(
     broker options: Broker.Options = Broker.Options(), _ state: BrokerState = .running, leaving: Leftovers = [],
     sourceLocation: SourceLocation = #_sourceLocation, _ body: (Scene) async throws -> Void
@@ -89,12 +90,12 @@ public final class Scene: Sendable {
   public var jobs: FilePath { root.appending("jobs") }
   /// Where workers put workspaces.
   public var workspaces: FilePath { root.appending("workspaces") }
-  /// A folder for whatever else a test needs; the processes' output lies there, too.
+  /// A folder for other files of a test, and for the output of processes.
   public var files: FilePath { root.appending("files") }
 
   // MARK: Processes
 
-  /// What processes get as environment: what a program needs to start, and the scene's mark.
+  /// The environment of processes: what a program needs to start, and the scene's marker.
   public var environment: [String: String] {
     let own = ProcessInfo.processInfo.environment
     var environment = ["PATH": own["PATH"] ?? "/usr/bin:/bin", "SCENE": marker]
@@ -120,7 +121,7 @@ public final class Scene: Sendable {
     return worker
   }
 
-  /// Starts a worker again and again.
+  /// Starts a worker in a restart loop.
   public func restartLoop(
     _ id: String = "worker-01", on topic: String = "jobs/pending", _ arguments: [String] = [],
     environment extra: [String: String] = [:]
@@ -130,7 +131,7 @@ public final class Scene: Sendable {
     return loop
   }
 
-  /// Runs the worker's executable with these arguments and nothing else, to its end.
+  /// Runs the worker's executable to its end, with exactly these arguments.
   public func run(
     _ arguments: [String], environment extra: [String: String] = [:], in directory: FilePath? = nil,
     within limit: Duration = patience
@@ -156,7 +157,7 @@ public final class Scene: Sendable {
       files: files.appending("\(name).\(number)"))
   }
 
-  /// The processes that were started here, by whomever, the broker not counted.
+  /// All processes of this scene except the broker.
   public var processes: [ProcessEntry] {
     ProcessEntry.marked(marker).filter { !$0.command.contains("mosquitto.conf") }
   }
@@ -172,14 +173,14 @@ public final class Scene: Sendable {
     }
   }
 
-  /// Asks everything to leave, and says what did not.
+  /// Asks all processes to leave, and returns those that did not.
   private func leave(_ allowed: Leftovers) async -> [String] {
     var leftovers: [String] = []
     for loop in stage.withLock({ $0.loops }) {
       loop.finish()
       if let failure = loop.failure { leftovers.append("the restart loop of \(loop.id) broke: \(failure)") }
     }
-    // Only now: a loop may have begun one more life.
+    // Only now, since a loop may have begun one more life.
     let workers = stage.withLock { $0.workers }
     for worker in workers where worker.process.end == nil {
       if ProcessEntry.state(of: worker.pid) == "T" {
@@ -210,7 +211,7 @@ public final class Scene: Sendable {
     return leftovers
   }
 
-  /// Ends everything by its id, and removes the folder.
+  /// Ends all processes by their ids, and removes the folder.
   private func clear() async {
     for loop in stage.withLock({ $0.loops }) { loop.finish() }
     for worker in stage.withLock({ $0.workers }) { worker.send(SIGKILL) }
@@ -233,7 +234,7 @@ public final class Scene: Sendable {
   }
 }
 
-/// A test's error, with what its processes wrote.
+/// A test's error, with the output of its processes.
 struct SceneFailure: Error, CustomStringConvertible {
   let cause: any Error
   let logs: String

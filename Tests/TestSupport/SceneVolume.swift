@@ -3,7 +3,7 @@ import Glibc
 public import MQTT
 public import SystemPackage
 
-/// What a controller does in a scene, and what lies on the volume.
+/// A controller's actions in a scene, and the files on the volume.
 extension Scene {
   /// Puts a job folder on the volume, with its files by relative path.
   @discardableResult
@@ -37,10 +37,10 @@ extension Scene {
     return try await broker.publish(topic, request.text, properties: properties)
   }
 
-  /// Collects the result messages from now on.
+  /// Collects result messages from now on.
   public func results() async throws -> Collector { try await broker.collect("jobs/results/#") }
 
-  /// Collects the events from now on.
+  /// Collects events from now on.
   public func events() async throws -> Collector { try await broker.collect("jobs/events/#") }
 
   /// The text of a file below the job's folder; `nil` when there is none.
@@ -48,7 +48,7 @@ extension Scene {
     data(jobs.appending(id).pushing(FilePath(path))).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// The log of a step so far.
+  /// A step's log so far.
   public func log(_ id: String, step: Int = 0) -> String { text(id, "results/step_\(step).log") ?? "" }
 
   /// The job's result.json; `null` while there is none.
@@ -61,12 +61,12 @@ extension Scene {
   public func awaitResult(_ id: String, within limit: Duration = patience) async throws -> JSON {
     try await eventually("results/result.json of \(id)", within: limit) {
       let result = result(id)
-      // A bare nil would be JSON's null.
+      // A plain nil would be JSON's null.
       return result == .null ? JSON?.none : result
     }
   }
 
-  /// The relative paths of all that lies below `folder`, folders with a `/` at the end.
+  /// The relative paths of everything below `folder`, with a `/` at the end of folders.
   public func listing(_ folder: FilePath) -> Set<String> {
     let entries = FileManager.default.enumerator(atPath: folder.string)
     var paths: Set<String> = []
@@ -77,7 +77,7 @@ extension Scene {
     return paths
   }
 
-  /// What lies on the volume, less what workers tell each other.
+  /// The entries on the volume, without the files through which workers coordinate.
   public var volume: Set<String> { listing(jobs).filter { !$0.hasPrefix(".worker/") } }
 
   /// The names of the claims.
@@ -90,17 +90,17 @@ extension Scene {
       uniqueKeysWithValues: claims.map { ($0, data(folder.appending($0)).flatMap { try? JSON($0) } ?? .null) })
   }
 
-  /// The waiting requests, as `<filter>/<file>`.
+  /// The deferred requests, as `<filter>/<file>`.
   public var deferred: [String] { requests(in: "waiting") }
 
-  /// The requests that wait for approval, as `<filter>/<file>`; a name that was only taken is none yet.
+  /// The parked requests, as `<filter>/<file>`. An empty file, which only reserves a name, does not count.
   public var parked: [String] {
     requests(in: "parked").filter {
       !$0.contains("/.") && data(jobs.appending(".worker/parked").pushing(FilePath($0)))?.isEmpty == false
     }
   }
 
-  /// The results that the broker did not take, as `<filter>/<file>`.
+  /// The undelivered results, as `<filter>/<file>`.
   public var undelivered: [String] { requests(in: "undelivered").filter { !$0.contains("/.") } }
 
   private func requests(in name: String) -> [String] {
@@ -108,10 +108,10 @@ extension Scene {
     return names(folder).flatMap { filter in names(folder.appending(filter)).map { "\(filter)/\($0)" } }
   }
 
-  /// The names of the members' files.
+  /// The names of the member files.
   public var members: [String] { names(jobs.appending(".worker/members")).filter { !$0.hasPrefix(".") } }
 
-  /// The lines of a worker's audit log; what is no JSON is a string.
+  /// The lines of a worker's audit log. A line that is not JSON is a string.
   public func audit(of worker: String = "worker-01", in jobs: FilePath? = nil) -> [JSON] {
     let text = data((jobs ?? self.jobs).appending(".worker/audit/\(worker).jsonl")) ?? Data()
     return text.split(separator: UInt8(ascii: "\n")).map { line in
@@ -119,7 +119,7 @@ extension Scene {
     }
   }
 
-  /// The workspaces, and the locks beside them.
+  /// The workspaces and their lock files.
   public var workspacesLeft: [String] {
     listing(workspaces).filter { $0 != ".worker/" && (!$0.hasPrefix(".worker/") || $0.hasSuffix(".lock")) }.sorted()
   }

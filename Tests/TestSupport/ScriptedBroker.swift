@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// A broker that answers as a test says, for what no real one does when it is asked to. It speaks MQTT 5 on a free port of
-/// 127.0.0.1, one thread for each connection, until it goes out of scope.
+/// A broker that a test scripts, for behaviour that a real broker does not show on demand. It speaks MQTT 5 on a free
+/// port of 127.0.0.1 with one thread for each connection, until it is deallocated.
 public final class ScriptedBroker: Sendable {
   /// A control packet of a client (MQTT 5, section 2.1).
   public struct Packet: Sendable {
@@ -14,18 +14,18 @@ public final class ScriptedBroker: Sendable {
       case disconnect, auth
     }
 
-    /// What it is.
+    /// The kind of packet.
     public let kind: Kind
-    /// All of its bytes.
+    /// All bytes of the packet.
     public let bytes: [UInt8]
-    /// How many bytes its header has.
+    /// The size of its header in bytes.
     let headerSize: Int
-    /// The number of the connection that it came on, from 1.
+    /// The number of its connection, from 1.
     public let connection: Int
 
     var body: ArraySlice<UInt8> { bytes[headerSize...] }
 
-    /// The packet identifier; of PUBLISH the one behind the topic.
+    /// The packet identifier, which follows the topic in a PUBLISH.
     public var identifier: [UInt8] {
       let start =
         kind == .publish
@@ -33,7 +33,7 @@ public final class ScriptedBroker: Sendable {
       return start + 2 <= bytes.count ? Array(bytes[start..<start + 2]) : []
     }
 
-    /// How a broker answers that accepts everything, and announces nothing.
+    /// The answer of a broker that accepts everything and announces nothing.
     public var usualAnswer: [UInt8] {
       switch kind {
       case .connect: [0x20, 3, 0, 0, 0]
@@ -46,11 +46,11 @@ public final class ScriptedBroker: Sendable {
     }
   }
 
-  /// What becomes of a connection when a packet came.
+  /// The broker's reaction to a packet.
   public enum Answer: Sendable {
-    /// These bytes are sent; none at all is silence.
+    /// Sends these bytes; nothing if there are none.
     case bytes([UInt8])
-    /// These bytes are sent, and the connection is closed.
+    /// Sends these bytes, and closes the connection.
     case last([UInt8])
   }
 
@@ -59,7 +59,7 @@ public final class ScriptedBroker: Sendable {
   private let listener: Int32
   private let seen = Mutex<[Packet]>([])
 
-  /// A broker that answers each packet with what `answer` says.
+  /// A broker that reacts to each packet as `answer` says.
   public init(_ answer: @escaping @Sendable (Packet) -> Answer = { .bytes($0.usualAnswer) }) throws {
     let place = try LoopbackPort()
     let listener = place.descriptor
@@ -95,7 +95,7 @@ public final class ScriptedBroker: Sendable {
     close(listener)
   }
 
-  /// The packets that came.
+  /// The packets so far.
   public var packets: [Packet] { seen.withLock { $0 } }
 }
 

@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// Lets only so many scenes play at once: each starts a broker and several processes, and all of them have deadlines.
+/// Limits the number of scenes that run at once: each starts a broker and several processes, and all of them have
+/// deadlines.
 final class Seats: Sendable {
   private struct State {
     var free: Int

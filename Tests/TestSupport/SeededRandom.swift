@@ -1,4 +1,4 @@
-/// The same numbers for the same seed, so that a failure can be run again (SplitMix64).
+/// Gives the same numbers for the same seed, so that a failed test can be repeated (SplitMix64).
 public struct SeededRandom: RandomNumberGenerator, Sendable {
   private var state: UInt64
 

@@ -5,7 +5,7 @@ package import SystemPackage
 
 @testable package import Volume
 
-/// A shared volume of a test's own, with workers that hold jobs on it; gone when the test is.
+/// A shared volume for one test, with workers that hold jobs on it. It is removed after the test.
 package final class VolumeFixture: Sendable {
   package let root: FilePath
   package static let filter = "$share/workers/jobs/pending"
@@ -23,7 +23,7 @@ package final class VolumeFixture: Sendable {
   package var jobs: FilePath { root.appending("jobs") }
   package var directory: JobsDirectory { JobsDirectory(jobs) }
 
-  /// What the worker `id` sees of the volume.
+  /// The worker `id`'s view of the volume.
   package func ledger(
     _ id: String = "worker-01", filter: String? = VolumeFixture.filter, lease: Duration = .seconds(60)
   ) throws -> Ledger {
@@ -36,7 +36,7 @@ package final class VolumeFixture: Sendable {
     return worker
   }
 
-  /// Puts a job folder there.
+  /// Puts a job folder on the volume.
   @discardableResult
   package func job(_ id: String, _ definition: String = #"{"steps": ["true"]}"#) throws -> JobFolder {
     try DurableFile.makeFolder(jobs.appending(id))
@@ -56,10 +56,10 @@ package final class VolumeFixture: Sendable {
     try FileManager.default.contentsOfDirectory(atPath: folder.string).sorted()
   }
 
-  /// A file of the test's own, beside the jobs.
+  /// A file beside the jobs for the test's own use.
   package var file: VolumePath { VolumePath(root).appending("file") }
 
-  /// A lease by the clock of this volume, whoever stamps its files.
+  /// A lease by this volume's clock.
   package func lease(
     _ duration: Duration = .seconds(60), times: TimeSource = .volume, remembering memory: FilePath? = nil
   ) -> Lease {
@@ -67,7 +67,7 @@ package final class VolumeFixture: Sendable {
       duration, clock: VolumeClock(probe: VolumePath(root).appending("probe")), times: times, remembering: memory)
   }
 
-  /// Leaves a claim as a worker that is no more would.
+  /// Leaves a claim like that of a dead worker.
   package func leaveClaim(
     _ id: String, attempt: Int = 1, of worker: String, _ process: ProcessIdentity = .elsewhere,
     filter: String? = VolumeFixture.filter, request: String = "r"
@@ -86,7 +86,7 @@ package func envelope(_ id: String, _ request: String) -> Envelope {
   Envelope(payload: #"{"id":"\#(id)"}"#, topic: "jobs/pending", requestId: RequestID(request))
 }
 
-/// Makes it look as if `path` had been touched so long ago; less than zero is the future.
+/// Sets the time of `path` to so long ago; a negative value is in the future.
 package func age(_ path: FilePath, _ duration: Duration) {
   var times = [timespec(), timespec()]
   clock_gettime(CLOCK_REALTIME, &times[0])
@@ -96,11 +96,11 @@ package func age(_ path: FilePath, _ duration: Duration) {
 }
 
 extension ProcessIdentity {
-  /// A process of another host, of which nothing is known.
+  /// A process of another host, whose state is not known.
   package static let elsewhere = ProcessIdentity(
     host: "elsewhere", bootId: "other", pid: 7, startTime: "1", pidNamespace: "pid:[1]")
 
-  /// One that had this process's id before it.
+  /// An earlier process with this process's id.
   package static var predecessor: ProcessIdentity {
     var process = ProcessIdentity.current
     process.startTime = "1"
@@ -108,7 +108,7 @@ extension ProcessIdentity {
   }
 }
 
-/// The paths of a test are whole ones.
+/// Tests use complete paths.
 extension VolumePath {
   package var string: String { path.string }
 }

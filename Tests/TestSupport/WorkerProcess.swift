@@ -2,7 +2,7 @@ import Foundation
 public import Glibc
 public import SystemPackage
 
-/// One life of the built mqtt-fs-worker, with an environment of its own.
+/// One life of the built mqtt-fs-worker with its own environment.
 public final class WorkerProcess: Sendable {
   /// The process.
   public let process: ChildProcess
@@ -11,7 +11,8 @@ public final class WorkerProcess: Sendable {
   private let broker: Broker
   private let startOfLog: Int
 
-  /// A worker that runs as `process`, however it was started. What the broker logged before `startOfLog` is not of it.
+  /// A worker that runs as `process`, however it was started. The broker's log before `startOfLog` belongs to earlier
+  /// lives.
   public init(_ process: ChildProcess, id: String, broker: Broker, startOfLog: Int) {
     self.process = process
     self.id = id
@@ -19,7 +20,7 @@ public final class WorkerProcess: Sendable {
     self.startOfLog = startOfLog
   }
 
-  /// The executable, beside the running test bundle.
+  /// The worker's executable, beside the running test bundle.
   public static var executable: FilePath {
     get throws {
       let bundle = FilePath(try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
@@ -35,27 +36,27 @@ public final class WorkerProcess: Sendable {
   /// Sends a signal.
   public func send(_ signal: Int32) { process.send(signal) }
 
-  /// Kills it (SIGKILL), stopped or not, and waits for its end.
+  /// Kills it (SIGKILL), even if it is stopped, and waits for its end.
   public func kill() async throws {
     process.send(SIGKILL)
     try await process.end()
   }
 
-  /// Stops it where it is (SIGSTOP).
+  /// Stops it (SIGSTOP).
   public func freeze() async throws {
     process.send(SIGSTOP)
     try await process.stopped()
   }
 
-  /// Lets it go on (SIGCONT) after ``freeze()`` or a checkpoint.
+  /// Continues it (SIGCONT) after ``freeze()`` or a checkpoint.
   public func thaw() { process.send(SIGCONT) }
 
-  /// Waits until it has stopped itself at the checkpoint that it was started with.
+  /// Waits until it has stopped itself at the checkpoint named at its start.
   public func reachesCheckpoint(within limit: Duration = patience) async throws {
     try await process.stopped(within: limit)
   }
 
-  /// Waits until the broker has taken its subscription.
+  /// Waits until the broker has accepted its subscription.
   public func listens(within limit: Duration = patience) async throws {
     do {
       try await eventually("the subscription of \(id)", within: limit) {
@@ -73,7 +74,7 @@ public final class WorkerProcess: Sendable {
     try await process.end(within: limit)
   }
 
-  /// Waits until its log holds `text`.
+  /// Waits until its log contains `text`.
   public func says(_ text: String, within limit: Duration = patience) async throws {
     do {
       try await eventually("'\(text)' in the log of \(id)", within: limit) { log.contains(text) }
@@ -82,13 +83,13 @@ public final class WorkerProcess: Sendable {
     }
   }
 
-  /// What it has written to stderr.
+  /// Its stderr.
   public var log: String { process.errors }
 
-  /// What it has written to stdout.
+  /// Its stdout.
   public var output: String { process.output }
 
-  /// What is in the log, line by line.
+  /// The lines of the log.
   public var logLines: [JSON] {
     log.split(separator: "\n").compactMap { try? JSON(Data($0.utf8)) }
   }

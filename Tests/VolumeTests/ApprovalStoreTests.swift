@@ -74,7 +74,7 @@ import Testing
     #expect(try parkedNames == [])
   }
 
-  /// Whatever became of it meanwhile.
+  /// The decision is too late, whatever happened to the request.
   @Test func decisionComesTooLateWhenTheRequestIsGone() throws {
     let parked = try park()
     #expect(try store.decide(decision(.rejected, on: parked), on: parked))
@@ -84,7 +84,7 @@ import Testing
     #expect(try parkedNames == [])
   }
 
-  /// Somebody was killed before the request was renamed: nothing was decided.
+  /// The approver's process was killed before it renamed the request: nothing is decided.
   @Test func decisionThatWasOnlyWrittenDownIsNone() throws {
     let parked = try park()
     let stem = String(parked.request.path.name.dropLast(5))
@@ -98,7 +98,7 @@ import Testing
     #expect(try parkedNames == [])
   }
 
-  /// Somebody was killed after that: it was.
+  /// The approver's process was killed after the rename: the request is decided.
   @Test func decisionIsGoneOnWithWhereverItsMakerDied() throws {
     for moved in [false, true] {
       let parked = try park()

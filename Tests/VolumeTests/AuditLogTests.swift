@@ -110,7 +110,7 @@ struct AuditLogTests {
     #expect(volume.text(target) == nil)
   }
 
-  /// Nothing may be done for a job that the log does not know.
+  /// A worker may do nothing for a job that is not in the log.
   @Test func jobIsNotClaimedWhenTheLogCannotBeWritten() throws {
     let volume = try VolumeFixture()
     let ledger = try volume.ledger()

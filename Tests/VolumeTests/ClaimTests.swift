@@ -30,13 +30,13 @@ struct ClaimTests {
     let volume = try VolumeFixture()
     let claim = try #require(try volume.ledger().claim(envelope("job", "r"), try JobID("job")))
     #expect(try claim.isInPlace())
-    // Another worker may have made one of the same name since.
+    // Another worker may have made a claim of the same name since.
     unlink(claim.path.string)
     try volume.write("", claim.path)
     #expect(try !claim.isInPlace())
   }
 
-  /// Another worker puts it aside by mistake, and back: whoever waits for that must not keep other tasks waiting.
+  /// Another worker moves the claim aside by mistake, and back. Waiting for that must not block other tasks.
   @Test(.timeLimit(.minutes(5))) func claimThatIsPutAsideForAMomentIsAwaitedWithoutHoldingATask() async throws {
     let volume = try VolumeFixture()
     let claim = try #require(try volume.ledger().claim(envelope("job", "r"), try JobID("job")))
@@ -63,7 +63,7 @@ struct ClaimTests {
   }
 }
 
-/// Runs tasks one after the other, as Swift's pool does on a machine with one core.
+/// Runs tasks one after the other, like Swift's pool on a machine with one core.
 private final class OneThread: TaskExecutor {
   private let queue = DispatchQueue(label: "tasks")
 

@@ -53,7 +53,7 @@ import Testing
     try queue.put(made(1, false), try JobID("other"))
     try queue.put(made(2, true), try JobID("other"))
     #expect(try queue.requests().map(\.id.text) == ["job", "other"])
-    // Not sent again, but a later message with the same packet identifier.
+    // This is not a redelivery, but a later message with the same packet identifier.
     try queue.put(made(3, false), try JobID("other"))
     #expect(try queue.requests().count == 3)
   }
@@ -70,7 +70,7 @@ import Testing
     #expect(try queue.count() == 0)
   }
 
-  /// Its writer died before it was whole, so that the request was never acknowledged.
+  /// Its writer died while writing it, so the request was never acknowledged.
   @Test func halfWrittenRequestIsNoneAndIsRemovedWhenItIsOld() throws {
     try queue.put(envelope("whole", "r"), try JobID("whole"))
     let path = queue.folder.appending("1-job.json")

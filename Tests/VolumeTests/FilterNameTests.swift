@@ -6,7 +6,7 @@ import Testing
 @testable import Volume
 
 struct FilterNameTests {
-  /// A filter of so many bytes once it is encoded.
+  /// A filter of so many bytes when encoded.
   private func filter(_ count: Int, _ end: String = "") -> String {
     "$share/workers/" + String(repeating: "x", count: count - 21 - end.utf8.count) + end
   }
@@ -19,7 +19,7 @@ struct FilterNameTests {
   }
 
   @Test(arguments: 256...262) func longerNameIsOneThatAFolderCanHave(_ count: Int) throws {
-    // Wherever it is cut.
+    // The cut may fall anywhere.
     let filters = [filter(count), String(repeating: "é+", count: count), filter(count, "y"), filter(60_000)]
     #expect(Set(filters.map { FilterName($0).text }).count == filters.count)
     for filter in filters {
@@ -61,7 +61,7 @@ struct FilterNameTests {
       let shown = try #require(try JobRecords(volume.directory).waiting().first).filter
       #expect(shown.hasPrefix("$share/workers/xxx") && shown.hasSuffix("x…"))
     }
-    // The next worker mends it.
+    // The next worker repairs it.
     _ = try volume.ledger(filter: filter)
     #expect(try JobRecords(volume.directory).waiting().map(\.filter) == [filter])
   }

@@ -37,7 +37,7 @@ import Testing
     #expect(try open("link").definition().steps.count == 1)
   }
 
-  /// However often it is exchanged, what is opened lies in the jobs folder.
+  /// However often the link is exchanged, the opened folder is in the jobs folder.
   @Test func linkThatIsExchangedLeadsNowhereElse() async throws {
     let volume = volume
     try volume.job("real")
@@ -70,7 +70,7 @@ import Testing
     #expect(error?.description.contains("symbolic link") == true)
   }
 
-  /// Its name begins as that of the volume does.
+  /// The neighbour's name begins with the volume's name.
   @Test func linkToANeighbourOfTheVolumeIsRefused() throws {
     try DurableFile.makeFolder(volume.root.appending("jobs-2"))
     symlink(volume.root.appending("jobs-2").string, volume.jobs.appending("job").string)

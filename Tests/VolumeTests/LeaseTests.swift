@@ -42,7 +42,7 @@ struct LeaseTests {
     renewer.cancel()
   }
 
-  /// The clock of the volume was set back after its holder's last touch.
+  /// The volume's clock was set back after the holder's last touch.
   @Test(.timeLimit(.minutes(5))) func fileFromTheFutureExpiresWhenNobodyTouchesIt() async throws {
     let lease = lease(.milliseconds(300))
     age(file, .seconds(-3600))
@@ -80,14 +80,14 @@ struct LeaseTests {
   @Test func touchedFileNeverExpiresWhereHostsStamp() async throws {
     let lease = doubting(.milliseconds(100))
     for round in 1...10 {
-      // By a host that is two minutes behind.
+      // A host whose clock is two minutes behind touches the file.
       age(file, .seconds(120 - round))
       #expect(try !lease.hasExpired(file))
       try await Task.sleep(for: .milliseconds(60))
     }
   }
 
-  /// A worker that lives for one short job never sees a whole lease itself.
+  /// A worker that lives for one short job never watches for a whole lease.
   @Test(.timeLimit(.minutes(5))) func whatAProcessHasWatchedTheNextOneKnows() async throws {
     let memory = volume.root.appending("memory")
     #expect(try !doubting(.milliseconds(300), remembering: memory).hasExpired(file))
@@ -97,7 +97,7 @@ struct LeaseTests {
       try await Task.sleep(for: .milliseconds(20))
     }
     #expect(ContinuousClock.now - start < .seconds(30))
-    // Of another boot, torn, or of a time that is yet to come: seen for the first time.
+    // With a memory file that is torn or of another boot, the lease has seen the file for the first time.
     for text in ["", "{", #"{"boot":"another","seen":{}}"#] {
       try volume.write(text, memory)
       #expect(try !doubting(.milliseconds(300), remembering: memory).hasExpired(file))
@@ -108,7 +108,7 @@ struct LeaseTests {
 
   @Test(.timeLimit(.minutes(5))) func keeperTellsWhenItCannotTouchForTwoThirdsOfALease() async throws {
     let (lapses, lapse) = AsyncStream.makeStream(of: Duration.self)
-    // Of a descriptor that is no longer open.
+    // A renewer of a descriptor that is not open.
     let renewer = LeaseRenewer(FileDescriptor(rawValue: 1_000_000), every: .milliseconds(200)) {}
     renewer.onLapse { lapse.yield($0) }
     let start = ContinuousClock.now
@@ -120,7 +120,7 @@ struct LeaseTests {
     renewer.cancel()
   }
 
-  /// Touched by another host, whose time stamps a volume takes as they are, a moment ahead of this one.
+  /// Another host touched the file, and its clock is slightly ahead of this host's.
   @Test func fileAMomentAheadIsNew() throws {
     age(file, .seconds(-1))
     #expect(try !lease(.seconds(1)).hasExpired(file))

@@ -87,7 +87,7 @@ struct LedgerTests {
     #expect(try one.isSuperseded(claim))
     #expect(try !two.isSuperseded(next))
     #expect(try one.abandonedClaims().isEmpty)
-    // The one who thaws releases nothing but its own.
+    // The worker that thaws releases only its own claim.
     try await one.release(claim)
     #expect(try claims == ["job.2.json"])
     try await two.release(next)
@@ -122,7 +122,7 @@ struct LedgerTests {
     #expect(try claims.isEmpty)
   }
 
-  /// It was stopped for longer than a lease before it came to that.
+  /// The worker was stopped for longer than a lease before it released the claim.
   @Test func lateReleaseLeavesAnothersClaimOfTheSameName() async throws {
     let ledgers = try ["one", "two", "three"].map { try volume.ledger($0) }
     let id = try JobID("job")
@@ -153,7 +153,7 @@ struct LedgerTests {
     #expect(try !one.isSuperseded(next))
   }
 
-  /// Its maker has not found out yet that the job is done that it takes over.
+  /// The worker that made the higher attempt does not know yet that the job it takes over is done.
   @Test func higherAttemptOfAnotherRunSupersedesNobody() throws {
     let ledger = try volume.ledger("one")
     let claim = try #require(try ledger.claim(envelope("job", "r2"), try JobID("job")))
@@ -194,7 +194,7 @@ struct LedgerTests {
     #expect(try claims == ["job.1.json"])
   }
 
-  /// Its writer died between making and filling it, so that the request was never acknowledged.
+  /// Its writer died after it made the file and before it filled it, so the request was never acknowledged.
   @Test(arguments: ["", "{\"id\":\"job\",\"att"]) func halfWrittenClaimIsAbandonedOnlyWhenItIsOld(_ text: String) throws
   {
     let ledger = try volume.ledger()

@@ -61,7 +61,7 @@ import Testing
     let members = try members()
     try members.join(member("one")).end(state)
     #expect(try await !members.isInUse(try volume.worker("one")))
-    // At once, if it is known that the process is gone.
+    // At once, if the process is known to be gone.
     let dead = try members.join(member("two", .predecessor))
     #expect(try await !members.isInUse(try volume.worker("two")))
     let own = try members.join(member("three", .current))
@@ -173,7 +173,7 @@ import Testing
     }
   }
 
-  /// Killed between the two, a worker that comes back has both files.
+  /// A worker that is killed between the two changes of its files has both when it comes back.
   @Test func memberThatIsThereAgainHasNotLeft() throws {
     let members = try members()
     try members.join(member("one")).end(.left)
@@ -195,7 +195,7 @@ import Testing
     #expect(try departed(members).map(\.worker) == ["left"])
   }
 
-  /// A file of version 0.1 says it in its content alone, and is found when its lease is over.
+  /// A file of version 0.1 says only in its content that the member has left. Workers find it when its lease is over.
   @Test func memberOfVersion01ThatHasLeftIsAdopted() throws {
     let members = try members()
     var left = member("left")
@@ -246,7 +246,7 @@ import Testing
     #expect(former.clientId == "two")
   }
 
-  /// By what it says, files are made and removed, and sessions are taken over.
+  /// Workers make and remove files, and take over sessions, by the content of a member file.
   @Test(arguments: ["../../../x", "billing", "%h", ""]) func fileOfAnotherNameIsNoMember(_ worker: String) throws {
     let members = try members()
     try DurableFile.makeFolder(members.folder)

@@ -38,7 +38,7 @@ import Testing
     try volume.write("mine", outside)
   }
 
-  /// Root reads what nobody may.
+  /// Root can read any file.
   private static let kinds = Kind.allCases.filter { $0 != .file && ($0 != .unreadable || geteuid() != 0) }
 
   @Test(arguments: kinds) func oddEntriesAreSetAsideAndStopNobody(_ kind: Kind) throws {
@@ -55,7 +55,7 @@ import Testing
     #expect(try ledger.deferredQueue.requests().isEmpty)
     #expect(try ledger.parkedQueue.requests().isEmpty)
     #expect(try volume.names(odd).count == places.count)
-    // The name is free again.
+    // The name can be used again.
     let claim = try #require(try ledger.claim(envelope("job", "r"), JobID("job")))
     #expect(claim.record.attempt == 1)
     #expect(volume.text(outside) == "mine")

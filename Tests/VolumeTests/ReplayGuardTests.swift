@@ -5,7 +5,7 @@ import Testing
 @testable import Jobs
 @testable import Volume
 
-/// Signed requests are begun once.
+/// A signed request begins only once.
 struct ReplayGuardTests {
   private let volume: VolumeFixture
   private let ledger: Ledger
@@ -37,14 +37,14 @@ struct ReplayGuardTests {
   @Test func requestIsBegunByOneRunOnly() async throws {
     let first = try claim()
     #expect(try ledger.seen.begin(request("order"), first.record) == nil)
-    // The same attempt, and the next one of the same run.
+    // The same attempt and the next one of the same run may begin.
     #expect(try ledger.seen.begin(request("order"), first.record) == nil)
     let stale = ClaimFile(file: first.place, id: try JobID("job"), attempt: 1, record: first.record)
     let second = try #require(try volume.ledger("two").takeOver(stale, first.record.envelope))
     #expect(second.record.attempt == 2 && second.record.run == first.record.run)
     #expect(try ledger.seen.begin(request("order"), second.record) == nil)
     try await ledger.release(second)
-    // Another run, of this job or another, by this worker or another.
+    // Another run may not begin, of this job or another, by this worker or another.
     for id in ["job", "other"] {
       let again = try claim(id)
       let earlier = try #require(try volume.ledger("two").seen.begin(request("order", of: id), again.record))
@@ -70,7 +70,7 @@ struct ReplayGuardTests {
     #expect(try volume.names(volume.root) == ["jobs"])
   }
 
-  /// Its writer died before it was whole: the run goes on, and another is not begun.
+  /// The writer of the record died while writing it: its run continues, and another run does not begin.
   @Test func tornRecordIsMadeWholeByTheNextAttemptOfItsRun() throws {
     let first = try claim()
     _ = try ledger.seen.begin(request("order"), first.record)

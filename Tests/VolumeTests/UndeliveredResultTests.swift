@@ -25,7 +25,7 @@ import Testing
     #expect(UndeliveredName(text) == nil)
   }
 
-  /// Named before the volume's clock was set back, or by somebody who chose any number.
+  /// The name was made before the volume's clock was set back, or with any number by somebody else.
   @Test func whatLiesTooFarAheadIsDue() throws {
     let id = try JobID("a")
     let now: Int64 = 1_000_000_000_000

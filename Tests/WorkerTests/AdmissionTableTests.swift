@@ -10,7 +10,7 @@ import Testing
 @testable import Volume
 @testable import Worker
 
-/// The whole order of admission as a table: each origin of a request against each state in which it may be met.
+/// The order of admission as a table: each origin of a request in each state.
 @Suite struct AdmissionTableTests {
   enum Origin: String, CaseIterable { case delivery, deferred, abandoned }
   enum State: String, CaseIterable { case ordinary, answered, held, expired, unapproved, stopping, invalid, replay }
@@ -18,7 +18,7 @@ import Testing
   struct Cell: CustomTestStringConvertible, Sendable {
     let origin: Origin
     let state: State
-    /// What becomes of the request, and what lies where afterwards.
+    /// The outcome for the request, and the files afterwards.
     let expected: String
     var testDescription: String { "\(origin) \(state)" }
   }
@@ -71,7 +71,7 @@ import Testing
     offers.watch(worker)
     var envelope = Envelope(payload: payload, topic: "jobs/pending", requestId: RequestID("key"))
     envelope.run = nil
-    // What was there before the request.
+    // The state before the request arrives.
     switch cell.state {
     case .answered: try answer(volume)
     case .held where cell.origin != .abandoned: _ = try volume.leaveClaim("job", of: "living", request: "other")

@@ -11,11 +11,11 @@ import Testing
 
 private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-/// Offers requests, and remembers what became of them.
+/// Offers requests, and records the outcome.
 final class Offers: JobSource {
   struct Heard {
     var offers: [JobOffer] = []
-    /// Whether the worker had a job by then.
+    /// Whether the worker had a job at each acknowledgement.
     var acknowledgedBusy: [Bool] = []
     var events: [JobEvent.Kind] = []
     var results: [ResultMessage] = []
@@ -24,7 +24,7 @@ final class Offers: JobSource {
   let heard = Mutex(Heard())
   private let state = Mutex<WorkerState?>(nil)
 
-  /// Remembers from now on whether `worker` has a job when a request is acknowledged.
+  /// Records from now on whether `worker` has a job when a request is acknowledged.
   func watch(_ worker: Worker) { state.withLock { $0 = worker.state } }
   func isBusy() -> Bool { state.withLock { $0?.snapshot.isBusy == true } }
 
@@ -66,7 +66,8 @@ final class Offers: JobSource {
     return worker
   }
 
-  /// The worker that held the job is dead, and what it was to run cannot be read any more: only its own request is refused.
+  /// The worker that held the job is dead, and its job.json can no longer be read. Only the dead worker's request is
+  /// rejected.
   @Test func requestIsTakenThatMeetsAJobWhichCannotBeBegunAgain() async throws {
     try volume.job("job", "{")
     let worker = try worker()

@@ -61,7 +61,7 @@ struct ResultsFolderTests {
     #expect(try bytes == result().encoded())
   }
 
-  /// What a frozen worker writes when it thaws goes where its folder went.
+  /// A frozen worker that thaws writes to its own folder, wherever that was moved.
   @Test func laterAttemptIsNotDisturbedByAnEarlierOne() throws {
     let first = try ResultsFolder.prepare(in: folder)
     let log = try first.createLog(of: 0)
@@ -143,7 +143,7 @@ struct ResultsFolderTests {
     #expect(notice?.path.text == "results")
   }
 
-  /// What moved it may have been a later attempt, whose folder it now is.
+  /// A later attempt may have moved the folder and made its own in its place.
   @Test func folderOfAJobThatIsNoLongerHeldIsLeftWhereItIs() throws {
     let first = try ResultsFolder.prepare(in: folder) { false }
     let log = try first.createLog(of: 0)
@@ -163,7 +163,7 @@ struct ResultsFolderTests {
     #expect(status.st_mode & 0o777 == 0o700)
   }
 
-  /// Nothing is written through a link, and a folder gives way.
+  /// The result is not written through a link, and replaces a folder.
   @Test(arguments: ["hard link", "link", "fifo", "folder"])
   func whatAStepPutsInThePlaceOfTheResultGivesWay(_ kind: String) throws {
     let victim = volume.root.appending("victim")
@@ -204,7 +204,7 @@ struct ResultsFolderTests {
     #expect(try results.restore([0: log]) == nil)
   }
 
-  /// More than fits into one block of the copy.
+  /// The log is larger than one block of the copy.
   @Test func logThatWasRemovedComesBackWhole() throws {
     let results = try ResultsFolder.prepare(in: folder)
     let log = try results.createLog(of: 0)

@@ -14,7 +14,7 @@ import Testing
     volume = try VolumeFixture()
   }
 
-  /// Runs the steps of a job, and returns what became of each. `begins` is called as one is about to start.
+  /// Runs the steps of a job, and returns the status of each. Calls `begins` before each step.
   private func run(
     _ definition: String, until stop: StopRequest, begins: @escaping @Sendable (Int) -> Void
   ) async throws -> [StepStatus] {
@@ -34,7 +34,7 @@ import Testing
     return report.steps.map(\.status)
   }
 
-  /// The timeout is there so that a step which goes on is seen to do so.
+  /// The timeout shows whether a step continues after the cancellation.
   @Test func stepThatBeginsAsTheJobIsCanceledEndsAndIsNoneThatCleansUp() async throws {
     let stop = StopRequest()
     let definition = """

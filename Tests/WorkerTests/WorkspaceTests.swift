@@ -17,7 +17,7 @@ struct WorkspaceTests {
       try DurableFile.makeFolder(folder.path.appending(name))
       try volume.write(name, folder.path.appending(name).appending("file"))
     }
-    // By its log it is known that a worker made it.
+    // The log shows that a worker made the folder.
     try volume.write("", folder.path.appending("results").appending("step_0.log"))
     let workspace = try WorkspacesDirectory(volume.root.appending("workspaces")).make(try JobID("job"))
     let snapshot = try workspace.stage(folder)
@@ -36,7 +36,7 @@ struct WorkspaceTests {
     let volume = try VolumeFixture()
     let folder = try volume.job("job")
     let workspace = try WorkspacesDirectory(volume.root.appending("workspaces")).make(try JobID("job"))
-    // Something stands where a file is to be made.
+    // A folder is in the place of a file.
     try DurableFile.makeFolder(workspace.path.appending("job.json"))
     let failure = #expect(throws: JobFailure.self) { _ = try workspace.stage(folder) }
     #expect(failure?.phase == .stage)

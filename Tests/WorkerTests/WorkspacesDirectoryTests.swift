@@ -79,7 +79,7 @@ import Testing
       let other = try workspaces.make(try JobID("job"))
       #expect(other.path.lastComponent?.string == "job.2")
     }
-    // A worker died over its look at the folder.
+    // A worker died before it had marked the lock file.
     try volume.write("", root.appending(".worker").appending("job.lock"))
     try workspaces.purgeAbandoned()
     #expect(volume.text(foreign.appending("file")) == "precious")
