@@ -218,7 +218,15 @@ struct RequestSender: Sendable {
     defer { listening.cancel() }
     var wakes = again.makeAsyncIterator()
     while !Task.isCancelled {
-      let place = try place(after: try await client.publish(message))
+      let code: ReasonCode
+      do {
+        code = try await client.publish(message)
+      } catch {
+        // The publication of a canceled task ends with an error.
+        guard !Task.isCancelled else { return }
+        throw error
+      }
+      let place = try place(after: code)
       await report(place)
       let delay = place == .queued ? pause : .seconds(1)
       if place == .queued { pause = min(pause * 2, longest) }

@@ -99,6 +99,9 @@ public struct Delivery: Sendable {
   let socket: Int32
   let mailbox: Mailbox
 
+  /// Whether both are the same packet of one connection.
+  public func isSame(as other: Delivery) -> Bool { packetID == other.packetID && connection == other.connection }
+
   /// Whether the connection on which it arrived is still open, as far as this machine knows.
   ///
   /// On a later connection the broker may have sent it again, to this process or to the next one with its client id: a

@@ -7,7 +7,8 @@ private import Synchronization
 ///
 /// Messages arrive as ``Delivery`` values in ``events``; their PUBACK is withheld until the receiver acknowledges them.
 /// Requests made without a connection wait for the next one. A refusal that a retry cannot change ends the session.
-/// A caller whose task is cancelled waits no longer, and gets ``MQTTError/closed``; its request is carried out all the same.
+/// A caller whose task is cancelled waits no longer, and gets ``MQTTError/closed``; a request that has not been sent by then
+/// never is.
 /// Only one reader may iterate ``events``.
 public final class Session: Sendable {
   /// The session's events, in order; ends when the session is closed.

@@ -12,6 +12,7 @@ extension SessionLoop {
   }
 
   func publish(_ message: Message, _ answer: Answer<ReasonCode>?) {
+    if answer?.isGiven == true { return }
     whenConnected({ $0.publish(message, answer) }, orFail: answer) { () throws(MQTTError) in
       let size = message.packetSize(options.version)
       do throws(MQTTError) {
@@ -31,6 +32,7 @@ extension SessionLoop {
   }
 
   func subscribe(_ filters: [TopicFilter], _ answer: Answer<[MQTTError]>?) {
+    if answer?.isGiven == true { return }
     let again: Command = { $0.subscribe(filters, answer) }
     whenConnected(again, orFail: answer) { () throws(MQTTError) in
       let name = "SUBSCRIBE to '\(filters.map(\.text).joined(separator: "', '"))'"
@@ -148,14 +150,16 @@ final class Answer<T: Sendable>: Sendable {
           state = .asked(continuation)
           return nil
         }
-        question()
-        if let early { continuation.resume(returning: early) }
+        if let early { continuation.resume(returning: early) } else { question() }
       }
     } onCancel: {
       resume(returning: .failure(.closed))
     }
     return try result.get()
   }
+
+  /// Whether the caller waits no longer.
+  var isGiven: Bool { state.withLock { if case .given = $0 { true } else { false } } }
 
   func resume(returning result: Result<T, MQTTError>) {
     let continuation = state.withLock { state -> CheckedContinuation<Result<T, MQTTError>, Never>? in

@@ -115,7 +115,10 @@ package final class MQTTJobSource: JobSource {
     // The requests on the volume are older than those that the broker holds.
     inbox.add(.look)
     let former = try membership.former
-    if let former, membership.isAnotherSession(former) { try await takeover.adoptFormerSelf(former) }
+    if let former, membership.isAnotherSession(former) {
+      let adoption: Void? = try await stop.unlessRaised { [takeover] in try await takeover.adoptFormerSelf(former) }
+      if adoption == nil { return false }
+    }
     try membership.begin(after: former)
     return true
   }
@@ -249,10 +252,5 @@ package final class MQTTJobSource: JobSource {
   /// Publishes a result and waits for its PUBACK.
   package func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
     try await control.publish(result, answering: envelope)
-  }
-
-  /// Ends the control session, which publishes results.
-  package func giveUp() async {
-    await control.close(state.leavesForGood ? .left : .away)
   }
 }

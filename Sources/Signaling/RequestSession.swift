@@ -39,9 +39,12 @@ actor RequestSession {
   private var isLeavingGroup = false
   /// The number of PUBACKs on their way for offered requests.
   private var acknowledgements = 0
-  private var isReceiving = false
+  /// The number of deliveries that are being received.
+  private var receiving = 0
   private var received = 0
-  private var afterReceiving: CheckedContinuation<Void, Never>?
+  private var afterReceiving: AsyncStream<Void>.Continuation?
+  /// How long the end of the worker waits for the broker.
+  private static let patience = Duration.seconds(5)
 
   init(
     _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, membership: BrokerMembership,
@@ -118,8 +121,10 @@ actor RequestSession {
   private func receive(from session: Session) async {
     for await event in session.events {
       switch event {
-      case .delivery(let delivery): await receive(delivery)
       case .failed(let error): inbox.add(.failure(error))
+      // The rest of a session that was dropped does not concern the one that followed it.
+      case _ where session !== self.session: continue
+      case .delivery(let delivery): await receive(delivery)
       case .connectionLost:
         forgetOffer()
         // A clean session is lost with its connection, so a busy worker need not reconnect.
@@ -182,10 +187,16 @@ actor RequestSession {
     }
     // First wait until a request that is being deferred is acknowledged. The broker would send it again otherwise, and
     // its result would be published twice.
-    if isReceiving { await withCheckedContinuation { afterReceiving = $0 } }
+    if receiving > 0 { await wait(atMost: Self.patience) { await self.receivingEnds() } }
     await session?.disconnect()
     session = nil
     opened.finish()
+  }
+
+  private func receivingEnds() async {
+    let (ends, end) = AsyncStream.makeStream(of: Void.self)
+    afterReceiving = end
+    for await _ in ends {}
   }
 
   /// Unsubscribes a clean session and defers the requests that were sent to it, since the broker forgets the session
@@ -199,7 +210,11 @@ actor RequestSession {
     var before: Int
     repeat {
       before = received
-      do { try await session.unsubscribe(filter) } catch { break }
+      // The broker may be gone.
+      let answer: Void? = try? await wait(
+        for: { [filter] in try await session.unsubscribe(filter) },
+        until: { try await Task.sleep(for: Self.patience) })
+      if answer == nil { break }
     } while received != before
     await session.disconnect()
     self.session = nil
@@ -208,12 +223,11 @@ actor RequestSession {
   // MARK: Offer or defer
 
   private func receive(_ delivery: Delivery) async {
-    isReceiving = true
+    receiving += 1
     received += 1
     defer {
-      isReceiving = false
-      afterReceiving?.resume()
-      afterReceiving = nil
+      receiving -= 1
+      if receiving == 0 { afterReceiving?.finish() }
     }
     guard control.topics.mayBeRequest(delivery.message) else { return await delivery.acknowledge() }
     await offerOrDefer(delivery)
@@ -249,7 +263,8 @@ actor RequestSession {
   }
 
   private func decided(_ delivery: Delivery) async {
-    undecided = nil
+    // After a reconnection the broker may have sent it again, and that copy is offered.
+    if undecided?.isSame(as: delivery) == true { undecided = nil }
     acknowledgements += 1
     await acknowledge(delivery)
     acknowledgements -= 1
@@ -268,7 +283,8 @@ actor RequestSession {
   }
 
   private func deferOffer() async {
-    guard let delivery = undecided, inbox.withdrawOffer() else { return }
+    // A worker that has ended decides about nothing more.
+    guard let delivery = undecided, inbox.withdrawOffer() || state.snapshot.hasEnded else { return }
     undecided = nil
     await putAside(delivery)
   }

@@ -130,9 +130,12 @@ package struct LogRelay: Sendable {
   /// Relays while `body` runs, then sends the rest.
   package func relaying<T: Sendable, E: Error>(_ body: () async throws(E) -> T) async throws(E) -> T {
     let position = Position()
-    let task = Task {
+    // It reads the log on the volume, which may not answer.
+    let thread = TaskThread("relay")
+    let task = Task(executorPreference: thread) {
       while !Task.isCancelled {
-        await advance(position)
+        // A piece that has been read is sent, even if the step ends meanwhile.
+        await Task(executorPreference: thread) { await advance(position) }.value
         try await Task.sleep(for: LogRelay.pause)
       }
     }
@@ -144,7 +147,7 @@ package struct LogRelay: Sendable {
       throw error
     }
     task.cancel()
-    await finish(position, after: task)
+    await finish(position, after: task, on: thread)
     return result
   }
 
@@ -167,10 +170,14 @@ package struct LogRelay: Sendable {
   }
 
   /// Sends the rest, for a limited time: a broker that is away must not delay the job.
-  private func finish(_ position: Position, after task: Task<Void, any Error>) async {
-    _ = await wait(atMost: LogRelay.patience) { [self] in
+  private func finish(_ position: Position, after task: Task<Void, any Error>, on thread: TaskThread) async {
+    let (ended, end) = AsyncStream.makeStream(of: Void.self)
+    let rest = Task(executorPreference: thread) { [self] in
       _ = await task.result
       while !Task.isCancelled, let piece = await position.next(log, step) { await tell(piece) }
+      end.finish()
     }
+    await wait(atMost: LogRelay.patience) { for await _ in ended {} }
+    rest.cancel()
   }
 }

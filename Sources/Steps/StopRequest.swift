@@ -20,7 +20,7 @@ package final class StopRequest: Sendable {
   private struct State {
     var level = StopLevel.none
     var reason: StopReason?
-    var isShutdown = false
+    var reasons: Set<StopReason> = []
     var listeners: [Wakeup] = []
     var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
     var waiters = 0
@@ -37,7 +37,7 @@ package final class StopRequest: Sendable {
   /// Requests an end with at least this urgency. Raising to `.none`, or to a lower level than before, does nothing.
   package func raise(_ level: StopLevel, reason: StopReason) {
     let told = state.withLock { state -> State? in
-      if reason == .shutdown { state.isShutdown = true }
+      state.reasons.insert(reason)
       guard level > state.level else { return nil }
       state.level = level
       if state.reason == nil { state.reason = reason }
@@ -107,7 +107,12 @@ package final class StopRequest: Sendable {
   package var reason: StopReason? { state.withLock { $0.reason } }
 
   /// Whether the worker itself is asked to end, whatever was requested before.
-  package var isShutdown: Bool { state.withLock { $0.isShutdown } }
+  package var isShutdown: Bool { wasRaised(for: .shutdown) }
+
+  /// Whether it was raised for one of these reasons, even after another one.
+  package func wasRaised(for reasons: StopReason...) -> Bool {
+    state.withLock { !$0.reasons.isDisjoint(with: reasons) }
+  }
 
   /// Signals `wakeup` at each raise from now on, and immediately if it is already raised.
   func add(_ wakeup: Wakeup) {

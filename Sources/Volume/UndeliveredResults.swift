@@ -11,10 +11,11 @@ package struct UndeliveredResults: Sendable {
   package let folder: VolumePath
   package let lease: Lease
 
-  /// Stores a result durably after its first try. A stored result of the same job stays, and this one is dropped.
+  /// Stores a result durably after its first try. A stored result of the same job stays, and this one is dropped, unless
+  /// a worker tries that one at this moment: it may be older.
   package func put(_ result: UndeliveredResult, of id: JobID) throws(VolumeError) {
     try DurableFile.makeFolder(folder)
-    guard try names(of: id).isEmpty else { return }
+    guard try names(of: id).allSatisfy(\.isHeld) else { return }
     let path = folder.appending(UndeliveredName(id, tries: 1, at: try lease.clock.now()).text)
     try DurableFile.replace(path, DurableFile.line(result, for: path))
   }

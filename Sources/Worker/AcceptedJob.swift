@@ -16,14 +16,13 @@ package struct AcceptedJob: Sendable {
 
   let claim: Claim
   var work: Work
-  /// When this worker took up the request. `nil` for a job that was taken over: the job may have been canceled between
-  /// the two workers' lives.
-  let offered: ContinuousClock.Instant?
+  /// Earlier cancellations were meant for an earlier run of the job: an idle worker also receives the cancellations for
+  /// other workers' jobs.
+  let cancelableSince: ContinuousClock.Instant
 
-  /// Whether `cancellation` ends this job. A cancellation received before the request was taken up does not: an idle
-  /// worker also receives the cancellations for other workers' jobs.
+  /// Whether `cancellation` ends this job.
   func isMeant(by cancellation: Cancellation) -> Bool {
-    cancellation.id == claim.record.id && offered.map { $0 <= cancellation.received } ?? true
+    cancellation.id == claim.record.id && cancelableSince <= cancellation.received
   }
 
   /// The place of this attempt, or of one of its steps.

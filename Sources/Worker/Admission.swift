@@ -102,7 +102,7 @@ struct Admission: Sendable {
     switch request.origin {
     case .abandoned:
       try removeDeferred(of: request)
-      let job = AcceptedJob(claim: claim, work: .publish(stored), offered: nil)
+      let job = AcceptedJob(claim: claim, work: .publish(stored), cancelableSince: .now)
       state.begin(job.place())
       return .accepted(job)
     case .deferred(let deferred):
@@ -197,7 +197,9 @@ struct Admission: Sendable {
 
   private func job(_ request: Request, _ claim: Claim, _ plan: JobPlan) -> AcceptedJob {
     gate.noteDryRun(request.id, plan.definition)
-    var job = AcceptedJob(claim: claim, work: .run(plan), offered: request.moment)
+    // A job may have been canceled while its worker died: the worker had the grace to end it, and then its claim expired.
+    let lapse = settings.grace + ledger.leaseDuration * 2
+    var job = AcceptedJob(claim: claim, work: .run(plan), cancelableSince: request.moment ?? .now - lapse)
     guard request.isAbandoned else { return job }
     if claim.record.attempt > plan.definition.maxAttempts ?? settings.maxAttempts {
       job.work = .giveUp(plan.folder, "no attempt is left")

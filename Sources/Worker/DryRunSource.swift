@@ -39,7 +39,4 @@ package final class DryRunSource: JobSource {
       throw VolumeError("cannot write to", "standard output", error as? Errno ?? .ioError)
     }
   }
-
-  /// Does nothing: no `publish` of a dry run waits.
-  package func giveUp() async {}
 }

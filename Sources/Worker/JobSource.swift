@@ -16,9 +16,6 @@ package protocol JobSource: Sendable {
   /// Publishes the result of a job, and returns when it has certainly arrived. Throws ``Undeliverable`` if the broker
   /// does not take this result, although it takes other messages.
   func publish(_ result: ResultMessage, answering envelope: Envelope) async throws
-
-  /// Makes every waiting `publish` fail.
-  func giveUp() async
 }
 
 /// Something that a worker without a job should look at.

@@ -23,24 +23,26 @@ struct Outbox: Sendable {
   /// ``Superseded`` if another worker answers for the job.
   func publish(_ message: ResultMessage, answering envelope: Envelope) async throws {
     do {
-      try await withTasks([{ try? await giveUpAfterGrace() }]) {
-        try await source.publish(message, answering: envelope)
-      }
+      let arrival: Void? = try await wait(
+        for: { [source] in try await source.publish(message, answering: envelope) }, until: graceAfterStop)
+      if arrival == nil { throw NoAnswer() }
     } catch let refusal as Undeliverable {
       throw refusal
     } catch {
-      if stop.reason == .superseded { throw Superseded() }
+      if stop.wasRaised(for: .superseded) { throw Superseded() }
       throw Unpublished(cause: error)
     }
   }
 
-  private func giveUpAfterGrace() async throws {
+  private struct NoAnswer: Error, CustomStringConvertible {
+    var description: String { "the broker did not answer within the grace after the worker was asked to stop" }
+  }
+
+  private func graceAfterStop() async throws {
     await stop.raised()
-    try Task.checkCancellation()
     // A cancellation ends the job, not the worker: its result may wait like any other.
-    while !stop.isShutdown, stop.level < .kill { try await Task.sleep(for: .milliseconds(200)) }
+    while !stop.wasRaised(for: .shutdown, .superseded, .lapsed) { try await Task.sleep(for: .milliseconds(200)) }
     try await Task.sleep(for: grace)
-    await source.giveUp()
   }
 
   /// Publishes the stored result of a request that was answered before.
@@ -158,30 +160,28 @@ final class Redelivery: Sendable {
   /// The number of results that one round tries at most.
   private static let most = 64
 
-  private let task = Mutex<Task<Void, Never>?>(nil)
+  /// The end of the round that is under way.
+  private let round = Mutex<AsyncStream<Void>?>(nil)
 
   /// Begins a round over `due`, unless a round is under way.
   func begin(_ due: [UndeliveredName], _ deliver: @escaping @Sendable (UndeliveredName) async -> Void) {
     guard !due.isEmpty else { return }
-    task.withLock { task in
-      guard task == nil else { return }
-      task = Task(executorPreference: TaskThread("redelivery")) { [self] in
-        for name in due.prefix(Redelivery.most) where !Task.isCancelled { await deliver(name) }
-        self.task.withLock { $0 = nil }
+    round.withLock { round in
+      guard round == nil else { return }
+      let (ended, end) = AsyncStream.makeStream(of: Void.self)
+      round = ended
+      Task(executorPreference: TaskThread("redelivery")) { [self] in
+        for name in due.prefix(Redelivery.most) { await deliver(name) }
+        self.round.withLock { $0 = nil }
+        end.finish()
       }
     }
   }
 
-  /// Waits until the round is done, for half a second at most: the broker may be gone.
+  /// Waits until the round is done, for half a second at most: the broker may be gone. The round goes on.
   func end() async {
-    guard let round = task.withLock({ $0 }) else { return }
-    await wait(atMost: .milliseconds(500)) {
-      await withTaskCancellationHandler {
-        await round.value
-      } onCancel: {
-        round.cancel()
-      }
-    }
+    guard let round = round.withLock({ $0 }) else { return }
+    await wait(atMost: .milliseconds(500)) { for await _ in round {} }
   }
 }
 

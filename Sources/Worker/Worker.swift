@@ -136,14 +136,17 @@ package struct Worker: Sendable {
 
   private func obeyCancellations(of job: AcceptedJob) async {
     var level = StopLevel.terminate
-    for await cancellation in state.cancellations where job.isMeant(by: cancellation) {
-      // First: the audit log is on the volume, which may not answer.
-      stop.raise(level, reason: .canceled)
-      // A second cancellation does not wait for the cleanup steps.
-      level = .kill
-      var entry = job.claim.entry(.canceled)
-      entry.by = cancellation.by
-      try? await onThread { [ledger, logger, entry] in ledger.audit.note(entry, logger) }
+    let auditing = TaskThread("audit")
+    await withDiscardingTaskGroup { group in
+      for await cancellation in state.cancellations where job.isMeant(by: cancellation) {
+        stop.raise(level, reason: .canceled)
+        // A second cancellation does not wait for the cleanup steps.
+        level = .kill
+        var entry = job.claim.entry(.canceled)
+        entry.by = cancellation.by
+        // Nothing waits for it: the audit log is on the volume, which may not answer.
+        group.addTask(executorPreference: auditing) { [ledger, logger, entry] in ledger.audit.note(entry, logger) }
+      }
     }
   }
 

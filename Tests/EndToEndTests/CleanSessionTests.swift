@@ -50,6 +50,21 @@ import Testing
     }
   }
 
+  /// The broker forgets what a clean session has not acknowledged.
+  @Test func workerThatIsToldToStopOverARequestDefersIt() async throws {
+    try await Scene.play(leaving: .deferred) { scene in
+      let worker = try scene.worker("one", on: group, ["--clean", "--lease", "1s"], stopAt: "received")
+      try await worker.listens()
+      // Its folder is not there yet, and the worker waits for it.
+      try await scene.send("late")
+      try await worker.reachesCheckpoint()
+      worker.send(SIGTERM)
+      worker.thaw()
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.deferred.count == 1)
+    }
+  }
+
   @Test func cleanWorkerIsNoMember() async throws {
     try await Scene.play { scene in
       let worker = try scene.worker("one", on: group, ["--clean", "--lease", "1s"])

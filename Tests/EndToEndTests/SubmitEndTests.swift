@@ -126,6 +126,19 @@ import Testing
     }
   }
 
+  @Test func interruptWhileTheBrokerIsAwayEndsIt() async throws {
+    try await Scene.play { scene in
+      let submit = try scene.submit(try scene.folder("job", ["steps": ["true"]]))
+      try await submit.says("no worker listens")
+      try await scene.broker.stop()
+      try await submit.says("next try in")
+      submit.send(SIGINT)
+      #expect(try await submit.end() == .code(130))
+      #expect(submit.errors.contains("the job is withdrawn"))
+      #expect(scene.volume.isEmpty)
+    }
+  }
+
   @Test func jobThatTakesTooLongEndsWithTheStatusOfATimeout() async throws {
     try await Scene.play { scene in
       let worker = try scene.worker()

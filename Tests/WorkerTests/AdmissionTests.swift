@@ -45,7 +45,6 @@ final class Offers: JobSource {
   func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
     heard.withLock { $0.results.append(result) }
   }
-  func giveUp() async {}
 }
 
 @Suite struct AdmissionTests {

@@ -49,9 +49,14 @@ struct SubmitRun: Sendable {
   func follow(_ interrupts: Interrupts) async throws {
     let end = SubmitEnd(submission, upload, console)
     let following = Task {
-      try await withdrawingOnFailure {
-        try await submission.open()
-        return try await follow()
+      do {
+        return try await withdrawingOnFailure {
+          try await submission.open()
+          return try await follow()
+        }
+      } catch  where Task.isCancelled {
+        // What the task waited for may say this in its own words.
+        throw CancellationError()
       }
     }
     let limit = Task {
