@@ -13,36 +13,36 @@ import Worker
 /// sent, and ends. Any other session closes its connection, and the broker queues its requests.
 actor RequestSession {
   /// The time between two looks for room in the queue of deferred requests.
-  private static let betweenLooks = Duration.milliseconds(200)
+  static let betweenLooks = Duration.milliseconds(200)
 
-  private let options: SessionOptions
-  private let filter: TopicFilter
-  private let ledger: Ledger
-  private let control: ControlSession
-  private let state: WorkerState
-  private let reader: RequestReader
-  private let deferral: RequestDeferral
-  private let membership: BrokerMembership
-  private let inbox: Inbox
+  let options: SessionOptions
+  let filter: TopicFilter
+  let ledger: Ledger
+  let control: ControlSession
+  let state: WorkerState
+  let reader: RequestReader
+  let deferral: RequestDeferral
+  let membership: BrokerMembership
+  let inbox: Inbox
   private let giveUpAfter: Duration?
-  private let shortJob: Duration
-  private let logger: Logger
+  let shortJob: Duration
+  let logger: Logger
   /// Yields when the worker's state has changed, or when a request has been decided.
   private let turns: AsyncStream<Void>
-  private let turn: AsyncStream<Void>.Continuation
+  let turn: AsyncStream<Void>.Continuation
   private let sessions: AsyncStream<Session>
   private let opened: AsyncStream<Session>.Continuation
   private var mayOpen = false
-  private var session: Session?
+  var session: Session?
   /// The offered request, until the worker decides about it.
-  private var undecided: Delivery?
+  var undecided: Delivery?
   private var isLeavingGroup = false
   /// The number of PUBACKs on their way for offered requests.
-  private var acknowledgements = 0
+  var acknowledgements = 0
   /// The number of deliveries that are being received.
-  private var receiving = 0
-  private var received = 0
-  private var afterReceiving: AsyncStream<Void>.Continuation?
+  var receiving = 0
+  var received = 0
+  var afterReceiving: AsyncStream<Void>.Continuation?
   /// How long the end of the worker waits for the broker.
   private static let patience = Duration.seconds(5)
 
@@ -77,6 +77,7 @@ actor RequestSession {
         for await _ in state.changes() { turn.yield() }
         turn.finish()
       }
+      group.addTask { await self.renewRegularly() }
       for await session in sessions {
         group.addTask { await self.receive(from: session) }
         group.addTask { await self.subscribe(session) }
@@ -101,6 +102,29 @@ actor RequestSession {
     }
   }
 
+  /// Connects again when nothing has arrived for ten leases. mosquitto before 2.1 never gives back the quota of a message
+  /// that is larger than this worker takes (MQTT 5, section 3.3.4), and sends nothing more over the connection.
+  private func renewRegularly() async {
+    guard options.version == .v5 else { return }
+    var before = received
+    while (try? await Task.sleep(for: ledger.leaseDuration * 10)) != nil {
+      if received == before { await renew() }
+      before = received
+    }
+  }
+
+  private func renew() async {
+    guard let session, takesRequests, isDecided, receiving == 0 else { return }
+    if options.start == .clean {
+      await leaveGroup()
+    } else {
+      await session.disconnect()
+      if self.session === session { self.session = nil }
+    }
+    // Opens it again, unless the worker has something else to do meanwhile.
+    turn.yield()
+  }
+
   private func subscribe(_ session: Session) async {
     do {
       try await session.subscribe(filter)
@@ -112,13 +136,13 @@ actor RequestSession {
   }
 
   /// Ends the connection. Requests that are not acknowledged stay with the broker.
-  private func drop() {
+  func drop() {
     forgetOffer()
     session?.drop()
     session = nil
   }
 
-  private func receive(from session: Session) async {
+  func receive(from session: Session) async {
     for await event in session.events {
       switch event {
       case .failed(let error): inbox.add(.failure(error))
@@ -175,10 +199,10 @@ actor RequestSession {
 
   private var isDecided: Bool { undecided == nil && acknowledgements == 0 }
 
-  private var takesRequests: Bool { state.snapshot.takesRequests && !isLeavingGroup }
+  var takesRequests: Bool { state.snapshot.takesRequests && !isLeavingGroup }
 
   /// Whether a busy worker defers the requests that arrive, so that they do not wait for its job.
-  private var defersRequests: Bool { options.start == .clean || filter.shareName != nil }
+  var defersRequests: Bool { options.start == .clean || filter.shareName != nil }
 
   private func end() async {
     if options.start == .clean {
@@ -218,106 +242,5 @@ actor RequestSession {
     } while received != before
     await session.disconnect()
     self.session = nil
-  }
-
-  // MARK: Offer or defer
-
-  private func receive(_ delivery: Delivery) async {
-    receiving += 1
-    received += 1
-    defer {
-      receiving -= 1
-      if receiving == 0 { afterReceiving?.finish() }
-    }
-    guard control.topics.mayBeRequest(delivery.message) else { return await delivery.acknowledge() }
-    await offerOrDefer(delivery)
-  }
-
-  private func offerOrDefer(_ delivery: Delivery) async {
-    if takesRequests {
-      // While there is a KILLSWITCH, the message stays with the broker, unacknowledged.
-      if state.lookForKillSwitch() { return drop() }
-      if undecided == nil { return await offer(delivery) }
-    } else if !defersRequests || state.snapshot.hasEnded && options.start == .resume {
-      return drop()
-    }
-    // One read can bring two messages if the broker ignores Receive Maximum, or over TLS. Their PUBACKs leave together,
-    // so the second message must be safe before the first is acknowledged.
-    await putAside(delivery)
-  }
-
-  private func offer(_ delivery: Delivery) async {
-    let arrival: Arrival
-    do {
-      arrival = try Arrival(delivery, membership.epoch, reader)
-    } catch {
-      await deferral.reject(delivery, error)
-      return await acknowledge(delivery)
-    }
-    arrival.warn(filter, logger)
-    undecided = delivery
-    inbox.offer(
-      JobOffer(
-        request: arrival.request, envelope: arrival.envelope, isCurrent: { delivery.isCurrent },
-        acknowledge: { await self.decided(delivery) }))
-  }
-
-  private func decided(_ delivery: Delivery) async {
-    // After a reconnection the broker may have sent it again, and that copy is offered.
-    if undecided?.isSame(as: delivery) == true { undecided = nil }
-    acknowledgements += 1
-    await acknowledge(delivery)
-    acknowledgements -= 1
-    turn.yield()
-  }
-
-  private func acknowledge(_ delivery: Delivery) async {
-    await delivery.acknowledge()
-    if delivery.message.retention == .retained { await control.clearRetained(delivery.message.topic) }
-  }
-
-  private func forgetOffer() {
-    inbox.withdrawOffer()
-    undecided = nil
-    turn.yield()
-  }
-
-  private func deferOffer() async {
-    // A worker that has ended decides about nothing more.
-    guard let delivery = undecided, inbox.withdrawOffer() || state.snapshot.hasEnded else { return }
-    undecided = nil
-    await putAside(delivery)
-  }
-
-  /// Defers a request, so that it does not wait for this worker's job: any worker of this kind can take it up.
-  private func putAside(_ delivery: Delivery) async {
-    do {
-      let outcome = try await deferral.settle(delivery, membership.epoch) { try await self.mayDefer() }
-      guard case .settled(let deferred) = outcome else { return await offerOrDefer(delivery) }
-      await acknowledge(delivery)
-      guard deferred != nil else { return }
-      control.nudge()
-      if takesRequests { inbox.add(.look) }
-    } catch {
-      logger.error("a request cannot be deferred, and stays with the broker: \(error)")
-      drop()
-      // A worker that has a job finishes it first.
-      if takesRequests { inbox.add(.failure(error)) }
-    }
-  }
-
-  /// Waits while deferring a request does not pay, and returns whether to defer it.
-  ///
-  /// A short job ends before a request could be deferred and taken up again; this worker, or its next process, then
-  /// receives it from the broker. A full queue gives all workers enough to do. A clean session is lost with its
-  /// connection, so its requests are deferred at once.
-  private func mayDefer() async throws -> Bool {
-    guard options.start == .resume else { return !takesRequests || undecided != nil }
-    while state.snapshot.isBusy, !state.snapshot.hasEnded {
-      let untilJobIsLong = state.snapshot.began + shortJob - .now
-      if untilJobIsLong <= .zero, try ledger.deferredQueue.count() < DeferredQueue.capacity { return true }
-      await state.waitWhileBusy(atMost: untilJobIsLong > .zero ? untilJobIsLong : Self.betweenLooks)
-    }
-    return takesRequests && undecided != nil
   }
 }

@@ -74,3 +74,47 @@ struct Request: Sendable {
     if case .delivery(let offer) = origin { await offer.acknowledge() }
   }
 }
+
+/// A job whose claim this worker holds, and the work that remains for it.
+package struct AcceptedJob: Sendable {
+  /// The work that remains for a job.
+  enum Work: Sendable {
+    /// Run its steps.
+    case run(JobPlan)
+    /// Publish this result: an earlier worker wrote it and died before it released the claim.
+    case publish(JobResult)
+    /// Answer that the job is lost: its worker died, and no attempt begins again. The text follows "its worker died,
+    /// and".
+    case giveUp(JobFolder, String)
+  }
+
+  let claim: Claim
+  var work: Work
+  /// Earlier cancellations were meant for an earlier run of the job: an idle worker also receives the cancellations for
+  /// other workers' jobs.
+  let cancelableSince: ContinuousClock.Instant
+
+  /// Whether `cancellation` ends this job.
+  func isMeant(by cancellation: Cancellation) -> Bool {
+    cancellation.id == claim.record.id && cancelableSince <= cancellation.received
+  }
+
+  /// The place of this attempt, or of one of its steps.
+  func place(step: Int? = nil) -> JobPlace {
+    JobPlace(claim.record.id, attempt: claim.record.attempt, step: step)
+  }
+
+  func event(_ name: JobEvent.Kind, _ worker: WorkerIdentity) -> JobEvent {
+    JobEvent(
+      event: name, id: claim.record.id, requestId: claim.record.envelope.requestId, workerId: worker.id.text,
+      attempt: claim.record.attempt)
+  }
+
+  /// The event to publish after the result.
+  func ending(_ result: JobResult, _ worker: WorkerIdentity) -> JobEvent {
+    var event = event(result.status == .rejected ? .rejected : .completed, worker)
+    (event.status, event.exitCode) = (result.status.rawValue, result.exitCode)
+    if result.status == .rejected { event.error = result.error }
+    return event
+  }
+}

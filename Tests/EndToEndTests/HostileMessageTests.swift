@@ -6,6 +6,20 @@ import Testing
 
 /// Hostile messages and files that reach the senders of jobs and the operators of workers.
 @Suite struct HostileMessageTests {
+  /// The worker tells the broker the largest packet that it takes, and gets no larger one. It does not rely on the broker's
+  /// sending what follows.
+  @Test func messageOf64MiBMakesNoWorkerGrowOrDeaf() async throws {
+    try await Scene.play { scene in
+      let worker = try scene.worker("worker-01", on: group, ["--lease", "1s"])
+      try await worker.listens()
+      try await scene.broker.publish("jobs/pending", String(repeating: "x", count: 64 << 20))
+      try scene.job("job", steps: ["grep VmHWM: /proc/$PPID/status"])
+      try await scene.send("job")
+      #expect(try await worker.end() == .code(0))
+      #expect(try #require(Int(scene.log("job").filter(\.isNumber))) < 64 << 10)
+    }
+  }
+
   /// Impossible numbers do not end a command.
   @Test func absurdFiguresAreShownOrLeftOut() async throws {
     try await Scene.play { scene in

@@ -22,6 +22,17 @@ import Testing
       "umask 022; openssl genpkey -algorithm ed25519 -out sign.pem; openssl pkey -in sign.pem -pubout -out key.pem")
   }
 
+  /// A forger knows the public key.
+  @Test(arguments: [
+    "sed -n 2p key.pem >half.pem; echo half.pem",
+    "openssl pkey -pubin -in key.pem -outform DER | tail -c 32 | base64 >bare; echo bare",
+    "openssl pkey -pubin -in key.pem -outform DER | tail -c 32 | od -An -tx1 | tr -d ' \n' >hex; echo hex",
+    "openssl pkey -pubin -in key.pem -outform DER | tail -c 32 >raw; echo raw",
+  ])
+  func publicKeyInAnotherFormIsNotTakenForASecret(_ way: String) async throws {
+    try await expectRefusal(of: way, for: "does not say that it is a secret", advising: "hs256:")
+  }
+
   private func expectRefusal(of way: String, for reason: String, advising advice: String) async throws {
     try await Scene.play { scene in
       try await makeKey(scene)
