@@ -77,7 +77,6 @@ actor RequestSession {
         for await _ in state.changes() { turn.yield() }
         turn.finish()
       }
-      group.addTask { await self.renewRegularly() }
       for await session in sessions {
         group.addTask { await self.receive(from: session) }
         group.addTask { await self.subscribe(session) }
@@ -100,29 +99,6 @@ actor RequestSession {
     } catch {
       inbox.add(.failure(error))
     }
-  }
-
-  /// Connects again when nothing has arrived for ten leases. mosquitto before 2.1 never gives back the quota of a message
-  /// that is larger than this worker takes (MQTT 5, section 3.3.4), and sends nothing more over the connection.
-  private func renewRegularly() async {
-    guard options.version == .v5 else { return }
-    var before = received
-    while (try? await Task.sleep(for: ledger.leaseDuration * 10)) != nil {
-      if received == before { await renew() }
-      before = received
-    }
-  }
-
-  private func renew() async {
-    guard let session, takesRequests, isDecided, receiving == 0 else { return }
-    if options.start == .clean {
-      await leaveGroup()
-    } else {
-      await session.disconnect()
-      if self.session === session { self.session = nil }
-    }
-    // Opens it again, unless the worker has something else to do meanwhile.
-    turn.yield()
   }
 
   private func subscribe(_ session: Session) async {

@@ -91,6 +91,7 @@ struct MQTTRun {
 
     var intake = try broker.session(SessionName.intake(of: setup.identity.id), environment)
     intake.receiveMaximum = 1
+    intake.quietFor = setup.lease * 10
     if try work.clean || environment.flag("MQTT_CLEAN") {
       intake.start = .clean
     } else {
