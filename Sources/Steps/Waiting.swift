@@ -32,7 +32,7 @@ package func wait<T: Sendable>(
 /// Runs `body` with `tasks` beside it, and cancels them when it is done; returns when all have ended.
 ///
 /// The tasks share one thread, ``TaskThread/watching``, and go on while the caller waits for a volume that does not answer.
-/// They must not wait for it themselves.
+/// They must not block that thread; this function returns only when what they await has ended, too.
 package func withTasks<T>(_ tasks: [@Sendable () async -> Void], _ body: () async throws -> T) async throws -> T {
   try await withThrowingDiscardingTaskGroup { group in
     for task in tasks { group.addTask(executorPreference: TaskThread.watching) { await task() } }
