@@ -174,10 +174,10 @@ public final class Broker: Sendable {
     let file = folder.appending("passwords")
     let lines = users.map { "\($0.key):\($0.value)\n" }.joined()
     try lines.write(toFile: file.string, atomically: true, encoding: .utf8)
-    let hashing = try ChildProcess(
+    try ChildProcess(
       installed("mosquitto_passwd"), ["-U", file.string], environment: [:], directory: folder,
-      files: folder.appending("passwd"))
-    while hashing.end == nil { usleep(1000) }
+      files: folder.appending("passwd")
+    ).wait()
   }
 
   /// Starts the broker, and waits until it listens.

@@ -18,6 +18,7 @@ public final class ChildProcess: Sendable {
   private let outputFile: FilePath
   private let errorFile: FilePath
   private let state = Mutex(State())
+  private let reaping = DispatchGroup()
 
   private struct State {
     var end: ProcessEnd?
@@ -34,7 +35,7 @@ public final class ChildProcess: Sendable {
     pid = try spawn(
       program, arguments, environment.map { "\($0)=\($1)" }, directory, output: outputFile, errors: errorFile)
     // A queue with one long block serves as a thread.
-    DispatchQueue(label: "wait for \(pid)").async { self.reap() }
+    DispatchQueue(label: "wait for \(pid)").async(group: reaping) { self.reap() }
   }
 
   private func reap() {
@@ -72,6 +73,9 @@ public final class ChildProcess: Sendable {
       if let end { continuation.resume(returning: end) }
     }
   }
+
+  /// Blocks the thread until its end, without a limit.
+  public func wait() { reaping.wait() }
 
   /// Whether the program has a handler for `signal` by now (proc(5), SigCgt).
   public func catches(_ signal: Int32) -> Bool { holds(signal, in: "SigCgt:") }
