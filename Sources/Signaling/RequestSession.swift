@@ -194,6 +194,8 @@ actor RequestSession {
   }
 
   private func receivingEnds() async {
+    // The last one may have ended before this task began.
+    guard receiving > 0 else { return }
     let (ends, end) = AsyncStream.makeStream(of: Void.self)
     afterReceiving = end
     for await _ in ends {}
