@@ -35,7 +35,7 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "FileTree", dependencies: ["CLinux", system, crypto], swiftSettings: strict),
     .target(name: "MQTT", dependencies: ["CMosquitto", logging], swiftSettings: strict),
-    .target(name: "Jobs", dependencies: [crypto, system], swiftSettings: strict),
+    .target(name: "Jobs", dependencies: ["FileTree", crypto, system], swiftSettings: strict),
     .target(name: "Signing", dependencies: ["Jobs", crypto], swiftSettings: strict),
     .target(name: "Volume", dependencies: ["CLinux", "Jobs", "FileTree", system, logging], swiftSettings: strict),
     .target(name: "Steps", dependencies: ["CLinux", "Jobs", system, logging], swiftSettings: strict),
@@ -64,7 +64,8 @@ let package = Package(
     .executableTarget(
       name: "filetree-bench", dependencies: ["FileTree", system], path: "Benchmarks/filetree-bench",
       swiftSettings: strict),
-    .testTarget(name: "FileTreeTests", dependencies: ["FileTree", system, crypto], swiftSettings: strict),
+    .testTarget(
+      name: "FileTreeTests", dependencies: ["FileTree", "TestSupport", system, crypto], swiftSettings: strict),
     .testTarget(name: "MQTTTests", dependencies: ["MQTT", "TestSupport", system, logging], swiftSettings: strict),
     .testTarget(name: "JobsTests", dependencies: ["Jobs", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "SigningTests", dependencies: ["Signing", "Jobs", crypto], swiftSettings: strict),

@@ -1,4 +1,4 @@
-import FileTree
+package import FileTree
 package import Jobs
 import Signing
 package import SystemPackage
@@ -12,6 +12,7 @@ package struct JobCheck: Sendable {
   package let warnings: [String]
   /// The number of steps.
   package let steps: Int
+  private let folder: JobFolder?
   /// The job; `nil` if there are errors.
   package let job: (id: JobID, definition: JobDefinition)?
 
@@ -42,6 +43,7 @@ package struct JobCheck: Sendable {
       let opened = try open()
       let definition = try opened.definition()
       job = (opened.id, definition)
+      self.folder = opened
       errors = []
       steps = definition.steps.count
       warnings =
@@ -56,10 +58,18 @@ package struct JobCheck: Sendable {
         } + JobCheck.surprises(in: definition)
     } catch {
       job = nil
+      self.folder = nil
       errors = [error.description]
       warnings = []
       steps = 0
     }
+  }
+
+  /// The files that would be staged, in byte order of their paths. Throws `FileTreeError` if the folder cannot be read.
+  package func staged() throws -> [FileTree.Entry] {
+    guard let folder, let job else { return [] }
+    return try FileTree.files(
+      in: folder.descriptor, selecting: job.definition.stageSelection, excluding: JobsDirectory.reserved)
   }
 
   /// Warnings about text that the shell reads in an unexpected way.

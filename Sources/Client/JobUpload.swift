@@ -14,13 +14,16 @@ package struct JobUpload: Sendable {
   package let id: JobID
   private let source: FilePath
   private let directory: JobsDirectory
+  private let selection: Selection
   private let name = UploadName()
   /// The hidden folder, and the folder that it becomes.
   private var hidden: FilePath { directory.path.appending(name.text) }
   private var place: FilePath { directory.folder(of: id).path }
 
-  /// An upload of the folder `source` as the job `id` to `directory`; reads and writes nothing yet.
-  package init(_ source: FilePath, as id: JobID, to directory: JobsDirectory) {
+  /// An upload of what `selection` selects of the folder `source` as the job `id` to `directory`; reads and writes
+  /// nothing yet.
+  package init(_ source: FilePath, as id: JobID, to directory: JobsDirectory, selecting selection: Selection = .all) {
+    self.selection = selection
     self.source = source
     self.id = id
     self.directory = directory
@@ -85,7 +88,8 @@ package struct JobUpload: Sendable {
     guard mkdirat(jobs.rawValue, name.text, 0o700) == 0 else { throw VolumeError("creating", hidden) }
     let to = try open(name.text, in: jobs)
     defer { try? to.close() }
-    let snapshot = try FileTree.copy(from, to: to, excluding: JobsDirectory.reserved, progress: progress)
+    let snapshot = try FileTree.copy(
+      from, to: to, excluding: JobsDirectory.reserved, selecting: selection, progress: progress)
     // The worker may be another user: others get the same rights to the copy as to the folder.
     guard fchmod(to.rawValue, status.st_mode & 0o777) == 0 else {
       throw VolumeError("setting the mode of", hidden)

@@ -1,7 +1,10 @@
 /// The differences between a tree and its state when it was staged. Lists are in byte order of their paths.
 public struct Changes: Sendable {
-  /// Files and symlinks that are new or have other content.
+  /// Files and symlinks that are new, or have other content or permissions.
   public let changed: [ChangedEntry]
+
+  /// Folders that are new or have other permissions.
+  public let folders: [RelativePath]
 
   /// Files and symlinks that were removed, including those of removed folders.
   public let deleted: [RelativePath]
@@ -15,9 +18,11 @@ public struct Changes: Sendable {
 
   /// Creates a list of changes, to export other entries than those that were found.
   public init(
-    changed: [ChangedEntry], deleted: [RelativePath] = [], skipped: [SkippedEntry] = [], failures: [FileTreeError] = []
+    changed: [ChangedEntry], folders: [RelativePath] = [], deleted: [RelativePath] = [], skipped: [SkippedEntry] = [],
+    failures: [FileTreeError] = []
   ) {
     self.changed = changed.sorted { $0.path < $1.path }
+    self.folders = folders.sorted()
     self.deleted = deleted.sorted()
     self.skipped = skipped.sorted { $0.path < $1.path }
     self.failures = failures.sorted { $0.path < $1.path }
@@ -25,11 +30,11 @@ public struct Changes: Sendable {
 
   /// Whether nothing has changed.
   public var isEmpty: Bool {
-    changed.isEmpty && deleted.isEmpty && skipped.isEmpty && failures.isEmpty
+    changed.isEmpty && folders.isEmpty && deleted.isEmpty && skipped.isEmpty && failures.isEmpty
   }
 }
 
-/// A file or symlink that is new or modified.
+/// A file or symlink that has changed.
 public struct ChangedEntry: Hashable, Sendable {
   /// Its kind now.
   public enum Kind: Hashable, Sendable {
@@ -39,12 +44,14 @@ public struct ChangedEntry: Hashable, Sendable {
     case symlink
   }
 
-  /// Whether it is new or modified.
+  /// What has changed.
   public enum Change: String, Hashable, Sendable {
     /// No file or symlink had this path.
     case new
     /// A file or symlink with other content had this path.
     case modified
+    /// The content is the same, the permission bits are others.
+    case mode
   }
 
   /// Its path, relative to the root of the tree.
@@ -53,7 +60,7 @@ public struct ChangedEntry: Hashable, Sendable {
   /// Its kind now.
   public let kind: Kind
 
-  /// Whether it is new or modified.
+  /// What has changed.
   public let change: Change
 
   /// Its size in bytes; of a symlink, the length of its target.

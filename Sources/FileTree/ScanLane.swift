@@ -8,6 +8,7 @@ final class ScanLane {
   let original: FolderOpener
 
   private(set) var changed: [ChangedEntry] = []
+  var folders: [RelativePath] = []
   private(set) var deleted: [RelativePath] = []
   var skipped: [SkippedEntry] = []
   var failures: [FileTreeError] = []
@@ -45,10 +46,15 @@ final class ScanLane {
 final class ScanFolder: FolderNode, @unchecked Sendable {
   /// The folder's entries in the snapshot; `nil` for a new folder.
   let index: FolderIndex?
+  let verdict: Selection.Verdict
   private let incomplete = Atomic<Bool>(false)
 
-  init(parent: ScanFolder?, name: [CChar], index: FolderIndex?, descriptors: FolderDescriptors, open: OpenFolders) {
+  init(
+    parent: ScanFolder?, name: [CChar], index: FolderIndex?, verdict: Selection.Verdict,
+    descriptors: FolderDescriptors, open: OpenFolders
+  ) {
     self.index = index
+    self.verdict = verdict
     super.init(parent: parent, name: name, descriptors: descriptors, open: open)
   }
 

@@ -20,6 +20,9 @@ public struct Snapshot: Sendable {
   /// The index of each folder's first piece, by the folder's number; one more at the end.
   private let firstPiece: [Int32]
 
+  /// The permission bits of each folder that was copied, by its number; 0 for others.
+  private let folderModes: [UInt16]
+
   /// The latest ctime of any entry. A later edit within the same tick of the kernel's clock could leave a file with
   /// this very time, so an equal ctime proves nothing.
   let latestChange: Int64
@@ -27,11 +30,11 @@ public struct Snapshot: Sendable {
   static let root: Int32 = 0
 
   /// The snapshot of an empty tree.
-  public static let empty = Snapshot(pieces: [], folders: 1, skipped: [], files: 0, bytes: 0)
+  public static let empty = Snapshot(pieces: [], folders: 1, modes: [], skipped: [], files: 0, bytes: 0)
 
   init(
-    pieces numbered: [(folder: Int32, piece: SnapshotPiece)], folders: Int, skipped: [SkippedEntry], files: Int,
-    bytes: Int64
+    pieces numbered: [(folder: Int32, piece: SnapshotPiece)], folders: Int, modes: [(folder: Int32, mode: mode_t)],
+    skipped: [SkippedEntry], files: Int, bytes: Int64
   ) {
     self.skipped = skipped.sorted { $0.path < $1.path }
     self.files = files
@@ -40,9 +43,14 @@ public struct Snapshot: Sendable {
     for entry in numbered { counts[Int(entry.folder) + 1] += 1 }
     for folder in 0..<folders { counts[folder + 1] += counts[folder] }
     firstPiece = counts
+    var folderModes = [UInt16](repeating: 0, count: folders)
+    for entry in modes { folderModes[Int(entry.folder)] = UInt16(truncatingIfNeeded: entry.mode) }
+    self.folderModes = folderModes
     pieces = numbered.sorted { $0.folder < $1.folder }.map(\.piece)
     latestChange = pieces.lazy.map(\.latestChange).max() ?? 0
   }
+
+  func mode(ofFolder number: Int32) -> mode_t { mode_t(folderModes[Int(number)]) }
 
   func pieces(of folder: Int32) -> ArraySlice<SnapshotPiece> {
     pieces[Int(firstPiece[Int(folder)])..<Int(firstPiece[Int(folder) + 1])]

@@ -3,12 +3,13 @@ import Synchronization
 public import SystemPackage
 
 extension FileTree {
-  /// Copies the tree below `source` into the folder `destination`, which exists and contains none of the names.
+  /// Copies the selected entries below `source` into the folder `destination`, which exists and contains none of the
+  /// files. Folders that it already contains are filled, and keep their modes and times.
   ///
   /// Copies files, folders and symlinks (never followed), with times and modes less setuid and setgid. Holes stay
   /// holes, names are bytes, hard links become separate files. FIFOs, sockets, devices and mounts are skipped and
-  /// listed in the snapshot; the names in `excluding` at the top are skipped without being listed. Modes and times of
-  /// the two roots are left alone. PATH_MAX does not limit the depth of the tree.
+  /// listed in the snapshot; the names in `excluding` at the top, and what is not selected, are skipped without being
+  /// listed. Modes and times of the two roots are left alone. PATH_MAX does not limit the depth of the tree.
   ///
   /// Blocks the calling thread, and starts further threads. `progress` is called from any of them, one at a time, a few
   /// times a second.
@@ -20,11 +21,13 @@ extension FileTree {
   ///   copied, and again during the second attempt.
   public static func copy(
     _ source: FileDescriptor, to destination: FileDescriptor, excluding: Set<String> = [],
-    threads: Int = FileTree.mostThreads, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    selecting selection: Selection = .all, threads: Int = FileTree.mostThreads,
+    progress: (@Sendable (CopyProgress) -> Void)? = nil,
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) -> Snapshot {
-    try TreeCopy(excluding: excluding, threads: threads, progress: progress, isCanceled: isCanceled).run(
-      from: source.rawValue, to: destination.rawValue)
+    let copy = TreeCopy(
+      excluding: excluding, selecting: selection, threads: threads, progress: progress, isCanceled: isCanceled)
+    return try copy.run(from: source.rawValue, to: destination.rawValue)
   }
 }
 
@@ -32,7 +35,7 @@ extension FileTree {
 final class TreeCopy: Sendable {
   enum Item {
     /// A folder to create and fill.
-    case folder(parent: CopyFolder, name: [CChar], number: Int32)
+    case folder(parent: CopyFolder, name: [CChar], number: Int32, verdict: Selection.Verdict)
     /// A piece of an open folder's listing; empty: the whole listing.
     case entries(CopyFolder, [UInt8])
   }
@@ -40,6 +43,7 @@ final class TreeCopy: Sendable {
   typealias Queue = WorkQueue<Item, CopyLane>
 
   private let excluded: ExcludedNames
+  private let selection: Selection
   private let threads: Int
   private let meter: ProgressMeter
   private let isCanceled: @Sendable () -> Bool
@@ -49,11 +53,13 @@ final class TreeCopy: Sendable {
   private let failure = FirstFailure()
 
   init(
-    excluding: Set<String>, threads: Int = FileTree.mostThreads, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    excluding: Set<String>, selecting selection: Selection = .all, threads: Int = FileTree.mostThreads,
+    progress: (@Sendable (CopyProgress) -> Void)? = nil,
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) {
     self.isCanceled = isCanceled
     excluded = ExcludedNames(excluding)
+    self.selection = selection
     self.threads = threads
     meter = ProgressMeter(progress)
   }
@@ -63,7 +69,8 @@ final class TreeCopy: Sendable {
     do throws(SystemCallError) {
       let descriptors = try openPair(".", in: FolderDescriptors(first: source, second: destination))
       root = CopyFolder(
-        parent: nil, name: [0], number: Snapshot.root, original: nil, descriptors: descriptors, open: open)
+        parent: nil, name: [0], number: Snapshot.root, verdict: selection.root, original: nil, descriptors: descriptors,
+        open: open)
     } catch {
       throw FileTreeError("copy", error, at: RelativePath(bytes: []))
     }
@@ -73,14 +80,15 @@ final class TreeCopy: Sendable {
     let lanes = queue.run([.entries(root, [])])
     if let failure = failure.value { throw failure }
     return Snapshot(
-      pieces: lanes.flatMap(\.pieces), folders: Int(folders.load(ordering: .relaxed)),
+      pieces: lanes.flatMap(\.pieces), folders: Int(folders.load(ordering: .relaxed)), modes: lanes.flatMap(\.modes),
       skipped: lanes.flatMap(\.skipped), files: lanes.reduce(0) { $0 + $1.files },
       bytes: lanes.reduce(0) { $0 &+ $1.bytes })
   }
 
   private func perform(_ item: Item, _ lane: CopyLane, _ queue: Queue) {
     switch item {
-    case .folder(let parent, let name, let number): copyFolder(parent, name, number, lane, queue)
+    case .folder(let parent, let name, let number, let verdict):
+      copyFolder(parent, name, number, verdict, lane, queue)
     case .entries(let folder, let records) where records.isEmpty: copyListing(of: folder, lane, queue)
     case .entries(let folder, let records):
       records.withUnsafeBytes { copyEntries(DirectoryEntries($0), of: folder, lane, queue) }
@@ -88,13 +96,18 @@ final class TreeCopy: Sendable {
     }
   }
 
-  private func copyFolder(_ parent: CopyFolder, _ name: [CChar], _ number: Int32, _ lane: CopyLane, _ queue: Queue) {
+  private func copyFolder(
+    _ parent: CopyFolder, _ name: [CChar], _ number: Int32, _ verdict: Selection.Verdict, _ lane: CopyLane,
+    _ queue: Queue
+  ) {
     do throws(SystemCallError) {
       let (descriptors, original) = try parent.withDescriptors { (pair) throws(SystemCallError) in
         try makeFolder(name, in: pair)
       }
       let folder = CopyFolder(
-        parent: parent, name: name, number: number, original: original, descriptors: descriptors, open: open)
+        parent: parent, name: name, number: number, verdict: verdict, original: original, descriptors: descriptors,
+        open: open)
+      if let original { lane.modes.append((number, original.st_mode & FileCopy.permissions)) }
       if parent.subfolderEnded() { complete(parent) }
       copyListing(of: folder, lane, queue)
     } catch {
@@ -117,19 +130,32 @@ final class TreeCopy: Sendable {
     }
   }
 
-  /// Opens the folder in the source and creates it in the destination, at first with all rights for its owner.
+  /// Opens the folder in the source and creates it in the destination, at first with all rights for its owner. A folder
+  /// that exists has no original whose mode it gets.
   private func makeFolder(
     _ name: [CChar], in parents: FolderDescriptors
-  ) throws(SystemCallError) -> (FolderDescriptors, stat) {
+  ) throws(SystemCallError) -> (FolderDescriptors, stat?) {
     let source = try openFolder(in: parents.first, name)
     do throws(SystemCallError) {
       let original = try status(of: source)
-      _ = try retrying(.makeFolder) { mkdirat(parents.second, name, 0o700) }
-      return (FolderDescriptors(first: source, second: try openFolder(in: parents.second, name)), original)
+      let isNew = try makeFolder(name, in: parents.second)
+      let destination = try openFolder(in: parents.second, name)
+      return (FolderDescriptors(first: source, second: destination), isNew ? original : nil)
     } catch {
       close(source)
       // A mount on the new folder makes the copy incomplete, unlike a mount in the source: report a failure.
       throw error.isMount ? SystemCallError(call: .makeFolder, code: error.code) : error
+    }
+  }
+
+  /// Creates a folder; `false` if it exists.
+  private func makeFolder(_ name: [CChar], in folder: Int32) throws(SystemCallError) -> Bool {
+    do throws(SystemCallError) {
+      _ = try retrying(.makeFolder) { mkdirat(folder, name, 0o700) }
+      return true
+    } catch {
+      guard error.code == EEXIST else { throw error }
+      return false
     }
   }
 
@@ -159,6 +185,7 @@ final class TreeCopy: Sendable {
         addSubfolder(name, of: folder, lane, queue)
         continue
       }
+      if !selection.isAll, !selects(name, kind, in: folder) { continue }
       do throws(SystemCallError) {
         try checkIsWanted()
         switch try copy.run(name, kind) {
@@ -199,11 +226,22 @@ final class TreeCopy: Sendable {
     if isCanceled() { throw SystemCallError(call: .create, code: ECANCELED) }
   }
 
+  /// Whether to copy an entry that is no folder, or of which that is not known yet.
+  private func selects(_ name: FileName, _ kind: FileKind, in folder: CopyFolder) -> Bool {
+    let isFolder = kind == .unknown && (try? status(of: name, in: folder.descriptors.first))?.kind == .folder
+    return isFolder
+      || selection.verdict(on: folder.path(of: name), isFolder: false, in: folder.verdict) == .selected
+  }
+
   private func addSubfolder(_ name: FileName, of folder: CopyFolder, _ lane: CopyLane, _ queue: Queue) {
+    let verdict =
+      selection.isAll
+      ? folder.verdict : selection.verdict(on: folder.path(of: name), isFolder: true, in: folder.verdict)
+    if verdict == .left { return }
     let number = folders.add(1, ordering: .relaxed).oldValue
     lane.add(folder: number, name)
     folder.addSubfolder()
-    queue.push(.folder(parent: folder, name: terminated(name), number: number))
+    queue.push(.folder(parent: folder, name: terminated(name), number: number, verdict: verdict))
   }
 
   private func readerEnded(_ folder: CopyFolder, _ lane: CopyLane) {
@@ -227,68 +265,5 @@ final class TreeCopy: Sendable {
   private func fail(_ error: FileTreeError, _ queue: Queue) {
     failure.set(error)
     queue.stop()
-  }
-}
-
-/// A folder that is open in both trees.
-// Sendable: like its base class; its own members are immutable.
-final class CopyFolder: FolderNode, @unchecked Sendable {
-  let number: Int32
-  /// The status of the source folder; `nil` for the root, which is left alone.
-  let original: stat?
-
-  init(
-    parent: CopyFolder?, name: [CChar], number: Int32, original: stat?, descriptors: FolderDescriptors,
-    open: OpenFolders
-  ) {
-    self.number = number
-    self.original = original
-    super.init(parent: parent, name: name, descriptors: descriptors, open: open)
-  }
-}
-
-/// The state of one thread of a copy: its buffers and its part of the snapshot.
-final class CopyLane {
-  let listing = Buffer.forListing()
-  /// Used for file systems that cannot copy between files themselves.
-  let content = Buffer.forContent()
-
-  private(set) var pieces: [(folder: Int32, piece: SnapshotPiece)] = []
-  var skipped: [SkippedEntry] = []
-  private(set) var files = 0
-  private(set) var bytes: Int64 = 0
-  /// Bytes that were copied but not yet reported as progress.
-  var untold: Int64 = 0
-
-  private var entries: [SnapshotEntry] = []
-  private var names: [UInt8] = []
-
-  func add(_ name: FileName, _ entry: SnapshotEntry) {
-    append(name, entry)
-    files += 1
-    if entry.kind == .file { bytes &+= entry.size }
-  }
-
-  func add(folder: Int32, _ name: FileName) {
-    append(name, SnapshotEntry(folder: folder))
-  }
-
-  /// Makes the entries added since the last call a piece of this folder's listing.
-  func endPiece(of folder: Int32) {
-    guard !entries.isEmpty else { return }
-    // Copy to arrays of the exact size: the spare capacity stays here for the next piece.
-    pieces.append(
-      (folder, SnapshotPiece(entries: exactCopy(of: entries), names: exactCopy(of: names))))
-    entries.removeAll(keepingCapacity: true)
-    names.removeAll(keepingCapacity: true)
-  }
-
-  private func append(_ name: FileName, _ entry: SnapshotEntry) {
-    entries.append(entry.named(at: names.count))
-    names.append(contentsOf: UnsafeRawBufferPointer(start: name, count: strlen(name) + 1))
-  }
-
-  private func exactCopy<Element>(of array: [Element]) -> [Element] {
-    array.withUnsafeBufferPointer { Array($0) }
   }
 }

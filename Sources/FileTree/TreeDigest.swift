@@ -9,7 +9,7 @@ extension FileTree {
   /// It is the SHA-256 of one line for each file, `<hex SHA-256 of its content>  <path>` and a line feed, sorted by
   /// path in byte order. A symlink, which Hash1 cannot express, counts as a file whose content is the link's target and
   /// whose path ends with `/`, as no file's does. Modes, times and empty folders are not covered, nor are entries that
-  /// are not copied: FIFOs, sockets, devices, mounts, and the names in `excluding` at the top.
+  /// are not copied: FIFOs, sockets, devices, mounts, the names in `excluding` at the top, and what is not selected.
   ///
   /// Blocks the calling thread, and starts further threads.
   ///
@@ -17,10 +17,11 @@ extension FileTree {
   /// - Throws: `FileTreeError` with the first path that cannot be read, or whose name contains a line feed, which Hash1
   ///   refuses; ECANCELED when it was canceled.
   public static func digest(
-    of root: FileDescriptor, excluding: Set<String> = [], threads: Int = FileTree.mostThreads,
-    isCanceled: @escaping @Sendable () -> Bool = { false }
+    of root: FileDescriptor, excluding: Set<String> = [], selecting selection: Selection = .all,
+    threads: Int = FileTree.mostThreads, isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) -> String {
-    try TreeDigest(root.rawValue, threads: threads, isCanceled: isCanceled).run(excluding: ExcludedNames(excluding))
+    let listing = TreeListing(root.rawValue, selection, ExcludedNames(excluding))
+    return try TreeDigest(root.rawValue, threads: threads, isCanceled: isCanceled).run(listing)
   }
 }
 
@@ -56,8 +57,8 @@ final class TreeDigest: Sendable {
     self.isCanceled = isCanceled
   }
 
-  func run(excluding: ExcludedNames) throws(FileTreeError) -> String {
-    let entries = try list(excluding)
+  func run(_ listing: TreeListing) throws(FileTreeError) -> String {
+    let entries = try list(listing)
     let queue = Queue(
       threads: threads, makeLane: { Lane(self.root) },
       perform: { range, lane, queue in
@@ -82,31 +83,13 @@ final class TreeDigest: Sendable {
   }
 
   /// All files and symlinks, in the order of their lines.
-  private func list(_ excluded: ExcludedNames) throws(FileTreeError) -> [Entry] {
+  private func list(_ listing: TreeListing) throws(FileTreeError) -> [Entry] {
     var entries: [Entry] = []
-    let buffer = Buffer.forListing()
-    let opener = FolderOpener(root: root)
-    var folders: [[UInt8]] = [[]]
-    while let folder = folders.popLast() {
-      do throws(SystemCallError) {
-        try checkIsWanted()
-        // Open a separate descriptor: a listing continues where the last listing of the same descriptor ended.
-        let descriptor = try openFolder(in: try opener.folder(folder[...]), ".")
-        defer { close(descriptor) }
-        try DirectoryEntries.pieces(of: descriptor, into: buffer) { (listing) throws(SystemCallError) in
-          while let (name, listed) = listing.next() {
-            if folder.isEmpty && excluded.contains(name) { continue }
-            let path = (folder.isEmpty ? [] : folder + [0x2F]) + bytes(of: name)
-            let kind = listed == .unknown ? try status(of: name, in: descriptor).kind : listed
-            switch kind {
-            case .folder: folders.append(path)
-            case .file, .symlink: entries.append(Entry(path: path + (kind == .symlink ? [0x2F] : []), kind: kind))
-            default: break
-            }
-          }
-        }
-      } catch {
-        if !error.isMount { throw FileTreeError("digest", error, at: RelativePath(bytes: folder)) }
+    try listing.run("digest", isCanceled: isCanceled) { (path, kind, _, _) throws(SystemCallError) in
+      switch kind {
+      case .file: entries.append(Entry(path: path.bytes, kind: kind))
+      case .symlink: entries.append(Entry(path: path.bytes + [0x2F], kind: kind))
+      default: break
       }
     }
     if let entry = entries.first(where: { $0.path.contains(0x0A) }) {

@@ -7,8 +7,8 @@ extension FileTree {
   /// Copies the changed entries of `tree` into `results`, each file complete or not at all.
   ///
   /// A file is written under a temporary name (`.<random>.partial`, in its destination folder), then renamed over an
-  /// existing one. Modes (less setuid and setgid), mtimes and holes are kept. Missing folders are created with the
-  /// modes of those in the tree. `storedAs` returns the path in `results` where it differs from the path in the tree.
+  /// existing one. Modes (less setuid and setgid), mtimes and holes are kept. Changed folders and those that changed
+  /// entries need are created with the modes of those in the tree, even if they are empty. `storedAs` returns the path in `results` where it differs from the path in the tree.
   /// Symlinks that are absolute or lead out of the tree by `..` are skipped, and so are mounts. No symlink in `results`
   /// is followed. On return everything is durable: by fsync(2) for a few files, by one syncfs(2) for many, where the
   /// file system implements it fully.
@@ -30,8 +30,9 @@ extension FileTree {
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) -> Export {
     let export = TreeExport(
-      changes.changed.map { ($0, storedAs($0.path)) }, from: tree.rawValue, to: results.rawValue, owner: owner,
-      threads: threads, progress: progress, isCanceled: isCanceled)
+      changes.changed.map { ($0, storedAs($0.path)) }, folders: changes.folders.map { ($0, storedAs($0) ?? $0) },
+      from: tree.rawValue, to: results.rawValue, owner: owner, threads: threads, progress: progress,
+      isCanceled: isCanceled)
     return try export.run()
   }
 }
@@ -48,6 +49,7 @@ final class TreeExport: Sendable {
   private var batch: Int { durability == .eachFile ? 1 : 16 }
 
   private let entries: [(entry: ChangedEntry, storedAs: RelativePath?)]
+  private let changedFolders: [(path: RelativePath, place: RelativePath)]
   private let tree: Int32
   private let results: Int32
   private let owner: Owner?
@@ -58,23 +60,25 @@ final class TreeExport: Sendable {
   private let isCanceled: @Sendable () -> Bool
 
   init(
-    _ entries: [(ChangedEntry, RelativePath?)], from tree: Int32, to results: Int32, owner: Owner?,
+    _ entries: [(ChangedEntry, RelativePath?)], folders changedFolders: [(RelativePath, RelativePath)] = [],
+    from tree: Int32, to results: Int32, owner: Owner?,
     threads: Int = FileTree.mostThreads, progress: (@Sendable (CopyProgress) -> Void)? = nil,
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) {
     self.isCanceled = isCanceled
     meter = ProgressMeter(progress)
     self.entries = entries
+    self.changedFolders = changedFolders
     self.tree = tree
     self.results = results
     self.owner = owner
     folders = NewFolders(for: owner)
     self.threads = threads
-    durability = entries.count <= Self.few || !hasTrueSyncfs(results) ? .eachFile : .together
+    durability = entries.count + changedFolders.count <= Self.few || !hasTrueSyncfs(results) ? .eachFile : .together
   }
 
   func run() throws(FileTreeError) -> Export {
-    if entries.isEmpty { return Export(files: [], skipped: [], unfinished: [], failures: []) }
+    if entries.isEmpty, changedFolders.isEmpty { return Export(files: [], skipped: [], unfinished: [], failures: []) }
     let queue = Queue(
       threads: threads, makeLane: { ExportLane(tree: self.tree, results: self.results, self.folders) },
       perform: { range, lane, queue in
@@ -85,13 +89,33 @@ final class TreeExport: Sendable {
       })
     let starts = stride(from: 0, to: entries.count, by: batch)
     let lanes = queue.run(starts.reversed().map { $0..<min($0 + batch, entries.count) })
+    let failures = lanes.flatMap(\.failures)
+    let (made, failed) = makeFolders(besides: failures)
     folders.finish(in: results, of: tree)
     let files = lanes.flatMap(\.files).sorted { $0.path < $1.path }
-    try makeDurable(files)
+    try makeDurable(files.map { $0.storedAs ?? $0.path }, made)
     return Export(
       files: files, skipped: lanes.flatMap(\.skipped).sorted { $0.path < $1.path },
       unfinished: lanes.flatMap(\.unfinished).sorted(),
-      failures: lanes.flatMap(\.failures).sorted { $0.path < $1.path })
+      failures: (failures + failed).sorted { $0.path < $1.path })
+  }
+
+  /// Makes the changed folders that no file needed. Returns their places, and the failures that do not follow from those
+  /// of files.
+  private func makeFolders(besides known: [FileTreeError]) -> ([RelativePath], [FileTreeError]) {
+    let opener = FolderOpener(root: results, missing: .make(folders))
+    var made: [RelativePath] = []
+    var failures: [FileTreeError] = []
+    for (path, place) in changedFolders where !isCanceled() {
+      do throws(SystemCallError) {
+        _ = try opener.folder(place.bytes[...], after: place.bytes.count - path.bytes.count)
+        made.append(place)
+      } catch {
+        guard !known.contains(where: { $0.path.bytes.starts(with: path.bytes + [0x2F]) }) else { continue }
+        failures.append(FileTreeError("export", error, at: path))
+      }
+    }
+    return (made, failures)
   }
 
   private func export(_ entry: ChangedEntry, _ storedAs: RelativePath?, _ lane: ExportLane) {
@@ -149,11 +173,11 @@ final class TreeExport: Sendable {
     if isCanceled() { throw SystemCallError(call: .create, code: ECANCELED) }
   }
 
-  private func makeDurable(_ files: [ExportedFile]) throws(FileTreeError) {
+  private func makeDurable(_ files: [RelativePath], _ folders: [RelativePath]) throws(FileTreeError) {
     do throws(SystemCallError) {
       switch durability {
       case .together: try syncFileSystem(of: results)
-      case .eachFile: try syncFolders(of: files)
+      case .eachFile: try syncFolders(files.map { Array($0.folder) } + folders.map(\.bytes))
       }
     } catch {
       throw FileTreeError("export", error, at: RelativePath(bytes: []))
@@ -161,10 +185,9 @@ final class TreeExport: Sendable {
   }
 
   /// File names are content of their folders (fsync(2)); new folders are synced, too.
-  private func syncFolders(of files: [ExportedFile]) throws(SystemCallError) {
+  private func syncFolders(_ changed: [[UInt8]]) throws(SystemCallError) {
     var folders: Set<[UInt8]> = []
-    for file in files {
-      var folder = Array((file.storedAs ?? file.path).folder)
+    for var folder in changed {
       while folders.insert(folder).inserted, !folder.isEmpty {
         folder = Array(RelativePath(bytes: folder).folder)
       }

@@ -6,9 +6,10 @@ extension FileTree {
   ///
   /// A file has changed if its inode, size, mode, mtime or ctime differ from the snapshot, and its content differs from
   /// the same path below `original`, from which it was copied; content is compared only where the size is the same. So
-  /// an unchanged file costs one fstatat(2), `touch` and `chmod` alone are not changes, and an edit of the same size
-  /// within the same second is one. If the original can no longer be read, the file counts as modified. A mount in the
-  /// tree is `skipped`, whatever it holds.
+  /// an unchanged file costs one fstatat(2), `touch` alone is no change, and an edit of the same size within the same
+  /// second is one. Permission bits, other than setuid and setgid, are a change of their own. If the original can no
+  /// longer be read, the file counts as modified. A mount in the tree is `skipped`, whatever it holds. What `selection`
+  /// leaves out is in none of the lists, and its folders are not entered.
   ///
   /// Blocks the calling thread, and starts further threads.
   ///
@@ -16,11 +17,11 @@ extension FileTree {
   /// - Throws: `FileTreeError` when the root cannot be listed, ECANCELED when it was canceled. Errors further down are
   ///   in `failures`.
   public static func changes(
-    in tree: FileDescriptor, since snapshot: Snapshot, original: FileDescriptor, excluding: Set<String> = [],
+    in tree: FileDescriptor, since snapshot: Snapshot, original: FileDescriptor, selecting selection: Selection = .all,
     threads: Int = FileTree.mostThreads, isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(FileTreeError) -> Changes {
     let scan = TreeScan(
-      snapshot, original: original.rawValue, excluding: excluding, threads: threads, isCanceled: isCanceled)
+      snapshot, original: original.rawValue, selecting: selection, threads: threads, isCanceled: isCanceled)
     return try scan.run(tree.rawValue)
   }
 }
@@ -29,7 +30,7 @@ extension FileTree {
 final class TreeScan: Sendable {
   enum Item {
     /// A folder to scan; `number` is its number in the snapshot, if it is there.
-    case folder(parent: ScanFolder, name: [CChar], number: Int32?)
+    case folder(parent: ScanFolder, name: [CChar], number: Int32?, verdict: Selection.Verdict)
     /// A piece of an open folder's listing; empty: the whole listing.
     case entries(ScanFolder, [UInt8])
   }
@@ -38,19 +39,19 @@ final class TreeScan: Sendable {
 
   private let snapshot: Snapshot
   private let original: Int32
-  private let excluded: ExcludedNames
+  private let selection: Selection
   private let threads: Int
   private let isCanceled: @Sendable () -> Bool
   private let open = OpenFolders()
 
   init(
-    _ snapshot: Snapshot, original: Int32, excluding: Set<String> = [], threads: Int = FileTree.mostThreads,
+    _ snapshot: Snapshot, original: Int32, selecting selection: Selection = .all, threads: Int = FileTree.mostThreads,
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) {
     self.isCanceled = isCanceled
     self.snapshot = snapshot
     self.original = original
-    excluded = ExcludedNames(excluding)
+    self.selection = selection
     self.threads = threads
   }
 
@@ -59,8 +60,8 @@ final class TreeScan: Sendable {
     do throws(SystemCallError) {
       let descriptors = FolderDescriptors(first: try openFolder(in: tree, "."), second: -1)
       root = ScanFolder(
-        parent: nil, name: [0], index: FolderIndex(snapshot, folder: Snapshot.root), descriptors: descriptors,
-        open: open)
+        parent: nil, name: [0], index: FolderIndex(snapshot, folder: Snapshot.root), verdict: selection.root,
+        descriptors: descriptors, open: open)
     } catch {
       throw FileTreeError("compare", error, at: RelativePath(bytes: []))
     }
@@ -74,13 +75,15 @@ final class TreeScan: Sendable {
     let failures = lanes.flatMap(\.failures)
     if let failure = failures.first(where: { $0.path.bytes.isEmpty }) { throw failure }
     return Changes(
-      changed: lanes.flatMap(\.changed), deleted: lanes.flatMap(\.deleted), skipped: lanes.flatMap(\.skipped),
+      changed: lanes.flatMap(\.changed), folders: lanes.flatMap(\.folders),
+      deleted: lanes.flatMap(\.deleted).filter { selection.selects($0) }, skipped: lanes.flatMap(\.skipped),
       failures: failures)
   }
 
   private func perform(_ item: Item, _ lane: ScanLane, _ queue: Queue) {
     switch item {
-    case .folder(let parent, let name, let number): scanFolder(parent, name, number, lane, queue)
+    case .folder(let parent, let name, let number, let verdict):
+      scanFolder(parent, name, number, verdict, lane, queue)
     case .entries(let folder, let records) where records.isEmpty: scanListing(of: folder, lane, queue)
     case .entries(let folder, let records):
       records.withUnsafeBytes { scanEntries(DirectoryEntries($0), of: folder, lane, queue) }
@@ -89,15 +92,20 @@ final class TreeScan: Sendable {
   }
 
   private func scanFolder(
-    _ parent: ScanFolder, _ name: [CChar], _ number: Int32?, _ lane: ScanLane, _ queue: Queue
+    _ parent: ScanFolder, _ name: [CChar], _ number: Int32?, _ verdict: Selection.Verdict, _ lane: ScanLane,
+    _ queue: Queue
   ) {
     do throws(SystemCallError) {
       let descriptor = try parent.withDescriptors { (pair) throws(SystemCallError) in
         try openFolder(in: pair.first, name)
       }
       let folder = ScanFolder(
-        parent: parent, name: name, index: number.map { FolderIndex(snapshot, folder: $0) },
+        parent: parent, name: name, index: number.map { FolderIndex(snapshot, folder: $0) }, verdict: verdict,
         descriptors: FolderDescriptors(first: descriptor, second: -1), open: open)
+      if verdict == .selected {
+        let mode = try status(of: descriptor).st_mode & FileCopy.permissions
+        if number.map({ snapshot.mode(ofFolder: $0) != mode }) ?? true { lane.folders.append(folder.path) }
+      }
       scanListing(of: folder, lane, queue)
     } catch {
       note(error, at: parent.path(of: name), lane)
@@ -127,13 +135,13 @@ final class TreeScan: Sendable {
         queue.push(.entries(folder, half))
       }
       guard let (name, listedKind) = entries.next() else { return }
-      if folder.parent == nil && excluded.contains(name) { continue }
       let known = folder.index?.find(name)
       do throws(SystemCallError) {
         if listedKind == .folder {
           addSubfolder(name, known, of: folder, queue)
         } else {
           let now = try status(of: name, in: descriptor)
+          if !selection.isAll, now.kind != .folder, !selects(name, in: folder) { continue }
           try look(at: name, now, known, in: folder, descriptor, lane, queue)
         }
       } catch {
@@ -169,7 +177,9 @@ final class TreeScan: Sendable {
     if known.entry.kind == now.kind && known.entry.size == Int64(now.st_size) {
       let path = folder.path(of: name)
       switch compare(name, kind, known.entry, descriptor, path, lane) {
-      case .same: return
+      case .same:
+        guard (known.entry.mode ^ now.st_mode) & FileCopy.permissions != 0 else { return }
+        return try add(name, kind, .mode, now, in: folder, descriptor, lane)
       case .different(let isOriginal): if isUntouched && !isOriginal { return }
       // If the file in the tree is the unreadable one, its export fails and reports that.
       case .unknown: if isUntouched { return }
@@ -215,16 +225,24 @@ final class TreeScan: Sendable {
     }
   }
 
+  private func selects(_ name: FileName, in folder: ScanFolder) -> Bool {
+    selection.verdict(on: folder.path(of: name), isFolder: false, in: folder.verdict) == .selected
+  }
+
   private func addSubfolder(
     _ name: FileName, _ known: (entry: SnapshotEntry, number: Int)?, of folder: ScanFolder, _ queue: Queue
   ) {
+    let verdict =
+      selection.isAll
+      ? folder.verdict : selection.verdict(on: folder.path(of: name), isFolder: true, in: folder.verdict)
+    if verdict == .left { return }
     var number: Int32?
     if let known, known.entry.kind == .folder {
       folder.index?.markSeen(known.number)
       number = Int32(known.entry.identity)
     }
     folder.addSubfolder()
-    queue.push(.folder(parent: folder, name: terminated(name), number: number))
+    queue.push(.folder(parent: folder, name: terminated(name), number: number, verdict: verdict))
   }
 
   private func readerEnded(_ folder: ScanFolder, _ lane: ScanLane) {

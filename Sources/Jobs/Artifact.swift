@@ -8,6 +8,8 @@ package struct Artifact: Codable, Sendable, Equatable {
     case new
     /// The file existed with other content.
     case modified
+    /// The file existed with the same content and other permission bits.
+    case mode
   }
 
   /// The path below the workspace, and below results/ unless `storedAs` is set.

@@ -1,3 +1,5 @@
+package import FileTree
+
 /// The definition of a job, from its job.json or from a request with steps of its own.
 package struct JobDefinition: Sendable, Equatable {
   /// The largest job.json: 16 MiB.
@@ -13,6 +15,12 @@ package struct JobDefinition: Sendable, Equatable {
   package var maxAttempts: Int?
   /// Whether somebody must approve each request for the job before it starts.
   package var requiresApproval = false
+  /// What of the job's folder is not staged.
+  package var stageExclude = Patterns.none
+  /// What comes back.
+  package var artifacts = ArtifactRules()
+  /// What the host keeps between jobs.
+  package var caches: [CacheRule] = []
   /// Unknown keys (`foo`, `steps[2].foo`) for a warning: the first hundred in the order of the file, clipped and
   /// escaped.
   package private(set) var unknownKeys: [String] = []
@@ -43,6 +51,9 @@ package struct JobDefinition: Sendable, Equatable {
       case "env": definition.environment = try fields.environment(value, "\"env\"")
       case "timeout": definition.timeout = try fields.duration(value, "\"timeout\"")
       case "maxAttempts": definition.maxAttempts = try fields.count(value, "\"maxAttempts\"", in: 1...1000)
+      case "stage": definition.stageExclude = try fields.stageExclude(value)
+      case "artifacts": definition.artifacts = try fields.artifacts(value)
+      case "cache": definition.caches = try fields.caches(value)
       case "requireApproval": definition.requiresApproval = try fields.flag(value, "\"requireApproval\"")
       default: fields.noteUnknown(member.key)
       }

@@ -39,6 +39,8 @@ package struct JobResult: Codable, Sendable, Equatable {
   package var deleted: [WorkspacePath]
   /// The entries that could not be copied.
   package var skipped: [SkippedPath]
+  /// What happened to the job's caches; `nil` if it has none.
+  package var caches: [CacheResult]?
 
   /// A result with these values.
   package init(
@@ -149,6 +151,7 @@ extension JobResult {
     try container.encode(artifacts, forKey: .artifacts)
     try container.encode(deleted, forKey: .deleted)
     try container.encode(skipped, forKey: .skipped)
+    try container.encodeIfPresent(caches, forKey: .caches)
   }
 }
 

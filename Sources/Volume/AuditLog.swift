@@ -255,7 +255,7 @@ package struct AuditEntry: Encodable, Sendable {
 package enum TestStopPoint: String {
   case received, claimed, begun, acknowledged, started, resultWritten, published, released, requestDeferred,
     deferredRequestClaimed
-  case putAside, parked, decisionWritten, decisionMade
+  case putAside, parked, decisionWritten, decisionMade, cacheFilled
 
   /// Marks the point.
   @inline(__always)

@@ -89,7 +89,7 @@ package enum DurableFile {
     (try? path.inFolder { isNamed(file, $1, in: $0) }) ?? false
   }
 
-  static func isNamed(_ file: FileDescriptor, _ name: String, in folder: FileDescriptor) -> Bool {
+  package static func isNamed(_ file: FileDescriptor, _ name: String, in folder: FileDescriptor) -> Bool {
     guard let own = try? status(of: file), let named = try? status(of: name, in: folder) else { return false }
     return own.isSameFile(as: named)
   }

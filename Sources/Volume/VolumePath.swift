@@ -124,7 +124,7 @@ extension VolumePath {
 }
 
 /// Whether links below a folder are followed, if they do not lead out of it.
-enum LinksBeneath {
+package enum LinksBeneath {
   case refused, followed
 }
 
@@ -132,7 +132,7 @@ enum LinksBeneath {
 ///
 /// Throws `EXDEV` for a path that leads out. If the kernel or the container has no openat2(2), names are opened one by
 /// one, and no link is followed.
-func openBeneath(
+package func openBeneath(
   _ folder: FileDescriptor, _ path: String, _ flags: Int32, mode: mode_t = 0, links: LinksBeneath = .refused
 ) throws(Errno) -> FileDescriptor {
   // openat2(2) refuses O_NONBLOCK with O_PATH.

@@ -25,6 +25,8 @@ package struct JobReport: Sendable {
   package var deadline: ContinuousClock.Instant?
   /// Whether the job exceeded its timeout.
   var isTimedOut = false
+  /// The first required artifact that is not there.
+  private var missingArtifact: String?
   /// What was not exported because the job had to end.
   private var missing: String?
   private let redaction: Redaction
@@ -55,7 +57,7 @@ package struct JobReport: Sendable {
       Artifact(
         path: WorkspacePath(file.path), size: Int(file.size), mode: Artifact.octal(UInt32(file.mode)),
         sha256: file.sha256,
-        change: file.change == .new ? .new : .modified, storedAs: file.storedAs.map { WorkspacePath($0) })
+        change: Artifact.Change(file.change), storedAs: file.storedAs.map { WorkspacePath($0) })
     }
     result.skipped += export.skipped.map { SkippedPath($0) }
     result.skipped += export.unfinished.map {
@@ -70,6 +72,28 @@ package struct JobReport: Sendable {
     self.missing = missing
     guard decisive == nil else { return }
     if let reason { stoppedBy = stoppedBy ?? reason } else { isTimedOut = true }
+  }
+
+  /// Notes a pattern of `artifacts.required` that matches no file of the workspace. A step's failure counts first.
+  mutating func misses(_ artifact: RequiredArtifact) {
+    if missingArtifact == nil { missingArtifact = artifact.text }
+  }
+
+  /// Whether the job has succeeded so far.
+  var isSuccessful: Bool {
+    !hasFailed && result.status == .success && stoppedBy == nil && !isTimedOut && decisive == nil
+      && missingArtifact == nil
+  }
+
+  /// Notes what happened to a cache.
+  mutating func add(_ cache: CacheResult) {
+    result.caches = (result.caches ?? []) + [cache]
+  }
+
+  /// Notes that the cache of `key` was saved.
+  mutating func saved(_ key: String) {
+    guard let index = result.caches?.firstIndex(where: { $0.key == key }) else { return }
+    result.caches?[index].saved = true
   }
 
   /// Adds a notice about something that the worker found or mended in results/, unless it is there already.
@@ -141,6 +165,13 @@ package struct JobReport: Sendable {
       result.status = decisive.status == .timeout ? .timeout : .failed
       result.exitCode = decisive.exitCode
       result.error = decisive.failureSentence
+    } else if let missingArtifact {
+      result.status = .failed
+      result.reason = "artifact-missing"
+      result.exitCode = 1
+      result.error =
+        "no file of the workspace matches the required artifact \(missingArtifact.quoted); see what the steps made, and "
+        + "artifacts.required of job.json"
     }
     return close()
   }
@@ -175,6 +206,17 @@ extension SkippedPath {
   /// An entry that a walk over a tree left out.
   init(_ entry: SkippedEntry) {
     self.init(path: WorkspacePath(entry.path), reason: entry.reason.rawValue)
+  }
+}
+
+extension Artifact.Change {
+  fileprivate init(_ change: ChangedEntry.Change) {
+    self =
+      switch change {
+      case .new: .new
+      case .modified: .modified
+      case .mode: .mode
+      }
   }
 }
 

@@ -2,7 +2,6 @@ import FileTree
 import Jobs
 import Logging
 import Steps
-import Synchronization
 import Volume
 
 /// One attempt of a job between its claim and its result: the results folder, the workspace, the steps and the export.
@@ -17,6 +16,7 @@ struct JobRun {
   private var results: ResultsFolder?
   private var workspace: Workspace?
   private var snapshot: Snapshot?
+  private var caches: JobCaches?
 
   init(_ job: AcceptedJob, _ plan: JobPlan, _ worker: Worker) {
     self.job = job
@@ -71,16 +71,35 @@ struct JobRun {
       }
       run.snapshot = snapshot
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
+      run.restoreCaches(in: workspace)
     }
+  }
+
+  private mutating func restoreCaches(in workspace: Workspace) {
+    let rules = plan.definition.caches
+    guard !rules.isEmpty, let directory = worker.settings.caches, directory.limit > 0 else { return }
+    var caches = JobCaches(
+      directory, filter: job.claim.record.filter, signedBy: request.signature?.keyID, workspace, worker.stop,
+      worker.logger)
+    for rule in rules where worker.stop.level == .none { report.add(caches.restore(rule)) }
+    self.caches = caches
+  }
+
+  /// Saves what a successful job leaves for the next one.
+  mutating func saveCaches() {
+    guard report.isSuccessful, let caches else { return }
+    caches.save { report.saved($0) }
   }
 
   /// Copies the job's folder; `nil` when a stop request ended the copying.
   private mutating func copy(into workspace: Workspace) throws -> Snapshot? {
     guard plan.staging != .nothing else { return .empty }
     let (folder, stop, feed) = (folder, worker.stop, feed(.stage))
+    // What was signed is staged whole.
+    let selection = plan.staging == .folder ? plan.definition.stageSelection : .all
     return try unlessStopped {
       try feed.follow { progress in
-        try workspace.stage(folder, progress: progress, isCanceled: { stop.level > .none })
+        try workspace.stage(folder, selecting: selection, progress: progress, isCanceled: { stop.level > .none })
       }
     }
   }
@@ -140,8 +159,13 @@ struct JobRun {
     let limit = SyncLimit(worker.stop, grace: worker.settings.grace, deadline: report.deadline)
     await noting(\.syncMs) { run throws in
       do {
-        let changes = try workspace.changes(since: snapshot, run.folder, isCanceled: { limit.isReached })
+        let definition = run.plan.definition
+        let changes = try workspace.changes(
+          since: snapshot, run.folder, selecting: definition.artifactSelection, isCanceled: { limit.isReached })
         run.report.add(changes)
+        for artifact in definition.artifacts.required where run.report.isSuccessful {
+          if try !workspace.contains(artifact, isCanceled: { limit.isReached }) { run.report.misses(artifact) }
+        }
         results.reserve(JobResult.likelySize(run.plan.definition.steps, changes))
         let export = try run.feed(.sync).follow {
           try results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
@@ -245,46 +269,5 @@ struct JobRun {
       report.fail(JobFailure(.run, "\(error)"))
     }
     report.took(part, ContinuousClock.now - start)
-  }
-}
-
-/// The time limit of an export once the job has to end.
-///
-/// There is no limit before that. After the job's timeout, or once somebody asks the job to end, the export has the
-/// grace; after a timeout the grace counts from the export's start if that is later. So the changes of steps that were
-/// ended still come back. A request to kill the job ends the export at once; if that request came before the export,
-/// the export has a second at most.
-final class SyncLimit: Sendable {
-  private static let hurried = Duration.seconds(1)
-
-  private let stop: StopRequest
-  private let grace: Duration
-  private let deadline: ContinuousClock.Instant?
-  private let levelAtBegin: StopLevel
-  private let begun = ContinuousClock.now
-  /// When the export first noticed the request to end.
-  private let asked = Mutex<ContinuousClock.Instant?>(nil)
-
-  /// A limit for an export that begins now. The job's timeout ends the job at `deadline`.
-  init(_ stop: StopRequest, grace: Duration, deadline: ContinuousClock.Instant?) {
-    self.stop = stop
-    self.grace = grace
-    self.deadline = deadline
-    levelAtBegin = stop.level
-  }
-
-  /// Whether the limit is reached. This is cheap, since the export asks before each file.
-  package var isReached: Bool {
-    let level = stop.level
-    if level == .none, deadline == nil { return false }
-    let now = ContinuousClock.now
-    if let deadline, now - max(deadline, begun) >= grace { return true }
-    guard level > .none else { return false }
-    if level == .kill, levelAtBegin < .kill { return true }
-    let first = asked.withLock { first in
-      if first == nil { first = now }
-      return first ?? now
-    }
-    return now - first >= (level == .kill ? min(grace, SyncLimit.hurried) : grace)
   }
 }

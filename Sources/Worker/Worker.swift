@@ -172,6 +172,7 @@ package struct Worker: Sendable {
       await run.stage()
       await run.runSteps()
       await run.sync()
+      run.saveCaches()
       try await fence.check(job.claim)
       if run.isLeftToNextAttempt { throw Lapsed() }
       let result = try run.writeResult()

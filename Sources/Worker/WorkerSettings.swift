@@ -29,6 +29,8 @@ package struct WorkerSettings: Sendable {
   package var secretNames = SecretNames()
   /// Further secrets to mask. Steps do not inherit them, but may still find them.
   package var ownSecrets: [String] = []
+  /// What the host keeps between jobs; `nil` for nothing.
+  package var caches: CacheDirectory?
   /// Called a few times a second with the progress of a copy that takes longer than a second, and with `nil` at its
   /// end.
   package var onProgress: (@Sendable (JobProgress?) -> Void)?

@@ -29,16 +29,16 @@ package final class Workspace: Sendable {
   /// A folder on the same disk for unnamed files, away from the steps' files.
   var temporary: FilePath { root.temporary }
 
-  /// Copies the job's folder into the workspace, without the reserved names. Throws soon after `isCanceled` returns
-  /// true.
+  /// Copies what `selection` selects of the job's folder into the workspace, without the reserved names. Throws soon
+  /// after `isCanceled` returns true.
   package func stage(
-    _ folder: JobFolder, progress: (@Sendable (CopyProgress) -> Void)? = nil,
+    _ folder: JobFolder, selecting selection: Selection = .all, progress: (@Sendable (CopyProgress) -> Void)? = nil,
     isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws(JobFailure) -> Snapshot {
     do {
       return try FileTree.copy(
-        folder.descriptor, to: descriptor, excluding: JobsDirectory.reserved, progress: progress,
-        isCanceled: isCanceled)
+        folder.descriptor, to: descriptor, excluding: JobsDirectory.reserved, selecting: selection,
+        progress: progress, isCanceled: isCanceled)
     } catch {
       throw JobFailure(.stage, "staging \(folder.path) to \(path): \(error)")
     }
@@ -61,17 +61,25 @@ package final class Workspace: Sendable {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
-  /// The steps' changes since `snapshot`. Throws ``JobFailure`` when the steps removed the workspace, and ECANCELED
+  /// The steps' changes since `snapshot` among what `selection` selects. Throws ``JobFailure`` when the steps removed the workspace, and ECANCELED
   /// soon after `isCanceled` returns true.
   package func changes(
-    since snapshot: Snapshot, _ folder: JobFolder, isCanceled: @escaping @Sendable () -> Bool = { false }
+    since snapshot: Snapshot, _ folder: JobFolder, selecting selection: Selection = .all,
+    isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws -> Changes {
     var status = stat()
     if fstat(descriptor.rawValue, &status) == 0, status.st_nlink == 0 {
       throw JobFailure(.sync, "\(path) was removed while the job ran; what it made there is lost")
     }
     giveOwnerRights(to: descriptor)
-    return try FileTree.changes(in: descriptor, since: snapshot, original: folder.descriptor, isCanceled: isCanceled)
+    return try FileTree.changes(
+      in: descriptor, since: snapshot, original: folder.descriptor, selecting: selection, isCanceled: isCanceled)
+  }
+
+  /// Whether it contains a file or symlink that the pattern matches.
+  func contains(_ artifact: RequiredArtifact, isCanceled: () -> Bool) throws(FileTreeError) -> Bool {
+    let selection = Selection(include: artifact.pattern)
+    return try !FileTree.files(in: descriptor, selecting: selection, isCanceled: isCanceled).isEmpty
   }
 
   /// Removes the workspace, and then its lock file. Throws ``LeftWorkspace`` when part of the workspace cannot be

@@ -108,7 +108,7 @@ struct RootCommand: AsyncParsableCommand {
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
     subcommands: [
       Work.self, Check.self, Submit.self, Jobs.self, Status.self, Logs.self, Cancel.self, Approve.self, Sign.self,
-      Workers.self, Health.self, Doctor.self,
+      Workers.self, Cache.self, Health.self, Doctor.self,
     ],
     defaultSubcommand: Work.self)
 }

@@ -46,6 +46,13 @@ final class Scratch {
     return String(decoding: data, as: UTF8.self)
   }
 
+  /// Writes a file, and the folders above it.
+  func write(_ name: String, _ content: String) throws {
+    let file = URL(fileURLWithPath: self[name])
+    try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(content.utf8).write(to: file)
+  }
+
   struct ShellFailure: Error {
     let script: String
     let status: Int32
@@ -61,17 +68,19 @@ final class Scratch {
 extension Scratch {
   /// Copies `source` into the new folder `stage`.
   @discardableResult
-  func stage(excluding: Set<String> = []) throws -> Snapshot {
+  func stage(excluding: Set<String> = [], selecting selection: Selection = .all) throws -> Snapshot {
     try shell("mkdir stage")
     return try open("source") { source in
-      try open("stage") { try FileTree.copy(source, to: $0, excluding: excluding) }
+      try open("stage") { try FileTree.copy(source, to: $0, excluding: excluding, selecting: selection) }
     }
   }
 
   /// The changes in `stage`.
-  func changes(since snapshot: Snapshot) throws -> Changes {
+  func changes(since snapshot: Snapshot, selecting selection: Selection = .all) throws -> Changes {
     try open("source") { source in
-      try open("stage") { try FileTree.changes(in: $0, since: snapshot, original: source) }
+      try open("stage") {
+        try FileTree.changes(in: $0, since: snapshot, original: source, selecting: selection)
+      }
     }
   }
 

@@ -229,4 +229,26 @@ import Testing
     let told = reports.withLock { $0 }
     #expect(zip(told, told.dropFirst()).allSatisfy { $1.elapsed - $0.elapsed >= .milliseconds(90) })
   }
+
+  @Test func whatIsNotSelectedIsNotCopied() throws {
+    let scratch = try Scratch()
+    try scratch.shell(
+      "mkdir -p source/data/raw source/lib && cd source && touch data/raw/x data/y lib/a.iso lib/b keep.iso")
+    try scratch.stage(selecting: Selection(exclude: Patterns(["*.iso", "/data/raw/", "!keep.iso"])))
+    #expect(
+      try scratch.shell("cd stage && find . -mindepth 1 | LC_ALL=C sort")
+        == "./data\n./data/y\n./keep.iso\n./lib\n./lib/b\n")
+  }
+
+  @Test func foldersThatExistAreFilledAndKeepTheirModes() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir -p source/a/b stage/a && chmod 700 stage/a && chmod 755 source/a && touch source/a/b/c")
+    try scratch.open("source") { source in
+      try scratch.open("stage") { stage in
+        _ = try FileTree.copy(source, to: stage, selecting: Selection(include: Patterns(paths: [RelativePath("a/b")])))
+      }
+    }
+    #expect(try scratch.shell("cd stage && find . -mindepth 1 -printf '%P %m\\n' | sort | head -1") == "a 700\n")
+    #expect(try scratch.shell("ls stage/a/b") == "c\n")
+  }
 }

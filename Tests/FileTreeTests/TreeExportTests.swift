@@ -33,12 +33,24 @@ import Testing
       """)
     defer { _ = try? scratch.shell("chmod -R u+w stage results") }
     let export = try scratch.export(try scratch.changes(since: snapshot)) {
-      $0.text == "plain/p" ? RelativePath("_artifacts/plain/p") : nil
+      $0.text?.hasPrefix("plain") == true ? RelativePath("_artifacts/\($0)") : nil
     }
     #expect(export.failures.isEmpty)
     let modes = try scratch.shell(
       "cd results && find . -mindepth 1 -type d ! -name _artifacts -printf '%m %P\\n' | LC_ALL=C sort -k2")
     #expect(modes == "755 _artifacts/plain\n550 locked\n550 locked/sub\n700 private\n755 private/sub\n")
+  }
+
+  @Test func emptyFoldersComeBackWithTheirModes() throws {
+    let scratch = try Scratch()
+    try scratch.shell("mkdir -p source/kept source/changed")
+    let snapshot = try scratch.stage()
+    try scratch.shell("cd stage && mkdir -p new/empty && chmod 750 new/empty && chmod 711 changed")
+    let export = try scratch.export(try scratch.changes(since: snapshot))
+    #expect(export.failures.isEmpty && export.files.isEmpty)
+    #expect(
+      try scratch.shell("cd results && find . -mindepth 1 -printf '%m %P\\n' | LC_ALL=C sort -k2")
+        == "711 changed\n755 new\n750 new/empty\n")
   }
 
   @Test func symlinksThatLeadOutAreSkipped() throws {

@@ -25,10 +25,35 @@ import Testing
     #expect(try scratch.changes(since: snapshot).lines == ["+n/m/new", "~src/one", "-src/deep/three"])
   }
 
-  @Test func touchAndChmodAloneAreNoChange() throws {
+  @Test func touchAndAnEqualCopyAreNoChange() throws {
     let (scratch, snapshot) = try scratch()
-    try scratch.shell("cd stage && touch src/one && chmod 700 src/two && cp src/two t && mv t src/two")
+    try scratch.shell("cd stage && touch src/one && cp -p src/two t && mv t src/two")
     #expect(try scratch.changes(since: snapshot).isEmpty)
+  }
+
+  @Test func permissionBitsAreAChangeOfTheirOwn() throws {
+    let (scratch, snapshot) = try scratch()
+    try scratch.shell("cd stage && chmod 700 src/two && chmod 711 src/deep && chmod u+s src/one")
+    let changes = try scratch.changes(since: snapshot)
+    #expect(changes.changed.map(\.path.description) == ["src/two"])
+    #expect(changes.changed.map(\.change) == [.mode])
+    #expect(changes.changed.map(\.mode) == [0o700])
+    #expect(changes.folders.map(\.description) == ["src/deep"])
+  }
+
+  @Test func whatIsNotSelectedIsNoChange() throws {
+    let (scratch, snapshot) = try scratch()
+    try scratch.shell(
+      "cd stage && mkdir -p lib/node_modules/x out/sub && touch lib/node_modules/x/y lib/a.o lib/a.c out/sub/z && rm -r src"
+    )
+    #expect(
+      try scratch.changes(
+        since: snapshot, selecting: Selection(exclude: Patterns(["node_modules/", "*.o", "src/deep"]))
+      ).lines
+        == ["+lib/a.c", "+out/sub/z", "-src/link", "-src/one", "-src/two"])
+    let changes = try scratch.changes(since: snapshot, selecting: Selection(include: Patterns(["out/"])))
+    #expect(changes.lines == ["+out/sub/z"])
+    #expect(changes.folders.map(\.description) == ["out", "out/sub"])
   }
 
   @Test func anEditOfTheSameSizeAndTimeIsAChange() throws {

@@ -28,7 +28,7 @@ private enum Checkout {
     "CLinux": [], "CMosquitto": [],
     "FileTree": ["CLinux"],
     "MQTT": ["CMosquitto"],
-    "Jobs": [],
+    "Jobs": ["FileTree"],
     "Signing": ["Jobs"],
     "Volume": ["CLinux", "FileTree", "Jobs"],
     "Steps": ["CLinux", "Jobs"],

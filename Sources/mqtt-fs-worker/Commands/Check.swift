@@ -1,5 +1,6 @@
 import ArgumentParser
 import Client
+import FileTree
 import Jobs
 import SystemPackage
 
@@ -23,6 +24,16 @@ struct Check: ParsableCommand {
     }
     let warnings = check.warnings.isEmpty ? "nothing wrong" : counted(check.warnings.count, "warning")
     try say("\(folder): \(counted(check.steps, "step")), \(warnings)")
+    try Output.write(Check.list(try check.staged(), "staged"))
+  }
+
+  /// A line for each file, with its size, under a line with their sum.
+  static func list(_ files: [FileTree.Entry], _ what: String) -> String {
+    let sum = files.reduce(0) { $0 &+ $1.size }
+    return
+      (["\(what): \(counted(files.count, "file")), \(bytesText(sum))"]
+      + files.map { bytesText($0.size).padded(to: 12) + $0.path.description.escaped })
+      .map { "\($0)\n" }.joined()
   }
 
   private func say(_ text: String) throws {

@@ -27,6 +27,7 @@ struct WorkOptions: ParsableArguments {
       valueName: "filter"))
   var topic: String?
 
+  @OptionGroup var caches: CacheOptions
   @OptionGroup var topics: TopicOptions
 
   @Flag(help: "Use a clean session; requests sent while no worker is connected are lost. (MQTT_CLEAN)")
@@ -188,6 +189,7 @@ struct WorkerSetup {
     lease = try options.leaseDuration(environment)
     logger = try log.logger(environment, worker: identity.id)
     var settings = try options.settings(environment)
+    settings.caches = try options.caches.directory(environment, workspaces: workspaces)
     if let key = try VerifyKey(options, environment) {
       try key.apply(
         to: &settings, for: options.audience(of: identity.id, environment), apartFrom: [jobs, workspaces], logger)
@@ -200,6 +202,11 @@ struct WorkerSetup {
   private func checkFoldersAreApart() throws {
     for (name, path) in [("jobs", jobs), ("workspaces", workspaces)] where path == "/" {
       throw Misconfiguration("the \(name) folder cannot be /: give another --\(name)-dir")
+    }
+    if let caches = settings.caches?.path, caches.starts(with: jobs) || jobs.starts(with: caches) {
+      throw Misconfiguration(
+        "the cache folder \(caches) and the jobs folder \(jobs) must not be inside each other; give another --cache-dir"
+      )
     }
     guard !jobs.starts(with: workspaces), !workspaces.starts(with: jobs) else {
       throw Misconfiguration(
