@@ -29,8 +29,9 @@ package struct JobCheck: Sendable {
   }
 
   /// Checks a folder of which a worker will get a copy, under `id` or the folder's name. It may be a link to anywhere.
-  package init(copying folder: FilePath, as id: JobID?) {
-    self.init(folder) { () throws(InvalidInput) in
+  /// With `steps` of the request it needs no job.json.
+  package init(copying folder: FilePath, as id: JobID?, running steps: [Step]? = nil) {
+    self.init(folder, running: steps) { () throws(InvalidInput) in
       let (name, _) = try JobCheck.place(of: folder)
       guard let real = realPath(folder) else { throw InvalidInput(description: "\(folder) does not exist") }
       let id = if let id { id } else { try JobCheck.id(in: name) }
@@ -38,10 +39,12 @@ package struct JobCheck: Sendable {
     }
   }
 
-  private init(_ folder: FilePath, open: () throws(InvalidInput) -> JobFolder) {
+  private init(_ folder: FilePath, running own: [Step]? = nil, open: () throws(InvalidInput) -> JobFolder) {
     do throws(InvalidInput) {
       let opened = try open()
-      let definition = try opened.definition()
+      var definition = JobDefinition(steps: own ?? [])
+      if own == nil || opened.hasDefinition { definition = try opened.definition() }
+      if let own { definition.steps = own }
       job = (opened.id, definition)
       self.folder = opened
       errors = []

@@ -44,9 +44,28 @@ package struct OutgoingRequest: Sendable {
     }
   }
 
-  /// A request for the job folder `id` on the workers' volume. `timeout` overrides the job's.
-  package init(_ id: JobID, timeout: Duration? = nil, claims: Claims? = nil) throws(InvalidInput) {
-    try self.init(id, steps: nil, timeout: timeout, claims: claims)
+  /// A request for the job folder `id` on the workers' volume. `steps` and `timeout` replace the job's, `environment` is
+  /// added to its.
+  package init(
+    _ id: JobID, steps: [Step]? = nil, environment: [String: String] = [:], timeout: Duration? = nil,
+    claims: Claims? = nil
+  ) throws(InvalidInput) {
+    self.id = id
+    requestID = RequestID(UUID().uuidString)
+    var request = RequestPayload(id: id.text, key: requestID.text)
+    request.steps = steps?.map(RequestPayload.Step.full)
+    request.env = environment.isEmpty ? nil : environment
+    request.timeout = timeout?.jobText
+    do throws(FileTreeError) {
+      try claims?.add(to: &request)
+    } catch {
+      throw InvalidInput(id: id, description: "the job's folder cannot be read: \(error)")
+    }
+    guard let payload = try? compactJSON(request) else {
+      throw InvalidInput(id: id, description: "the request cannot be written as JSON")
+    }
+    self.payload = payload
+    try checkSize()
   }
 
   /// A request that carries the steps of `definition`, the job.json in `folder`, which is not on the workers' volume.
@@ -76,28 +95,15 @@ package struct OutgoingRequest: Sendable {
         description: "a request cannot carry requireApproval: remove it from job.json, or use a common volume; "
           + "workers with --require-approval wait for approval of each job")
     }
-    try self.init(id, steps: definition, timeout: timeout, claims: claims)
-  }
-
-  private init(
-    _ id: JobID, steps definition: JobDefinition?, timeout: Duration?, claims: Claims?
-  ) throws(InvalidInput) {
-    self.id = id
-    requestID = RequestID(UUID().uuidString)
-    var request = RequestPayload(id: id.text, key: requestID.text)
-    request.steps = definition?.steps.map(RequestPayload.Step.full)
-    request.env = definition.flatMap { $0.environment.isEmpty ? nil : $0.environment }
-    request.timeout = (timeout ?? definition?.timeout)?.jobText
-    do throws(FileTreeError) {
-      try claims?.add(to: &request)
-    } catch {
-      throw InvalidInput(id: id, description: "the job's folder cannot be read: \(error)")
+    guard definition.artifacts == ArtifactRules(), definition.caches.isEmpty else {
+      throw InvalidInput(
+        id: id,
+        description:
+          "a request cannot carry artifacts or cache: remove them from job.json, or use a common volume")
     }
-    guard let payload = try? compactJSON(request) else {
-      throw InvalidInput(id: id, description: "the request cannot be written as JSON")
-    }
-    self.payload = payload
-    try checkSize()
+    try self.init(
+      id, steps: definition.steps, environment: definition.environment, timeout: timeout ?? definition.timeout,
+      claims: claims)
   }
 
   /// The same request with the payload signed by `seal`.

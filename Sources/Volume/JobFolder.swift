@@ -113,6 +113,9 @@ package final class JobFolder: Sendable {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
+  /// Whether it contains an entry with the name of job.json.
+  package var hasDefinition: Bool { (try? status(of: JobsDirectory.definition, in: descriptor)) != nil }
+
   /// The owner for files that root creates in it: otherwise the folder's owner could not remove them. `nil` for any
   /// other user.
   var ownerToGive: Owner? {

@@ -6,6 +6,7 @@ import Jobs
 import MQTT
 import Signing
 import SystemPackage
+import Volume
 
 /// `mqtt-fs-worker submit <folder>`: submits a job and follows it.
 struct Submit: AsyncParsableCommand {
@@ -32,6 +33,14 @@ struct Submit: AsyncParsableCommand {
       "End the job if it takes longer; withdraw it if no worker has taken it within this time.",
       valueName: "duration"))
   var timeout: Timespan?
+
+  @OptionGroup var changes: SubmitChanges
+
+  @Flag(help: "Run the finished job of this id again with the files that are on the volume; nothing is copied.")
+  var retry = false
+
+  @Flag(help: "Print the files that would be copied, with their sizes, and send nothing.")
+  var dryRun = false
 
   @Flag(name: .shortAndLong, help: "Exit when the broker has the request; prints the id.")
   var detach = false
@@ -63,13 +72,16 @@ struct Submit: AsyncParsableCommand {
   func run() async throws {
     let environment = Environment.current
     let console = Console("submit")
-    let job = try job(console)
+    let place = try noVolume ? .elsewhere : Submission.Volume.common(volume.directory(environment))
+    let source = try source(place)
+    let job = try job(source, console)
+    if changes.newID { console.say("job \(job.id)") }
+    if dryRun { return try list(source, job.definition, place) }
     let requests = try requestTopic(topic, environment)
     let topics = try topics.topics(environment)
     let version = try broker.version(environment)
-    let place = try noVolume ? .elsewhere : Submission.Volume.common(volume.directory(environment))
-    let request = try request(job)
-    let upload = upload(job.id, place)
+    let request = try request(job, of: source)
+    let upload = try upload(job, source, place)
     let interrupts = Interrupts()
 
     try await broker.withClient("submit", environment, logger: log.logger(environment), keptFor: 300) { client in
@@ -85,39 +97,79 @@ struct Submit: AsyncParsableCommand {
     }
   }
 
+  /// The folder of the job: the one that is given or, to run it again, that of its id on the volume.
+  private func source(_ place: Submission.Volume) throws -> FilePath {
+    guard retry else { return FilePath(folder) }
+    guard case .common(let directory) = place else { throw ValidationError("--retry needs a common volume") }
+    let id = try JobID(id ?? FilePath(folder).lastComponent?.string ?? folder)
+    let job = try JobFolder.open(id, in: directory)
+    guard try job.storedResult() != nil else {
+      throw InvalidInput(
+        id: id,
+        description: "job \(id) has no result: it runs, waits, or was never sent; see 'mqtt-fs-worker status \(id)'")
+    }
+    return job.path
+  }
+
   /// Checks the folder's job. Errors are printed and end the program.
-  private func job(_ console: Console) throws -> (id: JobID, definition: JobDefinition) {
-    let path = FilePath(folder)
+  private func job(_ source: FilePath, _ console: Console) throws -> (id: JobID, definition: JobDefinition) {
     let id = try id.map { try JobID($0) }
-    let check = JobCheck(copying: path, as: id)
+    let check = JobCheck(copying: source, as: id, running: changes.steps)
     for warning in check.warnings { console.say("warning: \(warning)") }
     guard let job = check.job else {
       for error in check.errors { console.say(error) }
       throw ExitStatus.badPayload
     }
-    return job
+    return try changes.newID ? (changes.freshID(from: job.id), job.definition) : job
   }
 
-  private func request(_ job: (id: JobID, definition: JobDefinition)) throws -> OutgoingRequest {
-    let path = FilePath(folder)
+  private func request(
+    _ job: (id: JobID, definition: JobDefinition), of path: FilePath
+  ) throws -> OutgoingRequest {
+    var definition = job.definition
+    try definition.environment.merge(changes.environment()) { $1 }
     let claims = signKey.map { _ in
       OutgoingRequest.Claims(
         expires: signing.expires.duration, audience: signing.aud, folder: noVolume ? nil : path)
     }
     let request =
       try noVolume
-      ? OutgoingRequest(job.id, carrying: job.definition, of: path, timeout: timeout?.duration, claims: claims)
-      : OutgoingRequest(job.id, timeout: timeout?.duration, claims: claims)
+      ? OutgoingRequest(job.id, carrying: definition, of: path, timeout: timeout?.duration, claims: claims)
+      : OutgoingRequest(
+        job.id, steps: changes.steps, environment: changes.environment(), timeout: timeout?.duration, claims: claims)
     guard let signKey else { return request }
     let key = try signing.key(in: KeyFile(FilePath(signKey)))
     return try request.sealed { try key.sign($0) }
   }
 
   /// The upload; `nil` if the folder is already in place, or there is no common volume.
-  private func upload(_ id: JobID, _ place: Submission.Volume) -> JobUpload? {
+  private func upload(
+    _ job: (id: JobID, definition: JobDefinition), _ source: FilePath, _ place: Submission.Volume
+  ) throws -> JobUpload? {
     guard case .common(let directory) = place else { return nil }
-    let upload = JobUpload(FilePath(folder), as: id, to: directory)
+    let upload = JobUpload(source, as: job.id, to: directory, selecting: try selection(of: job.definition))
     return upload.isInPlace ? nil : upload
+  }
+
+  /// What is copied. What is signed is copied whole: its digest is that of the folder.
+  private func selection(of definition: JobDefinition) throws -> Selection {
+    if signKey != nil {
+      guard changes.exclude.isEmpty else {
+        throw ValidationError("--exclude cannot go with --sign-key, because the whole folder is signed")
+      }
+      return .all
+    }
+    return Selection(exclude: definition.stageExclude + (try changes.patterns()))
+  }
+
+  private func list(_ source: FilePath, _ definition: JobDefinition, _ place: Submission.Volume) throws {
+    guard case .common = place else { return try Output.write("nothing is copied without a common volume\n") }
+    let descriptor = try FileDescriptor.open(source, .readOnly, options: [.directory, .closeOnExec])
+    let files = try descriptor.closeAfter {
+      try FileTree.files(
+        in: descriptor, selecting: try selection(of: definition), excluding: JobsDirectory.reserved)
+    }
+    try Output.write(Check.list(files, "copied"))
   }
 
   private func copy(_ upload: JobUpload, _ console: Console, _ interrupts: Interrupts) async throws {

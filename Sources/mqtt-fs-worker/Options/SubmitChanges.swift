@@ -1,0 +1,55 @@
+import ArgumentParser
+import FileTree
+import Jobs
+
+/// What `submit` changes of a job for one request.
+struct SubmitChanges: ParsableArguments {
+  @Option(help: ArgumentHelp("A variable for all steps; may be repeated.", valueName: "name=value"))
+  var env: [String] = []
+
+  @Option(help: ArgumentHelp("Run this command instead of the job's steps; may be repeated.", valueName: "command"))
+  var step: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Do not copy what matches, as in .gitignore, besides stage.exclude of job.json; may be repeated.",
+      valueName: "pattern"))
+  var exclude: [String] = []
+
+  @Flag(name: .customLong("new-id"), help: "Give the job a fresh id, the usual one and a random end, and print it.")
+  var newID = false
+
+  /// The steps of `--step`; `nil` for those of the job.
+  var steps: [Step]? { step.isEmpty ? nil : step.map { Step(run: $0) } }
+
+  func validate() throws {
+    _ = try environment()
+    _ = try patterns()
+    guard !step.contains("") else { throw ValidationError("--step is empty; give a command") }
+  }
+
+  func environment() throws -> [String: String] {
+    var variables: [String: String] = [:]
+    for text in env {
+      guard let sign = text.firstIndex(of: "="), sign > text.startIndex else {
+        throw ValidationError("--env '\(text)' is not NAME=value")
+      }
+      variables[String(text[..<sign])] = String(text[text.index(after: sign)...])
+    }
+    return variables
+  }
+
+  func patterns() throws -> Patterns {
+    do {
+      return try Patterns(exclude)
+    } catch {
+      throw ValidationError("--exclude: \(error)")
+    }
+  }
+
+  /// An id that no other job has.
+  func freshID(from id: JobID) throws -> JobID {
+    let end = String(UInt64.random(in: 1 << 40..<1 << 50), radix: 36)
+    return try JobID("\(id.text.prefix(128 - end.count - 1))-\(end)")
+  }
+}
