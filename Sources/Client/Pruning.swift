@@ -45,7 +45,7 @@ package struct Pruning: Sendable {
 
   /// The jobs to remove, oldest first.
   package func jobs() throws(VolumeError) -> [FinishedJob] {
-    let busy = try directory.jobsNotAtRest()
+    let busy = try directory.jobsNotAtRest(at: now)
     let finished = try FinishedJobs(directory: directory, now: now).list(order.statuses)
     return finished.dropFirst(order.kept).reversed().filter { job in
       guard job.age > order.age, !busy.contains(job.id) else { return false }
@@ -117,6 +117,9 @@ package struct Pruning: Sendable {
 
   /// The folders that a killed removal left.
   package func leftovers() throws(VolumeError) -> [HiddenFolder] { try HiddenFolder.left(in: directory) }
+
+  /// Gives up the rights of killed removals.
+  package func clearMarks() throws(VolumeError) { try JobRemoval.clearMarks(in: directory, at: now) }
 
   /// Ends what a killed removal began: removes a folder, or gives it its name back if it may be a worker's. `nil` if it
   /// has its name again.

@@ -30,7 +30,7 @@ package struct JobRemoval: Sendable {
   /// for it or an undelivered result of it. `now` is the volume's time.
   package static func begin(_ id: JobID, in directory: JobsDirectory, at now: Int64) throws(VolumeError) -> JobRemoval?
   {
-    try clearMark(of: id, in: directory, at: now)
+    try deadMark(of: id, in: directory, at: now)?.remove()
     guard try directory.claimNames(of: id).isEmpty else { return nil }
     try DurableFile.makeFolder(directory.claims)
     let path = directory.claims.appending(JobsDirectory.claimName(id, 1))
@@ -70,19 +70,26 @@ package struct JobRemoval: Sendable {
     }
   }
 
-  /// Removes the mark of a process that has died.
-  private static func clearMark(of id: JobID, in directory: JobsDirectory, at now: Int64) throws(VolumeError) {
+  /// Removes the marks of processes that have died.
+  package static func clearMarks(in directory: JobsDirectory, at now: Int64) throws(VolumeError) {
+    for name in try directory.claimNames() where name.attempt == 1 {
+      try deadMark(of: name.id, in: directory, at: now)?.remove()
+    }
+  }
+
+  /// The mark of a process that has died; `nil` if there is none.
+  fileprivate static func deadMark(
+    of id: JobID, in directory: JobsDirectory, at now: Int64
+  ) throws(VolumeError) -> KnownFile? {
     let path = directory.claims.appending(JobsDirectory.claimName(id, 1))
-    guard let file = try KnownFile.read(path, .passOver), let status = try? path.status() else { return }
+    guard let file = try KnownFile.read(path, .passOver), let status = try? path.status() else { return nil }
     let age = Duration.nanoseconds(now) - .nanoseconds(status.changed)
     if let process = decodedJSON(Mark.self, file.bytes)?.removal {
       let here = ProcessIdentity.current
       let hasEnded = process.pidNamespace == here.pidNamespace && process.hasEnded
-      guard hasEnded || age > patience else { return }
-    } else {
-      guard file.bytes.isEmpty, age > longPatience else { return }
+      return hasEnded || age > patience ? file : nil
     }
-    try file.remove()
+    return file.bytes.isEmpty && age > longPatience ? file : nil
   }
 
   /// Moves the job's folder out of sight, to be removed; `nil` if it is no folder, is gone, or if the right was lost:
@@ -112,10 +119,14 @@ package struct JobRemoval: Sendable {
 }
 
 extension JobsDirectory {
-  /// The jobs that are not at rest: with a claim, with a request on the volume, or with an undelivered result. Only
-  /// names are read.
-  package func jobsNotAtRest() throws(VolumeError) -> Set<JobID> {
-    Set(try claimNames().map(\.id)).union(try jobsInUse())
+  /// The jobs that are not at rest: with a claim, with a request on the volume, or with an undelivered result. The mark
+  /// of a removal that has died does not count. `now` is the volume's time.
+  package func jobsNotAtRest(at now: Int64) throws(VolumeError) -> Set<JobID> {
+    var jobs = try jobsInUse()
+    for name in try claimNames() where !jobs.contains(name.id) {
+      if try JobRemoval.deadMark(of: name.id, in: self, at: now) == nil || name.attempt > 1 { jobs.insert(name.id) }
+    }
+    return jobs
   }
 
   /// The jobs with a request on the volume or an undelivered result.

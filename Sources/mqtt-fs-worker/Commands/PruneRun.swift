@@ -32,7 +32,8 @@ final class PruneRun: Sendable {
 
   /// Gives folders back that a killed run hid and that may be workers'.
   func putBack() {
-    tellingFailure("looking for what a killed prune left") {
+    tellingFailure("what a killed prune left") {
+      try pruning.clearMarks()
       for folder in try pruning.leftovers() where folder.fate == .inDoubt {
         tellingFailure("job \(folder.id)") {
           _ = try pruning.finish(folder)
