@@ -256,6 +256,7 @@ package enum TestStopPoint: String {
   case received, claimed, begun, acknowledged, started, resultWritten, published, released, requestDeferred,
     deferredRequestClaimed
   case putAside, parked, decisionWritten, decisionMade, cacheFilled
+  case removalBegun, folderHidden, folderDoomed
 
   /// Marks the point.
   @inline(__always)

@@ -1,4 +1,4 @@
-import FileTree
+package import FileTree
 private import Glibc
 import Jobs
 package import SystemPackage
@@ -24,7 +24,7 @@ package struct EarlierResults {
   /// The number of hidden folders whose removal is retried, and the time for that: leftovers must not slow each run
   /// down.
   private static let mostTried = 16
-  private static let patience = Duration.seconds(1)
+  package static let patience = Duration.seconds(1)
 
   package let folder: JobFolder
 
@@ -60,6 +60,34 @@ package struct EarlierResults {
     }
     try hide(JobsDirectory.results, as: found == .workers ? EarlierResults.hidden : EarlierResults.kept)
     return notice?.told
+  }
+
+  /// Moves a worker's results.previous/ out of sight, to be removed by ``removeHidden(within:)``; leaves a folder alone
+  /// that holds only files that no worker made. Throws `Errno` if it cannot be moved.
+  package func hidePrevious() throws(Errno) {
+    guard try content(of: JobsDirectory.previousResults) == .workers else { return }
+    try hide(JobsDirectory.previousResults, as: EarlierResults.hidden)
+  }
+
+  /// What a worker's results.previous/ and the hidden folders hold; `nil` if there are none.
+  package var previousSize: TreeSize? {
+    var size: TreeSize?
+    let add = { (name: String, parent: FileDescriptor) in
+      guard let earlier = try? openFile(name, .directory, in: parent) else { return }
+      defer { try? earlier.close() }
+      size = size ?? TreeSize()
+      size? += FileTree.size(of: earlier)
+    }
+    if (try? content(of: JobsDirectory.previousResults)) == .workers {
+      add(JobsDirectory.previousResults, folder.descriptor)
+    }
+    guard let place = try? openFile(JobsDirectory.workerState, .directory, in: folder.descriptor) else { return size }
+    defer { try? place.close() }
+    _ = try? firstName(in: place) { name in
+      if name.hasPrefix(EarlierResults.hidden) { add(name, place) }
+      return false
+    }
+    return size
   }
 
   /// The folders that hold only files that no worker made, each with a name of one.
@@ -152,10 +180,10 @@ extension EarlierResults {
   }
 
   /// Removes hidden folders, as far as possible.
-  private func removeHidden() {
+  package func removeHidden(within patience: Duration = patience) {
     guard let place = try? openFile(JobsDirectory.workerState, .directory, in: folder.descriptor) else { return }
     defer { try? place.close() }
-    let end = ContinuousClock.now + EarlierResults.patience
+    let end = ContinuousClock.now + patience
     var tried = 0
     _ = try? firstName(in: place) { name in
       guard name.hasPrefix(EarlierResults.hidden) else { return false }

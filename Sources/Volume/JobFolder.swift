@@ -132,6 +132,15 @@ package final class JobFolder: Sendable {
     }
   }
 
+  /// Whether the job's name still leads to this folder in `directory`. Ask with the job's claim: then no `prune` moves
+  /// it any more.
+  package func isInPlace(in directory: JobsDirectory) -> Bool {
+    guard let named = try? JobFolder.open(id, in: directory), let there = try? status(of: named.descriptor),
+      let here = try? status(of: descriptor)
+    else { return false }
+    return here.isSameFile(as: there)
+  }
+
   /// The result of the last run in results/result.json, or of the run before in results.previous/; `nil` if no worker
   /// wrote one. Throws if the volume does not answer.
   package func storedResult(in name: String = JobsDirectory.results) throws(VolumeError) -> JobResult? {

@@ -57,6 +57,16 @@ package struct VolumeClock: Sendable {
   }
 }
 
+extension JobsDirectory {
+  /// The volume's time now, in nanoseconds since 1970, for a process that is no worker: its probe is removed again.
+  package func time() throws(VolumeError) -> Int64 {
+    let clock = VolumeClock(probe: (DurableFile.exists(clocks) ? clocks : top).appending(".prune-clock"))
+    let now = try clock.now()
+    try DurableFile.remove(clock.probe)
+    return now
+  }
+}
+
 /// Sets the time of `file` to the volume's current time.
 package func touch(_ file: FileDescriptor) throws(Errno) {
   guard futimens(file.rawValue, nil) == 0 else { throw Errno(rawValue: Glibc.errno) }

@@ -46,7 +46,12 @@ struct Admission: Sendable {
     request.noteConnection()
     // 6. The holder of an earlier claim may have answered since step 1.
     if let stored = try answer(to: request) { return try await settleAnswered(request, stored, claim) }
-    // 7. The job is now this worker's: remove the request from the volume. If another worker removed it, the job is
+    // 7. 'prune' may have removed the folder between the verdict and the claim; from here on it does not.
+    guard verdict.isInPlace(in: ledger.directory) else {
+      try await fence.drop(claim)
+      return .again
+    }
+    // 8. The job is now this worker's: remove the request from the volume. If another worker removed it, the job is
     // done.
     guard try takeAway(request) else {
       try await fence.drop(claim)
@@ -54,10 +59,10 @@ struct Admission: Sendable {
     }
     do {
       let plan = try verdict.plan(request.id)
-      // 8. A signed request may begin only once.
+      // 9. A signed request may begin only once.
       try begin(request, claim)
       let job = job(request, claim, plan)
-      // 9. The worker is busy before it sends the PUBACK: the PUBACK lets the broker send the next request, and that
+      // 10. The worker is busy before it sends the PUBACK: the PUBACK lets the broker send the next request, and that
       // one is not for a worker with a job.
       state.begin(job.place())
       await request.acknowledge()

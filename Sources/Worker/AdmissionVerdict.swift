@@ -14,6 +14,11 @@ extension Admission {
 
     var isForOthers: Bool { if case .forOthers = self { true } else { false } }
 
+    /// Whether the job's name still leads to the folder that was judged, if one was.
+    func isInPlace(in directory: JobsDirectory) -> Bool {
+      if case .valid(let plan) = self { plan.folder.isInPlace(in: directory) } else { true }
+    }
+
     /// The plan of a valid request. Throws ``InvalidInput`` if the job may not begin.
     func plan(_ id: JobID) throws(InvalidInput) -> JobPlan {
       switch self {

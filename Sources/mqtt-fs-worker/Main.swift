@@ -69,7 +69,7 @@ struct Main {
 
   /// Parses the command; help and usage errors end the program here.
   private static func parse() -> any ParsableCommand {
-    // A one-shot worker pays for the parser with each job: with all twelve commands it takes nearly twice as long as
+    // A one-shot worker pays for the parser with each job: with all thirteen commands it takes nearly twice as long as
     // with the default command. So try the default command first; all else, with help and errors, goes to the whole
     // parser.
     if let work = try? Work.parse() { return work }
@@ -108,7 +108,7 @@ struct RootCommand: AsyncParsableCommand {
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
     subcommands: [
       Work.self, Check.self, Submit.self, Jobs.self, Status.self, Logs.self, Cancel.self, Approve.self, Sign.self,
-      Workers.self, Cache.self, Health.self, Doctor.self,
+      Workers.self, Prune.self, Cache.self, Health.self, Doctor.self,
     ],
     defaultSubcommand: Work.self)
 }

@@ -103,17 +103,17 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: Checkout.python != nil, needsPython))
-  func kubernetesTakesTheDeployment() async throws {
+  @Test(.enabled(if: Checkout.python != nil, needsPython), arguments: ["mqtt-fs-worker.yaml", "prune.yaml"])
+  func kubernetesTakesTheManifest(_ name: String) async throws {
     let python = try #require(Checkout.python)
     try await check(
       python.removingLastComponent().appending("kubernetes-validate"),
-      ["--strict", "examples/kubernetes/mqtt-fs-worker.yaml"])
+      ["--strict", "examples/kubernetes/\(name)"])
     try await check(
       python.removingLastComponent().appending("yamllint"),
       [
         "-s", "-d", "{extends: default, rules: {line-length: {max: 130}, document-start: disable, braces: disable}}",
-        "examples/kubernetes/mqtt-fs-worker.yaml",
+        "examples/kubernetes/\(name)",
       ])
   }
 

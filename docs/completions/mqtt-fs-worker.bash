@@ -173,13 +173,13 @@ _mqtt-fs-worker() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    work|check|submit|jobs|status|logs|cancel|approve|sign|workers|health|doctor|help)
+    work|check|submit|jobs|status|logs|cancel|approve|sign|workers|prune|health|doctor|help)
         # Offer subcommand argument completions
         "_mqtt-fs-worker_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'work check submit jobs status logs cancel approve sign workers health doctor help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'work check submit jobs status logs cancel approve sign workers prune health doctor help' -- "${cur}"))
         ;;
     esac
 }
@@ -710,6 +710,77 @@ _mqtt-fs-worker_workers() {
         return
         ;;
     '--wait')
+        return
+        ;;
+    esac
+}
+
+_mqtt-fs-worker_prune() {
+    repeating_flags=()
+    non_repeating_flags=(--previous-only --dry-run --clear-retained --yes -y --tls -h --help)
+    repeating_options=()
+    non_repeating_options=(--older-than --keep-last --status --jobs-dir -j --results-topic -r --url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --log-level --log-format)
+    __mqtt-fs-worker_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--older-than')
+        return
+        ;;
+    '--keep-last')
+        return
+        ;;
+    '--status')
+        __mqtt-fs-worker_add_completions -W 'success'$'\n''failed'$'\n''timeout'$'\n''canceled'$'\n''error'$'\n''lost'$'\n''rejected'
+        return
+        ;;
+    '--jobs-dir'|'-j')
+        __mqtt-fs-worker_add_completions -d
+        return
+        ;;
+    '--results-topic'|'-r')
+        return
+        ;;
+    '--url'|'-u')
+        return
+        ;;
+    '-n'|'--username')
+        return
+        ;;
+    '--password'|'-p')
+        return
+        ;;
+    '--password-file')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '-v'|'--protocol-version')
+        return
+        ;;
+    '--ca-certs')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--certfile')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--keyfile')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--client-id-prefix')
+        return
+        ;;
+    '--connect-timeout')
+        return
+        ;;
+    '--log-level')
+        __mqtt-fs-worker_add_completions -W 'trace'$'\n''debug'$'\n''info'$'\n''notice'$'\n''warning'$'\n''error'$'\n''critical'
+        return
+        ;;
+    '--log-format')
+        __mqtt-fs-worker_add_completions -W 'text'$'\n''json'
         return
         ;;
     esac

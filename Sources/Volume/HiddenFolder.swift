@@ -1,0 +1,122 @@
+private import CLinux
+package import FileTree
+private import Glibc
+package import Jobs
+package import SystemPackage
+
+/// A job's folder on its way out: under a hidden name in the jobs folder, which is no job id.
+///
+/// The name holds the job and the process, so that the next removal can go on after a killed one.
+package struct HiddenFolder: Sendable {
+  /// What the name says about the folder.
+  package enum Fate: String, CaseIterable, Sendable {
+    /// It may still be a worker's: it gets its name back.
+    case inDoubt = "prune"
+    /// No worker has it: it is removed.
+    case doomed = "pruned"
+  }
+
+  /// The job.
+  package let id: JobID
+  package let fate: Fate
+  /// The name in the jobs folder.
+  package let name: String
+  private let directory: JobsDirectory
+  private let maker: Maker
+
+  /// The process that hid a folder. A pid has a meaning only in its namespace.
+  private struct Maker: Equatable {
+    let host: String
+    let namespace: String
+    let pid: pid_t
+
+    static let current = Maker(
+      host: hostName().filter { !"/~".contains($0) },
+      namespace: ProcessIdentity.current.pidNamespace.filter(\.isNumber), pid: getpid())
+
+    /// Whether it certainly lives, for a process of this host.
+    var lives: Bool {
+      let here = Maker.current
+      return host == here.host && namespace == here.namespace && (kill(pid, 0) == 0 || errno != ESRCH)
+    }
+  }
+
+  /// A new name for the folder of `id`, in doubt.
+  init(of id: JobID, in directory: JobsDirectory) {
+    self.init(id, .inDoubt, DurableFile.nonce, Maker.current, directory)
+  }
+
+  private init(_ id: JobID, _ fate: Fate, _ nonce: String, _ maker: Maker, _ directory: JobsDirectory) {
+    (self.id, self.fate, self.maker, self.directory) = (id, fate, maker, directory)
+    name = ".\(fate.rawValue)~\(id)~\(maker.host)~\(maker.namespace)~\(maker.pid)~\(nonce)"
+  }
+
+  /// `nil` for other names.
+  init?(_ name: String, in directory: JobsDirectory) {
+    let parts = name.split(separator: "~", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 6, let fate = Fate.allCases.first(where: { ".\($0.rawValue)" == parts[0] }),
+      let id = try? JobID(parts[1]), let pid = pid_t(parts[4])
+    else { return nil }
+    (self.id, self.fate, self.name, self.directory) = (id, fate, name, directory)
+    maker = Maker(host: parts[2], namespace: parts[3], pid: pid)
+  }
+
+  private var place: VolumePath { directory.top.appending(name) }
+
+  /// The path, for messages.
+  package var path: FilePath { place.path }
+
+  /// The folders that processes left which were killed, or live on other hosts.
+  package static func left(in directory: JobsDirectory) throws(VolumeError) -> [HiddenFolder] {
+    try DurableFile.hiddenNames(in: directory.top).compactMap { HiddenFolder($0, in: directory) }.filter {
+      !$0.maker.lives && (try? $0.place.status()).map(DurableFile.isFolder) == true
+    }
+  }
+
+  /// Gives a folder in doubt its job's name back. Throws `EEXIST` if the name is taken: it never replaces anything.
+  package func putBack() throws(VolumeError) {
+    do throws(Errno) {
+      try place.inFolder { (top, name) throws(Errno) in
+        if linux_rename_new(top.rawValue, name, id.text) == 0 { return }
+        // NFS and old kernels lack RENAME_NOREPLACE. rename(2) replaces an empty folder only, as mkdir(2) makes it.
+        guard [EINVAL, ENOSYS, ENOTSUP].contains(errno) else { throw Errno(rawValue: errno) }
+        guard mkdirat(top.rawValue, id.text, 0o700) == 0 else { throw Errno(rawValue: errno) }
+        guard renameat(top.rawValue, name, top.rawValue, id.text) == 0 else {
+          let cause = Errno(rawValue: errno)
+          unlinkat(top.rawValue, id.text, AT_REMOVEDIR)
+          throw cause
+        }
+      }
+    } catch {
+      // Another process has put it back already.
+      if error.saysGone { return }
+      throw VolumeError("giving the job's name back to", path, error)
+    }
+  }
+
+  /// The folder under its last name; durable, so that no power failure brings back a half of it. `nil` if another
+  /// process has put it back.
+  func doomed() throws(VolumeError) -> HiddenFolder? {
+    let last = HiddenFolder(id, .doomed, DurableFile.nonce, Maker.current, directory)
+    guard try DurableFile.move(place, to: last.place) else { return nil }
+    TestStopPoint.folderDoomed.reached()
+    return last
+  }
+
+  /// What it holds.
+  package var size: TreeSize {
+    guard let folder = try? place.open(O_RDONLY | O_DIRECTORY) else { return TreeSize() }
+    defer { try? folder.close() }
+    return FileTree.size(of: folder)
+  }
+
+  /// Removes a doomed folder, on this mount and without following links. Throws `FileTreeError` if some of it stays: the
+  /// next call tries again.
+  package func remove() throws {
+    let top = try onVolume("opening", directory.path) { () throws(Errno) in
+      try directory.top.open(O_RDONLY | O_DIRECTORY)
+    }
+    defer { try? top.close() }
+    try FileTree.remove(name, in: top)
+  }
+}
