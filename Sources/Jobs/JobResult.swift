@@ -39,6 +39,12 @@ package struct JobResult: Codable, Sendable, Equatable {
   package var deleted: [WorkspacePath]
   /// The entries that could not be copied.
   package var skipped: [SkippedPath]
+  /// What the steps wrote to `$JOB_OUTPUT`, by name; `nil` if they wrote nothing.
+  package var outputs: [String: String]?
+  /// What the steps used; `nil` if none started.
+  package var usage: Usage?
+  /// `true` if the kernel ended a process of a step because memory ran out, and otherwise `nil`.
+  package var outOfMemory: Bool?
 
   /// A result with these values.
   package init(
@@ -149,6 +155,9 @@ extension JobResult {
     try container.encode(artifacts, forKey: .artifacts)
     try container.encode(deleted, forKey: .deleted)
     try container.encode(skipped, forKey: .skipped)
+    try container.encodeIfPresent(outputs, forKey: .outputs)
+    try container.encodeIfPresent(usage, forKey: .usage)
+    try container.encodeIfPresent(outOfMemory, forKey: .outOfMemory)
   }
 }
 
@@ -221,7 +230,7 @@ extension JobResult {
   /// The parts of a result that are written: a full volume has no room for all of it.
   package enum Form: Int {
     case whole
-    /// Without the lists of artifacts, deleted and skipped files.
+    /// Without the lists of artifacts, deleted and skipped files, and without outputs.
     case withoutLists
     /// With shortened commands, too.
     case withShortCommands
@@ -242,6 +251,10 @@ extension JobResult {
       "the volume has no room for all of it: \(artifacts.count) artifacts, \(deleted.count) deleted and "
       + "\(skipped.count) skipped files are not listed; what came back lies in results"
     (result.artifacts, result.deleted) = ([], [])
+    if let outputs {
+      missing += "; nor are \(outputs.count) outputs"
+      result.outputs = nil
+    }
     if form == .withShortCommands {
       missing += "; commands are cut"
       for index in result.steps.indices {

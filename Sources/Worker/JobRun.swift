@@ -68,6 +68,7 @@ struct JobRun {
           throw error.rejection(of: run.folder.id)
         }
         run.redaction = run.worker.settings.redaction(of: run.plan.definition)
+        run.report.redaction = run.redaction
       }
       run.snapshot = snapshot
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
@@ -142,7 +143,7 @@ struct JobRun {
       do {
         let changes = try workspace.changes(since: snapshot, run.folder, isCanceled: { limit.isReached })
         run.report.add(changes)
-        results.reserve(JobResult.likelySize(run.plan.definition.steps, changes))
+        results.reserve(JobResult.likelySize(run.plan.definition.steps, changes) + run.report.outputsSize)
         let export = try run.feed(.sync).follow {
           try results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
         }
