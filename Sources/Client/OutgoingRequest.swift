@@ -140,7 +140,7 @@ package struct RequestPayload: Encodable {
     case full(Jobs.Step)
 
     private enum CodingKeys: String, CodingKey {
-      case name, run, shell, env, workingDirectory, timeout, continueOnError, always
+      case name, run, shell, env, workingDirectory, timeout, continueOnError, always, retries, retryDelay
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -158,6 +158,8 @@ package struct RequestPayload: Encodable {
         try container.encodeIfPresent(step.timeout?.jobText, forKey: .timeout)
         if step.continueOnError { try container.encode(true, forKey: .continueOnError) }
         if step.always { try container.encode(true, forKey: .always) }
+        if step.retries > 0 { try container.encode(step.retries, forKey: .retries) }
+        try container.encodeIfPresent(step.retryDelay?.jobText, forKey: .retryDelay)
       }
     }
   }

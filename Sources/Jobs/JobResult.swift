@@ -41,6 +41,12 @@ package struct JobResult: Codable, Sendable, Equatable {
   package var skipped: [SkippedPath]
   /// What happened to the job's caches; `nil` if it has none.
   package var caches: [CacheResult]?
+  /// What the steps wrote to `$JOB_OUTPUT`, by name; `nil` if they wrote nothing.
+  package var outputs: [String: String]?
+  /// What the steps used; `nil` if none started.
+  package var usage: Usage?
+  /// `true` if the kernel ended a process of a step because memory ran out, and otherwise `nil`.
+  package var outOfMemory: Bool?
 
   /// A result with these values.
   package init(
@@ -152,6 +158,9 @@ extension JobResult {
     try container.encode(deleted, forKey: .deleted)
     try container.encode(skipped, forKey: .skipped)
     try container.encodeIfPresent(caches, forKey: .caches)
+    try container.encodeIfPresent(outputs, forKey: .outputs)
+    try container.encodeIfPresent(usage, forKey: .usage)
+    try container.encodeIfPresent(outOfMemory, forKey: .outOfMemory)
   }
 }
 
@@ -224,7 +233,7 @@ extension JobResult {
   /// The parts of a result that are written: a full volume has no room for all of it.
   package enum Form: Int {
     case whole
-    /// Without the lists of artifacts, deleted and skipped files.
+    /// Without the lists of artifacts, deleted and skipped files, and without outputs.
     case withoutLists
     /// With shortened commands, too.
     case withShortCommands
@@ -245,6 +254,10 @@ extension JobResult {
       "the volume has no room for all of it: \(artifacts.count) artifacts, \(deleted.count) deleted and "
       + "\(skipped.count) skipped files are not listed; what came back lies in results"
     (result.artifacts, result.deleted) = ([], [])
+    if let outputs {
+      missing += "; nor are \(outputs.count) outputs"
+      result.outputs = nil
+    }
     if form == .withShortCommands {
       missing += "; commands are cut"
       for index in result.steps.indices {

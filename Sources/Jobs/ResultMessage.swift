@@ -2,6 +2,8 @@
 package struct ResultMessage: Payload, Sendable, Equatable {
   /// The path of result.json below the job's folder.
   package static let manifest = "results/result.json"
+  /// The most bytes of names and values of outputs: 16 KiB.
+  static let mostOutputs = 16 << 10
 
   /// The job; none if a rejected request has no valid id.
   package var id: JobID?
@@ -23,6 +25,12 @@ package struct ResultMessage: Payload, Sendable, Equatable {
   package var durationMs: Int?
   /// The end of the failed step's log.
   package var tail: String?
+  /// The job's outputs, if they are at most ``mostOutputs`` together; result.json has them all.
+  package var outputs: [String: String]?
+  /// What the steps used.
+  package var usage: Usage?
+  /// `true` if memory ran out, and otherwise `nil`; see ``JobResult/outOfMemory``.
+  package var outOfMemory: Bool?
 }
 
 extension ResultMessage {
@@ -31,7 +39,9 @@ extension ResultMessage {
     self.init(
       id: result.jobId, status: result.status, exitCode: result.exitCode, manifestFile: ResultMessage.manifest,
       error: result.error, requestId: result.requestId, workerId: result.workerId, attempt: result.attempt,
-      durationMs: result.timing.durationMs, tail: tail)
+      durationMs: result.timing.durationMs, tail: tail, usage: result.usage, outOfMemory: result.outOfMemory)
+    let length = result.outputs?.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+    if let length, length <= Self.mostOutputs { outputs = result.outputs }
   }
 
   /// The answer to a refused request; without an id it goes to `jobs/rejected`.
@@ -41,13 +51,18 @@ extension ResultMessage {
     ResultMessage(id: id, status: .rejected, error: error, requestId: requestId?.text, workerId: workerID)
   }
 
-  /// The message and shorter forms of it, for a broker with a small maximum packet size: without the log's tail, then
-  /// with `error` clipped and marked so. The length of the last form depends only on the requestId.
+  /// The message and shorter forms of it, for a broker with a small maximum packet size: without outputs, then without
+  /// the log's tail and the usage, then with `error` clipped and marked so. The length of the last form depends only on
+  /// the requestId.
   package var shorterForms: [ResultMessage] {
     var forms = [self]
     var form = self
-    if tail != nil {
-      form.tail = nil
+    if outputs != nil {
+      form.outputs = nil
+      forms.append(form)
+    }
+    if tail != nil || usage != nil {
+      (form.tail, form.usage) = (nil, nil)
       forms.append(form)
     }
     guard let error else { return forms }
@@ -59,7 +74,8 @@ extension ResultMessage {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case id, status, exitCode, manifestFile, error, requestId, workerId, attempt, durationMs, tail
+    case id, status, exitCode, manifestFile, error, requestId, workerId, attempt, durationMs, tail, outputs,
+      usage, outOfMemory
   }
 
   /// Writes an object, with `exitCode` even if it is `null` when there is a result.json, and with other keys only if
@@ -78,6 +94,9 @@ extension ResultMessage {
     try container.encodeIfPresent(attempt, forKey: .attempt)
     try container.encodeIfPresent(durationMs, forKey: .durationMs)
     try container.encodeIfPresent(tail, forKey: .tail)
+    try container.encodeIfPresent(outputs, forKey: .outputs)
+    try container.encodeIfPresent(usage, forKey: .usage)
+    try container.encodeIfPresent(outOfMemory, forKey: .outOfMemory)
   }
 }
 

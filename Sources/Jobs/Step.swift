@@ -23,6 +23,10 @@ package struct Step: Sendable, Equatable {
   package var continueOnError: Bool
   /// Whether the step runs even if another step failed.
   package var always: Bool
+  /// How often the step is tried again when it failed or timed out; 0 to 10.
+  package var retries = 0
+  /// The pause before each of these tries; `nil` for none.
+  package var retryDelay: Duration?
 
   /// A step with these values; the defaults are those of a step that is a string.
   package init(
@@ -54,7 +58,7 @@ package struct StepResult: Codable, Sendable, Equatable {
   package var exitCode: Int?
   /// The signal that ended it, by name (`SIGKILL`).
   package var signal: String?
-  /// Milliseconds on the monotonic clock.
+  /// Milliseconds on the monotonic clock; of all tries, with the pauses between them.
   package var durationMs: Int
   /// The log's path; `null` for a step without a log.
   package var log: String?
@@ -70,6 +74,10 @@ package struct StepResult: Codable, Sendable, Equatable {
   package var endedProcesses: Int
   /// Whether a process of the step ignored TERM for the whole grace and was ended by KILL.
   package var killed: Bool
+  /// How often the step was started; only of a step with retries.
+  package var tries: Int?
+  /// What the step used; `nil` if it never started.
+  package var usage: Usage?
 
   /// A result with these values; the defaults stand for an ordinary run.
   package init(
@@ -111,6 +119,8 @@ package struct StepResult: Codable, Sendable, Equatable {
     try container.encode(timedOut, forKey: .timedOut)
     try container.encode(endedProcesses, forKey: .endedProcesses)
     try container.encode(killed, forKey: .killed)
+    try container.encodeIfPresent(tries, forKey: .tries)
+    try container.encodeIfPresent(usage, forKey: .usage)
   }
 }
 

@@ -59,7 +59,7 @@ private struct PumpLoop {
       if count > 0, count < Self.smallPiece { finished.wait(atMost: Self.pause) }
     }
     drain()
-    log.finish()
+    log.flush()
     buffer.deallocate()
   }
 

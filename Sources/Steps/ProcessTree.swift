@@ -18,6 +18,7 @@ package enum ProcessTree {
   }
 
   private static let state = Mutex(State())
+  private static let tally = Mutex(ProcessUsage())
 
   /// Makes this process the reaper of its orphaned descendants (prctl(2), PR_SET_CHILD_SUBREAPER; PID 1 is it anyway).
   /// From then on unknown children in other sessions count as orphans of a step: the executable calls this once, at its
@@ -74,11 +75,21 @@ package enum ProcessTree {
     return session >= 0 && session != getsid(0)
   }
 
-  /// Reaps a child that has ended. Returns `false` if it is alive, or not a child.
+  /// Reaps a child that has ended, and adds what it used to the tally. Returns `false` if it is alive, or not a child.
   @discardableResult
   static func reap(_ pid: pid_t) -> Bool {
-    var status = siginfo_t()
-    return waitid(P_PID, id_t(pid), &status, WEXITED | WNOHANG) == 0 && status._sifields._sigchld.si_pid == pid
+    var (status, used): (Int32, rusage) = (0, rusage())
+    guard wait4(pid, &status, WNOHANG, &used) == pid else { return false }
+    tally.withLock { $0.add(used) }
+    return true
+  }
+
+  /// What all orphans used that were reaped since this was called last.
+  static func takeTally() -> ProcessUsage {
+    tally.withLock { tally in
+      defer { tally = ProcessUsage() }
+      return tally
+    }
   }
 
   /// All processes in `table` that descend from one of `roots`, including these.

@@ -73,6 +73,7 @@ struct StreamRedactor {
   mutating func finish(_ out: (UnsafeRawBufferPointer) -> Void) {
     rewrite(UnsafeRawBufferPointer(start: nil, count: 0), held.count, out)
     node = SecretTrie.root
+    isMasking = false
   }
 
   private mutating func find(_ piece: UnsafeRawBufferPointer) {

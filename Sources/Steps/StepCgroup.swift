@@ -11,10 +11,11 @@ struct StepCgroup: Sendable {
 
   private static let prefix = "mqtt-fs-worker-"
   private static let number = Atomic(0)
+  /// The possible folders of this process's own cgroup.
+  static let ownPlaces = places(
+    of: ProcessEntry.text(of: "/proc/self/cgroup"), among: ProcessEntry.text(of: "/proc/self/mountinfo"))
   /// The folder of this process's own cgroup, if the process may move its children out of it.
-  private static let own: String? = places(
-    of: ProcessEntry.text(of: "/proc/self/cgroup"), among: ProcessEntry.text(of: "/proc/self/mountinfo")
-  ).first { access("\($0)/cgroup.procs", W_OK) == 0 }
+  private static let own: String? = ownPlaces.first { access("\($0)/cgroup.procs", W_OK) == 0 }
 
   /// Creates an empty cgroup; nil where that is not possible.
   static func make() -> StepCgroup? {

@@ -152,13 +152,33 @@ package struct StepEnvironment: Sendable {
     }
   }
 
-  /// The complete environment of one step; later sources win: worker, `CI=true`, job, step, facts.
-  package func variables(_ facts: Facts, stepIndex: Int, job: [String: String], step: [String: String]) -> [String:
-    String]
-  {
+  /// The places outside of the workspace that a step may write to.
+  package struct Places: Sendable {
+    /// `TMPDIR`, unless the job sets it.
+    package var temporary: FilePath
+    /// `JOB_ENV`: variables for later steps.
+    package var environment: FilePath
+    /// `JOB_OUTPUT`: the job's outputs.
+    package var output: FilePath
+
+    package init(temporary: FilePath, environment: FilePath, output: FilePath) {
+      self.temporary = temporary
+      self.environment = environment
+      self.output = output
+    }
+  }
+
+  /// The complete environment of one step; later sources win: worker, `CI=true`, `TMPDIR`, job, variables that earlier
+  /// steps handed on, step, facts.
+  package func variables(
+    _ facts: Facts, stepIndex: Int, job: [String: String], handedOn: [String: String] = [:], step: [String: String],
+    places: Places? = nil
+  ) -> [String: String] {
     var variables = inherited
     variables["CI"] = "true"
+    if let places { variables["TMPDIR"] = places.temporary.string }
     variables.merge(job) { _, new in new }
+    variables.merge(handedOn) { _, new in new }
     variables.merge(step) { _, new in new }
     variables["JOB_ID"] = facts.jobID
     variables["JOB_ATTEMPT"] = String(facts.attempt)
@@ -166,7 +186,16 @@ package struct StepEnvironment: Sendable {
     variables["JOB_RESULTS_DIR"] = facts.results.string
     variables["STEP_INDEX"] = String(stepIndex)
     variables["WORKER_ID"] = facts.workerID
+    if let places {
+      variables["JOB_ENV"] = places.environment.string
+      variables["JOB_OUTPUT"] = places.output.string
+    }
     return variables
+  }
+
+  /// Whether only the worker gives the variable `name` to steps: no step can hand it on.
+  package static func isOwn(_ name: String) -> Bool {
+    name.hasPrefix("JOB_") || name.hasPrefix("MQTT_") || ["STEP_INDEX", "WORKER_ID"].contains(name)
   }
 }
 

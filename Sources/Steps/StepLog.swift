@@ -42,12 +42,27 @@ package final class StepLog: Sendable {
     content.withLock { $0.file.push() }
   }
 
+  /// Appends a line of the worker, in brackets, on a line of its own.
+  package func note(_ text: String) {
+    flush()
+    let isBroken = content.withLock { content in
+      guard content.file.taken > 0 else { return false }
+      return content.file.read(from: content.file.taken - 1, atMost: 1).bytes != [UInt8(ascii: "\n")]
+    }
+    var line = (isBroken ? "\n[" : "[") + text + "]\n"
+    line.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+    flush()
+  }
+
+  /// Appends what is held back because a secret may begin with it: the output so far is at its end.
+  func flush() {
+    content.withLock { content in content.redactor?.finish { content.file.append($0) } }
+  }
+
   /// Puts a log that exceeded its limit in order. Nothing may be appended afterwards.
   package func finish() {
-    content.withLock { content in
-      content.redactor?.finish { content.file.append($0) }
-      content.file.finish()
-    }
+    flush()
+    content.withLock { $0.file.finish() }
   }
 
   /// Length of the file. Final when the step has ended.

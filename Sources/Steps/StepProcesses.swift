@@ -141,12 +141,14 @@ struct StepProcess: Sendable {
   /// Becomes readable when the process has ended; negative on kernels without pidfd. The caller closes it.
   func descriptor() -> Int32 { linux_pidfd(pid) }
 
-  /// Waits for the process and reaps it; from then on its pid may be reused.
-  func reap() -> StepEnd {
-    var status = siginfo_t()
-    while waitid(P_PID, id_t(pid), &status, WEXITED) != 0, errno == EINTR {}
-    let code = status._sifields._sigchld.si_status
-    return status.si_code == CLD_EXITED ? .exited(code) : .signaled(code)
+  /// Waits for the process, reaps it, and adds what it used to `usage`; from then on its pid may be reused.
+  func reap(_ usage: inout ProcessUsage) -> StepEnd {
+    var (status, used): (Int32, rusage) = (0, rusage())
+    while wait4(pid, &status, 0, &used) != pid, errno == EINTR {}
+    usage.add(used)
+    // wait(2), WTERMSIG and WEXITSTATUS: macros that Swift does not see.
+    let signal = status & 0x7F
+    return signal == 0 ? .exited(status >> 8 & 0xFF) : .signaled(signal)
   }
 }
 

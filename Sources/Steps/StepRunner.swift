@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+package import Jobs
 import Synchronization
 import SystemPackage
 
@@ -17,6 +18,8 @@ package struct StepRunner: Sendable {
   }
 
   /// Runs the command to its end. A failed step is a value; only a step that cannot be started throws.
+  ///
+  /// The log holds all output then, and is not finished: further tries may follow.
   ///
   /// If `stop` was raised before, the step is started and ended at once. Canceling the task requests termination with
   /// the reason `canceled`.
@@ -55,7 +58,7 @@ package struct StepRunner: Sendable {
     return StepOutcome(
       end: end, timedOut: outcome.timedOut, stopped: outcome.stopped, killed: outcome.killed,
       endedProcesses: outcome.ended.count, survivors: outcome.survivors, duration: began.duration(to: .now),
-      logBytes: log.length, logDropped: log.dropped, logError: log.error)
+      usage: outcome.usage, memoryLimit: outcome.memoryLimit)
   }
 }
 
@@ -103,12 +106,10 @@ package struct StepOutcome: Sendable {
   package var survivors: Int
   /// The time from the spawn until nothing of the step was left, on the monotonic clock.
   package var duration: Duration
-  /// Length of the log file.
-  package var logBytes: Int64
-  /// Bytes of output that are not in the log: the middle, over the limit, and bytes that could not be written.
-  package var logDropped: Int64
-  /// Why bytes could not be written, as a sentence; nil if there was no write error.
-  package var logError: String?
+  /// What its processes used, of all that were reaped.
+  package var usage: Usage
+  /// The limit of memory, if the kernel ended a process because it was reached; otherwise nil.
+  package var memoryLimit: MemoryLimit?
 }
 
 /// Blocking work on a thread of its own, whose result one task awaits. The thread is requested immediately, so that it

@@ -1,4 +1,5 @@
 import Glibc
+import Jobs
 import SystemPackage
 
 /// Supervises one running step until it ends, times out or is asked to end. Then ends all its remaining processes.
@@ -9,6 +10,8 @@ struct StepSupervisor {
     var killed = false
     var ended: Set<ProcessEntry.Identity> = []
     var survivors = 0
+    var usage = Usage()
+    var memoryLimit: MemoryLimit?
   }
 
   private let processes: StepProcesses
@@ -66,6 +69,9 @@ struct StepSupervisor {
     _ = guardian?.hasEndedStep()
     let cgroup = StepCgroup.make()
     if let cgroup { guardian?.watch(cgroup) }
+    let memory = MemoryEvents(inFirstOf: [cgroup?.path] + StepCgroup.ownPlaces)
+    // Orphans that others left are not of this step.
+    _ = ProcessTree.takeTally()
     let leader: StepProcess
     do throws(SpawnError) {
       leader = try spawn(command, arguments, output, in: cgroup)
@@ -90,13 +96,17 @@ struct StepSupervisor {
       stop.raise(.kill, reason: .lapsed)
       outcome.stopped = stop.reason
     }
+    outcome.memoryLimit = memory?.newKill()
     cgroup?.end()
     guardian?.forgetStep()
-    let end = leader.reap()
+    var leaders = ProcessUsage()
+    let end = leader.reap(&leaders)
     // Only now, since reapOrphans() must not take the leader's status.
     ProcessTree.unspare(leader.pid)
     // Reap the processes that ended with the cgroup.
     ProcessTree.reapOrphans()
+    outcome.usage = ProcessTree.takeTally().usage
+    outcome.usage.add(leaders.usage)
     return (end, outcome)
   }
 

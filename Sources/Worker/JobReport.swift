@@ -29,7 +29,12 @@ package struct JobReport: Sendable {
   private var missingArtifact: String?
   /// What was not exported because the job had to end.
   private var missing: String?
-  private let redaction: Redaction
+  /// Masks secrets in the result's sentences and outputs.
+  var redaction: Redaction
+  /// The outputs so far.
+  private var outputs: [String: String] = [:]
+  /// The first step of which the kernel ended a process for lack of memory.
+  private var outOfMemory: (step: Int, limit: MemoryLimit)?
   private let started = ContinuousClock.now
 
   package init(_ claim: ClaimRecord, worker: WorkerIdentity, redacting redaction: Redaction = .none) {
@@ -45,6 +50,16 @@ package struct JobReport: Sendable {
   package mutating func took(_ part: any WritableKeyPath<JobTiming, Int?> & Sendable, _ duration: Duration) {
     result.timing[keyPath: part] = duration.milliseconds
   }
+
+  /// Notes how a step ended, except for its result, which is still to be masked.
+  mutating func add(_ end: StepRun.End) {
+    outputs = end.variables.outputs
+    if end.isJobTimedOut { isTimedOut = true }
+    if outOfMemory == nil, let limit = end.memoryLimit { outOfMemory = (end.result.index, limit) }
+  }
+
+  /// An estimate of the bytes that the outputs take in result.json.
+  var outputsSize: Int { outputs.reduce(0) { $0 + 20 + 2 * ($1.key.utf8.count + $1.value.utf8.count) } }
 
   package mutating func add(_ changes: Changes) {
     result.deleted = changes.deleted.map { WorkspacePath($0) }
@@ -176,8 +191,20 @@ package struct JobReport: Sendable {
     return close()
   }
 
-  /// Notes the end time, the duration and what was not exported.
+  /// Notes the end time, the duration, what the steps used and wrote, and what was not exported.
   private mutating func close() -> JobResult {
+    if !outputs.isEmpty {
+      let masked = outputs.map { (redaction.masking($0.key), redaction.masking($0.value)) }
+      result.outputs = Dictionary(masked) { _, last in last }
+    }
+    for usage in steps.compactMap(\.usage) {
+      result.usage = result.usage ?? Usage()
+      result.usage?.add(usage)
+    }
+    if let (step, limit) = outOfMemory {
+      result.outOfMemory = true
+      result.error?.append("; the kernel ended a process of step \(step), because \(limit.sentence)")
+    }
     if let missing {
       result.error = [result.error, "\(missing) did not come back"].compactMap(\.self).joined(separator: "; ")
     }
@@ -190,10 +217,24 @@ package struct JobReport: Sendable {
 extension StepResult {
   /// The sentence about the step's failure in the job's result.
   fileprivate var failureSentence: String {
-    let title = name.map { "step \(index) (\($0))" } ?? "step \(index)"
-    if timedOut { return "\(title) took longer than its timeout" }
-    if let signal { return "\(title) was ended by \(signal)" }
-    return "\(title) failed with exit code \(exitCode ?? -1)"
+    "\(name.map { "step \(index) (\($0))" } ?? "step \(index)") \(whatHappened)"
+  }
+
+  /// How the step, or one try of it, ended without success, as the end of a sentence.
+  var whatHappened: String {
+    if timedOut { return "took longer than its timeout" }
+    if let signal { return "was ended by \(signal)" }
+    return "failed with exit code \(exitCode ?? -1)"
+  }
+}
+
+extension MemoryLimit {
+  /// What ran out.
+  fileprivate var sentence: String {
+    switch self {
+    case .bytes(let bytes): "memory reached its limit of \(bytes >> 20) MiB"
+    case .host: "the host's memory ran out"
+    }
   }
 }
 
@@ -230,7 +271,7 @@ extension JobResult {
   /// An estimate of the bytes that a result takes with these steps and changes. It is rather too high than too low.
   static func likelySize(_ steps: [Step], _ changes: Changes? = nil) -> Int {
     var size = 16 << 10
-    for step in steps { size += 600 + 2 * (step.run.utf8.count + (step.name?.utf8.count ?? 0)) }
+    for step in steps { size += 800 + 2 * (step.run.utf8.count + (step.name?.utf8.count ?? 0)) }
     guard let changes else { return size }
     for entry in changes.changed { size += 400 + 3 * entry.path.bytes.count }
     for path in changes.deleted { size += 60 + 2 * path.bytes.count }

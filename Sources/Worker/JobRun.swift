@@ -68,6 +68,7 @@ struct JobRun {
           throw error.rejection(of: run.folder.id)
         }
         run.redaction = run.worker.settings.redaction(of: run.plan.definition)
+        run.report.redaction = run.redaction
       }
       run.snapshot = snapshot
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
@@ -166,7 +167,7 @@ struct JobRun {
         for artifact in definition.artifacts.required where run.report.isSuccessful {
           if try !workspace.contains(artifact, isCanceled: { limit.isReached }) { run.report.misses(artifact) }
         }
-        results.reserve(JobResult.likelySize(run.plan.definition.steps, changes))
+        results.reserve(JobResult.likelySize(run.plan.definition.steps, changes) + run.report.outputsSize)
         let export = try run.feed(.sync).follow {
           try results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
         }

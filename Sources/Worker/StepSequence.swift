@@ -29,24 +29,13 @@ struct StepSequence {
   /// How many of the latest logs are kept open. The worker can put these back if a job removes results/.
   private static let keptLogs = 64
 
-  /// The purpose of a step.
-  private enum Role {
-    case work(until: ContinuousClock.Instant?)
-    /// The step has `always`, and the job is ending.
-    case cleanup
-
-    var deadline: ContinuousClock.Instant? { if case .work(let deadline) = self { deadline } else { nil } }
-
-    /// The timeout of a cleanup step that has none of its own. The job's timeout does not apply any more, but a cleanup
-    /// step must end, too.
-    var limit: Duration? { if case .cleanup = self { .seconds(300) } else { nil } }
-  }
-
   package func run(into report: inout JobReport) async throws {
     settings.guardian?.guardProcesses(carrying: "\(StepEnvironment.markerName)=\(workspace.path)")
     let runner = StepRunner(guardian: settings.guardian)
     let deadline = (definition.timeout ?? settings.timeout).map { ContinuousClock.now + $0 }
     report.deadline = deadline
+    var variables = JobVariables()
+    var redaction = redaction
     // These logs stay open, so that they can be put back.
     var logs: [(index: Int, log: StepLog)] = []
     for (index, step) in definition.steps.enumerated() {
@@ -66,11 +55,13 @@ struct StepSequence {
         redacting: redaction)
       let result: StepResult
       do {
-        let ending = isStopped ? stop.forCleanup() : stop
-        result = try await run(
-          step, index, log, with: runner, until: ending, isEnding ? .cleanup : .work(until: deadline), &report
-        )
-        .masked(by: redaction)
+        let run = StepRun(
+          of: self, step, index, log, with: runner, until: isStopped ? stop.forCleanup() : stop,
+          isEnding ? .cleanup : .work(until: deadline), given: variables)
+        let end = try await run.run()
+        variables = end.variables
+        report.add(end)
+        result = end.result.masked(by: redaction)
       } catch let failure as JobFailure {
         report.fail(failure)
         result = StepResult(unstarted: step, index).masked(by: redaction)
@@ -81,66 +72,14 @@ struct StepSequence {
         report.decisive = result
         report.tail = String(decoding: log.tail(4096), as: UTF8.self)
       }
+      if !settings.secretNames.secrets(in: variables.environment).isEmpty {
+        redaction = settings.redaction(of: definition, and: variables.environment)
+        report.redaction = redaction
+      }
       logs = (logs + [(index, log)]).suffix(StepSequence.keptLogs)
       report.flag(try results.restore(Dictionary(uniqueKeysWithValues: logs.map { ($0.index, $0.log.descriptor) })))
       await tell(result)
     }
-  }
-
-  /// Runs one step. What ended the job does not end a step that runs `always` for cleanup.
-  private func run(
-    _ step: Step, _ index: Int, _ log: StepLog, with runner: StepRunner, until stop: StopRequest,
-    _ role: Role, _ report: inout JobReport
-  ) async throws -> StepResult {
-    let left = role.deadline.map { $0 - .now }
-    let isJobTimeout = left.map { $0 < step.timeout ?? .seconds(Int64.max / 2) } ?? false
-    var command = StepCommand(
-      shell: step.shell, script: step.run, workingDirectory: try directory(of: step, index),
-      environment: environment(of: step, index),
-      timeout: isJobTimeout ? left : step.timeout ?? role.limit, grace: settings.grace)
-    var outcome: StepOutcome?
-    for attempt in 1...10 where outcome == nil {
-      // Ask as late as possible: nothing can revoke the start between this answer and the step's first instruction.
-      command.startsBefore = try await fence()
-      do throws(SpawnError) {
-        outcome = try await start(command, index, log, with: runner, until: stop)
-      } catch {
-        guard error.isTooLate, attempt < 10 else {
-          throw JobFailure(.run, "step \(index) cannot be started: \(error)")
-        }
-      }
-    }
-    guard let outcome else { preconditionFailure("the last try throws") }
-    if outcome.timedOut, isJobTimeout { report.isTimedOut = true }
-    logger.warn(ofSurvivors: outcome.survivors, of: "step \(index)", claim.id)
-    return StepResult(step, index, outcome)
-  }
-
-  private func start(
-    _ command: StepCommand, _ index: Int, _ log: StepLog, with runner: StepRunner, until stop: StopRequest
-  ) async throws(SpawnError) -> StepOutcome {
-    guard let relay else { return try await runner.run(command, into: log, until: stop) }
-    return try await LogRelay(step: index, log: log, tell: relay).relaying { () async throws(SpawnError) in
-      try await runner.run(command, into: log, until: stop)
-    }
-  }
-
-  private func directory(of step: Step, _ index: Int) throws(JobFailure) -> FilePath {
-    guard let relative = step.workingDirectory else { return workspace.path }
-    let path = workspace.path.pushing(FilePath(relative).removingRoot())
-    guard let real = realPath(path), real.starts(with: workspace.path) else {
-      throw JobFailure(
-        .run, "steps[\(index)]: workingDirectory \"\(relative)\" is not a folder inside the job's workspace")
-    }
-    return real
-  }
-
-  private func environment(of step: Step, _ index: Int) -> [String: String] {
-    let facts = StepEnvironment.Facts(
-      jobID: claim.id.text, attempt: claim.attempt, workspace: workspace.path, results: results.path,
-      workerID: claim.worker)
-    return settings.environment.variables(
-      facts, stepIndex: index, job: definition.environment, step: step.environment)
   }
 }
 
@@ -151,19 +90,6 @@ extension StepResult {
     result.command = redaction.masking(command)
     result.name = name.map(redaction.masking)
     return result
-  }
-
-  fileprivate init(_ step: Step, _ index: Int, _ outcome: StepOutcome) {
-    let status: StepStatus =
-      if outcome.timedOut { .timeout } else if outcome.stopped != nil { .canceled } else if outcome.end == .exited(0) {
-        .success
-      } else { .failed }
-    self.init(
-      index: index, command: step.run, status: status, exitCode: outcome.timedOut ? 124 : Int(outcome.end.exitCode),
-      durationMs: outcome.duration.milliseconds, log: JobsDirectory.logPath(index), name: step.name,
-      signal: outcome.end.signalName, logBytes: Int(outcome.logBytes), logDropped: Int(outcome.logDropped),
-      timedOut: outcome.timedOut, endedProcesses: outcome.endedProcesses, killed: outcome.killed,
-      logError: outcome.logError.map { "\(JobsDirectory.logName(index)): \($0)" })
   }
 
   fileprivate init(unstarted step: Step, _ index: Int) {

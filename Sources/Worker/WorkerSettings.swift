@@ -38,9 +38,9 @@ package struct WorkerSettings: Sendable {
   /// The defaults.
   package init() {}
 
-  /// Masks the secrets of a job.
-  package func redaction(of definition: JobDefinition) -> Redaction {
-    Redaction(secrets(of: definition).map(\.value) + ownSecrets)
+  /// Masks the secrets of a job, and those among variables that its steps handed on.
+  package func redaction(of definition: JobDefinition, and handedOn: [String: String] = [:]) -> Redaction {
+    Redaction(secrets(of: definition).map(\.value) + ownSecrets + secretNames.secrets(in: handedOn).values)
   }
 
   /// The names of secrets in which no line is long enough to be masked.

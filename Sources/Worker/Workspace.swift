@@ -29,6 +29,9 @@ package final class Workspace: Sendable {
   /// A folder on the same disk for unnamed files, away from the steps' files.
   var temporary: FilePath { root.temporary }
 
+  /// The job's folder for temporary files.
+  var scratch: ScratchFolder { get throws(VolumeError) { try root.scratch(of: lock) } }
+
   /// Copies what `selection` selects of the job's folder into the workspace, without the reserved names. Throws soon
   /// after `isCanceled` returns true.
   package func stage(
@@ -82,8 +85,8 @@ package final class Workspace: Sendable {
     return try !FileTree.files(in: descriptor, selecting: selection, isCanceled: isCanceled).isEmpty
   }
 
-  /// Removes the workspace, and then its lock file. Throws ``LeftWorkspace`` when part of the workspace cannot be
-  /// removed.
+  /// Removes the workspace and the temporary files, and then the lock file. Throws ``LeftWorkspace`` when part of them
+  /// cannot be removed.
   func purge() throws {
     try root.purge(path, lock)
   }
@@ -145,10 +148,15 @@ package final class WorkspaceLock: Sendable {
     get throws(VolumeError) { try size > WorkspaceLock.mark.count }
   }
 
-  private var size: Int {
+  private var size: Int { get throws(VolumeError) { try Int(fileStatus.st_size) } }
+
+  /// The inode number of the lock file.
+  var number: UInt64 { get throws(VolumeError) { try UInt64(fileStatus.st_ino) } }
+
+  private var fileStatus: stat {
     get throws(VolumeError) {
       do throws(Errno) {
-        return try Int(status(of: file).st_size)
+        return try status(of: file)
       } catch {
         throw VolumeError("looking at", path, error)
       }

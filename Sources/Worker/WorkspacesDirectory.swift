@@ -13,6 +13,11 @@ package struct WorkspacesDirectory: Sendable {
   /// A folder for unnamed files.
   var temporary: FilePath { path.appending(WorkspacesDirectory.state) }
 
+  /// The folder for temporary files of the workspace with this lock.
+  func scratch(of lock: WorkspaceLock) throws(VolumeError) -> ScratchFolder {
+    try ScratchFolder(in: temporary, of: lock)
+  }
+
   /// The file in which a worker notes since when it has seen other workers' claims unchanged.
   package static func watchLog(in path: FilePath, of worker: WorkerID) -> FilePath {
     path.appending(state).appending("\(worker).watched")
@@ -62,6 +67,9 @@ package struct WorkspacesDirectory: Sendable {
     if exists {
       // A workspace that could not be removed before delays no job: a worker tries it again at its start only.
       guard try !lock.isLeft, (try? remove(name, lock)) != nil else { return nil }
+    } else {
+      // A worker that was killed while it purged may have left them.
+      guard (try? scratch(of: lock).remove()) != nil else { return nil }
     }
     try lock.mark()
     guard mkdir(workspace.string, 0o700) == 0 else {
@@ -115,7 +123,7 @@ package struct WorkspacesDirectory: Sendable {
     }
   }
 
-  /// Removes a workspace, and then its lock file. Throws ``LeftWorkspace``.
+  /// Removes a workspace and its temporary files, and then its lock file. Throws ``LeftWorkspace``.
   func purge(
     _ workspace: FilePath, _ lock: WorkspaceLock, isCanceled: @escaping @Sendable () -> Bool = { false }
   ) throws {
@@ -130,7 +138,10 @@ package struct WorkspacesDirectory: Sendable {
     do {
       let root = try FileDescriptor.open(path, .readOnly, options: [.directory, .closeOnExec])
       defer { try? root.close() }
+      // One that cannot be removed does not keep the other.
+      let scratch = Result { try self.scratch(of: lock).remove(isCanceled: isCanceled) }
       try FileTree.remove(name, in: root, isCanceled: isCanceled)
+      try scratch.get()
     } catch {
       lock.noteLeft()
       throw LeftWorkspace(path: path.appending(name), cause: error)

@@ -17,7 +17,8 @@ import Testing
     let volume = try Volume()
     let json = """
       {"steps": ["make", {"name": "n", "run": "r", "timeout": "10m", "env": {"A": "b"}, "workingDirectory": "src",
-      "shell": ["bash", "-c"], "continueOnError": true, "always": true}], "env": {"X": "y"}, "timeout": "1h"}
+      "shell": ["bash", "-c"], "continueOnError": true, "always": true, "retries": 1, "retryDelay": 2}],
+      "env": {"X": "y"}, "timeout": "1h"}
       """
     try volume.write(json, "a/job.json")
     let definition = try JobDefinition(json: Array(json.utf8))

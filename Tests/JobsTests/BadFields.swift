@@ -47,6 +47,11 @@ extension BadInputsTests {
     (#""shell":["\u0000"]"#, "shell[0] holds a NUL, which no program can be handed"),
     (#""continueOnError": "yes""#, #""continueOnError" is a string; true or false is expected"#),
     (#""always": 1"#, #""always" is 1; true or false is expected"#),
+    (#""retries": 11"#, #""retries" is 11; a whole number from 0 to 10 is expected"#),
+    (#""retries": -1"#, #""retries" is -1; a whole number from 0 to 10 is expected"#),
+    (#""retries": 1.5"#, #""retries" is 1.5; a whole number from 0 to 10 is expected"#),
+    (#""retries": true"#, #""retries" is true; a whole number from 0 to 10 is expected"#),
+    (#""retryDelay": "0s""#, #""retryDelay": "0s" is not more than 0; \#(howToWrite)"#),
     (
       #""timeout": "soon""#,
       #""timeout": "soon" is not a duration; write it like 90s, 10m, 1h30m or 7d, or as a number of seconds"#

@@ -7,13 +7,14 @@ struct JobDefinitionTests {
     let json = """
       {"steps": ["npm ci", {"name": "build", "run": "make", "timeout": "10m", "env": {"CC": "clang"},
                  "workingDirectory": "src", "shell": ["bash", "-euo", "pipefail", "-c"], "continueOnError": true,
-                 "always": false}],
+                 "always": false, "retries": 2, "retryDelay": "10s"}],
        "env": {"MODE": "release"}, "timeout": "1h", "maxAttempts": 1}
       """
     let definition = try JobDefinition(json: Array(json.utf8))
-    let build = Step(
+    var build = Step(
       run: "make", name: "build", shell: ["bash", "-euo", "pipefail", "-c"], environment: ["CC": "clang"],
       workingDirectory: "src", timeout: .seconds(600), continueOnError: true, always: false)
+    (build.retries, build.retryDelay) = (2, .seconds(10))
     #expect(
       definition
         == JobDefinition(

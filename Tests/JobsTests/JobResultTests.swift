@@ -88,7 +88,7 @@ extension JobResult {
   /// A result in which every key has a value.
   static var sample: JobResult {
     get throws {
-      JobResult(
+      var result = JobResult(
         jobId: try JobID("job_2026_01"), status: .failed, exitCode: 137,
         timing: JobTiming(
           start: "2026-01-31T09:30:00.125Z", end: "2026-01-31T09:30:01.500Z", durationMs: 1375, stageMs: 5, runMs: 1360,
@@ -116,6 +116,10 @@ extension JobResult {
           SkippedPath(path: WorkspacePath("pipe"), reason: "a FIFO"),
           SkippedPath(path: WorkspacePath(bytes: [0xE9]), reason: "a socket"),
         ])
+      let usage = Usage(userMs: 1, systemMs: 2, maxRssBytes: 4096)
+      (result.steps[0].tries, result.steps[0].usage) = (2, usage)
+      (result.outputs, result.usage, result.outOfMemory) = (["version": "1.2"], usage, true)
+      return result
     }
   }
 }

@@ -54,6 +54,7 @@ final class StepFixture: Sendable {
   ) async throws -> (outcome: StepOutcome, text: String) {
     let log = try log(limit: limit)
     let outcome = try await StepRunner(guardian: nil).run(command, into: log, until: stop)
+    log.finish()
     return (outcome, String(decoding: try contents("step_0.log"), as: UTF8.self))
   }
 

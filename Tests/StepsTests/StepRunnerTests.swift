@@ -1,4 +1,5 @@
 import Foundation
+import Jobs
 import SystemPackage
 import Testing
 
@@ -9,11 +10,33 @@ import Testing
     let (outcome, text) = try await StepFixture().run("echo out; echo err >&2; echo out; exit 3")
     #expect(outcome.end == .exited(3))
     #expect(text == "out\nerr\nout\n")
-    #expect(outcome.logBytes == 12)
-    #expect(outcome.logDropped == 0)
-    #expect(outcome.logError == nil)
     #expect(outcome.endedProcesses == 0)
     #expect(!outcome.timedOut && !outcome.killed && outcome.stopped == nil)
+  }
+
+  @Test func severalRunsShareALogWithLinesOfTheWorkerBetweenThem() async throws {
+    let fixture = try StepFixture()
+    // The beginning of a secret is held back until more is known.
+    let log = try fixture.log(redacting: Redaction(["s3cret-word"]))
+    let runner = StepRunner(guardian: nil)
+    for command in ["printf s3cret-", "echo word; echo s3cret-word"] {
+      _ = try await runner.run(fixture.command(command), into: log, until: StopRequest())
+      log.note("again, s3cret-word")
+    }
+    log.finish()
+    #expect(
+      String(decoding: try fixture.contents("step_0.log"), as: UTF8.self)
+        == "s3cret-\n[again, ***]\nword\n***\n[again, ***]\n")
+    #expect(log.dropped == 0 && log.error == nil)
+  }
+
+  @Test func whatAStepAndItsChildrenUseIsCounted() async throws {
+    let (outcome, _) = try await StepFixture().run(
+      "awk 'BEGIN { while (i < 3000000) i++ }'; head -c 100000000 /dev/zero | tail -c 100000000 | cksum >/dev/null; true")
+    #expect(outcome.usage.userMs > 20)
+    // tail(1) keeps all of it.
+    #expect(outcome.usage.maxRssBytes > 90_000_000)
+    #expect(outcome.memoryLimit == nil)
   }
 
   @Test(arguments: [(SIGKILL, "SIGKILL"), (SIGSEGV, "SIGSEGV"), (SIGTERM, "SIGTERM")])

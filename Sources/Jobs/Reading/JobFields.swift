@@ -136,7 +136,7 @@ extension JobFields {
     environment.reserveCapacity(members.count)
     for member in members {
       let name = member.key
-      if let fault = faultOfVariable(name) {
+      if let fault = VariableLines.fault(ofName: name) {
         throw invalid(
           "\(key()): \(name.quoted) cannot name a variable: it \(fault); a name like \"MODE\" is expected",
           atOffset: member.keyOffset)
@@ -145,22 +145,14 @@ extension JobFields {
       if content.utf8.contains(0) {
         throw invalid("\(key()): the value of \(name.quoted) holds a NUL, which no variable can", at: member.value)
       }
-      // execve(2): with its "=" and its NUL a variable has at most MAX_ARG_STRLEN bytes, 32 pages.
-      let length = name.utf8.count + content.utf8.count + 2
-      if length > 32 * 4096 {
+      if let length = VariableLines.excess(of: name, content) {
         throw invalid(
-          "\(key()): \(name.quoted) and its value are \(length - 2) bytes; Linux takes 131070", at: member.value)
+          "\(key()): \(name.quoted) and its value are \(length) bytes; Linux takes \(VariableLines.longest)",
+          at: member.value)
       }
       environment[name] = content
     }
     return environment
-  }
-
-  private func faultOfVariable(_ name: String) -> String? {
-    if name.isEmpty { return "is empty" }
-    if name.utf8.contains(UInt8(ascii: "=")) { return "holds a \"=\"" }
-    if let first = name.utf8.first, (0x30...0x39).contains(first) { return "begins with a digit" }
-    return name.utf8.contains(0) ? "holds a NUL" : nil
   }
 }
 
@@ -221,6 +213,10 @@ extension JobFields {
         step.continueOnError = try flag(value, "steps[\(index)]: \"continueOnError\"")
       case "always":
         step.always = try flag(value, "steps[\(index)]: \"always\"")
+      case "retries":
+        step.retries = try count(value, "steps[\(index)]: \"retries\"", in: 0...10)
+      case "retryDelay":
+        step.retryDelay = try duration(value, "steps[\(index)]: \"retryDelay\"")
       default:
         noteUnknown(member.key, in: "steps[\(index)].")
       }
