@@ -105,11 +105,15 @@ package struct JobRemoval: Sendable {
       throw VolumeError("removing", place, error)
     }
     TestStopPoint.folderHidden.reached()
-    guard try mark.isInPlace() else {
-      try hidden.putBack()
-      return nil
+    do {
+      if try mark.isInPlace() { return try hidden.doomed() }
+    } catch {
+      // Nobody knows whose it is.
+      try? hidden.putBack()
+      throw error
     }
-    return try hidden.doomed()
+    try hidden.putBack()
+    return nil
   }
 
   /// Gives the right up. Changes nothing if it was lost.
