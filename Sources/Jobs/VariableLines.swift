@@ -51,7 +51,8 @@ package struct VariableLines: Sendable, Equatable {
   private typealias Line = ArraySlice<UInt8>
 
   /// The name in a line, and its value or the word that ends its lines.
-  private static func parts(of line: Line, _ number: Int) throws(VariableFault) -> (String, (value: Line, mark: Line?)) {
+  private static func parts(of line: Line, _ number: Int) throws(VariableFault) -> (String, (value: Line, mark: Line?))
+  {
     let sign = line.firstIndex(of: UInt8(ascii: "=")) ?? line.endIndex
     let arrows = line[..<sign].firstRange(of: Array("<<".utf8))
     guard sign < line.endIndex || arrows != nil else { throw VariableFault(number, "it has no \"=\"") }

@@ -144,7 +144,10 @@ struct StepProcess: Sendable {
   /// Waits for the process, reaps it, and adds what it used to `usage`; from then on its pid may be reused.
   func reap(_ usage: inout ProcessUsage) -> StepEnd {
     var (status, used): (Int32, rusage) = (0, rusage())
-    while wait4(pid, &status, 0, &used) != pid, errno == EINTR {}
+    while wait4(pid, &status, 0, &used) != pid {
+      // Nobody else reaps it; a lost status would be no success.
+      guard errno == EINTR else { return .signaled(0) }
+    }
     usage.add(used)
     // wait(2), WTERMSIG and WEXITSTATUS: macros that Swift does not see.
     let signal = status & 0x7F

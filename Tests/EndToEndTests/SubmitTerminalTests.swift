@@ -34,7 +34,7 @@ struct SubmitTerminalTests {
       #expect(terminal.end == nil)
       try scene.release()
       #expect(try await terminal.end() == .code(0))
-      #expect(terminal.output.contains("job job: success"))
+      #expect(terminal.output.contains("job job: success") && terminal.output.contains(", cpu "))
     }
   }
 

@@ -77,6 +77,15 @@ struct JobResultTests {
     #expect(refusal.description == "result.json is of schema 2; this version reads schema 1")
   }
 
+  @Test func resultOfAnEarlierVersionIsRead() throws {
+    var result = try JobResult.sample
+    (result.outputs, result.usage, result.outOfMemory) = (nil, nil, nil)
+    (result.steps[0].tries, result.steps[0].usage) = (nil, nil)
+    let text = String(decoding: try result.encoded(), as: UTF8.self)
+    for key in ["outputs", "usage", "outOfMemory", "tries"] { #expect(!text.contains("\"\(key)\"")) }
+    #expect(try JobResult(json: Array(text.utf8)) == result)
+  }
+
   @Test func keysOfALaterVersionAreNotMinded() throws {
     let text = String(decoding: try JobResult.sample.encoded(), as: UTF8.self)
     let more = text.replacing("\"schema\" : 1", with: "\"schema\" : 1, \"more\" : {}")

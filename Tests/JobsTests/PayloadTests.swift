@@ -26,6 +26,7 @@ struct PayloadTests {
         + #"{"command":"make test","durationMs":0,"endedProcesses":0,"exitCode":null,"index":1,"killed":false,"#
         + #""log":null,"logBytes":0,"logDropped":0,"status":"skipped","timedOut":false}],"#
         + #""timing":{"durationMs":1375,"end":"2026-01-31T09:30:01.500Z","runMs":1360,"stageMs":5,"#
-        + #""start":"2026-01-31T09:30:00.125Z","syncMs":10},"usage":{"maxRssBytes":4096,"systemMs":2,"userMs":1},"workerId":"worker-01","workerVersion":"1.0.0"}"#)
+        + #""start":"2026-01-31T09:30:00.125Z","syncMs":10},"usage":{"maxRssBytes":4096,"systemMs":2,"userMs":1},"workerId":"worker-01","workerVersion":"1.0.0"}"#
+    )
   }
 }

@@ -34,6 +34,20 @@ struct StepEnvironmentTests {
     #expect(variables["CI"] == "no")
   }
 
+  @Test func whatStepsHandOnComesBetweenTheJobAndTheStep() {
+    let places = StepEnvironment.Places(temporary: "/t", environment: "/e", output: "/o")
+    let environment = StepEnvironment(inherited: ["TMPDIR": "/worker", "JOB_ENV": "x"])
+    let variables = environment.variables(
+      facts, stepIndex: 0, job: ["A": "1", "B": "1", "C": "1"], handedOn: ["B": "2", "C": "2"],
+      step: ["C": "3", "JOB_OUTPUT": "y"], places: places)
+    #expect([variables["A"], variables["B"], variables["C"]] == ["1", "2", "3"])
+    #expect([variables["TMPDIR"], variables["JOB_ENV"], variables["JOB_OUTPUT"]] == ["/t", "/e", "/o"])
+    for (job, handedOn) in [(["TMPDIR": "/own"], [:]), ([:], ["TMPDIR": "/own"])] {
+      let own = environment.variables(facts, stepIndex: 0, job: job, handedOn: handedOn, step: [:], places: places)
+      #expect(own["TMPDIR"] == "/own")
+    }
+  }
+
   @Test func aJobCannotClaimToBeAnother() {
     let variables = StepEnvironment(inherited: [:])
       .variables(facts, stepIndex: 0, job: ["JOB_ID": "b"], step: ["JOB_WORKSPACE": "/etc", "STEP_INDEX": "9"])

@@ -32,7 +32,8 @@ import Testing
 
   @Test func whatAStepAndItsChildrenUseIsCounted() async throws {
     let (outcome, _) = try await StepFixture().run(
-      "awk 'BEGIN { while (i < 3000000) i++ }'; head -c 100000000 /dev/zero | tail -c 100000000 | cksum >/dev/null; true")
+      "awk 'BEGIN { while (i < 3000000) i++ }'; head -c 100000000 /dev/zero | tail -c 100000000 | cksum >/dev/null; true"
+    )
     #expect(outcome.usage.userMs > 20)
     // tail(1) keeps all of it.
     #expect(outcome.usage.maxRssBytes > 90_000_000)

@@ -119,9 +119,11 @@ extension Scene {
     }
   }
 
-  /// The workspaces and their lock files.
+  /// The workspaces, their lock files and the folders for temporary files.
   public var workspacesLeft: [String] {
-    listing(workspaces).filter { $0 != ".worker/" && (!$0.hasPrefix(".worker/") || $0.hasSuffix(".lock")) }.sorted()
+    listing(workspaces).filter { path in
+      path != ".worker/" && (!path.hasPrefix(".worker/") || path.hasSuffix(".lock") || path.contains(".tmp/"))
+    }.sorted()
   }
 
   private func names(_ folder: FilePath) -> [String] {

@@ -32,6 +32,28 @@ struct JobReportTests {
     #expect(result.timing.start <= result.timing.end)
   }
 
+  @Test func whatTheStepsUsedIsAddedUpAndAKillForLackOfMemoryIsSaid() throws {
+    for (limit, sentence) in [
+      (MemoryLimit.bytes(64 << 20), "memory reached its limit of 64 MiB"), (.host, "the host's memory ran out"),
+    ] {
+      var report = try report()
+      var killed = step(.failed, exitCode: 137, signal: "SIGKILL")
+      killed.usage = Usage(userMs: 1, systemMs: 2, maxRssBytes: 3)
+      var other = step(.success, exitCode: 0)
+      other.usage = Usage(userMs: 10, systemMs: 20, maxRssBytes: 2)
+      report.add(StepRun.End(result: killed, variables: JobVariables(), memoryLimit: limit))
+      report.add(StepRun.End(result: other, variables: JobVariables()))
+      report.steps = [killed, other, step(.skipped, exitCode: nil)]
+      report.decisive = killed
+      let result = report.finish()
+      #expect(result.usage == Usage(userMs: 11, systemMs: 22, maxRssBytes: 3))
+      #expect(result.outOfMemory == true)
+      #expect(
+        result.error
+          == "step 3 (build) was ended by SIGKILL; the kernel ended a process of step 3, because \(sentence)")
+    }
+  }
+
   @Test func decisiveStepGivesItsExitCodeAndASentence() throws {
     for (step, status, code, sentence) in [
       (step(.failed, exitCode: 7), JobStatus.failed, 7, "step 3 (build) failed with exit code 7"),

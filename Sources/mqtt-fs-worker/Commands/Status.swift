@@ -48,15 +48,20 @@ struct Status: ParsableCommand {
       ("attempt", job.attempt.map(String.init)), ("step", job.step.map(String.init)), ("topic", job.filter),
       ("since", job.since), ("ended", job.end), ("took", took),
       ("to do", job.state == .awaitingApproval ? "mqtt-fs-worker approve \(job.id)" : nil),
-      ("artifacts", result.map { "\($0.artifacts.count)" }),
+      ("artifacts", result.map { "\($0.artifacts.count)" }), ("used", result?.usage.map(usageText)),
+      ("memory", result?.outOfMemory == true ? "ran out; the kernel ended a process" : nil),
     ]
-    let lines = facts.compactMap { name, value in
+    let outputs = (result?.outputs ?? [:]).sorted { $0.key < $1.key }.map {
+      ("output", "\($0.key)=\($0.value)" as String?)
+    }
+    let lines = (facts + outputs).compactMap { name, value in
       value.map { "\(name):".padded(to: 12) + $0.escaped(upTo: 500) + "\n" }
     }
     guard let steps = result?.steps, !steps.isEmpty else { return lines.joined() }
     let rows = steps.map { step in
       [
-        "\(step.index)", step.status.rawValue, step.exitCode.map(String.init) ?? "",
+        "\(step.index)", step.status.rawValue + (step.tries.map { $0 > 1 ? " (try \($0))" : "" } ?? ""),
+        step.exitCode.map(String.init) ?? "",
         durationText(milliseconds: step.durationMs), (step.name ?? step.command).escaped,
       ]
     }

@@ -147,7 +147,12 @@ struct SubmitRun: Sendable {
 
   private func report(_ result: ResultMessage) {
     let took = result.durationMs.map { " after \(durationText(milliseconds: $0))" } ?? ""
-    let text = "job \(request.id): \(result.status.rawValue)\(took)"
+    let used = result.usage.map { ", \(usageText($0))" } ?? ""
+    let text =
+      "job \(request.id): \(result.status.rawValue)\(took)\(used)\(result.outOfMemory == true ? ", out of memory" : "")"
+    for (name, value) in (result.outputs ?? [:]).sorted(by: { $0.key < $1.key }) {
+      console.show("output \(name)=\(value.escaped(upTo: 500))")
+    }
     guard result.status != .success else { return console.show(text) }
     console.say(result.error.map { "\(text): \($0)" } ?? text)
   }

@@ -101,6 +101,11 @@ func durationText(milliseconds: Int) -> String {
   return Duration.seconds(milliseconds / 1000).jobText
 }
 
+/// What a job used, for people, as in `cpu 1.2 s, memory 34.0 MiB`.
+func usageText(_ usage: Usage) -> String {
+  "cpu \(durationText(milliseconds: usage.cpuMs)), memory \(bytesText(Int64(usage.maxRssBytes)))"
+}
+
 extension Duration {
   /// The largest unit that fits, as in `42s`, `7m`, `3h`, `2d`.
   var shortText: String {
