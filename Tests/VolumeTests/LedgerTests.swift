@@ -21,12 +21,12 @@ struct LedgerTests {
   @Test func missingVolumeIsNamed() throws {
     let identity = WorkerIdentity(id: try volume.worker("w"), version: "1")
     let error = #expect(throws: VolumeError.self) {
-      try Ledger(JobsDirectory("/nowhere/jobs"), worker: identity, filter: nil, lease: .seconds(1))
+      try Ledger(JobsDirectory("/nowhere/jobs"), worker: identity, filters: [], lease: .seconds(1))
     }
     #expect(error?.description.contains("/nowhere/jobs") == true)
     try volume.write("", volume.root.appending("file"))
     let other = #expect(throws: VolumeError.self) {
-      try Ledger(JobsDirectory(volume.root.appending("file")), worker: identity, filter: nil, lease: .seconds(1))
+      try Ledger(JobsDirectory(volume.root.appending("file")), worker: identity, filters: [], lease: .seconds(1))
     }
     #expect(other?.cause == .notDirectory)
   }
