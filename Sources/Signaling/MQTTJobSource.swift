@@ -3,6 +3,7 @@ package import Logging
 package import MQTT
 package import Signing
 package import Steps
+import Synchronization
 package import Volume
 package import Worker
 
@@ -17,6 +18,7 @@ package final class MQTTJobSource: JobSource {
   private let ledger: Ledger
   private let inbox = Inbox()
   private let idleTimeout: Duration?
+  private let idleSince = Mutex<ContinuousClock.Instant?>(nil)
   private let logger: Logger
 
   /// How long a broker may take to answer SUBSCRIBE, or to say that it has no more urgent request.
@@ -213,6 +215,7 @@ package final class MQTTJobSource: JobSource {
   /// The next offer; `nil` if the worker leaves or was idle for too long.
   package func next() async throws -> Offer? {
     state.decides(false)
+    lookAgainAfterJob()
     while !state.isLeaving, let waiting = await inbox.next() {
       if let rank = waiting.rank, rank > 0 { await askForMoreUrgent(than: rank) }
       if state.isLeaving { return nil }
@@ -240,6 +243,18 @@ package final class MQTTJobSource: JobSource {
       }
     }
     return nil
+  }
+
+  /// Asks for a look for each topic filter when a job has ended: what waits here from before may be a look for the less
+  /// urgent ones only.
+  private func lookAgainAfterJob() {
+    guard intakes.count > 1 else { return }
+    let began = state.snapshot.began
+    let isNew = idleSince.withLock { since in
+      defer { since = began }
+      return since != began
+    }
+    if isNew { askForLook() }
   }
 
   /// Returns when a more urgent request has arrived, or when the broker has none.

@@ -109,11 +109,12 @@ actor RequestSession {
   }
 
   /// Whether the session has a request for the idle worker. Asks the broker for it, unless nothing can have come to wait
-  /// there since its last answer; without an answer within `limit` there is none.
+  /// there since its last answer; without an answer within `limit` there is none. A request that is being deferred is on
+  /// the volume when this returns.
   func hasRequest(within limit: Duration) async -> Bool {
     if mayOpen, state.snapshot.haltReason == nil { open() }
     let deadline = ContinuousClock.now + limit
-    while let session, undecided == nil, !isAsked, ContinuousClock.now < deadline {
+    while let session, undecided == nil, !isAsked || receiving > 0, ContinuousClock.now < deadline {
       isAsked = true
       await ask(session, until: deadline)
     }

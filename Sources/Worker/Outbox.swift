@@ -57,7 +57,8 @@ struct Outbox: Sendable {
         event: .completed, id: stored.jobId, requestId: request.envelope.requestId, workerId: ledger.worker.id.text,
         attempt: stored.attempt)
       (ending.status, ending.exitCode) = (stored.status.rawValue, stored.exitCode)
-      return try putAside(message, of: stored.jobId, for: request.filter, answering: request.envelope, ending: ending, refusal)
+      return try putAside(
+        message, of: stored.jobId, for: request.filter, answering: request.envelope, ending: ending, refusal)
     }
     var entry = AuditEntry(.answered, id: stored.jobId, of: request.envelope, signedBy: request.keyID)
     (entry.status, entry.attempt) = (stored.status.rawValue, stored.attempt)
@@ -118,7 +119,9 @@ struct Outbox: Sendable {
   /// Tries to publish an undelivered result of the workers of `filter` that is due.
   func deliverAgain(_ name: UndeliveredName, of filter: String) async {
     do {
-      let taken = try ledger.serving(filter).undelivered.take(name) { logger.warning("\($0)", metadata: ["job": "\(name.id)"]) }
+      let taken = try ledger.serving(filter).undelivered.take(name) {
+        logger.warning("\($0)", metadata: ["job": "\(name.id)"])
+      }
       guard let (held, result) = taken, held.isHeld else { return }
       do {
         try await source.publish(result.message, answering: result.envelope)

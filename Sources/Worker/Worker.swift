@@ -201,7 +201,9 @@ package struct Worker: Sendable {
       // The broker's refusal may have taken more than a lease. Another worker may have published a newer result
       // meanwhile.
       try await fence.check(job.claim)
-      try outbox.putAside(message, of: job.claim.record.id, for: job.claim.record.filter, answering: envelope, ending: event, undeliverable)
+      try outbox.putAside(
+        message, of: job.claim.record.id, for: job.claim.record.filter, answering: envelope, ending: event,
+        undeliverable)
       TestStopPoint.putAside.reached()
       refusal = Unpublished(cause: undeliverable.cause)
     }
