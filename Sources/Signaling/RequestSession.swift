@@ -116,24 +116,25 @@ actor RequestSession {
     let deadline = ContinuousClock.now + limit
     while let session, undecided == nil, !isAsked || receiving > 0, ContinuousClock.now < deadline {
       isAsked = true
-      await ask(session, until: deadline)
+      guard await isAnswered(session, before: deadline) else { break }
     }
     return undecided != nil
   }
 
-  /// Returns when the broker has sent all that the session holds, when it has sent a request, or at `deadline`.
-  private func ask(_ session: Session, until deadline: ContinuousClock.Instant) async {
+  /// Whether the broker sends all that the session holds before a request arrives, and before `deadline`.
+  private func isAnswered(_ session: Session, before deadline: ContinuousClock.Instant) async -> Bool {
     let (ends, end) = AsyncStream.makeStream(of: Void.self)
     afterAsking = end
     // The session has no such subscription. The broker answers all the same, after everything that it sent before; and
     // while a request is undecided, its answer is not read.
     let other = try? TopicFilter(Topics.waiting)
-    _ = try? await wait {
+    let answer: Void? = try? await wait {
       if let other { try await session.unsubscribe(other) }
     } until: {
       await wait(atMost: deadline - .now) { for await _ in ends {} }
     }
     afterAsking = nil
+    return answer != nil
   }
 
   private func subscribe(_ session: Session) async {

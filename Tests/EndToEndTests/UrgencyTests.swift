@@ -87,6 +87,19 @@ import Testing
     }
   }
 
+  /// The worker waits for the broker's word that nothing more urgent is there, but not for ever.
+  @Test func brokerThatDoesNotAnswerKeepsNoJobBack() async throws {
+    let broker = try ScriptedBroker { .bytes($0.kind == .unsubscribe ? [] : $0.usualAnswer) }
+    try await Scene.play(.down) { scene in
+      let ids = try scene.orderedJobs(1, "normal-")
+      try scene.deferRequest(ids[0], for: Pair.plain.normal)
+      let worker = try scene.worker(
+        on: Pair.plain.urgent, ["-t", Pair.plain.normal, "-u", "mqtt://127.0.0.1:\(broker.port)"])
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.order == ids)
+    }
+  }
+
   /// Jobs of one topic may pass each other: some wait on the volume, and others with the broker.
   private func expect(_ order: [String], _ urgent: [String], before normal: [String]) {
     #expect(order.count == urgent.count + normal.count)
