@@ -67,10 +67,11 @@ package struct Topics: Sendable {
   package static let waiting = "workers/waiting"
 }
 
-/// The client ids of a worker's two sessions, without the client id prefix.
+/// The client ids of a worker's sessions, without the client id prefix.
 ///
 /// No two workers share one: the control session of `w` is named `w-control`, so the intake session of a worker
-/// `w-control` has a name that no worker can have.
+/// `w-control` has a name that no worker can have. So have the sessions of a worker's further topic filters: no id has
+/// a `~`.
 package enum SessionName {
   private static let controlSuffix = "-control"
   private static let intakeSuffix = ":intake"
@@ -84,6 +85,20 @@ package enum SessionName {
   package static func intake(of worker: String) -> String {
     worker.hasSuffix(controlSuffix) ? worker + intakeSuffix : worker
   }
+
+  /// The session that receives the requests of one topic filter: the first has no mark.
+  package static func intake(of worker: String, _ mark: String?) -> String {
+    mark == nil ? intake(of: worker) : marked(worker, mark)
+  }
+
+  /// The mark of a further topic filter. It follows from the filter alone, so a filter keeps its session when a worker
+  /// gets its filters in another order.
+  package static func mark(of filter: String) -> String {
+    String(digestText(of: Array(filter.utf8)).dropFirst("sha256:".utf8.count).prefix(8))
+  }
+
+  /// A worker's id with the mark of a further topic filter, if there is one.
+  package static func marked(_ worker: String, _ mark: String?) -> String { mark.map { "\(worker)~\($0)" } ?? worker }
 
   /// The worker whose control session has the name that the intake session of `worker` had before version 0.2; `nil` if
   /// there is none.

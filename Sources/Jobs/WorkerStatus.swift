@@ -30,8 +30,10 @@ package struct WorkerStatus: Payload, Equatable, Sendable {
   package var state: State
   /// The worker.
   package var workerId: String
-  /// The topic filter of its requests.
+  /// The topic filter of its requests; of several, the most urgent.
   package var topic: String?
+  /// The topic filters of its requests, most urgent first, if there are several.
+  package var topics: [String]?
   /// The current job.
   package var job: String?
   /// The attempt, from 1.
@@ -62,7 +64,7 @@ package struct WorkerStatus: Payload, Equatable, Sendable {
   package var jobsFree: Int64?
   /// The free space of the workspaces for the worker, in bytes.
   package var workspacesFree: Int64?
-  /// The number of results that the broker refused to workers of the same topic filter, if any; they are retried.
+  /// The number of results that the broker refused to workers of its topic filters, if any; they are retried.
   package var undelivered: Int?
 
   /// A status of the worker `id`.

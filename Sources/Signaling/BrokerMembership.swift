@@ -4,11 +4,12 @@ package import Steps
 import Synchronization
 import Volume
 
-/// This worker's entry among the members of its kind. A clean session ends with its connection, so it needs no entry.
+/// This worker's entry among the members of one topic filter. A clean session ends with its connection, so it needs no entry.
 final class BrokerMembership: Sendable {
   package let broker: String
   private let options: SessionOptions
   private let filter: TopicFilter
+  private let mark: String?
   private let ledger: Ledger
   private let membership = Mutex<Membership?>(nil)
   private let session = Mutex(Epoch())
@@ -19,16 +20,17 @@ final class BrokerMembership: Sendable {
     var isUsed = false
   }
 
-  init(_ options: SessionOptions, filter: TopicFilter, ledger: Ledger) {
+  init(_ options: SessionOptions, filter: TopicFilter, _ mark: String?, ledger: Ledger) {
     self.options = options
     self.filter = filter
+    self.mark = mark
     self.ledger = ledger
     broker = "\(options.host):\(options.port)"
   }
 
   /// This worker's last session, as its member file describes it.
   var former: Member? {
-    get throws { try ledger.members.member(ledger.worker.id) }
+    get throws { try ledger.members.member(ledger.worker.id, mark) }
   }
 
   /// Whether `former` had another client id or another filter at this broker.
@@ -40,7 +42,7 @@ final class BrokerMembership: Sendable {
   package func begin(after former: Member?) throws {
     guard options.start == .resume else { return }
     var member = Member(
-      worker: ledger.worker.id.text, clientId: options.clientID, filter: filter.text, broker: broker)
+      worker: ledger.worker.id.text, mark: mark, clientId: options.clientID, filter: filter.text, broker: broker)
     if let former, former.isOfSameSession(as: member), let name = former.epoch {
       session.withLock { $0 = Epoch(name: name, isUsed: true) }
     }

@@ -2,69 +2,94 @@ import MQTT
 import Synchronization
 import Worker
 
-/// The entries that wait for an idle worker, in order. At most one of them is a request. At most one is a look at the
-/// volume, however often a look is asked for.
+/// The entries that wait for an idle worker: those of the most urgent topic filter first, and each filter's in their
+/// order. Each filter has at most one request here, and at most one look at the volume, however often a look is asked
+/// for.
 final class Inbox: Sendable {
+  /// The place of a topic filter among the worker's; 0 is the most urgent.
+  typealias Rank = Int
+
   enum Entry: Sendable {
-    case look, request, timeout
+    case look(Rank)
+    case request(Rank, JobOffer)
+    case timeout
     case failure(any Error)
     /// The worker should check whether to leave.
     case wakeup
+
+    /// The topic filter that it is about.
+    var rank: Rank? {
+      switch self {
+      case .look(let rank), .request(let rank, _): rank
+      case .timeout, .failure, .wakeup: nil
+      }
+    }
+
+    fileprivate var order: Int {
+      switch self {
+      case .look(let rank), .request(let rank, _): rank
+      case .failure, .wakeup: 0
+      // A worker that has waited for too long still takes what has come.
+      case .timeout: .max
+      }
+    }
+
+    fileprivate func isLook(for rank: Rank) -> Bool { if case .look(rank) = self { true } else { false } }
+
+    fileprivate func isRequest(for rank: Rank) -> Bool { if case .request(rank, _) = self { true } else { false } }
   }
 
-  private struct State {
-    var willLook = false
-    var offer: JobOffer?
-  }
-
-  private let state = Mutex(State())
-  private let entries: AsyncStream<Entry>
-  private let sender: AsyncStream<Entry>.Continuation
+  private let entries = Mutex<[Entry]>([])
+  private let bells: AsyncStream<Void>
+  private let bell: AsyncStream<Void>.Continuation
 
   init() {
-    (entries, sender) = AsyncStream.makeStream()
+    (bells, bell) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
-  /// Adds an entry. Does not add a second look while one waits.
+  /// Adds an entry. Does not add a second look for a filter while one waits. A request can be withdrawn until the worker
+  /// takes it.
   func add(_ entry: Entry) {
-    if case .look = entry {
-      let waits = state.withLock { state in
-        defer { state.willLook = true }
-        return state.willLook
-      }
-      if waits { return }
+    entries.withLock { entries in
+      if case .look(let rank) = entry, entries.contains(where: { $0.isLook(for: rank) }) { return }
+      if case .request(let rank, _) = entry { entries.removeAll { $0.isRequest(for: rank) } }
+      entries.append(entry)
     }
-    sender.yield(entry)
-  }
-
-  /// Adds a request. It can be withdrawn until the worker takes it.
-  func offer(_ offer: JobOffer) {
-    state.withLock { $0.offer = offer }
-    sender.yield(.request)
+    bell.yield()
   }
 
   /// Withdraws the request that waits. Returns false if none waits: then the worker has taken it and decides.
-  @discardableResult func withdrawOffer() -> Bool {
-    state.withLock { state in
-      defer { state.offer = nil }
-      return state.offer != nil
+  @discardableResult func withdrawRequest(of rank: Rank) -> Bool {
+    entries.withLock { entries in
+      let count = entries.count
+      entries.removeAll { $0.isRequest(for: rank) }
+      return entries.count < count
     }
   }
 
-  /// Takes the request that waits; `nil` if it was withdrawn.
-  func takeOffer() -> JobOffer? {
-    state.withLock { state in
-      defer { state.offer = nil }
-      return state.offer
-    }
-  }
-
-  /// Waits for the next entry; `nil` if the caller's task is canceled.
+  /// Waits for an entry, and returns the most urgent one, which stays; `nil` if the caller's task is canceled.
   func next() async -> Entry? {
-    for await entry in entries {
-      if case .look = entry { state.withLock { $0.willLook = false } }
-      return entry
+    while true {
+      if let entry = entries.withLock({ entries in Inbox.first(entries).map { entries[$0] } }) { return entry }
+      var hasRung = false
+      for await _ in bells {
+        hasRung = true
+        break
+      }
+      guard hasRung else { return nil }
     }
-    return nil
+  }
+
+  /// Takes the most urgent entry; `nil` if none is as urgent as `entry`.
+  func take(noLaterThan entry: Entry) -> Entry? {
+    entries.withLock { entries in
+      guard let index = Inbox.first(entries), entries[index].order <= entry.order else { return nil }
+      return entries.remove(at: index)
+    }
+  }
+
+  private static func first(_ entries: [Entry]) -> Int? {
+    // min(by:) returns the first of equals.
+    entries.indices.min { entries[$0].order < entries[$1].order }
   }
 }

@@ -3,39 +3,40 @@ package import Logging
 package import MQTT
 package import Signing
 package import Steps
+import Synchronization
 package import Volume
 package import Worker
 
-/// The source of jobs over MQTT. Requests arrive on one session; results and commands use another. The source also
-/// offers a look at the volume whenever something may wait there.
+/// The source of jobs over MQTT. Requests arrive on a session for each topic filter; results and commands use another.
+/// The source also offers a look at the volume whenever something may wait there.
 package final class MQTTJobSource: JobSource {
-  private let requests: RequestSession
+  /// One for each topic filter, most urgent first.
+  private let intakes: [TopicIntake]
   private let control: ControlSession
-  private let takeover: QueueTakeover
-  private let membership: BrokerMembership
   private let state: WorkerState
   private let stop: StopRequest
   private let ledger: Ledger
   private let inbox = Inbox()
   private let idleTimeout: Duration?
+  private let idleSince = Mutex<ContinuousClock.Instant?>(nil)
   private let logger: Logger
 
-  /// How long a broker may take to answer SUBSCRIBE.
+  /// How long a broker may take to answer SUBSCRIBE, or to say that it has no more urgent request.
   private static let subscriptionLimit = Duration.seconds(10)
 
-  /// A source of requests that match `filter` and that `reader` accepts, over a session with `options`. A request that
-  /// arrives within `shortJob` after a job began is deferred only after that time, and only if the job still runs.
+  /// A source of requests that match `filters`, most urgent first, and that `reader` accepts. The session of the first
+  /// filter has `options`, and the others have client ids made from its own. A request that arrives within `shortJob`
+  /// after a job began is deferred only after that time, and only if the job still runs.
   package init(
-    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, control: ControlSession, state: WorkerState,
+    _ options: SessionOptions, filters: [TopicFilter], ledger: Ledger, control: ControlSession, state: WorkerState,
     reader: RequestReader, stop: StopRequest, giveUpAfter: Duration?, idleTimeout: Duration?,
     shortJob: Duration = .milliseconds(100), logger: Logger
   ) {
-    membership = BrokerMembership(options, filter: filter, ledger: ledger)
-    requests = RequestSession(
-      options, filter: filter, ledger: ledger, membership: membership, control: control, state: state, reader: reader,
-      inbox: inbox, giveUpAfter: giveUpAfter, shortJob: shortJob, logger: logger)
-    takeover = QueueTakeover(
-      options: options, ledger: ledger, control: control, reader: reader, stop: stop, logger: logger)
+    intakes = filters.enumerated().map { [inbox] rank, filter in
+      TopicIntake(
+        options, filter, rank, ledger: ledger, control: control, state: state, reader: reader, inbox: inbox,
+        stop: stop, giveUpAfter: giveUpAfter, shortJob: shortJob, logger: logger)
+    }
     self.control = control
     self.state = state
     self.stop = stop
@@ -46,27 +47,31 @@ package final class MQTTJobSource: JobSource {
 
   // MARK: Connection
 
-  /// Connects, runs `body`, and ends both sessions. A worker that leaves for good publishes that.
+  /// Connects, runs `body`, and ends all sessions. A worker that leaves for good publishes that.
   ///
   /// No requests arrive before KILLSWITCH is gone. Throws ``MQTTError/clientIDInUse(_:)`` when another connection has
   /// the client id.
   package func run(_ body: () async throws -> Void) async throws {
     try await withTasks([{ [control, inbox] in await control.run { inbox.add(.failure($0)) } }]) {
       let outcome = await whileReceiving(body)
-      do {
-        try membership.end(state.leavesForGood ? .left : .away)
-      } catch {
-        logger.warning("\(error)")
+      for intake in intakes {
+        do {
+          try intake.end(state.leavesForGood ? .left : .away)
+        } catch {
+          logger.warning("\(error)")
+        }
       }
       await control.close(state.leavesForGood ? .left : .away)
       try outcome.get()
     }
   }
 
-  /// Runs `body` together with the session of requests, which ends with the worker's state.
+  /// Runs `body` together with the sessions of requests, which end with the worker's state.
   private func whileReceiving(_ body: () async throws -> Void) async -> Result<Void, any Error> {
     await withTaskGroup { group in
-      group.addTask(executorPreference: TaskThread("requests")) { [requests] in await requests.run() }
+      for intake in intakes {
+        group.addTask(executorPreference: TaskThread("requests")) { await intake.requests.run() }
+      }
       defer { state.end() }
       do {
         return .success(try await whileWatching { try await connected(body) })
@@ -105,7 +110,8 @@ package final class MQTTJobSource: JobSource {
       try await group.waitForAll()
       return true
     }
-    if isStaying { await requests.open() }
+    guard isStaying else { return }
+    for intake in intakes { await intake.requests.open() }
   }
 
   /// Waits for the end of a halt, and joins the members; `false` if the worker is asked to leave first.
@@ -113,13 +119,10 @@ package final class MQTTJobSource: JobSource {
     if state.lookForKillSwitch() { try await awaitEndOfHalt() }
     guard !state.isLeaving else { return false }
     // The requests on the volume are older than those that the broker holds.
-    inbox.add(.look)
-    let former = try membership.former
-    if let former, membership.isAnotherSession(former) {
-      let adoption: Void? = try await stop.unlessRaised { [takeover] in try await takeover.adoptFormerSelf(former) }
-      if adoption == nil { return false }
+    for rank in intakes.indices { inbox.add(.look(rank)) }
+    for intake in intakes {
+      guard try await intake.join() else { return false }
     }
-    try membership.begin(after: former)
     return true
   }
 
@@ -165,7 +168,8 @@ package final class MQTTJobSource: JobSource {
   }
 
   private func askForLook() {
-    if !state.snapshot.isBusy { inbox.add(.look) }
+    guard !state.snapshot.isBusy else { return }
+    for rank in intakes.indices { inbox.add(.look(rank)) }
   }
 
   private func followWorker() async {
@@ -211,22 +215,24 @@ package final class MQTTJobSource: JobSource {
   /// The next offer; `nil` if the worker leaves or was idle for too long.
   package func next() async throws -> Offer? {
     state.decides(false)
-    while !state.isLeaving, let entry = await inbox.next() {
+    lookAgainAfterJob()
+    while !state.isLeaving, let waiting = await inbox.next() {
+      if let rank = waiting.rank, rank > 0 { await askForMoreUrgent(than: rank) }
       if state.isLeaving { return nil }
+      guard let entry = inbox.take(noLaterThan: waiting) else { continue }
       switch entry {
-      case .look:
+      case .look(let rank):
         state.decides(true)
         guard !state.lookForKillSwitch() else {
           state.decides(false)
           continue
         }
-        try await takeover.adoptDeparted(broker: membership.broker)
+        try await intakes[rank].adoptDeparted()
         if state.isLeaving { return nil }
         // Emptying other members' sessions may have taken a while; that does not count as a stall.
         state.decides(true)
-        return .look
-      case .request:
-        guard let offer = inbox.takeOffer() else { continue }
+        return .look(ledger.filters[rank])
+      case .request(_, let offer):
         state.decides(true)
         return .request(offer)
       case .failure(let error): throw naming(error)
@@ -237,6 +243,25 @@ package final class MQTTJobSource: JobSource {
       }
     }
     return nil
+  }
+
+  /// Asks for a look for each topic filter when a job has ended: what waits here from before may be a look for the less
+  /// urgent ones only.
+  private func lookAgainAfterJob() {
+    guard intakes.count > 1 else { return }
+    let began = state.snapshot.began
+    let isNew = idleSince.withLock { since in
+      defer { since = began }
+      return since != began
+    }
+    if isNew { askForLook() }
+  }
+
+  /// Returns when a more urgent request has arrived, or when the broker has none.
+  private func askForMoreUrgent(than rank: Inbox.Rank) async {
+    _ = try? await stop.unlessRaised { [intakes] in
+      for intake in intakes[..<rank] where await intake.requests.hasRequest(within: Self.subscriptionLimit) { return }
+    }
   }
 
   /// Publishes an event without waiting.

@@ -17,17 +17,17 @@ package final class Presence: Sendable {
   package struct Settings: Sendable {
     /// The worker.
     package var worker: WorkerIdentity
-    /// The topic filter of its jobs.
-    package var filter: String
+    /// The topic filters of its jobs, most urgent first.
+    package var filters: [String]
     /// The time from one status to the next.
     package var heartbeat: Duration
     /// The version of MQTT that the session speaks.
     package var version: ProtocolVersion
 
-    /// A worker that listens to `filter`.
-    package init(worker: WorkerIdentity, filter: String, heartbeat: Duration, version: ProtocolVersion) {
+    /// A worker that listens to `filters`.
+    package init(worker: WorkerIdentity, filters: [String], heartbeat: Duration, version: ProtocolVersion) {
       self.worker = worker
-      self.filter = filter
+      self.filters = filters
       self.heartbeat = heartbeat
       self.version = version
     }
@@ -41,7 +41,8 @@ package final class Presence: Sendable {
 
     fileprivate func status(_ state: WorkerStatus.State) -> WorkerStatus {
       var status = WorkerStatus(state, of: worker.id)
-      status.topic = filter
+      status.topic = filters.first
+      if filters.count > 1 { status.topics = filters }
       status.host = worker.process.host
       status.pid = worker.process.pid
       status.version = worker.version
@@ -167,7 +168,8 @@ package final class Presence: Sendable {
 
   private func measure() {
     let vitals = Vitals.measured(jobs: directory.path, workspaces: workspaces)
-    let undelivered = JobRecords(directory).undeliveredCount(of: settings.filter)
+    let records = JobRecords(directory)
+    let undelivered = settings.filters.map(records.undeliveredCount).reduce(0, +)
     if !worker.snapshot.isBusy { _ = worker.lookForKillSwitch() }
     state.withLock { ($0.vitals, $0.undelivered) = (vitals, undelivered) }
   }

@@ -9,6 +9,7 @@ import Volume
 /// Empties the sessions of departed members. Their share of the group's messages would otherwise wait there until the
 /// session expires, and then be lost.
 struct QueueTakeover: Sendable {
+  /// The options of the session for the worker's first topic filter.
   let options: SessionOptions
   let ledger: Ledger
   let control: ControlSession
@@ -37,7 +38,7 @@ struct QueueTakeover: Sendable {
   /// trusted: it could name any client's session.
   private func mayEmpty(_ member: Member) throws -> Bool {
     let prefix = options.clientID.dropLast(SessionName.intake(of: ledger.worker.id).count)
-    if member.clientId == prefix + SessionName.intake(of: member.worker) { return true }
+    if member.clientId == prefix + SessionName.intake(of: member.worker, member.mark) { return true }
     // In version 0.1 the session had the same name as the second session of another worker. If there is such a worker,
     // its session must not be cut off.
     guard member.clientId == prefix + member.worker, let name = SessionName.namesake(of: member.worker),

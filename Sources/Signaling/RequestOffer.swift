@@ -41,10 +41,11 @@ extension RequestSession {
     }
     arrival.warn(filter, logger)
     undecided = delivery
-    inbox.offer(
-      JobOffer(
-        request: arrival.request, envelope: arrival.envelope, isCurrent: { delivery.isCurrent },
-        acknowledge: { await self.decided(delivery) }))
+    afterAsking?.finish()
+    let offer = JobOffer(
+      request: arrival.request, envelope: arrival.envelope, filter: filter.text, isCurrent: { delivery.isCurrent },
+      acknowledge: { await self.decided(delivery) })
+    inbox.add(.request(rank, offer))
   }
 
   func decided(_ delivery: Delivery) async {
@@ -57,19 +58,21 @@ extension RequestSession {
   }
 
   private func acknowledge(_ delivery: Delivery) async {
+    // The broker sends the next one now, if there is one.
+    isAsked = false
     await delivery.acknowledge()
     if delivery.message.retention == .retained { await control.clearRetained(delivery.message.topic) }
   }
 
   func forgetOffer() {
-    inbox.withdrawOffer()
+    inbox.withdrawRequest(of: rank)
     undecided = nil
     turn.yield()
   }
 
   func deferOffer() async {
     // A worker that has ended decides about nothing more.
-    guard let delivery = undecided, inbox.withdrawOffer() || state.snapshot.hasEnded else { return }
+    guard let delivery = undecided, inbox.withdrawRequest(of: rank) || state.snapshot.hasEnded else { return }
     undecided = nil
     await putAside(delivery)
   }
@@ -82,7 +85,7 @@ extension RequestSession {
       await acknowledge(delivery)
       guard deferred != nil else { return }
       control.nudge()
-      if takesRequests { inbox.add(.look) }
+      if takesRequests { inbox.add(.look(rank)) }
     } catch {
       logger.error("a request cannot be deferred, and stays with the broker: \(error)")
       drop()

@@ -1,3 +1,4 @@
+import Jobs
 import Logging
 import MQTT
 import Signing
@@ -17,6 +18,7 @@ actor RequestSession {
 
   let options: SessionOptions
   let filter: TopicFilter
+  let rank: Inbox.Rank
   let ledger: Ledger
   let control: ControlSession
   let state: WorkerState
@@ -43,16 +45,20 @@ actor RequestSession {
   var receiving = 0
   var received = 0
   var afterReceiving: AsyncStream<Void>.Continuation?
+  /// Whether the broker has said that it holds nothing more, and nothing has been acknowledged since.
+  var isAsked = false
+  var afterAsking: AsyncStream<Void>.Continuation?
   /// How long the end of the worker waits for the broker.
   private static let patience = Duration.seconds(5)
 
   init(
-    _ options: SessionOptions, filter: TopicFilter, ledger: Ledger, membership: BrokerMembership,
-    control: ControlSession, state: WorkerState, reader: RequestReader, inbox: Inbox, giveUpAfter: Duration?,
-    shortJob: Duration, logger: Logger
+    _ options: SessionOptions, filter: TopicFilter, _ rank: Inbox.Rank, ledger: Ledger,
+    membership: BrokerMembership, control: ControlSession, state: WorkerState, reader: RequestReader, inbox: Inbox,
+    giveUpAfter: Duration?, shortJob: Duration, logger: Logger
   ) {
     self.options = options
     self.filter = filter
+    self.rank = rank
     self.ledger = ledger
     self.membership = membership
     self.control = control
@@ -95,10 +101,40 @@ actor RequestSession {
     do throws(MQTTError) {
       let session = try Session(options, giveUpAfter: giveUpAfter, logger: logger)
       self.session = session
+      isAsked = false
       opened.yield(session)
     } catch {
       inbox.add(.failure(error))
     }
+  }
+
+  /// Whether the session has a request for the idle worker. Asks the broker for it, unless nothing can have come to wait
+  /// there since its last answer; without an answer within `limit` there is none. A request that is being deferred is on
+  /// the volume when this returns.
+  func hasRequest(within limit: Duration) async -> Bool {
+    if mayOpen, state.snapshot.haltReason == nil { open() }
+    let deadline = ContinuousClock.now + limit
+    while let session, undecided == nil, !isAsked || receiving > 0, ContinuousClock.now < deadline {
+      isAsked = true
+      guard await isAnswered(session, before: deadline) else { break }
+    }
+    return undecided != nil
+  }
+
+  /// Whether the broker sends all that the session holds before a request arrives, and before `deadline`.
+  private func isAnswered(_ session: Session, before deadline: ContinuousClock.Instant) async -> Bool {
+    let (ends, end) = AsyncStream.makeStream(of: Void.self)
+    afterAsking = end
+    // The session has no such subscription. The broker answers all the same, after everything that it sent before; and
+    // while a request is undecided, its answer is not read.
+    let other = try? TopicFilter(Topics.waiting)
+    let answer: Void? = try? await wait {
+      if let other { try await session.unsubscribe(other) }
+    } until: {
+      await wait(atMost: deadline - .now) { for await _ in ends {} }
+    }
+    afterAsking = nil
+    return answer != nil
   }
 
   private func subscribe(_ session: Session) async {
@@ -126,6 +162,7 @@ actor RequestSession {
       case _ where session !== self.session: continue
       case .delivery(let delivery): await receive(delivery)
       case .connectionLost:
+        isAsked = false
         forgetOffer()
         // A clean session is lost with its connection, so a busy worker need not reconnect.
         if options.start == .clean, !takesRequests { session.drop() }
@@ -169,7 +206,7 @@ actor RequestSession {
 
   /// Ends the connection, but not before the PUBACK of an accepted request has left.
   private func dropOnceDecided() {
-    if inbox.withdrawOffer() { undecided = nil }
+    if inbox.withdrawRequest(of: rank) { undecided = nil }
     if session != nil, isDecided { drop() }
   }
 

@@ -2,26 +2,27 @@ package import Jobs
 package import MQTT
 import Signing
 
-/// The topics of a worker that listens to a filter, and the rules for messages on them.
+/// The topics of a worker that listens to topic filters, and the rules for messages on them.
 package struct RequestTopics: Sendable {
   let all: Topics
-  /// The topic filter of requests.
-  let filter: TopicFilter
+  /// The topic filters of requests.
+  let filters: [TopicFilter]
 
-  /// The topics in `all`, and requests on `filter`.
-  package init(_ all: Topics, requests filter: TopicFilter) {
+  /// The topics in `all`, and requests on `filters`.
+  package init(_ all: Topics, requests filters: [TopicFilter]) {
     self.all = all
-    self.filter = filter
+    self.filters = filters
   }
 
   /// Whether workers, controllers or the broker itself act on messages on `topic`. A sender may not choose such a topic
   /// for an answer.
   func areActedOn(_ topic: String) -> Bool {
     // A subscription to `jobs/results/#` also gets the messages on `jobs/results` (MQTT 5, section 4.7.1.2).
-    topic.hasPrefix("$") || all.areReserved(topic) || all.areReserved("\(topic)/") || filter.matches(topic)
+    topic.hasPrefix("$") || all.areReserved(topic) || all.areReserved("\(topic)/")
+      || filters.contains { $0.matches(topic) }
   }
 
-  /// Whether a message that matches the request filter may be a request. An empty message only clears a retained one.
+  /// Whether a message that matches a request filter may be a request. An empty message only clears a retained one.
   func mayBeRequest(_ message: Message) -> Bool {
     !message.payload.isEmpty && !all.areReserved(message.topic) && !message.isOfWorker
   }

@@ -11,8 +11,10 @@ package struct Ledger: Sendable {
   package let directory: JobsDirectory
   /// This worker.
   package let worker: WorkerIdentity
-  /// The topic filter of this worker; `nil` in a dry run.
-  package let filter: String?
+  /// The topic filters of this worker, most urgent first; none in a dry run.
+  package let filters: [String]
+  /// The topic filter of the requests that are in hand: the first, until ``serving(_:)`` changes it; `nil` in a dry run.
+  package private(set) var filter: String?
   /// The audit log of this worker.
   package let audit: AuditLog
   /// The kill switch of the volume.
@@ -24,12 +26,13 @@ package struct Ledger: Sendable {
   /// Creates the folders that workers share; throws if the volume is missing or not writable. `memory` is a local file
   /// for this worker's observations of others' claims, for volumes where hosts set the times (``TimeSource/hosts``).
   package init(
-    _ directory: JobsDirectory, worker: WorkerIdentity, filter: String?, lease: Duration,
+    _ directory: JobsDirectory, worker: WorkerIdentity, filters: [String], lease: Duration,
     remembering memory: FilePath? = nil
   ) throws(VolumeError) {
     self.directory = directory
     self.worker = worker
-    self.filter = filter
+    self.filters = filters
+    filter = filters.first
     audit = AuditLog(directory, worker)
     killSwitch = KillSwitch(directory, audit)
     try directory.check()
@@ -42,7 +45,15 @@ package struct Ledger: Sendable {
       lease, clock: VolumeClock(probe: directory.clocks.appending(worker.id.text)),
       times: FileSystemKind(of: directory.path).times, remembering: memory)
     _ = try self.lease.clock.now()
-    if let filter { directory.writeDown(filter) }
+    for filter in filters { directory.writeDown(filter) }
+  }
+
+  /// The same ledger with the requests of another of the worker's topic filters in hand: what is claimed, deferred,
+  /// parked or put aside is for the workers of that filter. A request of a dry run has none.
+  package func serving(_ filter: String?) -> Ledger {
+    var ledger = self
+    ledger.filter = filter
+    return ledger
   }
 
   /// The deferred requests for workers of this topic filter.
@@ -198,9 +209,8 @@ package struct Ledger: Sendable {
 
   /// Removes hidden files of workers that died before they removed them.
   package func sweep() throws(VolumeError) {
-    for folder in [directory.claims, directory.members, deferredQueue.folder, parkedQueue.folder] {
-      try KnownFile.sweep(folder, lease)
-    }
+    let queues = filters.map(serving).flatMap { [$0.deferredQueue.folder, $0.parkedQueue.folder] }
+    for folder in [directory.claims, directory.members] + queues { try KnownFile.sweep(folder, lease) }
   }
 
   /// Whether a worker that may be alive holds the job. An incomplete claim holds nothing yet: its writer may be dead,
@@ -216,14 +226,17 @@ package struct Ledger: Sendable {
     return holder.map { request.isSame(as: $0.envelope.requestId.text) } ?? false
   }
 
-  /// The newest claim of each job of this topic filter whose holder is dead.
-  package func abandonedClaims() throws(VolumeError) -> [ClaimFile] {
+  /// The newest claim of each job of this worker's topic filters, or of `wanted`, whose holder is dead.
+  package func abandonedClaims(of wanted: String? = nil) throws(VolumeError) -> [ClaimFile] {
     var newest: [JobID: ClaimFile] = [:]
     for file in try claimFiles() where file.attempt > newest[file.id]?.attempt ?? 0 { newest[file.id] = file }
     guard !newest.isEmpty else { return [] }
     let moment = try lease.clock.now()
     var abandoned: [ClaimFile] = []
-    for file in newest.values where file.record.map({ $0.filter == filter }) ?? true {
+    // The claims of a dry run have no filter.
+    let wanted = wanted.map { [$0] } ?? filters.map(Optional.some)
+    let kinds = wanted.isEmpty ? [nil] : wanted
+    for file in newest.values where file.record.map({ kinds.contains($0.filter) }) ?? true {
       // If the volume does not tell its age, the next scan checks it again.
       if (try? isAbandoned(file, at: moment)) == true { abandoned.append(file) }
     }

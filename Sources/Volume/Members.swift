@@ -15,6 +15,8 @@ package struct Member: Codable, Sendable {
 
   /// The worker's id.
   package var worker: String
+  /// The mark of a session for a further topic filter; `nil` for the worker's first.
+  package var mark: String?
   /// The MQTT client id of its durable session.
   package var clientId: String
   /// The topic filter that the session is subscribed to.
@@ -30,8 +32,12 @@ package struct Member: Codable, Sendable {
   package var epoch: String?
 
   /// A member that is present.
-  package init(worker: String, clientId: String, filter: String, broker: String, process: ProcessIdentity = .current) {
+  package init(
+    worker: String, mark: String? = nil, clientId: String, filter: String, broker: String,
+    process: ProcessIdentity = .current
+  ) {
     self.worker = worker
+    self.mark = mark
     self.clientId = clientId
     self.filter = filter
     self.broker = broker
@@ -41,12 +47,16 @@ package struct Member: Codable, Sendable {
 
   /// Whether both are the same subscription of one client id at one broker.
   package func isOfSameSession(as other: Member) -> Bool {
-    worker == other.worker && clientId == other.clientId && filter == other.filter && broker == other.broker
+    name == other.name && clientId == other.clientId && filter == other.filter && broker == other.broker
   }
+
+  /// The name of its file, without extension.
+  var name: String { SessionName.marked(worker, mark) }
 }
 
 /// The workers with a session at the broker: a file for each, `<worker>.json`, with a lease like a claim. A worker that
-/// leaves renames it to `<worker>.left`, so that others find departed workers without reading all files.
+/// leaves renames it to `<worker>.left`, so that others find departed workers without reading all files. A worker with
+/// several topic filters has a further file for each after the first: `<worker>~<mark>.json`.
 package struct Members: Sendable {
   let folder: VolumePath
   let lease: Lease
@@ -54,10 +64,10 @@ package struct Members: Sendable {
   /// Writes this worker's file and touches it every third of the lease until the membership ends.
   package func join(_ member: Member) throws(VolumeError) -> Membership {
     try DurableFile.makeFolder(folder)
-    let path = file(of: member.worker)
+    let path = file(of: member.name)
     try write(member, path)
     // While both exist, the `.json` counts.
-    try DurableFile.remove(leftFile(of: member.worker))
+    try DurableFile.remove(leftFile(of: member.name))
     do {
       return try Membership(member, self, path)
     } catch  where error.cause.saysGone {
@@ -67,12 +77,14 @@ package struct Members: Sendable {
     }
   }
 
-  /// The member `worker`; `nil` if it has no file.
-  package func member(_ worker: WorkerID) throws(VolumeError) -> Member? { try member(worker.text) }
+  /// The member `worker`, with the session of its first topic filter or of the one with `mark`; `nil` if it has no file.
+  package func member(_ worker: WorkerID, _ mark: String? = nil) throws(VolumeError) -> Member? {
+    try member(SessionName.marked(worker.text, mark))
+  }
 
-  private func member(_ worker: String) throws(VolumeError) -> Member? {
+  private func member(_ name: String) throws(VolumeError) -> Member? {
     // It may leave, or come back, between two reads.
-    for path in [file(of: worker), leftFile(of: worker), file(of: worker)] {
+    for path in [file(of: name), leftFile(of: name), file(of: name)] {
       if let member = try read(path) { return member }
     }
     return nil
@@ -108,26 +120,45 @@ package struct Members: Sendable {
     return false
   }
 
-  /// The members of `filter` at `broker` that are dead or have left, without `worker`.
+  /// The members of `filter` at `broker` that are dead or have left, without `worker` and its sessions with `marks`.
+  /// Its sessions with other marks are those of topic filters that it no longer has: whatever their filter is, they
+  /// have departed.
   ///
   /// Every idle worker calls this often, so files of live members are not read. A file of version 0.1 with
   /// ``Member/State/left`` is found when its lease has expired.
-  func departed(filter: String, broker: String, except worker: WorkerID) throws(VolumeError) -> [Member] {
+  func departed(filter: String, broker: String, except worker: WorkerID, _ marks: [String] = []) throws(VolumeError)
+    -> [Member]
+  {
     let moment = try lease.clock.now()
-    let names = try DurableFile.names(in: folder)
+    let current = [worker.text] + marks.map { SessionName.marked(worker.text, $0) }
+    let names = try retired(DurableFile.names(in: folder), of: worker, except: current)
     let present = files(names, except: worker)
     // If the volume does not tell its age, the next scan checks it again.
     var gone = present.filter { (try? lease.hasExpired($0, at: moment)) == true }
     // A worker that has come back has two files for a moment.
-    let own = leftFile(of: worker.text).name
-    gone += names.filter { $0.hasSuffix(Members.left) && $0 != own && !names.contains("\($0.dropLast(5)).json") }
-      .map { folder.appending($0) }
+    let own = current.map { leftFile(of: $0).name }
+    gone += names.filter {
+      $0.hasSuffix(Members.left) && !own.contains($0) && !names.contains("\($0.dropLast(5)).json")
+    }.map { folder.appending($0) }
     var departed: [Member] = []
     for path in gone {
-      guard let member = try read(path), member.filter == filter, member.broker == broker else { continue }
+      guard let member = try read(path), member.broker == broker,
+        member.filter == filter || member.worker == worker.text
+      else { continue }
       departed.append(member)
     }
     return departed
+  }
+
+  /// Renames the files of the worker's sessions that are none of `current` as if it had left them, and returns the names
+  /// of all files after that.
+  private func retired(_ names: [String], of worker: WorkerID, except current: [String]) throws(VolumeError) -> [String]
+  {
+    let former = names.filter { $0.hasPrefix(SessionName.marked(worker.text, "")) && $0.hasSuffix(".json") }
+      .map { String($0.dropLast(5)) }.filter { !current.contains($0) }
+    guard !former.isEmpty else { return names }
+    for name in former { _ = try DurableFile.move(file(of: name), to: leftFile(of: name)) }
+    return try DurableFile.names(in: folder)
   }
 
   /// Whether another member of `filter` at `broker` than `worker` is present or comes back.
@@ -142,19 +173,19 @@ package struct Members: Sendable {
 
   /// The paths of `names` whose members have not left.
   private func files(_ names: [String], except worker: WorkerID) -> [VolumePath] {
-    let own = file(of: worker.text).name
-    return names.filter { $0.hasSuffix(".json") && $0 != own }.map { folder.appending($0) }
+    let (own, further) = (file(of: worker.text).name, SessionName.marked(worker.text, ""))
+    return names.filter { $0.hasSuffix(".json") && $0 != own && !$0.hasPrefix(further) }.map { folder.appending($0) }
   }
 
   /// The exclusive right to empty the session of a departed member; `nil` if another worker has it.
   package func adopt(_ member: Member) throws(VolumeError) -> Adoption? {
-    let path = folder.appending("\(member.worker).adoption")
+    let path = folder.appending("\(member.name).adoption")
     if let stale = try KnownFile.read(path, .setAside), try lease.hasExpired(path) { try stale.remove() }
     guard let file = try DurableFile.create(path, []) else { return nil }
     let adoption = try Adoption(member, self, path, file)
     // Since it was found it may have come back, or another worker may have adopted it.
-    guard let now = try self.member(member.worker), now.process == member.process,
-      try isGone(now, self.file(of: member.worker))
+    guard let now = try self.member(member.name), now.process == member.process,
+      try isGone(now, self.file(of: member.name))
     else {
       try adoption.abandon()
       return nil
@@ -177,7 +208,7 @@ package struct Members: Sendable {
 
   /// Marks `member`, whose file is at `path`, as departed.
   func leave(_ member: Member, _ path: VolumePath) throws(VolumeError) {
-    let left = leftFile(of: member.worker)
+    let left = leftFile(of: member.name)
     // Another worker may have removed it as that of a dead process, but the session exists.
     if try !DurableFile.move(path, to: left) { try write(member, left) }
   }
@@ -185,11 +216,11 @@ package struct Members: Sendable {
   private func read(_ path: VolumePath) throws(VolumeError) -> Member? {
     // Do not trust it: anybody may have written it, and files and sessions are chosen by its content.
     guard let bytes = try KnownFile.read(path, .setAside)?.bytes, var member = decodedJSON(Member.self, bytes),
-      (try? JobID(member.worker)) != nil
+      (try? JobID(member.worker)) != nil, member.mark.map({ $0 == SessionName.mark(of: member.filter) }) ?? true
     else { return nil }
-    if path == leftFile(of: member.worker) {
+    if path == leftFile(of: member.name) {
       member.state = .left
-    } else if path != file(of: member.worker) {
+    } else if path != file(of: member.name) {
       return nil
     }
     return member
@@ -198,19 +229,22 @@ package struct Members: Sendable {
   /// The extension of a departed member's file. No `.json` of a worker ends so, whatever dots its id has.
   private static let left = ".left"
 
-  func file(of worker: String) -> VolumePath { folder.appending("\(worker).json") }
+  func file(of name: String) -> VolumePath { folder.appending("\(name).json") }
 
-  func leftFile(of worker: String) -> VolumePath { folder.appending("\(worker)\(Members.left)") }
+  func leftFile(of name: String) -> VolumePath { folder.appending("\(name)\(Members.left)") }
 }
 
 extension Ledger {
-  /// The departed members of this topic filter whose sessions must be emptied. Without `$share` every member has its
-  /// own copy of each message, so only a worker that is alone takes over another's queue.
+  /// The departed members of this topic filter whose sessions must be emptied, and this worker's own sessions for topic
+  /// filters that it no longer has. Without `$share` every member has its own copy of each message, so only a worker
+  /// that is alone takes over another's queue.
   package func departedMembers(at broker: String) throws(VolumeError) -> [Member] {
     guard let filter else { return [] }
-    let departed = try members.departed(filter: filter, broker: broker, except: worker.id)
+    let departed = try members.departed(
+      filter: filter, broker: broker, except: worker.id, filters.dropFirst().map(SessionName.mark))
     guard !departed.isEmpty, !filter.hasPrefix("$share/") else { return departed }
-    return try members.hasOthers(filter: filter, broker: broker, except: worker.id) ? [] : departed
+    guard try members.hasOthers(filter: filter, broker: broker, except: worker.id) else { return departed }
+    return departed.filter { $0.worker == worker.id.text }
   }
 
   /// The workers with a session at the broker.

@@ -86,7 +86,7 @@ package final class Adoption: Sendable {
 
   /// Removes the member, unless its worker has come back. Call it when the session is empty and gone.
   package func complete() throws(VolumeError) {
-    for path in [members.file(of: member.worker), members.leftFile(of: member.worker)] {
+    for path in [members.file(of: member.name), members.leftFile(of: member.name)] {
       guard let file = try KnownFile.read(path), decodedJSON(Member.self, file.bytes)?.process == member.process else {
         continue
       }

@@ -147,6 +147,7 @@ struct Admission: Sendable {
 
   /// Claims the job of a request; `nil` if another worker holds it or claimed it first.
   private func claim(_ request: Request) throws -> Claim? {
+    let ledger = ledger.serving(request.filter)
     let metadata: Logger.Metadata = ["job": "\(request.id)"]
     switch request.origin {
     case .delivery:
@@ -183,6 +184,7 @@ struct Admission: Sendable {
   }
 
   private func removeDeferred(of request: Request) throws {
+    let ledger = ledger.serving(request.filter)
     for queue in [ledger.deferredQueue, ledger.parkedQueue] {
       for deferred in try queue.requests(of: request.envelope, request.id) { _ = try queue.remove(deferred) }
     }
@@ -257,24 +259,25 @@ extension Admission {
     var request = Request(offer)
     request.noteConnection()
     try ledger.audit.record(AuditEntry(.deferred, id: request.id, of: request.envelope, signedBy: request.keyID))
-    try ledger.deferredQueue.put(request.envelope, request.id)
+    try ledger.serving(request.filter).deferredQueue.put(request.envelope, request.id)
     await request.acknowledge()
     return nil
   }
 
   private static var mostTurns: Int { 100 }
 
-  /// Admits what waits on the volume for an idle worker: first the jobs of workers that died, then deferred requests,
-  /// oldest first.
-  func scanVolume() async throws -> AcceptedJob? {
-    for stale in try ledger.abandonedClaims() where !isStopping {
+  /// Admits what waits on the volume for an idle worker of `filter`: first the jobs of workers that died, then deferred
+  /// requests, oldest first.
+  func scanVolume(for filter: String) async throws -> AcceptedJob? {
+    let ledger = ledger.serving(filter)
+    for stale in try ledger.abandonedClaims(of: filter) where !isStopping {
       if case .accepted(let job) = try await takeOver(stale) { return job }
     }
-    if let filter = ledger.filter { try ledger.approvals.finish(of: filter) }
+    try ledger.approvals.finish(of: filter)
     try ledger.parkedQueue.removeBlanks()
     for name in try ledger.deferredQueue.names() where !isStopping {
       guard let deferred = try ledger.deferredQueue.request(named: name) else { continue }
-      if case .accepted(let job) = try await admit(Request(deferred, settings.reader)) { return job }
+      if case .accepted(let job) = try await admit(Request(deferred, for: filter, settings.reader)) { return job }
     }
     return nil
   }

@@ -51,6 +51,7 @@ struct ApprovalGate: Sendable {
   ///
   /// A deferred request is moved to the parked queue: if several workers look at it, exactly one of them parks it.
   func park(_ request: Request, _ why: String?) async throws {
+    let ledger = ledger.serving(request.filter)
     switch request.origin {
     case .deferred(let deferred):
       if try isParked(request, besides: deferred) {
@@ -79,7 +80,7 @@ struct ApprovalGate: Sendable {
 
   /// Whether the request is parked already, or is approved and waits in the deferred queue.
   private func isParked(_ request: Request, besides deferred: DeferredRequest? = nil) throws -> Bool {
-    let (envelope, id) = (request.envelope, request.id)
+    let (ledger, envelope, id) = (ledger.serving(request.filter), request.envelope, request.id)
     // The order matters: a request that is approved between the two looks is found by the second.
     return try !ledger.parkedQueue.requests(of: envelope, id).isEmpty
       || ledger.deferredQueue.requests(of: envelope, id).contains {
@@ -89,6 +90,7 @@ struct ApprovalGate: Sendable {
 
   /// Writes the audit log before the request is parked. Throws ``InvalidInput`` when the parked queue is full.
   private func recordParked(_ request: Request, _ why: String?) throws {
+    let ledger = ledger.serving(request.filter)
     guard try ledger.parkedQueue.count() < DeferredQueue.approvalCapacity else {
       throw InvalidInput(
         id: request.id,

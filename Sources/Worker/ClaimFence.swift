@@ -42,7 +42,8 @@ struct ClaimFence: Sendable {
     // A claim that was not touched for a whole lease is lost to a successor, which answers for the job or has answered.
     guard ledger.filter != nil, claim.longestGap < ledger.leaseDuration else { return false }
     let (id, record) = (claim.record.id, claim.record)
-    return try await asking { [ledger] in
+    let ledger = ledger.serving(record.filter)
+    return try await asking {
       guard try await !claim.staysInPlace(), try !ledger.hasSuccessor(claim) else { return false }
       let holders = try ledger.claimFiles(of: id).compactMap(\.record)
       guard !holders.contains(where: { $0.isOfSameRun(as: record) }), try !ledger.hasAnswered(record.envelope, id)

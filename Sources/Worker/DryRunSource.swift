@@ -13,7 +13,7 @@ package final class DryRunSource: JobSource {
     let key = request.requestID ?? "dry-run:\(UInt64.random(in: 0 ... .max))"
     let envelope = Envelope(
       payload: String(decoding: payload, as: UTF8.self), topic: "", requestId: RequestID(key))
-    offer = Mutex(JobOffer(request: request, envelope: envelope) {})
+    offer = Mutex(JobOffer(request: request, envelope: envelope, filter: nil) {})
   }
 
   /// Returns the request once, and then `nil`.

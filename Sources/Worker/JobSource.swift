@@ -22,8 +22,8 @@ package protocol JobSource: Sendable {
 package enum Offer: Sendable {
   /// A request arrived.
   case request(JobOffer)
-  /// Something may wait on the volume: an abandoned job, or a deferred request.
-  case look
+  /// Something may wait on the volume for the workers of this topic filter: an abandoned job, or a deferred request.
+  case look(String)
 }
 
 /// A request that waits for a decision.
@@ -32,6 +32,8 @@ package struct JobOffer: Sendable {
   package let request: JobRequest
   /// The message that brought the request.
   package let envelope: Envelope
+  /// The topic filter of the session that brought it; `nil` in a dry run.
+  package let filter: String?
   /// The time of the offer.
   package let moment = ContinuousClock.now
   /// Acknowledges the request, so that the broker does not send it again. Call it once a kill of this worker cannot
@@ -42,11 +44,12 @@ package struct JobOffer: Sendable {
   package let isCurrent: @Sendable () -> Bool
 
   package init(
-    request: JobRequest, envelope: Envelope, isCurrent: @escaping @Sendable () -> Bool = { true },
+    request: JobRequest, envelope: Envelope, filter: String?, isCurrent: @escaping @Sendable () -> Bool = { true },
     acknowledge: @escaping @Sendable () async -> Void
   ) {
     self.request = request
     self.envelope = envelope
+    self.filter = filter
     self.isCurrent = isCurrent
     self.acknowledge = acknowledge
   }

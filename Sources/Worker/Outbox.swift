@@ -57,7 +57,8 @@ struct Outbox: Sendable {
         event: .completed, id: stored.jobId, requestId: request.envelope.requestId, workerId: ledger.worker.id.text,
         attempt: stored.attempt)
       (ending.status, ending.exitCode) = (stored.status.rawValue, stored.exitCode)
-      return try putAside(message, of: stored.jobId, answering: request.envelope, ending: ending, refusal)
+      return try putAside(
+        message, of: stored.jobId, for: request.filter, answering: request.envelope, ending: ending, refusal)
     }
     var entry = AuditEntry(.answered, id: stored.jobId, of: request.envelope, signedBy: request.keyID)
     (entry.status, entry.attempt) = (stored.status.rawValue, stored.attempt)
@@ -96,25 +97,31 @@ struct Outbox: Sendable {
 
   // MARK: Undelivered results
 
-  /// Puts a result aside durably. A worker tries it again after the first of the delays.
+  /// Puts a result aside durably. A worker of `filter` tries it again after the first of the delays.
   func putAside(
-    _ message: ResultMessage, of id: JobID, answering envelope: Envelope, ending: JobEvent, _ refusal: Undeliverable
+    _ message: ResultMessage, of id: JobID, for filter: String?, answering envelope: Envelope, ending: JobEvent,
+    _ refusal: Undeliverable
   ) throws {
-    try ledger.undelivered.put(UndeliveredResult(message, answering: envelope, ending: ending, refusal), of: id)
+    try ledger.serving(filter).undelivered.put(
+      UndeliveredResult(message, answering: envelope, ending: ending, refusal), of: id)
     tell(refusal, id, envelope, attempt: message.attempt, again: UndeliveredName.delays.first)
   }
 
   /// Withdraws a result of `id` that was put aside: a newer result is about to be published, or this one was.
   func withdraw(_ id: JobID) async throws {
-    guard ledger.filter != nil, try await ledger.undelivered.withdraw(id) > 0 else { return }
+    var count = 0
+    for filter in ledger.filters { count += try await ledger.serving(filter).undelivered.withdraw(id) }
+    guard count > 0 else { return }
     logger.info("a result that was put aside is replaced by a newer one", metadata: ["job": "\(id)"])
     ledger.audit.note(AuditEntry(.replaced, id: id), logger)
   }
 
-  /// Tries to publish an undelivered result that is due.
-  func deliverAgain(_ name: UndeliveredName) async {
+  /// Tries to publish an undelivered result of the workers of `filter` that is due.
+  func deliverAgain(_ name: UndeliveredName, of filter: String) async {
     do {
-      let taken = try ledger.undelivered.take(name) { logger.warning("\($0)", metadata: ["job": "\(name.id)"]) }
+      let taken = try ledger.serving(filter).undelivered.take(name) {
+        logger.warning("\($0)", metadata: ["job": "\(name.id)"])
+      }
       guard let (held, result) = taken, held.isHeld else { return }
       do {
         try await source.publish(result.message, answering: result.envelope)

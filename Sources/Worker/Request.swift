@@ -17,6 +17,8 @@ struct Request: Sendable {
   let id: JobID
   var envelope: Envelope
   let origin: Origin
+  /// The topic filter whose workers it is for; `nil` in a dry run.
+  let filter: String?
   /// The content of the payload, or the reason why it cannot be read.
   let content: Result<JobRequest, InvalidInput>
   /// When this worker took up the request: an earlier cancellation is not meant for it. `nil` for an abandoned request.
@@ -25,20 +27,20 @@ struct Request: Sendable {
   /// A request that has just arrived and has been read.
   init(_ offer: JobOffer) {
     (id, envelope, origin) = (offer.request.id, offer.envelope, .delivery(offer))
-    (content, moment) = (.success(offer.request), offer.moment)
+    (content, moment, filter) = (.success(offer.request), offer.moment, offer.filter)
   }
 
-  /// A deferred request.
-  init(_ deferred: DeferredRequest, _ reader: RequestReader) {
+  /// A deferred request for the workers of `filter`.
+  init(_ deferred: DeferredRequest, for filter: String?, _ reader: RequestReader) {
     (id, envelope, origin) = (deferred.id, deferred.envelope, .deferred(deferred))
-    (content, moment) = (Self.read(deferred.envelope, of: deferred.id, reader), .now)
+    (content, moment, self.filter) = (Self.read(deferred.envelope, of: deferred.id, reader), .now, filter)
   }
 
   /// The request in the claim of a dead worker; `nil` if the claim is incomplete.
   init?(_ stale: ClaimFile, _ reader: RequestReader) {
     guard let record = stale.record else { return nil }
     (id, envelope, origin) = (record.id, record.envelope, .abandoned(stale))
-    (content, moment) = (Self.read(record.envelope, of: record.id, reader), nil)
+    (content, moment, filter) = (Self.read(record.envelope, of: record.id, reader), nil, record.filter)
   }
 
   /// Reads a payload from the volume. Anybody may have written it, so the id of its file must match the id in its

@@ -96,7 +96,7 @@ package struct Worker: Sendable {
       let job =
         switch offer {
         case .request(let offer): try await admission.admit(offer)
-        case .look: try await scanVolume()
+        case .look(let filter): try await scanVolume(for: filter)
         }
       if let job {
         source.publish(job.event(.accepted, ledger.worker))
@@ -106,13 +106,11 @@ package struct Worker: Sendable {
     return nil
   }
 
-  private func scanVolume() async throws -> AcceptedJob? {
-    if ledger.filter != nil {
-      redelivery.begin(try ledger.undelivered.due()) { [outbox, stop] name in
-        if stop.level == .none { await outbox.deliverAgain(name) }
-      }
+  private func scanVolume(for filter: String) async throws -> AcceptedJob? {
+    redelivery.begin(try ledger.serving(filter).undelivered.due()) { [outbox, stop] name in
+      if stop.level == .none { await outbox.deliverAgain(name, of: filter) }
     }
-    return try await admission.scanVolume()
+    return try await admission.scanVolume(for: filter)
   }
 
   /// Ends the job when another worker holds it, or may soon hold it. A dry run has no guardian for its lease: nobody
@@ -204,7 +202,9 @@ package struct Worker: Sendable {
       // The broker's refusal may have taken more than a lease. Another worker may have published a newer result
       // meanwhile.
       try await fence.check(job.claim)
-      try outbox.putAside(message, of: job.claim.record.id, answering: envelope, ending: event, undeliverable)
+      try outbox.putAside(
+        message, of: job.claim.record.id, for: job.claim.record.filter, answering: envelope, ending: event,
+        undeliverable)
       TestStopPoint.putAside.reached()
       refusal = Unpublished(cause: undeliverable.cause)
     }

@@ -14,6 +14,7 @@ import Testing
     (["-i", "../evil"], "worker id"), (["-i", "a/b"], "worker id"), (["-r", "jobs/#"], "results topic"),
     (["--timeout", "soon"], "soon"), (["--lease", "0"], "lease"), (["--max-attempts", "0"], "JOB_MAX_ATTEMPTS"),
     (["--log-level", "loud"], "loud"), (["--log-format", "xml"], "xml"), (["--frobnicate"], "--frobnicate"),
+    (["-t", "a", "-t", "jobs/now", "-t", "a"], "'a' is there twice"), (["-t", "a", "-t", "jobs/#/x"], "'jobs/#'"),
     (["-p", "secret"], "user name"), (["--payload", "x.json"], "--dry-run"), (["-n"], "username"),
   ])
   func usageErrorExitsWith64AndSaysWhatIsRight(_ arguments: [String], _ word: String) async throws {
@@ -28,7 +29,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("MQTT_TOPIC", "$share/g", 64), ("MQTT_URL", "mqtt://h:0", 64), ("MQTT_PORT", "many", 64),
+    ("MQTT_TOPIC", "$share/g", 64), ("MQTT_TOPIC", "a b a", 64), ("MQTT_URL", "mqtt://h:0", 64),
+    ("MQTT_PORT", "many", 64),
     ("MQTT_TLS", "maybe", 64),
     ("JOB_TIMEOUT", "soon", 64), ("WORKER_JOBS", "-1", 64), ("LOG_LEVEL", "loud", 64), ("MQTT_CLEAN", "perhaps", 64),
     ("MQTT_PASSWORD_FILE", "/nowhere", 64),

@@ -21,4 +21,13 @@ import Testing
     #expect(flat.events(of: id) == "events/job_1")
     #expect(flat.rejected == "rejected")
   }
+
+  @Test func namesOfSessionsAreStableAndNoOtherWorkers() {
+    let mark = SessionName.mark(of: "$share/workers/jobs/pending")
+    #expect(mark == "891c2a9f")
+    #expect(SessionName.intake(of: "w", mark) == "w~\(mark)")
+    #expect(SessionName.intake(of: "w-control", mark) == "w-control~\(mark)")
+    #expect(SessionName.intake(of: "w-control", nil) == "w-control:intake")
+    #expect(WorkerID("w~\(mark)", host: "") == nil)
+  }
 }

@@ -18,7 +18,7 @@ import Testing
     try await body(
       Commands(
         try .testing(session, of: state), state,
-        topics: RequestTopics(Topics(results: "jobs/results"), requests: try TopicFilter("jobs/pending")),
+        topics: RequestTopics(Topics(results: "jobs/results"), requests: [try TopicFilter("jobs/pending")]),
         logger: silent), state)
     session.drop()
   }

@@ -28,7 +28,7 @@ import Testing
     let volume = try VolumeFixture()
     let state = try WorkerState.testing(volume)
     let control = ControlSession(
-      session, topics: RequestTopics(Topics(results: "jobs/results"), requests: try TopicFilter("jobs/pending")),
+      session, topics: RequestTopics(Topics(results: "jobs/results"), requests: [try TopicFilter("jobs/pending")]),
       retention: .expiring(seconds: 60),
       presence: try .testing(session, of: state), state: state, logger: silent)
     try await control.open()

@@ -22,18 +22,18 @@ import Testing
     let volume = FilePath(FileManager.default.temporaryDirectory.path).appending("volume-\(UUID().uuidString)")
     try FileManager.default.createDirectory(atPath: volume.string, withIntermediateDirectories: false)
     defer { try? FileManager.default.removeItem(atPath: volume.string) }
-    let ledger = try Ledger(JobsDirectory(volume), worker: .testing(), filter: filter, lease: .seconds(60))
+    let ledger = try Ledger(JobsDirectory(volume), worker: .testing(), filters: [filter], lease: .seconds(60))
     let stop = StopRequest()
     let state = WorkerState(ledger, stop: stop, logger: silent)
     let session = try Session(broker.sessionOptions("worker-01-control"), giveUpAfter: patience, logger: silent)
     let control = ControlSession(
-      session, topics: RequestTopics(Topics(results: "jobs/results"), requests: try TopicFilter("jobs/pending")),
+      session, topics: RequestTopics(Topics(results: "jobs/results"), requests: [try TopicFilter("jobs/pending")]),
       retention: .none, presence: try .testing(session, of: state), state: state,
       logger: silent)
     var options = broker.sessionOptions("worker-01")
     (options.receiveMaximum, options.sessionExpiry) = (1, 3600)
     let source = MQTTJobSource(
-      options, filter: try TopicFilter(filter), ledger: ledger, control: control, state: state, reader: .unsigned,
+      options, filters: [try TopicFilter(filter)], ledger: ledger, control: control, state: state, reader: .unsigned,
       stop: stop, giveUpAfter: patience, idleTimeout: nil, shortJob: shortJob, logger: silent)
     try await source.run { try await body(source, state, ledger) }
     try await afterwards(ledger)

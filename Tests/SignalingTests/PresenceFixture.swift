@@ -17,7 +17,8 @@ extension Presence {
   {
     let folder = FilePath(FileManager.default.temporaryDirectory.path)
     return Presence(
-      session, Settings(worker: try .testing(), filter: "jobs/pending", heartbeat: heartbeat, version: .v5), of: state,
+      session, Settings(worker: try .testing(), filters: ["jobs/pending"], heartbeat: heartbeat, version: .v5),
+      of: state,
       directory: JobsDirectory(folder), workspaces: folder)
   }
 }

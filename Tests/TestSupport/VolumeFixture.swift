@@ -28,7 +28,7 @@ package final class VolumeFixture: Sendable {
     _ id: String = "worker-01", filter: String? = VolumeFixture.filter, lease: Duration = .seconds(60)
   ) throws -> Ledger {
     let identity = WorkerIdentity(id: try worker(id), version: "1")
-    return try Ledger(directory, worker: identity, filter: filter, lease: lease)
+    return try Ledger(directory, worker: identity, filters: filter.map { [$0] } ?? [], lease: lease)
   }
 
   package func worker(_ id: String) throws -> WorkerID {

@@ -21,12 +21,12 @@ struct LedgerTests {
   @Test func missingVolumeIsNamed() throws {
     let identity = WorkerIdentity(id: try volume.worker("w"), version: "1")
     let error = #expect(throws: VolumeError.self) {
-      try Ledger(JobsDirectory("/nowhere/jobs"), worker: identity, filter: nil, lease: .seconds(1))
+      try Ledger(JobsDirectory("/nowhere/jobs"), worker: identity, filters: [], lease: .seconds(1))
     }
     #expect(error?.description.contains("/nowhere/jobs") == true)
     try volume.write("", volume.root.appending("file"))
     let other = #expect(throws: VolumeError.self) {
-      try Ledger(JobsDirectory(volume.root.appending("file")), worker: identity, filter: nil, lease: .seconds(1))
+      try Ledger(JobsDirectory(volume.root.appending("file")), worker: identity, filters: [], lease: .seconds(1))
     }
     #expect(other?.cause == .notDirectory)
   }
@@ -229,5 +229,23 @@ struct LedgerTests {
     while try ledger.lease.hasExpired(claim.path) { try await Task.sleep(for: .milliseconds(5)) }
     _ = try volume.leaveClaim("job", attempt: 2, of: "two")
     for await _ in superseded {}
+  }
+
+  @Test func claimNamesTheTopicOfItsRequestAndIsTakenOverByAWorkerThatHasItAmongOthers() throws {
+    let id = try JobID("job")
+    let one = try volume.ledger("one")
+    let several = try Ledger(
+      volume.directory, worker: one.worker, filters: ["urgent", VolumeFixture.filter], lease: .seconds(60))
+    let claim = try #require(try several.serving(VolumeFixture.filter).claim(envelope("job", "r"), id))
+    #expect(claim.record.filter == VolumeFixture.filter)
+    claim.leave()
+    age(claim.path, .seconds(61))
+    #expect(try volume.ledger("two", filter: "urgent").abandonedClaims().isEmpty)
+    #expect(try volume.ledger("two").abandonedClaims().count == 1)
+    #expect(try several.abandonedClaims().count == 1)
+    #expect(try several.abandonedClaims(of: "urgent").isEmpty)
+    #expect(try several.abandonedClaims(of: VolumeFixture.filter).count == 1)
+    #expect(several.deferredQueue.folder == several.serving("urgent").deferredQueue.folder)
+    #expect(several.deferredQueue.folder != one.deferredQueue.folder)
   }
 }

@@ -123,12 +123,12 @@ import Testing
     case .delivery:
       let content = try reader.read(Array(envelope.payload.utf8))
       return Request(
-        JobOffer(request: content, envelope: envelope) {
+        JobOffer(request: content, envelope: envelope, filter: ledger.filter) {
           offers.heard.withLock { $0.acknowledgedBusy.append(offers.isBusy()) }
         })
     case .deferred:
       try ledger.deferredQueue.put(envelope, id)
-      return Request(try #require(try ledger.deferredQueue.requests(of: id).first), reader)
+      return Request(try #require(try ledger.deferredQueue.requests(of: id).first), for: ledger.filter, reader)
     case .abandoned:
       let record = ClaimRecord(
         id: id, attempt: 1, worker: "dead", process: .elsewhere, filter: VolumeFixture.filter, envelope: envelope)

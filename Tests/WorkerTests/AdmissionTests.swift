@@ -31,7 +31,7 @@ final class Offers: JobSource {
   func offer(_ payload: String, key: String) throws {
     let request = try JobRequest(payload: Array(payload.utf8))
     let envelope = Envelope(payload: payload, topic: "jobs/pending", requestId: RequestID(key))
-    let offer = JobOffer(request: request, envelope: envelope) {
+    let offer = JobOffer(request: request, envelope: envelope, filter: VolumeFixture.filter) {
       self.heard.withLock { $0.acknowledgedBusy.append(self.isBusy()) }
     }
     heard.withLock { $0.offers.append(offer) }

@@ -84,7 +84,8 @@ class Request:
         properties = Properties(PacketTypes.PUBLISH)
         properties.CorrelationData = self.key.encode()
         payload = json.dumps({"id": self.name, "requestId": self.key})
-        topic = os.environ.get("MQTT_TOPIC", "jobs/pending")
+        # Of several the last, least urgent one.
+        topic = os.environ.get("MQTT_TOPIC", "jobs/pending").split()[-1]
         self.client.publish(topic, payload, qos=1, properties=properties)
 
     def published(self, client, userdata, mid, reason, properties):

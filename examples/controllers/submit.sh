@@ -15,6 +15,8 @@ folder=$1
 id=${2:-$(basename "$(cd "$folder" && pwd)")}
 jobs=${MQTT_JOBS_DIR:-./jobs}
 topic=${MQTT_TOPIC:-jobs/pending}
+# Of several the last, least urgent one.
+topic=${topic##* }
 request=$(cat /proc/sys/kernel/random/uuid)
 
 broker="-h ${MQTT_BROKER:-localhost} -p ${MQTT_PORT:-1883} -V 5 -q 1"

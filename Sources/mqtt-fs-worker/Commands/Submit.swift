@@ -54,7 +54,9 @@ struct Submit: AsyncParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("The topic of requests. (MQTT_TOPIC; default: jobs/pending)", valueName: "topic"))
+    help: ArgumentHelp(
+      "The topic of requests. (MQTT_TOPIC, of several the last, least urgent one; default: jobs/pending)",
+      valueName: "topic"))
   var topic: String?
 
   @Option(

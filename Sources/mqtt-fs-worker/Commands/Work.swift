@@ -69,7 +69,8 @@ let workerVersion = "0.1.0"
 /// A worker over MQTT: it runs one job, or `--jobs` many one after another.
 struct MQTTRun {
   private let setup: WorkerSetup
-  private let filter: TopicFilter
+  /// Most urgent first.
+  private let filters: [TopicFilter]
   private let intake: SessionOptions
   private let control: SessionOptions
   private let topics: RequestTopics
@@ -81,8 +82,8 @@ struct MQTTRun {
   private let jobs: Int
 
   init(_ broker: BrokerOptions, _ work: WorkOptions, _ setup: WorkerSetup, _ environment: Environment) throws {
-    filter = try work.filter(environment)
-    topics = RequestTopics(try work.topics.topics(environment), requests: filter)
+    filters = try work.filters(environment)
+    topics = RequestTopics(try work.topics.topics(environment), requests: filters)
     jobs = try work.jobCount(environment)
     giveUpAfter = try broker.giveUpAfter(environment)
     idleTimeout = try (work.idleTimeout ?? environment.value("WORKER_IDLE_TIMEOUT"))?.duration
@@ -105,7 +106,7 @@ struct MQTTRun {
     var control = try broker.session(SessionName.control(of: setup.identity.id), environment)
     control.sessionExpiry = 300
     presence = Presence.Settings(
-      worker: setup.identity, filter: filter.text, heartbeat: try work.heartbeatInterval(environment),
+      worker: setup.identity, filters: filters.map(\.text), heartbeat: try work.heartbeatInterval(environment),
       version: control.version)
     control.will = presence.will
     self.control = control
@@ -114,7 +115,7 @@ struct MQTTRun {
 
   func run() async throws {
     let ledger = try Ledger(
-      JobsDirectory(setup.jobs), worker: setup.identity, filter: filter.text, lease: setup.lease,
+      JobsDirectory(setup.jobs), worker: setup.identity, filters: filters.map(\.text), lease: setup.lease,
       remembering: WorkspacesDirectory.watchLog(in: setup.workspaces, of: setup.identity.id))
     let workspaces = try setup.openWorkspaces()
     let stop = StopRequest()
@@ -135,7 +136,7 @@ struct MQTTRun {
     let control = ControlSession(
       session, topics: topics, retention: retention, presence: presence, state: state, logger: setup.logger)
     let source = MQTTJobSource(
-      intake, filter: filter, ledger: ledger, control: control, state: state, reader: setup.settings.reader,
+      intake, filters: filters, ledger: ledger, control: control, state: state, reader: setup.settings.reader,
       stop: stop, giveUpAfter: giveUpAfter, idleTimeout: idleTimeout, logger: setup.logger)
     var undelivered: Unpublished?
     try await source.run {
@@ -171,7 +172,7 @@ struct DryRun {
     }
     let request = try setup.settings.reader.arriving(Array(bytes))
     try FileManager.default.createDirectory(atPath: setup.jobs.string, withIntermediateDirectories: true)
-    let ledger = try Ledger(JobsDirectory(setup.jobs), worker: setup.identity, filter: nil, lease: setup.lease)
+    let ledger = try Ledger(JobsDirectory(setup.jobs), worker: setup.identity, filters: [], lease: setup.lease)
     let stop = StopRequest()
     Signals.stop(stop, setup.logger, grace: setup.settings.grace)
     let worker = Worker(

@@ -106,14 +106,18 @@ struct RosterTable {
 
   let rows: [Row]
   let summary: String
-  private static let header = [
-    "WORKER", "STATE", "FOR", "JOB", "STEP", "HOST", "VERSION", "LOAD", "MEMORY", "JOBS FREE", "WORKSPACES FREE",
-    "NOTE",
-  ]
+  private let header: [String]
 
   init(_ roster: Roster, at now: ContinuousClock.Instant = .now) {
     let sorted = roster.entries.values.sorted { isBefore($0.status.workerId, $1.status.workerId) }
-    rows = sorted.map { Row($0, isAsked: roster.isAsked, now) }
+    let isAnyUrgent = sorted.contains { $0.status.topics != nil }
+    header =
+      ["WORKER", "STATE", "FOR", "JOB", "STEP", "HOST", "VERSION", "LOAD", "MEMORY", "JOBS FREE", "WORKSPACES FREE"]
+      + (isAnyUrgent ? ["TOPICS"] : []) + ["NOTE"]
+    rows = sorted.map { entry in
+      let topics = entry.status.topics?.joined(separator: " ") ?? entry.status.topic
+      return Row(entry, isAsked: roster.isAsked, topics: isAnyUrgent ? [topics] : [], now)
+    }
     let states = WorkerStatus.State.allCases.compactMap { state -> String? in
       let count = sorted.count { $0.status.state == state }
       return count == 0 ? nil : "\(count) \(state.rawValue)"
@@ -124,14 +128,15 @@ struct RosterTable {
   }
 
   /// The table with its header; empty without workers.
-  var text: String { rows.isEmpty ? "" : TextTable([RosterTable.header] + rows.map(\.columns)).text }
+  var text: String { rows.isEmpty ? "" : TextTable([header] + rows.map(\.columns)).text }
 
   /// All lines as one array.
   var json: String { "[\(rows.map(\.json).joined(separator: ",\n "))]" }
 }
 
 extension RosterTable.Row {
-  init(_ entry: Roster.Entry, isAsked: Bool, _ now: ContinuousClock.Instant) {
+  /// `topics` is the column of the topics, if the table has it.
+  init(_ entry: Roster.Entry, isAsked: Bool, topics: [String?], _ now: ContinuousClock.Instant) {
     let status = entry.status
     let isAlive = entry.isAlive(at: now)
     var notes = status.reason.map { [$0] } ?? []
@@ -147,7 +152,7 @@ extension RosterTable.Row {
       status.workerId, status.state.rawValue, age, status.job, status.step.map(String.init), status.host,
       status.version,
     ]
-    let all: [String?] = state + figures + [notes.joined(separator: ", ")]
+    let all: [String?] = state + figures + topics + [notes.joined(separator: ", ")]
     // Escape text from the broker: it must not send control sequences to the terminal.
     columns = all.map { ($0 ?? "").escaped }
     stateText = ([status.state.rawValue, status.job ?? "", status.step.map(String.init) ?? ""] + notes).joined(

@@ -117,18 +117,30 @@ struct SigningOptions: ParsableArguments {
   }
 }
 
-/// The workers' topic filter from `--topic`, the environment, or the default.
-func requestFilter(_ flag: String?, _ environment: Environment) throws -> TopicFilter {
-  do {
-    return try TopicFilter(flag ?? environment["MQTT_TOPIC"] ?? "jobs/pending")
-  } catch {
-    throw ValidationError(error.description)
+/// The workers' topic filters from `--topic`, the environment, or the default, most urgent first. In the environment
+/// blanks separate them.
+func requestFilters(_ flags: [String], _ environment: Environment) throws -> [TopicFilter] {
+  let variable = (environment["MQTT_TOPIC"] ?? "").split(whereSeparator: \.isWhitespace).map(String.init)
+  let texts = !flags.isEmpty ? flags : variable.isEmpty ? ["jobs/pending"] : variable
+  var filters: [TopicFilter] = []
+  for text in texts {
+    do {
+      filters.append(try TopicFilter(text))
+    } catch {
+      throw ValidationError(error.description)
+    }
+    guard !filters.dropLast().contains(filters[filters.count - 1]) else {
+      throw ValidationError("topic '\(text)' is there twice: name each topic once, most urgent first")
+    }
   }
+  return filters
 }
 
-/// The topic for requests: the workers' filter without `$share/<group>/`.
+/// The topic for requests: the workers' filter without `$share/<group>/`. Of several in the environment the last, least
+/// urgent one, so that a request is only urgent if its sender says so.
 func requestTopic(_ flag: String?, _ environment: Environment) throws -> String {
-  let filter = try requestFilter(flag, environment)
+  let filters = try requestFilters([flag].compactMap(\.self), environment)
+  let filter = filters[filters.count - 1]
   guard !filter.pattern.contains(where: { "+#".contains($0) }) else {
     throw ValidationError("topic '\(filter.text)' has wildcards: a request goes to one topic, as in -t jobs/pending")
   }

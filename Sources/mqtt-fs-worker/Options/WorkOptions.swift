@@ -23,9 +23,9 @@ struct WorkOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "The topic of requests; '$share/<group>/<filter>' to share them. (MQTT_TOPIC; default: jobs/pending)",
+      "The topic of requests; '$share/<group>/<filter>' to share them. May be repeated, most urgent first. (MQTT_TOPIC, separated by blanks; default: jobs/pending)",
       valueName: "filter"))
-  var topic: String?
+  var topic: [String] = []
 
   @OptionGroup var caches: CacheOptions
   @OptionGroup var topics: TopicOptions
@@ -129,11 +129,12 @@ extension WorkOptions {
     ProgressLine.show(ProgressLine.text(doing, progress.copy))
   }
 
-  func filter(_ environment: Environment) throws -> TopicFilter { try requestFilter(topic, environment) }
+  /// The topic filters, most urgent first.
+  func filters(_ environment: Environment) throws -> [TopicFilter] { try requestFilters(topic, environment) }
 
-  /// The names of this worker in a signed request's audience: its id, and its group.
+  /// The names of this worker in a signed request's audience: its id, and its groups.
   func audience(of worker: WorkerID, _ environment: Environment) throws -> [String] {
-    [worker.text] + [try filter(environment).shareName].compactMap(\.self)
+    [worker.text] + (try filters(environment).compactMap(\.shareName))
   }
 
   func leaseDuration(_ environment: Environment) throws -> Duration {
