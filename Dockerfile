@@ -19,10 +19,10 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends libmosquitto1 libssl3 libstdc++6 ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin worker \
- && mkdir -m 1777 /jobs /workspaces
+ && mkdir -m 1777 /jobs /workspaces /cache
 COPY --from=build /product/mqtt-fs-worker /usr/local/bin/mqtt-fs-worker
 # The folders may be written by any user, so that the image also runs with the uid of whoever owns the volume.
-ENV MQTT_JOBS_DIR=/jobs MQTT_WORKSPACES_DIR=/workspaces WORKER_ID=worker-%h HOME=/tmp
+ENV MQTT_JOBS_DIR=/jobs MQTT_WORKSPACES_DIR=/workspaces JOB_CACHE_DIR=/cache WORKER_ID=worker-%h HOME=/tmp
 USER 10001:10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \

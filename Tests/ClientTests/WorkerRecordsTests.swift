@@ -44,7 +44,7 @@ import Testing
 
   @Test func largeLogIsRotatedAndItsWorkerBeginsANewOne() throws {
     let worker = WorkerIdentity(id: try #require(WorkerID("w", host: "")), version: "1")
-    let ledger = try Ledger(volume.directory, worker: worker, filter: "f", lease: .seconds(60))
+    let ledger = try Ledger(volume.directory, worker: worker, filters: ["f"], lease: .seconds(60))
     try ledger.audit.record(AuditEntry(.halted))
     #expect(try apply() == [])
     let log = volume.directory.audit.appending("w.jsonl")
