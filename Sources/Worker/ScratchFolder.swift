@@ -95,24 +95,21 @@ final class StepFiles: Sendable {
     try? folder.close()
   }
 
-  /// What the step wrote; nothing if the file is gone.
-  func read(_ kind: Kind) throws(VariableFault) -> [String: String] {
-    let file: FileDescriptor
-    do throws(Errno) {
-      file = try open(folder.rawValue, names[kind] ?? "", O_RDONLY)
-    } catch {
-      guard error != .noSuchFileOrDirectory else { return [:] }
-      throw VariableFault("it cannot be read, \(error)")
-    }
-    defer { try? file.close() }
+  /// What the step wrote; nothing if the file is gone. Throws ``VariableFault`` if that is the step's fault, and `Errno`
+  /// if the disk cannot be read.
+  func read(_ kind: Kind) throws -> [String: String] {
     let bytes: [UInt8]
     do throws(Errno) {
+      let file = try open(folder.rawValue, names[kind] ?? "", O_RDONLY)
+      defer { try? file.close() }
       bytes = try DurableFile.contents(of: file, limit: VariableLines.largest)
     } catch {
+      if error == .noSuchFileOrDirectory { return [:] }
+      if InvalidInput.isFault(error) { throw error }
       throw switch error {
       case .fileTooLarge: VariableFault("it is larger than \(VariableLines.largest) bytes (1 MiB)")
-      case .isDirectory, .invalidArgument: VariableFault("it is no regular file any more")
-      default: VariableFault("it cannot be read, \(error)")
+      case .permissionDenied: VariableFault("the worker may not read it any more")
+      default: VariableFault("it is no regular file any more")
       }
     }
     guard !bytes.isEmpty else { return [:] }

@@ -121,11 +121,13 @@ struct StepRun {
       result: StepResult(step, index, outcome), variables: variables,
       isJobTimedOut: outcome.timedOut && isJobTimeout, memoryLimit: outcome.memoryLimit)
     for kind in StepFiles.Kind.allCases {
-      do throws(VariableFault) {
+      do {
         try end.variables.add(files.read(kind), from: kind)
-      } catch {
-        log.note(error.sentence(about: kind.rawValue))
+      } catch let fault as VariableFault {
+        log.note(fault.sentence(about: kind.rawValue))
         if end.result.status == .success { (end.result.status, end.result.exitCode) = (.failed, 1) }
+      } catch {
+        throw JobFailure(.run, "\(kind.rawValue) of step \(index) cannot be read: \(error)")
       }
     }
     return end
