@@ -173,13 +173,13 @@ _mqtt-fs-worker() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    work|check|submit|jobs|status|logs|cancel|approve|sign|workers|prune|health|doctor|help)
+    work|check|submit|jobs|status|logs|cancel|approve|sign|workers|prune|cache|health|doctor|help)
         # Offer subcommand argument completions
         "_mqtt-fs-worker_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'work check submit jobs status logs cancel approve sign workers prune health doctor help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'work check submit jobs status logs cancel approve sign workers prune cache health doctor help' -- "${cur}"))
         ;;
     esac
 }
@@ -188,7 +188,7 @@ _mqtt-fs-worker_work() {
     repeating_flags=()
     non_repeating_flags=(--tls --clean --no-retain --require-approval --publish-logs --dry-run -V --version -h --help)
     repeating_options=(--topic -t --redact)
-    non_repeating_options=(--url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --id -i --jobs-dir -j --workspaces-dir -w --results-topic -r --session-expiry -o --timeout --grace --lease --max-attempts --max-log-bytes --verify-key --heartbeat --idle-timeout --jobs --log-level --log-format --payload)
+    non_repeating_options=(--url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --id -i --jobs-dir -j --workspaces-dir -w --cache-dir --cache-size --results-topic -r --session-expiry -o --timeout --grace --lease --max-attempts --max-log-bytes --verify-key --heartbeat --idle-timeout --jobs --log-level --log-format --payload)
     __mqtt-fs-worker_offer_flags_options 0
 
     # Offer option value completions
@@ -239,6 +239,13 @@ _mqtt-fs-worker_work() {
         return
         ;;
     '--topic'|'-t')
+        return
+        ;;
+    '--cache-dir')
+        __mqtt-fs-worker_add_completions -d
+        return
+        ;;
+    '--cache-size')
         return
         ;;
     '--results-topic'|'-r')
@@ -311,8 +318,8 @@ _mqtt-fs-worker_check() {
 
 _mqtt-fs-worker_submit() {
     repeating_flags=()
-    non_repeating_flags=(--detach -d --json --no-volume --tls -h --help)
-    repeating_options=(--aud)
+    non_repeating_flags=(--new-id --retry --dry-run --detach -d --json --no-volume --tls -h --help)
+    repeating_options=(--env --step --exclude --aud)
     non_repeating_options=(--id -o --timeout --topic -t --sign-key --kid --expires --jobs-dir -j --results-topic -r --url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --log-level --log-format)
     __mqtt-fs-worker_offer_flags_options 1
 
@@ -322,6 +329,15 @@ _mqtt-fs-worker_submit() {
         return
         ;;
     '-o'|'--timeout')
+        return
+        ;;
+    '--env')
+        return
+        ;;
+    '--step')
+        return
+        ;;
+    '--exclude')
         return
         ;;
     '--topic'|'-t')
@@ -781,6 +797,75 @@ _mqtt-fs-worker_prune() {
         ;;
     '--log-format')
         __mqtt-fs-worker_add_completions -W 'text'$'\n''json'
+        return
+        ;;
+    esac
+}
+
+_mqtt-fs-worker_cache() {
+    repeating_flags=()
+    non_repeating_flags=(-h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __mqtt-fs-worker_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    list|remove)
+        # Offer subcommand argument completions
+        "_mqtt-fs-worker_cache_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'list remove' -- "${cur}"))
+        ;;
+    esac
+}
+
+_mqtt-fs-worker_cache_list() {
+    repeating_flags=()
+    non_repeating_flags=(--json -h --help)
+    repeating_options=()
+    non_repeating_options=(--cache-dir --cache-size --workspaces-dir -w)
+    __mqtt-fs-worker_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--cache-dir')
+        __mqtt-fs-worker_add_completions -d
+        return
+        ;;
+    '--cache-size')
+        return
+        ;;
+    '--workspaces-dir'|'-w')
+        __mqtt-fs-worker_add_completions -d
+        return
+        ;;
+    esac
+}
+
+_mqtt-fs-worker_cache_remove() {
+    repeating_flags=()
+    non_repeating_flags=(--all -h --help)
+    repeating_options=()
+    non_repeating_options=(--cache-dir --cache-size --workspaces-dir -w)
+    __mqtt-fs-worker_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--cache-dir')
+        __mqtt-fs-worker_add_completions -d
+        return
+        ;;
+    '--cache-size')
+        return
+        ;;
+    '--workspaces-dir'|'-w')
+        __mqtt-fs-worker_add_completions -d
         return
         ;;
     esac
