@@ -18,7 +18,7 @@ package struct JobsDirectory: Sendable {
   /// The names at the top of a job folder that are never staged.
   package static let reserved: Set<String> = [results, previousResults, workerState]
   package static let results = "results"
-  static let previousResults = "results.previous"
+  package static let previousResults = "results.previous"
   static let workerState = ".worker"
   package static let definition = "job.json"
   package static let result = "result.json"

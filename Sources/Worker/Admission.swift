@@ -46,6 +46,7 @@ struct Admission: Sendable {
     request.noteConnection()
     // 6. The holder of an earlier claim may have answered since step 1.
     if let stored = try answer(to: request) { return try await settleAnswered(request, stored, claim) }
+    if try isOutrun(request) { return try await settleOutrun(request, claim) }
     // 7. 'prune' may have removed the folder between the verdict and the claim; from here on it does not.
     guard verdict.isInPlace(in: ledger.directory) else {
       try await fence.drop(claim)
@@ -78,47 +79,6 @@ struct Admission: Sendable {
 
   /// A worker that was asked to stop claims nothing more.
   private var isStopping: Bool { stop.level > .none }
-
-  // MARK: Answered
-
-  /// The stored result with the request's key, if there is one. A claim with the key does not count as an answer: its
-  /// holder may not have looked for the deferred request yet, and would take a missing file to mean that the job is
-  /// done.
-  private func answer(to request: Request) throws -> JobResult? {
-    guard let stored = try ledger.storedResult(of: request.id) else { return nil }
-    // A worker copies the key of its claim into the result, so the key of an abandoned claim is compared as text.
-    let key = request.envelope.requestId
-    return (request.isAbandoned ? stored.requestId == key.text : key.isSame(as: stored.requestId)) ? stored : nil
-  }
-
-  private func answerAgain(_ request: Request, _ stored: JobResult) async throws -> Outcome {
-    if case .deferred(let deferred) = request.origin {
-      logger.debug("it was deferred, and answered before: removing its file", metadata: ["job": "\(request.id)"])
-      // A sender that repeats a request with its own key asks for the answer. A broker that repeats a delivery does
-      // not.
-      guard try ledger.deferredQueue.remove(deferred), request.envelope.requestId.isSenders else { return .none }
-    }
-    try await outbox.answerAgain(request, stored)
-    await request.acknowledge()
-    return .none
-  }
-
-  private func settleAnswered(_ request: Request, _ stored: JobResult, _ claim: Claim) async throws -> Outcome {
-    switch request.origin {
-    case .abandoned:
-      try removeDeferred(of: request)
-      let job = AcceptedJob(claim: claim, work: .publish(stored), cancelableSince: .now)
-      state.begin(job.place())
-      return .accepted(job)
-    case .deferred(let deferred):
-      _ = try ledger.deferredQueue.remove(deferred)
-      try await fence.drop(claim)
-      return .none
-    case .delivery:
-      try await fence.drop(claim)
-      return try await answerAgain(request, stored)
-    }
-  }
 
   // MARK: Settled without a claim
 
@@ -183,7 +143,7 @@ struct Admission: Sendable {
     return true
   }
 
-  private func removeDeferred(of request: Request) throws {
+  func removeDeferred(of request: Request) throws {
     let ledger = ledger.serving(request.filter)
     for queue in [ledger.deferredQueue, ledger.parkedQueue] {
       for deferred in try queue.requests(of: request.envelope, request.id) { _ = try queue.remove(deferred) }
@@ -202,7 +162,7 @@ struct Admission: Sendable {
         + "\(earlier.id), and runs once only; sign a new one")
   }
 
-  private func job(_ request: Request, _ claim: Claim, _ plan: JobPlan) -> AcceptedJob {
+  func job(_ request: Request, _ claim: Claim, _ plan: JobPlan) -> AcceptedJob {
     gate.noteDryRun(request.id, plan.definition)
     // A job may have been canceled while its worker died: the worker had the grace to end it, and then its claim expired.
     let lapse = settings.grace + ledger.leaseDuration * 2
