@@ -30,6 +30,9 @@ package final class StopRequest: Sendable {
   }
 
   private let state = Mutex(State())
+  /// The level again, without a lock: several threads that copy files ask for it before each file, and would wait for each
+  /// other longer than they copy.
+  private let latest = Atomic<Int>(StopLevel.none.rawValue)
 
   /// Creates a request that has not been raised.
   package init() {}
@@ -41,6 +44,7 @@ package final class StopRequest: Sendable {
       guard level > state.level else { return nil }
       state.level = level
       if state.reason == nil { state.reason = reason }
+      latest.store(level.rawValue, ordering: .releasing)
       defer { state.waiting = [:] }
       return state
     }
@@ -101,7 +105,7 @@ package final class StopRequest: Sendable {
   }
 
   /// The most urgent level requested so far.
-  package var level: StopLevel { state.withLock { $0.level } }
+  package var level: StopLevel { StopLevel(rawValue: latest.load(ordering: .acquiring)) ?? .none }
 
   /// The reason of the first raise; nil before.
   package var reason: StopReason? { state.withLock { $0.reason } }
