@@ -6,10 +6,13 @@ to the broker, one run for each call, and says whether each request has exactly 
     Tests/every-call.py --do kill --kind keyed --every 7
     Tests/every-call.py --do error=EIO        each call fails once
     Tests/every-call.py --do late             each call that changes a name is carried out, and says that it could not be
+    Tests/every-call.py --kind deferring      the worker has a long job, and defers the request
+    Tests/every-call.py --kind deferred       the worker takes up a request that another has deferred
 
 kill: another worker follows (at every second point: the same one again). freeze: the worker stops for longer than a lease,
 another takes over and answers, a second request for the job is sent and begun, and in the middle of that the first thaws (at
-every second point, the second request is sent at once, and the first thaws in the middle of the other's attempt).
+every second point, the second request is sent at once, and the first thaws in the middle of the other's attempt). With deferral
+there is a second job instead of a second request.
 
 Each run has a folder, a mosquitto and workers of its own, on 127.0.0.1. A table of what failed is printed; exit status 0: nothing
 did. Needs Linux on x86_64, mosquitto and its clients, openssl, and MQTT_FS_WORKER or a debug build.
@@ -29,6 +32,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "rig
 from scene import Scene, Wrong, wait  # noqa: E402
 
 PATIENCE = 45
+# The kinds in which a request is deferred.
+PASSED_ON = ("deferring", "deferred")
 
 
 class Successors(threading.Thread):
@@ -160,6 +165,50 @@ def frozen(scene, at, early):
     scene.check_leftovers()
 
 
+def passed_on(scene, at, what):
+    """A request goes from one worker to another over the volume; the one that defers it, or the one that takes it up, is
+    disturbed."""
+    scene.make_held_job()
+    if scene.kind == "deferring":
+        scene.make_session("worker-01")
+        scene.send("h1", "held")
+        first = scene.traced("worker-01", at, what)
+    else:
+        scene.plain("worker-02")
+        wait("the other worker's session", PATIENCE, lambda: scene.subscriptions("worker-02"))
+        scene.send("h1", "held")
+    reached = lambda: scene.kind == "deferring" and (first.poll() is not None or 0 < at <= len(scene.calls()))
+    wait("the beginning of the long job", PATIENCE, lambda: os.path.exists(f"{scene.record}/held") or reached())
+    scene.send("r1")
+    wait("the deferral", PATIENCE, lambda: scene.tickets() or reached())
+    if scene.kind == "deferred":
+        first = scene.traced("worker-01", at, what)
+    elif not reached():
+        scene.open_gate()
+    wait("the point", PATIENCE, lambda: first.poll() is not None or 0 < at <= len(scene.calls()))
+    successors = Successors(scene, "worker-03")
+    if what == "stop" and first.poll() is None:
+        wait("the stop", PATIENCE, lambda: is_stopped(scene.traced_pid()))
+        # Whoever may remove or take over what the first has begun does it now.
+        time.sleep(2 * scene.lease + 0.5)
+        os.kill(scene.traced_pid(), signal.SIGCONT)
+        time.sleep(0.3)
+    scene.open_gate()
+    wait("both results, and the end of claims and tickets", PATIENCE, lambda: settled(scene, 1) and scene.result("held"))
+    scene.end(first, "worker-01", (-signal.SIGKILL,) if what == "kill" else (0,) if what in ("stop", "late", "nothing") else (0, 73, 74, 75))
+    successors.finish()
+    wait("the end of claims and tickets", PATIENCE, lambda: settled(scene, 1))
+    results = scene.results()
+    if len({(message["status"], message.get("attempt")) for message in results}) != 1 or len(results) > 2:
+        raise Wrong(f"the results are {results}")
+    if what.startswith("error"):
+        return
+    if results[0]["status"] != "success" or scene.result("held")["status"] != "success":
+        raise Wrong(f"the results are {results[0]}, {scene.result('held')}")
+    if scene.kind == "deferring" and len(scene.runs()) != 1:
+        raise Wrong(f"the request ran {len(scene.runs())} times")
+
+
 def check_both(scene, told, duplicate):
     results = scene.results()
     if scene.kind == "keyless":
@@ -198,7 +247,9 @@ def play(options, kind, what, at):
     call, wrong = "", None
     try:
         scene = Scene(options.worker, kind, options.lease)
-        if what == "freeze":
+        if kind in PASSED_ON:
+            passed_on(scene, at, "stop" if what == "freeze" else what)
+        elif what == "freeze":
             frozen(scene, at, early=at % 2 == 1)
         else:
             disturbed(scene, at, what)
@@ -221,6 +272,9 @@ def count(options, kind, what):
     """How many calls an undisturbed run has."""
     scene = Scene(options.worker, kind, options.lease)
     try:
+        if kind in PASSED_ON:
+            passed_on(scene, 0, "nothing" if what != "late" else what)
+            return len(scene.calls())
         scene.make_session("worker-01")
         scene.send("r1")
         first = scene.traced("worker-01", what=what)
@@ -241,7 +295,7 @@ def leave(*_):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kind", action="append", choices=["keyed", "keyless", "signed"])
+    parser.add_argument("--kind", action="append", choices=["keyed", "keyless", "signed", *PASSED_ON])
     parser.add_argument("--do", action="append", metavar="kill|freeze|error=NAME|late")
     parser.add_argument("--at", type=int, action="append", help="only these points")
     parser.add_argument("--every", type=int, default=1, help="only every n-th point")
@@ -257,7 +311,7 @@ def main():
     signal.signal(signal.SIGINT, leave)
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.parallel) as pool:
-        for kind in options.kind or ["keyed", "keyless", "signed"]:
+        for kind in options.kind or ["keyed", "keyless", "signed", *PASSED_ON]:
             for what in options.do or ["kill", "freeze"]:
                 failed += sweep(options, pool, kind, what, count(options, kind, what))
     sys.exit(1 if failed else 0)

@@ -54,10 +54,12 @@ package struct DeferredQueue: Sendable {
   private func create(_ id: JobID, _ bytes: [UInt8]) throws(VolumeError) -> VolumePath {
     var instant = try lease.clock.now()
     while true {
-      let path = folder.appending(DeferredQueue.name(instant, id))
+      let (path, began) = (folder.appending(DeferredQueue.name(instant, id)), ContinuousClock.now)
       if let file = try DurableFile.create(path, bytes) {
-        try? file.close()
-        return path
+        defer { try? file.close() }
+        // A worker that finds the file incomplete after a lease removes it. If this process stood still meanwhile, the
+        // request is written again; if it was taken up instead, its key keeps it from being run twice.
+        if ContinuousClock.now - began < lease.duration / 3 || DurableFile.isNamed(file, path) { return path }
       }
       instant &+= 1
     }

@@ -106,7 +106,7 @@ package struct JobRemoval: Sendable {
     }
     TestStopPoint.folderHidden.reached()
     do {
-      if try mark.isInPlace() { return try hidden.doomed() }
+      if try mark.isUnchanged() { return try hidden.doomed() }
     } catch {
       // Nobody knows whose it is.
       try? hidden.putBack()

@@ -89,7 +89,9 @@ package struct KnownFile: Sendable {
       guard try Identity(at: aside) != nil else { return false }
     }
     let content = try? DurableFile.read(aside)
-    guard try Identity(at: aside) == identity, content ?? bytes == bytes else {
+    // Only this process knows the hidden name. If it is gone, another worker has swept it away: the file is removed.
+    guard let moved = try Identity(at: aside) else { return true }
+    guard moved == identity, content ?? bytes == bytes else {
       DurableFile.putBack(aside, to: path)
       return false
     }
@@ -107,12 +109,12 @@ package struct KnownFile: Sendable {
     return path.folder.appending(".\(nonce)\(suffix)")
   }
 
-  /// Removes hidden files of processes that died before they removed them. The lease protects a claim that was renamed
-  /// by mistake.
+  /// Removes hidden files of processes that died before they removed them. The time of a deferred request is that of its
+  /// arrival, so it does not tell when its file was renamed: this worker must have seen it for a whole lease.
   package static func sweep(_ folder: VolumePath, _ lease: Lease) throws(VolumeError) {
     for name in try DurableFile.hiddenNames(in: folder) where name.hasSuffix(suffix) {
       let path = folder.appending(name)
-      if try lease.hasExpired(path) { try DurableFile.discard(path) }
+      if try lease.hasRested(path) { try DurableFile.discard(path) }
     }
   }
 }

@@ -38,6 +38,12 @@ package struct Lease: Sendable {
     return watched.age(of: path, look.mark) > duration
   }
 
+  /// Whether this worker has seen `path` unchanged for a whole lease, whatever its times say; `false` if it is gone.
+  func hasRested(_ path: VolumePath) throws(VolumeError) -> Bool {
+    guard let look = try clock.look(path) else { return false }
+    return watched.age(of: path, look.mark) > duration
+  }
+
   /// Touches `file` every third of the lease on a timer's thread, and calls `body` each time.
   func keeping(_ file: FileDescriptor, _ body: @escaping @Sendable () -> Void) -> LeaseRenewer {
     LeaseRenewer(file, every: duration / 3, body)

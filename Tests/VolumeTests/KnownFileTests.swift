@@ -60,14 +60,35 @@ import Testing
     #expect(try names.isEmpty)
   }
 
-  @Test func whatSomebodyDiedOverIsSweptAwayWhenItIsOld() throws {
-    let aside = VolumePath(volume.root).appending(".abc.aside")
+  /// A deferred request keeps the time of its arrival, so an old time says nothing of the worker that is removing it.
+  @Test func whatSomebodyDiedOverIsSweptAwayWhenItWasSeenForALease() async throws {
+    let (folder, lease) = (VolumePath(volume.root), volume.lease(.milliseconds(200)))
+    let aside = folder.appending(".abc.aside")
     try volume.write("left", aside)
-    try KnownFile.sweep(VolumePath(volume.root), volume.lease())
-    #expect(volume.text(aside) == "left")
     age(aside, .seconds(61))
-    try KnownFile.sweep(VolumePath(volume.root), volume.lease())
-    #expect(volume.text(aside) == nil)
+    let began = ContinuousClock.now
+    try KnownFile.sweep(folder, lease)
+    #expect(volume.text(aside) == "left")
+    try await eventually("the hidden file is swept away") {
+      try KnownFile.sweep(folder, lease)
+      return volume.text(aside) == nil
+    }
+    #expect(ContinuousClock.now - began >= .milliseconds(200))
     #expect(volume.text(path) == "mine")
+  }
+
+  /// The remover stood still for longer than a lease between its rename and its unlink.
+  @Test func fileThatAnotherSweepsAwayMeanwhileIsRemoved() async throws {
+    // Every hidden file is swept away as soon as it is seen.
+    let (folder, lease) = (VolumePath(volume.root), volume.lease(.seconds(-1)))
+    try await repeating {
+      try KnownFile.sweep(folder, lease)
+    } while: {
+      for number in 0..<2000 {
+        try volume.write("\(number)", path)
+        let file = try #require(try KnownFile.read(path))
+        #expect(try file.remove())
+      }
+    }
   }
 }

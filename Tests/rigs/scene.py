@@ -29,6 +29,11 @@ rm -rf "$RECORD/lock"
 echo "end $JOB_ATTEMPT" >>"$RECORD/runs"
 """
 
+HELD = """\
+touch "$RECORD/held"
+for _ in $(seq 2000); do [ -e "$RECORD/gate" ] && break; sleep 0.02; done
+"""
+
 
 class Wrong(Exception):
     """What is not as it should be."""
@@ -118,7 +123,20 @@ class Scene:
         if self.plain(worker, "--idle-timeout", "1s").wait(30) != 0:
             raise Wrong(f"{worker} cannot begin: {self.read(f'{self.root}/{worker}.log')}")
 
-    def send(self, request, **more):
+    def subscriptions(self, worker):
+        """How often the worker has subscribed to requests."""
+        return self.read(f"{self.root}/mosquitto.log").count(f"{worker} 1 {self.group}")
+
+    def make_held_job(self):
+        """A second job, whose step waits for the file `gate` in the record."""
+        os.makedirs(f"{self.jobs}/held")
+        self.write(f"{self.jobs}/held/step.sh", HELD)
+        self.write(f"{self.jobs}/held/job.json", json.dumps({"steps": ["sh step.sh"], "env": {"RECORD": self.record}}))
+
+    def open_gate(self):
+        self.write(f"{self.record}/gate", "")
+
+    def send(self, request, job="job", **more):
         """Sends a request with the key `request`; in the kind `keyless` it has none."""
         if self.kind == "signed":
             env = [word for name, value in more.get("env", {}).items() for word in ("--env", f"{name}={value}")]
@@ -126,7 +144,7 @@ class Scene:
                 self.worker_program, "sign", self.job, "--key", f"{self.root}/sign.pem", "--request-id", request, *env)
         else:
             key = {} if self.kind == "keyless" else {"requestId": request}
-            payload = json.dumps({"id": "job", **key, **more})
+            payload = json.dumps({"id": job, **key, **more})
         said = self.do("mosquitto_pub", *self.client, "-d", "-t", "jobs/pending", "-m", payload)
         if "RC:0" not in said:
             raise Wrong(f"the broker did not take the request: {said}")
@@ -192,8 +210,8 @@ class Scene:
         lines = self.read(f"{self.record}/runs").splitlines()
         return [line.split()[1] for line in lines if line.startswith("begin") and line.endswith("second") == second]
 
-    def result(self):
-        text = self.read(f"{self.job}/results/result.json")
+    def result(self, job="job"):
+        text = self.read(f"{self.jobs}/{job}/results/result.json")
         return json.loads(text) if text else None
 
     # What must be so at the end.
