@@ -19,7 +19,8 @@ enum KeyText {
   init(_ bytes: [UInt8]) throws(InvalidKey) {
     let start = bytes.prefix { $0 == 0x20 || (0x09...0x0D).contains($0) }.count
     let text = bytes[start...]
-    if text.first == UInt8(ascii: "{") {
+    // One bare key in 256 begins with this byte.
+    if text.first == UInt8(ascii: "{"), String(validating: text, as: UTF8.self) != nil {
       self = try KeyText.jwks(in: bytes)
     } else if text.starts(with: "-----BEGIN ".utf8) {
       self = .pem(try PEMBlock.all(in: String(decoding: text, as: UTF8.self)))

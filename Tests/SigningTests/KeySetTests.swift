@@ -56,8 +56,11 @@ import Testing
       #expect(throws: InvalidKey.self) { try KeySet(file: file) }
       #expect(throws: InvalidKey.self) { try SigningKey(file: file, name: nil) }
     }
-    let refusal = try #require(throws: InvalidKey.self) { try KeySet(file: Keys.secret) }
-    #expect(refusal.description.contains("hs256:") && refusal.description.contains("JWK"))
+    // Bare bytes may begin like JSON.
+    for file in [Keys.secret, [UInt8(ascii: "{"), 0xE4] + Array(0..<30)] {
+      let refusal = try #require(throws: InvalidKey.self) { try KeySet(file: file) }
+      #expect(refusal.description.contains("hs256:") && refusal.description.contains("JWK"))
+    }
   }
 
   @Test func publicKeyThatIsMarkedAsASecretIsRefused() {
