@@ -3,6 +3,7 @@
 import argparse
 import tempfile
 
+import dependencies
 import drain
 import idle
 import one_job
@@ -13,7 +14,7 @@ from figures import median, percentile
 from report import OURS
 from scene import SHARED, SHELL, TOPIC, Scene
 
-PARTS = ["job", "pickup", "drain", "idle", "log"]
+PARTS = ["job", "pickup", "drain", "idle", "log", "tree"]
 
 
 def options():
@@ -27,7 +28,9 @@ def options():
     parser.add_argument("--log-rounds", type=int, default=7, help="how often each log is written (default 7)")
     parser.add_argument("--idle-seconds", type=int, default=30, help="how long an idle worker is watched (default 30)")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"some of {','.join(PARTS)} (default: all)")
+    parser.add_argument("--tree-rounds", type=int, default=7, help="how often each tool copies the files of dependencies (default 7)")
     parser.add_argument("--on", default="tmpfs,disk", help="tmpfs, disk or both")
+    parser.add_argument("--reflink", help="a folder on a file system with reflinks (XFS, Btrfs), for the part tree")
     parser.add_argument("--tmpfs", default="/dev/shm", help="a folder on a tmpfs (default /dev/shm)")
     parser.add_argument("--disk", default=".build", help="a folder on the disk (default .build)")
     return parser.parse_args()
@@ -73,6 +76,28 @@ def logs(page, scene, chosen, volume):
         page.add(report.table(f"Log of a step, {title}, {volume}", ["", "median ms", "min", "max", f"times as fast as `{pump.CAT}`"], rows))
 
 
+def copies(page, title, figures):
+    rows = [[tool, report.milliseconds(median(f.wall)), report.milliseconds(min(f.wall)), report.milliseconds(max(f.wall)),
+             f"{median(f.wall) / median(next(iter(figures.values())).wall):.2f}"] for tool, f in figures.items()]
+    page.add(report.table(title, ["", "median ms", "min", "max", "times the first"], rows))
+
+
+def trees(page, scene, rounds, volume):
+    """What the files of dependencies cost."""
+    small, large = f"{scene.place}/small", f"{scene.place}/large"
+    try:
+        dependencies.make_small(small)
+        if volume == "tmpfs":
+            copies(page, f"30,000 small files, from the step's end to the result, {volume}", dependencies.sync(scene, small, rounds))
+        copies(page, f"30,000 small files, to the workspace, {volume}", dependencies.staging(scene, small, rounds, dependencies.COPY))
+        if volume != "tmpfs":
+            dependencies.make_large(large)
+            copies(page, f"100 files of 8 MiB, to the workspace, {volume}",
+                   dependencies.staging(scene, large, rounds, dependencies.BYTES, dependencies.COPY))
+    finally:
+        scene.close()
+
+
 def measure(page, chosen, volume, place):
     wanted = chosen.parts.split(",")
     number = 0
@@ -105,6 +130,8 @@ def measure(page, chosen, volume, place):
             logs(page, one, chosen, volume)
     finally:
         one.close()
+    if "tree" in wanted and volume == "tmpfs":
+        trees(page, scene(), chosen.tree_rounds, volume)
     if "drain" in wanted:
         for jobs in map(int, chosen.drains.split(",")):
             if jobs > 100 and volume == "disk":
@@ -120,6 +147,9 @@ def main():
     for volume in chosen.on.split(","):
         with tempfile.TemporaryDirectory(prefix="benchmark-", dir=chosen.tmpfs if volume == "tmpfs" else chosen.disk) as place:
             measure(page, chosen, volume, place)
+    if chosen.reflink and "tree" in chosen.parts.split(","):
+        with tempfile.TemporaryDirectory(prefix="benchmark-", dir=chosen.reflink) as place:
+            trees(page, Scene(f"{place}/1", chosen.programs), chosen.tree_rounds, "with reflinks")
     plots = [("cycle.svg", "Medians")] if page.plots else []
     if plots:
         report.write(chosen.results, "cycle.svg", report.bars("A job's cycle", "ms", page.plots))

@@ -18,21 +18,26 @@ struct GlobPattern: Sendable, Equatable {
     case anything
     /// The next steps, or those after as many of them.
     case optional(Int)
+
+    var byte: UInt8? { if case .byte(let byte) = self { byte } else { nil } }
   }
 
   private let steps: [Step]
   /// The whole pattern, if it contains nothing special.
   private let literal: [UInt8]?
+  /// What every match begins and ends with. Most names do not, so they are told apart without following the steps.
+  private let head: [UInt8]
+  private let tail: [UInt8]
   private static let slash = UInt8(ascii: "/")
 
   init(literal: [UInt8]) {
     self.literal = literal
-    steps = []
+    (steps, head, tail) = ([], [], [])
   }
 
   init(_ text: [UInt8], _ subject: Subject) throws(PatternFault) {
     guard let first = text.firstIndex(where: GlobPattern.isSpecial) else {
-      (literal, steps) = (text, [])
+      self = GlobPattern(literal: text)
       return
     }
     var steps = text[..<first].map { Step.byte($0) }
@@ -60,8 +65,30 @@ struct GlobPattern: Sendable, Equatable {
       default: steps.append(.byte(byte))
       }
     }
+    let bytes = steps.compactMap(\.byte)
+    self = bytes.count == steps.count ? GlobPattern(literal: bytes) : GlobPattern(steps)
+  }
+
+  private init(_ steps: [Step]) {
     self.steps = steps
     literal = nil
+    head = GlobPattern.bytes(before: steps)
+    tail = GlobPattern.bytes(behind: steps)
+  }
+
+  /// The bytes at the beginning of every match of steps that are not all bytes.
+  private static func bytes(before steps: [Step]) -> [UInt8] {
+    steps.prefix { $0.byte != nil }.compactMap(\.byte)
+  }
+
+  /// The bytes at their end.
+  private static func bytes(behind steps: [Step]) -> [UInt8] {
+    var start = 0
+    for (index, step) in steps.enumerated() {
+      if case .optional(let count) = step { start = max(start, index + 1 + count) }
+      if step.byte == nil { start = max(start, index + 1) }
+    }
+    return steps[start...].compactMap(\.byte)
   }
 
   static func isSpecial(_ byte: UInt8) -> Bool {
@@ -73,6 +100,9 @@ struct GlobPattern: Sendable, Equatable {
 
   func matches(_ text: ArraySlice<UInt8>) -> Bool {
     if let literal { return literal[...] == text }
+    guard text.count >= head.count + tail.count, text.starts(with: head), text.suffix(tail.count) == tail[...] else {
+      return false
+    }
     var current = [Bool](repeating: false, count: steps.count + 1)
     var next = current
     enter(0, &current)
