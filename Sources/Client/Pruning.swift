@@ -69,7 +69,7 @@ package struct Pruning: Sendable {
     guard let removal = try JobRemoval.begin(job.id, in: directory, at: now) else { return nil }
     let hidden: () throws -> TreeSize?
     do {
-      guard FinishedJobs(directory: directory, now: now).job(job.id)?.mark == job.mark else {
+      guard FinishedJobs(directory: directory, now: now).job(job.id)?.mark == job.mark, try removal.isHeld else {
         try removal.end()
         return nil
       }
@@ -92,13 +92,15 @@ package struct Pruning: Sendable {
       return { try remove(folder) }
     case .previousResults:
       guard let earlier = previous(job.id) else { return { nil } }
-      try onVolume("moving away the earlier results in", directory.folder(of: job.id)) { () throws(Errno) in
-        try earlier.hidePrevious()
+      do {
+        guard try earlier.hidePrevious(while: { try removal.isHeld }) else { return { nil } }
+      } catch let cause as Errno {
+        throw VolumeError("moving away the earlier results in", directory.folder(of: job.id), cause)
       }
       return {
         let size = earlier.previousSize
-        earlier.removeHidden(within: .seconds(86400))
-        guard earlier.previousSize == nil else {
+        earlier.removeHidden(within: .seconds(86400), most: .max)
+        guard !earlier.areHidden else {
           throw VolumeError("removing the earlier results in", directory.folder(of: job.id), .notPermitted)
         }
         return size

@@ -28,6 +28,16 @@ public struct Changes: Sendable {
     self.failures = failures.sorted { $0.path < $1.path }
   }
 
+  /// The same without those of these folders in which nothing else has changed.
+  public func without(emptyFolders parents: Set<RelativePath>) -> Changes {
+    guard !parents.isEmpty else { return self }
+    var needed: Set<RelativePath> = []
+    for path in changed.map(\.path) + folders where !parents.contains(path) { needed.formUnion(path.parents) }
+    return Changes(
+      changed: changed, folders: folders.filter { !parents.contains($0) || needed.contains($0) }, deleted: deleted,
+      skipped: skipped, failures: failures)
+  }
+
   /// Whether nothing has changed.
   public var isEmpty: Bool {
     changed.isEmpty && folders.isEmpty && deleted.isEmpty && skipped.isEmpty && failures.isEmpty

@@ -121,6 +121,11 @@ extension RelativePath: CustomStringConvertible {
 }
 
 extension RelativePath {
+  /// The folders above it, without the root.
+  public var parents: [RelativePath] {
+    bytes.indices.filter { bytes[$0] == 0x2F }.map { RelativePath(bytes: Array(bytes[..<$0])) }
+  }
+
   /// The path of its folder; empty at the top.
   var folder: ArraySlice<UInt8> {
     bytes.lastIndex(of: 0x2F).map { bytes[..<$0] } ?? []

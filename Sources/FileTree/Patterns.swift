@@ -40,6 +40,11 @@ public struct Patterns: Sendable, Equatable {
     list = paths.map { Pattern(literal: $0.bytes) }
   }
 
+  /// Patterns that negate exactly these paths.
+  public init(exceptions paths: [RelativePath]) {
+    list = paths.map { Pattern(literal: $0.bytes, isNegated: true) }
+  }
+
   /// These patterns, followed by others.
   public static func + (first: Patterns, second: Patterns) -> Patterns {
     Patterns(list: first.list + second.list)
@@ -100,8 +105,9 @@ struct Pattern: Sendable, Equatable {
 
   private static let slash = UInt8(ascii: "/")
 
-  init(literal path: [UInt8]) {
-    (isNegated, onlyFolders, matchesNames) = (false, false, false)
+  init(literal path: [UInt8], isNegated: Bool = false) {
+    self.isNegated = isNegated
+    (onlyFolders, matchesNames) = (false, false)
     glob = GlobPattern(literal: path)
     anchor = path.split(separator: Pattern.slash).map(Array.init)
   }

@@ -25,18 +25,49 @@ extension FileTree {
     }
     return found.sorted { $0.path < $1.path }
   }
+
+  /// The indices of those patterns that match no file or symlink below `root`. Ends as soon as each has matched one. Passes
+  /// over folders that this process may not read. Blocks the calling thread.
+  ///
+  /// - Throws: `FileTreeError` with the first folder that cannot be examined, ECANCELED when it was canceled.
+  public static func unmatched(
+    _ patterns: [Patterns], in root: FileDescriptor, isCanceled: () -> Bool = { false }
+  ) throws(FileTreeError) -> [Int] {
+    let selections = patterns.map { Selection(include: $0) }
+    var left = Array(patterns.indices)
+    let any = Selection(include: patterns.reduce(.none, +))
+    let listing = TreeListing(root.rawValue, any, ExcludedNames([]), .passOver)
+    do throws(FileTreeError) {
+      try listing.run("list", isCanceled: { left.isEmpty || isCanceled() }) { path, kind, _, _ in
+        guard kind == .file || kind == .symlink else { return }
+        left.removeAll { selections[$0].selects(path) }
+      }
+    } catch {
+      guard left.isEmpty, error.isCancellation else { throw error }
+    }
+    return left
+  }
 }
 
 /// A walk over a tree by one thread, which does not follow symlinks and stays on the mount.
 struct TreeListing {
+  /// What happens at a folder that this process may not read.
+  enum Unreadable {
+    case fail, passOver
+  }
+
   private let root: Int32
   private let selection: Selection
   private let excluded: ExcludedNames
+  private let unreadable: Unreadable
 
-  init(_ root: Int32, _ selection: Selection = .all, _ excluded: ExcludedNames) {
+  init(
+    _ root: Int32, _ selection: Selection = .all, _ excluded: ExcludedNames, _ unreadable: Unreadable = .fail
+  ) {
     self.root = root
     self.selection = selection
     self.excluded = excluded
+    self.unreadable = unreadable
   }
 
   /// Calls `visit` with each selected entry other than folders: its path, its kind, its name, and its open folder.
@@ -65,7 +96,8 @@ struct TreeListing {
           }
         }
       } catch {
-        if !error.isMount { throw FileTreeError(operation, error, at: folder) }
+        if error.isMount || unreadable == .passOver && error.code == EACCES { continue }
+        throw FileTreeError(operation, error, at: folder)
       }
     }
   }

@@ -50,8 +50,19 @@ extension JobDefinition {
     return Selection(include: artifacts.include, exclude: artifacts.exclude + cached)
   }
 
-  /// What of the job's folder is staged and uploaded, unless its content is signed.
+  /// The folders above what is cached. Restoring makes them, so a new one is no artifact by itself.
+  package var cacheParents: Set<RelativePath> {
+    Set(caches.flatMap(\.paths).flatMap { RelativePath($0).parents })
+  }
+
+  /// What of the job's folder is staged, unless its content is signed.
   package var stageSelection: Selection { Selection(exclude: stageExclude) }
+
+  /// What of a folder is uploaded as the job's: what is staged, less what `others` match, and job.json in any case, since
+  /// the worker reads it before it stages.
+  package func uploadSelection(without others: Patterns) -> Selection {
+    Selection(exclude: stageExclude + others + Patterns(exceptions: [RelativePath("job.json")]))
+  }
 }
 
 /// What happened to a cache: an element of `caches` in result.json.

@@ -47,6 +47,25 @@ public struct TopicFilter: Hashable, Sendable {
     let code = mosquitto_topic_matches_sub(pattern, topic, &result)
     return code == MOSQ_ERR_SUCCESS.code && result
   }
+
+  /// Whether there are topics that both filters match. A broker sends a message of such a topic once for each of two
+  /// subscriptions (MQTT 5, section 3.3.4).
+  public func overlaps(_ other: TopicFilter) -> Bool {
+    let (one, two) = (levels, other.levels)
+    for index in 0...max(one.count, two.count) {
+      let (mine, others) = (one.dropFirst(index).first, two.dropFirst(index).first)
+      // A wildcard in the first level matches no topic that begins with $ (section 4.7.2).
+      let isWild = { (level: Substring?, other: Substring?) in
+        (level == "#" || level == "+" && other != nil) && !(index == 0 && other?.hasPrefix("$") == true)
+      }
+      let isOpen = isWild(mine, others) || isWild(others, mine)
+      if isOpen, mine == "#" || others == "#" { return true }
+      guard isOpen || mine == others else { return false }
+    }
+    return true
+  }
+
+  private var levels: [Substring] { pattern.split(separator: "/", omittingEmptySubsequences: false) }
 }
 
 /// Why a topic filter is invalid: a sentence that ends with the correct form.

@@ -116,7 +116,10 @@ actor RequestSession {
     let deadline = ContinuousClock.now + limit
     while let session, undecided == nil, !isAsked || receiving > 0, ContinuousClock.now < deadline {
       isAsked = true
-      guard await isAnswered(session, before: deadline) else { break }
+      guard await isAnswered(session, before: deadline) else {
+        isAsked = false
+        break
+      }
     }
     return undecided != nil
   }

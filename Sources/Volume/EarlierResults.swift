@@ -23,7 +23,7 @@ package struct EarlierResults {
   package static let reserve = ".result.json.reserved"
   /// The number of hidden folders whose removal is retried, and the time for that: leftovers must not slow each run
   /// down.
-  private static let mostTried = 16
+  package static let mostTried = 16
   package static let patience = Duration.seconds(1)
 
   package let folder: JobFolder
@@ -62,11 +62,35 @@ package struct EarlierResults {
     return notice?.told
   }
 
-  /// Moves a worker's results.previous/ out of sight, to be removed by ``removeHidden(within:)``; leaves a folder alone
-  /// that holds only files that no worker made. Throws `Errno` if it cannot be moved.
-  package func hidePrevious() throws(Errno) {
-    guard try content(of: JobsDirectory.previousResults) == .workers else { return }
-    try hide(JobsDirectory.previousResults, as: EarlierResults.hidden)
+  /// Moves a worker's results.previous/ out of sight, to be removed by ``removeHidden(within:most:)``; leaves a folder
+  /// alone that holds only files that no worker made. If `mayStill` says afterwards that the right to do so was lost, the
+  /// folder gets its name back, and this returns `false`. Throws `Errno` if it cannot be moved, and what `mayStill` throws.
+  package func hidePrevious(while mayStill: () throws -> Bool) throws -> Bool {
+    guard try content(of: JobsDirectory.previousResults) == .workers else { return try mayStill() }
+    let name = try hide(JobsDirectory.previousResults, as: EarlierResults.hidden)
+    do {
+      if try mayStill() { return true }
+    } catch {
+      try? putBackPrevious(name)
+      throw error
+    }
+    try putBackPrevious(name)
+    return false
+  }
+
+  private func putBackPrevious(_ name: String) throws(Errno) {
+    let place = try openFile(JobsDirectory.workerState, .directory, in: folder.descriptor)
+    defer { try? place.close() }
+    // Where a worker has put newer ones by now, these stay hidden, and go.
+    guard (try? status(of: JobsDirectory.previousResults, in: folder.descriptor)) == nil else { return }
+    try move(name, to: JobsDirectory.previousResults, in: place, to: folder.descriptor)
+  }
+
+  /// Whether there are hidden folders.
+  package var areHidden: Bool {
+    guard let place = try? openFile(JobsDirectory.workerState, .directory, in: folder.descriptor) else { return false }
+    defer { try? place.close() }
+    return (try? firstName(in: place) { $0.hasPrefix(EarlierResults.hidden) }) != nil
   }
 
   /// What a worker's results.previous/ and the hidden folders hold; `nil` if there are none.
@@ -169,7 +193,8 @@ extension EarlierResults {
   private static let kept = "results."
 
   /// Moves a folder into the job's `.worker`, which is never staged.
-  private func hide(_ name: String, as prefix: String) throws(Errno) {
+  @discardableResult
+  private func hide(_ name: String, as prefix: String) throws(Errno) -> String {
     let made = mkdirat(job, JobsDirectory.workerState, 0o777) == 0
     guard made || errno == EEXIST else { throw Errno(rawValue: errno) }
     let place = try openFile(JobsDirectory.workerState, .directory, in: folder.descriptor)
@@ -177,10 +202,11 @@ extension EarlierResults {
     if made, let owner = folder.ownerToGive { _ = fchown(place.rawValue, owner.user, owner.group) }
     let newName = prefix + DurableFile.nonce
     try move(name, to: newName, in: folder.descriptor, to: place)
+    return newName
   }
 
   /// Removes hidden folders, as far as possible.
-  package func removeHidden(within patience: Duration = patience) {
+  package func removeHidden(within patience: Duration = patience, most: Int = mostTried) {
     guard let place = try? openFile(JobsDirectory.workerState, .directory, in: folder.descriptor) else { return }
     defer { try? place.close() }
     let end = ContinuousClock.now + patience
@@ -189,7 +215,7 @@ extension EarlierResults {
       guard name.hasPrefix(EarlierResults.hidden) else { return false }
       tried += 1
       try? FileTree.remove(name, in: place, isCanceled: { ContinuousClock.now >= end })
-      return tried == EarlierResults.mostTried || ContinuousClock.now >= end
+      return tried == most || ContinuousClock.now >= end
     }
     unlinkat(job, JobsDirectory.workerState, AT_REMOVEDIR)
   }

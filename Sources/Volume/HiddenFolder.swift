@@ -24,21 +24,25 @@ package struct HiddenFolder: Sendable {
   private let directory: JobsDirectory
   private let maker: Maker
 
-  /// The process that hid a folder. A pid has a meaning only in its namespace.
+  /// The process that hid a folder: its pid, and a digest of what tells it from all others that have this pid.
   private struct Maker: Equatable {
-    let host: String
-    let namespace: String
     let pid: pid_t
+    let mark: String
 
-    static let current = Maker(
-      host: hostName().filter { !"/~".contains($0) },
-      namespace: ProcessIdentity.current.pidNamespace.filter(\.isNumber), pid: getpid())
+    static let current = Maker(ProcessIdentity.current)
 
-    /// Whether it certainly lives, for a process of this host.
-    var lives: Bool {
-      let here = Maker.current
-      return host == here.host && namespace == here.namespace && (kill(pid, 0) == 0 || errno != ESRCH)
+    init(pid: pid_t, mark: String) {
+      (self.pid, self.mark) = (pid, mark)
     }
+
+    init(_ process: ProcessIdentity) {
+      let facts = [process.host, process.bootId, process.pidNamespace, process.startTime]
+      let digest = digestText(of: Array(facts.joined(separator: "\0").utf8))
+      self.init(pid: process.pid, mark: String(digest.dropFirst("sha256:".utf8.count).prefix(16)))
+    }
+
+    /// Whether it certainly lives: it is the process of this namespace that has its pid now.
+    var lives: Bool { ProcessIdentity.running(pid).map(Maker.init) == self }
   }
 
   /// A new name for the folder of `id`, in doubt.
@@ -48,17 +52,17 @@ package struct HiddenFolder: Sendable {
 
   private init(_ id: JobID, _ fate: Fate, _ nonce: String, _ maker: Maker, _ directory: JobsDirectory) {
     (self.id, self.fate, self.maker, self.directory) = (id, fate, maker, directory)
-    name = ".\(fate.rawValue)~\(id)~\(maker.host)~\(maker.namespace)~\(maker.pid)~\(nonce)"
+    name = ".\(fate.rawValue)~\(id)~\(maker.pid)~\(maker.mark)~\(nonce)"
   }
 
   /// `nil` for other names.
   init?(_ name: String, in directory: JobsDirectory) {
     let parts = name.split(separator: "~", omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 6, let fate = Fate.allCases.first(where: { ".\($0.rawValue)" == parts[0] }),
-      let id = try? JobID(parts[1]), let pid = pid_t(parts[4])
+    guard parts.count == 5, let fate = Fate.allCases.first(where: { ".\($0.rawValue)" == parts[0] }),
+      let id = try? JobID(parts[1]), let pid = pid_t(parts[2])
     else { return nil }
     (self.id, self.fate, self.name, self.directory) = (id, fate, name, directory)
-    maker = Maker(host: parts[2], namespace: parts[3], pid: pid)
+    maker = Maker(pid: pid, mark: parts[3])
   }
 
   private var place: VolumePath { directory.top.appending(name) }
@@ -90,6 +94,10 @@ package struct HiddenFolder: Sendable {
     } catch {
       // Another process has put it back already.
       if error.saysGone { return }
+      if error == .fileExists {
+        throw VolumeError(
+          "giving the job's name, which another folder has now (rename or remove one of the two), back to", path, error)
+      }
       throw VolumeError("giving the job's name back to", path, error)
     }
   }

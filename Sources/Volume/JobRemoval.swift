@@ -6,7 +6,7 @@ import SystemPackage
 /// The exclusive right to remove the folder of a job at rest: no worker takes the job meanwhile.
 ///
 /// It is a file in the place of the job's first claim. For workers it is an incomplete claim: a worker that gets a
-/// request for the job waits, and removes the file if its process dies. It is held for a few system calls. A process
+/// request for the job waits, and removes the file if its process dies. It is held for a few system calls, and while a broker is told. A process
 /// that was stopped for longer than a lease in between may have lost it to a worker that now has the job: so the folder
 /// is first only hidden (``HiddenFolder/Fate/inDoubt``), and removed only if the right holds after that.
 package struct JobRemoval: Sendable {
@@ -106,7 +106,7 @@ package struct JobRemoval: Sendable {
     }
     TestStopPoint.folderHidden.reached()
     do {
-      if try mark.isUnchanged() { return try hidden.doomed() }
+      if try isHeld { return try hidden.doomed() }
     } catch {
       // Nobody knows whose it is.
       try? hidden.putBack()
@@ -115,6 +115,9 @@ package struct JobRemoval: Sendable {
     try hidden.putBack()
     return nil
   }
+
+  /// Whether the right still holds.
+  package var isHeld: Bool { get throws(VolumeError) { try mark.isUnchanged() } }
 
   /// Gives the right up. Changes nothing if it was lost.
   package func end() throws(VolumeError) {

@@ -11,7 +11,7 @@ extension DurableFile {
   }
 
   /// The hidden names in a folder.
-  static func hiddenNames(in folder: VolumePath) throws(VolumeError) -> [String] {
+  package static func hiddenNames(in folder: VolumePath) throws(VolumeError) -> [String] {
     try allNames(in: folder).filter { $0.hasPrefix(".") && $0 != "." && $0 != ".." }
   }
 

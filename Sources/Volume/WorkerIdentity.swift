@@ -50,6 +50,14 @@ extension ProcessIdentity {
     startTime: startTime(of: "self") ?? "",
     pidNamespace: link("/proc/self/ns/pid") ?? "")
 
+  /// The process of this PID namespace that has `pid` now; `nil` if none has.
+  static func running(_ pid: Int32) -> ProcessIdentity? {
+    guard let start = startTime(of: "\(pid)") else { return nil }
+    var process = current
+    (process.pid, process.startTime) = (pid, start)
+    return process
+  }
+
   /// Whether the process has certainly ended.
   ///
   /// For another host or boot nothing is known. Another PID namespace on the same host name is a restarted container,

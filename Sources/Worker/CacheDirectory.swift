@@ -24,6 +24,10 @@ package struct CacheDirectory: Sendable {
   /// A part of a name: 128 bits of a digest.
   static func name(of text: String) -> String { String(digestText(of: Array(text.utf8)).dropFirst(7).prefix(32)) }
 
+  private static func isName(_ text: String) -> Bool {
+    text.utf8.count == 32 && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+  }
+
   /// The folder of the entries for this filter and this signing key, made if it is missing.
   func scope(_ filter: String?, signedBy key: String?) throws(VolumeError) -> (FilePath, FileDescriptor) {
     let scope = path.appending(CacheDirectory.name(of: "\(filter ?? "")\0\(key ?? "")"))
@@ -54,20 +58,26 @@ package struct CacheDirectory: Sendable {
   /// All entries, the least recently used first. Throws if the folder cannot be listed; there are none if it is missing.
   package func entries() throws(VolumeError) -> [Listed] {
     var found: [Listed] = []
-    for scope in try scopes() {
-      let folder = try CacheDirectory.open(scope)
-      defer { try? folder.close() }
-      for name in try DurableFile.names(in: VolumePath(scope)) where !name.hasPrefix(".") {
-        guard let entry = try? CacheEntry.open(name, in: folder, .shared), let record = entry.record else { continue }
-        found.append(Listed(scope: scope, name: name, record: record, lastUse: entry.lastUse))
-      }
+    try forEachName { name, folder, scope in
+      guard !name.hasPrefix("."), let entry = try? CacheEntry.open(name, in: folder, .shared) else { return }
+      guard let record = entry.record else { return }
+      found.append(Listed(scope: scope, name: name, record: record, lastUse: entry.lastUse))
     }
     return found.sorted { ($0.lastUse, $0.name) < ($1.lastUse, $1.name) }
   }
 
-  private func scopes() throws(VolumeError) -> [FilePath] {
-    guard DurableFile.exists(VolumePath(path)) else { return [] }
-    return try DurableFile.names(in: VolumePath(path)).filter { !$0.hasPrefix(".") }.map { path.appending($0) }
+  /// Calls `body` with each name in each scope. Passes over what is no scope, such as lost+found, and over what cannot be
+  /// read.
+  private func forEachName(_ body: (String, FileDescriptor, FilePath) -> Void) throws(VolumeError) {
+    guard DurableFile.exists(VolumePath(path)) else { return }
+    for name in try DurableFile.names(in: VolumePath(path)) where CacheDirectory.isName(name) {
+      let scope = path.appending(name)
+      guard let folder = try? CacheDirectory.open(scope) else { continue }
+      defer { try? folder.close() }
+      let place = VolumePath(scope)
+      guard let names = try? DurableFile.names(in: place) + DurableFile.hiddenNames(in: place) else { continue }
+      for name in names { body(name, folder, scope) }
+    }
   }
 
   /// Removes an entry; `false` if a job uses it, or if it is gone. Throws if it cannot be removed whole; then nobody can
@@ -80,28 +90,49 @@ package struct CacheDirectory: Sendable {
 
   private static func remove(_ name: String, in scope: FileDescriptor) throws -> Bool {
     guard let entry = try CacheEntry.open(name, in: scope, .exclusive) else { return false }
-    let hidden = ".\(name).\(UInt64.random(in: 0 ... .max)).gone"
-    try rename(name, to: hidden, in: scope)
-    defer { withExtendedLifetime(entry) {} }
-    try FileTree.remove(hidden, in: scope)
+    try takeAway(entry, in: scope)
     return true
   }
 
-  /// Removes the least recently used entries until the rest keeps the limit, and what dead processes left.
+  /// Removes an entry that this process has open, if nobody else has.
+  func discard(_ entry: CacheEntry, in scope: FileDescriptor) throws {
+    guard entry.lockAlone(in: scope) else { return }
+    try CacheDirectory.takeAway(entry, in: scope)
+  }
+
+  private static func takeAway(_ entry: CacheEntry, in scope: FileDescriptor) throws {
+    let hidden = ".\(entry.name).\(UInt64.random(in: 0 ... .max)).gone"
+    try rename(entry.name, to: hidden, in: scope)
+    defer { withExtendedLifetime(entry) {} }
+    try FileTree.remove(hidden, in: scope)
+  }
+
+  /// Removes the least recently used entries until the rest keeps the limit, and what dead processes left. Throws the
+  /// first failure at the end.
   func makeRoom() throws {
-    for scope in try scopes() {
-      let folder = try CacheDirectory.open(scope)
-      defer { try? folder.close() }
-      for name in try DurableFile.names(in: VolumePath(scope)) where name.hasPrefix(".") {
-        guard let entry = try? CacheEntry.open(name, in: folder, .exclusive) else { continue }
-        try? FileTree.remove(name, in: folder)
-        withExtendedLifetime(entry) {}
+    try forEachName { name, folder, _ in
+      guard let entry = try? CacheEntry.open(name, in: folder, .exclusive) else { return }
+      guard name.hasPrefix(".") || entry.record == nil else { return }
+      try? FileTree.remove(name, in: folder)
+      withExtendedLifetime(entry) {}
+    }
+    // One that alone takes more was not saved with this limit.
+    let (small, large) = try entries().reduce(into: ([Listed](), [Listed]())) { lists, entry in
+      if entry.record.cost > limit { lists.1.append(entry) } else { lists.0.append(entry) }
+    }
+    var (rest, staying, failure) = ((large + small)[...], [Listed](), (any Error)?.none)
+    while CacheDirectory.cost(of: rest + staying) > limit, let oldest = rest.popFirst() {
+      do {
+        if try !remove(oldest) { staying.append(oldest) }
+      } catch {
+        staying.append(oldest)
+        failure = failure ?? error
       }
     }
-    let entries = try entries()
-    var total = entries.reduce(0) { $0 + $1.record.bytes }
-    for entry in entries where total > limit {
-      if try remove(entry) { total -= entry.record.bytes }
-    }
+    if let failure { throw failure }
+  }
+
+  private static func cost(of entries: some Sequence<Listed>) -> Int64 {
+    entries.reduce(into: TreeSize()) { $0 += TreeSize(bytes: $1.record.cost) }.bytes
   }
 }

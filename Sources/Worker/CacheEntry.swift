@@ -21,6 +21,18 @@ package struct CacheRecord: Codable, Sendable {
   package let files: Int
   /// When it was saved, as ``Timestamp`` writes it.
   package let saved: String
+
+  /// What it takes of the limit.
+  var cost: Int64 { CacheRecord.cost(of: TreeSize(files: files, bytes: bytes)) }
+
+  /// What a tree takes of the limit: its content, and 4 KiB for each file, which is about what its inode and the end of its
+  /// last block take.
+  static func cost(of tree: TreeSize) -> Int64 {
+    let (inodes, overflow) = Int64(tree.files).multipliedReportingOverflow(by: 4096)
+    var cost = TreeSize(bytes: overflow ? .max : inodes)
+    cost += TreeSize(bytes: tree.bytes)
+    return cost.bytes
+  }
 }
 
 /// The open folder of a cache's entry, locked as long as it lives (flock(2)): shared by those that read it, exclusive for
@@ -45,7 +57,8 @@ final class CacheEntry {
 
   deinit { try? folder.close() }
 
-  /// Opens and locks the entry `name`; `nil` if it is gone, or another process holds a lock that excludes this one.
+  /// Opens and locks the entry `name`; `nil` if it is gone, or another process holds a lock that excludes this one. Throws
+  /// what flock(2) says on a file system without locks.
   static func open(_ name: String, in scope: FileDescriptor, _ lock: Lock) throws(Errno) -> CacheEntry? {
     let folder: FileDescriptor
     do throws(Errno) {
@@ -55,7 +68,10 @@ final class CacheEntry {
       return nil
     }
     let entry = CacheEntry(name, folder)
-    guard flock(folder.rawValue, lock.operation | LOCK_NB) == 0 else { return nil }
+    guard flock(folder.rawValue, lock.operation | LOCK_NB) == 0 else {
+      guard errno == EWOULDBLOCK else { throw Errno(rawValue: errno) }
+      return nil
+    }
     // Whoever held the lock may have removed or renamed the folder.
     return DurableFile.isNamed(folder, name, in: scope) ? entry : nil
   }
@@ -65,23 +81,30 @@ final class CacheEntry {
     guard let file = try? openFile(CacheEntry.recordName, in: folder) else { return nil }
     defer { try? file.close() }
     guard let bytes = try? DurableFile.contents(of: file, limit: 1 << 20) else { return nil }
-    return try? JSONDecoder().decode(CacheRecord.self, from: Data(bytes))
+    // Steps run as the worker's user, and may have written anything here.
+    guard let record = try? JSONDecoder().decode(CacheRecord.self, from: Data(bytes)) else { return nil }
+    return record.bytes >= 0 && record.files >= 0 ? record : nil
   }
 
   /// When a job last used it, in nanoseconds since 1970.
   var lastUse: Int64 {
     var status = stat()
     guard fstatat(folder.rawValue, CacheEntry.recordName, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return 0 }
-    return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+    return status.changed
   }
 
   func noteUse() {
     utimensat(folder.rawValue, CacheEntry.recordName, nil, AT_SYMLINK_NOFOLLOW)
   }
 
-  /// Lets others read the entry while it is still protected from removal.
+  /// Lets others read the entry. The change of the lock is not atomic (flock(2)), so the entry must have its name.
   func share() {
     flock(folder.rawValue, LOCK_SH)
+  }
+
+  /// Makes the lock exclusive; `false` if another process has one, or has removed the entry meanwhile.
+  func lockAlone(in scope: FileDescriptor) -> Bool {
+    flock(folder.rawValue, LOCK_EX | LOCK_NB) == 0 && DurableFile.isNamed(folder, name, in: scope)
   }
 
   /// Opens the tree of the cached paths.

@@ -43,7 +43,7 @@ struct JobCaches {
       let name = try name(of: rule)
       let (path, scope) = try directory.scope(filter, signedBy: signedBy)
       defer { try? scope.close() }
-      let exact = try CacheEntry.open(name, in: scope, .shared)
+      let exact = try CacheEntry.open(name, in: scope, .shared).flatMap { $0.record == nil ? nil : $0 }
       if exact == nil { missing.append((rule, name)) }
       guard let entry = try exact ?? newest(of: rule, in: scope, path) else { return result }
       let paths = rule.paths.filter(isFree)
@@ -52,6 +52,11 @@ struct JobCaches {
         result.bytes = Int(try copy(paths, from: entry))
       } catch {
         for path in paths { try? remove(path) }
+        if exact != nil, stop.level == .none {
+          // Nobody could use it; it is made anew. A job that uses it now keeps it for itself.
+          try? directory.discard(entry, in: scope)
+          missing.append((rule, name))
+        }
         throw error
       }
       entry.noteUse()
@@ -146,7 +151,7 @@ struct JobCaches {
   /// Returns whether this job has made the entry, and not another one meanwhile.
   private func save(_ rule: CacheRule, as name: String) throws -> Bool {
     let files = try FileTree.files(in: workspace.descriptor, selecting: selection(of: rule.paths))
-    let size = files.reduce(0) { $0 &+ $1.size }
+    let size = CacheRecord.cost(of: files.reduce(into: TreeSize()) { $0 += TreeSize(files: 1, bytes: $1.size) })
     guard !files.isEmpty else {
       logger.warning(
         "the cache \(rule.key.quoted) is not saved: the job made nothing at \(rule.paths.joined(separator: ", "))")
@@ -154,7 +159,7 @@ struct JobCaches {
     }
     guard size <= directory.limit else {
       logger.warning(
-        "the cache \(rule.key.quoted) is not saved: it has \(size) bytes, and --cache-size allows \(directory.limit)")
+        "the cache \(rule.key.quoted) is not saved: it takes \(size) bytes, and --cache-size allows \(directory.limit)")
       return false
     }
     let (_, scope) = try directory.scope(filter, signedBy: signedBy)
@@ -164,8 +169,8 @@ struct JobCaches {
     do {
       try fill(entry, with: rule)
       TestStopPoint.cacheFilled.reached()
-      entry.share()
       guard linux_rename_new(scope.rawValue, hidden, name) == 0 else { throw Errno(rawValue: errno) }
+      entry.share()
       return true
     } catch {
       try? FileTree.remove(hidden, in: scope)

@@ -162,18 +162,22 @@ struct JobRun {
       do {
         let definition = run.plan.definition
         let changes = try workspace.changes(
-          since: snapshot, run.folder, selecting: definition.artifactSelection, isCanceled: { limit.isReached })
+          since: snapshot, run.folder, selecting: definition.artifactSelection, isCanceled: { limit.isReached }
+        ).without(emptyFolders: definition.cacheParents)
         run.report.add(changes)
-        for artifact in definition.artifacts.required where run.report.isSuccessful {
-          if try !workspace.contains(artifact, isCanceled: { limit.isReached }) { run.report.misses(artifact) }
-        }
         results.reserve(JobResult.likelySize(run.plan.definition.steps, changes) + run.report.outputsSize)
         let export = try run.feed(.sync).follow {
           try results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
         }
         run.report.add(export)
-        guard !export.unfinished.isEmpty else { return }
-        run.report.endSync(run.worker.stop.reason, missing: "\(export.unfinished.count) changed files")
+        guard export.unfinished.isEmpty else {
+          return run.report.endSync(run.worker.stop.reason, missing: "\(export.unfinished.count) changed files")
+        }
+        let required = definition.artifacts.required
+        guard run.report.isSuccessful, !required.isEmpty else { return }
+        if let artifact = try workspace.missing(required, isCanceled: { limit.isReached }) {
+          run.report.misses(artifact)
+        }
       } catch let failure as JobFailure {
         throw failure
       } catch let error as FileTreeError where error.isCancellation {

@@ -26,9 +26,10 @@ struct ScratchFolder: Sendable {
   func newFiles() throws(Errno) -> StepFiles {
     let parent = try open(AT_FDCWD, self.parent.string, O_DIRECTORY)
     defer { try? parent.close() }
-    let folder = try openFolder(in: parent)
+    let folder = try openFolder(name, in: parent)
     do throws(Errno) {
-      if mkdirat(folder.rawValue, Self.temporary, 0o700) != 0, errno != EEXIST { throw Errno(rawValue: errno) }
+      let temporary = try openFolder(Self.temporary, in: folder)
+      try? temporary.close()
       return try StepFiles(in: folder, path: self.parent.appending(name), temporary: Self.temporary)
     } catch {
       try? folder.close()
@@ -36,7 +37,7 @@ struct ScratchFolder: Sendable {
     }
   }
 
-  private func openFolder(in parent: FileDescriptor) throws(Errno) -> FileDescriptor {
+  private func openFolder(_ name: String, in parent: FileDescriptor) throws(Errno) -> FileDescriptor {
     for _ in 0..<2 {
       if let folder = try? open(parent.rawValue, name, O_DIRECTORY), fchmod(folder.rawValue, 0o700) == 0 {
         return folder

@@ -36,6 +36,8 @@ struct StepSequence {
     report.deadline = deadline
     var variables = JobVariables()
     var redaction = redaction
+    // One that a later step replaces is a secret all the same.
+    var secrets: Set<String> = []
     // These logs stay open, so that they can be put back.
     var logs: [(index: Int, log: StepLog)] = []
     for (index, step) in definition.steps.enumerated() {
@@ -72,8 +74,10 @@ struct StepSequence {
         report.decisive = result
         report.tail = String(decoding: log.tail(4096), as: UTF8.self)
       }
-      if !settings.secretNames.secrets(in: variables.environment).isEmpty {
-        redaction = settings.redaction(of: definition, and: variables.environment)
+      let handedOn = [variables.environment, variables.outputs].flatMap(settings.secretNames.secrets).map(\.value)
+      if !secrets.isSuperset(of: handedOn) {
+        secrets.formUnion(handedOn)
+        redaction = settings.redaction(of: definition, and: secrets)
         report.redaction = redaction
       }
       logs = (logs + [(index, log)]).suffix(StepSequence.keptLogs)

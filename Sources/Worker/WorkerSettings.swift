@@ -39,8 +39,8 @@ package struct WorkerSettings: Sendable {
   package init() {}
 
   /// Masks the secrets of a job, and those among variables that its steps handed on.
-  package func redaction(of definition: JobDefinition, and handedOn: [String: String] = [:]) -> Redaction {
-    Redaction(secrets(of: definition).map(\.value) + ownSecrets + secretNames.secrets(in: handedOn).values)
+  package func redaction(of definition: JobDefinition, and handedOn: Set<String> = []) -> Redaction {
+    Redaction(secrets(of: definition).map(\.value) + ownSecrets + handedOn)
   }
 
   /// The names of secrets in which no line is long enough to be masked.

@@ -64,8 +64,8 @@ package final class Workspace: Sendable {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
-  /// The steps' changes since `snapshot` among what `selection` selects. Throws ``JobFailure`` when the steps removed the workspace, and ECANCELED
-  /// soon after `isCanceled` returns true.
+  /// The steps' changes since `snapshot` among what `selection` selects. Throws ``JobFailure`` when the steps removed the
+  /// workspace, and ECANCELED soon after `isCanceled` returns true.
   package func changes(
     since snapshot: Snapshot, _ folder: JobFolder, selecting selection: Selection = .all,
     isCanceled: @escaping @Sendable () -> Bool = { false }
@@ -79,10 +79,9 @@ package final class Workspace: Sendable {
       in: descriptor, since: snapshot, original: folder.descriptor, selecting: selection, isCanceled: isCanceled)
   }
 
-  /// Whether it contains a file or symlink that the pattern matches.
-  func contains(_ artifact: RequiredArtifact, isCanceled: () -> Bool) throws(FileTreeError) -> Bool {
-    let selection = Selection(include: artifact.pattern)
-    return try !FileTree.files(in: descriptor, selecting: selection, isCanceled: isCanceled).isEmpty
+  /// The first of these that no file or symlink of it matches.
+  func missing(_ artifacts: [RequiredArtifact], isCanceled: () -> Bool) throws(FileTreeError) -> RequiredArtifact? {
+    try FileTree.unmatched(artifacts.map(\.pattern), in: descriptor, isCanceled: isCanceled).first.map { artifacts[$0] }
   }
 
   /// Removes the workspace and the temporary files, and then the lock file. Throws ``LeftWorkspace`` when part of them

@@ -198,10 +198,10 @@ extension Volume {
 
   @Test func folderThatAKilledRemovalDoomedGoes() throws {
     let volume = try Volume()
-    try volume.write("12", "jobs/.pruned~job~elsewhere~1~1~x/file")
-    try volume.write("x", "jobs/.pruned~job~elsewhere~1~1/file")
-    try volume.write("x", "jobs/.pruned~..~elsewhere~1~1~x/file")
-    try volume.write("x", "jobs/.pruned~file~elsewhere~1~1~x")
+    try volume.write("12", "jobs/.pruned~job~1~elsewhere~x/file")
+    try volume.write("x", "jobs/.pruned~job~1~elsewhere/file")
+    try volume.write("x", "jobs/.pruned~..~1~elsewhere~x/file")
+    try volume.write("x", "jobs/.pruned~file~1~elsewhere~x")
     let pruning = try volume.pruning()
     let left = try pruning.leftovers()
     #expect(left.map(\.id.text) == ["job"])
@@ -211,8 +211,8 @@ extension Volume {
 
   @Test func folderInDoubtGetsItsNameBackIfThatIsFree() throws {
     let volume = try Volume()
-    try volume.write("x", "jobs/.prune~job~elsewhere~1~1~x/file")
-    try volume.write("x", "jobs/.prune~taken~elsewhere~1~1~x/file")
+    try volume.write("x", "jobs/.prune~job~1~elsewhere~x/file")
+    try volume.write("x", "jobs/.prune~taken~1~elsewhere~x/file")
     try FileManager.default.createDirectory(
       atPath: volume.directory.path.appending("taken").string, withIntermediateDirectories: false)
     let pruning = try volume.pruning()
@@ -224,7 +224,7 @@ extension Volume {
       }
     }
     #expect(volume.text("jobs/job/file") == "x")
-    #expect(volume.names("jobs/taken") == [] && volume.names("jobs/.prune~taken~elsewhere~1~1~x") == ["file"])
+    #expect(volume.names("jobs/taken") == [] && volume.names("jobs/.prune~taken~1~elsewhere~x") == ["file"])
   }
 
   @Test func folderOfALiveProcessIsLeftToIt() throws {

@@ -116,7 +116,7 @@ import Testing
         try put(id, key: id, lock: "1", "mkdir deps; head -c 1000 /dev/zero > deps/x", in: scene)
       }
       try put("again", key: "1", lock: "1", "true", in: scene)
-      for id in ["1", "2", "again", "3"] { _ = try await run(id, scene, ["--cache-size", "2500"]) }
+      for id in ["1", "2", "again", "3"] { _ = try await run(id, scene, ["--cache-size", "11000"]) }
       #expect(entries(scene).count == 2)
       for (id, hit) in [("1", "exact"), ("3", "exact"), ("2", "miss")] {
         try put("see-\(id)", key: id, lock: "1", "true", in: scene)
@@ -155,7 +155,73 @@ import Testing
       let removed = try await scene.run(["cache", "remove", "deps", "-w", scene.workspaces.string])
       #expect(removed.end == .code(0) && removed.output == "removed 1 cache, 2 B\n")
       #expect(try await run("a", scene)["hit"] == "miss")
-      #expect(try await scene.run(["cache", "remove", "other", "-w", scene.workspaces.string]).end == .code(64))
+      for arguments in [["other"], [], ["deps", "--all"]] {
+        let run = try await scene.run(["cache", "remove", "-w", scene.workspaces.string] + arguments)
+        #expect(run.end == .code(64), "\(arguments)")
+      }
+      let all = try await scene.run(["cache", "remove", "--all", "-w", scene.workspaces.string])
+      #expect(all.end == .code(0) && all.output == "removed 1 cache, 2 B\n")
+    }
+  }
+
+  /// Steps run as the worker's user, so everything in the folder may be theirs.
+  @Test func hostileEntriesStopNobody() async throws {
+    try await Scene.play(.down) { scene in
+      try put("honest", lock: "1", "mkdir -p deps; echo 1 > deps/x", in: scene)
+      _ = try await run("honest", scene)
+      let scope = try #require(entries(scene).first).split(separator: "/")[0]
+      let place = scene.workspaces.appending(".worker").appending("cache").appending(String(scope))
+      for (name, bytes) in [("a", "9223372036854775807"), ("b", "9223372036854775807"), ("c", "-1")] {
+        try scene.write(
+          "{\"key\": \"\(name)\", \"paths\": [\"x\"], \"bytes\": \(bytes), \"files\": 9223372036854775807, \"saved\": \"\"}",
+          place.appending(name).appending("entry.json"))
+      }
+      try await scene.shell("touch -d 2300-01-01 '\(place)/a/entry.json'; mkdir '\(place)/d' '\(place)/../lost+found'")
+      let list = try await scene.run(["cache", "list", "-w", scene.workspaces.string])
+      #expect(list.end == .code(0) && list.output.split(separator: "\n").count == 4, "\(list.errors)")
+      try put("next", lock: "2", "mkdir -p deps; echo 2 > deps/x", in: scene)
+      #expect(try await run("next", scene)["saved"] == true)
+      let left = try await scene.run(["cache", "list", "-w", scene.workspaces.string])
+      #expect(
+        !left.output.contains("\na ") && !left.output.contains("\nb ") && left.output.contains("deps"), "\(left.output)"
+      )
+    }
+  }
+
+  /// A file may be long without taking space.
+  @Test func sparseFilesOfMoreThanTheLimitAreNotSaved() async throws {
+    try await Scene.play(.down) { scene in
+      try put("a", lock: "1", "mkdir deps; truncate -s 4T deps/1 deps/2 deps/3", in: scene)
+      let result = try await run("a", scene)
+      #expect(result["hit"] == "miss" && result["saved"] == false)
+      #expect(entries(scene).isEmpty)
+    }
+  }
+
+  @Test func entryThatCannotBeReadIsMadeAnew() async throws {
+    try await Scene.play(.down) { scene in
+      try put("a", lock: "1", "mkdir -p deps; echo 1 > deps/x", in: scene)
+      _ = try await run("a", scene)
+      let entry = scene.workspaces.pushing(FilePath(".worker/cache/\(try #require(entries(scene).first))"))
+      try await scene.shell("rm -r '\(entry)/tree'")
+      #expect(try await run("a", scene)["saved"] == true)
+      #expect(try await run("a", scene)["hit"] == "exact")
+    }
+  }
+
+  @Test func foldersAboveCachedPathsAreNoArtifacts() async throws {
+    try await Scene.play(.down) { scene in
+      let step = "mkdir -p .cache/pip other/empty kept/pip; echo 1 > .cache/pip/x; echo 2 > kept/y"
+      try put("a", lock: "1", step, in: scene)
+      let definition =
+        "{\"steps\": [\"\(step)\"], \"cache\": [{\"key\": \"k\", \"paths\": [\".cache/pip\", \"kept/pip\"]}]}"
+      try scene.write(definition, scene.jobs.appending("a").appending("job.json"))
+      for hit in ["miss", "exact"] {
+        #expect(try await run("a", scene)["hit"].string == hit)
+        let results = scene.listing(scene.jobs.appending("a").appending("results"))
+        #expect(
+          Set(results) == ["kept/", "kept/y", "other/", "other/empty/", "result.json", "step_0.log"], "\(results)")
+      }
     }
   }
 }

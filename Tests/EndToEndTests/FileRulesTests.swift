@@ -92,6 +92,11 @@ import Testing
     (#""stage": {"exclude": ["ok", "[a"]}"#, #"exclude": [1]"#), (#""stage": ["x"]"#, "an object is expected"),
     (#""artifacts": {"include": "dist"}"#, "an array of strings"), (#""artifacts": {"required": ["!a"]}"#, "negated"),
     (#""artifacts": {"include": ["./dist"]}"#, "component '.'"), (#""cache": [{"key": "a"}]"#, #""paths" is missing"#),
+    ("\"artifacts\": {\"include\": [\"\(String(repeating: "a", count: 4097))\"]}", "4097 bytes"),
+    (
+      "\"stage\": {\"exclude\": [\((0..<900).map { "\"\(String(repeating: "a", count: 80))\($0)\"" }.joined(separator: ","))]}",
+      "64 KiB"
+    ),
     (#""cache": [{"paths": ["a"]}]"#, #""key" is missing"#),
     (#""cache": [{"key": "a", "paths": ["../a"]}]"#, #"holds ".."#),
     (#""cache": [{"key": "a", "paths": ["/root/.npm"]}]"#, "not in the workspace"),

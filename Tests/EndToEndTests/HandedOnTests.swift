@@ -30,6 +30,25 @@ import Testing
     }
   }
 
+  /// A refreshed token does not make the old one public.
+  @Test func secretThatALaterStepReplacesStaysMasked() async throws {
+    try await Scene.play { scene in
+      try scene.job(
+        "job",
+        steps: [
+          "echo API_TOKEN=first-one >> $JOB_ENV; echo url=https://x/first-one >> $JOB_OUTPUT",
+          "echo API_TOKEN=second-one >> $JOB_ENV; echo DEPLOY_TOKEN=third-one >> $JOB_OUTPUT",
+          "echo first-one second-one third-one",
+        ])
+      let results = try await scene.results()
+      let result = try await scene.outcome()
+      #expect(scene.log("job", step: 2) == "*** *** ***\n")
+      let outputs: JSON = ["url": "https://x/***", "DEPLOY_TOKEN": "***"]
+      #expect(result["outputs"] == outputs)
+      #expect(try await results.message(on: "jobs/results/job").json["outputs"] == outputs)
+    }
+  }
+
   @Test func malformedLineFailsTheStepAndIsToldOf() async throws {
     try await Scene.play { scene in
       try scene.job(

@@ -14,7 +14,9 @@ import Testing
     (["-i", "../evil"], "worker id"), (["-i", "a/b"], "worker id"), (["-r", "jobs/#"], "results topic"),
     (["--timeout", "soon"], "soon"), (["--lease", "0"], "lease"), (["--max-attempts", "0"], "JOB_MAX_ATTEMPTS"),
     (["--log-level", "loud"], "loud"), (["--log-format", "xml"], "xml"), (["--frobnicate"], "--frobnicate"),
-    (["-t", "a", "-t", "jobs/now", "-t", "a"], "'a' is there twice"), (["-t", "a", "-t", "jobs/#/x"], "'jobs/#'"),
+    (["-t", "a", "-t", "jobs/now", "-t", "a"], "'a' is there twice"),
+    (["-t", "jobs/now", "-t", "$share/g/jobs/#"], "'jobs/now' and '$share/g/jobs/#' match the same topics"),
+    (["-t", "a", "-t", "jobs/#/x"], "'jobs/#'"),
     (["-p", "secret"], "user name"), (["--payload", "x.json"], "--dry-run"), (["-n"], "username"),
   ])
   func usageErrorExitsWith64AndSaysWhatIsRight(_ arguments: [String], _ word: String) async throws {

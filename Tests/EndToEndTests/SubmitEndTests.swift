@@ -31,6 +31,36 @@ import Testing
     }
   }
 
+  @Test func folderInItsPlaceIsNotCopiedSoNothingCanBeExcluded() async throws {
+    try await Scene.play { scene in
+      let folder = try scene.job("job", steps: ["true"])
+      let submit = try scene.submit(folder, ["--exclude", "*.iso"])
+      #expect(try await submit.end() == .code(64))
+      #expect(submit.errors.contains("is in place on the volume"))
+      let shown = try scene.submit(folder, ["--dry-run"])
+      #expect(try await shown.end() == .code(0))
+      #expect(shown.output == "nothing is copied: the folder is in place on the volume\n")
+    }
+  }
+
+  /// A worker reads job.json on the volume, whether it stages it or not.
+  @Test func jobsDefinitionIsCopiedWhateverIsExcluded() async throws {
+    try await Scene.play { scene in
+      let definition: JSON = [
+        "steps": ["find . -type f; echo $SAID $FROM_HERE"], "stage": ["exclude": ["/*", "!/src/"]],
+      ]
+      let folder = try scene.folder("job", definition, ["src/a": "x", "other": "y"])
+      try scene.worker()
+      let submit = try scene.submit(
+        folder, ["--env", "SAID=word", "--env", "FROM_HERE"], environment: ["FROM_HERE": "here"])
+      #expect(try await submit.end() == .code(0), "\(submit.errors)")
+      #expect(submit.output == "./src/a\nword here\n")
+      let unset = try scene.submit(folder, ["--env", "NOT_THERE"])
+      #expect(try await unset.end() == .code(64))
+      #expect(unset.errors.contains("no such variable"))
+    }
+  }
+
   @Test func jobIsSentUnderAnotherID() async throws {
     try await Scene.play { scene in
       try scene.worker()

@@ -69,4 +69,23 @@ struct UnprivilegedWorkerTests {
       #expect(try await last.end() == .code(0))
     }
   }
+
+  /// What is excluded is nobody's business.
+  @Test func requiredArtifactIsFoundBesideAFolderThatCannotBeRead() async throws {
+    try await Scene.play { scene in
+      try scene.job(
+        "job",
+        [
+          "steps": ["mkdir -p private dist a; touch report.xml dist/app a/b.txt; chmod 000 private"],
+          "artifacts": ["exclude": ["private/"], "required": ["*.xml", "dist/", "a/*.txt"]],
+        ])
+      for folder in [scene.jobs, scene.workspaces] { try await give(folder, scene) }
+      let worker = try worker(scene)
+      try await worker.listens()
+      try await scene.send("job")
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success", "\(scene.result("job"))")
+      #expect(scene.text("job", "results/report.xml") == "")
+    }
+  }
 }

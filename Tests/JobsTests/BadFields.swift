@@ -51,7 +51,7 @@ extension BadInputsTests {
     (#""retries": -1"#, #""retries" is -1; a whole number from 0 to 10 is expected"#),
     (#""retries": 1.5"#, #""retries" is 1.5; a whole number from 0 to 10 is expected"#),
     (#""retries": true"#, #""retries" is true; a whole number from 0 to 10 is expected"#),
-    (#""retryDelay": "0s""#, #""retryDelay": "0s" is not more than 0; \#(howToWrite)"#),
+    (#""retryDelay": "-1s""#, #""retryDelay": "-1s" is not more than 0; \#(howToWrite)"#),
     (
       #""timeout": "soon""#,
       #""timeout": "soon" is not a duration; write it like 90s, 10m, 1h30m or 7d, or as a number of seconds"#

@@ -15,6 +15,17 @@ import Testing
     #expect(try TopicFilter(filter).matches(topic) == isMatch)
   }
 
+  @Test(arguments: [
+    ("jobs/a", "jobs/a", true), ("jobs/a", "jobs/b", false), ("jobs/#", "jobs/a", true), ("jobs/#", "jobs", true),
+    ("jobs/+", "jobs", false), ("jobs/+", "jobs/a/b", false), ("jobs/+/c", "jobs/b/+", true), ("+/a", "jobs/#", true),
+    ("$share/g/jobs/a", "jobs/+", true), ("$share/g/a", "$share/h/a", true), ("#", "$SYS/a", false), ("+", "$x", false),
+    ("$x/#", "$x/+", true), ("a/", "a", false), ("a/+", "a/", true), ("#", "+", true), ("a/b/#", "a/c/#", false),
+  ])
+  func filtersOverlapIfATopicMatchesBoth(_ one: String, _ other: String, _ overlap: Bool) throws {
+    #expect(try TopicFilter(one).overlaps(TopicFilter(other)) == overlap)
+    #expect(try TopicFilter(other).overlaps(TopicFilter(one)) == overlap)
+  }
+
   @Test func sharedFilterKnowsItsGroup() throws {
     let filter = try TopicFilter("$share/workers/jobs/+/pending")
     #expect(filter.shareName == "workers")

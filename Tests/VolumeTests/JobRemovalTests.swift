@@ -56,6 +56,28 @@ import Testing
     #expect(try volume.names(volume.jobs) == [".worker", "job"])
   }
 
+  @Test func earlierResultsGetTheirNameBackIfAWorkerTookTheJobDuringAStandstill() throws {
+    try DurableFile.makeFolder(volume.jobs.appending("job/results.previous"))
+    try volume.write("{}", volume.jobs.appending("job/results.previous/step_0.log"))
+    let earlier = EarlierResults(folder: try JobFolder.open(id, in: volume.directory))
+    let removal = try #require(try begin())
+    try DurableFile.remove(mark)
+    _ = try #require(try volume.ledger().claim(envelope("job", "r"), id))
+    #expect(try !removal.isHeld)
+    #expect(try !earlier.hidePrevious(while: { try removal.isHeld }))
+    #expect(try volume.names(volume.jobs.appending("job/results.previous")) == ["step_0.log"])
+  }
+
+  /// A process of a restarted container may have the same pid in a namespace of the same number.
+  @Test func folderOfAProcessWithTheSamePidIsNotThatOfALiveOne() throws {
+    let name = ".prune~job~\(getpid())~0123456789abcdef~x"
+    try DurableFile.makeFolder(volume.jobs.appending(name))
+    #expect(try HiddenFolder.left(in: volume.directory).map(\.name) == [name])
+    let own = HiddenFolder(of: id, in: volume.directory)
+    try DurableFile.makeFolder(volume.jobs.appending(own.name))
+    #expect(try HiddenFolder.left(in: volume.directory).map(\.name) == [name])
+  }
+
   @Test func markOfADeadProcessIsRemoved() throws {
     try volume.ledger().directory.check()
     for process in [ProcessIdentity.predecessor, .elsewhere] {

@@ -47,6 +47,20 @@ struct ScratchFolderTests {
     #expect(try first.read(.output) == [:])
   }
 
+  @Test(arguments: ["file", "link", "none", "closed"])
+  func temporaryFolderIsThereForEachStep(_ instead: String) throws {
+    let path = try scratch.newFiles().places.temporary
+    switch instead {
+    case "closed": #expect(chmod(path.string, 0) == 0)
+    default:
+      #expect(rmdir(path.string) == 0)
+      if instead == "file" { try volume.write("x", path) }
+      if instead == "link" { #expect(symlink("/", path.string) == 0) }
+    }
+    #expect(try scratch.newFiles().places.temporary == path)
+    #expect(mode(path) == S_IFDIR | 0o700)
+  }
+
   @Test func onlyARegularFileOfAMebibyteIsRead() throws {
     let secret = volume.root.appending("secret")
     try volume.write("A=1\n", secret)

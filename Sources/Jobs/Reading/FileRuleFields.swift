@@ -2,8 +2,10 @@ import FileTree
 
 // What of a definition decides about files.
 extension JobFields {
-  /// The most patterns in a list.
+  /// The most patterns in a list, and the most bytes of one and of all: each may be compared with each file of a job.
   private static let mostPatterns = 1000
+  private static let longestPattern = 4096
+  private static let longestPatterns = 64 << 10
 
   /// The value of `"stage"`: what is not staged.
   mutating func stageExclude(_ value: JSONValue) throws(InvalidInput) -> Patterns {
@@ -100,6 +102,15 @@ extension JobFields {
 
   private func patterns(_ value: JSONValue, _ place: String) throws(InvalidInput) -> Patterns {
     let texts = try strings(value, place, like: "[\"*.o\", \"node_modules/\"]", most: JobFields.mostPatterns)
+    if let long = texts.firstIndex(where: { $0.utf8.count > JobFields.longestPattern }) {
+      throw invalid(
+        "\(place): [\(long)]: the pattern has \(texts[long].utf8.count) bytes; at most \(JobFields.longestPattern) are taken",
+        at: element(long, of: value))
+    }
+    guard texts.reduce(0, { $0 + $1.utf8.count }) <= JobFields.longestPatterns else {
+      throw invalid(
+        "\(place): the patterns have more than \(JobFields.longestPatterns) bytes (64 KiB) together", at: value)
+    }
     do {
       return try Patterns(texts)
     } catch {

@@ -124,6 +124,15 @@ extension JobFields {
     }
   }
 
+  /// Whether the value is a duration of 0, which only some keys may have.
+  private func isZero(_ value: JSONValue) -> Bool {
+    switch value.content {
+    case .string(let string): ["0", "0s"].contains(string)
+    case .number(let end): Double(text.number(value, end: end)) == 0
+    default: false
+    }
+  }
+
   func environment(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> [String:
     String]
   {
@@ -216,7 +225,7 @@ extension JobFields {
       case "retries":
         step.retries = try count(value, "steps[\(index)]: \"retries\"", in: 0...10)
       case "retryDelay":
-        step.retryDelay = try duration(value, "steps[\(index)]: \"retryDelay\"")
+        step.retryDelay = isZero(value) ? nil : try duration(value, "steps[\(index)]: \"retryDelay\"")
       default:
         noteUnknown(member.key, in: "steps[\(index)].")
       }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FileTree
 import FoundationEssentials
 import Jobs
 import SystemPackage
@@ -51,8 +52,8 @@ struct Cache: ParsableCommand {
     @OptionGroup var workspaces: WorkspacesOptions
 
     func validate() throws {
-      guard all != keys.isEmpty || (!all && !keys.isEmpty) else {
-        throw ValidationError("name the keys of the caches to remove, or give --all")
+      guard all == keys.isEmpty else {
+        throw ValidationError("name the keys of the caches to remove, or give --all alone")
       }
     }
 
@@ -63,7 +64,7 @@ struct Cache: ParsableCommand {
       for key in keys where !entries.contains(where: { $0.record.key == key }) {
         throw ValidationError("no cache has the key '\(key)'; 'mqtt-fs-worker cache list' shows those that exist")
       }
-      var (count, bytes, isComplete) = (0, Int64(0), true)
+      var (removed, isComplete) = (TreeSize(), true)
       for entry in entries {
         do {
           guard try directory.remove(entry) else {
@@ -71,13 +72,13 @@ struct Cache: ParsableCommand {
             isComplete = false
             continue
           }
-          (count, bytes) = (count + 1, bytes + entry.record.bytes)
+          removed += TreeSize(files: 1, bytes: entry.record.bytes)
         } catch {
           console.say("the cache '\(entry.record.key)' cannot be removed: \(error)")
           isComplete = false
         }
       }
-      try Output.write("removed \(counted(count, "cache")), \(bytesText(bytes))\n")
+      try Output.write("removed \(counted(removed.files, "cache")), \(bytesText(removed.bytes))\n")
       if !isComplete { throw ExitStatus.volume }
     }
   }

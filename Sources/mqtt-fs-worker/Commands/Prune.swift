@@ -3,6 +3,7 @@ import Client
 import FileTree
 import Jobs
 import MQTT
+import Steps
 import Volume
 
 /// `mqtt-fs-worker prune`: removes finished jobs from the volume.
@@ -89,7 +90,15 @@ struct Prune: AsyncParsableCommand {
       let topics = try topics.topics(environment)
       try await broker.withClient("prune", environment, logger: logger) { client in
         try await run.remove(jobs) { id in
-          try await client.publish(Message(topic: topics.result(of: id), payload: [], retention: .retained))
+          let message = Message(topic: topics.result(of: id), payload: [], retention: .retained)
+          // The right to remove the job ends with a lease.
+          let sent: Void? = try await wait(for: { try await client.publish(message) }) {
+            try await Task.sleep(for: .seconds(5))
+          }
+          guard sent != nil else {
+            console.say("the broker has not answered for 5 s: job \(id) and those after it stay")
+            throw ExitStatus.unpublished
+          }
         }
       }
     } else {

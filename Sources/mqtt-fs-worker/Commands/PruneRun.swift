@@ -37,7 +37,7 @@ final class PruneRun: Sendable {
       for folder in try pruning.leftovers() where folder.fate == .inDoubt {
         tellingFailure("job \(folder.id)") {
           _ = try pruning.finish(folder)
-          console.say("job \(folder.id) has its folder again, which a killed prune had hidden")
+          console.say("job \(folder.id) has its folder again, which another prune had hidden")
         }
       }
     }

@@ -78,12 +78,12 @@ struct Submit: AsyncParsableCommand {
     let source = try source(place)
     let job = try job(source, console)
     if changes.newID { console.say("job \(job.id)") }
-    if dryRun { return try list(source, job.definition, place) }
+    let upload = try upload(job, source, place)
+    if dryRun { return try list(source, job.definition, copied: upload != nil) }
     let requests = try requestTopic(topic, environment)
     let topics = try topics.topics(environment)
     let version = try broker.version(environment)
     let request = try request(job, of: source)
-    let upload = try upload(job, source, place)
     let interrupts = Interrupts()
 
     try await broker.withClient("submit", environment, logger: log.logger(environment), keptFor: 300) { client in
@@ -150,7 +150,13 @@ struct Submit: AsyncParsableCommand {
   ) throws -> JobUpload? {
     guard case .common(let directory) = place else { return nil }
     let upload = JobUpload(source, as: job.id, to: directory, selecting: try selection(of: job.definition))
-    return upload.isInPlace ? nil : upload
+    guard upload.isInPlace else { return upload }
+    guard changes.exclude.isEmpty else {
+      throw ValidationError(
+        "--exclude decides what is copied, and \(source) is in place on the volume: put \"stage\": {\"exclude\": […]} into "
+          + "its job.json")
+    }
+    return nil
   }
 
   /// What is copied. What is signed is copied whole: its digest is that of the folder.
@@ -161,11 +167,14 @@ struct Submit: AsyncParsableCommand {
       }
       return .all
     }
-    return Selection(exclude: definition.stageExclude + (try changes.patterns()))
+    return definition.uploadSelection(without: try changes.patterns())
   }
 
-  private func list(_ source: FilePath, _ definition: JobDefinition, _ place: Submission.Volume) throws {
-    guard case .common = place else { return try Output.write("nothing is copied without a common volume\n") }
+  private func list(_ source: FilePath, _ definition: JobDefinition, copied: Bool) throws {
+    guard copied else {
+      return try Output.write(
+        "nothing is copied\(noVolume ? " without a common volume" : ": the folder is in place on the volume")\n")
+    }
     let descriptor = try FileDescriptor.open(source, .readOnly, options: [.directory, .closeOnExec])
     let files = try descriptor.closeAfter {
       try FileTree.files(

@@ -129,8 +129,13 @@ func requestFilters(_ flags: [String], _ environment: Environment) throws -> [To
     } catch {
       throw ValidationError(error.description)
     }
-    guard !filters.dropLast().contains(filters[filters.count - 1]) else {
-      throw ValidationError("topic '\(text)' is there twice: name each topic once, most urgent first")
+    let filter = filters[filters.count - 1]
+    if let other = filters.dropLast().first(where: filter.overlaps) {
+      throw ValidationError(
+        other == filter
+          ? "topic '\(text)' is there twice: name each topic once, most urgent first"
+          : "topics '\(other.text)' and '\(text)' match the same topics, and the broker would send those requests twice; name "
+            + "topics that exclude each other, most urgent first")
     }
   }
   return filters

@@ -4,7 +4,10 @@ import Jobs
 
 /// What `submit` changes of a job for one request.
 struct SubmitChanges: ParsableArguments {
-  @Option(help: ArgumentHelp("A variable for all steps; may be repeated.", valueName: "name=value"))
+  @Option(
+    help: ArgumentHelp(
+      "A variable for all steps; without a value it has that of the environment. May be repeated.",
+      valueName: "name[=value]"))
   var env: [String] = []
 
   @Option(help: ArgumentHelp("Run this command instead of the job's steps; may be repeated.", valueName: "command"))
@@ -31,10 +34,16 @@ struct SubmitChanges: ParsableArguments {
   func environment() throws -> [String: String] {
     var variables: [String: String] = [:]
     for text in env {
-      guard let sign = text.firstIndex(of: "="), sign > text.startIndex else {
-        throw ValidationError("--env '\(text)' is not NAME=value")
+      let sign = text.firstIndex(of: "=")
+      let name = String(text[..<(sign ?? text.endIndex)])
+      guard !name.isEmpty else { throw ValidationError("--env '\(text)' is not NAME=value or NAME") }
+      if let sign {
+        variables[name] = String(text[text.index(after: sign)...])
+      } else if let value = Environment.current.variables[name] {
+        variables[name] = value
+      } else {
+        throw ValidationError("--env \(name): the environment has no such variable; give --env \(name)=value")
       }
-      variables[String(text[..<sign])] = String(text[text.index(after: sign)...])
     }
     return variables
   }
