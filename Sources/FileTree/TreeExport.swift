@@ -231,7 +231,7 @@ public struct ExportedFile: Hashable, Sendable {
   /// more than 16 GiB of holes: storing them costs nothing, hashing them would.
   public let sha256: String?
 
-  /// Whether it is new or modified.
+  /// What has changed.
   public let change: ChangedEntry.Change
 
   /// Its path in the results, if that is not `path`.
