@@ -102,22 +102,12 @@ package struct JobUpload: Sendable {
   private func rename() throws {
     let jobs = try open(directory.path)
     defer { try? jobs.close() }
-    let top = jobs.rawValue
-    if linux_rename_new(top, name.text, id.text) != 0 {
-      guard errno != EEXIST else { throw JobExists(id: id, path: place) }
-      // NFS and old kernels lack RENAME_NOREPLACE. The process that creates the empty folder has the name, and
-      // rename(2) replaces an empty folder.
-      guard [EINVAL, ENOSYS, ENOTSUP].contains(errno) else { throw VolumeError("renaming", hidden) }
-      guard mkdirat(top, id.text, 0o700) == 0 else {
-        throw errno == EEXIST ? JobExists(id: id, path: place) as any Error : VolumeError("creating", place)
-      }
-      guard renameat(top, name.text, top, id.text) == 0 else {
-        let error = VolumeError("renaming", hidden)
-        unlinkat(top, id.text, AT_REMOVEDIR)
-        throw error
-      }
+    do {
+      try renameFolder(name.text, toFree: id.text, in: jobs)
+    } catch {
+      throw error == .fileExists ? JobExists(id: id, path: place) as any Error : VolumeError("renaming", hidden, error)
     }
-    guard fsync(top) == 0 || errno == EINVAL || errno == ENOTSUP else {
+    guard fsync(jobs.rawValue) == 0 || errno == EINVAL || errno == ENOTSUP else {
       throw VolumeError("syncing", directory.path)
     }
   }

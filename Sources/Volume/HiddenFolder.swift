@@ -1,4 +1,3 @@
-private import CLinux
 package import FileTree
 private import Glibc
 package import Jobs
@@ -81,15 +80,7 @@ package struct HiddenFolder: Sendable {
   package func putBack() throws(VolumeError) {
     do throws(Errno) {
       try place.inFolder { (top, name) throws(Errno) in
-        if linux_rename_new(top.rawValue, name, id.text) == 0 { return }
-        // NFS and old kernels lack RENAME_NOREPLACE. rename(2) replaces an empty folder only, as mkdir(2) makes it.
-        guard [EINVAL, ENOSYS, ENOTSUP].contains(errno) else { throw Errno(rawValue: errno) }
-        guard mkdirat(top.rawValue, id.text, 0o700) == 0 else { throw Errno(rawValue: errno) }
-        guard renameat(top.rawValue, name, top.rawValue, id.text) == 0 else {
-          let cause = Errno(rawValue: errno)
-          unlinkat(top.rawValue, id.text, AT_REMOVEDIR)
-          throw cause
-        }
+        try renameFolder(name, toFree: id.text, in: top)
       }
     } catch {
       // Another process has put it back already.

@@ -1,3 +1,4 @@
+private import CLinux
 import FileTree
 private import Glibc
 import Jobs
@@ -158,6 +159,21 @@ package func move(
   guard cause == .noSuchFileOrDirectory, let before, let after = try? status(of: newName, in: target),
     after.isSameFile(as: before)
   else { throw cause }
+}
+
+/// Gives a folder a free name. Throws `EEXIST` if the name is taken: it never replaces anything.
+package func renameFolder(_ name: String, toFree newName: String, in parent: FileDescriptor) throws(Errno) {
+  let top = parent.rawValue
+  if linux_rename_new(top, name, newName) == 0 { return }
+  // NFS and old kernels lack RENAME_NOREPLACE. The process that creates the empty folder has the name, and rename(2)
+  // replaces an empty folder.
+  guard [EINVAL, ENOSYS, ENOTSUP].contains(errno) else { throw Errno(rawValue: errno) }
+  guard mkdirat(top, newName, 0o700) == 0 else { throw Errno(rawValue: errno) }
+  guard renameat(top, name, top, newName) == 0 else {
+    let cause = Errno(rawValue: errno)
+    unlinkat(top, newName, AT_REMOVEDIR)
+    throw cause
+  }
 }
 
 /// Restores the owner's rights to a folder, if this process is the owner.
