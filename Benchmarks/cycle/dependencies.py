@@ -63,7 +63,8 @@ def define(scene, step, **keys):
 def sync(scene, source, rounds):
     """From the end of the step to the result."""
     jobs = {
-        WITHOUT: define(scene, STAMP),
+        # The step makes them all the same, but not in the workspace.
+        WITHOUT: define(scene, f"cp -a {source} $TMPDIR/{NAME}; {STAMP}"),
         EXCLUDED: define(scene, f"cp -a {source} {NAME}; {STAMP}", artifacts={"exclude": [f"{NAME}/"]}),
     }
     figures = {tool: Figures() for tool in jobs}

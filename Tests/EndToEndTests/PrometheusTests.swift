@@ -49,6 +49,26 @@ import Testing
     }
   }
 
+  @Test(
+    .enabled(if: Checkout.hasProgram("prometheus-mqtt-exporter"), "needs the package prometheus-mqtt-exporter"),
+    .enabled(if: Checkout.hasProgram("python3"), "needs python3"))
+  func exporterTellsWhatTheLastJobUsed() async throws {
+    try await withExporter("results-exporter.yaml") { scene, metrics in
+      try scene.job("job", steps: ["exit 3"])
+      let result = try await scene.outcome()
+      for (name, value) in [
+        ("exit_code", result["exitCode"]), ("memory_bytes", result["usage"]["maxRssBytes"]),
+        ("user_milliseconds", result["usage"]["userMs"]), ("system_milliseconds", result["usage"]["systemMs"]),
+      ] {
+        let wanted = try #require(value.number, "\(name)")
+        try await eventually("\(name) \(wanted)") {
+          let start = "mqtt_fs_worker_job_\(name){sensor=\"results\",topic=\"jobs/results/job\"} "
+          return try await metrics.value(start) == Double(wanted)
+        }
+      }
+    }
+  }
+
   @Test(.enabled(if: Checkout.hasProgram("promtool"), "needs promtool, of the package prometheus"))
   func alertsAreRaisedByWhatTheySay() async throws {
     for arguments in [["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]] {
@@ -61,9 +81,11 @@ import Testing
 }
 
 /// Runs a scene with the exporter and the example's configuration.
-private func withExporter(_ body: @Sendable (Scene, Exporter) async throws -> Void) async throws {
+private func withExporter(
+  _ configuration: String = "mqtt-exporter.yaml", _ body: @Sendable (Scene, Exporter) async throws -> Void
+) async throws {
   try await Scene.play { scene in
-    let exporter = try await Exporter(scene)
+    let exporter = try await Exporter(scene, configuration)
     let outcome: Result<Void, any Error>
     do { outcome = .success(try await body(scene, exporter)) } catch { outcome = .failure(error) }
     await exporter.end()
@@ -78,12 +100,12 @@ private struct Exporter {
   private let process: ChildProcess
 
   /// Starts the exporter with the example's configuration, in which only the broker's address differs.
-  init(_ scene: Scene) async throws {
-    let configuration = Checkout.root.pushing(FilePath("examples/prometheus/mqtt-exporter.yaml"))
+  init(_ scene: Scene, _ name: String) async throws {
+    let configuration = Checkout.root.pushing(FilePath("examples/prometheus/\(name)"))
     let text = try String(contentsOfFile: configuration.string, encoding: .utf8)
     let server = "tcp://localhost:1883"
     #expect(text.contains("server: \(server)\n"))
-    let file = scene.files.appending("mqtt-exporter.yaml")
+    let file = scene.files.appending(name)
     try scene.write(text.replacingOccurrences(of: server, with: "tcp://127.0.0.1:\(scene.broker.port)"), file)
     self.scene = scene
     port = try freePort()
@@ -99,6 +121,12 @@ private struct Exporter {
   func end() async {
     process.send(SIGTERM)
     _ = await process.ended()
+  }
+
+  /// The value on the line of the exporter's page that begins so; `nil` if there is none.
+  func value(_ start: String) async throws -> Double? {
+    try await page().split(separator: "\n").first { $0.hasPrefix(start) }
+      .flatMap { Double($0.dropFirst(start.count).prefix { $0 != " " }) }
   }
 
   struct Sample {
