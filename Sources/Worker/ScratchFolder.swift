@@ -80,15 +80,15 @@ final class StepFiles: Sendable {
   /// them.
   fileprivate init(in folder: FileDescriptor, path: FilePath, temporary: String) throws(Errno) {
     let suffix = String(UInt64.random(in: 0 ... .max), radix: 36)
-    let names = Dictionary(uniqueKeysWithValues: Kind.allCases.map { ($0, "\($0)-\(suffix)") })
+    let names = Dictionary(uniqueKeysWithValues: Kind.allCases.map { ($0, "\($0.rawValue)-\(suffix)") })
     for name in names.values {
       let file = try open(folder.rawValue, name, O_WRONLY | O_CREAT | O_EXCL)
       try? file.close()
     }
     (self.folder, self.names) = (folder, names)
     places = StepEnvironment.Places(
-      temporary: path.appending(temporary), environment: path.appending("\(Kind.environment)-\(suffix)"),
-      output: path.appending("\(Kind.output)-\(suffix)"))
+      temporary: path.appending(temporary), environment: path.appending("\(Kind.environment.rawValue)-\(suffix)"),
+      output: path.appending("\(Kind.output.rawValue)-\(suffix)"))
   }
 
   deinit {

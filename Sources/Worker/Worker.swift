@@ -66,7 +66,7 @@ package struct Worker: Sendable {
     logger.info("took a job", metadata: metadata)
     do {
       let outcome = try await withTasks([{ await obeyCancellations(of: job) }]) { try await perform(job) }
-      logger.info("the job ended: \(outcome.result.status)", metadata: metadata)
+      logger.info("the job ended: \(outcome.result.status.rawValue)", metadata: metadata)
       return outcome.refusal.map { .undelivered(outcome.result, $0) } ?? .finished(outcome.result)
     } catch is Lapsed {
       var entry = job.claim.entry(.superseded)

@@ -56,13 +56,15 @@ struct Main {
       do {
         try await command()
         end(0)
+      } catch let status as ExitStatus {
+        // ArgumentParser would make all of its help to tell what the error is.
+        end(status.rawValue)
       } catch  where RootCommand.exitCode(for: error) != .failure {
         // Help, and settings that are checked after the parsing.
         RootCommand.exit(withError: error)
       } catch {
-        let status = ExitStatus(error)
-        if !(error is ExitStatus) { complain("mqtt-fs-worker: \(error)") }
-        end(status.rawValue)
+        complain("mqtt-fs-worker: \(error)")
+        end(ExitStatus(error).rawValue)
       }
     }
   }
