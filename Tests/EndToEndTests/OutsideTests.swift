@@ -29,6 +29,42 @@ import Testing
     }
   }
 
+  /// Another user of the volume exchanges a job's name, as fast as it can, between a job and a folder outside.
+  @Test func nameThatIsExchangedLeadsNoJobOutside() async throws {
+    try await Scene.play { scene in
+      let outside = scene.files.appending("outside")
+      try scene.write(#"{"steps": ["cat secret; touch made"]}"#, outside.appending("job.json"))
+      try scene.write("not the job's", outside.appending("secret"))
+      try scene.job("real", steps: ["true"])
+      let (evil, next) = (scene.jobs.appending("evil").string, scene.jobs.appending("next").string)
+      let bus = try await scene.broker.collect("jobs/#")
+      let worker = try scene.worker("worker-01", on: "jobs/pending", ["--jobs", "0"])
+      try await worker.listens()
+      let exchanger = Task.detached {
+        while !Task.isCancelled {
+          for target in ["real", outside.string] {
+            symlink(target, next)
+            rename(next, evil)
+            await Task.yield()
+          }
+        }
+      }
+      for number in 1...30 {
+        try await scene.broker.publish("jobs/pending", "{\"id\": \"evil\", \"requestId\": \"r\(number)\"}")
+        try await eventually("an answer to request \(number)") {
+          (bus.messages(on: "jobs/results/evil") + bus.messages(on: "jobs/rejected")).count >= number
+        }
+        #expect(scene.text("real", "results/step_0.log")?.contains("not the job's") != true)
+      }
+      exchanger.cancel()
+      await exchanger.value
+      #expect(Set(scene.listing(outside)) == ["job.json", "secret"])
+      #expect(!bus.messages(on: "jobs/results/evil").isEmpty, "the name never led to the job")
+      worker.send(SIGTERM)
+      #expect(try await worker.end() == .code(0))
+    }
+  }
+
   /// All entries in the scene except the broker's, the output of processes, and the files through which workers
   /// coordinate; with their times of access and change.
   private func audit(_ scene: Scene) throws -> [String: [Int]] {
