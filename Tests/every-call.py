@@ -195,7 +195,8 @@ def passed_on(scene, at, what):
         time.sleep(0.3)
     scene.open_gate()
     wait("both results, and the end of claims and tickets", PATIENCE, lambda: settled(scene, 1) and scene.result("held"))
-    scene.end(first, "worker-01", (-signal.SIGKILL,) if what == "kill" else (0,) if what in ("stop", "late", "nothing") else (0, 73, 74, 75))
+    if what != "kill":
+        scene.end(first, "worker-01", (0,) if what in ("stop", "late", "nothing") else (0, 73, 74, 75))
     successors.finish()
     wait("the end of claims and tickets", PATIENCE, lambda: settled(scene, 1))
     results = scene.results()
