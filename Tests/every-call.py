@@ -194,7 +194,7 @@ def passed_on(scene, at, what):
         os.kill(scene.traced_pid(), signal.SIGCONT)
         time.sleep(0.3)
     scene.open_gate()
-    wait("both results, and the end of claims and tickets", PATIENCE, lambda: settled(scene, 1) and scene.result("held"))
+    wait("both results, and the end of claims and tickets", PATIENCE, lambda: settled(scene, 1) and scene.messages("jobs/results/held"))
     if what != "kill":
         scene.end(first, "worker-01", (0,) if what in ("stop", "late", "nothing") else (0, 73, 74, 75))
     successors.finish()

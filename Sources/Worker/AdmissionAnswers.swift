@@ -20,6 +20,8 @@ extension Admission {
       // A sender that repeats a request with its own key asks for the answer. A broker that repeats a delivery does
       // not.
       guard try ledger.deferredQueue.remove(deferred), request.envelope.requestId.isSenders else { return .none }
+      // Others with its key ask for the same answer.
+      try removeDeferred(of: request)
     }
     try await outbox.answerAgain(request, stored)
     await request.acknowledge()

@@ -91,4 +91,52 @@ final class Offers: JobSource {
     #expect(heard.acknowledgedBusy == [false])
     #expect(heard.events == events)
   }
+
+  private func answer(_ key: RequestID) throws {
+    let id = try JobID("job")
+    let result = JobResult(
+      jobId: id, status: .success, exitCode: 0, timing: JobTiming(start: "s", end: "e", durationMs: 1), steps: [],
+      attempt: 1, workerId: "w", workerVersion: "1", host: "h", requestId: key.text)
+    try ResultsFolder.prepare(in: try JobFolder.open(id, in: volume.directory)).write(result)
+  }
+
+  private func envelope(_ key: RequestID) -> Envelope {
+    Envelope(payload: #"{"id": "job"}"#, topic: "jobs/pending", requestId: key)
+  }
+
+  /// A worker that stood still while it deferred a request writes it again, and another worker may have it by then.
+  @Test func requestThatWasDeferredTwiceAndAnsweredIsAnsweredOnceMore() async throws {
+    try volume.job("job")
+    let (worker, queue, id) = (try worker(), try volume.ledger().deferredQueue, try JobID("job"))
+    try queue.put(envelope(RequestID("key")), id)
+    let deferred = try #require(try queue.requests().first)
+    try volume.write(String(decoding: deferred.file.bytes, as: UTF8.self), queue.folder.appending("1-job.json"))
+    try answer(RequestID("key"))
+    #expect(try queue.count() == 2)
+    #expect(try await worker.admission.scanVolume(for: VolumeFixture.filter) == nil)
+    #expect(offers.heard.withLock { $0.results.map(\.requestId) } == ["key"])
+    #expect(try queue.count() == 0)
+  }
+
+  /// The worker stood still over a copy of a delivery that another worker got and answered, and a later request for the
+  /// job has moved the answer aside.
+  @Test func requestWhoseAnswerALaterOneMovedAsideIsNotRunAgain() async throws {
+    try volume.job("job")
+    let worker = try worker()
+    let key = { (instant: Int64) in
+      RequestID(session: "w", epoch: "e", packetID: 7, digest: "d", instant: instant, isRedelivery: instant > 1)
+    }
+    try answer(key(1))
+    try answer(RequestID("later"))
+    let queue = try volume.ledger().deferredQueue
+    try queue.put(envelope(key(2)), try JobID("job"))
+    #expect(try await worker.admission.scanVolume(for: VolumeFixture.filter) == nil)
+    #expect(try queue.count() == 0 && volume.ledger().claimFiles().isEmpty)
+    #expect(offers.heard.withLock { $0.results.isEmpty })
+    // A message that is no redelivery is a new request.
+    try queue.put(
+      envelope(RequestID(session: "w", epoch: "e", packetID: 7, digest: "d", instant: 3, isRedelivery: false)),
+      try JobID("job"))
+    #expect(try await worker.admission.scanVolume(for: VolumeFixture.filter) != nil)
+  }
 }
