@@ -14,7 +14,8 @@ package struct JobUpload: Sendable {
   package let id: JobID
   private let source: FilePath
   private let directory: JobsDirectory
-  private let selection: Selection
+  /// What of the source is copied.
+  package let selection: Selection
   private let name = UploadName()
   /// The hidden folder, and the folder that it becomes.
   private var hidden: FilePath { directory.path.appending(name.text) }
@@ -27,6 +28,15 @@ package struct JobUpload: Sendable {
     self.source = source
     self.id = id
     self.directory = directory
+  }
+
+  /// The place of the jobs folder below `source`, which is no part of a job there; empty if it is `source` itself, and
+  /// `nil` if it lies elsewhere.
+  package static func jobsFolder(_ directory: JobsDirectory, in source: FilePath) -> RelativePath? {
+    guard let source = realPath(source), var rest = realPath(directory.path), rest.removePrefix(source) else {
+      return nil
+    }
+    return RelativePath(rest.string)
   }
 
   /// Whether the source is already the job's folder on the volume.

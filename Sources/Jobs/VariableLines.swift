@@ -11,6 +11,8 @@ package struct VariableLines: Sendable, Equatable {
 
   /// The values by name.
   package private(set) var values: [String: String] = [:]
+  /// The values that a later line of the same name replaced.
+  package private(set) var replaced: [String: Set<String>] = [:]
 
   /// Reads the content of such a file. Throws ``VariableFault`` at the first line that is malformed, or holds a variable
   /// that `isOwn` says is the worker's.
@@ -44,7 +46,7 @@ package struct VariableLines: Sendable, Equatable {
         throw VariableFault(
           number, "a variable and its value are \(length) bytes; Linux takes \(Self.longest)")
       }
-      values[name] = text
+      if let earlier = values.updateValue(text, forKey: name) { replaced[name, default: []].insert(earlier) }
     }
   }
 

@@ -94,6 +94,21 @@ package struct CacheDirectory: Sendable {
     return true
   }
 
+  /// Gives the hidden folder of a complete entry its name; `false` if another job has made the entry meanwhile. Anything
+  /// else in its place is moved away.
+  func name(_ entry: CacheEntry, _ name: String, in scope: FileDescriptor) throws -> Bool {
+    while linux_rename_new(scope.rawValue, entry.name, name) != 0 {
+      guard errno == EEXIST else { throw Errno(rawValue: errno) }
+      if let other = try CacheEntry.open(name, in: scope, .shared), other.record != nil { return false }
+      let hidden = CacheDirectory.goneName(name)
+      try rename(name, to: hidden, in: scope)
+      try? FileTree.remove(hidden, in: scope)
+    }
+    return true
+  }
+
+  private static func goneName(_ name: String) -> String { ".\(name).\(UInt64.random(in: 0 ... .max)).gone" }
+
   /// Removes an entry that this process has open, if nobody else has.
   func discard(_ entry: CacheEntry, in scope: FileDescriptor) throws {
     guard entry.lockAlone(in: scope) else { return }
@@ -101,7 +116,7 @@ package struct CacheDirectory: Sendable {
   }
 
   private static func takeAway(_ entry: CacheEntry, in scope: FileDescriptor) throws {
-    let hidden = ".\(entry.name).\(UInt64.random(in: 0 ... .max)).gone"
+    let hidden = goneName(entry.name)
     try rename(entry.name, to: hidden, in: scope)
     defer { withExtendedLifetime(entry) {} }
     try FileTree.remove(hidden, in: scope)

@@ -57,14 +57,17 @@ final class CacheEntry {
 
   deinit { try? folder.close() }
 
-  /// Opens and locks the entry `name`; `nil` if it is gone, or another process holds a lock that excludes this one. Throws
-  /// what flock(2) says on a file system without locks.
+  /// Opens and locks the entry `name`; `nil` if it is gone, is no folder that this process may read, or another process
+  /// holds a lock that excludes this one. Throws what flock(2) says on a file system without locks.
   static func open(_ name: String, in scope: FileDescriptor, _ lock: Lock) throws(Errno) -> CacheEntry? {
     let folder: FileDescriptor
     do throws(Errno) {
       folder = try openFile(name, .directory, in: scope)
     } catch {
-      guard error == .noSuchFileOrDirectory else { throw error }
+      let meansNone: Set<Errno> = [
+        .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels, .permissionDenied,
+      ]
+      guard meansNone.contains(error) else { throw error }
       return nil
     }
     let entry = CacheEntry(name, folder)

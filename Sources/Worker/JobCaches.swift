@@ -7,6 +7,11 @@ import Steps
 import SystemPackage
 import Volume
 
+/// An entry no longer holds what was saved.
+private struct DamagedEntry: Error, CustomStringConvertible {
+  var description: String { "it does not hold what was saved; the job makes it anew" }
+}
+
 /// The caches of one job: restored when its files are staged, saved when it has succeeded.
 ///
 /// A cache that cannot be read or saved is a warning, never a failure: the job then makes the files itself.
@@ -49,7 +54,11 @@ struct JobCaches {
       let paths = rule.paths.filter(isFree)
       guard !paths.isEmpty else { return result }
       do {
-        result.bytes = Int(try copy(paths, from: entry))
+        let copied = try copy(paths, from: entry)
+        result.bytes = Int(copied.bytes)
+        if let record = entry.record, record.paths.count == paths.count {
+          guard record.bytes == copied.bytes, record.files == copied.files else { throw DamagedEntry() }
+        }
       } catch {
         for path in paths { try? remove(path) }
         if exact != nil, stop.level == .none {
@@ -102,12 +111,11 @@ struct JobCaches {
     }
   }
 
-  private func copy(_ paths: [String], from entry: CacheEntry) throws -> Int64 {
+  private func copy(_ paths: [String], from entry: CacheEntry) throws -> Snapshot {
     let tree = try entry.tree()
     defer { try? tree.close() }
     return try FileTree.copy(
-      tree, to: workspace.descriptor, selecting: selection(of: paths), isCanceled: { [stop] in stop.level > .none }
-    ).bytes
+      tree, to: workspace.descriptor, selecting: selection(of: paths), isCanceled: { [stop] in stop.level > .none })
   }
 
   private func selection(of paths: [String]) -> Selection {
@@ -169,12 +177,14 @@ struct JobCaches {
     do {
       try fill(entry, with: rule)
       TestStopPoint.cacheFilled.reached()
-      guard linux_rename_new(scope.rawValue, hidden, name) == 0 else { throw Errno(rawValue: errno) }
+      guard try directory.name(entry, name, in: scope) else {
+        try? FileTree.remove(hidden, in: scope)
+        return false
+      }
       entry.share()
       return true
     } catch {
       try? FileTree.remove(hidden, in: scope)
-      if let error = error as? Errno, error == .fileExists { return false }
       throw error
     }
   }
@@ -185,9 +195,10 @@ struct JobCaches {
       try FileTree.remove(hidden, in: scope)
       withExtendedLifetime(abandoned) {}
     }
-    guard mkdirat(scope.rawValue, hidden, 0o700) == 0 else {
+    if mkdirat(scope.rawValue, hidden, 0o700) != 0 {
       guard errno == EEXIST else { throw Errno(rawValue: errno) }
-      return nil
+      // Only a folder is another job's.
+      guard unlinkat(scope.rawValue, hidden, 0) == 0, mkdirat(scope.rawValue, hidden, 0o700) == 0 else { return nil }
     }
     return try CacheEntry.open(hidden, in: scope, .exclusive)
   }

@@ -191,8 +191,12 @@ package struct JobReport: Sendable {
     return close()
   }
 
-  /// Notes the end time, the duration, what the steps used and wrote, and what was not exported.
+  /// Notes the end time, the duration, what the steps used and wrote, and what was not exported. Masks what became known
+  /// as a secret only later.
   private mutating func close() -> JobResult {
+    result.error = result.error.map(redaction.masking)
+    result.steps = steps.map { $0.masked(by: redaction) }
+    tail = tail.map(redaction.masking)
     if !outputs.isEmpty {
       let masked = outputs.map { (redaction.masking($0.key), redaction.masking($0.value)) }
       result.outputs = Dictionary(masked) { _, last in last }

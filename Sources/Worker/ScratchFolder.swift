@@ -98,14 +98,14 @@ final class StepFiles: Sendable {
 
   /// What the step wrote; nothing if the file is gone. Throws ``VariableFault`` if that is the step's fault, and `Errno`
   /// if the disk cannot be read.
-  func read(_ kind: Kind) throws -> [String: String] {
+  func read(_ kind: Kind) throws -> VariableLines {
     let bytes: [UInt8]
     do throws(Errno) {
       let file = try open(folder.rawValue, names[kind] ?? "", O_RDONLY)
       defer { try? file.close() }
       bytes = try DurableFile.contents(of: file, limit: VariableLines.largest)
     } catch {
-      if error == .noSuchFileOrDirectory { return [:] }
+      if error == .noSuchFileOrDirectory { return try VariableLines([]) }
       if InvalidInput.isFault(error) { throw error }
       throw switch error {
       case .fileTooLarge: VariableFault("it is larger than \(VariableLines.largest) bytes (1 MiB)")
@@ -113,8 +113,7 @@ final class StepFiles: Sendable {
       default: VariableFault("it is no regular file any more")
       }
     }
-    guard !bytes.isEmpty else { return [:] }
-    return try VariableLines(bytes, isOwn: kind == .environment ? StepEnvironment.isOwn : { _ in false }).values
+    return try VariableLines(bytes, isOwn: kind == .environment ? StepEnvironment.isOwn : { _ in false })
   }
 }
 

@@ -122,7 +122,7 @@ struct StepRun {
       isJobTimedOut: outcome.timedOut && isJobTimeout, memoryLimit: outcome.memoryLimit)
     for kind in StepFiles.Kind.allCases {
       do {
-        try end.variables.add(files.read(kind), from: kind)
+        try end.variables.add(files.read(kind), from: kind, job.settings.secretNames)
       } catch let fault as VariableFault {
         log.note(fault.sentence(about: kind.rawValue))
         if end.result.status == .success { (end.result.status, end.result.exitCode) = (.failed, 1) }
@@ -192,6 +192,7 @@ extension StepRun.End {
     result.endedProcesses += earlier.result.endedProcesses
     result.killed = result.killed || earlier.result.killed
     memoryLimit = memoryLimit ?? earlier.memoryLimit
+    variables.remember(earlier.variables)
   }
 }
 

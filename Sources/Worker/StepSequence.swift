@@ -36,7 +36,6 @@ struct StepSequence {
     report.deadline = deadline
     var variables = JobVariables()
     var redaction = redaction
-    // One that a later step replaces is a secret all the same.
     var secrets: Set<String> = []
     // These logs stay open, so that they can be put back.
     var logs: [(index: Int, log: StepLog)] = []
@@ -74,9 +73,8 @@ struct StepSequence {
         report.decisive = result
         report.tail = String(decoding: log.tail(4096), as: UTF8.self)
       }
-      let handedOn = [variables.environment, variables.outputs].flatMap(settings.secretNames.secrets).map(\.value)
-      if !secrets.isSuperset(of: handedOn) {
-        secrets.formUnion(handedOn)
+      if variables.secrets != secrets {
+        secrets = variables.secrets
         redaction = settings.redaction(of: definition, and: secrets)
         report.redaction = redaction
       }
@@ -89,7 +87,7 @@ struct StepSequence {
 
 extension StepResult {
   /// The result with secrets masked: the job may spell them out in the step's command or name.
-  fileprivate func masked(by redaction: Redaction) -> StepResult {
+  func masked(by redaction: Redaction) -> StepResult {
     var result = self
     result.command = redaction.masking(command)
     result.name = name.map(redaction.masking)

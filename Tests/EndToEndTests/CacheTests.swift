@@ -188,6 +188,18 @@ import Testing
     }
   }
 
+  @Test func oddEntryOfTheKeyHidesNoOther() async throws {
+    try await Scene.play(.down) { scene in
+      try put("a", lock: "1", "mkdir -p deps; echo 1 > deps/x", in: scene)
+      _ = try await run("a", scene)
+      let entry = try #require(entries(scene).first).split(separator: "-")[0]
+      let place = scene.workspaces.pushing(FilePath(".worker/cache/\(entry)"))
+      try await scene.shell("touch '\(place)-file'; ln -s / '\(place)-link'; mkdir '\(place)-folder'")
+      try put("b", lock: "2", "cat deps/x", in: scene)
+      #expect(try await run("b", scene)["hit"] == "partial")
+    }
+  }
+
   /// A file may be long without taking space.
   @Test func sparseFilesOfMoreThanTheLimitAreNotSaved() async throws {
     try await Scene.play(.down) { scene in
@@ -198,12 +210,17 @@ import Testing
     }
   }
 
-  @Test func entryThatCannotBeReadIsMadeAnew() async throws {
+  @Test(arguments: [
+    "rm -r E/tree", "rm E/tree/deps/x", "echo more >> E/tree/deps/x", "echo {} > E/entry.json", "rm E/entry.json",
+    "rm -r E; echo file > E", "rm -r E; ln -s / E", "rm -r E; mkfifo E",
+    "rm -r E; echo file > $(dirname E)/.$(basename E).partial",
+  ])
+  func entryThatIsNotWhatWasSavedIsMadeAnew(_ damage: String) async throws {
     try await Scene.play(.down) { scene in
       try put("a", lock: "1", "mkdir -p deps; echo 1 > deps/x", in: scene)
       _ = try await run("a", scene)
       let entry = scene.workspaces.pushing(FilePath(".worker/cache/\(try #require(entries(scene).first))"))
-      try await scene.shell("rm -r '\(entry)/tree'")
+      try await scene.shell(damage.replacingOccurrences(of: "E", with: entry.string))
       #expect(try await run("a", scene)["saved"] == true)
       #expect(try await run("a", scene)["hit"] == "exact")
     }

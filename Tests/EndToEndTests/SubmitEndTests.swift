@@ -43,6 +43,26 @@ import Testing
     }
   }
 
+  /// As `submit .` with the usual jobs folder, ./jobs.
+  @Test func jobsFolderWithinTheFolderIsNotCopiedIntoItself() async throws {
+    try await Scene.play { scene in
+      try scene.write(#"{"steps": ["find . -type f | LC_ALL=C sort"]}"#, scene.root.appending("job.json"))
+      try scene.write("x", scene.jobs.appending("other").appending("job.json"))
+      try scene.write("x", scene.root.appending("src").appending("jobs").appending("file"))
+      let arguments = ["--id", "job", "--exclude", "/*", "--exclude", "!/src/", "--exclude", "!/jobs/"]
+      let shown = try scene.submit(scene.root, arguments + ["--dry-run"])
+      #expect(try await shown.end() == .code(0))
+      #expect(shown.output.contains("src/jobs/file") && !shown.output.contains("other"), "\(shown.output)")
+      try scene.worker()
+      let submit = try scene.submit(scene.root, arguments)
+      #expect(try await submit.end() == .code(0), "\(submit.errors)")
+      #expect(submit.output == "./job.json\n./src/jobs/file\n")
+      let itself = try scene.submit(scene.jobs, ["--id", "all", "--step", "true"])
+      #expect(try await itself.end() == .code(64))
+      #expect(itself.errors.contains("is the jobs folder"))
+    }
+  }
+
   /// A worker reads job.json on the volume, whether it stages it or not.
   @Test func jobsDefinitionIsCopiedWhateverIsExcluded() async throws {
     try await Scene.play { scene in

@@ -41,10 +41,10 @@ struct ScratchFolderTests {
     try volume.write("A=1\n", first.places.environment)
     let second = try scratch.newFiles()
     #expect(first.places.environment != second.places.environment)
-    #expect(try second.read(.environment) == [:])
-    #expect(try first.read(.environment) == ["A": "1"] && first.read(.output) == [:])
+    #expect(try second.read(.environment).values == [:])
+    #expect(try first.read(.environment).values == ["A": "1"] && first.read(.output).values == [:])
     #expect(unlink(first.places.output.string) == 0)
-    #expect(try first.read(.output) == [:])
+    #expect(try first.read(.output).values == [:])
   }
 
   @Test(arguments: ["file", "link", "none", "closed"])
@@ -90,7 +90,7 @@ struct ScratchFolderTests {
       let files = try scratch.newFiles()
       for place in [files.places.environment, files.places.output] { try volume.write("\(name)=1", place) }
       #expect(throws: VariableFault.self) { try files.read(.environment) }
-      #expect(try files.read(.output) == [name: "1"])
+      #expect(try files.read(.output).values == [name: "1"])
     }
   }
 
@@ -107,7 +107,7 @@ struct ScratchFolderTests {
     let second = try scratch.newFiles()
     #expect(mode(folder) == S_IFDIR | 0o700 && mode(second.places.temporary) == S_IFDIR | 0o700)
     try volume.write("A=1", second.places.environment)
-    #expect(try second.read(.environment) == ["A": "1"])
+    #expect(try second.read(.environment).values == ["A": "1"])
     #expect(try volume.names(workspace.path).isEmpty)
     try workspace.purge()
     #expect(try volume.names(state).isEmpty)

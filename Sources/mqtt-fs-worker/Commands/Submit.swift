@@ -79,7 +79,7 @@ struct Submit: AsyncParsableCommand {
     let job = try job(source, console)
     if changes.newID { console.say("job \(job.id)") }
     let upload = try upload(job, source, place)
-    if dryRun { return try list(source, job.definition, copied: upload != nil) }
+    if dryRun { return try list(source, upload) }
     let requests = try requestTopic(topic, environment)
     let topics = try topics.topics(environment)
     let version = try broker.version(environment)
@@ -149,7 +149,8 @@ struct Submit: AsyncParsableCommand {
     _ job: (id: JobID, definition: JobDefinition), _ source: FilePath, _ place: Submission.Volume
   ) throws -> JobUpload? {
     guard case .common(let directory) = place else { return nil }
-    let upload = JobUpload(source, as: job.id, to: directory, selecting: try selection(of: job.definition))
+    let upload = JobUpload(
+      source, as: job.id, to: directory, selecting: try selection(of: job.definition, source, directory))
     guard upload.isInPlace else { return upload }
     guard changes.exclude.isEmpty else {
       throw ValidationError(
@@ -160,25 +161,36 @@ struct Submit: AsyncParsableCommand {
   }
 
   /// What is copied. What is signed is copied whole: its digest is that of the folder.
-  private func selection(of definition: JobDefinition) throws -> Selection {
+  private func selection(
+    of definition: JobDefinition, _ source: FilePath, _ directory: JobsDirectory
+  ) throws -> Selection {
+    let inner = JobUpload.jobsFolder(directory, in: source)
+    if let inner, inner.bytes.isEmpty || signKey != nil {
+      throw ValidationError(
+        inner.bytes.isEmpty
+          ? "\(source) is the jobs folder, not a job; name a folder with a job.json"
+          : "the jobs folder \(directory.path) lies in \(source), and a signed folder is copied whole; move one of them"
+      )
+    }
     if signKey != nil {
       guard changes.exclude.isEmpty else {
         throw ValidationError("--exclude cannot go with --sign-key, because the whole folder is signed")
       }
       return .all
     }
-    return definition.uploadSelection(without: try changes.patterns())
+    // The copy would hold itself.
+    return definition.uploadSelection(without: try changes.patterns() + Patterns(paths: inner.map { [$0] } ?? []))
   }
 
-  private func list(_ source: FilePath, _ definition: JobDefinition, copied: Bool) throws {
-    guard copied else {
+  private func list(_ source: FilePath, _ upload: JobUpload?) throws {
+    guard let upload else {
       return try Output.write(
         "nothing is copied\(noVolume ? " without a common volume" : ": the folder is in place on the volume")\n")
     }
     let descriptor = try FileDescriptor.open(source, .readOnly, options: [.directory, .closeOnExec])
     let files = try descriptor.closeAfter {
       try FileTree.files(
-        in: descriptor, selecting: try selection(of: definition), excluding: JobsDirectory.reserved)
+        in: descriptor, selecting: upload.selection, excluding: JobsDirectory.reserved)
     }
     try Output.write(Check.list(files, "copied"))
   }
