@@ -45,7 +45,8 @@ actor RequestSession {
   var receiving = 0
   var received = 0
   var afterReceiving: AsyncStream<Void>.Continuation?
-  /// Whether the broker has said that it holds nothing more, and nothing has been acknowledged since.
+  /// Whether the broker has said that it holds nothing more, or has not answered in time, and nothing has been
+  /// acknowledged since. A broker that does not answer is not asked again and again: less urgent jobs would never begin.
   var isAsked = false
   var afterAsking: AsyncStream<Void>.Continuation?
   /// How long the end of the worker waits for the broker.
@@ -116,10 +117,7 @@ actor RequestSession {
     let deadline = ContinuousClock.now + limit
     while let session, undecided == nil, !isAsked || receiving > 0, ContinuousClock.now < deadline {
       isAsked = true
-      guard await isAnswered(session, before: deadline) else {
-        isAsked = false
-        break
-      }
+      guard await isAnswered(session, before: deadline) else { break }
     }
     return undecided != nil
   }

@@ -182,7 +182,7 @@ import Testing
   }
 
   /// Quota exceeded (MQTT 5, section 3.4.2.1) for one topic, permanently.
-  @Test(.timeLimit(.minutes(10))) func lastingQuotaIsInTheWayOfOneResultOnly() async throws {
+  @Test func lastingQuotaIsInTheWayOfOneResultOnly() async throws {
     let broker = try ScriptedBroker { packet in
       let isOfBad =
         packet.kind == .publish && String(decoding: packet.bytes, as: UTF8.self).contains("jobs/results/bad")
