@@ -22,6 +22,8 @@ import Testing
       Sample(fault: "freeze", kind: "keyless", points: ["--every", "53", "--offset", "31"]),
       Sample(fault: "late", kind: "signed", points: []),
       Sample(fault: "error=EIO", kind: "keyed", points: ["--every", "37", "--offset", "5"]),
+      Sample(fault: "kill", kind: "deferring", points: ["--every", "97", "--offset", "60"]),
+      Sample(fault: "freeze", kind: "deferred", points: ["--every", "151", "--offset", "40"]),
     ])
   func requestHasItsResultWhereverItsWorkerIsDisturbed(_ sample: Sample) async throws {
     try await Scene.play(.down) { scene in
