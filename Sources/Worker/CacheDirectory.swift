@@ -96,7 +96,7 @@ package struct CacheDirectory: Sendable {
 
   /// Gives the hidden folder of a complete entry its name; `false` if another job has made the entry meanwhile. Anything
   /// else in its place is moved away.
-  func name(_ entry: CacheEntry, _ name: String, in scope: FileDescriptor) throws -> Bool {
+  func reveal(_ entry: CacheEntry, as name: String, in scope: FileDescriptor) throws -> Bool {
     while linux_rename_new(scope.rawValue, entry.name, name) != 0 {
       guard errno == EEXIST else { throw Errno(rawValue: errno) }
       if let other = try CacheEntry.open(name, in: scope, .shared), other.record != nil { return false }

@@ -55,14 +55,15 @@ struct JobCaches {
       guard !paths.isEmpty else { return result }
       do {
         let copied = try copy(paths, from: entry)
-        result.bytes = Int(copied.bytes)
         if let record = entry.record, record.paths.count == paths.count {
           guard record.bytes == copied.bytes, record.files == copied.files else { throw DamagedEntry() }
         }
+        result.bytes = Int(copied.bytes)
       } catch {
         for path in paths { try? remove(path) }
-        if exact != nil, stop.level == .none {
-          // Nobody could use it; it is made anew. A job that uses it now keeps it for itself.
+        let isFull = [.noSpace, .diskQuotaExceeded].contains((error as? FileTreeError)?.errno)
+        if exact != nil, stop.level == .none, !isFull {
+          // Nobody could use it; it is made anew. A job that reads it now keeps it for itself.
           try? directory.discard(entry, in: scope)
           missing.append((rule, name))
         }
@@ -177,7 +178,7 @@ struct JobCaches {
     do {
       try fill(entry, with: rule)
       TestStopPoint.cacheFilled.reached()
-      guard try directory.name(entry, name, in: scope) else {
+      guard try directory.reveal(entry, as: name, in: scope) else {
         try? FileTree.remove(hidden, in: scope)
         return false
       }
