@@ -6,9 +6,10 @@ import SystemPackage
 /// The exclusive right to remove the folder of a job at rest: no worker takes the job meanwhile.
 ///
 /// It is a file in the place of the job's first claim. For workers it is an incomplete claim: a worker that gets a
-/// request for the job waits, and removes the file if its process dies. It is held for a few system calls, and while a broker is told. A process
-/// that was stopped for longer than a lease in between may have lost it to a worker that now has the job: so the folder
-/// is first only hidden (``HiddenFolder/Fate/inDoubt``), and removed only if the right holds after that.
+/// request for the job waits, and removes the file if its process dies. It is held for a few system calls, and while a
+/// broker is told. A process that was stopped for longer than a lease in between may have lost it to a worker that now
+/// has the job: so the folder is first only hidden (``HiddenFolder/Fate/inDoubt``), and removed only if the right holds
+/// after that.
 package struct JobRemoval: Sendable {
   /// The job.
   package let id: JobID

@@ -12,11 +12,12 @@ extension DurableFile {
   }
 
   /// The hidden names in a folder.
-  package static func hiddenNames(in folder: VolumePath) throws(VolumeError) -> [String] {
-    try allNames(in: folder).filter { $0.hasPrefix(".") && $0 != "." && $0 != ".." }
+  static func hiddenNames(in folder: VolumePath) throws(VolumeError) -> [String] {
+    try allNames(in: folder).filter { $0.hasPrefix(".") }
   }
 
-  private static func allNames(in folder: VolumePath) throws(VolumeError) -> [String] {
+  /// All names in a folder but `.` and `..`.
+  package static func allNames(in folder: VolumePath) throws(VolumeError) -> [String] {
     do throws(VolumeError) {
       return try listing(of: folder)
     } catch {
@@ -36,7 +37,7 @@ extension DurableFile {
     do throws(Errno) {
       var names: [String] = []
       try search(try folder.open(O_RDONLY | O_DIRECTORY)) { bytes in
-        if let name = String(validating: bytes, as: UTF8.self) { names.append(name) }
+        if let name = String(validating: bytes, as: UTF8.self), name != ".", name != ".." { names.append(name) }
         return false
       }
       return names

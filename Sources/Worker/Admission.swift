@@ -162,7 +162,7 @@ struct Admission: Sendable {
         + "\(earlier.id), and runs once only; sign a new one")
   }
 
-  func job(_ request: Request, _ claim: Claim, _ plan: JobPlan) -> AcceptedJob {
+  private func job(_ request: Request, _ claim: Claim, _ plan: JobPlan) -> AcceptedJob {
     gate.noteDryRun(request.id, plan.definition)
     // A job may have been canceled while its worker died: the worker had the grace to end it, and then its claim expired.
     let lapse = settings.grace + ledger.leaseDuration * 2

@@ -1,4 +1,3 @@
-import CLinux
 import FileTree
 import Glibc
 import Jobs
@@ -75,7 +74,7 @@ package struct CacheDirectory: Sendable {
       guard let folder = try? CacheDirectory.open(scope) else { continue }
       defer { try? folder.close() }
       let place = VolumePath(scope)
-      guard let names = try? DurableFile.names(in: place) + DurableFile.hiddenNames(in: place) else { continue }
+      guard let names = try? DurableFile.allNames(in: place) else { continue }
       for name in names { body(name, folder, scope) }
     }
   }
@@ -94,17 +93,29 @@ package struct CacheDirectory: Sendable {
     return true
   }
 
-  /// Gives the hidden folder of a complete entry its name; `false` if another job has made the entry meanwhile. Anything
-  /// else in its place is moved away.
+  /// Gives the hidden folder of a complete entry its name; `false` if another job has made the entry meanwhile. What is no
+  /// entry in its place is moved away.
   func reveal(_ entry: CacheEntry, as name: String, in scope: FileDescriptor) throws -> Bool {
-    while linux_rename_new(scope.rawValue, entry.name, name) != 0 {
-      guard errno == EEXIST else { throw Errno(rawValue: errno) }
-      if let other = try CacheEntry.open(name, in: scope, .shared), other.record != nil { return false }
-      let hidden = CacheDirectory.goneName(name)
-      try rename(name, to: hidden, in: scope)
-      try? FileTree.remove(hidden, in: scope)
+    while true {
+      do throws(Errno) {
+        try renameFolder(entry.name, toFree: name, in: scope)
+        return true
+      } catch .fileExists {
+        if let other = try CacheEntry.open(name, in: scope, .exclusive) {
+          if other.record != nil { return false }
+          try CacheDirectory.takeAway(other, in: scope)
+          continue
+        }
+        if let other = try? openFile(name, .directory, in: scope) {
+          // Another process has it locked.
+          try? other.close()
+          return false
+        }
+        let hidden = CacheDirectory.goneName(name)
+        try rename(name, to: hidden, in: scope)
+        try? FileTree.remove(hidden, in: scope)
+      }
     }
-    return true
   }
 
   private static func goneName(_ name: String) -> String { ".\(name).\(UInt64.random(in: 0 ... .max)).gone" }
