@@ -19,6 +19,12 @@
 #include <unistd.h>
 
 int linux_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+// The C library calls constructors with the arguments of main(3).
+static int argument_count;
+__attribute__((constructor)) static void note_arguments(int count) { argument_count = count; }
+int linux_argument_count(void) { return argument_count; }
+int linux_forbids_threads(void) { return syscall(SYS_clone3, NULL, 0) < 0 && errno == EPERM; }
+
 int linux_forbid_inspection(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 int linux_continue_without_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0); }
 

@@ -95,15 +95,20 @@ package struct JobUpload: Sendable {
     guard fstat(from.rawValue, &status) == 0 else { throw VolumeError("reading", source) }
     let jobs = try open(directory.path)
     defer { try? jobs.close() }
-    guard mkdirat(jobs.rawValue, name.text, 0o700) == 0 else { throw VolumeError("creating", hidden) }
+    guard mkdirat(jobs.rawValue, name.text, 0o777) == 0 else { throw VolumeError("creating", hidden) }
     let to = try open(name.text, in: jobs)
     defer { try? to.close() }
+    var made = stat()
+    guard fstat(to.rawValue, &made) == 0 else { throw VolumeError("looking at", hidden) }
+    fchmod(to.rawValue, 0o700)
     let snapshot = try FileTree.copy(
       from, to: to, excluding: JobsDirectory.reserved, selecting: selection, progress: progress)
-    // The worker may be another user: others get the same rights to the copy as to the folder.
-    guard fchmod(to.rawValue, status.st_mode & 0o777) == 0 else {
-      throw VolumeError("setting the mode of", hidden)
-    }
+    // The worker may be another user, and makes results/ there: whoever may read the folder may also write to the copy,
+    // as far as the umask lets him. The set-group-ID bit of the jobs folder stays.
+    let (readers, mask) = (status.st_mode & 0o444, made.st_mode & 0o777)
+    let mode = made.st_mode & 0o2000 | (status.st_mode | readers >> 1) & mask
+    // Some file systems have no modes, or let nobody set them.
+    fchmod(to.rawValue, mode)
     try FileTree.makeDurable(to)
     return snapshot.skipped
   }

@@ -81,8 +81,7 @@ final class CopyMethods: Sendable {
       return true
     } catch {
       guard Self.meansUnsupported(error.code) else { throw error }
-      // EINVAL concerns this file (a swap file, for example); the other errors concern the file systems.
-      if error.code != EINVAL { clones.store(false, ordering: .relaxed) }
+      if !Self.isAboutThisFile(error.code) { clones.store(false, ordering: .relaxed) }
       return false
     }
   }
@@ -102,17 +101,25 @@ final class CopyMethods: Sendable {
       return count == 0 ? nil : Int64(count)
     } catch {
       guard Self.meansUnsupported(error.code) else { throw error }
-      if error.code != EINVAL { copiesRanges.store(false, ordering: .relaxed) }
+      if !Self.isAboutThisFile(error.code) { copiesRanges.store(false, ordering: .relaxed) }
       return nil
     }
   }
 
+  /// Network and FUSE file systems answer many things where they cannot do it. If the file itself cannot be read or
+  /// written, the next way of copying finds that out.
   private static func meansUnsupported(_ code: Int32) -> Bool {
     switch code {
-    case EINVAL, EXDEV, ENOSYS, ENOTSUP, EOPNOTSUPP, ENOTTY, EPERM, ETXTBSY: true
+    case EINVAL, EXDEV, ENOSYS, ENOTSUP, EOPNOTSUPP, linuxNotSupported, ENOTTY, EPERM, EACCES, EBADF, EIO, ETXTBSY: true
     default: false
     }
   }
+
+  /// A swap file, for example, or a block that cannot be read; the other errors concern the file systems.
+  private static func isAboutThisFile(_ code: Int32) -> Bool { code == EINVAL || code == EIO }
+
+  /// ENOTSUPP, which is the kernel's own: NFS servers make it reach programs.
+  private static let linuxNotSupported: Int32 = 524
 }
 
 /// The ranges of data and holes in an open file. Holes read as zeros and take no time to skip (lseek(2)).

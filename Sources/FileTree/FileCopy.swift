@@ -20,6 +20,7 @@ struct FileCopy {
 
   let folders: FolderDescriptors
   let methods: CopyMethods
+  let attributes: Attributes
   let buffer: UnsafeMutableRawBufferPointer
   let moved: ((Int64) throws(SystemCallError) -> Void)?
 
@@ -70,10 +71,10 @@ struct FileCopy {
       after = try status(of: source)
       guard after.isSameVersion(as: before) else { return .sourceChanged }
     }
-    try setTimes(of: destination, from: after)
+    attributes.setTimes(of: destination, from: after)
     var result = try status(of: destination)
     if result.st_mode & 0o7777 != after.st_mode & Self.permissions {
-      _ = try retrying(.setMode) { fchmod(destination, after.st_mode & Self.permissions) }
+      attributes.setMode(after.st_mode & Self.permissions, of: destination)
       result = try status(of: destination)
     }
     return result.st_size == after.st_size ? .copied(SnapshotEntry(result)) : .sourceChanged
@@ -87,15 +88,5 @@ struct FileCopy {
     // Some file systems store no times for symlinks; nothing depends on them.
     _ = utimensat(folders.second, name, times, AT_SYMLINK_NOFOLLOW)
     return try status(of: name, in: folders.second)
-  }
-}
-
-/// Sets the times of a file or folder to those of another.
-@inline(__always)
-func setTimes(of descriptor: Int32, from status: stat) throws(SystemCallError) {
-  try withUnsafeTemporaryAllocation(of: timespec.self, capacity: 2) { (times) throws(SystemCallError) in
-    times[0] = status.st_atim
-    times[1] = status.st_mtim
-    _ = try retrying(.setTimes) { futimens(descriptor, times.baseAddress!) }
   }
 }

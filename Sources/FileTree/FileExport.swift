@@ -29,6 +29,7 @@ struct FileExport {
   let destination: Int32
   let owner: Owner?
   let durability: Durability
+  let attributes: Attributes
   let buffer: UnsafeMutableRawBufferPointer
   /// Called for each piece, including pieces of holes; an error that it throws ends the export.
   let moved: (Int64) throws(SystemCallError) -> Void
@@ -53,9 +54,9 @@ struct FileExport {
         after = try status(of: file)
         guard after.isSameVersion(as: before) else { return nil }
       }
-      let mode = after.st_mode & FileCopy.permissions
-      _ = try retrying(.setMode) { fchmod(copy, mode) }
-      try setTimes(of: copy, from: after)
+      attributes.setMode(after.st_mode & FileCopy.permissions, of: copy)
+      attributes.setTimes(of: copy, from: after)
+      let mode = try status(of: copy).st_mode & FileCopy.permissions
       owner?.own(copy)
       if durability == .eachFile { try sync(copy) }
       try place(temporary, as: newName) { isSame(copy, newName) }

@@ -14,6 +14,9 @@ public struct Snapshot: Sendable {
   /// The total size of the files, holes included.
   public let bytes: Int64
 
+  /// The modes and times that the copy does not have; `nil` if it has all.
+  public let unkeptAttributes: UnkeptAttributes?
+
   /// Each piece holds some entries of one folder. A folder has as many pieces as its listing was read in.
   private let pieces: [SnapshotPiece]
 
@@ -23,9 +26,15 @@ public struct Snapshot: Sendable {
   /// The permission bits of each folder that was copied, by its number; 0 for others.
   private let folderModes: [UInt16]
 
-  /// The latest ctime of any entry. A later edit within the same tick of the kernel's clock could leave a file with
-  /// this very time, so an equal ctime proves nothing.
+  /// Whether the folders of the copy have those modes: a file system may refuse them.
+  private let areModesKnown: Bool
+
+  /// The latest ctime of any entry.
   let latestChange: Int64
+
+  /// From this ctime on, an unchanged ctime proves nothing: a later edit within the same tick of the kernel's clock could
+  /// leave a file with that very time. ``settle(in:)`` waits for the next tick.
+  private(set) var uncertainFrom: Int64
 
   static let root: Int32 = 0
 
@@ -34,23 +43,44 @@ public struct Snapshot: Sendable {
 
   init(
     pieces numbered: [(folder: Int32, piece: SnapshotPiece)], folders: Int, modes: [(folder: Int32, mode: mode_t)],
-    skipped: [SkippedEntry], files: Int, bytes: Int64
+    skipped: [SkippedEntry], files: Int, bytes: Int64, unkeptAttributes: UnkeptAttributes? = nil
   ) {
     self.skipped = skipped.sorted { $0.path < $1.path }
     self.files = files
     self.bytes = bytes
+    self.unkeptAttributes = unkeptAttributes
     var counts = [Int32](repeating: 0, count: folders + 1)
     for entry in numbered { counts[Int(entry.folder) + 1] += 1 }
     for folder in 0..<folders { counts[folder + 1] += counts[folder] }
     firstPiece = counts
     var folderModes = [UInt16](repeating: 0, count: folders)
     for entry in modes { folderModes[Int(entry.folder)] = UInt16(truncatingIfNeeded: entry.mode) }
+    areModesKnown = unkeptAttributes == nil
     self.folderModes = folderModes
     pieces = numbered.sorted { $0.folder < $1.folder }.map(\.piece)
     latestChange = pieces.lazy.map(\.latestChange).max() ?? 0
+    uncertainFrom = latestChange
   }
 
-  func mode(ofFolder number: Int32) -> mode_t { mode_t(folderModes[Int(number)]) }
+  /// Waits until the clock of the file system of `tree` has gone on, if large files would otherwise have to be compared
+  /// byte by byte. Gives up after some milliseconds: some file systems count in seconds.
+  mutating func settle(in tree: Int32) {
+    let isWorthIt = pieces.contains {
+      $0.entries.contains { $0.changed == latestChange && $0.kind == .file && $0.size >= ContentCopy.largeFile }
+    }
+    guard isWorthIt, let mode = try? status(of: tree).st_mode else { return }
+    for _ in 0..<25 {
+      // This changes the folder's ctime, and nothing else.
+      guard fchmod(tree, mode & 0o7777) == 0, let now = try? status(of: tree).changed else { return }
+      guard now <= latestChange else { return uncertainFrom = .max }
+      usleep(1000)
+    }
+  }
+
+  /// Whether a folder of the copy has another mode than it had when it was copied.
+  func hasMode(_ mode: mode_t, otherThanOfFolder number: Int32) -> Bool {
+    areModesKnown && mode_t(folderModes[Int(number)]) != mode
+  }
 
   func pieces(of folder: Int32) -> ArraySlice<SnapshotPiece> {
     pieces[Int(firstPiece[Int(folder)])..<Int(firstPiece[Int(folder) + 1])]

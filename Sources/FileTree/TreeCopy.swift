@@ -9,7 +9,8 @@ extension FileTree {
   /// Copies files, folders and symlinks (never followed), with times and modes less setuid and setgid. Holes stay
   /// holes, names are bytes, hard links become separate files. FIFOs, sockets, devices and mounts are skipped and
   /// listed in the snapshot; the names in `excluding` at the top, and what is not selected, are skipped without being
-  /// listed. Modes and times of the two roots are left alone. PATH_MAX does not limit the depth of the tree.
+  /// listed. Modes and times that the destination does not keep are counted in the snapshot; those of the two roots are
+  /// left alone. PATH_MAX does not limit the depth of the tree.
   ///
   /// Blocks the calling thread, and starts further threads. `progress` is called from any of them, one at a time, a few
   /// times a second.
@@ -48,6 +49,7 @@ final class TreeCopy: Sendable {
   private let meter: ProgressMeter
   private let isCanceled: @Sendable () -> Bool
   private let methods = CopyMethods()
+  private let attributes = Attributes()
   private let open = OpenFolders()
   private let folders = Atomic<Int32>(Snapshot.root + 1)
   private let failure = FirstFailure()
@@ -79,10 +81,12 @@ final class TreeCopy: Sendable {
       perform: { item, lane, queue in self.perform(item, lane, queue) })
     let lanes = queue.run([.entries(root, [])])
     if let failure = failure.value { throw failure }
-    return Snapshot(
+    var snapshot = Snapshot(
       pieces: lanes.flatMap(\.pieces), folders: Int(folders.load(ordering: .relaxed)), modes: lanes.flatMap(\.modes),
       skipped: lanes.flatMap(\.skipped), files: lanes.reduce(0) { $0 + $1.files },
-      bytes: lanes.reduce(0) { $0 &+ $1.bytes })
+      bytes: lanes.reduce(0) { $0 &+ $1.bytes }, unkeptAttributes: attributes.unkept)
+    snapshot.settle(in: destination)
+    return snapshot
   }
 
   private func perform(_ item: Item, _ lane: CopyLane, _ queue: Queue) {
@@ -173,7 +177,8 @@ final class TreeCopy: Sendable {
   private func copyEntries(_ all: DirectoryEntries, of folder: CopyFolder, _ lane: CopyLane, _ queue: Queue) {
     var entries = all
     let copy = FileCopy(
-      folders: folder.descriptors, methods: methods, buffer: lane.content.bytes, moved: moved(lane, queue))
+      folders: folder.descriptors, methods: methods, attributes: attributes, buffer: lane.content.bytes,
+      moved: moved(lane, queue))
     while !queue.isStopped {
       if queue.isHungry, let half = entries.split() {
         folder.addReader()
@@ -254,8 +259,8 @@ final class TreeCopy: Sendable {
     guard let original = folder.original, failure.value == nil else { return }
     do throws(SystemCallError) {
       try folder.withDescriptors { (pair) throws(SystemCallError) in
-        _ = try retrying(.setMode) { fchmod(pair.second, original.st_mode & FileCopy.permissions) }
-        try setTimes(of: pair.second, from: original)
+        attributes.setMode(original.st_mode & FileCopy.permissions, of: pair.second)
+        attributes.setTimes(of: pair.second, from: original)
       }
     } catch {
       failure.set(FileTreeError("copy", error, at: folder.path))

@@ -7,7 +7,7 @@ extension FileTree {
   /// Copies the changed entries of `tree` into `results`, each file complete or not at all.
   ///
   /// A file is written under a temporary name (`.<random>.partial`, in its destination folder), then renamed over an
-  /// existing one. Modes (less setuid and setgid), mtimes and holes are kept. Changed folders and those that changed
+  /// existing one. Modes (less setuid and setgid) and mtimes are kept where the file system can, and holes. Changed folders and those that changed
   /// entries need are created with the modes of those in the tree, even if they are empty. `storedAs` returns the path in `results` where it differs from the path in the tree.
   /// Symlinks that are absolute or lead out of the tree by `..` are skipped, and so are mounts. No symlink in `results`
   /// is followed. On return everything is durable: by fsync(2) for a few files, by one syncfs(2) for many, where the
@@ -55,6 +55,7 @@ final class TreeExport: Sendable {
   private let owner: Owner?
   private let folders: NewFolders
   private let durability: FileExport.Durability
+  private let attributes = Attributes()
   private let threads: Int
   private let meter: ProgressMeter
   private let isCanceled: @Sendable () -> Bool
@@ -78,7 +79,9 @@ final class TreeExport: Sendable {
   }
 
   func run() throws(FileTreeError) -> Export {
-    if entries.isEmpty, changedFolders.isEmpty { return Export(files: [], skipped: [], unfinished: [], failures: []) }
+    if entries.isEmpty, changedFolders.isEmpty {
+      return Export(files: [], skipped: [], unfinished: [], failures: [], unkeptAttributes: nil)
+    }
     let queue = Queue(
       threads: threads, makeLane: { ExportLane(tree: self.tree, results: self.results, self.folders) },
       perform: { range, lane, queue in
@@ -97,7 +100,7 @@ final class TreeExport: Sendable {
     return Export(
       files: files, skipped: lanes.flatMap(\.skipped).sorted { $0.path < $1.path },
       unfinished: lanes.flatMap(\.unfinished).sorted(),
-      failures: (failures + failed).sorted { $0.path < $1.path })
+      failures: (failures + failed).sorted { $0.path < $1.path }, unkeptAttributes: attributes.unkept)
   }
 
   /// Makes the changed folders that no file needed. Returns their places, and the failures that do not follow from those
@@ -139,7 +142,7 @@ final class TreeExport: Sendable {
       let newName = try fileName(place.name)
       let file = FileExport(
         source: source, destination: try lane.destination.folder(place.folder, after: offset), owner: owner,
-        durability: durability, buffer: lane.content.bytes, moved: moved)
+        durability: durability, attributes: attributes, buffer: lane.content.bytes, moved: moved)
       let written: FileExport.Written?
       if let target {
         written = try file.exportSymlink(target, as: newName)
@@ -214,6 +217,9 @@ public struct Export: Sendable {
 
   /// The entries that could not be exported, each with its path in the tree and the reason.
   public let failures: [FileTreeError]
+
+  /// The modes and times that the results do not have; `nil` if they have all.
+  public let unkeptAttributes: UnkeptAttributes?
 }
 
 /// A file or symlink that is complete in the results.

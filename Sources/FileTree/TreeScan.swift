@@ -104,7 +104,7 @@ final class TreeScan: Sendable {
         descriptors: FolderDescriptors(first: descriptor, second: -1), open: open)
       if verdict == .selected {
         let mode = try status(of: descriptor).st_mode & FileCopy.permissions
-        if number.map({ snapshot.mode(ofFolder: $0) != mode }) ?? true { lane.folders.append(folder.path) }
+        if number.map({ snapshot.hasMode(mode, otherThanOfFolder: $0) }) ?? true { lane.folders.append(folder.path) }
       }
       scanListing(of: folder, lane, queue)
     } catch {
@@ -173,7 +173,7 @@ final class TreeScan: Sendable {
     }
     folder.index?.markSeen(known.number)
     let isUntouched = known.entry.isUntouched(now)
-    if isUntouched && known.entry.changed < snapshot.latestChange { return }
+    if isUntouched && known.entry.changed < snapshot.uncertainFrom { return }
     if known.entry.kind == now.kind && known.entry.size == Int64(now.st_size) {
       let path = folder.path(of: name)
       switch compare(name, kind, known.entry, descriptor, path, lane) {

@@ -63,7 +63,7 @@ struct WillRetention {
   /// CONNECT was sent on the present connection.
   var hasAsked = false
   /// The number of connections in succession that the broker closed instead of answering.
-  private var silentRefusals = 0
+  private(set) var silentRefusals = 0
 
   /// The broker answered CONNECT.
   mutating func accepted() { silentRefusals = 0 }
@@ -122,8 +122,10 @@ final class Witness {
   private var seen: Int?
   private var cuts = 0
 
-  init(_ options: SessionOptions) throws(MQTTError) {
+  /// A connection that speaks `version`, or what `options` says.
+  init(_ options: SessionOptions, _ version: ProtocolVersion? = nil) throws(MQTTError) {
     var options = options
+    options.version = version ?? options.version
     options.clientID += "-\(UInt32.random(in: 0...UInt32.max))"
     options.start = .clean
     options.will = nil
@@ -135,6 +137,9 @@ final class Witness {
   deinit {
     session.drop()
   }
+
+  /// Whether the broker accepts it at present.
+  var isConnected: Bool { session.standingConnection != nil }
 
   /// The client's connection begins.
   func connectionBegan() {

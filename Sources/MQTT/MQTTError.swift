@@ -69,6 +69,8 @@ public struct ReasonCode: RawRepresentable, Hashable, Sendable {
   public static let packetTooLarge = ReasonCode(rawValue: 0x95)
   /// 0x9A: the broker keeps no retained messages.
   public static let retainNotSupported = ReasonCode(rawValue: 0x9A)
+  /// 0x9E: the broker has no shared subscriptions.
+  public static let sharedSubscriptionsNotSupported = ReasonCode(rawValue: 0x9E)
 
   /// Whether the broker refused.
   public var isFailure: Bool {
@@ -115,14 +117,18 @@ extension Mosquitto {
     case MOSQ_ERR_EAI.code:
       return .unreachable("broker \(broker): the host name cannot be resolved; check the name and the DNS server")
     case MOSQ_ERR_CONN_LOST.code:
-      guard options.tls == nil, !isAccepted else { return .unreachable("broker \(broker) closed the connection") }
+      guard !isAccepted else { return .unreachable("broker \(broker) closed the connection") }
       return .unreachable(
-        "broker \(broker) closed the connection before it answered: it may have reached its limit of connections, or speak TLS "
-          + "on this port (mqtts://)")
+        "broker \(broker) closed the connection before it answered: it may have reached its limit of connections"
+          + (options.version == .v5 ? ", not speak MQTT 5 (try --protocol-version 4)" : ", not accept QoS 1")
+          + (options.tls == nil ? ", or speak TLS on this port (mqtts://)" : ""))
     case Int32(LIBMOSQUITTO_FAILED):
       return .unreachable("broker \(broker) sent a packet that libmosquitto cannot read; the connection is closed")
     case MOSQ_ERR_KEEPALIVE.code:
-      return .unreachable("broker \(broker) does not answer pings")
+      guard !isAccepted else { return .unreachable("broker \(broker) does not answer pings") }
+      return .unreachable(
+        "broker \(broker) does not answer CONNECT"
+          + (options.version == .v5 ? "; it may not speak MQTT 5 (try --protocol-version 4)" : ""))
     default:
       return .unreachable("broker \(broker): \(String(cString: mosquitto_strerror(code)))")
     }
@@ -169,6 +175,7 @@ extension MQTTError {
         "the broker gave the session of client id '\(options.clientID)' to another connection; give each client its own id"
       )
     case .notAuthorized: self = .refused(text)
+    case .sharedSubscriptionsNotSupported: self = .unsupported("\(text)\(reason.advice)")
     default: self = .unreachable(text)
     }
   }

@@ -78,6 +78,11 @@ struct PendingRequests {
     return deferred
   }
 
+  /// A shared subscription that the broker has not answered.
+  var unansweredShare: TopicFilter? {
+    requests.values.lazy.flatMap(\.filters).first { $0.shareName != nil }
+  }
+
   // MARK: Answers
 
   /// The topic of a refused publication that no caller waits for, at its first refusal; only the first eight topics are
@@ -134,21 +139,12 @@ struct PendingRequests {
       let code = index < codes.count ? codes[index] : ReasonCode(rawValue: 0x80)
       if code.isFailure {
         refusals.append(
-          .refused("subscribing to '\(filter.text)': the broker answers \(code)\(advice(code))"))
+          .refused("subscribing to '\(filter.text)': the broker answers \(code)\(code.advice)"))
       } else if !subscriptions.contains(filter) {
         subscriptions.append(filter)
       }
     }
     return refusals
-  }
-
-  /// Advice on a refused subscription (MQTT 5, section 3.9.3; 3.1.1 has 0x80 for all).
-  private func advice(_ code: ReasonCode) -> String {
-    switch code.rawValue {
-    case 0x80, 0x87: "; check the account's rights (ACL)"
-    case 0x9E: "; this broker has no shared subscriptions: give a topic without $share"
-    default: ""
-    }
   }
 
   mutating func unsubscribed(_ id: Int32) { unsubscribed.append(id) }
@@ -186,5 +182,17 @@ struct PendingRequests {
     publications.values.forEach { $0.answer?.resume(returning: .failure(error)) }
     publications = [:]
     order = []
+  }
+}
+
+extension ReasonCode {
+  /// Advice on a refused subscription (MQTT 5, section 3.9.3; 3.1.1 has 0x80 for all).
+  var advice: String {
+    switch self {
+    case .notAuthorized, ReasonCode(rawValue: 0x80): "; check the account's rights (ACL)"
+    case .sharedSubscriptionsNotSupported:
+      "; this broker has no shared subscriptions: give each worker a topic of its own, without $share"
+    default: ""
+    }
   }
 }

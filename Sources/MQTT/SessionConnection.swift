@@ -11,6 +11,11 @@ extension SessionLoop {
           "the broker \(options.broker) closes the connections of client id '\(options.clientID)' and keeps others: "
             + "another client uses this id; give each client its own"))
     }
+    if trial?.isConnected == true {
+      return fail(
+        .unsupported(
+          "the broker \(options.broker) does not answer on MQTT 5, but speaks 3.1.1: use --protocol-version 4"))
+    }
     do {
       state = .connecting
       try client.connect()
@@ -26,6 +31,7 @@ extension SessionLoop {
   func accepted(_ sessionPresent: Bool, _ limits: SessionLimits) {
     state = .connected(since: clock.now)
     giveUpAt = nil
+    trial = nil
     hasAcknowledged = false
     pending.listensAgain()
     lastDelivery = clock.now
@@ -56,13 +62,14 @@ extension SessionLoop {
   }
 
   func connectionEnded(_ cause: MQTTError) {
-    let error = refusal ?? cause
+    let error = refusal ?? explained(cause)
+    let isAnswered = refusal != nil
     refusal = nil
     forgetDeliveries()
     if case .connected(let since) = state {
       let life = clock.now - since
       if life >= .seconds(5) { backoff.reset() }
-      if !options.isWitness, !triesAtOnce, life < .seconds(30) {
+      if !options.isWitness, !triesAtOnce, life < .seconds(30), pending.unansweredShare == nil {
         if witness == nil { witness = try? Witness(options) }
       } else {
         witness = nil
@@ -72,7 +79,10 @@ extension SessionLoop {
     pending.connectionEnded()
     if !closing.isEmpty { return close(with: .closed) }
     guard error.isTransient else { return fail(error) }
-    if case .connecting = state, willRetention.refused(&options) { needsNewClient = true }
+    if case .connecting = state {
+      if willRetention.refused(&options) { needsNewClient = true }
+      if !isAnswered { tryOlderVersion() }
+    }
     if needsNewClient || !client.isUsable {
       do { try renewClient() } catch { return fail(error) }
     }
@@ -85,6 +95,23 @@ extension SessionLoop {
     triesAtOnce = false
     state = .waiting(until: clock.now + delay)
     events.yield(.connectionLost(error))
+  }
+
+  /// MQTT 3.1.1 has no reason for the end of a connection, and some brokers end it where they have no shared subscriptions.
+  private func explained(_ cause: MQTTError) -> MQTTError {
+    guard case .connected = state, case .unreachable(let text) = cause, let filter = pending.unansweredShare else {
+      return cause
+    }
+    return .unreachable(
+      "\(text) instead of an answer to SUBSCRIBE to '\(filter.text)'; if it does so each time, it has no shared "
+        + "subscriptions, or this account may not use them: give each worker a topic of its own, without $share")
+  }
+
+  /// A broker that speaks only MQTT 3.1.1 may close a connection of MQTT 5 without a word, or never answer. After two
+  /// such ends in succession, tries 3.1.1 beside the next connection.
+  private func tryOlderVersion() {
+    guard options.version == .v5, !options.isWitness, trial == nil, willRetention.silentRefusals > 1 else { return }
+    trial = try? Witness(options, .v311)
   }
 
   /// Forgets the lost connection's deliveries, which arrive again on the next.

@@ -26,6 +26,8 @@ final class SessionLoop {
   var giveUpAt: ContinuousClock.Instant?
   var backoff = Backoff()
   var witness: Witness?
+  /// A connection of MQTT 3.1.1, to find out whether the broker speaks nothing else.
+  var trial: Witness?
   var undecided = 0
   var acknowledging: [CheckedContinuation<Void, Never>] = []
   /// Acknowledged packet identifiers whose PUBACKs wait until all deliveries of the same read are decided.

@@ -15,6 +15,9 @@ public struct SessionOptions: Sendable {
   /// How long the broker keeps the session after the connection ends, in seconds. On 3.1.1 a session that is not clean
   /// never expires.
   public var sessionExpiry: UInt32 = 0
+  /// How long the broker may pause between two messages of the session's queue. Most send all that Receive Maximum allows at
+  /// once; some send one at each of their retries.
+  public var queueInterval = Duration.zero
   /// The number of unacknowledged messages that the broker may send (MQTT 5, section 3.1.2.11.3).
   public var receiveMaximum: UInt16 = UInt16.max
   /// The maximum size in bytes of a packet from the broker; it drops larger messages (MQTT 5, section 3.1.2.11.4).

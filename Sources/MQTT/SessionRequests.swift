@@ -35,6 +35,11 @@ extension SessionLoop {
     if answer?.isGiven == true { return }
     let again: Command = { $0.subscribe(filters, answer) }
     whenConnected(again, orFail: answer) { () throws(MQTTError) in
+      // Some brokers end the connection of a client that tries it all the same.
+      if let shared = filters.first(where: { $0.shareName != nil }), !limits.hasSharedSubscriptions {
+        let code = ReasonCode.sharedSubscriptionsNotSupported
+        throw .unsupported("subscribing to '\(shared.text)': the broker \(options.broker) says \(code)\(code.advice)")
+      }
       let name = "SUBSCRIBE to '\(filters.map(\.text).joined(separator: "', '"))'"
       pending.add(
         .init(repeating: again, answer: answer, filters: filters, name: name), try client.subscribe(filters))

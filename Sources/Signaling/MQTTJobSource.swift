@@ -17,6 +17,7 @@ package final class MQTTJobSource: JobSource {
   private let stop: StopRequest
   private let ledger: Ledger
   private let inbox = Inbox()
+  private let trial: ShareTrial
   private let idleTimeout: Duration?
   private let idleSince = Mutex<ContinuousClock.Instant?>(nil)
   private let logger: Logger
@@ -37,6 +38,7 @@ package final class MQTTJobSource: JobSource {
         options, filter, rank, ledger: ledger, control: control, state: state, reader: reader, inbox: inbox,
         stop: stop, giveUpAfter: giveUpAfter, shortJob: shortJob, logger: logger)
     }
+    trial = ShareTrial(options: options, filters: filters, control: control, logger: logger)
     self.control = control
     self.state = state
     self.stop = stop
@@ -162,6 +164,7 @@ package final class MQTTJobSource: JobSource {
         { await self.followWorker() },
         { [control] in await control.presence.run() },
         { [control] in for await _ in control.nudged { self.askForLook() } },
+        { [trial] in await trial.run() },
         { await self.lookRegularly() },
         { await self.sweepRegularly() },
       ], body)

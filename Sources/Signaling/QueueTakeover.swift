@@ -63,8 +63,8 @@ struct QueueTakeover: Sendable {
     }
   }
 
-  /// Connects with the member's client id, unsubscribes from its group, and defers all messages in the session until a
-  /// round trip to the broker brings no more. Then ends the session for good.
+  /// Connects with the member's client id, defers all messages in the session, unsubscribes from its group, and defers
+  /// what still comes until a round trip to the broker brings no more. Then ends the session for good.
   private func empty(_ member: Member) async throws {
     var options = options
     options.clientID = member.clientId
@@ -78,6 +78,8 @@ struct QueueTakeover: Sendable {
     let drain = Drain(session, SessionEpoch(clientID: member.clientId, name: member.epoch ?? ""), deferral)
     do {
       try await session.connected()
+      // Some brokers discard the session's queue at UNSUBSCRIBE.
+      try await drain.awaitQuiet(session, options.queueInterval)
       repeat {
         drain.mark()
         try await session.unsubscribe(filter)
@@ -148,6 +150,20 @@ private final class Drain: Sendable {
   /// Whether deliveries have arrived since ``mark()``.
   var hasMovedSinceMark: Bool {
     state.withLock { $0.handled != $0.mark }
+  }
+
+  /// Returns when no message has come for `interval` and a round trip to the broker. In a busy group new ones may come
+  /// without end, so it gives up at some time.
+  func awaitQuiet(_ session: Session, _ interval: Duration) async throws {
+    // The session has no such subscription. The broker answers all the same, after everything that it sent before.
+    let other = try TopicFilter(Topics.waiting)
+    for _ in 0..<100 {
+      mark()
+      if interval > .zero { try await Task.sleep(for: interval) }
+      try await session.unsubscribe(other)
+      try check()
+      guard hasMovedSinceMark else { return }
+    }
   }
 
   /// Throws the error that ended the drain, if one did.

@@ -49,6 +49,7 @@ actor RequestSession {
   /// acknowledged since. A broker that does not answer is not asked again and again: less urgent jobs would never begin.
   var isAsked = false
   var afterAsking: AsyncStream<Void>.Continuation?
+  private var hasWarnedOfExpiry = false
   /// How long the end of the worker waits for the broker.
   private static let patience = Duration.seconds(5)
 
@@ -169,6 +170,7 @@ actor RequestSession {
         if options.start == .clean, !takesRequests { session.drop() }
       case .connected(let state):
         // This event precedes all deliveries of the connection.
+        warnOfExpiry(session)
         do {
           try membership.connected(state)
         } catch {
@@ -176,6 +178,18 @@ actor RequestSession {
         }
       }
     }
+  }
+
+  /// A broker may keep the session for a shorter time than it is asked for (MQTT 5, section 3.2.2.3.2).
+  private func warnOfExpiry(_ session: Session) {
+    let kept = session.limits.sessionExpiry
+    guard options.start == .resume, kept < options.sessionExpiry, !hasWarnedOfExpiry else { return }
+    hasWarnedOfExpiry = true
+    logger.warning(
+      """
+      the broker keeps the session of a worker without a connection for \(kept) s only, not for the \
+      \(options.sessionExpiry) s of --session-expiry: requests that wait longer there are lost
+      """)
   }
 
   // MARK: The worker's state

@@ -10,6 +10,8 @@ import SystemPackage
 /// over the second half, after that line.
 struct LogFile {
   private static let blockSize = 256 << 10
+  /// The errors of a volume that has lost data.
+  private static let areOfVolume = [ENOSPC, EIO, EDQUOT]
 
   let descriptor: Int32
   private let limit: Int64
@@ -124,7 +126,11 @@ struct LogFile {
   private mutating func noticeCut() -> Int64? {
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-    if status.st_size < length, cutTo == nil { cutTo = Int64(status.st_size) }
+    if status.st_size < length, cutTo == nil {
+      // A network file system may accept what its server has no room for, and shorten the file again: fsync(2) tells.
+      if fdatasync(descriptor) < 0, LogFile.areOfVolume.contains(errno) { note(Errno(rawValue: errno)) }
+      cutTo = Int64(status.st_size)
+    }
     return Int64(status.st_size)
   }
 
@@ -135,7 +141,7 @@ struct LogFile {
   /// Starts writing back dirty pages. A volume that reports write errors reports them here, or never.
   mutating func push() {
     // ESPIPE, EINVAL, ENOSYS: this file system does not support it, and writes back in its own time.
-    guard linux_start_writeback(descriptor) < 0, [ENOSPC, EIO, EDQUOT].contains(errno) else { return }
+    guard linux_start_writeback(descriptor) < 0, LogFile.areOfVolume.contains(errno) else { return }
     note(Errno(rawValue: errno))
   }
 

@@ -1,7 +1,8 @@
 /// Masks secrets: every range of bytes that secrets cover, with overlapping ones merged, becomes `***`.
 ///
 /// A secret of several lines is searched line by line, without surrounding white space, because programs indent and
-/// wrap. Lines of fewer than ``shortest`` characters are not searched: they would match everywhere.
+/// wrap. Lines of fewer than ``shortest`` characters are not searched: they would match everywhere. The usual encodings are
+/// searched, too: see ``SecretForms``.
 package struct Redaction: Sendable {
   /// The minimum length in characters of a secret, or a line of one, that is masked.
   package static let shortest = 4
@@ -14,8 +15,8 @@ package struct Redaction: Sendable {
 
   /// Masks `secrets`.
   package init(_ secrets: some Sequence<String>) {
-    let lines = Set(secrets.flatMap(Redaction.lines))
-    trie = lines.isEmpty ? nil : SecretTrie(lines)
+    let forms = secrets.reduce(into: Set<[UInt8]>()) { $0.formUnion(SecretForms($1).all) }
+    trie = forms.isEmpty ? nil : SecretTrie(forms)
   }
 
   /// The parts of `secret` that are searched.

@@ -114,7 +114,7 @@ package struct StepEnvironment: Sendable {
     }
   }
 
-  /// This process's current environment. Bytes that are not UTF-8 are repaired.
+  /// This process's current environment. Bytes that are not UTF-8 are repaired; see ``entry(_:_:)``.
   package static func inherited() -> [String: String] {
     var variables: [String: String] = [:]
     var next = environ
@@ -126,6 +126,15 @@ package struct StepEnvironment: Sendable {
       next += 1
     }
     return variables
+  }
+
+  /// `name=value` in memory that the caller frees. A value that was inherited has its own bytes again, even those that are
+  /// not UTF-8.
+  static func entry(_ name: String, _ value: String) -> UnsafeMutablePointer<CChar>? {
+    guard value.unicodeScalars.contains("\u{FFFD}"), let own = getenv(name), String(cString: own) == value else {
+      return strdup("\(name)=\(value)")
+    }
+    return strdup(Array("\(name)=".utf8CString.dropLast()) + UnsafeBufferPointer(start: own, count: strlen(own) + 1))
   }
 
   /// The facts about a job that its steps may rely on. A job cannot set these names itself: controllers read them in

@@ -84,7 +84,7 @@ package final class StepLog: Sendable {
   package var error: String? {
     content.withLock { content in
       let file = content.file
-      if let length = file.cutTo { return "it was cut to \(length) bytes while the step ran" }
+      if let length = file.cutTo, file.firstError == nil { return "it was cut to \(length) bytes while the step ran" }
       return file.firstError.map { error in
         guard file.lost > 0 else { return "the volume reported \(error); the log may be incomplete" }
         return "\(file.lost) bytes of output could not be written: \(error)"

@@ -90,7 +90,7 @@ struct StepProcess: Sendable {
     defer { if folder >= 0 { close(folder) } }
     let program = arguments[0]
     let argv = arguments.map { strdup($0) } + [nil]
-    let environment = command.environment.map { strdup("\($0)=\($1)") } + [nil]
+    let environment = command.environment.map { StepEnvironment.entry($0, $1) } + [nil]
     defer { for text in argv + environment { free(text) } }
     // The default of confstr(3), _CS_PATH.
     let folders = command.environment["PATH"] ?? "/bin:/usr/bin"

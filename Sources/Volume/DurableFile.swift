@@ -196,7 +196,7 @@ package enum DurableFile {
       }
       return true
     } catch {
-      guard error == .noSuchFileOrDirectory, !exists(path) else { throw VolumeError("renaming", path, error) }
+      guard error.saysGone, !exists(path) else { throw VolumeError("renaming", path, error) }
       return false
     }
   }

@@ -52,10 +52,15 @@ package struct JobsDirectory: Sendable {
     }
   }
 
-  /// Whether there is an entry at the path of the folder of `id`. Opening the jobs folder makes a network file system
-  /// drop its cached answer that there is none (nfs(5), close-to-open).
-  package func exists(_ id: JobID) -> Bool {
+  /// Opens the jobs folder: a network file system then drops its cached answer that there is no such name in it (nfs(5),
+  /// close-to-open).
+  func refresh() {
     try? top.open(O_RDONLY | O_DIRECTORY).close()
+  }
+
+  /// Whether there is an entry at the path of the folder of `id`.
+  package func exists(_ id: JobID) -> Bool {
+    refresh()
     return DurableFile.exists(folder(of: id))
   }
 

@@ -52,6 +52,7 @@ extension JobsDirectory {
   /// The reason why no job is taken: the first line of the kill switch, at most 200 characters, escaped. `nil` if there
   /// is no kill switch; an unreadable or empty one counts, too.
   package var haltReason: String? {
+    refresh()
     do throws(Errno) {
       if try !isKillSwitch(killSwitch.status()) { return nil }
     } catch {

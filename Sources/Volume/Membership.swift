@@ -7,7 +7,8 @@ package import SystemPackage
 package final class Membership: Sendable {
   private struct State {
     var member: Member
-    var place: Place
+    /// `nil` when the membership has ended.
+    var place: Place?
   }
 
   /// The current file, and its lease renewer.
@@ -37,13 +38,15 @@ package final class Membership: Sendable {
   }
 
   deinit {
-    state.withLock { $0.place.leave() }
+    state.withLock { $0.place?.leave() }
   }
 
   /// Writes how this process ended: whether the worker comes back. The lease starts now.
   package func end(_ end: Member.State) throws(VolumeError) {
     try state.withLock { state throws(VolumeError) in
-      state.place.renewer.cancel()
+      // SMB renames no file that is open.
+      state.place?.leave()
+      state.place = nil
       state.member.state = end
       try end == .left ? members.leave(state.member, path) : members.write(state.member, path)
     }
@@ -56,7 +59,7 @@ package final class Membership: Sendable {
       try members.write(state.member, path)
       // It is another file now: touch this one instead.
       let place = try Place(members, path)
-      state.place.leave()
+      state.place?.leave()
       state.place = place
     }
   }

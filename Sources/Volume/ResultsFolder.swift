@@ -102,8 +102,8 @@ package final class ResultsFolder: Sendable {
   /// Restores what a step removed: logs, the folder itself and the right to write to it. Returns a note for the result;
   /// `nil` if nothing was missing. `logs` has the open files by step index.
   package func restore(_ logs: [Int: FileDescriptor] = [:]) throws(JobFailure) -> SkippedPath? {
+    var isRestored = false
     do throws(Errno) {
-      var isRestored = false
       if hasLostItsPlace {
         try remake()
         isRestored = true
@@ -114,7 +114,8 @@ package final class ResultsFolder: Sendable {
       return SkippedPath(
         path: WorkspacePath(JobsDirectory.results), reason: "logs were removed while the job ran, and are restored")
     } catch {
-      throw JobFailure(.run, "\(path) was removed while the job ran, and cannot be made again: \(error)")
+      let what = hasLostItsPlace ? "was removed while the job ran, and cannot be made again" : "cannot be written to"
+      throw JobFailure(.run, "\(path) \(what): \(error)")
     }
   }
 

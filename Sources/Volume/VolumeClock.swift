@@ -13,8 +13,9 @@ package struct VolumeClock: Sendable {
     do throws(VolumeError) {
       return try stamp()
     } catch {
-      guard error.isOfOddEntry else { throw error }
-      DurableFile.setAside(probe)
+      guard error.isOfOddEntry || error.cause.saysGone else { throw error }
+      // ESTALE: the server replaced the file during the open (nfs(5)).
+      if error.isOfOddEntry { DurableFile.setAside(probe) }
       return try stamp()
     }
   }

@@ -80,7 +80,7 @@ extension DurableFile {
       isUsable = try make()
     } catch {
       let isMended: Set<Errno> = [
-        .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels, .permissionDenied,
+        .noSuchFileOrDirectory, .staleNFSFileHandle, .notDirectory, .tooManySymbolicLinkLevels, .permissionDenied,
       ]
       guard isMended.contains(error), !path.folder.isRoot else { throw VolumeError("creating", path, error) }
       try makeFolder(path.folder, mode: mode)

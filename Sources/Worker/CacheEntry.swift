@@ -71,10 +71,7 @@ final class CacheEntry {
       return nil
     }
     let entry = CacheEntry(name, folder)
-    guard flock(folder.rawValue, lock.operation | LOCK_NB) == 0 else {
-      guard errno == EWOULDBLOCK else { throw Errno(rawValue: errno) }
-      return nil
-    }
+    guard try folder.lock(lock.operation) else { return nil }
     // Whoever held the lock may have removed or renamed the folder.
     return DurableFile.isNamed(folder, name, in: scope) ? entry : nil
   }
@@ -107,7 +104,7 @@ final class CacheEntry {
 
   /// Makes the lock exclusive; `false` if another process has one, or has removed the entry meanwhile.
   func lockAlone(in scope: FileDescriptor) -> Bool {
-    flock(folder.rawValue, LOCK_EX | LOCK_NB) == 0 && DurableFile.isNamed(folder, name, in: scope)
+    (try? folder.lock(LOCK_EX)) == true && DurableFile.isNamed(folder, name, in: scope)
   }
 
   /// Opens the tree of the cached paths.

@@ -71,9 +71,18 @@ struct JobRun {
         run.report.redaction = run.redaction
       }
       run.snapshot = snapshot
+      run.warn(of: snapshot.unkeptAttributes, in: "the workspace")
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
       run.restoreCaches(in: workspace)
     }
+  }
+
+  /// Warns of modes and times that a file system does not keep.
+  func warn(of unkept: UnkeptAttributes?, in place: String) {
+    guard let unkept else { return }
+    worker.logger.warning(
+      "\(unkept.count) modes or times of files are not kept in \(place), whose file system refuses them: \(unkept.cause)",
+      metadata: ["job": "\(job.claim.record.id)"])
   }
 
   private mutating func restoreCaches(in workspace: Workspace) {
@@ -170,6 +179,7 @@ struct JobRun {
           try results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
         }
         run.report.add(export)
+        run.warn(of: export.unkeptAttributes, in: "results/")
         guard export.unfinished.isEmpty else {
           return run.report.endSync(run.worker.stop.reason, missing: "\(export.unfinished.count) changed files")
         }

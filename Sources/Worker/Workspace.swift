@@ -182,6 +182,15 @@ package final class WorkspaceLock: Sendable {
     _ = try? file.writeAll(toAbsoluteOffset: Int64(WorkspaceLock.mark.count), WorkspaceLock.leftMark)
   }
 
+  /// Throws if the file system of `folder` has no locks.
+  static func check(_ folder: VolumePath) throws(VolumeError) {
+    try onVolume("locking", folder) { () throws(Errno) in
+      let file = try folder.open(O_RDONLY | O_DIRECTORY)
+      defer { try? file.close() }
+      _ = try file.lock(LOCK_SH)
+    }
+  }
+
   /// Acquires the lock. `nil` when a living process holds it, or when the file is missing and `creation` is `existing`.
   static func acquire(_ path: VolumePath, _ creation: Creation) throws(VolumeError) -> WorkspaceLock? {
     let file: FileDescriptor
@@ -192,11 +201,21 @@ package final class WorkspaceLock: Sendable {
       return nil
     }
     let lock = WorkspaceLock(path, file)
-    guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else { return nil }
+    guard try onVolume("locking", path, { () throws(Errno) in try file.lock(LOCK_EX) }) else { return nil }
     // The previous holder may have removed the file between open(2) and flock(2).
     guard let mine = try? status(of: file), let current = try? path.status(), mine.st_ino == current.st_ino else {
       return nil
     }
     return lock
+  }
+}
+
+extension FileDescriptor {
+  /// Locks the open file with flock(2), without waiting; `false` if another process holds a lock that excludes this one.
+  /// Throws `ENOSYS`, `EOPNOTSUPP` or `ENOLCK` on a file system without locks.
+  func lock(_ operation: Int32) throws(Errno) -> Bool {
+    if flock(rawValue, operation | LOCK_NB) == 0 { return true }
+    guard errno == EWOULDBLOCK else { throw Errno(rawValue: errno) }
+    return false
   }
 }

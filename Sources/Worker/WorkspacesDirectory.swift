@@ -23,13 +23,15 @@ package struct WorkspacesDirectory: Sendable {
     path.appending(state).appending("\(worker).watched")
   }
 
-  /// Makes the folder if it is missing. Throws when the folder cannot be written.
+  /// Makes the folder if it is missing. Throws when the folder cannot be written, or when its file system has
+  /// no locks.
   package init(_ path: FilePath) throws(VolumeError) {
     try DurableFile.makeFolder(path, mode: 0o700)
     guard let resolved = realPath(path) else { throw VolumeError("opening", path, .noSuchFileOrDirectory) }
     self.path = resolved
     try DurableFile.makeFolder(locks, mode: 0o700)
     try onVolume("writing to", path) { () throws(Errno) in try locks.checkWritable() }
+    try WorkspaceLock.check(locks)
   }
 
   /// Makes an empty workspace for `id` with mode 0700, which no living worker uses. Skips a name if its folder cannot

@@ -20,6 +20,7 @@ struct Main {
   static func main() {
     Guardian.serveIfAsked()
     openStandardStreams()
+    checkSystem()
     // SIGPIPE. Steps are spawned with the default effect.
     BrokenPipe.isAnError()
     Signals.leaveAtOnce()
@@ -40,6 +41,18 @@ struct Main {
     Signals.block { _exit(work.dryRun ? 128 + $0 : 0) }
     begin { try await work.run(guardedBy: guardian.get()) }
     Signals.waitForEver()
+  }
+
+  /// Ends the program where it could not do what it is told.
+  private nonisolated static func checkSystem() {
+    guard CommandLine.arguments.count != linux_argument_count() || linux_forbids_threads() != 0 else { return }
+    let isBlind = CommandLine.arguments.count != linux_argument_count()
+    complain(
+      isBlind
+        ? "mqtt-fs-worker: the arguments cannot be read, because /proc is not mounted: mount it (mount -t proc proc /proc)"
+        : "mqtt-fs-worker: no thread can be started: the container's seccomp profile answers clone3(2) with EPERM; use a newer "
+          + "container runtime, or a profile that allows it")
+    _exit(ExitStatus.misconfigured.rawValue)
   }
 
   /// Opens /dev/null for each closed standard stream, so that no later file gets its number. Its access mode is the

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import SystemPackage
 import TestSupport
@@ -34,6 +35,57 @@ import Testing
         ])
       #expect(result["status"] == "success", "\(result["error"])")
       #expect(result["artifacts"].elements.map { $0["path"] } == ["out/made"])
+    }
+  }
+
+  @Test func bytesOfTheEnvironmentReachStepsAsTheyAre() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: ["printf %s \"$LATIN\" > raw"])
+      let result = try await outcome(scene, under: "sh", ["-c", "LATIN=$(printf 'caf\\351') exec \"$@\"", "sh"])
+      #expect(result["status"] == "success", "\(result["error"])")
+      let bytes = FileManager.default.contents(atPath: scene.jobs.appending("job/results/raw").string)
+      #expect(bytes.map(Array.init) == [0x63, 0x61, 0x66, 0xE9])
+    }
+  }
+
+  /// Two users of one group share a volume: a folder with the set-group-ID bit, and a umask of 002.
+  @Test(
+    .enabled(if: geteuid() == 0, "only root can become somebody else"), arguments: [[12001, 12002], [12002, 12001]])
+  func usersOfOneGroupShareAVolume(_ users: [Int]) async throws {
+    try await Scene.play { scene in
+      chown(scene.jobs.string, 0, 12000)
+      chmod(scene.jobs.string, 0o2775)
+      let own = try scene.folder("own", ["steps": ["id -u > made"]])
+      chmod(own.string, 0o755)
+      let executable = scene.files.appending("mqtt-fs-worker")
+      try FileManager.default.copyItem(atPath: WorkerProcess.executable.string, toPath: executable.string)
+      for (number, user) in (users + users).enumerated() {
+        let workspaces = scene.files.appending("workspaces-\(number)")
+        let run = { (arguments: [String], name: String) in
+          try scene.start(
+            installed("setpriv"),
+            [
+              "--reuid=\(user)", "--regid=12000", "--clear-groups", "sh", "-c", "umask 002; exec \"$@\"", "sh",
+              executable.string,
+            ] + arguments, name: name)
+        }
+        try FileManager.default.createDirectory(atPath: workspaces.string, withIntermediateDirectories: false)
+        chown(workspaces.string, uid_t(user), 12000)
+        let worker = try run(
+          ["-u", scene.broker.url, "-j", scene.jobs.string, "-w", workspaces.string, "-i", "w\(number)"], "worker")
+        try await scene.broker.logged("Sending SUBACK to w\(number)\n", within: .seconds(60))
+        // The one sends, and the other runs.
+        let sender = try scene.start(
+          installed("setpriv"),
+          [
+            "--reuid=\(users[0] == user ? users[1] : users[0])", "--regid=12000", "--clear-groups", "sh", "-c",
+            "umask 002; exec \"$@\"", "sh", executable.string, "submit", own.string, "--id", "job-\(number)", "-u",
+            scene.broker.url, "-j", scene.jobs.string,
+          ], name: "sender")
+        #expect(try await sender.end(within: .seconds(60)) == .code(0), "\(sender.errors)")
+        #expect(try await worker.end(within: .seconds(60)) == .code(0), "\(worker.errors)")
+        #expect(scene.text("job-\(number)", "results/made") == "\(user)\n")
+      }
     }
   }
 

@@ -11,6 +11,44 @@ struct NetworkVolumeTests {
     (scene.root.appending("volume"), scene.root.appending("jobs-2"))
   }
 
+  // MARK: What is not said at once
+
+  /// The server replaced the file during the open (nfs(5)). The kernel asks once more, and then the worker.
+  @Test func staleAnswersAreAskedAgain() async throws {
+    try await Scene.play { scene in
+      let rules = ["members", "clocks"].map { "open .worker/\($0)/* ESTALE 3" }
+      try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene, rules: rules) { volume in
+        try scene.job("job", steps: [.string(scene.noteRun)])
+        for run in 1...2 {
+          let worker = try scene.worker(on: group, ["--lease", "1s"])
+          try await worker.listens()
+          try await scene.send("job", ["requestId": .string("r\(run)")])
+          #expect(try await worker.end() == .code(0), "\(worker.log)")
+          #expect(scene.result("job")["requestId"] == .string("r\(run)"))
+          try volume.answer(rules)
+        }
+        #expect(scene.runs("job") == 2)
+        #expect(volume.answers.contains { $0.contains("ESTALE") })
+      }
+    }
+  }
+
+  /// The server accepted what it had no room for, and shortened the file again.
+  @Test func fullVolumeThatSaysSoLateIsNotTakenForACutLog() async throws {
+    try await Scene.play { scene in
+      let rules = ["fsync job/results/step_0.log ENOSPC *"]
+      try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene, rules: rules) { _ in
+        try scene.job("job", steps: ["echo one; sleep 0.3; : > $JOB_RESULTS_DIR/step_0.log; sleep 0.3; echo two"])
+        let worker = try scene.worker([])
+        try await worker.listens()
+        try await scene.send("job")
+        #expect(try await worker.end() == .code(0))
+        let error = scene.result("job")["steps"][0]["logError"].string ?? ""
+        #expect(error.contains("No space left on device") && !error.contains("cut"), "\(error)")
+      }
+    }
+  }
+
   // MARK: What was carried out is said to have failed
 
   /// The server removed the file and restarted before it answered, so the client sent the request again.

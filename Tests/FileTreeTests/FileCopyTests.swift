@@ -14,8 +14,9 @@ import Testing
     return try scratch.open("source") { source in
       try scratch.open("stage") { stage in
         let copy = FileCopy(
-          folders: FolderDescriptors(first: source.rawValue, second: stage.rawValue), methods: methods, buffer: buffer,
-          moved: { _ in whileCopying() })
+          folders: FolderDescriptors(first: source.rawValue, second: stage.rawValue), methods: methods,
+          attributes: Attributes(),
+          buffer: buffer, moved: { _ in whileCopying() })
         return try copy.run("file", .file)
       }
     }

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -18,6 +19,38 @@ struct RedactionTests {
   ])
   func secretsAreMasked(_ secrets: [String], _ text: String, _ masked: String) {
     #expect(Redaction(secrets).masking(text) == masked)
+  }
+
+  /// Each is printed by the program that is in the name of the case.
+  @Test(arguments: [
+    // json.dumps, JSON.stringify, PHP's json_encode
+    ("pa\"ss\\w/ö\u{1F511}d", #"{"k": "pa\"ss\\w/\u00f6\ud83d\udd11d"}"#, #"{"k": "***"}"#),
+    ("pa\"ss\\w/ö\u{1F511}d", #"{"k": "pa\"ss\\w/ö🔑d"}"#, #"{"k": "***"}"#),
+    ("pa\"ss\\w/örd", #"{"k": "pa\"ss\\w\/\u00f6rd"}"#, #"{"k": "***"}"#),
+    // curl's --data-urlencode, encodeURIComponent, forms, a path
+    ("p@ss w'rd/1", "?k=p%40ss%20w%27rd%2F1&", "?k=***&"),
+    ("p@ss w'rd/1", "?k=p%40ss%20w'rd%2F1&", "?k=***&"),
+    ("p@ss w'rd/1", "k=p%40ss+w%27rd%2f1&", "k=***&"),
+    ("p@ss-w/1", "/p%40ss-w/1/", "/***/"),
+    // xmllint
+    ("a<b>&'c\"d", "<k>a&lt;b&gt;&amp;'c&quot;d</k>", "<k>***</k>"),
+    // base64, basic authentication, and two letters before
+    ("hunter-two", "aHVudGVyLXR3bw==", "***=="),
+    ("hunter-two", "Basic dXNlcjpodW50ZXItdHdv\n", "Basic dXNlcjp***\n"),
+    ("hunter-two", "eHhodW50ZXItdHdvCg==", "eHh***Cg=="),
+    ("\u{3FF}\u{3FF}??>>~~", "z7_Pvz8_Pj5-fg", "***"),
+  ])
+  func encodedSecretsAreMasked(_ secret: String, _ text: String, _ masked: String) {
+    #expect(Redaction([secret]).masking(text) == masked)
+  }
+
+  /// base64(1) breaks its lines at 76 letters, and PEM at 64.
+  @Test(arguments: [76, 64, 10_000]) func brokenBase64IsMasked(_ width: Int) {
+    let secret = (0..<40).map { "line \($0) of it" }.joined(separator: "\n")
+    let encoded = Data(secret.utf8).base64EncodedString()
+    let lines = stride(from: 0, to: encoded.count, by: width).map { encoded.dropFirst($0).prefix(width) }
+    let masked = Redaction([secret]).masking(lines.joined(separator: "\n"))
+    #expect(masked.allSatisfy { "*\n=".contains($0) }, "\(masked)")
   }
 
   @Test func nothingToMaskCostsNothing() {

@@ -33,6 +33,20 @@ public final class ScriptedBroker: Sendable {
       return start + 2 <= bytes.count ? Array(bytes[start..<start + 2]) : []
     }
 
+    /// The packet as text, to look for topics in it.
+    public var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    /// The version of MQTT of a CONNECT: 4 for 3.1.1, 5 for 5 (MQTT 5, section 3.1.2.2).
+    public var protocolLevel: UInt8 { body.dropFirst(6).first ?? 0 }
+
+    /// The client id of a CONNECT of MQTT 5.
+    public var clientID: String {
+      // Name, level, flags and keep-alive take 10 bytes; here the properties are shorter than 128.
+      let rest = body.dropFirst(10)
+      let payload = rest.dropFirst(1 + Int(rest.first ?? 0))
+      return String(decoding: payload.dropFirst(2).prefix(Int(payload.dropFirst().first ?? 0)), as: UTF8.self)
+    }
+
     /// The answer of a broker that accepts everything and announces nothing.
     public var usualAnswer: [UInt8] {
       switch kind {

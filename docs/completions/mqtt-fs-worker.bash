@@ -188,7 +188,7 @@ _mqtt-fs-worker_work() {
     repeating_flags=()
     non_repeating_flags=(--tls --clean --no-retain --require-approval --publish-logs --dry-run -V --version -h --help)
     repeating_options=(--topic -t --redact)
-    non_repeating_options=(--url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --id -i --jobs-dir -j --workspaces-dir -w --cache-dir --cache-size --results-topic -r --session-expiry -o --timeout --grace --lease --max-attempts --max-log-bytes --verify-key --heartbeat --idle-timeout --jobs --log-level --log-format --payload)
+    non_repeating_options=(--url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --id -i --jobs-dir -j --workspaces-dir -w --cache-dir --cache-size --results-topic -r --session-expiry --queue-interval -o --timeout --grace --lease --max-attempts --max-log-bytes --verify-key --heartbeat --idle-timeout --jobs --log-level --log-format --payload)
     __mqtt-fs-worker_offer_flags_options 0
 
     # Offer option value completions
@@ -252,6 +252,9 @@ _mqtt-fs-worker_work() {
         return
         ;;
     '--session-expiry')
+        return
+        ;;
+    '--queue-interval')
         return
         ;;
     '-o'|'--timeout')
@@ -897,7 +900,7 @@ _mqtt-fs-worker_doctor() {
     repeating_flags=()
     non_repeating_flags=(--tls --json -h --help)
     repeating_options=()
-    non_repeating_options=(--url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --log-level --log-format --jobs-dir -j --workspaces-dir -w --topic -t --results-topic -r)
+    non_repeating_options=(--url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --log-level --log-format --jobs-dir -j --workspaces-dir -w --topic -t --results-topic -r --session-expiry --other-mount)
     __mqtt-fs-worker_offer_flags_options 1
 
     # Offer option value completions
@@ -956,6 +959,13 @@ _mqtt-fs-worker_doctor() {
         return
         ;;
     '--results-topic'|'-r')
+        return
+        ;;
+    '--session-expiry')
+        return
+        ;;
+    '--other-mount')
+        __mqtt-fs-worker_add_completions -d
         return
         ;;
     esac

@@ -23,7 +23,7 @@ function __mqtt-fs-worker_parse_tokens -S
         __mqtt-fs-worker_parse_subcommand 0 'h/help'
         switch $unparsed_tokens[1]
         case 'work'
-            __mqtt-fs-worker_parse_subcommand 0 'u/url=' 'n/username=' 'p/password=' 'password-file=' 'v/protocol-version=' 'tls' 'ca-certs=' 'certfile=' 'keyfile=' 'client-id-prefix=' 'connect-timeout=' 'i/id=' 'j/jobs-dir=' 'w/workspaces-dir=' 't/topic=+' 'cache-dir=' 'cache-size=' 'r/results-topic=' 'clean' 'session-expiry=' 'no-retain' 'o/timeout=' 'grace=' 'lease=' 'max-attempts=' 'require-approval' 'max-log-bytes=' 'publish-logs' 'verify-key=' 'heartbeat=' 'redact=+' 'idle-timeout=' 'jobs=' 'log-level=' 'log-format=' 'dry-run' 'payload=' 'V/version' 'h/help'
+            __mqtt-fs-worker_parse_subcommand 0 'u/url=' 'n/username=' 'p/password=' 'password-file=' 'v/protocol-version=' 'tls' 'ca-certs=' 'certfile=' 'keyfile=' 'client-id-prefix=' 'connect-timeout=' 'i/id=' 'j/jobs-dir=' 'w/workspaces-dir=' 't/topic=+' 'cache-dir=' 'cache-size=' 'r/results-topic=' 'clean' 'session-expiry=' 'queue-interval=' 'no-retain' 'o/timeout=' 'grace=' 'lease=' 'max-attempts=' 'require-approval' 'max-log-bytes=' 'publish-logs' 'verify-key=' 'heartbeat=' 'redact=+' 'idle-timeout=' 'jobs=' 'log-level=' 'log-format=' 'dry-run' 'payload=' 'V/version' 'h/help'
         case 'check'
             __mqtt-fs-worker_parse_subcommand 1 'h/help'
         case 'submit'
@@ -55,7 +55,7 @@ function __mqtt-fs-worker_parse_tokens -S
         case 'health'
             __mqtt-fs-worker_parse_subcommand 0 'i/id=' 'w/workspaces-dir=' 'wait=' 'json' 'h/help'
         case 'doctor'
-            __mqtt-fs-worker_parse_subcommand 1 'u/url=' 'n/username=' 'p/password=' 'password-file=' 'v/protocol-version=' 'tls' 'ca-certs=' 'certfile=' 'keyfile=' 'client-id-prefix=' 'connect-timeout=' 'log-level=' 'log-format=' 'j/jobs-dir=' 'w/workspaces-dir=' 't/topic=' 'r/results-topic=' 'json' 'h/help'
+            __mqtt-fs-worker_parse_subcommand 1 'u/url=' 'n/username=' 'p/password=' 'password-file=' 'v/protocol-version=' 'tls' 'ca-certs=' 'certfile=' 'keyfile=' 'client-id-prefix=' 'connect-timeout=' 'log-level=' 'log-format=' 'j/jobs-dir=' 'w/workspaces-dir=' 't/topic=' 'r/results-topic=' 'session-expiry=' 'other-mount=' 'json' 'h/help'
         case 'help'
             __mqtt-fs-worker_parse_subcommand -r 1 
         end
@@ -147,6 +147,7 @@ complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_f
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" r results-topic' -l 'results-topic' -s 'r' -d 'Results go to <topic>/<id>. (MQTT_RESULTS_TOPIC; default: jobs/results)' -rfka ''
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" clean' -l 'clean' -d 'Use a clean session; requests sent while no worker is connected are lost. (MQTT_CLEAN)'
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" session-expiry' -l 'session-expiry' -d 'How long the broker keeps the session of a worker without a connection. (MQTT_SESSION_EXPIRY; default: 7d)' -rfka ''
+complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" queue-interval' -l 'queue-interval' -d 'How long the broker may pause between two queued messages, for brokers that send a queue slowly. (MQTT_QUEUE_INTERVAL; default: 0s)' -rfka ''
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" no-retain' -l 'no-retain' -d 'Publish results unretained: later subscribers do not get them. (MQTT_NO_RETAIN)'
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" o timeout' -s 'o' -l 'timeout' -d 'End a job that takes longer. (JOB_TIMEOUT; default: none)' -rfka ''
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" grace' -l 'grace' -d 'The time from TERM to KILL. (JOB_GRACE; default: 10s)' -rfka ''
@@ -341,5 +342,7 @@ complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_f
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker doctor" w workspaces-dir' -l 'workspaces-dir' -s 'w' -d 'Where steps run, on a local disk. (MQTT_WORKSPACES_DIR; default: ./workspaces)' -rfa '(__mqtt-fs-worker_complete_directories)'
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker doctor" t topic' -l 'topic' -s 't' -d 'The topic below which it publishes and subscribes. (default: doctor-<random> below the results topic)' -rfka ''
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker doctor" r results-topic' -l 'results-topic' -s 'r' -d 'Results go to <topic>/<id>. (MQTT_RESULTS_TOPIC; default: jobs/results)' -rfka ''
+complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker doctor" session-expiry' -l 'session-expiry' -d 'How long the broker keeps the session of a worker without a connection. (MQTT_SESSION_EXPIRY; default: 7d)' -rfka ''
+complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker doctor" other-mount' -l 'other-mount' -d 'The same volume through another mount, as of a second host: also test what one sees of the other.' -rfa '(__mqtt-fs-worker_complete_directories)'
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker doctor" json' -l 'json' -d 'Print the findings as JSON.'
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker doctor" h help' -s 'h' -l 'help' -d 'Show help information.'

@@ -11,6 +11,11 @@
 // prctl(2)
 int linux_become_subreaper(void);
 int linux_forbid_inspection(void);
+// The number of arguments that the kernel gave this program. Swift reads them in /proc, and finds none if that is not mounted.
+int linux_argument_count(void);
+// Whether a filter of the container answers clone3(2) with EPERM instead of ENOSYS: then pthread_create(3) fails, and what waits
+// for a thread waits for ever.
+int linux_forbids_threads(void);
 // PR_SET_PDEATHSIG with SIGCONT: when the thread that started this process ends, or any other to which it falls then, and so
 // at the latest when the whole process does, this one goes on, should it be stopped.
 int linux_continue_without_parent(void);

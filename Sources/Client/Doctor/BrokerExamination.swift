@@ -1,6 +1,5 @@
 package import Logging
 package import MQTT
-import Synchronization
 
 /// An examination of a broker: whether it has the properties that workers need.
 ///
@@ -12,9 +11,11 @@ package struct BrokerExamination: Sendable {
   private let logger: Logger
   /// The wait for an expected message.
   private static let patience: Duration = .seconds(5)
+  /// The wait for a message of a broker that sends the queue of a session slowly.
+  private static let longPatience: Duration = .seconds(12)
 
-  /// An examination with sessions like `options`, whose client id is the prefix of all others, and with topics below
-  /// `prefix`.
+  /// An examination with sessions like `options`, those of a worker, whose client id is the prefix of all others, and with
+  /// topics below `prefix`.
   package init(_ options: SessionOptions, prefix: String, logger: Logger) {
     self.options = options
     self.prefix = prefix
@@ -44,8 +45,8 @@ package struct BrokerExamination: Sendable {
     [
       (.messages, messages), (.largeMessages, largeMessages),
       (.noMatchingSubscribers, noMatchingSubscribers),
-      (.durableSessions, durableSessions), (.redelivery, redelivery),
-      (.sharedSubscriptions, sharedSubscriptions),
+      (.sessionExpiry, sessionExpiry), (.durableSessions, durableSessions), (.redelivery, redelivery),
+      (.sharedSubscriptions, sharedSubscriptions), (.queuesOfGroups, queuesOfGroups),
       (.retainedMessages, retainedMessages), (.messageExpiry, messageExpiry),
       (.lastWill, lastWill), (.closedToStrangers, closedToStrangers),
     ]
@@ -58,6 +59,8 @@ package struct BrokerExamination: Sendable {
     options.clientID += "-\(name)"
     options.start = start
     options.sessionExpiry = start == .resume ? 60 : 0
+    // As a worker: some brokers queue no more than this for a client that is away.
+    if start == .resume { options.receiveMaximum = 1 }
     return options
   }
 
@@ -115,11 +118,13 @@ package struct BrokerExamination: Sendable {
   // MARK: Examinations
 
   private func connection() async throws -> Finding {
-    // Connect as a worker does: a broker may accept the client but not its Last Will.
-    var worker = options("connection")
-    worker.receiveMaximum = 1
-    worker.will = Message(topic: topic("will"), payload: [49], retention: .retained)
-    let limits = try await with(worker) { $0.limits }
+    // Connect as a worker does, with both of its sessions at once: a broker may accept one of them only, or no Last Will.
+    var control = options("control", .resume)
+    control.receiveMaximum = options.receiveMaximum
+    control.will = Message(topic: topic("will"), payload: [49], retention: .retained)
+    let limits = try await withFormer(options("requests", .resume)) { requests in
+      try await withFormer(control) { _ in requests.limits }
+    }
     let version = options.version == .v5 ? "MQTT 5" : "MQTT 3.1.1"
     let protection = options.tls == nil ? "without TLS" : "with TLS"
     var facts = "\(options.host):\(options.port), \(version), \(protection)"
@@ -128,6 +133,30 @@ package struct BrokerExamination: Sendable {
       facts += ", without retained messages: workers publish statuses and results unretained"
     }
     return Property.connection.finding(true, facts)
+  }
+
+  /// Opens a durable session for `body`, and ends it for good.
+  private func withFormer<T: Sendable>(
+    _ options: SessionOptions, _ body: (Session) async throws -> T
+  ) async throws -> T {
+    let result: Result<T, any Error>
+    do { result = .success(try await with(options, body)) } catch { result = .failure(error) }
+    var former = options
+    (former.start, former.sessionExpiry, former.will) = (.clean, 0, nil)
+    // Without a connection there is no session either.
+    if case .success = result { try await with(former) { _ in } }
+    return try result.get()
+  }
+
+  private func sessionExpiry(_ property: Property) async throws -> Finding {
+    guard options.version == .v5 else {
+      return property.unknown("MQTT 3.1.1 has no such answer; see how long the broker is set to keep sessions")
+    }
+    var worker = options("expiry", .resume)
+    worker.sessionExpiry = options.sessionExpiry
+    let kept = try await withFormer(worker) { $0.limits.sessionExpiry }
+    return property.finding(
+      kept >= worker.sessionExpiry, "\(kept) s of the \(worker.sessionExpiry) s that workers ask for")
   }
 
   private func messages(_ property: Property) async throws -> Finding {
@@ -144,11 +173,13 @@ package struct BrokerExamination: Sendable {
   private func largeMessages(_ property: Property) async throws -> Finding {
     let payload = [UInt8](repeating: 32, count: 256 << 10)
     return try await listening("listener", to: topic("large")) { probe in
+      // An account without the right is told that, and nothing about sizes.
+      try await publish(topic("large"))
       // A broker that refuses it may close the connection.
       let publication = Task { try await publish(topic("large"), payload) }
       defer { publication.cancel() }
-      let came = try await probe.deliveries(1, within: Self.patience)
-      return property.finding(came.first?.message.payload.count == payload.count)
+      let came = try await probe.deliveries(2, within: Self.patience)
+      return property.finding(came.last?.message.payload.count == payload.count)
     }
   }
 
@@ -158,13 +189,30 @@ package struct BrokerExamination: Sendable {
   }
 
   private func durableSessions(_ property: Property) async throws -> Finding {
-    try await withDurableSession("durable", on: topic("durable")) { options in
-      for number in UInt8(1)...3 { try await publish(topic("durable"), [number]) }
+    try await queue(property, "durable", on: topic("durable"))
+  }
+
+  /// The queue of a group whose only member is away.
+  private func queuesOfGroups(_ property: Property) async throws -> Finding {
+    try await queue(property, "member", on: "$share/doctor/\(topic("group"))")
+  }
+
+  /// What comes of three messages that were published while the only subscriber was away.
+  private func queue(_ property: Property, _ name: String, on text: String) async throws -> Finding {
+    let filter = try TopicFilter(text)
+    return try await withDurableSession(name, on: text) { options in
+      for number in UInt8(1)...3 { try await publish(filter.pattern, [number]) }
+      let start = ContinuousClock.now
       let probe = try Probe(options, logger: logger)
-      let came = try await probe.deliveries(3, within: Self.patience)
+      var came = try await probe.deliveries(3, within: Self.patience)
+      // Tell a slow broker from one that loses messages.
+      if came.count < 3 { came = try await probe.deliveries(3, within: Self.longPatience) }
+      let took = (ContinuousClock.now - start).components.seconds
       await probe.session.disconnect()
+      let isSlow = came.count > 0 && took >= Self.patience.components.seconds
       return property.finding(
-        came.map(\.message.payload) == [[1], [2], [3]], "\(came.count) of 3 messages came")
+        came.map(\.message.payload) == [[1], [2], [3]],
+        "\(came.count) of 3 messages came\(isSlow ? ", slowly: within \(took) s" : "")")
     }
   }
 
@@ -184,15 +232,24 @@ package struct BrokerExamination: Sendable {
 
   private func sharedSubscriptions(_ property: Property) async throws -> Finding {
     let filter = "$share/doctor/\(topic("shared"))"
-    return try await listening("one", to: filter) { one in
+    do {
+      return try await shared(filter, property)
+    } catch MQTTError.unsupported(let text) {
+      return property.finding(false, text)
+    }
+  }
+
+  private func shared(_ filter: String, _ property: Property) async throws -> Finding {
+    try await listening("one", to: filter) { one in
       try await listening("other", to: filter) { other in
         for number in UInt8(1)...4 { try await publish(topic("shared"), [number]) }
         try await Probe.wait(Self.patience) { one.deliveries.count + other.deliveries.count >= 4 }
         // A message to both members arrives at once or not at all.
         try await Task.sleep(for: .milliseconds(200))
         let counts = [one.deliveries.count, other.deliveries.count]
+        let isPlain = counts == [0, 0] ? ", as if $share were the name of an ordinary topic" : ""
         return property.finding(
-          counts[0] + counts[1] == 4, "two members got \(counts[0]) and \(counts[1]) of 4 messages")
+          counts[0] + counts[1] == 4, "two members got \(counts[0]) and \(counts[1]) of 4 messages\(isPlain)")
       }
     }
   }
@@ -239,56 +296,6 @@ package struct BrokerExamination: Sendable {
       return property.unknown(text)
     } catch {
       return property.finding(true)
-    }
-  }
-}
-
-/// A session that collects its messages, and acknowledges them only on demand.
-final class Probe: Sendable {
-  /// The treatment of acknowledgements.
-  enum Acknowledgement: Sendable {
-    case prompt, withheld
-  }
-
-  /// The longest life of a session: some brokers never answer requests that they do not know.
-  static let limit: Duration = .seconds(20)
-
-  let session: Session
-  private let received = Mutex<[Delivery]>([])
-
-  init(_ options: SessionOptions, _ acknowledgement: Acknowledgement = .prompt, logger: Logger) throws(MQTTError) {
-    session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
-    session.close(after: Self.limit)
-    Task { [self] in
-      for await case .delivery(let delivery) in session.events {
-        received.withLock { $0.append(delivery) }
-        if acknowledgement == .prompt { await delivery.acknowledge() }
-      }
-    }
-  }
-
-  /// The messages so far.
-  var deliveries: [Delivery] { received.withLock { $0 } }
-
-  /// Waits for `count` messages, but no longer than `limit`, and returns the messages so far.
-  func deliveries(_ count: Int, within limit: Duration) async throws -> [Delivery] {
-    try await Probe.wait(limit) { deliveries.count >= count }
-    return deliveries
-  }
-
-  /// Waits until `condition` holds, but no longer than `limit`.
-  static func wait(_ limit: Duration, until condition: () -> Bool) async throws {
-    let deadline = ContinuousClock.now + limit
-    while !condition(), ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(5)) }
-  }
-}
-
-extension Session {
-  /// Closes the session after `limit`, if it still exists; pending requests throw ``MQTTError/closed``.
-  fileprivate func close(after limit: Duration) {
-    Task { [weak self] in
-      try await Task.sleep(for: limit)
-      self?.drop()
     }
   }
 }

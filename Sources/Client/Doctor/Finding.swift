@@ -75,6 +75,10 @@ extension Property {
     present: "the broker tells the sender of a request (0x10) if no worker is subscribed",
     absent:
       "the broker drops a request without a subscriber and does not tell its sender; wait for the event 'accepted'")
+  static let sessionExpiry = Property(
+    subject: .broker, name: "session expiry", weight: .wanted,
+    present: "the broker keeps the session of a worker without a connection",
+    absent: "a worker that is away for longer loses the requests that wait for it; let the broker keep sessions longer")
   static let durableSessions = Property(
     subject: .broker, name: "durable sessions", weight: .needed,
     present: "the broker keeps requests in order for a worker without a connection",
@@ -87,6 +91,10 @@ extension Property {
     subject: .broker, name: "shared subscriptions", weight: .needed,
     present: "the broker gives each request to one worker of a $share group",
     absent: "workers cannot share a topic; give each worker its own topic, or use another broker")
+  static let queuesOfGroups = Property(
+    subject: .broker, name: "queues of groups", weight: .wanted,
+    present: "the broker keeps requests for a $share group whose workers are all away",
+    absent: "requests are lost that are sent while all workers of a group are away; keep one connected (--jobs 0)")
   static let retainedMessages = Property(
     subject: .broker, name: "retained messages", weight: .wanted,
     present: "later subscribers get the results and the states of workers",
@@ -133,14 +141,26 @@ extension Property {
     subject: .volume, name: "fast fsync", weight: .wanted, present: "a job needs about eight of these",
     absent: "each job needs about eight of these, and one more for each of its artifacts")
   static let links = Property(
-    subject: .volume, name: "links and modes", weight: .wanted, present: "they are kept",
-    absent: "links and executable files of jobs are lost there")
+    subject: .volume, name: "links", weight: .wanted, present: "they are kept",
+    absent: "symbolic links of jobs are lost there")
+  static let modes = Property(
+    subject: .volume, name: "modes", weight: .wanted, present: "they are kept",
+    absent: "results have the modes of the file system; a worker warns of each job")
+  static let ownership = Property(
+    subject: .volume, name: "ownership", weight: .wanted, present: "results get the owner of their job's folder",
+    absent: "results belong to the worker's user")
   static let names = Property(
     subject: .volume, name: "any names", weight: .wanted, present: "names need not be UTF-8",
     absent: "files whose names are not UTF-8 cannot be brought back")
+  static let otherMount = Property(
+    subject: .volume, name: "other mount", weight: .needed, present: "workers on both mounts see one another",
+    absent: "workers on these mounts could run a job at once, or miss one; mount it without such caches")
   static let workspacesWritable = Property(
     subject: .workspaces, name: "writable", weight: .needed, present: "this user can write there",
     absent: "workers of this user cannot use it")
+  static let locks = Property(
+    subject: .workspaces, name: "locks", weight: .needed, present: "a worker can see which workspaces others use",
+    absent: "the file system has no flock(2), and no worker starts there; give another --workspaces-dir")
   static let executable = Property(
     subject: .workspaces, name: "executable", weight: .needed, present: "steps can run programs of their job",
     absent: "it is mounted noexec: steps cannot run programs of their job; give another --workspaces-dir")

@@ -3,7 +3,6 @@ private import Dispatch
 private import FoundationEssentials
 private import Glibc
 import Jobs
-private import Synchronization
 package import SystemPackage
 import Volume
 
@@ -13,11 +12,14 @@ import Volume
 package struct VolumeExamination: Sendable {
   private let folder: FilePath
   private let workspaces: FilePath?
+  private let otherMount: FilePath?
 
-  /// An examination of the volume `jobs`, and of its combination with the folder of workspaces, if given.
-  package init(jobs: FilePath, workspaces: FilePath?) {
+  /// An examination of the volume `jobs`, and of its combination with the folder of workspaces, if given. `otherMount` is
+  /// the same volume through another mount.
+  package init(jobs: FilePath, workspaces: FilePath?, otherMount: FilePath? = nil) {
     folder = JobsDirectory(jobs).state.path
     self.workspaces = workspaces
+    self.otherMount = otherMount
   }
 
   /// Examines, and reports each finding at once. Skips the workspaces if `goesOn` returns false.
@@ -35,7 +37,10 @@ package struct VolumeExamination: Sendable {
     report(examined(.clock) { try clock($0, volume) })
     report(examined(.fsync) { try fsyncTime($0, volume) })
     report(examined(.links) { try links($0, volume) })
+    report(examined(.modes) { try modes($0, volume) })
+    report(examined(.ownership) { try ownership($0, volume) })
     report(examined(.names) { try names($0, volume) })
+    if let otherMount { report(examined(.otherMount) { try seen($0, volume, through: otherMount) }) }
     guard let workspaces, goesOn() else { return }
     let local: Scratch
     do {
@@ -45,6 +50,7 @@ package struct VolumeExamination: Sendable {
     }
     defer { local.remove() }
     report(Property.workspacesWritable.finding(true, "\(workspaces)"))
+    report(examined(.locks) { try locks($0, local) })
     report(examined(.executable) { try executable($0, local) })
     report(examined(.reflink) { try reflink($0, volume, local) })
   }
@@ -130,28 +136,59 @@ package struct VolumeExamination: Sendable {
 
   private func fsyncTime(_ property: Property, _ scratch: Scratch) throws -> Finding {
     var times: [Duration] = []
+    var isFolderSynced = true
     for round in 0..<15 {
       let start = ContinuousClock.now
       let path = try scratch.write("x", to: "sync-\(round)")
       for name in [path, scratch.folder] {
         let file = open(name.string, O_RDONLY | O_CLOEXEC)
         defer { close(file) }
-        // Some file systems have no fsync for folders, and need none (fsync(2), EINVAL).
-        guard Glibc.fsync(file) == 0 || errno == EINVAL else { throw VolumeError("syncing", name) }
+        // Some file systems have no fsync for folders (fsync(2), EINVAL).
+        guard Glibc.fsync(file) != 0 else { continue }
+        guard errno == EINVAL || errno == ENOTSUP else { throw VolumeError("syncing", name) }
+        isFolderSynced = false
       }
       times.append(ContinuousClock.now - start)
     }
     let median = times.sorted()[times.count / 2] / .milliseconds(1)
-    return property.finding(median < 20, "a small file is durable in \((median * 100).rounded() / 100) ms")
+    let seen = "a small file is durable in \((median * 100).rounded() / 100) ms"
+    return property.finding(
+      median < 20,
+      isFolderSynced
+        ? seen : "\(seen), as far as the server does it by itself, for fsync(2) is not supported for folders")
   }
 
   private func links(_ property: Property, _ scratch: Scratch) throws -> Finding {
-    let (link, file) = (scratch.path("link"), try scratch.write("", to: "mode"))
+    let link = scratch.path("link")
+    guard symlink("target", link.string) == 0 else { return property.finding(false, "\(Errno(rawValue: errno))") }
+    return property.finding((try? FileManager.default.destinationOfSymbolicLink(atPath: link.string)) == "target")
+  }
+
+  private func modes(_ property: Property, _ scratch: Scratch) throws -> Finding {
+    let file = try scratch.write("", to: "mode")
+    guard chmod(file.string, 0o751) == 0 else { return property.finding(false, "\(Errno(rawValue: errno))") }
     var status = stat()
-    let has =
-      symlink("mode", link.string) == 0 && chmod(file.string, 0o751) == 0 && stat(link.string, &status) == 0
-      && status.st_mode & 0o777 == 0o751
-    return property.finding(has)
+    guard stat(file.string, &status) == 0 else { throw VolumeError("looking at", file) }
+    return property.finding(status.st_mode & 0o777 == 0o751)
+  }
+
+  /// Root gives results to the owner of the job's folder; other users cannot.
+  private func ownership(_ property: Property, _ scratch: Scratch) throws -> Finding {
+    guard geteuid() == 0 else { return property.finding(false, "this user is not root") }
+    let file = try scratch.write("", to: "owner")
+    guard chown(file.string, 12345, 12345) == 0 else { return property.finding(false, "\(Errno(rawValue: errno))") }
+    var status = stat()
+    guard stat(file.string, &status) == 0 else { throw VolumeError("looking at", file) }
+    return property.finding(status.st_uid == 12345 && status.st_gid == 12345)
+  }
+
+  /// Two open files of one name exclude one another, as two workers do.
+  private func locks(_ property: Property, _ scratch: Scratch) throws -> Finding {
+    let path = try scratch.write("", to: "lock")
+    let files = [0, 1].map { _ in open(path.string, O_RDWR | O_CLOEXEC) }
+    defer { for file in files { close(file) } }
+    guard flock(files[0], LOCK_EX | LOCK_NB) == 0 else { return property.finding(false, "\(Errno(rawValue: errno))") }
+    return property.finding(flock(files[1], LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
   }
 
   private func names(_ property: Property, _ scratch: Scratch) throws -> Finding {
@@ -161,6 +198,36 @@ package struct VolumeExamination: Sendable {
     guard file >= 0 else { return property.finding(false) }
     close(file)
     return property.finding(unlink(name) == 0)
+  }
+
+  /// Files appear, are replaced, and cannot be created twice, whichever mount is used.
+  private func seen(_ property: Property, _ scratch: Scratch, through mount: FilePath) throws -> Finding {
+    let other = Scratch(scratch, below: JobsDirectory(mount).state.path)
+    var longest = Duration.zero
+    for round in 0..<5 {
+      let (name, text) = ("seen", "\(round)")
+      try scratch.write(text, to: "seen.new")
+      guard rename(scratch.path("seen.new").string, scratch.path(name).string) == 0 else {
+        throw VolumeError("renaming", scratch.path("seen.new"))
+      }
+      let start = ContinuousClock.now
+      while (try? other.read(name)) != text {
+        guard ContinuousClock.now - start < .seconds(10) else {
+          return property.finding(false, "a file that was replaced is not seen through \(mount) within 10 s")
+        }
+        usleep(1000)
+      }
+      longest = max(longest, ContinuousClock.now - start)
+      let claim = "claim-of-both-\(round)"
+      try scratch.write("", to: claim)
+      let second = open(other.path(claim).string, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+      if second >= 0 {
+        close(second)
+        return property.finding(false, "both mounts created one file")
+      }
+    }
+    return property.finding(
+      true, "a file that is replaced is seen there within \((longest / .milliseconds(1)).rounded()) ms")
   }
 
   private func executable(_ property: Property, _ scratch: Scratch) throws -> Finding {
@@ -181,55 +248,4 @@ package struct VolumeExamination: Sendable {
     }
     return property.finding(ioctl(destination, linuxCloneFile, source) == 0)
   }
-}
-
-/// A temporary folder for an examination.
-struct Scratch: Sendable {
-  let folder: FilePath
-  private let madeParent: Bool
-
-  /// Creates the folder below `parent`, and `parent` itself if it is missing.
-  init(in parent: FilePath) throws(VolumeError) {
-    folder = parent.appending("doctor-\(String(UInt64.random(in: 0 ... .max), radix: 36))")
-    madeParent = mkdir(parent.string, 0o755) == 0
-    guard mkdir(folder.string, 0o700) == 0 else { throw VolumeError("writing to", parent) }
-  }
-
-  /// Removes the folder.
-  func remove() {
-    try? FileManager.default.removeItem(atPath: folder.string)
-    if madeParent { rmdir(folder.removingLastComponent().string) }
-  }
-
-  func path(_ name: String) -> FilePath { folder.appending(name) }
-
-  /// Writes a file, and returns its path.
-  @discardableResult
-  func write(_ text: String, to name: String) throws(VolumeError) -> FilePath {
-    let path = path(name)
-    do {
-      let file = try FileDescriptor.open(
-        path, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .init(rawValue: 0o644))
-      try file.closeAfter { _ = try file.writeAll(text.utf8) }
-    } catch {
-      throw VolumeError("writing", path, error as? Errno ?? .ioError)
-    }
-    return path
-  }
-
-  func read(_ name: String) throws(VolumeError) -> String {
-    guard let bytes = FileManager.default.contents(atPath: path(name).string) else {
-      throw VolumeError("reading", path(name))
-    }
-    return String(decoding: bytes, as: UTF8.self)
-  }
-}
-
-/// A counter for several threads.
-final class Count: Sendable {
-  private let number = Atomic(0)
-
-  var value: Int { number.load(ordering: .sequentiallyConsistent) }
-
-  func increment() { number.add(1, ordering: .sequentiallyConsistent) }
 }

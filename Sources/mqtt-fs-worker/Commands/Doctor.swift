@@ -3,7 +3,9 @@ import Client
 import FoundationEssentials
 import Glibc
 import Jobs
+import MQTT
 import Synchronization
+import SystemPackage
 import Volume
 
 /// `mqtt-fs-worker doctor`: examines a broker and a volume.
@@ -39,6 +41,13 @@ struct Doctor: AsyncParsableCommand {
   var topic: String?
 
   @OptionGroup var topics: TopicOptions
+  @OptionGroup var expiry: SessionExpiryOption
+
+  @Option(
+    help: ArgumentHelp(
+      "The same volume through another mount, as of a second host: also test what one sees of the other.",
+      valueName: "folder"), completion: .directory)
+  var otherMount: String?
 
   @Flag(help: "Print the findings as JSON.")
   var json = false
@@ -60,7 +69,8 @@ struct Doctor: AsyncParsableCommand {
   private func examine(_ environment: Environment, _ course: Course) async throws {
     if target != .volume {
       let name = "doctor-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
-      let session = try broker.session(name, environment)
+      var session = try broker.session(name, environment)
+      session.sessionExpiry = try expiry.seconds(environment)
       Secrets.wipe()
       let prefix = try topic ?? "\(topics.results(environment))/\(name)"
       await BrokerExamination(session, prefix: prefix, logger: try log.logger(environment))
@@ -68,7 +78,8 @@ struct Doctor: AsyncParsableCommand {
     }
     if target != .broker, !course.isInterrupted {
       let volume = VolumeExamination(
-        jobs: volume.folder(environment), workspaces: workspaces.folder(environment))
+        jobs: volume.folder(environment), workspaces: workspaces.folder(environment),
+        otherMount: otherMount.map { FilePath($0) })
       try await onThread { volume.run(while: { !course.isInterrupted }, course.report) }
     }
   }

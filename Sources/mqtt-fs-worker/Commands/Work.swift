@@ -87,16 +87,16 @@ struct MQTTRun {
     jobs = try work.jobCount(environment)
     giveUpAfter = try broker.giveUpAfter(environment)
     idleTimeout = try (work.idleTimeout ?? environment.value("WORKER_IDLE_TIMEOUT"))?.duration
-    let expiry = try (work.sessionExpiry ?? environment.value("MQTT_SESSION_EXPIRY"))?.duration ?? .seconds(7 * 86400)
     let keepsResults = try !(work.noRetain || environment.flag("MQTT_NO_RETAIN"))
 
     var intake = try broker.session(SessionName.intake(of: setup.identity.id), environment)
     intake.receiveMaximum = 1
     intake.quietFor = setup.lease * 10
+    intake.queueInterval = try (work.queueInterval ?? environment.value("MQTT_QUEUE_INTERVAL"))?.duration ?? .zero
     if try work.clean || environment.flag("MQTT_CLEAN") {
       intake.start = .clean
     } else {
-      intake.sessionExpiry = UInt32(clamping: expiry.components.seconds)
+      intake.sessionExpiry = try work.session.seconds(environment)
     }
     self.intake = intake
     var setup = setup

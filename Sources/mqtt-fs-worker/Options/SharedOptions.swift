@@ -96,6 +96,21 @@ struct TopicOptions: ParsableArguments {
   }
 }
 
+/// The option for the life of a worker's session at the broker.
+struct SessionExpiryOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "How long the broker keeps the session of a worker without a connection. (MQTT_SESSION_EXPIRY; default: 7d)",
+      valueName: "duration"))
+  var sessionExpiry: Timespan?
+
+  /// The Session Expiry Interval (MQTT 5, section 3.1.2.11.2).
+  func seconds(_ environment: Environment) throws -> UInt32 {
+    let expiry = try (sessionExpiry ?? environment.value("MQTT_SESSION_EXPIRY"))?.duration ?? .seconds(7 * 86400)
+    return UInt32(clamping: expiry.components.seconds)
+  }
+}
+
 /// The options of a signed request.
 struct SigningOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The key's name in a set of keys. (default: that of the JWK)", valueName: "name"))

@@ -33,11 +33,13 @@ struct WorkOptions: ParsableArguments {
   @Flag(help: "Use a clean session; requests sent while no worker is connected are lost. (MQTT_CLEAN)")
   var clean = false
 
+  @OptionGroup var session: SessionExpiryOption
+
   @Option(
     help: ArgumentHelp(
-      "How long the broker keeps the session of a worker without a connection. (MQTT_SESSION_EXPIRY; default: 7d)",
+      "How long the broker may pause between two queued messages, for brokers that send a queue slowly. (MQTT_QUEUE_INTERVAL; default: 0s)",
       valueName: "duration"))
-  var sessionExpiry: Timespan?
+  var queueInterval: Timespan?
 
   @Flag(help: "Publish results unretained: later subscribers do not get them. (MQTT_NO_RETAIN)")
   var noRetain = false

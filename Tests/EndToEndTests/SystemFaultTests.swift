@@ -1,0 +1,105 @@
+import Foundation
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// File systems and kernels that answer some calls in their own way: by injection (strace(1)).
+@Suite(.enabled(if: (try? installed("strace")) != nil, "strace is not installed"))
+struct SystemFaultTests {
+  /// Runs `arguments` with faults injected into its calls, as in `fchmod:error=EIO`.
+  private func start(_ scene: Scene, faults: [String], _ arguments: [String]) throws -> ChildProcess {
+    let calls = faults.map { String($0.prefix { $0 != ":" }) }.joined(separator: ",")
+    return try scene.start(
+      installed("strace"),
+      ["-f", "-qq", "-o", scene.files.appending("trace").string, "-e", "trace=\(calls)"]
+        + faults.flatMap { ["-e", "inject=\($0)"] } + [WorkerProcess.executable.string] + arguments, name: "faults")
+  }
+
+  /// Runs the job as a dry run, and returns the result.
+  private func result(_ scene: Scene, faults: [String], log: (String) -> Void = { _ in }) async throws -> JSON {
+    let payload = scene.files.appending("payload.json")
+    try scene.write(#"{"id":"job"}"#, payload)
+    let process = try start(
+      scene, faults: faults,
+      ["--dry-run", "--payload", payload.string, "-j", scene.jobs.string, "-w", scene.workspaces.string])
+    try await process.end(within: .seconds(60))
+    log(process.errors)
+    return scene.result("job")
+  }
+
+  /// Lustre, and NFS without its lock service.
+  @Test(arguments: ["ENOSYS", "ENOLCK", "EOPNOTSUPP"]) func fileSystemWithoutLocksIsNamed(_ error: String) async throws
+  {
+    try await Scene.play(.down) { scene in
+      let process = try start(
+        scene, faults: ["flock:error=\(error)"],
+        ["-u", scene.broker.url, "-j", scene.jobs.string, "-w", scene.workspaces.string])
+      #expect(try await process.end(within: .seconds(60)) == .code(73))
+      #expect(
+        process.errors.contains("locking \(scene.workspaces.appending(".worker"))")
+          && process.errors.contains("this file system cannot do that"), "\(process.errors)")
+    }
+  }
+
+  /// 524 is the kernel's own ENOTSUPP.
+  @Test(arguments: ["EIO", "EBADF", "EACCES", "EPERM", "524"])
+  func contentIsCopiedInAnotherWay(_ error: String) async throws {
+    try await Scene.play(.down) { scene in
+      try scene.job("job", steps: ["read -r line < input || printf %s \"$line\" > copy"], ["input": "text"])
+      let result = try await result(
+        scene, faults: ["copy_file_range:error=\(error)", "ioctl:error=\(error)"])
+      #expect(result["status"] == "success", "\(result["error"])")
+      #expect(scene.text("job", "results/copy") == "text")
+    }
+  }
+
+  @Test(arguments: ["EIO", "EBADF", "EACCES", "EPERM", "524"])
+  func modesThatAreNotKeptAreAWarning(_ error: String) async throws {
+    try await Scene.play(.down) { scene in
+      let folder = try scene.job("job", steps: ["cp input made; chmod 600 made"], ["input": "text"])
+      chmod(folder.appending("input").string, 0o777)
+      var log = ""
+      let result = try await result(scene, faults: ["fchmod:error=\(error)"]) { log = $0 }
+      #expect(result["status"] == "success", "\(result["error"])")
+      #expect(scene.text("job", "results/made") == "text")
+      #expect(log.contains("modes or times of files are not kept in the workspace"), "\(log)")
+    }
+  }
+
+  /// Old container runtimes answer clone3(2) so, and pthread_create(3) fails then.
+  @Test(arguments: [["workers"], ["-i", "worker"], ["jobs", "-j", "/nowhere"]])
+  func systemThatForbidsThreadsIsNamed(_ arguments: [String]) async throws {
+    try await Scene.play(.down) { scene in
+      let process = try start(scene, faults: ["clone3:error=EPERM"], arguments)
+      #expect(try await process.end(within: .seconds(30)) == .code(78))
+      #expect(process.errors.contains("no thread can be started"), "\(process.errors)")
+    }
+  }
+
+  /// The arguments are read there; without them even `check` would start a worker.
+  @Test(.enabled(if: geteuid() == 0, "only root can hide /proc"), arguments: [["check", "."], ["--version"], []])
+  func systemWithoutProcIsNamed(_ arguments: [String]) async throws {
+    try await Scene.play(.down) { scene in
+      let process = try scene.start(
+        installed("unshare"),
+        ["--mount", "sh", "-c", "mount -t tmpfs none /proc && exec \"$0\" \"$@\"", WorkerProcess.executable.string]
+          + arguments, name: "blind")
+      #expect(try await process.end() == .code(78))
+      #expect(process.errors.contains("/proc is not mounted"), "\(process.errors)")
+    }
+  }
+
+  /// A large file that no step touches is not read again after the steps, though it may be the last that was staged.
+  @Test func largeFileThatNobodyTouchedIsNotReadAgain() async throws {
+    try await Scene.play(.down) { scene in
+      let folder = try scene.job("job", steps: ["true"])
+      try scene.write(String(repeating: "x", count: 8 << 20), folder.appending("large"))
+      let result = try await result(scene, faults: ["pread64:delay_enter=0"])
+      #expect(result["status"] == "success" && result["artifacts"].elements.isEmpty)
+      let trace = try String(contentsOfFile: scene.files.appending("trace").string, encoding: .utf8)
+      let read = trace.split(separator: "\n").filter { $0.contains("pread64(") && $0.contains("xxxxxxxx") }
+      #expect(read.isEmpty, "\(read.prefix(3))")
+    }
+  }
+}
