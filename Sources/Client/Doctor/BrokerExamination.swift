@@ -94,11 +94,19 @@ package struct BrokerExamination: Sendable {
     _ name: String, on filter: String, _ body: (SessionOptions) async throws -> T
   ) async throws -> T {
     let options = options(name, .resume)
-    try await with(options) { try await $0.subscribe(try TopicFilter(filter)) }
+    return try await discarding(options) {
+      try await with(options) { try await $0.subscribe(try TopicFilter(filter)) }
+      return try await body(options)
+    }
+  }
+
+  /// Calls `body`, and discards the session: Clean Start does that (MQTT 5, section 3.1.2.4); MQTT 3.1.1 has no other way.
+  private func discarding<T>(_ options: SessionOptions, _ body: () async throws -> T) async throws -> T {
     let result: Result<T, any Error>
-    do { result = .success(try await body(options)) } catch { result = .failure(error) }
-    // Clean Start discards the session (MQTT 5, section 3.1.2.4); MQTT 3.1.1 has no other way.
-    try await with(self.options(name)) { _ in }
+    do { result = .success(try await body()) } catch { result = .failure(error) }
+    var former = options
+    (former.start, former.sessionExpiry, former.will) = (.clean, 0, nil)
+    try await with(former) { _ in }
     return try result.get()
   }
 
@@ -122,8 +130,10 @@ package struct BrokerExamination: Sendable {
     var control = options("control", .resume)
     control.receiveMaximum = options.receiveMaximum
     control.will = Message(topic: topic("will"), payload: [49], retention: .retained)
-    let limits = try await withFormer(options("requests", .resume)) { requests in
-      try await withFormer(control) { _ in requests.limits }
+    let requests = options("requests", .resume)
+    let limits = try await with(options("connection")) { $0.limits }
+    try await discarding(requests) {
+      try await discarding(control) { try await with(requests) { _ in try await with(control) { _ in } } }
     }
     let version = options.version == .v5 ? "MQTT 5" : "MQTT 3.1.1"
     let protection = options.tls == nil ? "without TLS" : "with TLS"
@@ -135,26 +145,13 @@ package struct BrokerExamination: Sendable {
     return Property.connection.finding(true, facts)
   }
 
-  /// Opens a durable session for `body`, and ends it for good.
-  private func withFormer<T: Sendable>(
-    _ options: SessionOptions, _ body: (Session) async throws -> T
-  ) async throws -> T {
-    let result: Result<T, any Error>
-    do { result = .success(try await with(options, body)) } catch { result = .failure(error) }
-    var former = options
-    (former.start, former.sessionExpiry, former.will) = (.clean, 0, nil)
-    // Without a connection there is no session either.
-    if case .success = result { try await with(former) { _ in } }
-    return try result.get()
-  }
-
   private func sessionExpiry(_ property: Property) async throws -> Finding {
     guard options.version == .v5 else {
       return property.unknown("MQTT 3.1.1 has no such answer; see how long the broker is set to keep sessions")
     }
     var worker = options("expiry", .resume)
     worker.sessionExpiry = options.sessionExpiry
-    let kept = try await withFormer(worker) { $0.limits.sessionExpiry }
+    let kept = try await discarding(worker) { try await with(worker) { $0.limits.sessionExpiry } }
     return property.finding(
       kept >= worker.sessionExpiry, "\(kept) s of the \(worker.sessionExpiry) s that workers ask for")
   }
