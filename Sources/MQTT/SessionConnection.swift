@@ -47,6 +47,11 @@ extension SessionLoop {
       return fail(MQTTError(refusing: options, ReasonCode(rawValue: 0x9B)))
     }
     logger.debug("connected", metadata: ["client": "\(options.clientID)", "session": "\(sessionPresent)"])
+    if let lostAt {
+      logger.info(
+        "connected again after \((clock.now - lostAt).formattedSeconds)", metadata: ["client": "\(options.clientID)"])
+    }
+    lostAt = nil
     // The library would repeat publications queued for a broker with a higher limit: renew the client to drop them.
     if let limit = self.limits.maximumPacketSize, pending.refusePublications(over: limit) {
       (needsNewClient, triesAtOnce) = (true, true)
@@ -87,6 +92,8 @@ extension SessionLoop {
       do { try renewClient() } catch { return fail(error) }
     }
     if let giveUpAt, clock.now >= giveUpAt { return fail(error) }
+    // The end of a connection that is renewed at once is no loss.
+    if lostAt == nil, !triesAtOnce { lostAt = clock.now }
     var delay = triesAtOnce ? .zero : backoff.next()
     if let giveUpAt { delay = min(delay, giveUpAt - clock.now) }
     logger.log(

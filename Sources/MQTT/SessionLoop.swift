@@ -24,6 +24,8 @@ final class SessionLoop {
 
   var state: State
   var giveUpAt: ContinuousClock.Instant?
+  /// Since when there is no connection, once that was logged.
+  var lostAt: ContinuousClock.Instant?
   var backoff = Backoff()
   var witness: Witness?
   /// A connection of MQTT 3.1.1, to find out whether the broker speaks nothing else.

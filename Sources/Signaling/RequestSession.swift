@@ -50,6 +50,7 @@ actor RequestSession {
   var isAsked = false
   var afterAsking: AsyncStream<Void>.Continuation?
   private var hasWarnedOfExpiry = false
+  private var hasListened = false
   /// How long the end of the worker waits for the broker.
   private static let patience = Duration.seconds(5)
 
@@ -142,6 +143,9 @@ actor RequestSession {
   private func subscribe(_ session: Session) async {
     do {
       try await session.subscribe(filter)
+      guard !hasListened else { return }
+      hasListened = true
+      logger.info("listening on \(filter.text) at \(membership.broker)")
     } catch MQTTError.closed {
       return
     } catch {

@@ -150,14 +150,23 @@ package struct StepEnvironment: Sendable {
     package var results: FilePath
     /// `WORKER_ID`.
     package var workerID: String
+    /// `JOB_STATUS`: what the job's status would be if it ended now.
+    package var status: String
+    /// `STEP_<index>_STATUS` of each step before.
+    package var earlier: [String]
 
     /// Creates the facts, each as the value of its variable.
-    package init(jobID: String, attempt: Int, workspace: FilePath, results: FilePath, workerID: String) {
+    package init(
+      jobID: String, attempt: Int, workspace: FilePath, results: FilePath, workerID: String, status: String = "success",
+      earlier: [String] = []
+    ) {
       self.jobID = jobID
       self.attempt = attempt
       self.workspace = workspace
       self.results = results
       self.workerID = workerID
+      self.status = status
+      self.earlier = earlier
     }
   }
 
@@ -195,6 +204,8 @@ package struct StepEnvironment: Sendable {
     variables["JOB_RESULTS_DIR"] = facts.results.string
     variables["STEP_INDEX"] = String(stepIndex)
     variables["WORKER_ID"] = facts.workerID
+    variables["JOB_STATUS"] = facts.status
+    for (index, status) in facts.earlier.enumerated() { variables["STEP_\(index)_STATUS"] = status }
     if let places {
       variables["JOB_ENV"] = places.environment.string
       variables["JOB_OUTPUT"] = places.output.string
@@ -205,6 +216,7 @@ package struct StepEnvironment: Sendable {
   /// Whether only the worker gives the variable `name` to steps: no step can hand it on.
   package static func isOwn(_ name: String) -> Bool {
     name.hasPrefix("JOB_") || name.hasPrefix("MQTT_") || ["STEP_INDEX", "WORKER_ID"].contains(name)
+      || name.hasPrefix("STEP_") && name.hasSuffix("_STATUS")
   }
 }
 

@@ -122,6 +122,21 @@ package struct JobReport: Sendable {
     fail(JobFailure(.sync, "\(doing): \(first)\(others)"))
   }
 
+  /// What the next step is told about those before it.
+  func earlier(_ isStopped: Bool) -> StepRun.EarlierSteps {
+    let status: JobStatus =
+      if hasFailed {
+        .error
+      } else if stoppedBy != nil || isStopped && decisive == nil {
+        .canceled
+      } else if isTimedOut || decisive?.status == .timeout {
+        .timeout
+      } else {
+        decisive == nil ? .success : .failed
+      }
+    return StepRun.EarlierSteps(job: status, steps: steps.map(\.status))
+  }
+
   /// Whether the worker itself has failed.
   var hasFailed: Bool { result.phase != nil }
 

@@ -21,6 +21,12 @@ struct StepRun {
     var limit: Duration? { if case .cleanup = self { .seconds(300) } else { nil } }
   }
 
+  /// How the steps before have ended, and the job if it ended with them.
+  struct EarlierSteps {
+    var job: JobStatus
+    var steps: [StepStatus]
+  }
+
   /// How a step ended.
   struct End: Sendable {
     /// The result: that of the last try, with the sums of all.
@@ -41,14 +47,16 @@ struct StepRun {
   private let stop: StopRequest
   private let role: Role
   private let variables: JobVariables
+  private let earlier: EarlierSteps
 
   /// The step `index` of the job. What ended the job does not end a step that runs for cleanup: `stop` is its own.
   init(
     of job: StepSequence, _ step: Step, _ index: Int, _ log: StepLog, with runner: StepRunner, until stop: StopRequest,
-    _ role: Role, given variables: JobVariables
+    _ role: Role, given variables: JobVariables, after earlier: EarlierSteps
   ) {
     (self.job, self.step, self.index, self.log) = (job, step, index, log)
     (self.runner, self.stop, self.role, self.variables) = (runner, stop, role, variables)
+    self.earlier = earlier
   }
 
   /// Runs it, and finishes its log. Throws ``JobFailure`` if it cannot be started, and what the fence throws.
@@ -173,7 +181,7 @@ struct StepRun {
     let claim = job.claim
     let facts = StepEnvironment.Facts(
       jobID: claim.id.text, attempt: claim.attempt, workspace: job.workspace.path, results: job.results.path,
-      workerID: claim.worker)
+      workerID: claim.worker, status: earlier.job.rawValue, earlier: earlier.steps.map(\.rawValue))
     return job.settings.environment.variables(
       facts, stepIndex: index, job: job.definition.environment, handedOn: variables.environment, step: step.environment,
       places: files.places)

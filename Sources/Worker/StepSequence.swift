@@ -58,7 +58,7 @@ struct StepSequence {
       do {
         let run = StepRun(
           of: self, step, index, log, with: runner, until: isStopped ? stop.forCleanup() : stop,
-          isEnding ? .cleanup : .work(until: deadline), given: variables)
+          isEnding ? .cleanup : .work(until: deadline), given: variables, after: report.earlier(isStopped))
         let end = try await run.run()
         variables = end.variables
         report.add(end)

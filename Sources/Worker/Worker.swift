@@ -66,7 +66,7 @@ package struct Worker: Sendable {
     logger.info("took a job", metadata: metadata)
     do {
       let outcome = try await withTasks([{ await obeyCancellations(of: job) }]) { try await perform(job) }
-      logger.info("the job ended: \(outcome.result.status.rawValue)", metadata: metadata)
+      tell(outcome.result, metadata)
       return outcome.refusal.map { .undelivered(outcome.result, $0) } ?? .finished(outcome.result)
     } catch is Lapsed {
       var entry = job.claim.entry(.superseded)
@@ -85,6 +85,21 @@ package struct Worker: Sendable {
       }
       return .superseded
     }
+  }
+
+  /// Says how the job ended: in the log, nobody should have to look for a job that went wrong.
+  private func tell(_ result: JobResult, _ metadata: Logger.Metadata) {
+    let level: Logger.Level =
+      switch result.status {
+      case .success, .canceled: .info
+      case .failed, .timeout, .rejected: .warning
+      case .error, .lost: .error
+      }
+    var metadata = metadata
+    metadata["exitCode"] = result.exitCode.map { "\($0)" }
+    metadata["durationMs"] = "\(result.timing.durationMs)"
+    let sentence = result.error.map { ": \($0)" } ?? ""
+    logger.log(level: level, "the job ended: \(result.status.rawValue)\(sentence)", metadata: metadata)
   }
 
   /// Waits for a job and claims it; `nil` if the worker leaves without one.

@@ -60,6 +60,39 @@ import Testing
   }
 }
 
+/// A limit of memory as a container has it: a cgroup around the worker.
+@Suite(.enabled(if: ownCgroup.map(hasMemoryController) == true, "no cgroup with a limit of memory can be made here"))
+struct MemoryLimitTests {
+  @Test func stepThatNeedsMoreMemoryThanThereIsSaysSo() async throws {
+    let cgroup = try #require(ownCgroup) + "/limited-\(getpid())"
+    try FileManager.default.createDirectory(atPath: cgroup, withIntermediateDirectories: false)
+    defer { rmdir(cgroup) }
+    for (file, text) in [("memory.max", "100M"), ("memory.swap.max", "0")] {
+      try? text.write(toFile: "\(cgroup)/\(file)", atomically: false, encoding: .utf8)
+    }
+    try await Scene.play { scene in
+      try scene.job("job", steps: ["tail -c 300m /dev/zero", ["run": "echo cleaned > up", "always": true]])
+      let process = try scene.start(
+        installed("sh"),
+        [
+          "-c", "echo $$ > '\(cgroup)/cgroup.procs' && exec \"$@\"", "sh", WorkerProcess.executable.string, "-u",
+          scene.broker.url, "-j", scene.jobs.string, "-w", scene.workspaces.string,
+        ], name: "limited")
+      try await scene.broker.logged("Sending SUBACK to worker-01\n", within: .seconds(60))
+      try await scene.send("job")
+      #expect(try await process.end(within: .seconds(60)) == .code(0))
+      let result = scene.result("job")
+      #expect(result["outOfMemory"] == true && result["exitCode"] == 137)
+      #expect(result["error"].string?.contains("100 MiB") == true, "\(result["error"])")
+      #expect(scene.text("job", "results/up") == "cleaned\n")
+    }
+  }
+}
+
+private func hasMemoryController(_ cgroup: String) -> Bool {
+  (try? String(contentsOfFile: "\(cgroup)/cgroup.subtree_control", encoding: .utf8))?.contains("memory") == true
+}
+
 /// The cgroups that a worker has made.
 private func cgroups(of worker: pid_t) -> [String] {
   let names = (try? FileManager.default.contentsOfDirectory(atPath: ownCgroup ?? "/nowhere")) ?? []

@@ -38,7 +38,7 @@ import Testing
     try await Scene.play(.down) { scene in
       let worker = try scene.worker(on: group, ["-u", "mqtt://127.0.0.1:\(broker.port)"])
       #expect(try await worker.end() == .code(78))
-      #expect(worker.log.contains("Shared subscriptions not supported (0x9E)"), "\(worker.log)")
+      #expect(worker.log.contains("Shared Subscriptions not supported (0x9E)"), "\(worker.log)")
       #expect(worker.log.contains("give each worker a topic of its own, without $share"), "\(worker.log)")
       #expect(!worker.log.contains("in use"))
     }
@@ -84,6 +84,16 @@ import Testing
       }
       #expect(try await worker.end(within: .seconds(60)) == .code(status), "\(worker.log)")
       #expect(worker.log.contains("does not answer on MQTT 5, but speaks 3.1.1") == (version == "5"), "\(worker.log)")
+    }
+  }
+
+  /// A worker needs two connections. mosquitto closes the second without a word.
+  @Test func brokerThatAcceptsOneConnectionIsNotTakenForOneWithTLS() async throws {
+    try await Scene.play(broker: .init("max_connections 1")) { scene in
+      let worker = try scene.worker([])
+      try await worker.says("it may have reached its limit of connections", within: .seconds(60))
+      worker.send(SIGTERM)
+      #expect(try await worker.end() == .code(0))
     }
   }
 

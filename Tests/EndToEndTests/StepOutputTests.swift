@@ -91,7 +91,8 @@ import Testing
       let lines = Set(scene.log("job", step: 1).split(separator: "\n").map(String.init))
       #expect(
         lines.isSuperset(of: [
-          "CI=true", "JOB_ID=job", "JOB_ATTEMPT=1", "STEP_INDEX=1", "WORKER_ID=worker-03", "CC=clang", "MODE=step",
+          "CI=true", "JOB_STATUS=success", "STEP_0_STATUS=success", "JOB_ID=job", "JOB_ATTEMPT=1", "STEP_INDEX=1",
+          "WORKER_ID=worker-03", "CC=clang", "MODE=step",
           "LEVEL=2", "JOB_WORKSPACE=\(scene.workspaces)/job", "JOB_RESULTS_DIR=\(scene.jobs)/job/results",
         ]))
     }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import MQTT
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -178,6 +179,29 @@ import Testing
       #expect(worker.log.contains("was set aside"))
       #expect(scene.undelivered.filter { $0.contains("/1.1.") }.isEmpty)
       try FileManager.default.removeItem(atPath: folder.string)
+    }
+  }
+
+  /// A quota may be exceeded for a moment only.
+  @Test func resultIsTriedOnceMoreAfterAQuota() async throws {
+    let tries = Mutex(0)
+    let broker = try ScriptedBroker { packet in
+      guard packet.kind == .publish, packet.text.contains("jobs/results/job") else { return .bytes(packet.usualAnswer) }
+      let isFirst = tries.withLock { count in
+        count += 1
+        return count == 1
+      }
+      return .bytes(isFirst ? [0x40, 4] + packet.identifier + [0x97, 0] : packet.usualAnswer)
+    }
+    try await Scene.play(.down) { scene in
+      try scene.job("job", steps: [.string(scene.noteRun)])
+      try scene.write(
+        #"{"payload":"{\"id\":\"job\"}","requestId":"key","topic":"jobs/pending"}"#,
+        scene.jobs.appending(".worker/waiting/%24share%2Fg%2Fjobs%2Fpending/1-job.json"))
+      let worker = try scene.worker(
+        "worker-01", on: "$share/g/jobs/pending", ["-u", "mqtt://127.0.0.1:\(broker.port)"])
+      #expect(try await worker.end() == .code(0), "\(worker.log)")
+      #expect(tries.withLock(\.self) == 2 && scene.undelivered.isEmpty && scene.runs("job") == 1)
     }
   }
 

@@ -21,7 +21,7 @@ struct StepEnvironmentTests {
     #expect(
       variables == [
         "CI": "true", "JOB_ID": "a", "JOB_ATTEMPT": "2", "JOB_WORKSPACE": "/w/a", "JOB_RESULTS_DIR": "/j/a/results",
-        "STEP_INDEX": "3", "WORKER_ID": "worker-01",
+        "STEP_INDEX": "3", "WORKER_ID": "worker-01", "JOB_STATUS": "success",
       ])
   }
 

@@ -86,7 +86,7 @@ struct ScratchFolderTests {
   }
 
   @Test func namesOfTheWorkerCannotBeHandedOn() throws {
-    for name in ["JOB_ID", "JOB_ENV", "MQTT_URL", "STEP_INDEX", "WORKER_ID"] {
+    for name in ["JOB_ID", "JOB_ENV", "MQTT_URL", "STEP_INDEX", "STEP_0_STATUS", "WORKER_ID"] {
       let files = try scratch.newFiles()
       for place in [files.places.environment, files.places.output] { try volume.write("\(name)=1", place) }
       #expect(throws: VariableFault.self) { try files.read(.environment) }

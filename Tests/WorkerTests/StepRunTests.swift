@@ -29,6 +29,26 @@ import Testing
     #expect(report.finish().status == .success)
   }
 
+  /// A job whose time is over must end, whatever its `always` steps do.
+  @Test func stepThatCleansUpIsBounded() {
+    #expect(StepRun.Role.cleanup.limit == .seconds(300))
+    #expect(StepRun.Role.work(until: nil).limit == nil)
+  }
+
+  @Test(arguments: [
+    (#""true""#, "", "success success"),
+    (#""exit 3""#, "", "failed failed"),
+    (#"{"run": "exit 3", "continueOnError": true}"#, "", "success failed"),
+    (#"{"run": "exec sleep 100", "timeout": "200ms"}"#, "", "timeout timeout"),
+    (#""exec sleep 100""#, #", "timeout": "200ms""#, "timeout timeout"),
+  ])
+  func stepKnowsHowThoseBeforeItEnded(_ step: String, _ rest: String, _ told: String) async throws {
+    let report = try await volume.runSteps(
+      #"{"steps": [\#(step), {"run": "echo $JOB_STATUS $STEP_0_STATUS", "always": true}]\#(rest)}"#)
+    #expect(report.steps[1].status == .success)
+    #expect(log(1) == "\(told)\n")
+  }
+
   @Test func lastTryDecides() async throws {
     var report = try await volume.runSteps(
       #"{"steps": [{"run": "printf x >> n; exit $(wc -c < n)", "retries": 2}, {"run": "true", "always": true}]}"#)
