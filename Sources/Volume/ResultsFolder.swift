@@ -100,7 +100,8 @@ package final class ResultsFolder: Sendable {
   }
 
   /// Restores what a step removed: logs, the folder itself and the right to write to it. Returns a note for the result;
-  /// `nil` if nothing was missing. `logs` has the open files by step index.
+  /// `nil` if nothing was missing. `logs` has the open files by step index; one that cannot be put back, on a full volume
+  /// for example, is noted, too. Throws if there is no folder for the result.
   package func restore(_ logs: [Int: FileDescriptor] = [:]) throws(JobFailure) -> SkippedPath? {
     var isRestored = false
     do throws(Errno) {
@@ -114,8 +115,11 @@ package final class ResultsFolder: Sendable {
       return SkippedPath(
         path: WorkspacePath(JobsDirectory.results), reason: "logs were removed while the job ran, and are restored")
     } catch {
-      let what = hasLostItsPlace ? "was removed while the job ran, and cannot be made again" : "cannot be written to"
-      throw JobFailure(.run, "\(path) \(what): \(error)")
+      guard !hasLostItsPlace else {
+        throw JobFailure(.run, "\(path) was removed while the job ran, and cannot be made again: \(error)")
+      }
+      return SkippedPath(
+        path: WorkspacePath(JobsDirectory.results), reason: "logs that are missing cannot be restored: \(error)")
     }
   }
 

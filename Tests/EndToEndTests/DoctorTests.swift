@@ -91,6 +91,19 @@ import Testing
     }
   }
 
+  @Test func otherMountIsOneIfItShowsTheSame() async throws {
+    try await Scene.play(.down) { scene in
+      for (mount, end, mark) in [(scene.jobs, ProcessEnd.code(0), "yes"), (scene.files, .code(1), "NO ")] {
+        let doctor = try await scene.run(
+          ["doctor", "volume", "-j", scene.jobs.string, "-w", scene.workspaces.string, "--other-mount", mount.string],
+          within: .seconds(60))
+        #expect(doctor.end == end)
+        #expect(doctor.output.contains("\(mark)  other mount"), "\(doctor.output)")
+        for finding in ["locks", "modes"] { #expect(doctor.output.contains("yes  \(finding)")) }
+      }
+    }
+  }
+
   @Test func brokerAndVolumeThatAreNotThereAreNotFit() async throws {
     try await Scene.play(.down) { scene in
       let end = try await scene.run([

@@ -42,17 +42,18 @@ import Testing
     }
   }
 
-  @Test func resultIsKeptForSevenDaysForWhoComesLate() async throws {
+  @Test(arguments: [([], 604_800), (["--retain", "1h"], 3600)] as [([String], UInt32)])
+  func resultIsKeptForAWhileForWhoComesLate(_ arguments: [String], _ seconds: UInt32) async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["true"])
-      let worker = try scene.worker()
+      let worker = try scene.worker(arguments)
       try await worker.listens()
       try await scene.send("job")
       #expect(try await worker.end() == .code(0))
       let message = try await scene.results().message(on: "jobs/results/job")
       #expect(message.retention == .retained)
       #expect(message.json["status"] == "success")
-      #expect((604_700...604_800).contains(message.properties.messageExpiry ?? 0))
+      #expect((seconds - 100...seconds).contains(message.properties.messageExpiry ?? 0))
     }
   }
 
@@ -60,6 +61,7 @@ import Testing
     try await Scene.play { scene in
       for (id, arguments, environment) in [
         ("flag", ["--no-retain"], [:]), ("variable", [], ["MQTT_NO_RETAIN": "true"]),
+        ("option", ["--retain", "off"], ["MQTT_RETAIN": "1h"]), ("other", [], ["MQTT_RETAIN": "off"]),
       ] {
         try scene.job(id, steps: ["true"])
         let results = try await scene.results()

@@ -188,7 +188,7 @@ _mqtt-fs-worker_work() {
     repeating_flags=()
     non_repeating_flags=(--tls --clean --no-retain --require-approval --publish-logs --dry-run -V --version -h --help)
     repeating_options=(--topic -t --redact)
-    non_repeating_options=(--url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --id -i --jobs-dir -j --workspaces-dir -w --cache-dir --cache-size --results-topic -r --session-expiry --queue-interval -o --timeout --grace --lease --max-attempts --max-log-bytes --verify-key --heartbeat --idle-timeout --jobs --log-level --log-format --payload)
+    non_repeating_options=(--url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --id -i --jobs-dir -j --workspaces-dir -w --cache-dir --cache-size --results-topic -r --session-expiry --queue-interval --retain -o --timeout --grace --lease --max-attempts --max-log-bytes --verify-key --heartbeat --idle-timeout --jobs --log-level --log-format --payload)
     __mqtt-fs-worker_offer_flags_options 0
 
     # Offer option value completions
@@ -255,6 +255,9 @@ _mqtt-fs-worker_work() {
         return
         ;;
     '--queue-interval')
+        return
+        ;;
+    '--retain')
         return
         ;;
     '-o'|'--timeout')

@@ -23,7 +23,7 @@ function __mqtt-fs-worker_parse_tokens -S
         __mqtt-fs-worker_parse_subcommand 0 'h/help'
         switch $unparsed_tokens[1]
         case 'work'
-            __mqtt-fs-worker_parse_subcommand 0 'u/url=' 'n/username=' 'p/password=' 'password-file=' 'v/protocol-version=' 'tls' 'ca-certs=' 'certfile=' 'keyfile=' 'client-id-prefix=' 'connect-timeout=' 'i/id=' 'j/jobs-dir=' 'w/workspaces-dir=' 't/topic=+' 'cache-dir=' 'cache-size=' 'r/results-topic=' 'clean' 'session-expiry=' 'queue-interval=' 'no-retain' 'o/timeout=' 'grace=' 'lease=' 'max-attempts=' 'require-approval' 'max-log-bytes=' 'publish-logs' 'verify-key=' 'heartbeat=' 'redact=+' 'idle-timeout=' 'jobs=' 'log-level=' 'log-format=' 'dry-run' 'payload=' 'V/version' 'h/help'
+            __mqtt-fs-worker_parse_subcommand 0 'u/url=' 'n/username=' 'p/password=' 'password-file=' 'v/protocol-version=' 'tls' 'ca-certs=' 'certfile=' 'keyfile=' 'client-id-prefix=' 'connect-timeout=' 'i/id=' 'j/jobs-dir=' 'w/workspaces-dir=' 't/topic=+' 'cache-dir=' 'cache-size=' 'r/results-topic=' 'clean' 'session-expiry=' 'queue-interval=' 'retain=' 'no-retain' 'o/timeout=' 'grace=' 'lease=' 'max-attempts=' 'require-approval' 'max-log-bytes=' 'publish-logs' 'verify-key=' 'heartbeat=' 'redact=+' 'idle-timeout=' 'jobs=' 'log-level=' 'log-format=' 'dry-run' 'payload=' 'V/version' 'h/help'
         case 'check'
             __mqtt-fs-worker_parse_subcommand 1 'h/help'
         case 'submit'
@@ -148,7 +148,8 @@ complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_f
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" clean' -l 'clean' -d 'Use a clean session; requests sent while no worker is connected are lost. (MQTT_CLEAN)'
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" session-expiry' -l 'session-expiry' -d 'How long the broker keeps the session of a worker without a connection. (MQTT_SESSION_EXPIRY; default: 7d)' -rfka ''
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" queue-interval' -l 'queue-interval' -d 'How long the broker may pause between two queued messages, for brokers that send a queue slowly. (MQTT_QUEUE_INTERVAL; default: 0s)' -rfka ''
-complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" no-retain' -l 'no-retain' -d 'Publish results unretained: later subscribers do not get them. (MQTT_NO_RETAIN)'
+complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" retain' -l 'retain' -d 'How long the broker retains a result for later subscribers, or \'off\'. (MQTT_RETAIN; default: 7d)' -rfka ''
+complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" no-retain' -l 'no-retain' -d 'The same as \'--retain off\'. (MQTT_NO_RETAIN)'
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" o timeout' -s 'o' -l 'timeout' -d 'End a job that takes longer. (JOB_TIMEOUT; default: none)' -rfka ''
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" grace' -l 'grace' -d 'The time from TERM to KILL. (JOB_GRACE; default: 10s)' -rfka ''
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker work" lease' -l 'lease' -d 'A worker that does not renew its claim for this long counts as dead. (JOB_LEASE; default: 30s)' -rfka ''

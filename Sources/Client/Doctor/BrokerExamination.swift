@@ -6,11 +6,11 @@ package import MQTT
 /// All messages are below one topic prefix, and all sessions have their own client ids; nothing of them remains at the
 /// end. It publishes nothing to the topics of jobs or workers.
 package struct BrokerExamination: Sendable {
-  private let options: SessionOptions
+  let options: SessionOptions
   private let prefix: String
-  private let logger: Logger
+  let logger: Logger
   /// The wait for an expected message.
-  private static let patience: Duration = .seconds(5)
+  static let patience: Duration = .seconds(5)
   /// The wait for a message of a broker that sends the queue of a session slowly.
   private static let longPatience: Duration = .seconds(12)
 
@@ -47,14 +47,14 @@ package struct BrokerExamination: Sendable {
       (.noMatchingSubscribers, noMatchingSubscribers),
       (.sessionExpiry, sessionExpiry), (.durableSessions, durableSessions), (.redelivery, redelivery),
       (.sharedSubscriptions, sharedSubscriptions), (.queuesOfGroups, queuesOfGroups),
-      (.retainedMessages, retainedMessages), (.messageExpiry, messageExpiry),
+      (.retainedMessages, retainedMessages), (.fewRetained, fewRetained), (.messageExpiry, messageExpiry),
       (.lastWill, lastWill), (.closedToStrangers, closedToStrangers),
     ]
   }
 
   // MARK: Sessions
 
-  private func options(_ name: String, _ start: SessionStart = .clean) -> SessionOptions {
+  func options(_ name: String, _ start: SessionStart = .clean) -> SessionOptions {
     var options = options
     options.clientID += "-\(name)"
     options.start = start
@@ -64,7 +64,7 @@ package struct BrokerExamination: Sendable {
     return options
   }
 
-  private func topic(_ name: String) -> String { "\(prefix)/\(name)" }
+  func topic(_ name: String) -> String { "\(prefix)/\(name)" }
 
   private func with<T: Sendable>(_ options: SessionOptions, _ body: (Session) async throws -> T) async throws -> T {
     try await Session.withSession(options, giveUpAfter: .seconds(10), logger: logger) { session in
@@ -74,7 +74,7 @@ package struct BrokerExamination: Sendable {
   }
 
   /// Opens a session that subscribes to `filter`, calls `body`, and ends the session for good.
-  private func listening<T: Sendable>(
+  func listening<T: Sendable>(
     _ name: String, to filter: String, _ body: (Probe) async throws -> T
   ) async throws -> T {
     let probe = try Probe(options(name), logger: logger)
@@ -111,7 +111,7 @@ package struct BrokerExamination: Sendable {
   }
 
   @discardableResult
-  private func publish(
+  func publish(
     _ topic: String, _ payload: [UInt8] = [49], _ retention: Retention = .notRetained, expiry: UInt32? = nil
   ) async throws -> ReasonCode {
     var message = Message(topic: topic, payload: payload, retention: retention)
@@ -248,36 +248,6 @@ package struct BrokerExamination: Sendable {
         return property.finding(
           counts[0] + counts[1] == 4, "two members got \(counts[0]) and \(counts[1]) of 4 messages\(isPlain)")
       }
-    }
-  }
-
-  private func retainedMessages(_ property: Property) async throws -> Finding {
-    let topic = topic("retained")
-    try await publish(topic, [49], .retained)
-    let came = try await listening("late", to: topic) { try await $0.deliveries(1, within: Self.patience) }
-    try await publish(topic, [], .retained)
-    return property.finding(came.first?.message.retention == .retained)
-  }
-
-  private func messageExpiry(_ property: Property) async throws -> Finding {
-    guard options.version == .v5 else { return property.unknown("MQTT 3.1.1 has none; use 5") }
-    let topic = topic("expiry")
-    // Wait longer than a second: brokers may check expiry about once a second.
-    try await publish(topic, [49], .retained, expiry: 1)
-    try await Task.sleep(for: .milliseconds(2500))
-    let came = try await listening("late", to: topic) { try await $0.deliveries(1, within: .milliseconds(500)) }
-    try await publish(topic, [], .retained)
-    return property.finding(came.isEmpty)
-  }
-
-  private func lastWill(_ property: Property) async throws -> Finding {
-    try await listening("heir", to: topic("will")) { probe in
-      var options = options("testator")
-      options.will = Message(topic: topic("will"), payload: [49])
-      let session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
-      try await session.connected()
-      session.drop()
-      return property.finding(try await !probe.deliveries(1, within: Self.patience).isEmpty)
     }
   }
 

@@ -99,10 +99,15 @@ extension Property {
     subject: .broker, name: "retained messages", weight: .wanted,
     present: "later subscribers get the results and the states of workers",
     absent: "later subscribers get no results and no states of workers; read results from the volume")
+  static let fewRetained = Property(
+    subject: .broker, name: "few retained", weight: .wanted,
+    present: "it keeps them in memory, and sends all that match to each new subscriber",
+    absent:
+      "it keeps them in memory, and sends all that match to each new subscriber; have results expire sooner (--retain)")
   static let messageExpiry = Property(
     subject: .broker, name: "message expiry", weight: .wanted,
     present: "old results and states of workers expire",
-    absent: "retained results and states of workers that are gone stay for ever; use --no-retain")
+    absent: "retained results and states of workers that are gone stay for ever; use --retain off")
   static let lastWill = Property(
     subject: .broker, name: "last will", weight: .wanted,
     present: "the broker reports a dead worker as offline",

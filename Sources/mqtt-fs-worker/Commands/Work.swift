@@ -87,7 +87,7 @@ struct MQTTRun {
     jobs = try work.jobCount(environment)
     giveUpAfter = try broker.giveUpAfter(environment)
     idleTimeout = try (work.idleTimeout ?? environment.value("WORKER_IDLE_TIMEOUT"))?.duration
-    let keepsResults = try !(work.noRetain || environment.flag("MQTT_NO_RETAIN"))
+    let kept = try work.retention(environment)
 
     var intake = try broker.session(SessionName.intake(of: setup.identity.id), environment)
     intake.receiveMaximum = 1
@@ -110,7 +110,7 @@ struct MQTTRun {
       version: control.version)
     control.will = presence.will
     self.control = control
-    retention = keepsResults && control.version == .v5 ? .expiring(seconds: 7 * 86400) : .none
+    retention = control.version == .v5 ? kept.map { .expiring(seconds: $0) } ?? .none : .none
   }
 
   func run() async throws {

@@ -41,7 +41,13 @@ struct WorkOptions: ParsableArguments {
       valueName: "duration"))
   var queueInterval: Timespan?
 
-  @Flag(help: "Publish results unretained: later subscribers do not get them. (MQTT_NO_RETAIN)")
+  @Option(
+    help: ArgumentHelp(
+      "How long the broker retains a result for later subscribers, or 'off'. (MQTT_RETAIN; default: 7d)",
+      valueName: "duration"))
+  var retain: String?
+
+  @Flag(help: "The same as '--retain off'. (MQTT_NO_RETAIN)")
   var noRetain = false
 
   @Option(
@@ -109,6 +115,16 @@ struct WorkOptions: ParsableArguments {
 }
 
 extension WorkOptions {
+  /// How long the broker retains a result, in seconds; `nil` for not at all.
+  func retention(_ environment: Environment) throws -> UInt32? {
+    let text = retain ?? environment["MQTT_RETAIN"] ?? "7d"
+    if try noRetain || environment.flag("MQTT_NO_RETAIN") || text == "off" { return nil }
+    guard let duration = Timespan(argument: text)?.duration, duration >= .seconds(1) else {
+      throw ValidationError("'\(text)' is no time to retain results for: give a duration, as in 7d, or 'off'")
+    }
+    return UInt32(clamping: duration.components.seconds)
+  }
+
   /// The settings for jobs.
   func settings(_ environment: Environment) throws -> WorkerSettings {
     var settings = WorkerSettings()
