@@ -86,8 +86,8 @@ cp -R "$root/examples/hello" "$scratch/volume/$job"
 cat "$scratch/volume/$job/job.json"
 
 say "A worker waits for one job"
-set -- -u "mqtt://127.0.0.1:$port" -i "$worker" -j "$scratch/volume" -w "$scratch/workspaces" --log-level debug \
-  --log-format text --idle-timeout 2m
+set -- -u "mqtt://127.0.0.1:$port" -i "$worker" -j "$scratch/volume" -w "$scratch/workspaces" --log-format text \
+  --idle-timeout 2m
 echo "\$ mqtt-fs-worker $*"
 "$bin/mqtt-fs-worker" "$@" 2>"$scratch/worker.log" &
 pid=$!
@@ -110,17 +110,26 @@ say "The worker's log (exit status $status)"
 cat "$scratch/worker.log"
 say "What the steps said: results/step_N.log"
 (cd "$scratch/volume/$job/results" && for log in step_*.log; do sed "s/^/$log: /" "$log"; done)
-say "What the job left on the volume"
-(cd "$scratch/volume" && find "$job/results" -type f | sort)
-say "results/result.json"
+say "The result on the volume: results/result.json"
 cat "$scratch/volume/$job/results/result.json"
-say "The messages on jobs/#"
-cat "$scratch/messages"
 say "The result message, kept by the broker for those who come late"
 result=$(mosquitto_sub -h 127.0.0.1 -p "$port" -V 5 -q 1 -C 1 -W 10 -t "jobs/results/$job" || true)
 echo "$result"
 
 case $status:$result in
-  0:*'"status":"success"'*) say "That was a job." ;;
+  0:*'"status":"success"'*) ;;
   *) fail "the job should have ended with status success, and the worker with 0; see above" ;;
 esac
+
+say "In short: mqtt-fs-worker status $job"
+"$bin/mqtt-fs-worker" status "$job" -j "$scratch/volume"
+cat <<EOF
+
+== Next
+The program is $bin/mqtt-fs-worker
+What was shown here is removed again. For a folder of your own with a job.json (examples/hello is one), with a broker on
+localhost:
+  mqtt-fs-worker --jobs 0 -j ./jobs &         # a worker, for one job after the other
+  mqtt-fs-worker submit ./my-job -j ./jobs    # runs the job, shows its output, exits with its exit code
+README.md says what else a job can have, and 'mqtt-fs-worker --help' what else there is to do.
+EOF

@@ -88,13 +88,17 @@ struct Main {
     // with the default command. So try the default command first; all else, with help and errors, goes to the whole
     // parser.
     if let work = try? Work.parse() { return work }
+    let arguments = Array(CommandLine.arguments.dropFirst())
     do {
-      // General help is the help of the default command.
-      if ["-h", "--help", "help"].contains(CommandLine.arguments.dropFirst().joined(separator: " ")) {
-        throw CleanExit.helpRequest(Work.self)
+      if ["-h", "--help", "help"].contains(arguments.joined(separator: " ")) {
+        throw CleanExit.message(String(GeneralHelp.text.dropLast()))
       }
       return try RootCommand.parseAsRoot()
     } catch {
+      if RootCommand.exitCode(for: error) == .validationFailure, let advice = GeneralHelp.advice(on: arguments) {
+        complain("mqtt-fs-worker: \(advice)")
+        end(ExitStatus.usage.rawValue)
+      }
       RootCommand.exit(withError: Secrets.usageError(error))
     }
   }

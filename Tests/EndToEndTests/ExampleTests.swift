@@ -52,6 +52,25 @@ import Testing
   }
 
   @Test(.enabled(if: Checkout.python != nil, needsPython))
+  func controllerInPythonNoticesThatSomethingIsNotThere() async throws {
+    let python = try #require(Checkout.python)
+    let program = Checkout.root.pushing(FilePath("examples/controllers/submit.py")).string
+    try await Scene.play(.down) { scene in
+      let folder = try scene.folder("job", ["steps": ["true"]])
+      let waiting = try controller(scene, python, [program, folder.string])
+      try await eventually("a word about the broker") { waiting.errors.contains("the broker does not answer") }
+      waiting.send(SIGKILL)
+      try await waiting.end()
+      try scene.remove(scene.jobs)
+      let failing = try controller(scene, python, [program, folder.string])
+      #expect(try await failing.end() == .code(1))
+      #expect(failing.errors.contains("is no folder; is the volume mounted?"))
+      #expect(!FileManager.default.fileExists(atPath: scene.jobs.string))
+      try FileManager.default.createDirectory(atPath: scene.jobs.string, withIntermediateDirectories: false)
+    }
+  }
+
+  @Test(.enabled(if: Checkout.python != nil, needsPython))
   func controllerInPythonOutlivesARestartOfTheBroker() async throws {
     let python = try #require(Checkout.python)
     try await Scene.play { scene in

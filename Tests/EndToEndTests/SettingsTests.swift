@@ -4,6 +4,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
+@testable import mqtt_fs_worker
+
 /// Invalid settings, each with its exit status and sentence.
 @Suite struct SettingsTests {
   @Test(arguments: [
@@ -186,7 +188,7 @@ import Testing
 
   @Test func helpShowsEveryOption() async throws {
     try await Scene.play(.down) { scene in
-      for arguments in [["--help"], ["-h"], ["help"], ["work", "--help"]] {
+      for arguments in [["work", "--help"], ["work", "-h"], ["help", "work"]] {
         let run = try await scene.run(arguments)
         #expect(run.end == .code(0))
         #expect(run.errors.isEmpty)
@@ -202,6 +204,37 @@ import Testing
         }
         #expect(run.output.split(separator: "\n").allSatisfy { $0.count <= 100 })
       }
+    }
+  }
+
+  @Test(arguments: ["--help", "-h", "help"]) func generalHelpNamesEveryCommand(_ argument: String) async throws {
+    try await Scene.play(.down) { scene in
+      let run = try await scene.run([argument])
+      #expect(run.end == .code(0) && run.errors.isEmpty)
+      let lines = run.output.split(separator: "\n")
+      #expect(lines.allSatisfy { $0.count <= 90 } && lines.count < 30)
+      for command in RootCommand.configuration.subcommands {
+        #expect(lines.contains { $0.hasPrefix("  \(command._commandName) ") }, "\(command._commandName)")
+      }
+      #expect(run.output.contains("work --help"))
+    }
+  }
+
+  @Test(arguments: [
+    (["submti", "x"], "there is no command 'submti'; did you mean 'submit'?"),
+    (["log", "x"], "there is no command 'log'; did you mean 'logs'?"),
+    (["list"], "there is no command 'list'; did you mean 'jobs'?"),
+    (["version"], "there is no command 'version'; did you mean '--version'?"),
+    (["wrokers"], "there is no command 'wrokers'; did you mean 'workers'?"),
+    (["frobnicate"], "there is no command 'frobnicate'.\nThe commands: approve, cache,"),
+    (["--hlep"], "there is no option '--hlep'; did you mean '--help'?"),
+  ])
+  func wordThatIsNoCommandIsAnsweredWithTheNearest(_ arguments: [String], _ sentence: String) async throws {
+    try await Scene.play(.down) { scene in
+      let run = try await scene.run(arguments)
+      #expect(run.end == .code(64) && run.output.isEmpty)
+      #expect(run.errors.contains(sentence), "\(run.errors)")
+      #expect(!run.errors.contains("--tls"))
     }
   }
 

@@ -29,6 +29,8 @@ def place(folder: Path, jobs: Path, name: str) -> Path:
     """Puts the folder on the volume: whole and at once, under a name that nobody has yet."""
     place = jobs / name
     hidden = jobs / f".submit-{name}-{uuid.uuid4()}"
+    if not jobs.is_dir():
+        sys.exit(f"submit.py: {jobs} is no folder; is the volume mounted?")
     try:
         shutil.copytree(folder, hidden, symlinks=True, ignore=shutil.ignore_patterns("results", "results.previous"))
         os.sync()
@@ -50,9 +52,11 @@ class Request:
         self.key = str(uuid.uuid4())
         self.news: queue.Queue[dict] = queue.Queue()
         self.is_taken = False
+        self.has_warned = False
         self.result: dict | None = None
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"submit-{uuid.uuid4()}", protocol=mqtt.MQTTv5)
         self.client.on_connect = self.connected
+        self.client.on_connect_fail = self.failed
         self.client.on_message = self.arrived
         self.client.on_publish = self.published
         if username := os.environ.get("MQTT_USERNAME"):
@@ -77,6 +81,11 @@ class Request:
         client.subscribe([(f"jobs/events/{self.name}", options), (f"jobs/results/{self.name}", options)])
         # What was sent over the last connection may be lost.
         self.send()
+
+    def failed(self, client, userdata):
+        if not self.has_warned:
+            print("submit.py: the broker does not answer; trying again until it does", file=sys.stderr)
+        self.has_warned = True
 
     def send(self):
         if self.is_taken and self.result:

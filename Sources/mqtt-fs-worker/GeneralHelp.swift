@@ -1,0 +1,100 @@
+import ArgumentParser
+
+/// The help of the program as a whole: its commands in groups, and advice on a first word that is none of them.
+enum GeneralHelp {
+  private static let groups: [(title: String, commands: [(name: String, about: String)])] = [
+    (
+      "Jobs",
+      [
+        ("submit", "copies a job folder to the volume, sends it, and shows its output"),
+        ("check", "finds errors in a job folder before it is sent"),
+        ("jobs", "lists the jobs on the volume"),
+        ("status", "shows a job: its worker, or its result step by step"),
+        ("logs", "prints the output of a job's steps"),
+        ("cancel", "asks the worker of a job to end it"),
+        ("approve", "approves or rejects a request that waits for approval"),
+        ("sign", "makes a signed request"),
+      ]
+    ),
+    (
+      "Workers",
+      [
+        ("work", "takes one job and exits; so does the program without a command"),
+        ("workers", "lists the workers that are there, and those that were lost"),
+        ("health", "checks the worker on this host"),
+      ]
+    ),
+    (
+      "Care",
+      [
+        ("doctor", "tests whether a broker and a volume are fit for workers"),
+        ("prune", "removes finished jobs from the volume"),
+        ("cache", "lists or removes what this host keeps between jobs"),
+      ]
+    ),
+  ]
+
+  /// What people try who know other programs.
+  private static let synonyms = [
+    "list": "jobs", "ls": "jobs", "log": "logs", "run": "submit", "send": "submit", "start": "submit", "ps": "workers",
+    "kill": "cancel", "stop": "cancel", "show": "status", "version": "--version", "clean": "prune",
+  ]
+
+  /// The names of all commands.
+  static var commands: [String] { groups.flatMap { $0.commands.map(\.name) } }
+
+  static var text: String {
+    let lines = groups.map { group in
+      "\(group.title.uppercased()):\n"
+        + group.commands.map { "  \($0.name.padded(to: 10))\($0.about)\n" }.joined()
+    }
+    return """
+      mqtt-fs-worker takes a job id from MQTT, runs the steps of the job's folder on a
+      shared volume, and publishes the result. Without a command it is a worker.
+
+      \(lines.joined(separator: "\n"))
+      'mqtt-fs-worker <command> --help' shows a command's options, and 'work --help' those
+      of the worker. --version shows the version.
+
+      """
+  }
+
+  /// The sentence for a first argument that is no command, or an option that resembles one of help; `nil` for others.
+  static func advice(on arguments: [String]) -> String? {
+    guard let word = arguments.first else { return nil }
+    if word.hasPrefix("-") {
+      let general = ["--help", "--version"]
+      guard !general.contains(word), let near = nearest(word, among: general) else { return nil }
+      return "there is no option '\(word)'; did you mean '\(near)'?"
+    }
+    guard !commands.contains(word), word != "help" else { return nil }
+    let near = synonyms[word] ?? nearest(word, among: commands)
+    let question = near.map { "; did you mean '\($0)'?" } ?? "."
+    return "there is no command '\(word)'\(question)\nThe commands: \(commands.sorted().joined(separator: ", "))"
+  }
+
+  /// The candidate with the fewest typing errors, if they are at most two and less than half of the word.
+  private static func nearest(_ word: String, among candidates: [String]) -> String? {
+    candidates.map { (name: $0, distance: distance(word, $0)) }.filter {
+      $0.distance <= 2 && $0.distance * 2 < word.count
+    }
+    .min { $0.distance < $1.distance }?.name
+  }
+
+  /// The number of letters to insert, remove, replace, or exchange with their neighbour (optimal string alignment).
+  private static func distance(_ first: String, _ second: String) -> Int {
+    let (a, b) = (Array(first.utf8), Array(second.utf8))
+    var rows = [Array(0...b.count)]
+    for i in a.indices {
+      var row = [i + 1]
+      for j in b.indices {
+        let replaced = rows[i][j] + (a[i] == b[j] ? 0 : 1)
+        var least = min(replaced, rows[i][j + 1] + 1, row[j] + 1)
+        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { least = min(least, rows[i - 1][j - 1] + 1) }
+        row.append(least)
+      }
+      rows.append(row)
+    }
+    return rows[a.count][b.count]
+  }
+}
