@@ -38,7 +38,10 @@ struct Main {
     Secrets.wipe()
     // While there is one thread: see ``Guardian``.
     let guardian = Result { try Guardian.fork() }
-    Signals.block { _exit(work.dryRun ? 128 + $0 : 0) }
+    Signals.block { number in
+      if number == SIGINT, getpid() != 1 { Signals.takeDefaultEffect(number) }
+      _exit(work.dryRun ? 128 + number : 0)
+    }
     begin { try await work.run(guardedBy: guardian.get()) }
     Signals.waitForEver()
   }
@@ -116,6 +119,7 @@ struct Main {
   private static func end(_ status: Int32) -> Never {
     StderrOutput.shared.flush(within: .milliseconds(300))
     fflush(nil)
+    if [0, ExitStatus.terminated.rawValue].contains(status) { Signals.endInterrupted() }
     _exit(status)
   }
 }

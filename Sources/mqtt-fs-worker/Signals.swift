@@ -16,16 +16,21 @@ enum Signals {
   /// How long after the grace a worker may still run that must end at once.
   private static let patience = Duration.seconds(20)
 
+  private static let isInterrupted = Atomic(false)
+
   private struct Overdue {
     let at: ContinuousClock.Instant
     let leave: @Sendable () -> Void
   }
 
-  /// Ends the process at once with status 0 on a signal: it holds nothing yet. Ends with ``block(_:)``.
+  /// Ends the process at once on a signal, with status 0 or, as ``endInterrupted()``, by INT: it holds nothing yet. Ends
+  /// with ``block(_:)``.
   ///
   /// The parent process may have blocked the signals: they are unblocked here.
   static func leaveAtOnce() {
-    for number in numbers { _ = linux_exit_on_signal(number) }
+    for number in numbers {
+      if number == SIGINT, getpid() != 1 { signal(number, SIG_DFL) } else { _ = linux_exit_on_signal(number) }
+    }
     mask(SIG_UNBLOCK, numbers)
   }
 
@@ -41,11 +46,18 @@ enum Signals {
     listener.withLock { $0 = body }
   }
 
-  /// Ends the process by the signal itself, as without a listener. On the first thread.
+  /// Ends the process by the signal itself, as without a listener.
   @Sendable static func takeDefaultEffect(_ number: Int32) {
     signal(number, SIG_DFL)
     mask(SIG_UNBLOCK, [number])
     Glibc.raise(number)
+  }
+
+  /// Ends a worker that INT has stopped by that signal: a shell leaves a loop only then (signal(7); a program that exits may
+  /// have used the signal for something else). The first process of a container has no default effects.
+  static func endInterrupted() {
+    guard isInterrupted.load(ordering: .relaxed), getpid() != 1 else { return }
+    takeDefaultEffect(SIGINT)
   }
 
   /// The first signal stops the worker in order, the second at once. After the second it has the grace and 20 seconds
@@ -57,6 +69,7 @@ enum Signals {
     listener.withLock {
       $0 = { number in
         let level: StopLevel = stop.isShutdown && number != SIGHUP ? .kill : .terminate
+        if number == SIGINT, !stop.isShutdown { isInterrupted.store(true, ordering: .relaxed) }
         stop.raise(level, reason: .shutdown)
         if level == .kill {
           overdue.withLock { overdue in
