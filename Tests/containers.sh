@@ -21,10 +21,11 @@ compose=${COMPOSE:-docker compose}
 project=mqtt-fs-worker-test-$$
 export SWIFT_IMAGE="${SWIFT_IMAGE:-swift:6.3-bookworm}" BASE_IMAGE="${BASE_IMAGE:-debian:bookworm-slim}"
 export WORKER_IMAGE="${WORKER_IMAGE:-localhost/mqtt-fs-worker:test}"
-# Settings of the reader's own that compose.yaml would pass on.
-unset MQTT_URL MQTT_USERNAME MQTT_PASSWORD MQTT_RESULTS_TOPIC JOBS_DIR WORKER_UID WORKER_GID
-unset JOB_TIMEOUT JOB_GRACE JOB_MAX_LOG_BYTES LOG_LEVEL
-unset MQTT_PASSWORD_FILE MQTT_CA_CERTS MQTT_CERTFILE MQTT_KEYFILE WORKER_SECRETS BROKER_SECRETS MQTT_TLS_PORT
+# Settings of the reader's own, which compose.yaml would pass on.
+for name in $(env | sed -n 's/^\(\(MQTT\|JOB\|WORKER\|LOG\)_[A-Z_]*\)=.*/\1/p' | grep -v WORKER_IMAGE); do unset "$name"; done
+unset JOBS_DIR JOBS_TOPIC BROKER_SECRETS
+# The port of the broker on this host.
+export BROKER_PORT="${BROKER_PORT:-$((20000 + $$ % 20000))}"
 # A short lease, so that the jobs and queues of dead workers are taken over within seconds; and attempts enough for a job
 # that is hit again and again.
 export JOB_LEASE=6s JOB_MAX_ATTEMPTS=20

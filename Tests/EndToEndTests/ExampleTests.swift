@@ -144,9 +144,18 @@ import Testing
       text = yaml.safe_load(open("compose.yaml"))
       compose_spec.models.ComposeSpecification.model_validate(text)
       services = text["services"]
-      assert {name for name in services if "profiles" in services[name]} == {"broker-tls", "emqx"}, services.keys()
+      assert {name for name in services if "profiles" in services[name]} == {"broker-tls", "emqx", "worker-gpu"}, services.keys()
       volumes = {v.split(":")[0] for s in services.values() for v in s.get("volumes", []) if v[0] not in "./$"}
       assert volumes <= set(text["volumes"]), volumes
+      import re
+      rows = re.findall(r"^\\| `-.*?\\| (.*?) \\|", open("README.md").read(), re.M)
+      known = {name for row in rows for name in re.findall(r"`((?:MQTT|JOB|WORKER|LOG)_[A-Z_]+)`", row)}
+      # The image has these, for its own folders.
+      folders = {"MQTT_JOBS_DIR", "MQTT_WORKSPACES_DIR", "JOB_CACHE_DIR", "MQTT_NO_RETAIN"}
+      for service in "worker", "worker-gpu":
+        passed = set(services[service]["environment"])
+        assert known - folders <= passed, (service, known - folders - passed)
+        assert "pids_limit" in services[service] and "mem_limit" in services[service]
       """
     try await check(python, ["-c", program])
   }

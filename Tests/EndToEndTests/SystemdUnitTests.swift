@@ -18,7 +18,7 @@ import Testing
     try await Scene.play(.down) { scene in
       // The unit must name an existing executable.
       let text = try String(contentsOfFile: Self.folder.appending(service).string, encoding: .utf8)
-      let command = "ExecStart=/usr/bin/mqtt-fs-worker"
+      let command = "ExecStart=mqtt-fs-worker"
       #expect(text.contains("\(command)\n") || text.contains("\(command) "))
       var copies = [scene.files.appending(service)]
       let executable = try WorkerProcess.executable
