@@ -4,7 +4,7 @@ private import Synchronization
 
 /// The session of a client that sends jobs or watches workers; messages arrive as streams.
 ///
-/// It lasts as long as the closure of ``withClient(_:giveUpAfter:logger:_:)``, reconnects by itself, and then renews
+/// It lasts as long as the closure of ``withClient(_:giveUpAfter:persisting:logger:_:)``, reconnects by itself, and then renews
 /// its subscriptions. With Session Expiry Interval 0 it misses messages that are published while it has no connection,
 /// except retained ones.
 package final class BrokerClient: Sendable {
@@ -22,14 +22,17 @@ package final class BrokerClient: Sendable {
   }
 
   /// Opens a session for `body`, and ends it with DISCONNECT; the broker keeps no state of it. Throws the errors of
-  /// `body`, and ``MQTTError`` if there is no connection within `giveUpAfter`, or none is possible.
+  /// `body`, and ``MQTTError`` if there is no connection within `giveUpAfter`, or none is possible. With `persisting` that
+  /// limit is for the first connection only.
   package static func withClient<T: Sendable>(
-    _ options: SessionOptions, giveUpAfter: Duration? = nil, logger: Logger, _ body: (BrokerClient) async throws -> T
+    _ options: SessionOptions, giveUpAfter: Duration? = nil, persisting: Bool = false, logger: Logger,
+    _ body: (BrokerClient) async throws -> T
   ) async throws -> T {
     let session = try Session(options, giveUpAfter: giveUpAfter, logger: logger)
     let client = BrokerClient(session)
     do {
       try await session.connected()
+      if persisting { session.persist() }
       let result = try await body(client)
       await session.disconnect(sessionExpiry: 0)
       return result

@@ -61,6 +61,11 @@ public final class Session: Sendable {
     try await ask { (loop, answer: Answer<Void>) in loop.open(answer) }
   }
 
+  /// From now on retries for ever when the connection is lost.
+  public func persist() {
+    mailbox.post { $0?.giveUpAfter = nil }
+  }
+
   /// The broker's limits on the current connection or the last one; before the first, the requested values.
   public var limits: SessionLimits { mailbox.limits }
 

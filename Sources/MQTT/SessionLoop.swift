@@ -19,7 +19,7 @@ final class SessionLoop {
   let mailbox: Mailbox
   let events: AsyncStream<SessionEvent>.Continuation
   let logger: Logger
-  let giveUpAfter: Duration?
+  var giveUpAfter: Duration?
   let clock = ContinuousClock()
 
   var state: State

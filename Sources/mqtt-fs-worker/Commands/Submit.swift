@@ -86,7 +86,9 @@ struct Submit: AsyncParsableCommand {
     let request = try request(job, of: source)
     let interrupts = Interrupts()
 
-    try await broker.withClient("submit", environment, logger: log.logger(environment), keptFor: 300) { client in
+    try await broker.withClient("submit", environment, logger: log.logger(environment), keptFor: 300, persisting: true)
+    {
+      client in
       if let upload {
         try await copy(upload, console, interrupts)
       }

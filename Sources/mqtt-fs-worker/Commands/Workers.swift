@@ -29,7 +29,8 @@ struct Workers: AsyncParsableCommand {
   func run() async throws {
     let environment = Environment.current
     let patience = wait?.duration ?? .seconds(2)
-    try await broker.withClient("workers", environment, logger: try log.logger(environment)) { client in
+    try await broker.withClient("workers", environment, logger: try log.logger(environment), persisting: watch) {
+      client in
       let call = RollCall(client, patience: patience)
       guard watch else { return try show(try await call.take()) }
       var view = RosterView(json ? .json : isatty(STDOUT_FILENO) == 1 ? .screen : .lines)

@@ -47,7 +47,7 @@ struct BrokerOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Give up (exit 69) after this long without a connection. (MQTT_CONNECT_TIMEOUT; default: never)",
+      "Give up (exit 69) after this long without a connection. (MQTT_CONNECT_TIMEOUT; default: never for a worker, 30s for other commands)",
       valueName: "duration"))
   var connectTimeout: Timespan?
 }
@@ -121,13 +121,14 @@ struct Timespan: ExpressibleByArgument {
 
 extension BrokerOptions {
   /// Opens a client's session for as long as `body` runs. Its client id, `<prefix><command>-<random>`, is used once, so
-  /// any number of clients can run at a time. The password is wiped from the arguments and the environment.
+  /// any number of clients can run at a time. The password is wiped from the arguments and the environment. People wait for
+  /// 30 s at most, unless they say otherwise; with `persisting` that is for the first connection.
   func withClient<T: Sendable>(
-    _ command: String, _ environment: Environment, logger: Logger, keptFor expiry: UInt32 = 0,
+    _ command: String, _ environment: Environment, logger: Logger, keptFor expiry: UInt32 = 0, persisting: Bool = false,
     _ body: (BrokerClient) async throws -> T
   ) async throws -> T {
     var options = try session("\(command)-\(randomSuffix())", environment)
-    let giveUpAfter = try giveUpAfter(environment)
+    let limit = try giveUpAfter(environment)
     Secrets.wipe()
     if options.version == .v5, expiry > 0 {
       // The broker keeps messages while the connection is down.
@@ -135,7 +136,8 @@ extension BrokerOptions {
     } else {
       options.start = .clean
     }
-    return try await BrokerClient.withClient(options, giveUpAfter: giveUpAfter, logger: logger, body)
+    return try await BrokerClient.withClient(
+      options, giveUpAfter: limit ?? .seconds(30), persisting: persisting && limit == nil, logger: logger, body)
   }
 }
 
