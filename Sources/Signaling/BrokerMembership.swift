@@ -67,6 +67,10 @@ final class BrokerMembership: Sendable {
     if let name { try membership.withLock { $0 }?.renew(epoch: name) }
   }
 
+  /// Whether another worker takes this one for dead, and its session over. A worker that stood still for longer than its
+  /// lease comes back to that.
+  var isAdopted: Bool { (try? membership.withLock { $0 }?.isAdopted) == true }
+
   package func end(_ state: Member.State) throws {
     let membership = membership.withLock { membership in
       defer { membership = nil }

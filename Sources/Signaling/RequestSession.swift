@@ -163,6 +163,10 @@ actor RequestSession {
   func receive(from session: Session) async {
     for await event in session.events {
       switch event {
+      case .failed(.clientIDInUse) where session === self.session && membership.isAdopted:
+        logger.notice("another worker took this one for dead, and what was queued for it; connecting again")
+        drop()
+        turn.yield()
       case .failed(let error): inbox.add(.failure(error))
       // The rest of a session that was dropped does not concern the one that followed it.
       case _ where session !== self.session: continue

@@ -179,7 +179,7 @@ package struct Members: Sendable {
 
   /// The exclusive right to empty the session of a departed member; `nil` if another worker has it.
   package func adopt(_ member: Member) throws(VolumeError) -> Adoption? {
-    let path = folder.appending("\(member.name).adoption")
+    let path = adoptionFile(of: member.name)
     if let stale = try KnownFile.read(path, .setAside), try lease.hasExpired(path) { try stale.remove() }
     guard let file = try DurableFile.create(path, []) else { return nil }
     let adoption = try Adoption(member, self, path, file)
@@ -191,6 +191,13 @@ package struct Members: Sendable {
       return nil
     }
     return adoption
+  }
+
+  /// Whether another worker takes `member`, of this process, for dead: it empties the session, or has done so and removed
+  /// the member's file.
+  func isAdopted(_ member: Member) throws(VolumeError) -> Bool {
+    if DurableFile.exists(adoptionFile(of: member.name)) { return true }
+    return try read(file(of: member.name)) == nil
   }
 
   private func isGone(_ member: Member, _ path: VolumePath, at moment: Int64? = nil) throws(VolumeError) -> Bool {
@@ -230,6 +237,8 @@ package struct Members: Sendable {
   private static let left = ".left"
 
   func file(of name: String) -> VolumePath { folder.appending("\(name).json") }
+
+  private func adoptionFile(of name: String) -> VolumePath { folder.appending("\(name).adoption") }
 
   func leftFile(of name: String) -> VolumePath { folder.appending("\(name)\(Members.left)") }
 }

@@ -52,6 +52,11 @@ package final class Membership: Sendable {
     }
   }
 
+  /// Whether another worker takes this one for dead, and its session over.
+  package var isAdopted: Bool {
+    get throws(VolumeError) { try members.isAdopted(state.withLock(\.member)) }
+  }
+
   /// Writes that the broker has started a new session for this worker.
   package func renew(epoch: String) throws(VolumeError) {
     try state.withLock { state throws(VolumeError) in
