@@ -12,7 +12,11 @@ extension RequestSession {
     received += 1
     defer {
       receiving -= 1
-      if receiving == 0 { afterReceiving?.finish() }
+      if receiving == 0 {
+        afterReceiving?.finish()
+        // The connection may have waited for it: see ``dropOnceDecided()``.
+        turn.yield()
+      }
     }
     guard control.topics.mayBeRequest(delivery.message) else { return await delivery.acknowledge() }
     await offerOrDefer(delivery)
@@ -102,6 +106,7 @@ extension RequestSession {
   private func mayDefer() async throws -> Bool {
     guard options.start == .resume else { return !takesRequests || undecided != nil }
     while state.snapshot.isBusy, !state.snapshot.hasEnded {
+      guard defersRequests else { return false }
       let untilJobIsLong = state.snapshot.began + shortJob - .now
       if untilJobIsLong <= .zero, try ledger.deferredQueue.count() < DeferredQueue.capacity { return true }
       await state.waitWhileBusy(atMost: untilJobIsLong > .zero ? untilJobIsLong : Self.betweenLooks)

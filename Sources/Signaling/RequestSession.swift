@@ -227,10 +227,11 @@ actor RequestSession {
     if options.start == .clean, isDecided { await leaveGroup() }
   }
 
-  /// Ends the connection, but not before the PUBACK of an accepted request has left.
+  /// Ends the connection, but not before the PUBACK of an accepted request has left, or that of a request that is just
+  /// being deferred: the broker would send it again.
   private func dropOnceDecided() {
     if inbox.withdrawRequest(of: rank) { undecided = nil }
-    if session != nil, isDecided { drop() }
+    if session != nil, isDecided, receiving == 0 { drop() }
   }
 
   private var isDecided: Bool { undecided == nil && acknowledgements == 0 }
