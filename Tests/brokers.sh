@@ -20,7 +20,7 @@
 #   people    submit, workers and cancel
 #
 # It prints a table. A number of jobs is that of their result.json; "told" are those with a result message. MQTT_FS_WORKER names
-# the worker; a debug build otherwise. KEEP=FOLDER keeps the logs there.
+# the worker; a debug build otherwise. KEEP=FOLDER keeps the logs there. PATIENCE=N has it wait N times as long, on a slow host.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")

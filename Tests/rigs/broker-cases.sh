@@ -11,19 +11,19 @@ forty() {
   send 1 40 "$case-one" "$case-two" "$case-three"
 }
 
-case_jobs() { forty jobs && conclude 40 90; }
-case_clean() { forty clean --clean && conclude 40 90; }
+case_jobs() { forty jobs && conclude 40; }
+case_clean() { forty clean --clean && conclude 40; }
 
 # One worker is killed each second.
 case_kills() {
   local deadline victims=(one two three) kills=0
   forty kills
-  deadline=$((SECONDS + 120))
+  deadline=$((SECONDS + 120 * patience))
   while ! has_results 40 && [ "$SECONDS" -lt "$deadline" ]; do
     if kill_worker "kills-${victims[RANDOM % 3]}"; then kills=$((kills + 1)); fi
     await 1 has_results 40 || true
   done
-  conclude 40 30
+  conclude 40
   cell+=" ($kills kills)"
 }
 
@@ -32,7 +32,7 @@ case_kills() {
 case_dead() {
   leave_queue dead
   start_loop "$heir"
-  conclude 20 60
+  conclude 20
 }
 
 # As `dead`, with a restart of the broker before the other worker comes.
@@ -41,7 +41,7 @@ case_kept() {
   stop_broker
   start_broker
   start_loop "$heir"
-  conclude 20 40
+  conclude 20
 }
 
 # Case $1 with 20 requests in the session of a worker that was killed, and $heir, which is to have them.
@@ -65,7 +65,7 @@ case_beside() {
   warm beside-dead beside-heir
   kill_worker beside-dead
   send 1 20 any
-  conclude 20 60
+  conclude 20
 }
 
 # 10 short jobs behind a long one, which ends when they are done, or after 30 seconds.
@@ -84,7 +84,7 @@ case_head() {
   await 30 has_results 10 || true
   waited=$((10 - $(results)))
   touch "$ground/release"
-  conclude 11 30
+  conclude 11
   if [ "$waited" = 0 ]; then cell="none waits; $cell"; else cell="$waited of 10 wait; $cell"; fi
 }
 
@@ -100,12 +100,12 @@ case_restart() {
   await 60 has_results 10 || true
   stop_broker
   start_broker
-  conclude 40 60
+  conclude 40
 }
 
 # Whether a subscriber that comes late gets the result of a job of the case `jobs`.
 case_retained() {
-  if timeout 10 mosquitto_sub "${login[@]}" -h 127.0.0.1 -p "$port" -V "$(spoken "$version")" -q 1 -t jobs/results/jobs-1 -C 1 -W 5 2>/dev/null |
+  if timeout $((10 * patience)) mosquitto_sub "${login[@]}" -h 127.0.0.1 -p "$port" -V "$(spoken "$version")" -q 1 -t jobs/results/jobs-1 -C 1 -W $((5 * patience)) 2>/dev/null |
     grep -q '"jobs-1"'; then cell=yes; else cell=no; fi
   [ "$version" = 5 ] || cell+=" (3.1.1: off)"
 }
@@ -121,13 +121,13 @@ case_people() {
   echo "{\"steps\": [\"echo begun >$ground/record/begun; sleep 120\"]}" >"$ground/long/job.json"
   start people-one --jobs 0
   warm people-one
-  timeout 60 "$worker" submit "${at[@]}" "${volume[@]}" "${place[@]}" "$ground/short" >"$logs/people/submit.out" \
+  timeout $((60 * patience)) "$worker" submit "${at[@]}" "${volume[@]}" "${place[@]}" "$ground/short" >"$logs/people/submit.out" \
     2>"$logs/people/submit.log" && grep -qx hello "$logs/people/submit.out" || no+=(submit)
-  timeout 30 "$worker" workers "${at[@]}" >"$logs/people/workers.log" 2>&1 && grep -q people-one "$logs/people/workers.log" ||
+  timeout $((30 * patience)) "$worker" workers "${at[@]}" >"$logs/people/workers.log" 2>&1 && grep -q people-one "$logs/people/workers.log" ||
     no+=(workers)
-  timeout 60 "$worker" submit --detach "${at[@]}" "${volume[@]}" "${place[@]}" "$ground/long" >"$logs/people/detach.log" 2>&1
+  timeout $((60 * patience)) "$worker" submit --detach "${at[@]}" "${volume[@]}" "${place[@]}" "$ground/long" >"$logs/people/detach.log" 2>&1
   await 20 test -e "$ground/record/begun" || no+=("submit --detach")
-  timeout 40 "$worker" cancel --wait "${at[@]}" "${volume[@]}" long >"$logs/people/cancel.log" 2>&1 &&
+  timeout $((40 * patience)) "$worker" cancel --wait "${at[@]}" "${volume[@]}" long >"$logs/people/cancel.log" 2>&1 &&
     grep -q '"status" *: *"canceled"' "$ground/jobs/long/results/result.json" || no+=(cancel)
   end
   if [ ${#no[@]} = 0 ]; then cell=yes; else cell="no: ${no[*]}"; fi

@@ -4,11 +4,11 @@
 # What `doctor` finds: the needed properties that the broker lacks.
 case_doctor() {
   local status=0
-  timeout 300 "$worker" doctor broker -u "mqtt://127.0.0.1:$port" -v "$version" >"$logs/doctor.log" 2>&1 || status=$?
+  timeout $((300 * patience)) "$worker" doctor broker -u "mqtt://127.0.0.1:$port" -v "$version" >"$logs/doctor.log" 2>&1 || status=$?
   case $status in
     0) cell=fit ;;
-    1) cell="NO: $(grep -E ' (NO|\?) ' "$logs/doctor.log" | grep -vE 'no matching|expiry' |
-      sed 's/^.* \(NO\|?\)  *\([^ ]*\( [^ ]\+\)*\)  .*/\2/' | paste -sd ',' | sed 's/,/, /g')" ;;
+    1) cell="NO: $(grep -E ' (NO|NO\?|\?) ' "$logs/doctor.log" | grep -vE 'no matching|expiry' |
+      sed 's/^.* \(NO?\|NO\|?\)  *\([^ ]*\( [^ ]\+\)*\)  .*/\2/' | paste -sd ',' | sed 's/,/, /g')" ;;
     *) cell="exit $status" ;;
   esac
   # What a worker is told that speaks a version which the broker does not, or asks for `$share`, is in the logs.
@@ -24,7 +24,7 @@ case_doctor() {
 case_share() {
   local member members=() counts=()
   for member in 1 2; do
-    (exec timeout 30 stdbuf -oL mosquitto_sub "${login[@]}" -d -h 127.0.0.1 -p "$port" -V "$(spoken "$version")" -q 1 -i "probe-$member" \
+    (exec timeout $((30 * patience)) stdbuf -oL mosquitto_sub "${login[@]}" -d -h 127.0.0.1 -p "$port" -V "$(spoken "$version")" -q 1 -i "probe-$member" \
       -t "\$share/probe/probe/x" -F 'got %p') >"$logs/probe-$member" 2>&1 &
     members+=($!)
   done

@@ -1,9 +1,10 @@
 # shellcheck shell=bash disable=SC2154 # for Tests/brokers.sh
 # What the cases are made of. Each case has a name, $case, which begins its topics, and a folder of its own, $ground.
 
-# Waits for at most $1 seconds until a command succeeds.
+# Waits for at most $1 seconds, and PATIENCE times that on a slow host, until a command succeeds.
+patience=${PATIENCE:-1}
 await() {
-  local end=$((SECONDS + $1))
+  local end=$((SECONDS + $1 * patience))
   until "${@:2}"; do
     [ "$SECONDS" -lt "$end" ] || return 1
     sleep 0.1
@@ -20,12 +21,12 @@ free_port() {
 }
 
 # The clients of a broker, other than the worker.
-publish() { timeout 30 mosquitto_pub "${login[@]}" -h 127.0.0.1 -p "$port" -V "$(spoken "$version")" -q 1 "$@"; }
+publish() { timeout $((30 * patience)) mosquitto_pub "${login[@]}" -h 127.0.0.1 -p "$port" -V "$(spoken "$version")" -q 1 "$@"; }
 subscribe() { exec stdbuf -oL mosquitto_sub "${login[@]}" -h 127.0.0.1 -p "$port" -V "$(spoken "$version")" -q 1 "$@"; }
 
 # mosquitto_pub and mosquitto_sub call MQTT 3.1.1 by another number than the worker.
 spoken() { if [ "$1" = 5 ]; then echo 5; else echo 311; fi; }
-answers() { timeout 5 mosquitto_pub "${login[@]}" -h 127.0.0.1 -p "$port" -V "$(spoken "$1")" -q 1 -t ready -m 1 >/dev/null 2>&1; }
+answers() { timeout $((5 * patience)) mosquitto_pub "${login[@]}" -h 127.0.0.1 -p "$port" -V "$(spoken "$1")" -q 1 -t ready -m 1 >/dev/null 2>&1; }
 is_up() { answers 5 || answers 4; }
 is_down() { ! kill -0 "$broker" 2>/dev/null; }
 
@@ -158,10 +159,14 @@ told() { grep -o "^$1 $case/results/$case-[0-9]* " "$ground/messages" | cut -d "
 is_told() { [ "$(told . | uniq | wc -l)" -ge "$1" ]; }
 is_settled() { [ -z "$(find "$ground/jobs/.worker/claims" "$ground/jobs/.worker/waiting" -type f 2>/dev/null)" ]; }
 
-# Waits for $1 results for at most $2 seconds, ends the case, and says in $cell what became of them.
+# Waits until there are $1 results, or for 45 seconds there was no new one; ends the case, and says in $cell what became of them.
 conclude() {
-  local count messages repeated again left refused
-  await "$2" has_results "$1" || true
+  local count=-1 messages repeated again left refused
+  until [ "$count" = "$(results)" ]; do
+    count=$(results)
+    await 45 has_results $((count + 1)) || true
+    ! has_results "$1" || break
+  done
   await 10 is_told "$1" || true
   await 15 is_settled || true
   end
