@@ -4,7 +4,7 @@ program=${MOSQUITTO:-$(command -v mosquitto || ls /usr/sbin/mosquitto 2>/dev/nul
 
 broker_is_there() { [ -x "$program" ]; }
 
-broker_version() { echo "mosquitto $("$program" -h | sed -n 's/.*mosquitto version \([0-9][0-9.]*\).*/\1/p' | head -1)"; }
+broker_version() { echo "mosquitto $("$program" -h 2>&1 | sed -n 's/.*mosquitto version \([0-9][0-9.]*\).*/\1/p' | head -1)"; }
 
 broker_up() {
   # max_queued_messages: the default of 1,000 drops what is more, without a word. The user: it gives root up otherwise, and could

@@ -90,8 +90,10 @@ start_loop() {
   loops+=($!)
 }
 
-# `wait` has the shell say nothing of it.
-kill_worker() { kill -9 "$(cat "$ground/$1.pid")" 2>/dev/null && { wait "$(cat "$ground/$1.pid")" 2>/dev/null || true; }; }
+# Within the function, since the shell would tell of each.
+kill_worker() {
+  kill -9 "$(cat "$ground/$1.pid")" && { wait "$(cat "$ground/$1.pid")" || true; }
+} 2>/dev/null
 
 is_gone() { ! kill -0 "$1" 2>/dev/null; }
 
