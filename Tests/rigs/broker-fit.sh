@@ -7,7 +7,7 @@ case_doctor() {
   timeout $((300 * patience)) "$worker" doctor broker -u "mqtt://127.0.0.1:$port" -v "$version" >"$logs/doctor.log" 2>&1 || status=$?
   case $status in
     0) cell=fit ;;
-    1) cell="NO: $(grep -E ' (NO|NO\?|\?) ' "$logs/doctor.log" | grep -vE 'no matching|expiry' |
+    1) cell="NO: $(grep -E ' (NO|NO\?|\?) ' "$logs/doctor.log" | grep -vE 'no matching|retained|expiry|last will|strangers' |
       sed 's/^.* \(NO?\|NO\|?\)  *\([^ ]*\( [^ ]\+\)*\)  .*/\2/' | paste -sd ',' | sed 's/,/, /g')" ;;
     *) cell="exit $status" ;;
   esac
