@@ -164,8 +164,7 @@ is_settled() { [ -z "$(find "$ground/jobs/.worker/claims" "$ground/jobs/.worker/
 # Waits until there are $1 results, or for 45 seconds there was no new one; ends the case, and says in $cell what became of them.
 conclude() {
   local count messages repeated again left refused
-  until has_results "$1"; do
-    count=$(results)
+  while count=$(results) && [ "$count" -lt "$1" ]; do
     await 45 has_results $((count + 1)) || break
   done
   await 10 is_told "$1" || true
