@@ -1,0 +1,236 @@
+# shellcheck shell=bash disable=SC2016,SC2154 # for Tests/volumes.sh
+# What is done on a volume with one job at a time. Each case has a folder of its own on it, below which the jobs lie.
+
+# Puts job $2 of case $1 on the first mount; its steps are the shell lines of stdin, as one. $3 is more of job.json.
+put_job() {
+  mkdir -p "$place/first/$1/$2" "$place/record/$1"
+  cat >"$place/first/$1/$2/step.sh"
+  printf '{"steps": ["sh step.sh"], "env": {"RECORD": "%s/record/%s"}%s}' "$place" "$1" "${3:-}" >"$place/first/$1/$2/job.json"
+}
+
+# The string or number $2 in the result.json of job $3 of case $1, as the first mount has it.
+said() {
+  sed -n "s/^  \"$2\" : \"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" "$place/first/$1/$3/results/result.json" 2>/dev/null | sed 's/,$//' | head -n 1
+}
+answers() { [ "$(said "$1" requestId "$2")" = "$3" ]; }
+has_lines() { [ "$(grep -c . "$1" 2>/dev/null)" -ge "$2" ]; }
+is_gone() { ! readlink "/proc/$1/exe" >/dev/null; }
+seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
+
+case_doctor() {
+  local status=0 needed useful
+  mkdir "$place/first/doctor" "$place/workspaces-doctor"
+  "$worker" doctor volume --jobs-dir "$place/first/doctor" --workspaces-dir "$place/workspaces-doctor" \
+    >"$place/logs/doctor" 2>&1 || status=$?
+  cat "$place/logs/doctor"
+  # `volume  NO  name  what it means`
+  needed=$(awk '$2 ~ /^NO/ { sub(/^[^ ]+ +[^ ]+ +/, ""); sub(/   *.*/, ""); printf "%s%s", n++ ? ", " : "", $0 }' "$place/logs/doctor")
+  useful=$(awk '$2 == "no" { sub(/^[^ ]+ +[^ ]+ +/, ""); sub(/   *.*/, ""); printf "%s%s", n++ ? ", " : "", $0 }' "$place/logs/doctor")
+  if [ "$status" = 0 ]; then cell doctor "fit${useful:+; without: $useful}"; else cell doctor "no: ${needed:-exit status $status}"; fi
+  [ "$status" = 0 ]
+}
+
+# Only the worker is stopped; its guardian and its step are not.
+case_frozen() {
+  local holder taker begun said_before count status=0 old_end new_begin apart
+  loops=()
+  put_job frozen frozen-1 <<'STEP'
+echo "$JOB_ATTEMPT" >>"$RECORD/begun"
+date +%s.%N >"$RECORD/begun-$JOB_ATTEMPT"
+n=0
+while [ "$JOB_ATTEMPT" = 1 ] && [ $n -lt 600 ]; do date +%s.%N >"$RECORD/alive-1"; sleep 0.1; n=$((n + 1)); done
+STEP
+  (work frozen-a first frozen) & holder=$!
+  await 60 members frozen first 1 || { echo "the worker does not come up" >&2; return 1; }
+  send frozen 1 1
+  await 60 has_lines "$place/record/frozen/begun" 1 || { echo "the job does not begin" >&2; return 1; }
+  (work frozen-b second frozen) & taker=$!
+  await 60 members frozen second 2 || { echo "the second worker does not come up" >&2; return 1; }
+  kill -STOP "$holder"
+  begun=$EPOCHREALTIME
+  await 90 has_lines "$place/record/frozen/begun" 2 || { cell frozen "no: nobody takes it over"; kill -9 "$holder"; return 1; }
+  new_begin=$(cat "$place/record/frozen/begun-2")
+  await 60 has_results frozen second 1 || true
+  wait "$taker" || true
+  said_before=$(said frozen attempt frozen-1)
+  kill -CONT "$holder"
+  await 60 is_gone "$holder" || { cell frozen "no: the old worker does not leave"; kill -9 "$holder"; return 1; }
+  wait "$holder" || status=$?
+  old_end=$(cat "$place/record/frozen/alive-1")
+  count=$(grep -c 'jobs/results/frozen-1 ' "$place/logs/messages")
+  apart=$(awk -v a="$old_end" -v b="$new_begin" \
+    'BEGIN { if (b > a) printf "the old step had ended %.1f s before", b - a; else printf "the old step went on for %.1f s beside it", a - b }')
+  cell frozen "$count result, of attempt $(said frozen attempt frozen-1), begun after $(awk -v a="$begun" -v b="$new_begin" 'BEGIN { printf "%.1f", b - a }') s; $apart; the old worker left with $status"
+  [ "$count $status" = "1 0" ] && [ "$said_before $(said frozen attempt frozen-1)" = "2 2" ] && awk -v a="$old_end" -v b="$new_begin" 'BEGIN { exit b < a }'
+}
+
+# Puts the time before each line of stdin.
+stamp() { while IFS= read -r line; do echo "$EPOCHREALTIME $line"; done; }
+
+# Says how late the $2 lines of file $1 came that begin with two times; none is late that was written before $3.
+lateness() {
+  awk -v want="$2" -v start="${3:-0}" 'NF == 2 { late = $1 - ($2 > start ? $2 : start); all[n++] = late; if (late > most) most = late }
+    END { if (n == 0) { print "no lines"; exit }
+      for (i = 1; i < n; i++) for (k = i; k > 0 && all[k] < all[k - 1]; k--) { t = all[k]; all[k] = all[k - 1]; all[k - 1] = t }
+      printf "%d of %d lines, %.1f s late, at most %.1f s", n, want, all[int(n / 2)], most }' "$1"
+}
+
+case_follow() {
+  local status=0 start
+  loops=()
+  mkdir -p "$place/first/follow" "$place/record/follow" "$place/sent"
+  printf 'touch "$RECORD/begun"; for n in $(seq 20); do date +%%s.%%N; sleep 0.5; done\n' >"$place/sent/step.sh"
+  printf '{"steps": ["sh step.sh"], "env": {"RECORD": "%s/record/follow"}}' "$place" >"$place/sent/job.json"
+  loop follow-w follow second & loops+=($!)
+  await 60 members follow first 1 || { echo "the worker does not come up" >&2; return 1; }
+  timeout 120 "$worker" submit "$place/sent" --id follow-1 --url mqtt://127.0.0.1 --jobs-dir "$place/first/follow" \
+    --topic follow/pending --results-topic jobs/results 2>"$place/logs/submit" | stamp >"$place/record/submit" || status=$?
+  cell submit "$(lateness "$place/record/submit" 20)$([ "$status" = 0 ] || echo ", exit status $status")"
+  cp -R "$place/sent" "$place/first/follow/follow-2"
+  rm -f "$place/record/follow/begun"
+  ring follow follow-2 r-follow-2
+  await 60 test -e "$place/record/follow/begun" || { echo "the job does not begin" >&2; return 1; }
+  start=$EPOCHREALTIME
+  timeout 120 "$worker" logs --follow follow-2 --jobs-dir "$place/first/follow" 2>"$place/logs/logs-follow" |
+    stamp >"$place/record/logs" || status=$?
+  cell logs "$(lateness "$place/record/logs" 20 "$start")$([ "$status" = 0 ] || echo ", exit status $status")"
+  finish follow
+  [ "$status" = 0 ] && [ "$(cat "$place/record/submit" "$place/record/logs" | wc -l)" = 40 ]
+}
+
+# Whether a worker's file was touched since $1, as another mount has it.
+touched_since() { [ "$(stat -c %.Y "$place/first/$2/.worker/members/"*.json 2>/dev/null | head -n 1)" != "$1" ]; }
+
+case_switch() {
+  local seen before
+  loops=()
+  put_job switch switch-1 <<<'touch "$RECORD/begun"'
+  loop switch-w switch second & loops+=($!)
+  await 60 members switch first 1 || { echo "the worker does not come up" >&2; return 1; }
+  # By then it has looked for the file, and its client may remember that there is none.
+  for _ in 1 2; do
+    before=$(stat -c %.Y "$place/first/switch/.worker/members/"*.json | head -n 1)
+    await 60 touched_since "$before" switch || { echo "the worker does not touch its file" >&2; return 1; }
+  done
+  : >"$place/first/switch/KILLSWITCH"
+  send switch 1 1
+  if await 10 test -e "$place/record/switch/begun"; then seen="no: a job was begun"; else seen="held"; fi
+  before=$EPOCHREALTIME
+  rm "$place/first/switch/KILLSWITCH"
+  if await 90 has_results switch first 1; then
+    [ "$seen" != held ] || seen="held, and taken $(seconds_since "$before") s after it was removed"
+  else
+    seen+=", and not taken after it was removed"
+  fi
+  finish switch
+  cell switch "$seen"
+  [[ "$seen" = held,* && "$seen" != *not* ]]
+}
+
+# Each run's log and result.json stay open in readers on both mounts, and so do those of all runs before.
+case_held() {
+  local round good=0 text="" open=() fd file
+  loops=()
+  put_job held held-1 <<<'echo line; echo made >made'
+  loop held-w held second & loops+=($!)
+  await 60 members held first 1 || { echo "the worker does not come up" >&2; return 1; }
+  for round in 1 2 3 4 5; do
+    ring held held-1 "r-held-$round"
+    if ! await 60 answers held held-1 "r-held-$round"; then text="run $round has no result"; break; fi
+    if [ "$(said held status held-1)" = success ]; then good=$((good + 1)); else text=$(said held error held-1); fi
+    for mount in first second; do
+      for file in step_0.log result.json made; do
+        if exec {fd}<"$place/$mount/held/held-1/results/$file"; then open+=("$fd"); fi
+      done
+    done 2>/dev/null
+  done
+  for fd in "${open[@]}"; do exec {fd}<&-; done
+  ring held held-1 r-held-6
+  await 60 answers held held-1 r-held-6 || text+="; no result after they were closed"
+  await $((lease * 2)) is_settled held || true
+  finish held
+  cell held "$good of 5 runs$([ "$good" = 5 ] || echo ": $text"); after one more run $(find "$place/first/held/held-1/.worker" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l) folders left aside"
+  [ "$good" = 5 ] && [ "$(said held status held-1)" = success ]
+}
+
+# Leaves $1 MiB of the disk behind the volume, or nothing at all for 0; and gives all back.
+volume_fill() {
+  local left
+  left=$(($(df --output=avail -B1 "$backing" | tail -n 1) - $1 * 1048576))
+  [ "$left" -le 0 ] || fallocate -l "$left" "$backing/ballast-$1"
+  [ "$1" != 0 ] || cat /dev/zero >"$backing/ballast" 2>/dev/null || true
+}
+volume_drain() { rm -f "$backing"/ballast*; }
+
+# A job's artifact does not fit; then its log; then a request comes while nothing at all fits.
+case_full() {
+  local artifact log seen before
+  loops=()
+  put_job full full-1 <<<'head -c 20M /dev/urandom >big'
+  put_job full full-2 <<<'head -c 20M /dev/zero | tr "\0" "\n"'
+  put_job full full-3 <<<'echo line'
+  loop full-w full second & loops+=($!)
+  await 60 members full first 1 || { echo "the worker does not come up" >&2; return 1; }
+  volume_fill 8
+  send full 1 1
+  await 120 has_results full first 1 || true
+  artifact="$(said full status full-1): $(said full error full-1)"
+  rm -rf "$place/first/full/full-1/results"
+  send full 2 2
+  await 120 answers full full-2 r-full-2 || true
+  log="$(said full status full-2): $(said full error full-2)$(grep -o '"logError" : "[^"]*"' "$place/first/full/full-2/results/result.json" 2>/dev/null | head -n 1)"
+  rm -rf "$place/first/full/full-2/results"
+  volume_fill 0
+  send full 3 3
+  if await 20 answers full full-3 r-full-3; then seen="run while it was full: $(said full status full-3)"; else
+    before=$EPOCHREALTIME
+    volume_drain
+    if await 120 answers full full-3 r-full-3; then seen="run $(seconds_since "$before") s after there was room: $(said full status full-3)"; else seen="never run"; fi
+  fi
+  volume_drain
+  finish full
+  cell full "artifact: $artifact; log: $log; a request meanwhile: $seen; exit statuses: $(awk '{ print $2 }' "$place/record/full.exits" 2>/dev/null | sort | uniq -c | awk '{ printf "%s%s × %s", n++ ? ", " : "", $1, $2 }')"
+  [[ "$seen" = *success ]]
+}
+
+# Seconds that the worker takes to stage job $1 of `figures`, and `cp -a` to copy it to the same place, the second mount having seen
+# none of both before.
+staged() {
+  printf '{"id": "%s", "steps": ["true"]}' "$1" >"$place/payload.json"
+  "$worker" --dry-run --payload "$place/payload.json" --jobs-dir "$place/second/figures" --workspaces-dir "$place/workspaces-figures" \
+    >>"$place/logs/figures" 2>&1
+  awk -F '[:,]' '/"stageMs"/ { print $2 / 1000; exit }' "$place/second/figures/$1/results/result.json"
+}
+copied() {
+  local begun=$EPOCHREALTIME
+  cp -a "$place/second/figures/$1" "$place/workspaces-figures/copied"
+  awk -v a="$begun" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }'
+  rm -rf "$place/workspaces-figures/copied"
+}
+median() { sort -g | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'; }
+
+case_figures() {
+  local what round text="" mine theirs source=${origin:-$place/first}
+  mkdir -p "$source/figures" "$place/workspaces-figures" "$place/small" "$place/big"
+  for n in $(seq 2000); do
+    mkdir -p "$place/small/$((n / 50))"
+    head -c 4096 /dev/urandom >"$place/small/$((n / 50))/$n"
+  done
+  head -c 100M /dev/urandom >"$place/big/file"
+  for what in small big; do
+    : >"$place/record/$what-worker"
+    : >"$place/record/$what-cp"
+    for round in $(seq "${ROUNDS:-3}"); do
+      cp -R "$place/$what" "$source/figures/$what-$round-a" && sync -f "$source/figures"
+      staged "$what-$round-a" >>"$place/record/$what-worker" || return 1
+      rm -rf "$source/figures/$what-$round-a"
+      cp -R "$place/$what" "$source/figures/$what-$round-b" && sync -f "$source/figures"
+      copied "$what-$round-b" >>"$place/record/$what-cp" || return 1
+      rm -rf "$source/figures/$what-$round-b"
+    done
+    mine=$(median <"$place/record/$what-worker") theirs=$(median <"$place/record/$what-cp")
+    [ "$what" = small ] && text+="2,000 files " || text+="; 100 MiB "
+    text+=$(awk -v a="$mine" -v b="$theirs" 'BEGIN { printf "%.2f s, %.1f × `cp -a` (%.2f s)", a, b / a, b }')
+  done
+  cell figures "$text"
+}
