@@ -16,7 +16,7 @@
 #   smb        samba, and the kernel's client             (samba, cifs-utils)
 # nfs and smb run in a virtual machine where the kernel lacks them (Tests/rigs/machine.sh says what that needs).
 #
-# CASES="jobs frozen" names the cases; otherwise each kind has its own. Tests/rigs/volume-cases.sh and volume-more.sh have them:
+# CASES="jobs frozen" names the cases; otherwise each kind has its own. Tests/rigs/volume-cases.sh, volume-more.sh and volume-disk.sh have them:
 #   doctor   `doctor volume`
 #   jobs     40 jobs, 4 workers in restart loops over both mounts, one killed with SIGKILL each second, a lease of 5 s
 #   clocks   20 jobs beside workers that watch, on mounts whose hosts' clocks are 120 s apart: none is taken over
@@ -83,5 +83,6 @@ if [ "${#machine[@]}" -gt 0 ]; then
 fi
 
 if [ -n "${KEEP:-}" ]; then mkdir -p "$KEEP" && cp -a "$top/kept/." "$KEEP/"; fi
-"$here/rigs/volume-table.sh" "$top/kept" "${names[@]}"
+# From within the machine what was kept comes out, and the table is made there.
+[ -n "${IN_MACHINE:-}" ] || "$here/rigs/volume-table.sh" "$top/kept" "${names[@]}"
 exit "$status"

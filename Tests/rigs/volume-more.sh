@@ -10,17 +10,17 @@ put_job() {
 
 # The string or number $2 in the result.json of job $3 of case $1, as the first mount has it.
 said() {
-  sed -n "s/^  \"$2\" : \"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" "$place/first/$1/$3/results/result.json" 2>/dev/null | sed 's/,$//' | head -n 1
+  sed -n "s/^  \"$2\" : \"\{0,1\}\(.*[^\",]\)\"\{0,1\},\{0,1\}\$/\1/p" "$place/first/$1/$3/results/result.json" 2>/dev/null | sed 's,[\\],,g' | head -n 1
 }
 answers() { [ "$(said "$1" requestId "$2")" = "$3" ]; }
-has_lines() { [ "$(grep -c . "$1" 2>/dev/null)" -ge "$2" ]; }
+has_lines() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
 is_gone() { ! readlink "/proc/$1/exe" >/dev/null; }
 seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
 
 case_doctor() {
   local status=0 needed useful
-  mkdir "$place/first/doctor" "$place/workspaces-doctor"
-  "$worker" doctor volume --jobs-dir "$place/first/doctor" --workspaces-dir "$place/workspaces-doctor" \
+  mkdir "$place/first/doctor" "${local_place:-$place}/workspaces-doctor"
+  "$worker" doctor volume --jobs-dir "$place/first/doctor" --workspaces-dir "${local_place:-$place}/workspaces-doctor" \
     >"$place/logs/doctor" 2>&1 || status=$?
   cat "$place/logs/doctor"
   # `volume  NO  name  what it means`
@@ -38,7 +38,7 @@ case_frozen() {
 echo "$JOB_ATTEMPT" >>"$RECORD/begun"
 date +%s.%N >"$RECORD/begun-$JOB_ATTEMPT"
 n=0
-while [ "$JOB_ATTEMPT" = 1 ] && [ $n -lt 600 ]; do date +%s.%N >"$RECORD/alive-1"; sleep 0.1; n=$((n + 1)); done
+while [ "$JOB_ATTEMPT" = 1 ] && [ $n -lt 600 ]; do date +%s.%N >>"$RECORD/alive-1"; sleep 0.1; n=$((n + 1)); done
 STEP
   (work frozen-a first frozen) & holder=$!
   await 60 members frozen first 1 || { echo "the worker does not come up" >&2; return 1; }
@@ -56,7 +56,7 @@ STEP
   kill -CONT "$holder"
   await 60 is_gone "$holder" || { cell frozen "no: the old worker does not leave"; kill -9 "$holder"; return 1; }
   wait "$holder" || status=$?
-  old_end=$(cat "$place/record/frozen/alive-1")
+  old_end=$(tail -n 1 "$place/record/frozen/alive-1")
   count=$(grep -c 'jobs/results/frozen-1 ' "$place/logs/messages")
   apart=$(awk -v a="$old_end" -v b="$new_begin" \
     'BEGIN { if (b > a) printf "the old step had ended %.1f s before", b - a; else printf "the old step went on for %.1f s beside it", a - b }')
@@ -151,86 +151,4 @@ case_held() {
   finish held
   cell held "$good of 5 runs$([ "$good" = 5 ] || echo ": $text"); after one more run $(find "$place/first/held/held-1/.worker" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l) folders left aside"
   [ "$good" = 5 ] && [ "$(said held status held-1)" = success ]
-}
-
-# Leaves $1 MiB of the disk behind the volume, or nothing at all for 0; and gives all back.
-volume_fill() {
-  local left
-  left=$(($(df --output=avail -B1 "$backing" | tail -n 1) - $1 * 1048576))
-  [ "$left" -le 0 ] || fallocate -l "$left" "$backing/ballast-$1"
-  [ "$1" != 0 ] || cat /dev/zero >"$backing/ballast" 2>/dev/null || true
-}
-volume_drain() { rm -f "$backing"/ballast*; }
-
-# A job's artifact does not fit; then its log; then a request comes while nothing at all fits.
-case_full() {
-  local artifact log seen before
-  loops=()
-  put_job full full-1 <<<'head -c 20M /dev/urandom >big'
-  put_job full full-2 <<<'head -c 20M /dev/zero | tr "\0" "\n"'
-  put_job full full-3 <<<'echo line'
-  loop full-w full second & loops+=($!)
-  await 60 members full first 1 || { echo "the worker does not come up" >&2; return 1; }
-  volume_fill 8
-  send full 1 1
-  await 120 has_results full first 1 || true
-  artifact="$(said full status full-1): $(said full error full-1)"
-  rm -rf "$place/first/full/full-1/results"
-  send full 2 2
-  await 120 answers full full-2 r-full-2 || true
-  log="$(said full status full-2): $(said full error full-2)$(grep -o '"logError" : "[^"]*"' "$place/first/full/full-2/results/result.json" 2>/dev/null | head -n 1)"
-  rm -rf "$place/first/full/full-2/results"
-  volume_fill 0
-  send full 3 3
-  if await 20 answers full full-3 r-full-3; then seen="run while it was full: $(said full status full-3)"; else
-    before=$EPOCHREALTIME
-    volume_drain
-    if await 120 answers full full-3 r-full-3; then seen="run $(seconds_since "$before") s after there was room: $(said full status full-3)"; else seen="never run"; fi
-  fi
-  volume_drain
-  finish full
-  cell full "artifact: $artifact; log: $log; a request meanwhile: $seen; exit statuses: $(awk '{ print $2 }' "$place/record/full.exits" 2>/dev/null | sort | uniq -c | awk '{ printf "%s%s × %s", n++ ? ", " : "", $1, $2 }')"
-  [[ "$seen" = *success ]]
-}
-
-# Seconds that the worker takes to stage job $1 of `figures`, and `cp -a` to copy it to the same place, the second mount having seen
-# none of both before.
-staged() {
-  printf '{"id": "%s", "steps": ["true"]}' "$1" >"$place/payload.json"
-  "$worker" --dry-run --payload "$place/payload.json" --jobs-dir "$place/second/figures" --workspaces-dir "$place/workspaces-figures" \
-    >>"$place/logs/figures" 2>&1
-  awk -F '[:,]' '/"stageMs"/ { print $2 / 1000; exit }' "$place/second/figures/$1/results/result.json"
-}
-copied() {
-  local begun=$EPOCHREALTIME
-  cp -a "$place/second/figures/$1" "$place/workspaces-figures/copied"
-  awk -v a="$begun" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }'
-  rm -rf "$place/workspaces-figures/copied"
-}
-median() { sort -g | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'; }
-
-case_figures() {
-  local what round text="" mine theirs source=${origin:-$place/first}
-  mkdir -p "$source/figures" "$place/workspaces-figures" "$place/small" "$place/big"
-  for n in $(seq 2000); do
-    mkdir -p "$place/small/$((n / 50))"
-    head -c 4096 /dev/urandom >"$place/small/$((n / 50))/$n"
-  done
-  head -c 100M /dev/urandom >"$place/big/file"
-  for what in small big; do
-    : >"$place/record/$what-worker"
-    : >"$place/record/$what-cp"
-    for round in $(seq "${ROUNDS:-3}"); do
-      cp -R "$place/$what" "$source/figures/$what-$round-a" && sync -f "$source/figures"
-      staged "$what-$round-a" >>"$place/record/$what-worker" || return 1
-      rm -rf "$source/figures/$what-$round-a"
-      cp -R "$place/$what" "$source/figures/$what-$round-b" && sync -f "$source/figures"
-      copied "$what-$round-b" >>"$place/record/$what-cp" || return 1
-      rm -rf "$source/figures/$what-$round-b"
-    done
-    mine=$(median <"$place/record/$what-worker") theirs=$(median <"$place/record/$what-cp")
-    [ "$what" = small ] && text+="2,000 files " || text+="; 100 MiB "
-    text+=$(awk -v a="$mine" -v b="$theirs" 'BEGIN { printf "%.2f s, %.1f × `cp -a` (%.2f s)", a, b / a, b }')
-  done
-  cell figures "$text"
 }

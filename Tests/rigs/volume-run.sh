@@ -14,16 +14,18 @@ ip link set lo up
 
 # What each kind defines: `volume_up`, which mounts the volume as $place/first and $place/second, and as $place/ahead from a client
 # whose clock is 120 s ahead, where it can; `volume_version`; `cases`, all that it can do; and for some of them
-#   server_away, server_back   for `away`
-#   disturb                    for `replies`
-#   volume_fill, volume_drain  for `full`
-#   origin                     for `figures`: the folder that the server itself has, which is quicker to fill
+#   server_away, server_back, for `away`; disturb, for `replies`
+#   backing      for `full`: a folder of the disk that the server has, to fill it
+#   origin       for `figures`: the folder that the server itself has, which is quicker to write to
+#   local_place  a folder for workspaces on the volume, where it is a local one
 # shellcheck source=/dev/null
 . "$here/rigs/volume-$kind.sh"
 # shellcheck source=Tests/rigs/volume-cases.sh
 . "$here/rigs/volume-cases.sh"
 # shellcheck source=Tests/rigs/volume-more.sh
 . "$here/rigs/volume-more.sh"
+# shellcheck source=Tests/rigs/volume-disk.sh
+. "$here/rigs/volume-disk.sh"
 
 # What goes into the table: cell COLUMN TEXT.
 cell() { printf '%s\t%s\n' "$1" "$2" >>"$place/record/cells"; }

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
 # A file system of its own in a file, under three names.
 cases=(doctor jobs frozen follow switch held figures)
+local_place=$place/volume/local
 
 volume_version() { echo "XFS, Linux $(uname -r | sed 's/[-+].*//'), with reflink"; }
 
@@ -9,5 +10,6 @@ volume_up() {
   truncate -s 2G "$place/image"
   mkfs.xfs -q -m reflink=1 "$place/image"
   mount -o loop "$place/image" "$place/volume"
-  for mount in first second; do mount --bind "$place/volume" "$place/$mount"; done
+  mkdir "$local_place" "$place/volume/jobs"
+  for mount in first second; do mount --bind "$place/volume/jobs" "$place/$mount"; done
 }
