@@ -22,6 +22,7 @@
 #   clocks   20 jobs beside workers that watch, on mounts whose hosts' clocks are 120 s apart: none is taken over
 #   frozen   a worker is stopped (SIGSTOP) for longer than its lease: one result, and what becomes of the first attempt
 #   follow   `submit` and `logs --follow` on one mount, the worker on the other: how late lines come
+#   rerun    a job runs again on one mount, and the other is asked for its result
 #   switch   a KILLSWITCH is made on one mount, a request sent at once, the worker on the other
 #   held     results/ is held open by a reader while the job runs again, four times
 #   away     10 jobs while the server is away for 20 s, four leases

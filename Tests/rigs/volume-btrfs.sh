@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
 # A file system of its own in a file, under three names.
-cases=(doctor jobs frozen follow switch held figures)
+cases=(doctor jobs frozen follow rerun switch held figures)
 local_place=$place/volume/local
 
 volume_version() { echo "btrfs, Linux $(uname -r | sed 's/[-+].*//')"; }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
 # CephFS: one mon, one mgr, one mds, one osd in memory, and two ceph-fuse clients.
-cases=(doctor jobs frozen follow switch held away figures)
+cases=(doctor jobs frozen follow rerun switch held away figures)
 ceph_host=10.99.0.1
 
 volume_version() { echo "CephFS $(ceph-fuse --version 2>/dev/null | sed -n 's/^ceph version \([0-9.]*\).*/\1/p'), ceph-fuse"; }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
 # One folder under three FUSE mounts, which answer as a network volume does whose times are its clients':
 # those of the third are 120 s ahead.
-cases=(doctor jobs clocks frozen follow switch held away figures)
+cases=(doctor jobs clocks frozen follow rerun switch held away figures)
 origin=$place/volume
 
 volume_version() { echo "FUSE, the rig's own"; }

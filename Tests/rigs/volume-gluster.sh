@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
 # GlusterFS: three bricks, replicated, and three FUSE clients, which give files their times themselves.
-cases=(doctor jobs clocks frozen follow switch held away full figures)
+cases=(doctor jobs clocks frozen follow rerun switch held away full figures)
 # It takes no address of 127.0.0.0/8 for a peer.
 gluster_host=10.99.0.1
 backing=$place/bricks

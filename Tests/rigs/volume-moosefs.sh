@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
 # MooseFS: a master, a chunk server and two clients.
-cases=(doctor jobs frozen follow switch held away figures)
+cases=(doctor jobs frozen follow rerun switch held away figures)
 # It takes no address of 127.0.0.0/8 for a chunk server.
 moosefs_host=10.99.0.1
 

@@ -127,6 +127,31 @@ case_switch() {
   [[ "$seen" = held,* && "$seen" != *not* ]]
 }
 
+answered() { [ "$(grep -c "jobs/results/$1 " "$place/logs/messages")" -ge "$2" ]; }
+
+# A mount that has seen the results of one run is asked for those of the next as soon as that is announced.
+case_rerun() {
+  local announced status
+  loops=()
+  put_job rerun rerun-1 <<<'echo line'
+  loop rerun-w rerun second & loops+=($!)
+  await 60 members rerun first 1 || { echo "the worker does not come up" >&2; return 1; }
+  ring rerun rerun-1 r-rerun-1
+  await 60 answers rerun rerun-1 r-rerun-1 || { cell rerun "no: no result of the first run"; finish rerun; return 1; }
+  ring rerun rerun-1 r-rerun-2
+  await 60 answered rerun-1 2 || { cell rerun "no: no result of the second run"; finish rerun; return 1; }
+  announced=$EPOCHREALTIME
+  status=$("$worker" status rerun-1 --json --jobs-dir "$place/first/rerun" 2>>"$place/logs/status" | grep -o 'r-rerun-[12]' | head -n 1)
+  if await 60 answers rerun rerun-1 r-rerun-2; then
+    case "$status" in r-rerun-2) status="the new one" ;; r-rerun-1) status="the old one" ;; *) status="none" ;; esac
+    cell rerun "$(seconds_since "$announced") s after its message; \`status\` at once: $status"
+  else
+    cell rerun "no: the old one for 60 s"
+  fi
+  finish rerun
+  answers rerun rerun-1 r-rerun-2
+}
+
 # Each run's log and result.json stay open in readers on both mounts, and so do those of all runs before.
 case_held() {
   local round good=0 text="" open=() fd file

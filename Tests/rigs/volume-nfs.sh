@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
 # The kernel's NFS server, and two clients of it on hosts, that is network namespaces, of their own. vers=4.2 unless the
 # options name another, as in `nfs:vers=3,soft`.
-cases=(doctor jobs frozen follow switch held away replies full figures)
+cases=(doctor jobs frozen follow rerun switch held away replies full figures)
 nfs_options=vers=4.2${options:+,$options}
 origin=$place/volume
 backing=$place/volume

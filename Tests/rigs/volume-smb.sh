@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
 # Samba, and two of the kernel's clients on hosts, that is network namespaces, of their own.
-cases=(doctor jobs frozen follow switch held away full figures)
+cases=(doctor jobs frozen follow rerun switch held away full figures)
 smb_options=vers=3.1.1,username=root,password=secret${options:+,$options}
 origin=$place/volume
 backing=$place/volume

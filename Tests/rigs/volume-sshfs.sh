@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
 # A sshd of its own on loopback, with a key made for it, and three sshfs clients; the third's clock is 120 s ahead.
-cases=(doctor jobs clocks frozen follow switch held away figures)
+cases=(doctor jobs clocks frozen follow rerun switch held away figures)
 origin=$place/volume
 
 volume_version() { echo "sshfs $(sshfs -V 2>&1 | sed -n 's/^SSHFS version //p'), $(ssh -V 2>&1 | cut -d ' ' -f 1 | tr _ ' ')"; }
@@ -40,7 +40,7 @@ END
   rm "$place/ahead/probe"
   if [ "$ahead" -lt 115 ]; then
     echo "times of the mount that should be 120 s ahead are $ahead s ahead: clocks is left out" >&2
-    cases=(doctor jobs frozen follow switch held away figures)
+    cases=(doctor jobs frozen follow rerun switch held away figures)
   fi
 }
 

@@ -5,9 +5,10 @@ set -euo pipefail
 
 folder=$1
 shift
-columns=(volume doctor jobs clocks frozen submit logs switch held away replies full figures)
+columns=(volume doctor jobs clocks frozen submit logs rerun switch held away replies full figures)
 titles=("volume" "\`doctor volume\`" "40 jobs, a kill each second" "clocks 120 s apart" "stopped beyond its lease"
-  "\`submit\`, from the other mount" "\`logs -f\`, from the other mount" "\`KILLSWITCH\` made on the other mount"
+  "\`submit\`, from the other mount" "\`logs -f\`, from the other mount" "\`result.json\` of a rerun, from the other mount"
+  "\`KILLSWITCH\` made on the other mount"
   "\`results/\` held open" "server away for 20 s" "replies lost, server restarted" "full" "staging beside \`cp -a\`")
 
 printf '|'; printf ' %s |' "${titles[@]}"
