@@ -31,7 +31,8 @@
 #   figures  seconds to stage 2,000 files of 4 KiB, and one of 100 MiB, beside `cp -a`
 #
 # It must be root. All lies in namespaces of network, mounts and processes of its own, so nothing is left. MQTT_FS_WORKER names the
-# worker; a debug build otherwise. KEEP=FOLDER keeps the logs there. ROUNDS is how often figures are taken (3).
+# worker; a debug build otherwise. KEEP=FOLDER keeps the logs there. ROUNDS is how often figures are taken (3),
+# JOBS the number of jobs of `jobs` and `replies`.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")

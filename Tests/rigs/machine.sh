@@ -51,7 +51,7 @@ ip link set lo up
 hostname volume-machine
 for module in nfsd nfsv4 cifs loop veth iptable_filter xt_length xt_tcpudp; do modprobe \$module; done
 echo "the machine runs" >/dev/ttyS0
-export MQTT_FS_WORKER=/srv/worker IN_MACHINE=yes KEEP=/tmp/kept LIMIT=1800 ROUNDS="${ROUNDS:-3}" CASES="${CASES:-}"
+export MQTT_FS_WORKER=/srv/worker IN_MACHINE=yes KEEP=/tmp/kept LIMIT=1800 ROUNDS="${ROUNDS:-3}" JOBS="${JOBS:-40}" CASES="${CASES:-}"
 /srv/Tests/volumes.sh $* >/dev/ttyS0 2>&1
 echo "exit status \$?" >/dev/ttyS0
 dmesg >/tmp/kept/dmesg

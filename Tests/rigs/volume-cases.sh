@@ -143,9 +143,9 @@ finish() {
 case_jobs() { kills_each_second jobs true; }
 case_replies() { kills_each_second replies disturb; }
 
-# 40 jobs for case $1, with the command $2 beside it.
+# 40 jobs, unless JOBS says another number, for case $1, with the command $2 beside it.
 kills_each_second() {
-  local jobs=40 workers=4 kills=0 deadline
+  local jobs=${JOBS:-40} workers=4 kills=0 deadline
   loops=()
   mkdir "$place/first/$1"
   put "$1" first 1 "$jobs" 0.5
