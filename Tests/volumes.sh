@@ -58,9 +58,9 @@ for name in "${names[@]}"; do
 done
 
 top=$(mktemp -d "${TMPDIR:-/tmp}/volumes-XXXXXX")
-running=
-# With its first process all others of the namespace end, and its mounts.
-trap '[ -z "$running" ] || kill -9 "$running" 2>/dev/null; exit 130' INT TERM
+running="" by=KILL
+# With its first process all others of the namespace end, and its mounts; the machine ends itself.
+trap '[ -z "$running" ] || kill -s "$by" "$running" 2>/dev/null; exit 130' INT TERM
 trap 'rm -rf --one-file-system "$top"' EXIT
 status=0
 
@@ -78,6 +78,7 @@ for name in "${inside[@]}"; do
 done
 
 if [ "${#machine[@]}" -gt 0 ]; then
+  by=TERM
   "$here/rigs/machine.sh" "$top/kept" "${machine[@]}" &
   running=$!
   wait "$running" || status=1

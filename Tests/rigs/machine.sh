@@ -51,7 +51,7 @@ ip link set lo up
 hostname volume-machine
 for module in nfsd nfsv4 cifs loop veth iptable_filter xt_length xt_tcpudp; do modprobe \$module; done
 echo "the machine runs" >/dev/ttyS0
-export MQTT_FS_WORKER=/srv/worker IN_MACHINE=yes KEEP=/tmp/kept LIMIT=1800 ROUNDS="${ROUNDS:-3}" JOBS="${JOBS:-40}" CASES="${CASES:-}"
+export MQTT_FS_WORKER=/srv/worker IN_MACHINE=yes KEEP=/tmp/kept LIMIT="${LIMIT:-1800}" ROUNDS="${ROUNDS:-3}" JOBS="${JOBS:-40}" CASES="${CASES:-}"
 /srv/Tests/volumes.sh $* >/dev/ttyS0 2>&1
 echo "exit status \$?" >/dev/ttyS0
 dmesg >/tmp/kept/dmesg
@@ -73,6 +73,7 @@ qemu-system-x86_64 "${accelerator[@]}" -smp 2 -m 3072 -nodefaults -display none 
   -serial "file:$place/console" -serial "file:$place/logs" </dev/null &
 qemu=$!
 trap 'kill "$qemu" 2>/dev/null || true; rm -rf "$place"' EXIT
+trap 'exit 1' INT TERM
 touch "$place/console"
 tail -f --pid="$qemu" "$place/console" | sed -u 's,\r,,' &
 wait "$qemu" || true

@@ -28,7 +28,10 @@ ip link set lo up
 . "$here/rigs/volume-disk.sh"
 
 # What goes into the table: cell COLUMN TEXT.
-cell() { printf '%s\t%s\n' "$1" "$2" >>"$place/record/cells"; }
+cell() {
+  printf '%s\t%s\n' "$1" "$2" >>"$place/record/cells"
+  echo "$name, $1: $2"
+}
 
 cell volume "$(volume_version)${options:+, \`$options\`}"
 if ! volume_up; then
