@@ -22,11 +22,15 @@ case_full() {
   volume_fill 8
   send full 1 1
   await 120 has_results full first 1 || true
-  artifact="$(said full status full-1): $(said full error full-1)"
+  artifact="\`$(said full status full-1)\`"
+  said full error full-1
+  [[ "$(said full error full-1)" = *"No space left"* ]] || artifact+=", which does not name the reason"
   rm -rf "$place/first/full/full-1/results"
   send full 2 2
   await 120 answers full full-2 r-full-2 || true
-  log="$(said full status full-2): $(said full error full-2)$(grep -o '"logError" : "[^"]*"' "$place/first/full/full-2/results/result.json" 2>/dev/null | head -n 1)"
+  log="\`$(said full status full-2)\`"
+  grep -o '"logError" : "[^"]*"' "$place/first/full/full-2/results/result.json" 2>/dev/null | tee "$place/record/full-log"
+  if grep -q 'No space left' "$place/record/full-log"; then log+=", \`logError\` names the reason"; else log+=", no reason named: $(cat "$place/record/full-log")"; fi
   rm -rf "$place/first/full/full-2/results"
   volume_fill 0
   send full 3 3
@@ -37,7 +41,7 @@ case_full() {
   fi
   volume_drain
   finish full
-  cell full "artifact: $artifact; log: $log; a request meanwhile: $seen; exit statuses: $(awk '{ print $2 }' "$place/record/full.exits" 2>/dev/null | sort | uniq -c | awk '{ printf "%s%s × %s", n++ ? ", " : "", $1, $2 }')"
+  cell full "an artifact that does not fit: $artifact; a log: $log; a request meanwhile: $seen, after $(grep -c ' 74$' "$place/record/full.exits" 2>/dev/null) exits with 74"
   [[ "$seen" = *success ]]
 }
 
