@@ -27,7 +27,7 @@ case_full() {
   [[ "$(said full error full-1)" = *"No space left"* ]] || artifact+=", which does not name the reason"
   rm -rf "$place/first/full/full-1/results"
   send full 2 2
-  await 120 answers full full-2 r-full-2 || true
+  await 120 answers full full-2 r-full-2 second || true
   log="\`$(said full status full-2)\`"
   grep -o '"logError" : "[^"]*"' "$place/first/full/full-2/results/result.json" 2>/dev/null | tee "$place/record/full-log"
   if grep -q 'No space left' "$place/record/full-log"; then log+=", \`logError\` names the reason"; else log+=", no reason named: $(cat "$place/record/full-log")"; fi

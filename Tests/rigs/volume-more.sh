@@ -8,11 +8,12 @@ put_job() {
   printf '{"steps": ["sh step.sh"], "env": {"RECORD": "%s/record/%s"}%s}' "$place" "$1" "${3:-}" >"$place/first/$1/$2/job.json"
 }
 
-# The string or number $2 in the result.json of job $3 of case $1, as the first mount has it.
+# The string or number $2 in the result.json of job $3 of case $1, as the first mount has it, or mount $4. Another mount than the
+# worker's may show an earlier run's for a while.
 said() {
-  sed -n "s/^  \"$2\" : \"\{0,1\}\(.*[^\",]\)\"\{0,1\},\{0,1\}\$/\1/p" "$place/first/$1/$3/results/result.json" 2>/dev/null | sed 's,[\\],,g' | head -n 1
+  sed -n "s/^  \"$2\" : \"\{0,1\}\(.*[^\",]\)\"\{0,1\},\{0,1\}\$/\1/p" "$place/${4:-first}/$1/$3/results/result.json" 2>/dev/null | sed 's,[\\],,g' | head -n 1
 }
-answers() { [ "$(said "$1" requestId "$2")" = "$3" ]; }
+answers() { [ "$(said "$1" requestId "$2" "${4:-first}")" = "$3" ]; }
 has_lines() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
 is_gone() { ! readlink "/proc/$1/exe" >/dev/null; }
 seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
@@ -52,7 +53,7 @@ STEP
   new_begin=$(cat "$place/record/frozen/begun-2")
   await 60 has_results frozen second 1 || true
   wait "$taker" || true
-  said_before=$(said frozen attempt frozen-1)
+  said_before=$(said frozen attempt frozen-1 second)
   kill -CONT "$holder"
   await 60 is_gone "$holder" || { cell frozen "no: the old worker does not leave"; kill -9 "$holder"; return 1; }
   wait "$holder" || status=$?
@@ -60,8 +61,8 @@ STEP
   count=$(grep -c 'jobs/results/frozen-1 ' "$place/logs/messages")
   apart=$(awk -v a="$old_end" -v b="$new_begin" \
     'BEGIN { if (b > a) printf "the old step had ended %.1f s before", b - a; else printf "the old step went on for %.1f s beside it", a - b }')
-  cell frozen "$count result, of attempt $(said frozen attempt frozen-1), begun after $(awk -v a="$begun" -v b="$new_begin" 'BEGIN { printf "%.1f", b - a }') s; $apart; the old worker left with $status"
-  [ "$count $status" = "1 0" ] && [ "$said_before $(said frozen attempt frozen-1)" = "2 2" ] && awk -v a="$old_end" -v b="$new_begin" 'BEGIN { exit b < a }'
+  cell frozen "$count result, of attempt $(said frozen attempt frozen-1 second), begun after $(awk -v a="$begun" -v b="$new_begin" 'BEGIN { printf "%.1f", b - a }') s; $apart; the old worker left with $status"
+  [ "$count $status" = "1 0" ] && [ "$said_before $(said frozen attempt frozen-1 second)" = "2 2" ] && awk -v a="$old_end" -v b="$new_begin" 'BEGIN { exit b < a }'
 }
 
 # Puts the time before each line of stdin.
@@ -161,8 +162,8 @@ case_held() {
   await 60 members held first 1 || { echo "the worker does not come up" >&2; return 1; }
   for round in 1 2 3 4 5; do
     ring held held-1 "r-held-$round"
-    if ! await 60 answers held held-1 "r-held-$round"; then text="run $round has no result"; break; fi
-    if [ "$(said held status held-1)" = success ]; then good=$((good + 1)); else text=$(said held error held-1); fi
+    if ! await 60 answers held held-1 "r-held-$round" second; then text="run $round has no result"; break; fi
+    if [ "$(said held status held-1 second)" = success ]; then good=$((good + 1)); else text=$(said held error held-1 second); fi
     for mount in first second; do
       for file in step_0.log result.json made; do
         if exec {fd}<"$place/$mount/held/held-1/results/$file"; then open+=("$fd"); fi
@@ -171,9 +172,9 @@ case_held() {
   done
   for fd in "${open[@]}"; do exec {fd}<&-; done
   ring held held-1 r-held-6
-  await 60 answers held held-1 r-held-6 || text+="; no result after they were closed"
+  await 60 answers held held-1 r-held-6 second || text+="; no result after they were closed"
   await $((lease * 2)) is_settled held || true
   finish held
   cell held "$good of 5 runs$([ "$good" = 5 ] || echo ": $text"); after one more run $(find "$place/first/held/held-1/.worker" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l) folders left aside"
-  [ "$good" = 5 ] && [ "$(said held status held-1)" = success ]
+  [ "$good" = 5 ] && [ "$(said held status held-1 second)" = success ]
 }
