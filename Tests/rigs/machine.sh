@@ -19,12 +19,14 @@ if [ ! -e "$machine/base.cpio" ]; then
   if [ ! -e "$machine/root/etc/passwd" ] || [ ! -e "$machine/root/usr/sbin/mosquitto" ]; then
     debootstrap --variant=minbase "--include=$packages" bookworm "$machine/root"
   fi
-  (cd "$machine/root" && rm -rf usr/share/doc usr/share/locale usr/share/man var/cache/apt/* var/lib/apt/lists/*)
+  # The machine unpacks all that is left at each start, which takes long without a processor for /dev/kvm.
+  (cd "$machine/root" && rm -rf usr/share/{doc,locale,man} usr/lib/python3* usr/lib/*/gconv var/cache/apt/* var/lib/apt/lists/*)
   kernel=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-6[^ ]*\)$/\1/p')
   (cd "$machine" && apt-get download "$kernel")
   dpkg-deb -x "$machine"/linux-image-*.deb "$machine/kernel"
   cp "$machine"/kernel/boot/vmlinuz-* "$machine/vmlinuz"
   rm -rf "$machine/root/lib/modules" && cp -a "$machine/kernel/lib/modules" "$machine/root/lib/modules"
+  (cd "$machine"/root/lib/modules/*/kernel/drivers && find . -mindepth 1 -maxdepth 1 ! -name block ! -name net -exec rm -rf {} +)
   chroot "$machine/root" depmod "$(basename "$machine"/kernel/lib/modules/*)"
   (cd "$machine/root" && find . -xdev | cpio --quiet -o -H newc >"$machine/base.cpio.new")
   mv "$machine/base.cpio.new" "$machine/base.cpio"
@@ -33,7 +35,7 @@ fi
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 mkdir -p "$place/top/srv/Tests"
-cp "$worker" "$place/top/srv/worker"
+strip -o "$place/top/srv/worker" "$worker" 2>/dev/null || cp "$worker" "$place/top/srv/worker"
 cp -r "$here/../volumes.sh" "$here" "$place/top/srv/Tests/"
 # The worker's libraries are those of this host.
 ldd "$worker" | awk '$3 ~ /^\// { print $3 } $1 ~ /^\/.*ld-/ { print $1 }' | while read -r library; do
