@@ -118,14 +118,15 @@ case_switch() {
   if await 10 test -e "$place/record/switch/begun"; then seen="no: a job was begun"; else seen="held"; fi
   before=$EPOCHREALTIME
   rm "$place/first/switch/KILLSWITCH"
-  if await 90 has_results switch first 1; then
+  if await 90 test -e "$place/record/switch/begun"; then
     [ "$seen" != held ] || seen="held, and taken $(seconds_since "$before") s after it was removed"
   else
-    seen+=", and not taken after it was removed"
+    seen="no: not taken after it was removed"
   fi
+  await 60 has_results switch second 1 || seen+=", and no result"
   finish switch
   cell switch "$seen"
-  [[ "$seen" = held,* && "$seen" != *not* ]]
+  [[ "$seen" = held,* && "$seen" != *"no result" ]]
 }
 
 answered() { [ "$(grep -c "jobs/results/$1 " "$place/logs/messages")" -ge "$2" ]; }
