@@ -18,7 +18,7 @@ case_full() {
   put_job full full-2 <<<'head -c 20M /dev/zero | tr "\0" "\n"'
   put_job full full-3 <<<'echo line'
   loop full-w full second & loops+=($!)
-  await 60 members full first 1 || { echo "the worker does not come up" >&2; return 1; }
+  await 60 members full second 1 || { echo "the worker does not come up" >&2; return 1; }
   volume_fill 8
   send full 1 1
   await 120 has_results full first 1 || true

@@ -83,7 +83,7 @@ case_follow() {
   printf 'touch "$RECORD/begun"; for n in $(seq 20); do date +%%s.%%N; sleep 0.5; done\n' >"$place/sent/step.sh"
   printf '{"steps": ["sh step.sh"], "env": {"RECORD": "%s/record/follow"}}' "$place" >"$place/sent/job.json"
   loop follow-w follow second & loops+=($!)
-  await 60 members follow first 1 || { echo "the worker does not come up" >&2; return 1; }
+  await 60 members follow second 1 || { echo "the worker does not come up" >&2; return 1; }
   timeout 120 "$worker" submit "$place/sent" --id follow-1 --url mqtt://127.0.0.1 --jobs-dir "$place/first/follow" \
     --topic follow/pending --results-topic jobs/results 2>"$place/logs/submit" | stamp >"$place/record/submit" || status=$?
   cell submit "$(lateness "$place/record/submit" 20)$([ "$status" = 0 ] || echo ", exit status $status")"
@@ -99,18 +99,18 @@ case_follow() {
   [ "$status" = 0 ] && [ "$(cat "$place/record/submit" "$place/record/logs" | wc -l)" = 40 ]
 }
 
-# Whether a worker's file was touched since $1, as another mount has it.
-touched_since() { [ "$(stat -c %.Y "$place/first/$2/.worker/members/"*.json 2>/dev/null | head -n 1)" != "$1" ]; }
+# Whether the worker's file was touched since $1.
+touched_since() { [ "$(stat -c %.Y "$place/second/$2/.worker/members/"*.json 2>/dev/null | head -n 1)" != "$1" ]; }
 
 case_switch() {
   local seen before
   loops=()
   put_job switch switch-1 <<<'touch "$RECORD/begun"'
   loop switch-w switch second & loops+=($!)
-  await 60 members switch first 1 || { echo "the worker does not come up" >&2; return 1; }
+  await 60 members switch second 1 || { echo "the worker does not come up" >&2; return 1; }
   # By then it has looked for the file, and its client may remember that there is none.
   for _ in 1 2; do
-    before=$(stat -c %.Y "$place/first/switch/.worker/members/"*.json | head -n 1)
+    before=$(stat -c %.Y "$place/second/switch/.worker/members/"*.json | head -n 1)
     await 60 touched_since "$before" switch || { echo "the worker does not touch its file" >&2; return 1; }
   done
   : >"$place/first/switch/KILLSWITCH"
@@ -137,7 +137,7 @@ case_rerun() {
   loops=()
   put_job rerun rerun-1 <<<'echo line'
   loop rerun-w rerun second & loops+=($!)
-  await 60 members rerun first 1 || { echo "the worker does not come up" >&2; return 1; }
+  await 60 members rerun second 1 || { echo "the worker does not come up" >&2; return 1; }
   ring rerun rerun-1 r-rerun-1
   await 60 answers rerun rerun-1 r-rerun-1 || { cell rerun "no: no result of the first run"; finish rerun; return 1; }
   ring rerun rerun-1 r-rerun-2
@@ -160,7 +160,7 @@ case_held() {
   loops=()
   put_job held held-1 <<<'echo line; echo made >made'
   loop held-w held second & loops+=($!)
-  await 60 members held first 1 || { echo "the worker does not come up" >&2; return 1; }
+  await 60 members held second 1 || { echo "the worker does not come up" >&2; return 1; }
   for round in 1 2 3 4 5; do
     ring held held-1 "r-held-$round"
     if ! await 60 answers held held-1 "r-held-$round" second; then text="run $round has no result"; break; fi
