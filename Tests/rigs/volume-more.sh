@@ -59,10 +59,13 @@ STEP
   wait "$holder" || status=$?
   old_end=$(tail -n 1 "$place/record/frozen/alive-1")
   count=$(grep -c 'jobs/results/frozen-1 ' "$place/logs/messages")
-  apart=$(awk -v a="$old_end" -v b="$new_begin" \
-    'BEGIN { if (b > a) printf "the old step had ended %.1f s before", b - a; else printf "the old step went on for %.1f s beside it", a - b }')
-  cell frozen "$count result, of attempt $(said frozen attempt frozen-1 second), begun after $(awk -v a="$begun" -v b="$new_begin" 'BEGIN { printf "%.1f", b - a }') s; $apart; the old worker left with $status"
-  [ "$count $status" = "1 0" ] && [ "$said_before $(said frozen attempt frozen-1 second)" = "2 2" ] && awk -v a="$old_end" -v b="$new_begin" 'BEGIN { exit b < a }'
+  apart=$(awk -v a="$old_end" -v b="$new_begin" 'BEGIN {
+    if (b > a) printf "the old step had ended %.1f s before", b - a
+    else printf "the old step went on for %.1f s beside it", a - b }')
+  cell frozen "$count result, of attempt $(said frozen attempt frozen-1 second), begun after $(awk -v a="$begun" -v b="$new_begin" \
+    'BEGIN { printf "%.1f", b - a }') s; $apart$([ "$status" = 0 ] || echo "; the old worker left with $status")"
+  [ "$count $status" = "1 0" ] && [ "$said_before $(said frozen attempt frozen-1 second)" = "2 2" ] &&
+    awk -v a="$old_end" -v b="$new_begin" 'BEGIN { exit b < a }'
 }
 
 # Puts the time before each line of stdin.
@@ -156,7 +159,7 @@ case_rerun() {
 
 # Each run's log and result.json stay open in readers on both mounts, and so do those of all runs before.
 case_held() {
-  local round good=0 text="" open=() fd file
+  local round good=0 text="" open=() fd file left
   loops=()
   put_job held held-1 <<<'echo line; echo made >made'
   loop held-w held second & loops+=($!)
@@ -176,6 +179,9 @@ case_held() {
   await 60 answers held held-1 r-held-6 second || text+="; no result after they were closed"
   await $((lease * 2)) is_settled held || true
   finish held
-  cell held "$good of 5 runs$([ "$good" = 5 ] || echo ": $text"); after one more run $(find "$place/first/held/held-1/.worker" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l) folders left aside"
+  [ "$good" = 5 ] || text=": $text"
+  left=$(find "$place/first/held/held-1/.worker" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)
+  [ "$left" = 0 ] && left=nothing
+  cell held "$good of 5 runs$text; $left left aside"
   [ "$good" = 5 ] && [ "$(said held status held-1 second)" = success ]
 }

@@ -20,6 +20,8 @@ ip link set lo up
 #   local_place  a folder for workspaces on the volume, where it is a local one
 # shellcheck source=/dev/null
 . "$here/rigs/volume-$kind.sh"
+# shellcheck source=Tests/rigs/volume-hosts.sh
+. "$here/rigs/volume-hosts.sh"
 # shellcheck source=Tests/rigs/volume-cases.sh
 . "$here/rigs/volume-cases.sh"
 # shellcheck source=Tests/rigs/volume-more.sh
