@@ -1,8 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
 # GlusterFS: three bricks, replicated, and three FUSE clients, which give files their times themselves.
-cases=(jobs clocks)
+cases=(doctor jobs clocks frozen follow rerun switch held away full figures)
 # It takes no address of 127.0.0.0/8 for a peer.
 gluster_host=10.99.0.1
+backing=$place/bricks
+
+volume_version() { echo "GlusterFS $(glusterfs --version | sed -n '1s/^glusterfs //p'), replica 3"; }
 
 gluster_do() { gluster --mode=script --glusterd-sock="$place/glusterd.sock" "$@" >>"$place/logs/gluster.log" 2>&1; }
 
@@ -14,6 +17,9 @@ gluster_mount() {
 volume_up() {
   ip address add "$gluster_host/32" dev lo
   mkdir -p "$place/glusterd" "$place/bricks"
+  truncate -s 1500M "$place/image"
+  mkfs.ext4 -q -m 0 "$place/image"
+  mount -o loop "$place/image" "$place/bricks"
   # Some of glusterd's paths are fixed.
   mkdir -p /var/lib/glusterd /var/log/glusterfs /run/gluster
   for folder in /var/lib/glusterd /var/log/glusterfs /run/gluster; do mount -t tmpfs tmpfs "$folder"; done
@@ -45,3 +51,7 @@ END
   rm "$place/ahead/probe"
   [ "$ahead" -ge 115 ] || { echo "times of the mount that should be 120 s ahead are $ahead s ahead" >&2; exit 2; }
 }
+
+# This is a namespace of processes of our own. The bricks are glusterfsd.
+server_away() { pkill -STOP -x 'glusterd|glusterfsd'; }
+server_back() { pkill -CONT -x 'glusterd|glusterfsd'; }

@@ -1,0 +1,15 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
+# A file system of its own in a file, under three names.
+cases=(doctor jobs frozen follow rerun switch held figures)
+local_place=$place/volume/local
+
+volume_version() { echo "btrfs, Linux $(uname -r | sed 's/[-+].*//')"; }
+
+volume_up() {
+  mkdir "$place/volume" "$place/first" "$place/second"
+  truncate -s 2G "$place/image"
+  mkfs.btrfs -q "$place/image"
+  mount -o loop "$place/image" "$place/volume"
+  mkdir "$local_place" "$place/volume/jobs"
+  for mount in first second; do mount --bind "$place/volume/jobs" "$place/$mount"; done
+}
