@@ -53,7 +53,8 @@ import Testing
         let delivery = try await Reading(session).delivery()
         #expect(delivery.message.text == expected)
         await delivery.acknowledge()
-        session.drop()
+        // The next connection must not come before this one has ended: that is what the loop of a worker does, too.
+        await session.disconnect()
       }
       try await broker.session(of: "worker-01") { $0?.queued == 0 }
     }
