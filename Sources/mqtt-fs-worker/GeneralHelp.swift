@@ -70,7 +70,7 @@ enum GeneralHelp {
     guard !commands.contains(word), word != "help" else { return nil }
     let near = synonyms[word] ?? nearest(word, among: commands)
     let question = near.map { "; did you mean '\($0)'?" } ?? "."
-    return "there is no command '\(word)'\(question)\nThe commands: \(commands.sorted().joined(separator: ", "))"
+    return "there is no command '\(word)'\(question) The commands: \(commands.sorted().joined(separator: ", "))"
   }
 
   /// The candidate with the fewest typing errors, if they are at most two and less than half of the word.

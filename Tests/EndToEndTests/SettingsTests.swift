@@ -227,7 +227,7 @@ import Testing
     (["list"], "there is no command 'list'; did you mean 'jobs'?"),
     (["version"], "there is no command 'version'; did you mean '--version'?"),
     (["wrokers"], "there is no command 'wrokers'; did you mean 'workers'?"),
-    (["frobnicate"], "there is no command 'frobnicate'.\nThe commands: approve, cache,"),
+    (["frobnicate"], "there is no command 'frobnicate'. The commands: approve, cache,"),
     (["--hlep"], "there is no option '--hlep'; did you mean '--help'?"),
   ])
   func wordThatIsNoCommandIsAnsweredWithTheNearest(_ arguments: [String], _ sentence: String) async throws {
