@@ -46,7 +46,7 @@ package struct BrokerExamination: Sendable {
       (.messages, messages), (.largeMessages, largeMessages),
       (.noMatchingSubscribers, noMatchingSubscribers),
       (.sessionExpiry, sessionExpiry), (.durableSessions, durableSessions), (.redelivery, redelivery),
-      (.sharedSubscriptions, sharedSubscriptions), (.queuesOfGroups, queuesOfGroups),
+      (.sharedSubscriptions, sharedSubscriptions), (.queuesOfGroups, queuesOfGroups), (.handover, handover),
       (.retainedMessages, retainedMessages), (.fewRetained, fewRetained), (.messageExpiry, messageExpiry),
       (.lastWill, lastWill), (.closedToStrangers, closedToStrangers),
     ]
@@ -210,6 +210,19 @@ package struct BrokerExamination: Sendable {
       return property.finding(
         came.map(\.message.payload) == [[1], [2], [3]],
         "\(came.count) of 3 messages came\(isSlow ? ", slowly: within \(took) s" : "")")
+    }
+  }
+
+  /// What comes of a queue whose subscription ends.
+  private func handover(_ property: Property) async throws -> Finding {
+    let filter = try TopicFilter(topic("handover"))
+    return try await withDurableSession("handover", on: filter.text) { options in
+      for number in UInt8(1)...3 { try await publish(filter.text, [number]) }
+      let probe = try Probe(options, logger: logger)
+      try await probe.session.unsubscribe(filter)
+      let came = try await probe.deliveries(3, within: Self.patience)
+      await probe.session.disconnect()
+      return property.finding(came.count == 3, "\(came.count) of 3 messages came after UNSUBSCRIBE")
     }
   }
 

@@ -92,9 +92,15 @@ extension Property {
     present: "the broker gives each request to one worker of a $share group",
     absent: "workers cannot share a topic; give each worker its own topic, or use another broker")
   static let queuesOfGroups = Property(
-    subject: .broker, name: "queues of groups", weight: .wanted,
+    subject: .broker, name: "queues of groups", weight: .needed,
     present: "the broker keeps requests for a $share group whose workers are all away",
-    absent: "requests are lost that are sent while all workers of a group are away; keep one connected (--jobs 0)")
+    absent: "requests are lost that are sent while workers of a $share group are away; use another broker")
+  static let handover = Property(
+    subject: .broker, name: "handover", weight: .wanted,
+    present: "another worker can take over what is queued for one that is gone",
+    absent:
+      "the broker discards a queue at UNSUBSCRIBE: give workers a --queue-interval that is longer than its time to send a "
+      + "message again")
   static let retainedMessages = Property(
     subject: .broker, name: "retained messages", weight: .wanted,
     present: "later subscribers get the results and the states of workers",
