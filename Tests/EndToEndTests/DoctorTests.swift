@@ -18,7 +18,10 @@ import Testing
       let findings = diagnosis["findings"].elements
       #expect(findings.filter { $0["weight"] == "needed" }.allSatisfy { $0["verdict"] == "yes" })
       #expect(Set(findings.map { $0["subject"].string }) == ["broker", "volume", "workspaces"])
-      for name in ["handover", "queues of groups", "redelivery", "durable sessions", "shared subscriptions", "message expiry", "last will"] {
+      for name in [
+        "handover", "queues of groups", "redelivery", "durable sessions", "shared subscriptions", "message expiry",
+        "last will",
+      ] {
         #expect(findings.contains { $0["name"] == .string(name) && $0["verdict"] == "yes" }, "\(name)")
       }
       // This broker accepts any client.
