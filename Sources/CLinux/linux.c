@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -23,7 +24,13 @@ int linux_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0,
 static int argument_count;
 __attribute__((constructor)) static void note_arguments(int count) { argument_count = count; }
 int linux_argument_count(void) { return argument_count; }
-int linux_forbids_threads(void) { return syscall(SYS_clone3, NULL, 0) < 0 && errno == EPERM; }
+static void *do_nothing(void *argument) { return argument; }
+int linux_forbids_threads(void) {
+  // Older C libraries use clone(2), and start threads all the same.
+  pthread_t thread;
+  if (syscall(SYS_clone3, NULL, 0) == 0 || errno != EPERM) return 0;
+  return pthread_create(&thread, NULL, do_nothing, NULL) != 0 || pthread_join(thread, NULL) != 0;
+}
 
 int linux_forbid_inspection(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 int linux_continue_without_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0); }

@@ -104,7 +104,7 @@ struct LogReader: Sendable {
     // A step may have replaced it: follow no link, and do not block on a FIFO.
     let file = openat(results.rawValue, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
     guard file >= 0 else {
-      if [ENOENT, ELOOP, ENXIO].contains(errno) { return [] }
+      if [ENOENT, ESTALE, ELOOP, ENXIO].contains(errno) { return [] }
       throw VolumeError("opening", FilePath(name))
     }
     defer { close(file) }

@@ -61,13 +61,16 @@ enum GeneralHelp {
 
   /// The sentence for a first argument that is no command, or an option that resembles one of help; `nil` for others.
   static func advice(on arguments: [String]) -> String? {
-    guard let word = arguments.first else { return nil }
+    guard let word = arguments.first, SecretArguments.masked(arguments) == arguments else { return nil }
     if word.hasPrefix("-") {
       let general = ["--help", "--version"]
       guard !general.contains(word), let near = nearest(word, among: general) else { return nil }
       return "there is no option '\(word)'; did you mean '\(near)'?"
     }
-    guard !commands.contains(word), word != "help" else { return nil }
+    // Anything else than a word, such as a URL, may hold a secret.
+    guard !commands.contains(word), word != "help", word.allSatisfy({ $0.isASCII && ($0.isLetter || $0 == "-") }) else {
+      return nil
+    }
     let near = synonyms[word] ?? nearest(word, among: commands)
     let question = near.map { "; did you mean '\($0)'?" } ?? "."
     return "there is no command '\(word)'\(question) The commands: \(commands.sorted().joined(separator: ", "))"
