@@ -20,7 +20,8 @@ listen: [{ port: $port, ip: "127.0.0.1", module: mod_mqtt, backlog: 1000 }]
 modules: { mod_mqtt: { max_queue: 5000, session_expiry: 7 days } }
 CONF
   # Without a node name: no port mapper, and nothing that listens but the broker.
-  env HOME="$home" EJABBERD_CONFIG_PATH="$home/ejabberd.yml" EJABBERD_LOG_PATH="$logs/broker.log" ERL_CRASH_DUMP=/dev/null \
+  # Core files of its database come into the working directory.
+  env --chdir="$home" HOME="$home" EJABBERD_CONFIG_PATH="$home/ejabberd.yml" EJABBERD_LOG_PATH="$logs/broker.log" ERL_CRASH_DUMP=/dev/null \
     ERL_LIBS="$(dirname "$(dirname "$libraries")")" \
     erl -noinput -mnesia dir "\"$home/data\"" -s ejabberd >>"$logs/broker.out" 2>&1 &
   broker=$!

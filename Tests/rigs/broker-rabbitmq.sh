@@ -22,7 +22,7 @@ mqtt.listeners.tcp.1 = 127.0.0.1:$port
 mqtt.allow_anonymous = true
 CONF
   # RUNNING_UNDER_SYSTEMD has the script become the broker, so that its pid is the broker's. HOME has the cookie.
-  env HOME="$home" ERL_EPMD_PORT="$mapper_port" ERL_EPMD_ADDRESS=127.0.0.1 RUNNING_UNDER_SYSTEMD=yes \
+  env --chdir="$home" HOME="$home" ERL_EPMD_PORT="$mapper_port" ERL_EPMD_ADDRESS=127.0.0.1 RUNNING_UNDER_SYSTEMD=yes \
     RABBITMQ_NODENAME=brokers@localhost RABBITMQ_DIST_PORT="$nodes_port" RABBITMQ_CONF_ENV_FILE=/dev/null \
     RABBITMQ_CONFIG_FILE="$home/rabbitmq.conf" RABBITMQ_ENABLED_PLUGINS_FILE="$home/enabled_plugins" \
     RABBITMQ_MNESIA_BASE="$home/data" RABBITMQ_LOG_BASE="$logs" RABBITMQ_PID_FILE="$home/pid" \
