@@ -48,13 +48,17 @@ struct Main {
 
   /// Ends the program where it could not do what it is told.
   private nonisolated static func checkSystem() {
-    guard CommandLine.arguments.count != linux_argument_count() || linux_forbids_threads() != 0 else { return }
-    let isBlind = CommandLine.arguments.count != linux_argument_count()
-    complain(
-      isBlind
-        ? "mqtt-fs-worker: the arguments cannot be read, because /proc is not mounted: mount it (mount -t proc proc /proc)"
-        : "mqtt-fs-worker: no thread can be started: the container's seccomp profile answers clone3(2) with EPERM; use a newer "
+    if CommandLine.arguments.count != linux_argument_count() {
+      complain(
+        "mqtt-fs-worker: the arguments cannot be read, because /proc is not mounted: mount it (mount -t proc proc /proc)"
+      )
+    } else if linux_forbids_threads() != 0 {
+      complain(
+        "mqtt-fs-worker: no thread can be started: the container's seccomp profile answers clone3(2) with EPERM; use a newer "
           + "container runtime, or a profile that allows it")
+    } else {
+      return
+    }
     _exit(ExitStatus.misconfigured.rawValue)
   }
 

@@ -1,15 +1,7 @@
-# shellcheck shell=bash disable=SC2034,SC2154 # for Tests/volumes.sh
-# A file system of its own in a file, under three names.
-cases=(doctor jobs frozen follow rerun switch held figures)
-local_place=$place/volume/local
+# shellcheck shell=bash disable=SC2154 # for Tests/volumes.sh
+# shellcheck source=Tests/rigs/volume-image.sh
+. "$here/rigs/volume-image.sh"
 
 volume_version() { echo "XFS, Linux $(uname -r | sed 's/[-+].*//'), with reflink"; }
 
-volume_up() {
-  mkdir "$place/volume" "$place/first" "$place/second"
-  truncate -s 2G "$place/image"
-  mkfs.xfs -q -m reflink=1 "$place/image"
-  mount -o loop "$place/image" "$place/volume"
-  mkdir "$local_place" "$place/volume/jobs"
-  for mount in first second; do mount --bind "$place/volume/jobs" "$place/$mount"; done
-}
+volume_up() { image_up mkfs.xfs -q -m reflink=1; }
