@@ -5,6 +5,8 @@
 #
 #     Tests/fork-bomb.sh [EXECUTABLE [group|sessions|growing [COUNT...]]]
 #
+# Beside a group it shows what killing the same processes takes without a worker: the machine's floor.
+#
 # In a PID namespace, as root. With 30,000 processes nothing else on the machine finds a pid meanwhile where
 # /proc/sys/kernel/pid_max is 32768: this is no test for a machine with other work.
 set -eu
@@ -39,8 +41,24 @@ for number in range(count):
     while True: signal.pause()
 open(sys.argv[3], "w").write("%f" % time.time())
 END
+# What the machine itself needs: one kill(2) for the whole group of the same processes, and a wait(2) for each.
+cat > "$scene/bare.py" <<'END'
+import ctypes, os, signal, subprocess, sys, time
+ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: those that are left come to this process
+bomb = subprocess.Popen(["python3", "-ISE", sys.argv[1], "group", sys.argv[2], sys.argv[3]], start_new_session=True)
+bomb.wait()
+begin = time.time()
+os.killpg(bomb.pid, signal.SIGKILL)
+try:
+  while True: os.wait()
+except ChildProcessError: pass
+print("bare  %6s processes: %6.2f s" % (sys.argv[2], time.time() - begin))
+END
 # The step ends by itself when all are there: what it leaves behind is killed without grace.
 for count in "$@"; do
+  if [ "$kind" = group ]; then
+    unshare --pid --fork --mount-proc --kill-child python3 -ISE "$scene/bare.py" "$scene/bomb.py" "$count" "$scene/bare"
+  fi
   rm -rf "$scene/jobs/bomb/results"* "$scene/up"
   printf '{"steps": [{"run": "python3 -ISE %s/bomb.py %s %s %s/up"}]}' "$scene" "$kind" "$count" "$scene" \
     > "$scene/jobs/bomb/job.json"
