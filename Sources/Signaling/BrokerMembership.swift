@@ -14,6 +14,8 @@ final class BrokerMembership: Sendable {
   private let membership = Mutex<Membership?>(nil)
   private let session = Mutex(Epoch())
 
+  private let hadOtherSessions = Mutex(false)
+
   private struct Epoch {
     var name = SessionEpoch.newName()
     /// Whether a connection of this process, or of an earlier one, may have used it.
@@ -41,8 +43,13 @@ final class BrokerMembership: Sendable {
   /// Joins the members, with the epoch of `former` if that is the same session.
   package func begin(after former: Member?) throws {
     guard options.start == .resume else { return }
+    let marks = ledger.filters.dropFirst().map(SessionName.mark)
     var member = Member(
-      worker: ledger.worker.id.text, mark: mark, clientId: options.clientID, filter: filter.text, broker: broker)
+      worker: ledger.worker.id.text, mark: mark, clientId: options.clientID, filter: filter.text, broker: broker,
+      marks: mark == nil ? marks : nil)
+    if mark == nil, let former {
+      hadOtherSessions.withLock { $0 = former.marks.map { !Set($0).isSubset(of: marks) } ?? true }
+    }
     if let former, former.isOfSameSession(as: member), let name = former.epoch {
       session.withLock { $0 = Epoch(name: name, isUsed: true) }
     }
@@ -66,6 +73,9 @@ final class BrokerMembership: Sendable {
     }
     if let name { try membership.withLock { $0 }?.renew(epoch: name) }
   }
+
+  /// Whether an earlier process of this worker had sessions for topic filters that this one has not, or may have had.
+  var hasFormerSessions: Bool { hadOtherSessions.withLock { $0 } }
 
   /// Whether another worker takes this one for dead, and its session over. A worker that stood still for longer than its
   /// lease comes back to that.

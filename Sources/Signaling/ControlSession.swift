@@ -25,10 +25,11 @@ package final class ControlSession: Sendable {
   private let worker: WorkerID
   package let presence: Presence
   package let commands: Commands
-  private let lastNudge = Mutex(ContinuousClock.now - .seconds(1))
-  private let nudges: AsyncStream<Void>.Continuation
-  /// The nudges of other workers, which say that something waits on the volume.
-  let nudged: AsyncStream<Void>
+  private let lastNudge = Mutex<[String: ContinuousClock.Instant]>([:])
+  private let nudges: AsyncStream<String>.Continuation
+  /// The nudges of other workers, which say that something waits on the volume: for the workers of which topic filter,
+  /// or of all if it is empty.
+  let nudged: AsyncStream<String>
 
   /// Publishes over `session`, which nobody else may use.
   package init(
@@ -43,7 +44,7 @@ package final class ControlSession: Sendable {
     worker = presence.settings.worker.id
     delivery = ResultDelivery(session, worker)
     commands = Commands(presence, state, topics: topics, logger: logger)
-    (nudged, nudges) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    (nudged, nudges) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
   }
 
   /// Waits for the connection.
@@ -85,7 +86,7 @@ package final class ControlSession: Sendable {
 
   private func receive(_ message: Message) {
     if message.topic == Topics.waiting {
-      nudges.yield()
+      nudges.yield(String(decoding: message.payload, as: UTF8.self))
     } else if let answer = commands.obey(message) {
       session.send(answer)
     }
@@ -176,15 +177,15 @@ package final class ControlSession: Sendable {
     }
   }
 
-  /// Tells idle workers that something waits for them on the volume, ten times a second at most.
-  func nudge() {
+  /// Tells the idle workers of `filter` that something waits for them on the volume, ten times a second at most.
+  func nudge(_ filter: String) {
     let isNew = lastNudge.withLock { last in
-      guard ContinuousClock.now - last >= .milliseconds(100) else { return false }
-      last = .now
+      if let last = last[filter], .now - last < .milliseconds(100) { return false }
+      last[filter] = .now
       return true
     }
     guard isNew else { return }
-    session.send(Message(topic: Topics.waiting, payload: [], qos: .atMostOnce))
+    session.send(Message(topic: Topics.waiting, payload: Array(filter.utf8), qos: .atMostOnce))
   }
 
   /// Clears the retained message of a topic, so that the broker does not send it again (MQTT 5, section 3.3.1.3).

@@ -9,8 +9,20 @@ final class Inbox: Sendable {
   /// The place of a topic filter among the worker's; 0 is the most urgent.
   typealias Rank = Int
 
+  /// Why to look at the volume.
+  enum Occasion: Int, Sendable, Comparable {
+    /// Something waits there.
+    case told
+    /// Time has passed, or a job has ended: a round may be due.
+    case regular
+    /// The worker has just begun: an earlier process of it may have left something.
+    case begin
+
+    static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+  }
+
   enum Entry: Sendable {
-    case look(Rank)
+    case look(Rank, Occasion)
     case request(Rank, JobOffer)
     case timeout
     case failure(any Error)
@@ -20,21 +32,23 @@ final class Inbox: Sendable {
     /// The topic filter that it is about.
     var rank: Rank? {
       switch self {
-      case .look(let rank), .request(let rank, _): rank
+      case .look(let rank, _), .request(let rank, _): rank
       case .timeout, .failure, .wakeup: nil
       }
     }
 
     fileprivate var order: Int {
       switch self {
-      case .look(let rank), .request(let rank, _): rank
+      case .look(let rank, _), .request(let rank, _): rank
       case .failure, .wakeup: 0
       // A worker that has waited for too long still takes what has come.
       case .timeout: .max
       }
     }
 
-    fileprivate func isLook(for rank: Rank) -> Bool { if case .look(rank) = self { true } else { false } }
+    fileprivate func occasion(of rank: Rank) -> Occasion? {
+      if case .look(rank, let occasion) = self { occasion } else { nil }
+    }
 
     fileprivate func isRequest(for rank: Rank) -> Bool { if case .request(rank, _) = self { true } else { false } }
   }
@@ -47,11 +61,17 @@ final class Inbox: Sendable {
     (bells, bell) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
-  /// Adds an entry. Does not add a second look for a filter while one waits. A request can be withdrawn until the worker
+  /// Adds an entry. Does not add a second look for a filter while one waits: that one is for both. A request can be withdrawn until the worker
   /// takes it.
   func add(_ entry: Entry) {
     entries.withLock { entries in
-      if case .look(let rank) = entry, entries.contains(where: { $0.isLook(for: rank) }) { return }
+      if case .look(let rank, let occasion) = entry {
+        for index in entries.indices {
+          guard let waiting = entries[index].occasion(of: rank) else { continue }
+          entries[index] = .look(rank, max(occasion, waiting))
+          return
+        }
+      }
       if case .request(let rank, _) = entry { entries.removeAll { $0.isRequest(for: rank) } }
       entries.append(entry)
     }

@@ -121,7 +121,7 @@ package final class MQTTJobSource: JobSource {
     if state.lookForKillSwitch() { try await awaitEndOfHalt() }
     guard !state.isLeaving else { return false }
     // The requests on the volume are older than those that the broker holds.
-    for rank in intakes.indices { inbox.add(.look(rank)) }
+    for rank in intakes.indices { inbox.add(.look(rank, .begin)) }
     for intake in intakes {
       guard try await intake.join() else { return false }
     }
@@ -163,16 +163,23 @@ package final class MQTTJobSource: JobSource {
         { [state] in await state.watchHalts() },
         { await self.followWorker() },
         { [control] in await control.presence.run() },
-        { [control] in for await _ in control.nudged { self.askForLook() } },
+        { [control] in for await filter in control.nudged { self.askForLook(at: filter) } },
         { [trial] in await trial.run() },
         { await self.lookRegularly() },
-        { await self.sweepRegularly() },
       ], body)
   }
 
   private func askForLook() {
     guard !state.snapshot.isBusy else { return }
-    for rank in intakes.indices { inbox.add(.look(rank)) }
+    for rank in intakes.indices { inbox.add(.look(rank, .regular)) }
+  }
+
+  /// Asks for a look at what another worker has told of: something for the workers of `filter`, or of all.
+  private func askForLook(at filter: String) {
+    guard !state.snapshot.isBusy else { return }
+    for rank in intakes.indices where filter.isEmpty || ledger.filters[rank] == filter {
+      inbox.add(.look(rank, .told))
+    }
   }
 
   private func followWorker() async {
@@ -189,17 +196,6 @@ package final class MQTTJobSource: JobSource {
   private func lookRegularly() async {
     let interval = ledger.leaseDuration / 3
     while (try? await Task.sleep(for: interval, tolerance: interval / 10)) != nil { askForLook() }
-  }
-
-  /// Once a lease, removes the hidden files that dead workers left.
-  private func sweepRegularly() async {
-    // A short pause first: a job that already waits comes before the sweep.
-    var pause = Duration.milliseconds(100)
-    while (try? await Task.sleep(for: pause)) != nil {
-      pause = ledger.leaseDuration
-      // A failed sweep is repeated after a lease.
-      if !state.snapshot.isBusy { try? await onThread { [ledger] in try ledger.sweep() } }
-    }
   }
 
   private func watchIdleTime() async {
@@ -224,17 +220,17 @@ package final class MQTTJobSource: JobSource {
       if state.isLeaving { return nil }
       guard let entry = inbox.take(noLaterThan: waiting) else { continue }
       switch entry {
-      case .look(let rank):
+      case .look(let rank, let occasion):
         state.decides(true)
         guard !state.lookForKillSwitch() else {
           state.decides(false)
           continue
         }
-        try await intakes[rank].adoptDeparted()
+        let abandoned = try await intakes[rank].look(occasion)
         if state.isLeaving { return nil }
         // Emptying other members' sessions may have taken a while; that does not count as a stall.
         state.decides(true)
-        return .look(ledger.filters[rank])
+        return .look(ledger.filters[rank], abandoned: abandoned)
       case .request(_, let offer):
         state.decides(true)
         return .request(offer)

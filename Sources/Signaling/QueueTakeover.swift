@@ -73,7 +73,7 @@ struct QueueTakeover: Sendable {
     options.receiveMaximum = 20
     let filter = try TopicFilter(member.filter)
     let deferral = RequestDeferral(
-      ledger: ledger, queue: ledger.deferredQueue(of: member.filter), control: control, reader: reader, logger: logger)
+      ledger: ledger, filter: member.filter, control: control, reader: reader, logger: logger)
     let session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
     let drain = Drain(session, SessionEpoch(clientID: member.clientId, name: member.epoch ?? ""), deferral)
     do {
@@ -95,7 +95,7 @@ struct QueueTakeover: Sendable {
       options.start = .clean
       try await Session.withSession(options, giveUpAfter: .seconds(10), logger: logger) { _ in }
     }
-    control.nudge()
+    control.nudge(member.filter)
   }
 }
 

@@ -8,8 +8,8 @@ import Volume
 /// may be acknowledged only after its request is deferred.
 struct RequestDeferral: Sendable {
   let ledger: Ledger
-  /// The queue of the workers with the filter that the requests were sent to.
-  let queue: DeferredQueue
+  /// The topic filter that the requests were sent to: they wait for its workers.
+  let filter: String
   let control: ControlSession
   let reader: RequestReader
   let logger: Logger
@@ -48,7 +48,7 @@ struct RequestDeferral: Sendable {
     guard try await mayDefer() else { return .kept }
     if !delivery.isCurrent { arrival.envelope.requestId = arrival.envelope.requestId.asRedelivered }
     try ledger.audit.record(AuditEntry(.deferred, id: id, of: arrival.envelope, signedBy: key))
-    try queue.put(arrival.envelope, id)
+    try ledger.deferredQueue(of: filter).put(arrival.envelope, id)
     logger.debug("deferred for an idle worker", metadata: ["job": "\(id)"])
     TestStopPoint.requestDeferred.reached()
     return .settled(id)

@@ -72,7 +72,7 @@ actor RequestSession {
     self.shortJob = shortJob
     self.logger = logger
     deferral = RequestDeferral(
-      ledger: ledger, queue: ledger.deferredQueue, control: control, reader: reader, logger: logger)
+      ledger: ledger, filter: ledger.filter ?? "", control: control, reader: reader, logger: logger)
     (sessions, opened) = AsyncStream.makeStream()
     (turns, turn) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }

@@ -12,6 +12,9 @@ struct TopicIntake: Sendable {
   let requests: RequestSession
   private let membership: BrokerMembership
   private let takeover: QueueTakeover
+  private let rounds: Rounds
+  private let control: ControlSession
+  private let ledger: Ledger
   private let stop: StopRequest
 
   /// The intake of `ledger.filters[rank]`. `options` are those of the first filter's session.
@@ -33,6 +36,9 @@ struct TopicIntake: Sendable {
       reader: reader, inbox: inbox, giveUpAfter: giveUpAfter, shortJob: shortJob, logger: logger)
     takeover = QueueTakeover(
       options: options, ledger: ledger, control: control, reader: reader, stop: stop, logger: logger)
+    rounds = Rounds(ledger, broker: membership.broker)
+    self.control = control
+    self.ledger = ledger
     self.stop = stop
   }
 
@@ -52,8 +58,22 @@ struct TopicIntake: Sendable {
     try membership.end(state)
   }
 
-  /// Takes over what departed members of the filter leave.
-  func adoptDeparted() async throws {
+  /// The jobs of the filter whose workers are dead, as far as this worker looks for them: at its beginning for those of
+  /// its own earlier processes; in a round, if one is due, for all; otherwise for what the last round has found. In a
+  /// round it also takes over the queues of departed members.
+  func look(_ occasion: Inbox.Occasion) async throws -> [ClaimFile] {
+    var abandoned: [ClaimFile] = []
+    if occasion == .begin {
+      abandoned = try ledger.abandonedClaims(of: ledger.filter, among: ledger.audit.lastClaimed())
+    }
+    let mustLook = occasion == .begin && membership.hasFormerSessions
+    guard occasion > .told, let round = try rounds.begin(evenIfNotDue: mustLook) else {
+      return abandoned.isEmpty ? try rounds.leftByLast() : abandoned
+    }
+    abandoned = try round.look()
+    // This worker takes one of them.
+    if abandoned.count > 1, let filter = ledger.filter { control.nudge(filter) }
     try await takeover.adoptDeparted(broker: membership.broker)
+    return abandoned
   }
 }

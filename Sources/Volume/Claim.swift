@@ -24,13 +24,6 @@ package struct ClaimRecord: Codable, Sendable {
   package var keyId: String?
 }
 
-/// A claim's file name, parsed.
-package struct ClaimName: Sendable {
-  package let path: VolumePath
-  package let id: JobID
-  package let attempt: Int
-}
-
 /// A claim file on the volume, perhaps another worker's.
 package struct ClaimFile: Sendable {
   package let file: KnownFile

@@ -20,7 +20,8 @@ package struct JobRecords: Sendable {
   /// The complete claims of `id`, or of every job, lowest attempt first. A claim means that a worker holds the job, or
   /// died while running it.
   package func claims(of id: JobID? = nil) throws(VolumeError) -> [ClaimRecord] {
-    try directory.claimFiles(of: id, .passOver).compactMap(\.record)
+    let files = if let id { try directory.claimFiles(of: id, .passOver) } else { try directory.claimFiles(.passOver) }
+    return files.compactMap(\.record)
   }
 
   /// The deferred requests, oldest first within each topic filter.

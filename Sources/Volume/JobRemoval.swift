@@ -32,14 +32,14 @@ package struct JobRemoval: Sendable {
   package static func begin(_ id: JobID, in directory: JobsDirectory, at now: Int64) throws(VolumeError) -> JobRemoval?
   {
     try deadMark(of: id, in: directory, at: now)?.remove()
-    guard try directory.claimNames(of: id).isEmpty else { return nil }
+    guard try claimCount(of: id, in: directory) == 0 else { return nil }
     try DurableFile.makeFolder(directory.claims)
     let path = directory.claims.appending(JobsDirectory.claimName(id, 1))
     guard let mark = try create(path) else { return nil }
     let removal = JobRemoval(id: id, directory: directory, mark: mark)
     do {
       // A worker may have taken over an earlier claim during the first look.
-      if try directory.claimNames(of: id).count == 1, try !directory.jobsInUse().contains(id) {
+      if try claimCount(of: id, in: directory) == 1, try !directory.jobsInUse().contains(id) {
         TestStopPoint.removalBegun.reached()
         return removal
       }
@@ -49,6 +49,11 @@ package struct JobRemoval: Sendable {
     }
     try removal.end()
     return nil
+  }
+
+  /// Of all that are there: a claim that no worker of this version would leave behind is one, too.
+  private static func claimCount(of id: JobID, in directory: JobsDirectory) throws(VolumeError) -> Int {
+    try directory.claimNames().count { $0.id == id }
   }
 
   /// Creates the mark exclusively. It need not survive a power failure.

@@ -68,6 +68,8 @@ package struct JobsDirectory: Sendable {
   package var state: VolumePath { top.appending(JobsDirectory.workerState) }
 
   package var claims: VolumePath { state.appending("claims") }
+  /// The mark of the last round of each kind of worker.
+  package var rounds: VolumePath { state.appending("rounds") }
   /// Signed requests that were started.
   package var seen: VolumePath { state.appending("seen") }
   package var members: VolumePath { state.appending("members") }
@@ -97,42 +99,7 @@ package struct JobsDirectory: Sendable {
   /// A folder of parked requests for each topic filter.
   package var parked: VolumePath { state.appending("parked") }
 
-  /// All claims of `id`, or of every job, lowest attempt first.
-  package func claimFiles(of id: JobID? = nil, _ odd: DurableFile.OddEntries) throws(VolumeError) -> [ClaimFile] {
-    var files: [ClaimFile] = []
-    for name in try claimNames(of: id) {
-      if let file = try ClaimFile.read(name, odd) { files.append(file) }
-    }
-    return files
-  }
-
-  /// As ``claimFiles(of:_:)``, but only the names.
-  func claimNames(of id: JobID? = nil) throws(VolumeError) -> [ClaimName] {
-    var found: [ClaimName] = []
-    for name in try DurableFile.names(in: claims) {
-      guard let (job, attempt) = JobsDirectory.parseClaimName(name), id == nil || job == id else { continue }
-      found.append(ClaimName(path: claims.appending(name), id: job, attempt: attempt))
-    }
-    return found.sorted { $0.attempt < $1.attempt }
-  }
-
   func auditLog(of worker: WorkerID) -> VolumePath { audit.appending("\(worker).jsonl") }
-
-  /// The largest attempt; no worker writes a larger one.
-  static let mostAttempts = 1_000_000
-
-  static func claimName(_ id: JobID, _ attempt: Int) -> String { "\(id).\(attempt).json" }
-
-  /// The job and the attempt in a claim's file name; ids may hold dots, attempts are digits.
-  static func parseClaimName(_ name: String) -> (id: JobID, attempt: Int)? {
-    guard name.hasSuffix(".json") else { return nil }
-    let stem = name.dropLast(5)
-    guard let dot = stem.lastIndex(of: "."), let attempt = Int(stem[stem.index(after: dot)...]),
-      1...mostAttempts ~= attempt,
-      let id = try? JobID(String(stem[..<dot])), name == claimName(id, attempt)
-    else { return nil }
-    return (id, attempt)
-  }
 }
 
 /// The name of the folder for the workers of a topic filter.

@@ -10,7 +10,7 @@ package struct Lease: Sendable {
   package let duration: Duration
   package let clock: VolumeClock
   private let times: TimeSource
-  private let watched: WatchedFiles
+  let watched: WatchedFiles
 
   /// `memory` is a local file that keeps the observations for the next process.
   init(
@@ -36,6 +36,16 @@ package struct Lease: Sendable {
       guard age < .seconds(-1) else { return age > duration }
     }
     return watched.age(of: path, look.mark) > duration
+  }
+
+  /// How long nobody has touched `path`, which `look` has just shown: by the volume's clock or, as in
+  /// ``hasExpired(_:at:)``, as long as this worker has seen it so.
+  func rest(of path: VolumePath, _ look: VolumeClock.Look) throws(VolumeError) -> Duration {
+    if times == .volume {
+      let age = Duration.nanoseconds(try clock.now()) - .nanoseconds(look.touched)
+      if age > .seconds(-1) { return max(age, .zero) }
+    }
+    return watched.age(of: path, look.mark)
   }
 
   /// Whether this worker has seen `path` unchanged for a whole lease, whatever its times say; `false` if it is gone.
@@ -161,69 +171,10 @@ final class LeaseRenewer: Sendable {
 
 extension Duration {
   /// Whole nanoseconds, clamped.
-  fileprivate var nanoseconds: Int64 {
+  var nanoseconds: Int64 {
     let (seconds, attoseconds) = components
     let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
     return overflow
       ? (seconds < 0 ? .min : .max) : product.addingReportingOverflow(attoseconds / 1_000_000_000).partialValue
-  }
-}
-
-/// The time since which this host has seen each file unchanged, by CLOCK_BOOTTIME, which includes suspends
-/// (clock_gettime(2)).
-///
-/// A file on the local disk keeps the observations for the next process: a worker for one short job would never see a
-/// whole lease. They are void after a reboot.
-final class WatchedFiles: Sendable {
-  private struct Sighting: Codable {
-    var mark: String
-    var since: Int64
-  }
-
-  private struct Memory: Codable {
-    var boot: String
-    var seen: [String: Sighting]
-  }
-
-  private let memory: VolumePath?
-  private let seen: Mutex<[String: Sighting]>
-  /// Above this number the oldest observation is dropped.
-  private static let limit = 4096
-
-  init(remembering memory: VolumePath?) {
-    self.memory = memory
-    let bytes = memory.flatMap { try? DurableFile.read($0) }
-    let remembered = bytes.flatMap { decodedJSON(Memory.self, $0) }
-    let isOfThisBoot = remembered?.boot == ProcessIdentity.current.bootId
-    // Drop times in the future.
-    let now = linux_time_since_boot()
-    seen = Mutex(isOfThisBoot ? (remembered?.seen ?? [:]).filter { (0...now).contains($0.value.since) } : [:])
-  }
-
-  /// The time for which `path` has had this `mark`, which changes whenever the file does; zero for a new mark.
-  package func age(of path: VolumePath, _ mark: String) -> Duration {
-    let now = linux_time_since_boot()
-    let (age, changed) = seen.withLock { seen -> (Duration, [String: Sighting]?) in
-      let path = path.description
-      if let sighting = seen[path], sighting.mark == mark { return (.nanoseconds(now - sighting.since), nil) }
-      seen[path] = Sighting(mark: mark, since: now)
-      if seen.count > WatchedFiles.limit, let oldest = seen.min(by: { $0.value.since < $1.value.since }) {
-        seen[oldest.key] = nil
-      }
-      return (.zero, memory == nil ? nil : seen)
-    }
-    if let changed { remember(changed) }
-    return age
-  }
-
-  /// Best effort: without the file the next process starts to observe again.
-  private func remember(_ seen: [String: Sighting]) {
-    guard let memory,
-      let text = try? compactJSON(Memory(boot: ProcessIdentity.current.bootId, seen: seen))
-    else { return }
-    let draft = DurableFile.draft(of: memory)
-    guard let file = try? draft.openFile(O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600) else { return }
-    let isWritten = (try? file.closeAfter { try file.writeAll(text) }) != nil
-    if isWritten { try? draft.rename(to: memory.name) }
   }
 }

@@ -24,10 +24,11 @@ package struct Ledger: Sendable {
   package var leaseDuration: Duration { lease.duration }
 
   /// Creates the folders that workers share; throws if the volume is missing or not writable. `memory` is a local file
-  /// for this worker's observations of others' claims, for volumes where hosts set the times (``TimeSource/hosts``).
+  /// for this worker's observations of others' claims, for volumes where hosts set the times (``TimeSource/hosts``);
+  /// `times` is the file system's if it is `nil`.
   package init(
     _ directory: JobsDirectory, worker: WorkerIdentity, filters: [String], lease: Duration,
-    remembering memory: FilePath? = nil
+    remembering memory: FilePath? = nil, times: TimeSource? = nil
   ) throws(VolumeError) {
     self.directory = directory
     self.worker = worker
@@ -43,7 +44,7 @@ package struct Ledger: Sendable {
     }
     self.lease = Lease(
       lease, clock: VolumeClock(probe: directory.clocks.appending(worker.id.text)),
-      times: FileSystemKind(of: directory.path).times, remembering: memory)
+      times: times ?? FileSystemKind(of: directory.path).times, remembering: memory)
     _ = try self.lease.clock.now()
     for filter in filters { directory.writeDown(filter) }
   }
@@ -83,10 +84,16 @@ package struct Ledger: Sendable {
   /// worker holds it.
   package func claim(_ envelope: Envelope, _ id: JobID, signedBy key: String? = nil) throws(VolumeError) -> Claim? {
     let run = envelope.run ?? DurableFile.nonce
-    guard try highestAttempt(of: id) == 0,
+    guard try claimFiles(of: id).isEmpty,
       let claim = try create(id, attempt: 1, envelope, run: run, signedBy: key)
     else { return nil }
-    try record(claim, claim.entry(.claimed))
+    do {
+      try audit.record(claim.entry(.claimed))
+    } catch {
+      // A claim that is not recorded is void.
+      _ = try? claim.place.remove()
+      throw error
+    }
     return claim
   }
 
@@ -99,32 +106,56 @@ package struct Ledger: Sendable {
       try stale.file.remove()
       return nil
     }
+    let first = try firstClaim(beside: stale)
+    if case .ofAnotherRun = first { return nil }
     let (attempt, run) = (stale.attempt + 1, stale.record?.run)
     guard let claim = try create(stale.id, attempt: attempt, envelope, run: run, signedBy: key) else { return nil }
     do {
       // By now its name may be that of another run.
-      guard try stale.file.isUnchanged() else {
-        try claim.place.remove()
-        return nil
+      if try stale.file.isUnchanged() {
+        var entry = claim.entry(.takenOver)
+        entry.from = stale.record?.worker
+        try audit.record(entry)
+        return claim
       }
     } catch {
       _ = try? claim.place.remove()
       throw error
     }
-    var entry = claim.entry(.takenOver)
-    entry.from = stale.record?.worker
-    try record(claim, entry)
-    return claim
+    try claim.place.remove()
+    if case .made(let file) = first { try file.remove() }
+    return nil
   }
 
-  /// Records a claim in the audit log, or removes it: a claim that is not recorded is void.
-  private func record(_ claim: Claim, _ entry: AuditEntry) throws(VolumeError) {
-    do {
-      try audit.record(entry)
-    } catch {
-      _ = try? claim.place.remove()
-      throw error
+  private enum FirstClaim {
+    case isThere, ofAnotherRun
+    case made(KnownFile)
+  }
+
+  /// The claim of the first attempt of the run of `stale`, by which others find all of them. It is made if it is
+  /// missing: its worker died while it released the claims, or somebody removed it. If another run has begun, this one is
+  /// over, and `stale` is removed.
+  private func firstClaim(beside stale: ClaimFile) throws(VolumeError) -> FirstClaim {
+    guard stale.attempt > 1, let own = stale.record else { return .isThere }
+    let name = directory.claimName(of: stale.id, 1)
+    // Others may make and remove it meanwhile.
+    for _ in 0..<10 {
+      if let file = try DurableFile.create(name.path, stale.file.bytes) {
+        defer { try? file.close() }
+        return .made(try KnownFile(name.path, file, stale.file.bytes))
+      }
+      guard let first = try ClaimFile.read(name, .setAside) else { continue }
+      if first.record?.isOfSameRun(as: own) == true { return .isThere }
+      if first.record != nil {
+        try stale.file.remove()
+      } else if try lease.hasExpired(name.path) {
+        // Its writer died, or the removal whose mark it is.
+        try first.file.remove()
+        continue
+      }
+      return .ofAnotherRun
     }
+    return .ofAnotherRun
   }
 
   private func create(
@@ -160,25 +191,17 @@ package struct Ledger: Sendable {
   /// Whether a higher attempt of the same run has a claim. An incomplete claim does not count yet. A claim of another
   /// run does not count either: its worker did not know that the job was done, and drops the claim.
   package func hasSuccessor(_ claim: Claim) throws(VolumeError) -> Bool {
-    for name in try directory.claimNames(of: claim.record.id) where name.attempt > claim.record.attempt {
-      guard let file = try ClaimFile.read(name, .setAside) else { continue }
-      if file.record?.isOfSameRun(as: claim.record) == true { return true }
-    }
-    return false
+    let higher = try directory.claimFiles(of: claim.record.id, from: claim.record.attempt + 1, .setAside)
+    return higher.contains { $0.record?.isOfSameRun(as: claim.record) == true }
   }
 
-  /// The highest attempt among the claims of `id`. A network file system may list names that are gone, so the files are
-  /// opened.
-  private func highestAttempt(of id: JobID) throws(VolumeError) -> Int {
-    guard try !directory.claimNames(of: id).isEmpty else { return 0 }
-    return try claimFiles(of: id).last?.attempt ?? 0
-  }
-
-  /// Removes the claims of a finished run, from the lowest attempt up to this one. A worker that was stopped before
-  /// this may have lost its claim, and find claims of other runs with the same names: they stay.
+  /// Removes the claims of a finished run, from the first attempt up to this one: without a first one, others are of no
+  /// run in progress. A worker that was stopped before this may have lost its claim, and find claims of other runs with
+  /// the same names: they stay.
   package func release(_ claim: Claim) async throws {
     guard try await claim.staysInPlace() else { return }
-    for name in try directory.claimNames(of: claim.record.id) where name.attempt < claim.record.attempt {
+    for attempt in 1..<claim.record.attempt {
+      let name = directory.claimName(of: claim.record.id, attempt)
       guard let lower = try ClaimFile.read(name, .setAside), lower.record?.isOfSameRun(as: claim.record) == true else {
         continue
       }
@@ -207,12 +230,6 @@ package struct Ledger: Sendable {
     return try folder.storedResult(in: name)
   }
 
-  /// Removes hidden files of workers that died before they removed them.
-  package func sweep() throws(VolumeError) {
-    let queues = filters.map(serving).flatMap { [$0.deferredQueue.folder, $0.parkedQueue.folder] }
-    for folder in [directory.claims, directory.members] + queues { try KnownFile.sweep(folder, lease) }
-  }
-
   /// Whether a worker that may be alive holds the job. An incomplete claim holds nothing yet: its writer may be dead,
   /// and its request is unknown.
   package func isHeld(_ id: JobID) throws(VolumeError) -> Bool {
@@ -226,30 +243,13 @@ package struct Ledger: Sendable {
     return holder.map { request.isSame(as: $0.envelope.requestId.text) } ?? false
   }
 
-  /// The newest claim of each job of this worker's topic filters, or of `wanted`, whose holder is dead.
-  package func abandonedClaims(of wanted: String? = nil) throws(VolumeError) -> [ClaimFile] {
-    var newest: [JobID: ClaimFile] = [:]
-    for file in try claimFiles() where file.attempt > newest[file.id]?.attempt ?? 0 { newest[file.id] = file }
-    guard !newest.isEmpty else { return [] }
-    let moment = try lease.clock.now()
-    var abandoned: [ClaimFile] = []
-    // The claims of a dry run have no filter.
-    let wanted = wanted.map { [$0] } ?? filters.map(Optional.some)
-    let kinds = wanted.isEmpty ? [nil] : wanted
-    for file in newest.values where file.record.map({ kinds.contains($0.filter) }) ?? true {
-      // If the volume does not tell its age, the next scan checks it again.
-      if (try? isAbandoned(file, at: moment)) == true { abandoned.append(file) }
-    }
-    return abandoned
-  }
-
-  private func isAbandoned(_ file: ClaimFile, at moment: Int64? = nil) throws(VolumeError) -> Bool {
+  func isAbandoned(_ file: ClaimFile, at moment: Int64? = nil) throws(VolumeError) -> Bool {
     if let record = file.record, record.worker == worker.id.text, record.process.hasEnded { return true }
     return try lease.hasExpired(file.path, at: moment)
   }
 
-  /// All claims of `id`, or of every job, lowest attempt first.
-  package func claimFiles(of id: JobID? = nil) throws(VolumeError) -> [ClaimFile] {
+  /// The claims of `id`, lowest attempt first.
+  package func claimFiles(of id: JobID) throws(VolumeError) -> [ClaimFile] {
     try directory.claimFiles(of: id, .setAside)
   }
 }

@@ -30,14 +30,17 @@ package struct Member: Codable, Sendable {
   /// The epoch of the session, which identifies redeliveries; `nil` in files of version 0.1, which also have
   /// ``State/left`` in a `.json`.
   package var epoch: String?
+  /// The marks of the worker's further sessions, in the file of its first; `nil` in files of version 0.1.
+  package var marks: [String]?
 
   /// A member that is present.
   package init(
     worker: String, mark: String? = nil, clientId: String, filter: String, broker: String,
-    process: ProcessIdentity = .current
+    process: ProcessIdentity = .current, marks: [String]? = nil
   ) {
     self.worker = worker
     self.mark = mark
+    self.marks = marks
     self.clientId = clientId
     self.filter = filter
     self.broker = broker
@@ -124,7 +127,7 @@ package struct Members: Sendable {
   /// Its sessions with other marks are those of topic filters that it no longer has: whatever their filter is, they
   /// have departed.
   ///
-  /// Every idle worker calls this often, so files of live members are not read. A file of version 0.1 with
+  /// Files of live members are not read. A file of version 0.1 with
   /// ``Member/State/left`` is found when its lease has expired.
   func departed(filter: String, broker: String, except worker: WorkerID, _ marks: [String] = []) throws(VolumeError)
     -> [Member]

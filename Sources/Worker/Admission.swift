@@ -182,7 +182,7 @@ struct Admission: Sendable {
   private func meetHolder(of request: Request) async throws -> Outcome {
     guard case .delivery = request.origin else { return .none }
     var job: AcceptedJob?
-    if let stale = try ledger.abandonedClaims().first(where: { $0.id == request.id }),
+    if let stale = try ledger.abandonedClaims(among: [request.id]).first,
       case .accepted(let taken) = try await takeOver(stale)
     {
       job = taken
@@ -226,11 +226,11 @@ extension Admission {
 
   private static var mostTurns: Int { 100 }
 
-  /// Admits what waits on the volume for an idle worker of `filter`: first the jobs of workers that died, then deferred
-  /// requests, oldest first.
-  func scanVolume(for filter: String) async throws -> AcceptedJob? {
+  /// Admits what waits on the volume for an idle worker of `filter`: first the `abandoned` jobs of workers that died, then
+  /// deferred requests, oldest first.
+  func admitWaiting(for filter: String, _ abandoned: [ClaimFile] = []) async throws -> AcceptedJob? {
     let ledger = ledger.serving(filter)
-    for stale in try ledger.abandonedClaims(of: filter) where !isStopping {
+    for stale in abandoned where !isStopping {
       if case .accepted(let job) = try await takeOver(stale) { return job }
     }
     try ledger.approvals.finish(of: filter)

@@ -22,8 +22,9 @@ package protocol JobSource: Sendable {
 package enum Offer: Sendable {
   /// A request arrived.
   case request(JobOffer)
-  /// Something may wait on the volume for the workers of this topic filter: an abandoned job, or a deferred request.
-  case look(String)
+  /// Something may wait on the volume for the workers of this topic filter: a deferred request, or these jobs, whose
+  /// workers are dead.
+  case look(String, abandoned: [ClaimFile])
 }
 
 /// A request that waits for a decision.

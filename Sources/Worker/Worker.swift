@@ -111,7 +111,7 @@ package struct Worker: Sendable {
       let job =
         switch offer {
         case .request(let offer): try await admission.admit(offer)
-        case .look(let filter): try await scanVolume(for: filter)
+        case .look(let filter, let abandoned): try await look(for: filter, abandoned)
         }
       if let job {
         source.publish(job.event(.accepted, ledger.worker))
@@ -121,11 +121,11 @@ package struct Worker: Sendable {
     return nil
   }
 
-  private func scanVolume(for filter: String) async throws -> AcceptedJob? {
+  private func look(for filter: String, _ abandoned: [ClaimFile]) async throws -> AcceptedJob? {
     redelivery.begin(try ledger.serving(filter).undelivered.due()) { [outbox, stop] name in
       if stop.level == .none { await outbox.deliverAgain(name, of: filter) }
     }
-    return try await admission.scanVolume(for: filter)
+    return try await admission.admitWaiting(for: filter, abandoned)
   }
 
   /// Ends the job when another worker holds it, or may soon hold it. A dry run has no guardian for its lease: nobody

@@ -20,7 +20,7 @@ import Testing
     var names: [String] = []
     while let waiting = await inbox.next(), let entry = inbox.take(noLaterThan: waiting) {
       switch entry {
-      case .look(let rank): names.append("look \(rank)")
+      case .look(let rank, let occasion): names.append("look \(rank) \(occasion)")
       case .request(let rank, let offer): names.append("\(offer.request.id) \(rank)")
       case .wakeup: names.append("wakeup")
       case .failure: names.append("failure")
@@ -31,19 +31,19 @@ import Testing
   }
 
   @Test func entriesOfOneTopicComeInTheirOrder() async throws {
-    inbox.add(.look(0))
+    inbox.add(.look(0, .regular))
     inbox.add(.request(0, try offer("a")))
     inbox.add(.wakeup)
-    inbox.add(.look(0))
-    #expect(await names() == ["look 0", "a 0", "wakeup"])
+    inbox.add(.look(0, .regular))
+    #expect(await names() == ["look 0 regular", "a 0", "wakeup"])
   }
 
   @Test func mostUrgentTopicComesFirst() async throws {
     inbox.add(.request(1, try offer("b")))
-    inbox.add(.look(1))
-    inbox.add(.look(0))
+    inbox.add(.look(1, .regular))
+    inbox.add(.look(0, .regular))
     inbox.add(.request(0, try offer("a")))
-    #expect(await names() == ["look 0", "a 0", "b 1", "look 1"])
+    #expect(await names() == ["look 0 regular", "a 0", "b 1", "look 1 regular"])
   }
 
   @Test func withdrawnRequestIsNotTaken() async throws {
@@ -60,8 +60,8 @@ import Testing
     inbox.add(.request(0, try offer("a")))
     let waiting = try #require(await inbox.next())
     inbox.withdrawRequest(of: 0)
-    inbox.add(.look(1))
+    inbox.add(.look(1, .regular))
     #expect(inbox.take(noLaterThan: waiting) == nil)
-    #expect(await names() == ["look 1"])
+    #expect(await names() == ["look 1 regular"])
   }
 }

@@ -25,10 +25,11 @@ package final class VolumeFixture: Sendable {
 
   /// The worker `id`'s view of the volume.
   package func ledger(
-    _ id: String = "worker-01", filter: String? = VolumeFixture.filter, lease: Duration = .seconds(60)
+    _ id: String = "worker-01", filter: String? = VolumeFixture.filter, lease: Duration = .seconds(60),
+    times: TimeSource? = nil
   ) throws -> Ledger {
     let identity = WorkerIdentity(id: try worker(id), version: "1")
-    return try Ledger(directory, worker: identity, filters: filter.map { [$0] } ?? [], lease: lease)
+    return try Ledger(directory, worker: identity, filters: filter.map { [$0] } ?? [], lease: lease, times: times)
   }
 
   package func worker(_ id: String) throws -> WorkerID {

@@ -15,7 +15,7 @@ struct ClaimTests {
     request.responseTopic = "replies/1"
     request.correlationData = [0, 255]
     let claim = try #require(try ledger.claim(request, try JobID("job")))
-    let file = try #require(try ledger.claimFiles().first)
+    let file = try #require(try ledger.directory.claimFiles(.setAside).first)
     let record = try #require(file.record)
     #expect(file.path == claim.path)
     #expect(record.id == claim.record.id)
@@ -54,7 +54,7 @@ struct ClaimTests {
   @Test func recordOfADryRunHasNoFilter() throws {
     let volume = try VolumeFixture()
     _ = try #require(try volume.ledger(filter: nil).claim(envelope("job", "r"), try JobID("job")))
-    #expect(try volume.ledger().claimFiles().first?.record?.filter == nil)
+    #expect(try volume.directory.claimFiles(.setAside).first?.record?.filter == nil)
     #expect(volume.text(volume.directory.claims.appending("job.1.json"))?.contains("filter") == false)
   }
 

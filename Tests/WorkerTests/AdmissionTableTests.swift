@@ -157,7 +157,7 @@ import Testing
     words += heard.acknowledgedBusy.map { $0 ? "acknowledged busy" : "acknowledged idle" }
     words += heard.results.map { "told \($0.status.rawValue)" }
     words += heard.events.filter { $0 != .rejected }.map { "event \($0.rawValue)" }
-    let claims = try ledger.claimFiles().map { "\($0.attempt)" }
+    let claims = try ledger.claimFiles(of: JobID("job")).map { "\($0.attempt)" }
     if !claims.isEmpty { words.append("claims \(claims.joined(separator: " "))") }
     if try ledger.deferredQueue.count() > 0 { words.append("deferred") }
     if try ledger.parkedQueue.count() > 0 { words.append("parked") }

@@ -113,7 +113,7 @@ final class Offers: JobSource {
     try volume.write(String(decoding: deferred.file.bytes, as: UTF8.self), queue.folder.appending("1-job.json"))
     try answer(RequestID("key"))
     #expect(try queue.count() == 2)
-    #expect(try await worker.admission.scanVolume(for: VolumeFixture.filter) == nil)
+    #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) == nil)
     #expect(offers.heard.withLock { $0.results.map(\.requestId) } == ["key"])
     #expect(try queue.count() == 0)
   }
@@ -130,13 +130,13 @@ final class Offers: JobSource {
     try answer(RequestID("later"))
     let queue = try volume.ledger().deferredQueue
     try queue.put(envelope(key(2)), try JobID("job"))
-    #expect(try await worker.admission.scanVolume(for: VolumeFixture.filter) == nil)
-    #expect(try queue.count() == 0 && volume.ledger().claimFiles().isEmpty)
+    #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) == nil)
+    #expect(try queue.count() == 0 && volume.names(volume.directory.claims).isEmpty)
     #expect(offers.heard.withLock { $0.results.isEmpty })
     // A message that is no redelivery is a new request.
     try queue.put(
       envelope(RequestID(session: "w", epoch: "e", packetID: 7, digest: "d", instant: 3, isRedelivery: false)),
       try JobID("job"))
-    #expect(try await worker.admission.scanVolume(for: VolumeFixture.filter) != nil)
+    #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) != nil)
   }
 }

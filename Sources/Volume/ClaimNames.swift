@@ -1,0 +1,88 @@
+import Glibc
+package import Jobs
+import SystemPackage
+
+/// A claim's file name, parsed.
+package struct ClaimName: Sendable {
+  package let path: VolumePath
+  package let id: JobID
+  package let attempt: Int
+}
+
+/// The claims of one job are found by their names, however many other jobs have claims: the first attempt's, then the
+/// next one's, and so on. While a run is in progress, its first attempt has a claim.
+extension JobsDirectory {
+  /// The claims of `id`, lowest attempt first.
+  package func claimFiles(of id: JobID, _ odd: DurableFile.OddEntries) throws(VolumeError) -> [ClaimFile] {
+    try claimFiles(of: id, from: 1, odd)
+  }
+
+  /// The claims of `id` with this attempt or a higher one. The second is looked for even if there is no first,
+  /// which is removed first.
+  func claimFiles(of id: JobID, from first: Int, _ odd: DurableFile.OddEntries) throws(VolumeError) -> [ClaimFile] {
+    try openClaims()
+    var files: [ClaimFile] = []
+    var attempt = first
+    while attempt <= JobsDirectory.mostAttempts {
+      if let file = try ClaimFile.read(claimName(of: id, attempt), odd) {
+        files.append(file)
+      } else if attempt > 1 {
+        break
+      }
+      attempt += 1
+    }
+    return files
+  }
+
+  /// Opens the folder: a network file system then drops its cached answer that there is no such name in it (nfs(5),
+  /// close-to-open).
+  private func openClaims() throws(VolumeError) {
+    let folder: FileDescriptor
+    do throws(Errno) {
+      folder = try claims.open(O_RDONLY | O_DIRECTORY)
+    } catch {
+      guard error.saysGone else { throw VolumeError("opening", claims, error) }
+      return
+    }
+    try? folder.close()
+  }
+
+  func claimName(of id: JobID, _ attempt: Int) -> ClaimName {
+    ClaimName(path: claims.appending(JobsDirectory.claimName(id, attempt)), id: id, attempt: attempt)
+  }
+
+  /// The claims of all jobs, lowest attempt first.
+  package func claimFiles(_ odd: DurableFile.OddEntries) throws(VolumeError) -> [ClaimFile] {
+    var files: [ClaimFile] = []
+    for name in try claimNames() {
+      if let file = try ClaimFile.read(name, odd) { files.append(file) }
+    }
+    return files
+  }
+
+  /// As ``claimFiles(_:)``, but only the names.
+  func claimNames() throws(VolumeError) -> [ClaimName] {
+    var found: [ClaimName] = []
+    for name in try DurableFile.names(in: claims) {
+      guard let (job, attempt) = JobsDirectory.parseClaimName(name) else { continue }
+      found.append(claimName(of: job, attempt))
+    }
+    return found.sorted { $0.attempt < $1.attempt }
+  }
+
+  /// The largest attempt; no worker writes a larger one.
+  static let mostAttempts = 1_000_000
+
+  static func claimName(_ id: JobID, _ attempt: Int) -> String { "\(id).\(attempt).json" }
+
+  /// The job and the attempt in a claim's file name; ids may hold dots, attempts are digits.
+  static func parseClaimName(_ name: String) -> (id: JobID, attempt: Int)? {
+    guard name.hasSuffix(".json") else { return nil }
+    let stem = name.dropLast(5)
+    guard let dot = stem.lastIndex(of: "."), let attempt = Int(stem[stem.index(after: dot)...]),
+      1...mostAttempts ~= attempt,
+      let id = try? JobID(String(stem[..<dot])), name == claimName(id, attempt)
+    else { return nil }
+    return (id, attempt)
+  }
+}

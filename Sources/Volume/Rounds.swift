@@ -1,0 +1,146 @@
+private import CLinux
+private import Glibc
+package import Jobs
+import SystemPackage
+
+/// The regular look at all members and all claims on the volume, which one idle worker makes for all of its kind: those
+/// with the same topic filter at the same broker.
+///
+/// Each kind has a mark, `.worker/rounds/<digest>.json`. Whoever finds that nobody has touched it for a third of a lease
+/// touches it and makes the round, so that the volume's work grows with the number of workers, and not with its square.
+/// If two begin at once, both look, and nothing comes of it; if the one that began is killed, the next round is a third
+/// of a lease later.
+///
+/// What one has found is in the mark for the others: see ``RoundFindings``.
+package struct Rounds: Sendable {
+  let ledger: Ledger
+  private let mark: VolumePath
+  private let memory: WatchedFiles
+
+  /// The rounds of the workers of `ledger.filter` at `broker`.
+  package init(_ ledger: Ledger, broker: String) {
+    self.ledger = ledger
+    let kind = digestText(of: Array("\(broker)\n\(ledger.filter ?? "")".utf8)).dropFirst("sha256:".utf8.count)
+    mark = ledger.directory.rounds.appending("\(kind.prefix(32)).json")
+    memory = ledger.lease.watched
+  }
+
+  /// The jobs that the last round has found without a living worker and that nobody has taken up, in random order, so
+  /// that those who are told of them do not all begin with the same.
+  package func leftByLast() throws(VolumeError) -> [ClaimFile] {
+    let names = RoundFindings(try DurableFile.read(mark)).abandoned.compactMap(JobsDirectory.parseClaimName)
+    return try ledger.abandonedClaims(of: ledger.filter, among: Set(names.map(\.id)).shuffled())
+  }
+
+  /// Begins a round; `nil` if none is due and this worker need not look by itself.
+  package func begin(evenIfNotDue mustLook: Bool = false) throws(VolumeError) -> Round? {
+    let clock = ledger.lease.clock
+    guard let look = try clock.look(mark) else {
+      try DurableFile.makeFolder(ledger.directory.rounds)
+      try write(RoundFindings())
+      return Round(rounds: self, before: RoundFindings(), began: linux_time_since_boot())
+    }
+    let rest = try ledger.lease.rest(of: mark, look)
+    // Timers have a tolerance: a worker that is alone must find that its own last round is long enough ago.
+    guard mustLook || rest > ledger.leaseDuration / 3 * 0.8 else { return nil }
+    let findings = RoundFindings(try DurableFile.read(mark))
+    try onVolume("touching", mark) { () throws(Errno) in
+      let file = try mark.openFile(O_WRONLY)
+      defer { try? file.close() }
+      try touch(file)
+    }
+    memory.learn(findings.seen, ago: rest, below: ledger.directory.state)
+    return Round(rounds: self, before: findings, began: linux_time_since_boot())
+  }
+
+  fileprivate func end(_ round: Round, finding abandoned: [ClaimFile]) throws(VolumeError) {
+    let findings = RoundFindings(
+      abandoned: abandoned.map(\.path.name), seen: memory.sightings(since: round.began, below: ledger.directory.state))
+    // The mark has been touched. A round that finds what the last one found writes nothing.
+    guard findings != round.before else { return }
+    try write(findings)
+  }
+
+  private func write(_ findings: RoundFindings) throws(VolumeError) {
+    try DurableFile.rewrite(mark, DurableFile.line(findings, for: mark))
+  }
+}
+
+/// A round that this worker makes.
+package struct Round: Sendable {
+  fileprivate let rounds: Rounds
+  fileprivate let before: RoundFindings
+  fileprivate let began: Int64
+
+  /// The claims of this kind's jobs whose workers are dead. Removes what dead workers have left half done. Tells what it
+  /// has found to those who look next.
+  package func look() throws(VolumeError) -> [ClaimFile] {
+    let ledger = rounds.ledger
+    let abandoned = try ledger.abandonedClaims(of: ledger.filter)
+    let folders = [
+      ledger.directory.claims, ledger.directory.members, ledger.deferredQueue.folder, ledger.parkedQueue.folder,
+    ]
+    // What cannot be removed now is removed in a later round.
+    for folder in folders { try? KnownFile.sweep(folder, ledger.lease) }
+    try rounds.end(self, finding: abandoned)
+    return abandoned
+  }
+}
+
+/// What a round tells those who look after it.
+struct RoundFindings: Codable, Equatable {
+  /// The names of the claims whose workers are dead.
+  var abandoned: [String] = []
+  /// Since when files are seen unchanged, where that is not told by their times: by their paths below `.worker`. So an
+  /// expired lease is noticed although each round is another worker's.
+  var seen: [String: Sighting] = [:]
+
+  /// A file's state, and for how many milliseconds it has been seen so.
+  struct Sighting: Codable, Equatable {
+    var mark: String
+    var age: Int64
+  }
+
+  init(abandoned: [String] = [], seen: [String: Sighting] = [:]) {
+    self.abandoned = abandoned
+    self.seen = seen
+  }
+
+  /// Nothing is found in a mark that is missing or broken: anybody may have written it.
+  init(_ bytes: [UInt8]?) {
+    self = bytes.flatMap { decodedJSON(RoundFindings.self, $0) } ?? RoundFindings()
+  }
+}
+
+extension Ledger {
+  /// The newest claim of each job of this worker's topic filters, or of `wanted`, whose holder is dead. Lists and reads
+  /// all claims.
+  package func abandonedClaims(of wanted: String? = nil) throws(VolumeError) -> [ClaimFile] {
+    var newest: [JobID: ClaimFile] = [:]
+    for file in try directory.claimFiles(.setAside) where file.attempt > newest[file.id]?.attempt ?? 0 {
+      newest[file.id] = file
+    }
+    return try abandoned(Array(newest.values), of: wanted)
+  }
+
+  /// The same, among the claims of these jobs, in their order.
+  package func abandonedClaims(of wanted: String? = nil, among ids: [JobID]) throws(VolumeError) -> [ClaimFile] {
+    var newest: [ClaimFile] = []
+    for id in ids {
+      if let last = try claimFiles(of: id).last { newest.append(last) }
+    }
+    return try abandoned(newest, of: wanted)
+  }
+
+  private func abandoned(_ files: [ClaimFile], of wanted: String?) throws(VolumeError) -> [ClaimFile] {
+    guard !files.isEmpty else { return [] }
+    let moment = try lease.clock.now()
+    // The claims of a dry run have no filter.
+    let wanted = wanted.map { [$0] } ?? filters.map(Optional.some)
+    let kinds = wanted.isEmpty ? [nil] : wanted
+    // If the volume does not tell its age, the next look checks it again.
+    return files.filter {
+      ($0.record.map { kinds.contains($0.filter) } ?? true) && (try? isAbandoned($0, at: moment)) == true
+    }
+  }
+}

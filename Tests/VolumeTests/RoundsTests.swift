@@ -1,0 +1,124 @@
+import Jobs
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import Volume
+
+/// The look at all members and claims that one idle worker makes for all.
+@Suite struct RoundsTests {
+  private let volume: VolumeFixture
+
+  init() throws {
+    volume = try VolumeFixture()
+    // The workers' folders.
+    _ = try volume.ledger()
+  }
+
+  private func rounds(
+    _ worker: String, filter: String = VolumeFixture.filter, broker: String = "b:1883",
+    lease: Duration = .seconds(60), times: TimeSource? = nil
+  ) throws -> Rounds {
+    Rounds(try volume.ledger(worker, filter: filter, lease: lease, times: times), broker: broker)
+  }
+
+  private var mark: VolumePath {
+    get throws { volume.directory.rounds.appending(try #require(try volume.names(volume.directory.rounds).first)) }
+  }
+
+  @Test func oneWorkerMakesTheRoundOfAThirdOfALease() throws {
+    #expect(try rounds("one").begin() != nil)
+    #expect(try rounds("two").begin() == nil)
+    #expect(try rounds("one").begin() == nil)
+    age(try mark, .seconds(21))
+    #expect(try rounds("two").begin() != nil)
+    #expect(try rounds("one").begin() == nil)
+  }
+
+  @Test func kindsOfWorkersHaveRoundsOfTheirOwn() throws {
+    #expect(try rounds("one").begin() != nil)
+    #expect(try rounds("two", filter: "$share/gpu/jobs/pending").begin() != nil)
+    #expect(try rounds("three", broker: "other:1883").begin() != nil)
+    #expect(try volume.names(volume.directory.rounds).count == 3)
+  }
+
+  @Test func roundIsMadeWheneverItIsDemanded() throws {
+    #expect(try rounds("one").begin() != nil)
+    #expect(try rounds("two").begin(evenIfNotDue: true) != nil)
+  }
+
+  /// The clock was set back.
+  @Test(.timeLimit(.minutes(5))) func markOfTheFutureDelaysNoRoundForLong() async throws {
+    #expect(try rounds("one", lease: .milliseconds(300)).begin() != nil)
+    age(try mark, .seconds(-100_000))
+    let two = try rounds("two", lease: .milliseconds(300))
+    #expect(try two.begin() == nil)
+    try await eventually("the next round") { try two.begin() != nil }
+  }
+
+  @Test(arguments: ["", "{", "[]", #"{"abandoned":["../../x.1.json","y"],"seen":{"a":{"mark":"m","age":-1}}}"#])
+  func brokenMarkIsNoHindrance(_ text: String) throws {
+    #expect(try rounds("one").begin() != nil)
+    try volume.write(text, try mark)
+    let two = try rounds("two")
+    #expect(try two.leftByLast().isEmpty)
+    age(try mark, .seconds(21))
+    let claim = try volume.leaveClaim("job", of: "dead")
+    age(claim, .seconds(61))
+    #expect(try two.begin()?.look().map(\.path) == [claim])
+  }
+
+  @Test func othersFindWhatTheRoundFound() throws {
+    for id in ["a", "b", "c"] { age(try volume.leaveClaim(id, of: "dead"), .seconds(61)) }
+    _ = try volume.leaveClaim("lives", of: "living")
+    let found = try rounds("one").begin()?.look()
+    #expect(found?.map(\.id.text).sorted() == ["a", "b", "c"])
+    let two = try rounds("two")
+    #expect(try two.begin() == nil)
+    let stale = try two.leftByLast()
+    #expect(stale.map(\.id.text).sorted() == ["a", "b", "c"])
+    let first = try #require(stale.first)
+    #expect(try two.ledger.takeOver(first, envelope(first.id.text, "r")) != nil)
+    #expect(try rounds("three").leftByLast().count == 2)
+  }
+
+  @Test func hiddenFilesOfTheDeadGoThoughEachRoundIsAnothersWorker() async throws {
+    let aside = volume.directory.claims.appending(".abc.aside")
+    try volume.write("left", aside)
+    let began = ContinuousClock.now
+    var number = 0
+    try await eventually("the hidden file is swept away") {
+      number += 1
+      _ = try rounds("worker-\(number)", lease: .milliseconds(400)).begin()?.look()
+      return volume.text(aside) == nil
+    }
+    #expect(ContinuousClock.now - began >= .milliseconds(400))
+  }
+
+  /// Where hosts set the times, a claim has expired when it was seen unchanged for a lease: by several, if need be.
+  @Test func workersWatchOneAfterTheOtherWhereHostsStamp() async throws {
+    let claim = try volume.leaveClaim("job", of: "dead")
+    age(claim, .seconds(100_000))
+    let began = ContinuousClock.now
+    // Each of them sees the mark twice at most.
+    let workers = try (0..<3).map { try rounds("worker-\($0)", lease: .milliseconds(600), times: .hosts) }
+    var number = 0
+    try await eventually("the claim has expired") {
+      number += 1
+      return try workers[number % 3].begin()?.look().isEmpty == false
+    }
+    #expect(ContinuousClock.now - began >= .milliseconds(600))
+  }
+
+  /// What others tell of a file in another state says nothing.
+  @Test func touchedClaimIsAliveWhateverAMarkSays() throws {
+    let claim = try volume.leaveClaim("job", of: "living")
+    let one = try rounds("one", times: .hosts)
+    _ = try one.begin()?.look()
+    let seen = #"{"abandoned":["job.1.json"],"seen":{"claims/job.1.json":{"mark":"other","age":100000000}}}"#
+    try volume.write(seen, try mark)
+    let two = try rounds("two", times: .hosts)
+    #expect(try two.begin(evenIfNotDue: true)?.look().isEmpty == true)
+    #expect(try two.leftByLast().isEmpty && volume.text(claim) != nil)
+  }
+}
