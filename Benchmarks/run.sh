@@ -4,6 +4,7 @@
 #   Benchmarks/run.sh [files] [OPTION...]    copying, comparing and removing trees of files
 #   Benchmarks/run.sh cycle [OPTION...]      one job from end to end, queues of them, waiting, and logs
 #   Benchmarks/run.sh fleet [OPTION...]      200 workers that wait: what they cost, and whether they are all seen
+#   Benchmarks/run.sh calls [OPTION...]      what fleets of 50 to 1,000 workers that wait ask of a volume
 #   Benchmarks/run.sh growth [OPTION...]     what a job costs as volumes, queues and fleets grow
 #   Benchmarks/run.sh readme                 makes the README's table from the results
 #
@@ -17,10 +18,10 @@ export PATH
 
 kind=files
 case "${1:-}" in
-  files | cycle | fleet | growth) kind=$1; shift ;;
+  files | cycle | fleet | calls | growth) kind=$1; shift ;;
   readme) exec python3 Benchmarks/common/readme.py Benchmarks/results README.md ;;
   '' | -*) ;;
-  *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+  *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 built=.build/benchmarks
@@ -42,11 +43,13 @@ case $kind in
     fi
     product filetree-bench
     ;;
-  fleet) product mqtt-fs-worker ;;
+  fleet | calls) product mqtt-fs-worker ;;
   *)
     compile -static Benchmarks/cycle/stamp.c -o "$built/stamp"
     compile Benchmarks/cycle/writer.c -o "$built/writer"
     product mqtt-fs-worker
     ;;
 esac
-PYTHONPATH=Benchmarks/common exec python3 "Benchmarks/$kind/benchmark.py" --programs "$built" --results Benchmarks/results "$@"
+script=Benchmarks/$kind/benchmark.py
+[ "$kind" != calls ] || script=Benchmarks/fleet/calls.py
+PYTHONPATH=Benchmarks/common exec python3 "$script" --programs "$built" --results Benchmarks/results "$@"

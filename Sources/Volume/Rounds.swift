@@ -37,32 +37,33 @@ package struct Rounds: Sendable {
     let clock = ledger.lease.clock
     guard let look = try clock.look(mark) else {
       try DurableFile.makeFolder(ledger.directory.rounds)
-      try write(RoundFindings())
+      write(RoundFindings())
       return Round(rounds: self, before: RoundFindings(), began: linux_time_since_boot())
     }
     let rest = try ledger.lease.rest(of: mark, look)
     // Timers have a tolerance: a worker that is alone must find that its own last round is long enough ago.
     guard mustLook || rest > ledger.leaseDuration / 3 * 0.8 else { return nil }
     let findings = RoundFindings(try DurableFile.read(mark))
-    try onVolume("touching", mark) { () throws(Errno) in
-      let file = try mark.openFile(O_WRONLY)
-      defer { try? file.close() }
-      try touch(file)
-    }
+    if let file = try? mark.openFile(O_WRONLY) { try? file.closeAfter { try touch(file) } }
     memory.learn(findings.seen, ago: rest, below: ledger.directory.state)
     return Round(rounds: self, before: findings, began: linux_time_since_boot())
   }
 
-  fileprivate func end(_ round: Round, finding abandoned: [ClaimFile]) throws(VolumeError) {
+  fileprivate func end(_ round: Round, finding abandoned: [ClaimFile]) {
     let findings = RoundFindings(
       abandoned: abandoned.map(\.path.name), seen: memory.sightings(since: round.began, below: ledger.directory.state))
     // The mark has been touched. A round that finds what the last one found writes nothing.
     guard findings != round.before else { return }
-    try write(findings)
+    write(findings)
   }
 
-  private func write(_ findings: RoundFindings) throws(VolumeError) {
-    try DurableFile.rewrite(mark, DurableFile.line(findings, for: mark))
+  /// Writes in place: a mark has many writers, who must not meet at the name of a draft. Whoever reads a half of it finds
+  /// nothing there. A mark that cannot be written costs others a round of their own, and nothing else.
+  private func write(_ findings: RoundFindings) {
+    guard let text = try? DurableFile.line(findings, for: mark),
+      let file = try? mark.openFile(O_WRONLY | O_CREAT | O_TRUNC, mode: 0o666)
+    else { return }
+    _ = try? file.closeAfter { try file.writeAll(text) }
   }
 }
 
@@ -82,7 +83,7 @@ package struct Round: Sendable {
     ]
     // What cannot be removed now is removed in a later round.
     for folder in folders { try? KnownFile.sweep(folder, ledger.lease) }
-    try rounds.end(self, finding: abandoned)
+    rounds.end(self, finding: abandoned)
     return abandoned
   }
 }
