@@ -106,6 +106,9 @@ struct Main {
         complain("mqtt-fs-worker: \(advice)")
         end(ExitStatus.usage.rawValue)
       }
+      if arguments.first?.hasPrefix("--generate-completion-script") == true, RootCommand.exitCode(for: error) == .success {
+        RootCommand.exit(withError: CleanExit.message(CompletionScript.mended(RootCommand.fullMessage(for: error))))
+      }
       RootCommand.exit(withError: Secrets.usageError(error))
     }
   }
