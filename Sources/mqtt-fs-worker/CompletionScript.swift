@@ -12,6 +12,9 @@ enum CompletionScript {
           [[ "${1}" != -[df] ]] || compopt -o filenames 2>/dev/null
 
       """
-    return text.replacing("\ncomplete -o filenames -F ", with: "\ncomplete -F ").replacing(function, with: function + files)
+    return
+      text
+      .replacing("\ncomplete -o filenames -F ", with: "\ncomplete -F ")
+      .replacing(function, with: function + files)
   }
 }

@@ -106,8 +106,10 @@ struct Main {
         complain("mqtt-fs-worker: \(advice)")
         end(ExitStatus.usage.rawValue)
       }
-      if arguments.first?.hasPrefix("--generate-completion-script") == true, RootCommand.exitCode(for: error) == .success {
-        RootCommand.exit(withError: CleanExit.message(CompletionScript.mended(RootCommand.fullMessage(for: error))))
+      let isForShell = arguments.first?.hasPrefix("--generate-completion-script") ?? false
+      if isForShell, RootCommand.exitCode(for: error) == .success {
+        let script = RootCommand.fullMessage(for: error)
+        RootCommand.exit(withError: CleanExit.message(CompletionScript.mended(script)))
       }
       RootCommand.exit(withError: Secrets.usageError(error))
     }
