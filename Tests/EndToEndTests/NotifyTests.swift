@@ -36,7 +36,7 @@ struct NotifyTests {
     let environment = scene.environment.merging([
       "MQTT_BROKER": "127.0.0.1", "MQTT_PORT": "\(scene.broker.port)", "PYTHONUNBUFFERED": "1",
     ]) { $1 }.merging(settings) { $1 }
-    let before = scene.broker.logged("Sending SUBACK to notify")
+    let before: Int = scene.broker.logged("Sending SUBACK to notify")
     let notifier = try scene.start(
       #require(Checkout.python), [Checkout.root.pushing(FilePath("examples/notify/notify.py")).string] + arguments,
       environment: environment, name: "notify")
