@@ -56,12 +56,12 @@ depends=$(dpkg-deb -f "$scratch/$first" Depends | sed 's/ *([^)]*)//g; s/,/ /g')
 cp "$scratch/$first" "$scratch/$next" "$debian/root/"
 in_debian apt-get -qq update
 # shellcheck disable=SC2086 # a list of words
-in_debian apt-get -qq install -y --no-install-recommends $depends >/dev/null
+in_debian apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends $depends >/dev/null
 
-# Everything but what dpkg, apt and man-db write about packages.
+# Everything but what dpkg, apt and man-db write about packages, and adduser about users.
 listing() {
   in_debian find / -xdev \( -path /proc -o -path /root -o -path /tmp -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/log \
-    -o -path /var/lib/apt \) -prune -o -print | sort
+    -o -path /var/lib/apt -o -path /run -o -path '/etc/*shadow-' \) -prune -o -print | sort
 }
 # Prints what is there now and was not there before the package came.
 left() { listing | comm -13 "$scratch/before" -; }
@@ -69,7 +69,7 @@ expect() { [ "$1" = "$2" ] || fail "$3: $1"; }
 listing >"$scratch/before"
 
 say "Install"
-in_debian apt-get -qq install -y --no-install-recommends "/root/$first" >/dev/null
+in_debian apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "/root/$first" >/dev/null
 expect "$(in_debian dpkg -V $name)" "" "files are not as the package has them"
 expect "$(in_debian $name --version)" "$("$executable" --version)" "it has another version"
 expect "$(in_debian id -un $name)" $name "there is no user"
@@ -81,7 +81,7 @@ say "A job without a broker, as the user of the package"
 in_debian setpriv --reuid $name --regid $name --init-groups sh -euc '
   cd "$(mktemp -d)"
   echo "{\"id\":\"try\",\"steps\":[\"id -un >user\"]}" >test-payload.json
-  mqtt-fs-worker --dry-run 2>log || { cat log >&2; exit 1; }
+  mqtt-fs-worker --dry-run >log 2>&1 || { cat log >&2; exit 1; }
   cat jobs/try/results/user' >"$scratch/user"
 expect "$(cat "$scratch/user")" $name "the step ran as another user"
 
