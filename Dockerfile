@@ -28,3 +28,9 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
     CMD ["/usr/local/bin/mqtt-fs-worker", "health"]
 ENTRYPOINT ["/usr/local/bin/mqtt-fs-worker"]
+# The version is the executable's; a test holds it against that of the sources.
+ARG VERSION=0.1.0
+LABEL org.opencontainers.image.title="mqtt-fs-worker" \
+      org.opencontainers.image.description="One-shot worker for jobs over MQTT and a shared volume" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.licenses="Apache-2.0"

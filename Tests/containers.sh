@@ -387,6 +387,9 @@ say "Images"
 # shellcheck disable=SC2086 # a list of options
 "$engine" build ${BUILD_OPTIONS:-} --build-arg "SWIFT_IMAGE=$SWIFT_IMAGE" --build-arg "BASE_IMAGE=$BASE_IMAGE" \
   -t "$WORKER_IMAGE" .
+label=$("$engine" inspect -f '{{index .Config.Labels "org.opencontainers.image.version"}}' "$WORKER_IMAGE")
+version=$("$engine" run --rm --network none "$WORKER_IMAGE" --version)
+[ "${version##* }" = "$label" ] || fail "the image says that it is version '$label', and holds '$version'"
 
 for run in $runs; do
   (

@@ -9,8 +9,8 @@ export PATH
 
 .ci/install-packages pkg-config libmosquitto-dev libssl-dev mosquitto mosquitto-clients openssl strace iproute2 iptables faketime e2fsprogs python3-jwt python3-cryptography
 # These are for tests of what is made for them, which are left out without.
-.ci/install-packages zsh fish mandoc prometheus-mqtt-exporter ||
-  echo "without zsh, fish, mandoc and prometheus-mqtt-exporter some tests are left out" >&2
+.ci/install-packages zsh fish mandoc dpkg-dev prometheus-mqtt-exporter ||
+  echo "without zsh, fish, mandoc, dpkg-dev and prometheus-mqtt-exporter some tests are left out" >&2
 .ci/python-packages >/dev/null || echo "without packages from PyPI some tests of examples are left out" >&2
 swift build --build-tests
 exec swift test --skip-build --parallel "$@"

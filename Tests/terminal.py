@@ -3,7 +3,7 @@
 
     terminal.py SCRIPT COMMAND...
 
-SCRIPT is lines of `see TEXT` (wait until the command has written TEXT) and `type KEYS` (with \\n, and ^C for Ctrl-C). What
+SCRIPT is lines of `see TEXT` (wait until the command has written TEXT) and `type KEYS` (with \\n, \\t, and ^C for Ctrl-C). What
 the command writes goes to stdout; its exit status is that of this program.
 """
 
@@ -30,7 +30,7 @@ def main() -> int:
             if word == "see":
                 seen = seen[seen.index(text.encode()) + len(text):]
             else:
-                os.write(terminal, text.replace("^C", "\x03").replace("\\n", "\n").encode())
+                os.write(terminal, text.replace("^C", "\x03").replace("\\n", "\n").replace("\\t", "\t").encode())
             steps.pop(0)
         if not select.select([terminal], [], [], 0.1)[0]:
             continue

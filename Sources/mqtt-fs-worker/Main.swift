@@ -106,6 +106,11 @@ struct Main {
         complain("mqtt-fs-worker: \(advice)")
         end(ExitStatus.usage.rawValue)
       }
+      let isForShell = arguments.first?.hasPrefix("--generate-completion-script") ?? false
+      if isForShell, RootCommand.exitCode(for: error) == .success {
+        let script = RootCommand.fullMessage(for: error)
+        RootCommand.exit(withError: CleanExit.message(CompletionScript.mended(script)))
+      }
       RootCommand.exit(withError: Secrets.usageError(error))
     }
   }

@@ -41,6 +41,36 @@ import Testing
     }
   }
 
+  /// The keys that a person types, and whether the command line that comes of them is taken. `jobs` is the name of a
+  /// command and of a folder beside it.
+  @Test(
+    .enabled(if: Checkout.hasProgram("python3"), "needs python3"),
+    arguments: [("jo\\t--last 1", "pending"), ("check my\\tinner", "nothing wrong"), ("status jo\\t", "pending")])
+  func bashOnATerminalCompletes(_ keys: String, _ answer: String) async throws {
+    try await Scene.play(.down) { scene in
+      let place = try place(in: scene)
+      try scene.write(#"{"steps": ["true"]}"#, place.pushing(FilePath("my folder/inner/job.json")))
+      let start = scene.files.appending("start")
+      let program = try WorkerProcess.executable
+      // The script of the executable itself, as a profile would read it.
+      try scene.write(
+        """
+        PS1='READY '
+        PATH=\(program.removingLastComponent()):$PATH
+        source <(mqtt-fs-worker --generate-completion-script bash)
+        """, start)
+      let bash = try scene.start(
+        installed("python3"),
+        [
+          Checkout.root.pushing(FilePath("Tests/terminal.py")).string,
+          "see READY\ntype mqtt-fs-worker \(keys)\\nexit\\n", installed("bash").string, "--noprofile", "--rcfile",
+          start.string, "-i",
+        ], in: place, name: "bash")
+      #expect(try await bash.end() == .code(0), "\(bash.output)")
+      #expect(bash.output.contains(answer), "\(bash.output)")
+    }
+  }
+
   @Test(.enabled(if: Checkout.hasProgram("zsh"), "needs zsh"))
   func zshTakesItsCompletions() async throws {
     try await check("zsh", "-n", Self.completions.appending("_mqtt-fs-worker").string)
@@ -73,14 +103,31 @@ import Testing
     }
   }
 
-  /// The completions of bash for `typed` after the program's name, in a folder with a few entries.
-  private func completed(_ typed: String, in scene: Scene) async throws -> [String] {
+  @Test func pagesHaveExamplesAndAShortPhraseForTheirName() throws {
+    for page in try FileManager.default.contentsOfDirectory(atPath: Self.pages.string)
+    where page != "mqtt-fs-worker-work.1" {
+      let text = try String(contentsOfFile: Self.pages.appending(page).string, encoding: .utf8)
+      let name = try #require(text.components(separatedBy: ".SH NAME\n").last?.components(separatedBy: "\n.SH").first)
+      #expect(name.count < 110 && !name.contains("."), "\(name)")
+      let examples = try #require(text.components(separatedBy: ".SH EXAMPLES\n").last)
+      #expect(examples.contains("mqtt\\-fs\\-worker"), "\(page) has no examples")
+    }
+  }
+
+  /// A folder with a few entries.
+  private func place(in scene: Scene) throws -> FilePath {
     let place = scene.files.appending("place")
     for folder in ["folder", "jobs/job_1", "other/job_2"] {
       try FileManager.default.createDirectory(
         atPath: place.pushing(FilePath(folder)).string, withIntermediateDirectories: true)
     }
     try scene.write("", place.appending("key.pem"))
+    return place
+  }
+
+  /// The completions of bash for `typed` after the program's name.
+  private func completed(_ typed: String, in scene: Scene) async throws -> [String] {
+    let place = try place(in: scene)
     let program = """
       source "$1"
       COMP_LINE="mqtt-fs-worker $2"

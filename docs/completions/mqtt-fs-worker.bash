@@ -128,6 +128,8 @@ __mqtt-fs-worker_offer_flags_options() {
 }
 
 __mqtt-fs-worker_add_completions() {
+    # Without a completion in progress, as in a test, compopt fails.
+    [[ "${1}" != -[df] ]] || compopt -o filenames 2>/dev/null
     local completion
     while IFS='' read -r completion; do
         COMPREPLY+=("${completion}")
@@ -986,4 +988,4 @@ _mqtt-fs-worker_help() {
     :
 }
 
-complete -o filenames -F _mqtt-fs-worker mqtt-fs-worker
+complete -F _mqtt-fs-worker mqtt-fs-worker
