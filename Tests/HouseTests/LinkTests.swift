@@ -22,6 +22,7 @@ import Testing
 
   @Test(arguments: pages) func linksLeadSomewhere(_ page: String) throws {
     let folder = Checkout.root.appending(path: page).deletingLastPathComponent()
+    var anchors: [URL: [String]] = [:]
     for link in try Page(Checkout.text(page)).links where !link.contains("://") && !link.hasPrefix("mailto:") {
       let parts = link.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       let target = parts[0].isEmpty ? Checkout.root.appending(path: page) : folder.appending(path: parts[0])
@@ -30,8 +31,9 @@ import Testing
         continue
       }
       guard parts.count > 1 else { continue }
-      let anchors = Page(try String(contentsOf: target, encoding: .utf8)).anchors
-      #expect(anchors.contains(parts[1]), "\(page): \(link) is no heading there")
+      let known = try anchors[target] ?? Page(String(contentsOf: target, encoding: .utf8)).anchors
+      anchors[target] = known
+      #expect(known.contains(parts[1]), "\(page): \(link) is no heading there")
     }
   }
 
@@ -71,9 +73,11 @@ private struct Page {
       if line.drop(while: { $0 == " " }).hasPrefix("```") {
         isCode.toggle()
       } else if !isCode {
-        links += line.replacing(/`[^`]*`/, with: "").matches(of: /\]\(([^)\s]+)\)/).map { String($0.1) }
-        guard let title = line.wholeMatch(of: /#{1,6} +(.*)/) else { continue }
-        let anchor = Page.anchor(title.1)
+        if line.contains("](") {
+          links += line.replacing(/`[^`]*`/, with: "").matches(of: /\]\(([^)\s]+)\)/).map { String($0.1) }
+        }
+        guard line.hasPrefix("#") else { continue }
+        let anchor = Page.anchor(line.drop { $0 == "#" }.dropFirst())
         anchors.append(seen[anchor].map { "\(anchor)-\($0)" } ?? anchor)
         seen[anchor, default: 0] += 1
       }
