@@ -6,7 +6,7 @@
 #   Benchmarks/run.sh fleet [OPTION...]      200 workers that wait: what they cost, and whether they are all seen
 #   Benchmarks/run.sh calls [OPTION...]      what fleets of 50 to 1,000 workers that wait ask of a volume
 #   Benchmarks/run.sh growth [OPTION...]     what a job costs as volumes, queues and fleets grow
-#   Benchmarks/run.sh readme                 makes the README's table from the results
+#   Benchmarks/run.sh readme                 makes the table of docs/performance.md from the results
 #
 # --help lists the options of each. Needs: the Swift toolchain with its clang, and python3; for files, rsync and tar for
 # comparison, and libfuse3-dev for the slow volume; for the others, mosquitto and mosquitto-clients.
@@ -19,7 +19,7 @@ export PATH
 kind=files
 case "${1:-}" in
   files | cycle | fleet | calls | growth) kind=$1; shift ;;
-  readme) exec python3 Benchmarks/common/readme.py Benchmarks/results README.md ;;
+  readme) exec python3 Benchmarks/common/readme.py Benchmarks/results docs/performance.md ;;
   '' | -*) ;;
   *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac

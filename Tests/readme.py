@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the commands that a page shows, as they stand and in their order, and fails if one of them does.
 
-    readme.py WORKER [PAGE]      WORKER: the executable; PAGE: README.md if it is left out
+    readme.py WORKER [PAGE]      WORKER: the executable; PAGE: README.md or a page in docs/, README.md if it is left out
 
 What is run are the fenced `sh` blocks, each by a shell of its own, all in one fresh copy of the repository, with a mosquitto
 on localhost:1883 in a network of their own, so that runs beside each other do not meet. An HTML comment on the line before a

@@ -131,5 +131,6 @@ What was shown here is removed again. For a folder of your own with a job.json (
 localhost:
   mqtt-fs-worker --jobs 0 -j ./jobs &         # a worker, for one job after the other
   mqtt-fs-worker submit ./my-job -j ./jobs    # runs the job, shows its output, exits with its exit code
-README.md says what else a job can have, and 'mqtt-fs-worker --help' what else there is to do.
+docs/jobs.md says what else a job can have, docs/README.md where to find the rest, and 'mqtt-fs-worker --help' what else there
+is to do.
 EOF

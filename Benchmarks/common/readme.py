@@ -1,4 +1,4 @@
-"""Makes the README's table of figures from the pages in Benchmarks/results. See Benchmarks/run.sh."""
+"""Makes the table of docs/performance.md from the pages in Benchmarks/results. See Benchmarks/run.sh."""
 
 import re
 import sys

@@ -64,7 +64,7 @@ def measure(chosen, size, place, folder, group):
         scene.close()
     total = sum(calls.values()) / seconds
     most = sorted(calls.items(), key=lambda item: -item[1])[:5]
-    return [size, f"{listed:.1f} s", f"{total:,.1f}", f"{total / size:.2f}", ", ".join(f"{name} {count / seconds:,.0f}" for name, count in most)]
+    return [str(size), f"{listed:.1f} s", f"{total:,.1f}", f"{total / size:.2f}", ", ".join(f"{name} {count / seconds:,.0f}" for name, count in most)]
 
 
 def main():
@@ -80,7 +80,7 @@ def main():
             rows = []
             for size in map(int, chosen.sizes.split(",")):
                 rows.append(measure(chosen, size, place, folder, group))
-                print(*rows[-1], flush=True)
+                print(*rows[-1], sep=" | ", flush=True)
     finally:
         os.rmdir(folder)
     note = f"A lease of {chosen.lease} s; counted for two of them, after a first one. The volume on {chosen.place}."

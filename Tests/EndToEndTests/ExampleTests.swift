@@ -148,7 +148,7 @@ import Testing
       volumes = {v.split(":")[0] for s in services.values() for v in s.get("volumes", []) if v[0] not in "./$"}
       assert volumes <= set(text["volumes"]), volumes
       import re
-      rows = re.findall(r"^\\| `-.*?\\| (.*?) \\|", open("README.md").read(), re.M)
+      rows = re.findall(r"^\\| `-.*?\\| (.*?) \\|", open("docs/commands.md").read(), re.M)
       known = {name for row in rows for name in re.findall(r"`((?:MQTT|JOB|WORKER|LOG)_[A-Z_]+)`", row)}
       # The image has these, for its own folders.
       folders = {"MQTT_JOBS_DIR", "MQTT_WORKSPACES_DIR", "JOB_CACHE_DIR", "MQTT_NO_RETAIN"}

@@ -7,7 +7,7 @@ import TestSupport
 @testable import Volume
 @testable import Worker
 
-/// A pair of key files, made as in the README, which signs requests.
+/// A pair of key files, made as in docs/signing.md, which signs requests.
 struct SceneKey {
   /// The private key, for `sign`.
   let signing: FilePath

@@ -12,7 +12,7 @@ import Testing
     return try JSON(try #require(Data(base64Encoded: part)))
   }
 
-  /// The digest equals that of the README's commands, and leaves out the worker's files in the folder.
+  /// The digest equals that of the commands in docs/signing.md, and leaves out the worker's files in the folder.
   @Test func digestIsThatOfFindSortAndSha256sum() async throws {
     try await Scene.play(.down) { scene in
       let key = try await scene.key()

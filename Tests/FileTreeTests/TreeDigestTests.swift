@@ -14,7 +14,7 @@ import Testing
     try scratch.open("tree") { try FileTree.digest(of: $0, excluding: excluding) }
   }
 
-  /// Hash1 of all regular files, as in the README.
+  /// Hash1 of all regular files, as in docs/signing.md.
   private func digestByShell() throws -> String {
     let script = """
       cd tree

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The sources in the checkout that these tests were built from.
-private enum Checkout {
+enum Checkout {
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
   static let sources = root.appending(path: "Sources")
