@@ -5,6 +5,7 @@
 #   Benchmarks/run.sh cycle [OPTION...]      one job from end to end, queues of them, waiting, and logs
 #   Benchmarks/run.sh fleet [OPTION...]      200 workers that wait: what they cost, and whether they are all seen
 #   Benchmarks/run.sh calls [OPTION...]      what fleets of 50 to 1,000 workers that wait ask of a volume
+#   Benchmarks/run.sh losses [OPTION...]     1,000 workers, of which 100 are killed in a job
 #   Benchmarks/run.sh growth [OPTION...]     what a job costs as volumes, queues and fleets grow
 #   Benchmarks/run.sh readme                 makes the table of docs/performance.md from the results
 #
@@ -18,10 +19,10 @@ export PATH
 
 kind=files
 case "${1:-}" in
-  files | cycle | fleet | calls | growth) kind=$1; shift ;;
+  files | cycle | fleet | calls | losses | growth) kind=$1; shift ;;
   readme) exec python3 Benchmarks/common/readme.py Benchmarks/results docs/performance.md ;;
   '' | -*) ;;
-  *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+  *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 
 built=.build/benchmarks
@@ -43,7 +44,7 @@ case $kind in
     fi
     product filetree-bench
     ;;
-  fleet | calls) product mqtt-fs-worker ;;
+  fleet | calls | losses) product mqtt-fs-worker ;;
   *)
     compile -static Benchmarks/cycle/stamp.c -o "$built/stamp"
     compile Benchmarks/cycle/writer.c -o "$built/writer"
@@ -51,5 +52,5 @@ case $kind in
     ;;
 esac
 script=Benchmarks/$kind/benchmark.py
-[ "$kind" != calls ] || script=Benchmarks/fleet/calls.py
+case $kind in calls | losses) script=Benchmarks/fleet/$kind.py ;; esac
 PYTHONPATH=Benchmarks/common exec python3 "$script" --programs "$built" --results Benchmarks/results "$@"
