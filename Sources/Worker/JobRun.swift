@@ -8,9 +8,9 @@ import Volume
 ///
 /// A failure is noted in the report, and the later parts do what they still can.
 struct JobRun {
-  private let job: AcceptedJob
-  private var plan: JobPlan
-  private let worker: Worker
+  let job: AcceptedJob
+  private(set) var plan: JobPlan
+  let worker: Worker
   private var redaction: Redaction
   private var report: JobReport
   private var results: ResultsFolder?
@@ -33,15 +33,6 @@ struct JobRun {
   package var tail: String? { report.tail }
 
   private var folder: JobFolder { plan.folder }
-
-  /// Logs which secrets are too short to be masked.
-  func warnOfShortSecrets() {
-    let names = worker.settings.shortSecrets(of: plan.definition)
-    guard !names.isEmpty else { return }
-    worker.logger.warning(
-      "not masked, because they have fewer than \(Redaction.shortest) characters: \(names.joined(separator: ", "))",
-      metadata: ["job": "\(job.claim.record.id)"])
-  }
 
   /// Makes results/ and the workspace, copies the job's folder into the workspace, and checks that the copy is what the
   /// request asks for.
@@ -75,14 +66,6 @@ struct JobRun {
       run.report.skipped += snapshot.skipped.map(SkippedPath.init)
       run.restoreCaches(in: workspace)
     }
-  }
-
-  /// Warns of modes and times that a file system does not keep.
-  func warn(of unkept: UnkeptAttributes?, in place: String) {
-    guard let unkept else { return }
-    worker.logger.warning(
-      "\(unkept.count) modes or times of files are not kept in \(place), whose file system refuses them: \(unkept.cause)",
-      metadata: ["job": "\(job.claim.record.id)"])
   }
 
   private mutating func restoreCaches(in workspace: Workspace) {
@@ -134,6 +117,7 @@ struct JobRun {
   /// Runs the steps, unless staging failed or the staged files were rejected.
   mutating func runSteps() async {
     guard let results, let workspace, snapshot != nil else { return }
+    warnOfDefinition()
     let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
     worker.note(.started, job.claim)
     source.publish(job.event(.started, ledger.worker))
@@ -215,6 +199,7 @@ struct JobRun {
       report.fail(JobFailure(.sync, "\(folder.path) was removed while the job ran; its results have no place"))
       results = nil
     }
+    report.warn(plan.warnings)
     guard let results else { return report.finish() }
     do {
       report.flag(try results.restore())

@@ -113,7 +113,7 @@ end
 complete -c 'mqtt-fs-worker' -f
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_flags_or_options "mqtt-fs-worker" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_positional "mqtt-fs-worker" -eq 1' -fa 'work' -d 'Takes one job id from MQTT, runs the job\'s steps, publishes the result, and exits.'
-complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_positional "mqtt-fs-worker" -eq 1' -fa 'check' -d 'Checks a job folder before its id is sent, and prints its errors; exit status 65 if there are any.'
+complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_positional "mqtt-fs-worker" -eq 1' -fa 'check' -d 'Checks a job folder before its id is sent, and prints all its errors; exit status 65 if there are any.'
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_positional "mqtt-fs-worker" -eq 1' -fa 'submit' -d 'Copies a job to the volume, sends its request, shows its output, and exits with its exit code.'
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_positional "mqtt-fs-worker" -eq 1' -fa 'jobs' -d 'Lists the jobs on the volume: running, queued, awaiting approval, pending, and finished.'
 complete -c 'mqtt-fs-worker' -n '__mqtt-fs-worker_should_offer_completions_for_positional "mqtt-fs-worker" -eq 1' -fa 'status' -d 'Shows a job: its worker, or its result step by step. Exit status 66 if there is no such job.'

@@ -51,11 +51,14 @@ struct Status: ParsableCommand {
       ("artifacts", result.map { "\($0.artifacts.count)" }), ("used", result?.usage.map(usageText)),
       ("memory", result?.outOfMemory == true ? "ran out; the kernel ended a process" : nil),
     ]
+    let warnings = (result?.warnings ?? []).map { ("warning", $0 as String?) }
+    // Sentences keep their quotes.
+    let sentences = (facts + warnings).map { name, value in (name, value.map { String($0.prefix(500)).onOneLine }) }
     let outputs = (result?.outputs ?? [:]).sorted { $0.key < $1.key }.map {
-      ("output", "\($0.key)=\($0.value)" as String?)
+      ("output", "\($0.key)=\($0.value)".escaped(upTo: 500) as String?)
     }
-    let lines = (facts + outputs).compactMap { name, value in
-      value.map { "\(name):".padded(to: 12) + $0.escaped(upTo: 500) + "\n" }
+    let lines = (sentences + outputs).compactMap { name, value in
+      value.map { "\(name):".padded(to: 12) + $0 + "\n" }
     }
     guard let steps = result?.steps, !steps.isEmpty else { return lines.joined() }
     let rows = steps.map { step in

@@ -171,6 +171,7 @@ struct DryRun {
           "\(payload) cannot be read; a dry run needs a request there, like {\"id\": \"try\", \"steps\": [\"make\"]}")
     }
     let request = try setup.settings.reader.arriving(Array(bytes))
+    request.warn(setup.logger)
     try FileManager.default.createDirectory(atPath: setup.jobs.string, withIntermediateDirectories: true)
     let ledger = try Ledger(JobsDirectory(setup.jobs), worker: setup.identity, filters: [], lease: setup.lease)
     let stop = StopRequest()
