@@ -42,6 +42,8 @@ package struct JobSummary: Encodable, Sendable {
   package internal(set) var durationMs: Int?
   /// The error.
   package internal(set) var error: String?
+  /// Who canceled it, if no worker has it yet: the one that takes it answers it as canceled.
+  package internal(set) var canceledBy: String?
   /// The undelivered result, if the broker refused it.
   package internal(set) var undelivered: UndeliveredSummary?
 
@@ -76,8 +78,10 @@ package struct JobListing: Sendable {
 
   /// The job `id`; `nil` if the volume has no trace of it.
   package func job(_ id: JobID) throws(VolumeError) -> JobSummary? {
-    if let job = try underway().first(where: { $0.id == id }) { return job }
-    return records.exists(id) ? atRest(id, try undelivered()[id]) : nil
+    var job = try underway().first(where: { $0.id == id })
+    if job == nil, records.exists(id) { job = atRest(id, try undelivered()[id]) }
+    if [.pending, .queued].contains(job?.state) { job?.canceledBy = try records.canceler(of: id) }
+    return job
   }
 
   private func undelivered() throws(VolumeError) -> [JobID: UndeliveredSummary] {

@@ -33,6 +33,24 @@ package struct JobRecords: Sendable {
     try requests(in: directory.parked)
   }
 
+  /// The keys of the deferred requests for `id`, oldest first within each topic filter.
+  package func waitingKeys(of id: JobID) throws(VolumeError) -> [String] {
+    var keys: [String] = []
+    for filter in try DurableFile.names(in: directory.waiting).sorted() {
+      let folder = directory.waiting.appending(filter)
+      for deferred in try DeferredQueue.parsedNames(in: folder) where deferred.id == id {
+        guard let bytes = try DurableFile.read(folder.appending(deferred.name)) else { continue }
+        if let envelope = decodedJSON(Envelope.self, bytes) { keys.append(envelope.requestId.text) }
+      }
+    }
+    return keys
+  }
+
+  /// Who canceled the job before a worker took it; `nil` if nobody has.
+  package func canceler(of id: JobID) throws(VolumeError) -> String? {
+    try CancelMark.read(id, in: directory)?.by
+  }
+
   /// The results that the broker refused, of all topic filters, by the time of the next try.
   package func undelivered() throws(VolumeError) -> [UndeliveredSummary] {
     var found: [UndeliveredSummary] = []

@@ -8,6 +8,7 @@ enum GeneralHelp {
       "Jobs",
       [
         ("submit", "copies a job folder to the volume, sends it, and shows its output"),
+        ("retry", "runs a finished job again"),
         ("check", "finds errors in a job folder before it is sent"),
         ("jobs", "lists the jobs on the volume"),
         ("status", "shows a job: its worker, or its result step by step"),
@@ -38,7 +39,8 @@ enum GeneralHelp {
   /// What people try who know other programs.
   private static let synonyms = [
     "list": "jobs", "ls": "jobs", "log": "logs", "run": "submit", "send": "submit", "start": "submit", "ps": "workers",
-    "kill": "cancel", "stop": "cancel", "show": "status", "version": "--version", "clean": "prune",
+    "kill": "cancel", "again": "retry", "rerun": "retry", "stop": "cancel", "show": "status", "version": "--version",
+    "clean": "prune",
   ]
 
   /// The names of all commands.

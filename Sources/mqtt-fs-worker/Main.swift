@@ -134,7 +134,8 @@ struct RootCommand: AsyncParsableCommand {
     commandName: "mqtt-fs-worker",
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
     subcommands: [
-      Work.self, Check.self, Submit.self, Jobs.self, Status.self, Logs.self, Cancel.self, Approve.self, Sign.self,
+      Work.self, Check.self, Submit.self, Retry.self, Jobs.self, Status.self, Logs.self, Cancel.self, Approve.self,
+      Sign.self,
       Workers.self, Prune.self, Cache.self, Health.self, Doctor.self,
     ],
     defaultSubcommand: Work.self)
@@ -185,7 +186,7 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
     case MQTTError.tls, MQTTError.clientIDInUse, MQTTError.unsupported, is Misconfiguration: self = .misconfigured
     case is VolumeError, is FileTreeError, is NoVolume, is OutputFailure: self = .volume
     case is JobExists: self = .exists
-    case is JobIsBusy: self = .tryAgain
+    case is JobIsBusy, is JobInUse: self = .tryAgain
     case is NoWorkspace: self = .noWorkspace
     case is InvalidInput: self = .badPayload
     default: self = .defect

@@ -20,7 +20,7 @@ import Testing
     try volume.write("old", "mine/results/result.json")
     #expect(chmod(volume.root.pushing("mine").string, 0o750) == 0)
     mkfifo(volume.root.pushing("mine/pipe").string, 0o644)
-    let skipped = try await upload(volume, "mine").run { _ in }
+    let skipped = try await upload(volume, "mine").run { _ in }.skipped
     #expect(volume.names("jobs") == ["job"])
     #expect(volume.names("jobs/job") == ["job.json", "src"])
     #expect(volume.text("jobs/job/src/deep/file") == "x")

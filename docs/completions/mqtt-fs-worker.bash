@@ -173,13 +173,13 @@ _mqtt-fs-worker() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    work|check|submit|jobs|status|logs|cancel|approve|sign|workers|prune|cache|health|doctor|help)
+    work|check|submit|retry|jobs|status|logs|cancel|approve|sign|workers|prune|cache|health|doctor|help)
         # Offer subcommand argument completions
         "_mqtt-fs-worker_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'work check submit jobs status logs cancel approve sign workers prune cache health doctor help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'work check submit retry jobs status logs cancel approve sign workers prune cache health doctor help' -- "${cur}"))
         ;;
     esac
 }
@@ -324,7 +324,7 @@ _mqtt-fs-worker_check() {
 
 _mqtt-fs-worker_submit() {
     repeating_flags=()
-    non_repeating_flags=(--new-id --retry --dry-run --detach -d --json --no-volume --tls -h --help)
+    non_repeating_flags=(--new-id --replace --retry --dry-run --no-volume --detach -d --json --tls -h --help)
     repeating_options=(--env --step --exclude --aud)
     non_repeating_options=(--id -o --timeout --topic -t --sign-key --kid --expires --jobs-dir -j --results-topic -r --url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --log-level --log-format)
     __mqtt-fs-worker_offer_flags_options 1
@@ -334,9 +334,6 @@ _mqtt-fs-worker_submit() {
     '--id')
         return
         ;;
-    '-o'|'--timeout')
-        return
-        ;;
     '--env')
         return
         ;;
@@ -344,6 +341,9 @@ _mqtt-fs-worker_submit() {
         return
         ;;
     '--exclude')
+        return
+        ;;
+    '-o'|'--timeout')
         return
         ;;
     '--topic'|'-t')
@@ -417,6 +417,100 @@ _mqtt-fs-worker_submit() {
     case "${positional_number}" in
     1)
         __mqtt-fs-worker_add_completions -d
+        return
+        ;;
+    esac
+}
+
+_mqtt-fs-worker_retry() {
+    repeating_flags=()
+    non_repeating_flags=(--detach -d --json --tls -h --help)
+    repeating_options=(--env --step --aud)
+    non_repeating_options=(-o --timeout --topic -t --sign-key --kid --expires --jobs-dir -j --results-topic -r --url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --log-level --log-format)
+    __mqtt-fs-worker_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--env')
+        return
+        ;;
+    '--step')
+        return
+        ;;
+    '-o'|'--timeout')
+        return
+        ;;
+    '--topic'|'-t')
+        return
+        ;;
+    '--sign-key')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--kid')
+        return
+        ;;
+    '--aud')
+        return
+        ;;
+    '--expires')
+        return
+        ;;
+    '--jobs-dir'|'-j')
+        __mqtt-fs-worker_add_completions -d
+        return
+        ;;
+    '--results-topic'|'-r')
+        return
+        ;;
+    '--url'|'-u')
+        return
+        ;;
+    '-n'|'--username')
+        return
+        ;;
+    '--password'|'-p')
+        return
+        ;;
+    '--password-file')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '-v'|'--protocol-version')
+        return
+        ;;
+    '--ca-certs')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--certfile')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--keyfile')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--client-id-prefix')
+        return
+        ;;
+    '--connect-timeout')
+        return
+        ;;
+    '--log-level')
+        __mqtt-fs-worker_add_completions -W 'trace'$'\n''debug'$'\n''info'$'\n''notice'$'\n''warning'$'\n''error'$'\n''critical'
+        return
+        ;;
+    '--log-format')
+        __mqtt-fs-worker_add_completions -W 'text'$'\n''json'
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __mqtt-fs-worker_add_completions -W "$(__mqtt-fs-worker_custom_complete ---completion retry -- positional@0 "${COMP_CWORD}" "$(__mqtt-fs-worker_cursor_index_in_current_word)")"
         return
         ;;
     esac

@@ -47,6 +47,7 @@ struct Status: ParsableCommand {
       ("worker", job.workerId),
       ("attempt", job.attempt.map(String.init)), ("step", job.step.map(String.init)), ("topic", job.filter),
       ("since", job.since), ("ended", job.end), ("took", took),
+      ("canceled", job.canceledBy.map { "by \($0); the worker that takes it answers so" }),
       ("to do", job.state == .awaitingApproval ? "mqtt-fs-worker approve \(job.id)" : nil),
       ("artifacts", result.map { "\($0.artifacts.count)" }), ("used", result?.usage.map(usageText)),
       ("memory", result?.outOfMemory == true ? "ran out; the kernel ended a process" : nil),

@@ -242,6 +242,9 @@ private actor SubmitEnd {
       case .withdrawn:
         console.say("\(why)the job is withdrawn")
         return true
+      case .marked:
+        console.say("\(why)the job is canceled: the worker that takes it answers so, without a step")
+        return true
       case .queued:
         console.say("\(why)the broker has the request and cannot return it: the next worker will run it")
         return true

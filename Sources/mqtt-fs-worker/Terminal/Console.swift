@@ -8,7 +8,8 @@ import Volume
 struct Console: Sendable {
   /// Whether stderr is a terminal, so that a person can follow the progress.
   let isTerminal = isatty(STDERR_FILENO) == 1
-  private let command: String
+  /// The command's name.
+  let command: String
 
   init(_ command: String) {
     self.command = command
