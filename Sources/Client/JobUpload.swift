@@ -2,6 +2,7 @@ private import CLinux
 package import FileTree
 private import Glibc
 package import Jobs
+private import Synchronization
 package import SystemPackage
 package import Volume
 
@@ -68,19 +69,38 @@ package struct JobUpload: Sendable {
     package let place: Place
   }
 
-  /// Copies the folder. Calls `progress` from any thread.
+  /// Copies the folder. Calls `progress` from any thread, with all that is copied once that is counted. Throws also when
+  /// `isCanceled` says so.
   ///
   /// Throws ``JobExists`` if the id is taken, ``JobInUse`` if its folder cannot be replaced now, `FileTreeError` if an
   /// entry cannot be copied, and ``VolumeError``. Then nothing remains on the volume.
-  package func run(progress: @escaping @Sendable (CopyProgress) -> Void) async throws -> Outcome {
-    try await onThread { [self] in
+  package func run(
+    isCanceled: @escaping @Sendable () -> Bool = { false },
+    progress: @escaping @Sendable (CopyProgress, TreeSize?) -> Void
+  ) async throws -> Outcome {
+    let total = Total()
+    let counting = Task { [source, selection] in
+      // Most copies are done before anybody looks.
+      try await Task.sleep(for: .seconds(1))
+      try await onThread {
+        let folder = try open(source)
+        defer { try? folder.close() }
+        let files = try FileTree.files(
+          in: folder, selecting: selection, excluding: JobsDirectory.reserved, isCanceled: isCanceled)
+        let size = TreeSize(files: files.count, bytes: files.reduce(0) { $0 &+ $1.size })
+        total.size.withLock { $0 = size }
+      }
+    }
+    defer { counting.cancel() }
+    return try await onThread { [self] in
       // An early check before a long copy; the rename decides.
       let exists = JobRecords(directory).exists(id)
       if exists, place == .kept { throw JobExists(id: id, path: target) }
       if exists, !(try isAtRest) { throw JobInUse(id: id) }
       try name.removeAbandoned(in: directory.path)
       do {
-        let skipped = try copy(progress)
+        let skipped = try copy(isCanceled) { report in progress(report, total.size.withLock { $0 }) }
+        if isCanceled() { throw CancellationError() }
         if exists { try exchange() } else { try rename() }
         return Outcome(skipped: skipped, place: exists ? .replaced : .kept)
       } catch {
@@ -88,6 +108,11 @@ package struct JobUpload: Sendable {
         throw error
       }
     }
+  }
+
+  /// What is copied in all, once it is counted.
+  private final class Total: Sendable {
+    let size = Mutex<TreeSize?>(nil)
   }
 
   /// Removes the incomplete copy.
@@ -113,7 +138,9 @@ package struct JobUpload: Sendable {
     return true
   }
 
-  private func copy(_ progress: @escaping @Sendable (CopyProgress) -> Void) throws -> [SkippedEntry] {
+  private func copy(
+    _ isCanceled: @escaping @Sendable () -> Bool, _ progress: @escaping @Sendable (CopyProgress) -> Void
+  ) throws -> [SkippedEntry] {
     let from = try open(source)
     defer { try? from.close() }
     var status = stat()
@@ -127,7 +154,7 @@ package struct JobUpload: Sendable {
     guard fstat(to.rawValue, &made) == 0 else { throw VolumeError("looking at", hidden) }
     fchmod(to.rawValue, 0o700)
     let snapshot = try FileTree.copy(
-      from, to: to, excluding: JobsDirectory.reserved, selecting: selection, progress: progress)
+      from, to: to, excluding: JobsDirectory.reserved, selecting: selection, progress: progress, isCanceled: isCanceled)
     // The worker may be another user, and makes results/ there: whoever may read the folder may also write to the copy,
     // as far as the umask lets him. The set-group-ID bit of the jobs folder stays.
     let (readers, mask) = (status.st_mode & 0o444, made.st_mode & 0o777)
@@ -242,40 +269,5 @@ package struct JobInUse: Error, CustomStringConvertible {
   package var description: String {
     "a worker has job \(id), or a request or a result of it waits on the volume, so its folder stays: wait for its end, "
       + "cancel it, or give --new-id"
-  }
-}
-
-/// The hidden name of an incomplete copy. It names the process, so that the next process on that host can remove the
-/// copy of a killed one.
-struct UploadName: Sendable {
-  package let text: String
-  private static let prefix = ".submit-"
-
-  /// A name that is unique to this process and this upload.
-  init() {
-    let random = UInt32.random(in: 0 ... .max)
-    text = "\(UploadName.own)\(getpid())-\(random)"
-  }
-
-  /// The common prefix of all processes in this PID namespace: a pid has a meaning only in its namespace.
-  private static let own: String = {
-    let namespace = ProcessIdentity.current.pidNamespace.filter(\.isNumber)
-    return "\(prefix)\(hostName().filter { $0 != "/" })-\(namespace)-"
-  }()
-
-  /// Removes copies of this host's processes that have ended.
-  func removeAbandoned(in folder: FilePath) throws {
-    guard let folder = try? FileDescriptor.open(folder, .readOnly, options: [.directory, .closeOnExec]) else { return }
-    defer { try? folder.close() }
-    _ = try? firstName(in: folder) { name in
-      if let pid = pid(in: name), kill(pid, 0) != 0, errno == ESRCH { try? FileTree.remove(name, in: folder) }
-      return false
-    }
-  }
-
-  private func pid(in name: String) -> pid_t? {
-    guard name.hasPrefix(UploadName.own) else { return nil }
-    let parts = name.dropFirst(UploadName.own.count).split(separator: "-")
-    return parts.count == 2 ? pid_t(parts[0]) : nil
   }
 }

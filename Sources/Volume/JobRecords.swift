@@ -5,7 +5,7 @@ package import SystemPackage
 ///
 /// Each answer is a snapshot; a job may change between two of them.
 package struct JobRecords: Sendable {
-  private let directory: JobsDirectory
+  package let directory: JobsDirectory
 
   /// The records on `directory`.
   package init(_ directory: JobsDirectory) {

@@ -87,9 +87,15 @@ struct JobRun {
   /// Copies the job's folder; `nil` when a stop request ended the copying.
   private mutating func copy(into workspace: Workspace) throws -> Snapshot? {
     guard plan.staging != .nothing else { return .empty }
-    let (folder, stop, feed) = (folder, worker.stop, feed(.stage))
+    let (folder, stop) = (folder, worker.stop)
     // What was signed is staged whole.
     let selection = plan.staging == .folder ? plan.definition.stageSelection : .all
+    let feed = feed(.stage) {
+      let files = try? FileTree.files(
+        in: folder.descriptor, selecting: selection, excluding: JobsDirectory.reserved,
+        isCanceled: { stop.level > .none })
+      return files.map { CopyTotal(files: $0.count, bytes: $0.reduce(0) { $0 &+ $1.size }) }
+    }
     return try unlessStopped {
       try feed.follow { progress in
         try workspace.stage(folder, selecting: selection, progress: progress, isCanceled: { stop.level > .none })
@@ -120,7 +126,9 @@ struct JobRun {
     warnOfDefinition()
     let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
     worker.note(.started, job.claim)
-    source.publish(job.event(.started, ledger.worker))
+    var started = job.event(.started, ledger.worker)
+    started.publishesLogs = worker.settings.logRelaying == .on ? true : nil
+    source.publish(started)
     TestStopPoint.started.reached()
     let tell: @Sendable (StepResult) async -> Void = { [claim = job.claim] step in
       var entry = claim.entry(.step)
@@ -137,7 +145,12 @@ struct JobRun {
       definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
       settings: worker.settings, redaction: redaction, stop: worker.stop, relay: relay(of: job.claim.record),
       fence: { [fence = worker.fence, claim = job.claim] in try await fence.check(claim) },
-      begins: { [job, state = worker.state] in state.move(to: job.place(step: $0)) },
+      begins: { [job, state = worker.state, count = plan.definition.steps.count] step, name in
+        state.move(to: job.place(step: step))
+        var event = job.event(.stepStarted, ledger.worker)
+        (event.step, event.steps, event.name) = (step, count, name)
+        source.publish(event)
+      },
       tell: tell, logger: logger)
     await noting(\.runMs) { run in try await steps.run(into: &run.report) }
   }
@@ -159,7 +172,7 @@ struct JobRun {
         ).without(emptyFolders: definition.cacheParents)
         run.report.add(changes)
         results.reserve(JobResult.likelySize(run.plan.definition.steps, changes) + run.report.outputsSize)
-        let export = try run.feed(.sync).follow {
+        let export = try run.feed(.sync, counting: { CopyTotal(files: changes.changed.count) }).follow {
           try results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
         }
         run.report.add(export)
@@ -235,11 +248,14 @@ struct JobRun {
     worker.logger.warn(ofSurvivors: left, of: "an earlier attempt", job.claim.record.id)
   }
 
-  private func feed(_ phase: JobProgress.Phase) -> ProgressFeed {
+  private func feed(
+    _ phase: JobProgress.Phase, counting count: @escaping @Sendable () -> CopyTotal?
+  ) -> ProgressFeed {
     let claim = job.claim.record
-    return ProgressFeed(id: claim.id, phase: phase, show: worker.settings.onProgress) { [source = worker.source] in
+    let tell: @Sendable (JobProgress) -> Void = { [source = worker.source] in
       source.publish(JobEvent(progress: $0, of: claim))
     }
+    return ProgressFeed(id: claim.id, phase: phase, show: worker.settings.onProgress, tell: tell, count: count)
   }
 
   private func makeWorkspace() throws(JobFailure) -> Workspace {

@@ -9,6 +9,7 @@ enum GeneralHelp {
       [
         ("submit", "copies a job folder to the volume, sends it, and shows its output"),
         ("retry", "runs a finished job again"),
+        ("run", "runs a job folder on this machine, without a broker"),
         ("check", "finds errors in a job folder before it is sent"),
         ("jobs", "lists the jobs on the volume"),
         ("status", "shows a job: its worker, or its result step by step"),
@@ -23,6 +24,7 @@ enum GeneralHelp {
       [
         ("work", "takes one job and exits; so does the program without a command"),
         ("workers", "lists the workers that are there, and those that were lost"),
+        ("drain", "tells workers to leave after their jobs"),
         ("health", "checks the worker on this host"),
       ]
     ),
@@ -38,7 +40,8 @@ enum GeneralHelp {
 
   /// What people try who know other programs.
   private static let synonyms = [
-    "list": "jobs", "ls": "jobs", "log": "logs", "run": "submit", "send": "submit", "start": "submit", "ps": "workers",
+    "list": "jobs", "ls": "jobs", "log": "logs", "exec": "run", "try": "run", "send": "submit", "start": "submit",
+    "ps": "workers",
     "kill": "cancel", "again": "retry", "rerun": "retry", "stop": "cancel", "show": "status", "version": "--version",
     "clean": "prune",
   ]

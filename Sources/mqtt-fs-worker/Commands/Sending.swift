@@ -5,8 +5,10 @@ import Glibc
 import Jobs
 import MQTT
 import Signing
+import Synchronization
 import SystemPackage
 import Volume
+import Worker
 
 /// The options of the commands that send a request.
 struct SendOptions: ParsableArguments {
@@ -83,25 +85,49 @@ struct Sending {
         request, topic: requests, topics: topics, over: client, version: version, volume: place)
       let run = SubmitRun(
         submission: submission, upload: upload, request: request, steps: steps, console: console,
-        output: options.json ? .result : .logs, timeout: options.timeout?.duration)
+        output: options.json ? .result : .logs, timeout: options.timeout?.duration,
+        readsVolume: readsVolume)
       try await options.detach ? run.send() : run.follow(interrupts)
     }
   }
 
+  private var readsVolume: Bool { if case .common = place { true } else { false } }
+
+  /// Copies the folder. An interrupt ends the copy, and nothing of it stays; a second one does not wait for that.
   private func copy(_ upload: JobUpload, _ interrupts: Interrupts) async throws -> JobUpload.Place {
-    let outcome = try await interrupts.handled {
-      // The copy may still write: the next upload from this host removes the rest.
-      try? upload.discard()
-      Glibc.exit(ExitStatus.interrupted.rawValue)
-    } during: {
-      try await upload.run { progress in
-        guard ProgressLine.isWanted, progress.elapsed > .seconds(1) else { return }
-        ProgressLine.show(ProgressLine.text("copying job \(upload.id)", progress))
+    let isCanceled = Canceled()
+    let outcome: JobUpload.Outcome
+    do {
+      outcome = try await interrupts.handled { [console] in
+        console.endLine()
+        guard !isCanceled.flag.exchange(true, ordering: .relaxed) else {
+          // The next upload from this host removes the rest.
+          Glibc.exit(ExitStatus.interrupted.rawValue)
+        }
+      } during: {
+        try await upload.run(isCanceled: { isCanceled.flag.load(ordering: .relaxed) }) { progress, total in
+          guard ProgressLine.isWanted, progress.elapsed > .seconds(1) else { return }
+          ProgressLine.show(ProgressLine.text("copying job \(upload.id)", progress, total.map { CopyTotal($0) }))
+        }
       }
+    } catch  where isCanceled.flag.load(ordering: .relaxed) {
+      ProgressLine.clear()
+      console.say("the copy is stopped: nothing of job \(upload.id) stays on the volume, and nothing is sent")
+      throw ExitStatus.interrupted
     }
     ProgressLine.clear()
     for entry in outcome.skipped { console.say("warning: \(entry.path) is left out: \(entry.reason.rawValue)") }
     if outcome.place == .replaced { console.show("the folder on the volume is replaced") }
     return outcome.place
+  }
+
+  private final class Canceled: Sendable {
+    let flag = Atomic(false)
+  }
+}
+
+extension CopyTotal {
+  fileprivate init(_ size: TreeSize) {
+    self.init(files: size.files, bytes: size.bytes)
   }
 }
