@@ -5,13 +5,15 @@ package import Volume
 
 /// Asks the worker of a job to end it.
 ///
-/// The worker is found on the volume, if this host has it, and otherwise by the workers' statuses. A request that no
-/// worker has taken yet cannot be canceled.
+/// The worker is found on the volume, if this host has it, and otherwise by the workers' statuses. A job that no worker
+/// has taken yet gets a ``CancelMark`` there; without a volume it cannot be canceled.
 package struct CancelRequest: Sendable {
   /// The outcome.
   package enum Outcome: Sendable {
     /// No worker has the job; the volume's record of it.
     case notRunning(JobSummary?)
+    /// No worker has it yet: the one that takes it answers it as canceled.
+    case marked(JobState)
     /// No worker received the request: the job's worker is gone.
     case notReceived(worker: String)
     /// The job's worker has received the request.
@@ -29,10 +31,14 @@ package struct CancelRequest: Sendable {
   private let client: BrokerClient
   private let topics: Topics
   private let directory: JobsDirectory?
+  private let user: String
 
-  /// A request to end `id`; `directory` is the volume, if this host has it.
-  package init(_ id: JobID, over client: BrokerClient, topics: Topics, volume directory: JobsDirectory?) {
+  /// A request of `user` to end `id`; `directory` is the volume, if this host has it.
+  package init(
+    _ id: JobID, by user: String, over client: BrokerClient, topics: Topics, volume directory: JobsDirectory?
+  ) {
     self.id = id
+    self.user = user
     self.client = client
     self.topics = topics
     self.directory = directory
@@ -44,8 +50,29 @@ package struct CancelRequest: Sendable {
     let messages = try await client.messages(
       on: try TopicFilter(topics.result(of: id)), try TopicFilter(topics.events(of: id)))
     guard let (worker, request) = try await holder() else {
-      return .notRunning(try directory.flatMap { try JobListing($0).job(id) })
+      let job = try directory.flatMap { try JobListing($0).job(id) }
+      guard let job, let directory, [.pending, .queued].contains(job.state) else { return .notRunning(job) }
+      let key = try mark(in: directory)
+      if let (worker, request) = try await holder() {
+        // It may have claimed the job before the mark was there.
+        try CancelMark.remove(id, in: directory)
+        return try await ask(worker, request, waiting, messages)
+      }
+      return waiting == .untilEnd ? .ended(try await end(key, messages)) : .marked(job.state)
     }
+    return try await ask(worker, request, waiting, messages)
+  }
+
+  /// Marks the job as canceled. Returns the key of its request, if the volume has it.
+  private func mark(in directory: JobsDirectory) throws(VolumeError) -> String? {
+    let key = try JobRecords(directory).waitingKeys(of: id).first
+    try CancelMark.put(id, of: key, by: user, in: directory)
+    return key
+  }
+
+  private func ask(
+    _ worker: String, _ request: String?, _ waiting: Waiting, _ messages: AsyncThrowingStream<Message, any Error>
+  ) async throws -> Outcome {
     let code = try await client.publish(Message(topic: topics.cancellation(of: id), payload: []))
     guard code != .noMatchingSubscribers else { return .notReceived(worker: worker) }
     guard waiting == .untilEnd else { return .asked(worker: worker) }
@@ -92,7 +119,7 @@ package struct CancelRequest: Sendable {
     defer { listening.cancel() }
     while true {
       if let result = answers.withLock({ $0.result }) { return result }
-      if let directory, let result = JobRecords(directory).result(of: id), result.requestId == key {
+      if let directory, key != nil, let result = JobRecords(directory).result(of: id), result.requestId == key {
         return ResultMessage(result: result, tail: nil)
       }
       if let error = answers.withLock({ $0.failure }) { throw error }

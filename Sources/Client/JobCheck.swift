@@ -6,7 +6,7 @@ import Volume
 
 /// Checks a job folder before its id is sent.
 package struct JobCheck: Sendable {
-  /// The reasons why a worker would refuse the job, as sentences with line and column.
+  /// All reasons why a worker would refuse the job, as sentences with line and column.
   package let errors: [String]
   /// Warnings about things that a worker accepts but the author may not have meant.
   package let warnings: [String]
@@ -18,54 +18,78 @@ package struct JobCheck: Sendable {
 
   /// Checks the folder as a worker would find it; runs and writes nothing.
   package init(_ folder: FilePath) {
-    self.init(folder) { () throws(InvalidInput) in
+    var faults: [InvalidInput] = []
+    do throws(InvalidInput) {
       let (name, above) = try JobCheck.place(of: folder)
-      let opened = try JobFolder.open(JobCheck.id(in: name), in: JobsDirectory(above))
-      if let (name, entry) = EarlierResults(folder: opened).foreign.first, name == JobsDirectory.results {
-        throw InvalidInput(description: "\(folder)/\(name) \(EarlierResults.reason(entry)); rename or remove it")
+      var opened: JobFolder
+      do throws(InvalidInput) {
+        opened = try JobFolder.open(JobCheck.id(in: name), in: JobsDirectory(above))
+      } catch {
+        // The name is no id. Its job.json can still be read.
+        guard (try? JobID(name.string)) == nil else { throw error }
+        faults.append(error)
+        opened = try JobFolder.open(folder, as: JobCheck.unnamed)
       }
-      return opened
+      if let (name, entry) = EarlierResults(folder: opened).foreign.first, name == JobsDirectory.results {
+        faults.append(
+          InvalidInput(description: "\(folder)/\(name) \(EarlierResults.reason(entry)); rename or remove it"))
+      }
+      self.init(folder, opened, running: nil, faults)
+    } catch {
+      self.init(folder, nil, running: nil, faults.isEmpty ? [error] : faults)
     }
   }
 
   /// Checks a folder of which a worker will get a copy, under `id` or the folder's name. It may be a link to anywhere.
   /// With `steps` of the request it needs no job.json.
   package init(copying folder: FilePath, as id: JobID?, running steps: [Step]? = nil) {
-    self.init(folder, running: steps) { () throws(InvalidInput) in
+    do throws(InvalidInput) {
       let (name, _) = try JobCheck.place(of: folder)
       guard let real = realPath(folder) else { throw InvalidInput(description: "\(folder) does not exist") }
-      let id = if let id { id } else { try JobCheck.id(in: name) }
-      return try JobFolder.open(real, as: id)
+      var faults: [InvalidInput] = []
+      var copy = id
+      do throws(InvalidInput) {
+        if copy == nil { copy = try JobCheck.id(in: name) }
+      } catch {
+        faults.append(error)
+      }
+      self.init(folder, try JobFolder.open(real, as: copy ?? JobCheck.unnamed), running: steps, faults)
+    } catch {
+      self.init(folder, nil, running: steps, [error])
     }
   }
 
-  private init(_ folder: FilePath, running own: [Step]? = nil, open: () throws(InvalidInput) -> JobFolder) {
-    do throws(InvalidInput) {
-      let opened = try open()
-      var definition = JobDefinition(steps: own ?? [])
-      if own == nil || opened.hasDefinition { definition = try opened.definition() }
-      if let own { definition.steps = own }
-      job = (opened.id, definition)
-      self.folder = opened
-      errors = []
-      steps = definition.steps.count
-      warnings =
-        EarlierResults(folder: opened).foreign.map { name, entry in
-          "\(folder)/\(name) \(EarlierResults.reason(entry)), so it is not copied"
-        }
-        + definition.unknownKeys.map { "\(folder)/job.json: the key \($0) is unknown and has no effect" }
-        + definition.steps.enumerated().compactMap { index, step in
-          guard let directory = step.workingDirectory, !opened.hasFolder(directory) else { return nil }
-          return
-            "steps[\(index)]: workingDirectory \(directory.quoted) is not in the folder; an earlier step must create it"
-        } + JobCheck.surprises(in: definition)
-    } catch {
-      job = nil
-      self.folder = nil
-      errors = [error.description]
-      warnings = []
-      steps = 0
+  /// Stands for an id in the check of a folder whose name is none.
+  private static let unnamed: JobID = {
+    guard let id = try? JobID("job") else { preconditionFailure("it is an id") }
+    return id
+  }()
+
+  private init(_ folder: FilePath, _ opened: JobFolder?, running own: [Step]?, _ earlier: [InvalidInput]) {
+    var (definition, faults) = (JobDefinition(steps: own ?? []), earlier)
+    if let opened, own == nil || opened.hasDefinition {
+      let reading = opened.examineDefinition()
+      definition = reading.definition
+      faults += reading.faults
     }
+    if let own { definition.steps = own }
+    errors = faults.map(\.description)
+    job = faults.isEmpty ? opened.map { ($0.id, definition) } : nil
+    self.folder = opened
+    steps = definition.steps.count
+    warnings = opened.map { JobCheck.warnings(of: definition, in: $0, folder) } ?? []
+  }
+
+  private static func warnings(of definition: JobDefinition, in opened: JobFolder, _ folder: FilePath) -> [String] {
+    EarlierResults(folder: opened).foreign.map { name, entry in
+      "\(folder)/\(name) \(EarlierResults.reason(entry)), so it is not copied"
+    }
+      + definition.unknownKeys.map { $0.warning(in: "\(folder)/job.json") }
+      + definition.steps.enumerated().compactMap { index, step in
+        guard let directory = step.workingDirectory, !opened.hasFolder(directory) else { return nil }
+        return
+          "steps[\(index)]: workingDirectory \(directory.quoted) is not in the folder; an earlier step must create it"
+      } + JobCheck.surprises(in: definition)
   }
 
   /// The files that would be staged, in byte order of their paths. Throws `FileTreeError` if the folder cannot be read.

@@ -1,4 +1,5 @@
 package import Jobs
+import Signing
 import SystemPackage
 package import Volume
 
@@ -28,6 +29,15 @@ package struct JobSummary: Encodable, Sendable {
   package internal(set) var workerId: String?
   /// The index of the current step, from 0.
   package internal(set) var step: Int?
+  /// The current step's name, or the beginning of its command.
+  package internal(set) var stepName: String?
+  /// The number of steps.
+  package internal(set) var steps: Int?
+  /// What its worker does, and since when by that worker's clock.
+  package internal(set) var phase: AttemptTrace.Phase?
+  package internal(set) var phaseSince: String?
+  /// The size of the current step's log, in bytes.
+  package internal(set) var logBytes: Int?
   /// The topic filter of the workers that may take it.
   package internal(set) var filter: String?
   /// The start of the wait.
@@ -42,6 +52,8 @@ package struct JobSummary: Encodable, Sendable {
   package internal(set) var durationMs: Int?
   /// The error.
   package internal(set) var error: String?
+  /// Who canceled it, if no worker has it yet: the one that takes it answers it as canceled.
+  package internal(set) var canceledBy: String?
   /// The undelivered result, if the broker refused it.
   package internal(set) var undelivered: UndeliveredSummary?
 
@@ -76,8 +88,20 @@ package struct JobListing: Sendable {
 
   /// The job `id`; `nil` if the volume has no trace of it.
   package func job(_ id: JobID) throws(VolumeError) -> JobSummary? {
-    if let job = try underway().first(where: { $0.id == id }) { return job }
-    return records.exists(id) ? atRest(id, try undelivered()[id]) : nil
+    var job = try underway().first(where: { $0.id == id })
+    if job == nil, records.exists(id) { job = atRest(id, try undelivered()[id]) }
+    if [.pending, .queued].contains(job?.state) { job?.canceledBy = try records.canceler(of: id) }
+    return job
+  }
+
+  /// The names of a job's steps, or the beginnings of their commands: of its result, or of the request that a worker runs,
+  /// or else of its job.json; `nil` if there is none of these.
+  package func titles(of id: JobID) -> [String]? {
+    if let claim = try? records.claims(of: id).last { return RunningSteps(claim, records).titles }
+    if let steps = records.result(of: id)?.steps {
+      return steps.map { $0.name ?? String($0.command.prefix { !$0.isNewline }.prefix(60)) }
+    }
+    return (try? JobFolder.open(id, in: records.directory).definition())?.steps.map(\.title)
   }
 
   private func undelivered() throws(VolumeError) -> [JobID: UndeliveredSummary] {
@@ -108,9 +132,18 @@ package struct JobListing: Sendable {
     job.attempt = claim.attempt
     job.workerId = claim.worker
     job.filter = claim.filter
+    let steps = RunningSteps(claim, records)
+    job.steps = steps.titles?.count
+    let trace = records.trace(of: claim, steps: job.steps)
+    job.since = trace?.claimed.description
+    (job.phase, job.phaseSince) = (trace?.phase, trace?.since.description)
     // Logs with a result are of the run before.
     guard records.result(of: claim.id) == nil else { return job }
-    job.step = lastLog(of: claim.id)
+    let logs = ResultsListing(of: claim.id, records)
+    job.step = logs?.steps().last
+    guard let step = job.step else { return job }
+    if let titles = steps.titles, titles.indices.contains(step) { job.stepName = titles[step] }
+    job.logBytes = logs?.size(ofStep: step)
     return job
   }
 
@@ -127,8 +160,21 @@ package struct JobListing: Sendable {
     job.undelivered = undelivered
     return job
   }
+}
 
-  private func lastLog(of id: JobID) -> Int? {
-    ResultsListing(of: id, records)?.steps().last
+/// The steps of a job that a worker has: those of its request, or else of its job.json.
+struct RunningSteps {
+  /// The names of the steps, or the beginnings of their commands; `nil` if they cannot be read.
+  let titles: [String]?
+
+  init(_ claim: ClaimRecord, _ records: JobRecords) {
+    let request = try? RequestReader.unverified(Array(claim.envelope.payload.utf8))
+    let steps = request?.steps ?? (try? JobFolder.open(claim.id, in: records.directory).definition())?.steps
+    titles = steps?.map(\.title)
   }
+}
+
+extension Step {
+  /// Its name, or the first line of its command, clipped.
+  package var title: String { name ?? String(run.prefix { !$0.isNewline }.prefix(60)) }
 }

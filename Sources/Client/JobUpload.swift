@@ -2,28 +2,44 @@ private import CLinux
 package import FileTree
 private import Glibc
 package import Jobs
+private import Synchronization
 package import SystemPackage
 package import Volume
 
 /// Copies a job's folder to the volume, under its id: complete and durable, or not at all.
 ///
 /// It is copied under a hidden name, which is no job id, so that no worker takes it; then it is renamed to its id,
-/// which must be free. `results`, `results.previous` and `.worker` at its top are left out.
+/// which must be free unless the folder there is to be replaced. `results`, `results.previous` and `.worker` at its top
+/// are left out.
 package struct JobUpload: Sendable {
+  /// What becomes of a folder that has the job's id already.
+  package enum Place: Sendable {
+    /// It stays, and the upload fails.
+    case kept
+    /// The copy takes its place, and gets its results. Not while a worker has the job, or a request for it waits on the
+    /// volume.
+    case replaced
+  }
+
   /// The job.
   package let id: JobID
   private let source: FilePath
   private let directory: JobsDirectory
   /// What of the source is copied.
   package let selection: Selection
+  private let place: Place
   private let name = UploadName()
   /// The hidden folder, and the folder that it becomes.
   private var hidden: FilePath { directory.path.appending(name.text) }
-  private var place: FilePath { directory.folder(of: id).path }
+  private var target: FilePath { directory.folder(of: id).path }
 
   /// An upload of what `selection` selects of the folder `source` as the job `id` to `directory`; reads and writes
   /// nothing yet.
-  package init(_ source: FilePath, as id: JobID, to directory: JobsDirectory, selecting selection: Selection = .all) {
+  package init(
+    _ source: FilePath, as id: JobID, to directory: JobsDirectory, selecting selection: Selection = .all,
+    over place: Place = .kept
+  ) {
+    self.place = place
     self.selection = selection
     self.source = source
     self.id = id
@@ -41,28 +57,62 @@ package struct JobUpload: Sendable {
 
   /// Whether the source is already the job's folder on the volume.
   package var isInPlace: Bool {
-    let (here, there) = (identity(of: source), identity(of: place))
+    let (here, there) = (identity(of: source), identity(of: target))
     return here != nil && here == there
   }
 
-  /// Copies the folder, and returns the entries that were left out. Calls `progress` from any thread.
+  /// What an upload did.
+  package struct Outcome: Sendable {
+    /// The entries that were left out.
+    package let skipped: [SkippedEntry]
+    /// Whether there was a folder, which the copy has replaced.
+    package let place: Place
+  }
+
+  /// Copies the folder. Calls `progress` from any thread, with all that is copied once that is counted. Throws also when
+  /// `isCanceled` says so.
   ///
-  /// Throws ``JobExists`` if the id is taken, `FileTreeError` if an entry cannot be copied, and ``VolumeError``. Then
-  /// nothing remains on the volume.
-  package func run(progress: @escaping @Sendable (CopyProgress) -> Void) async throws -> [SkippedEntry] {
-    try await onThread { [self] in
+  /// Throws ``JobExists`` if the id is taken, ``JobInUse`` if its folder cannot be replaced now, `FileTreeError` if an
+  /// entry cannot be copied, and ``VolumeError``. Then nothing remains on the volume.
+  package func run(
+    isCanceled: @escaping @Sendable () -> Bool = { false },
+    progress: @escaping @Sendable (CopyProgress, TreeSize?) -> Void
+  ) async throws -> Outcome {
+    let total = Total()
+    let counting = Task { [source, selection] in
+      // Most copies are done before anybody looks.
+      try await Task.sleep(for: .seconds(1))
+      try await onThread {
+        let folder = try open(source)
+        defer { try? folder.close() }
+        let files = try FileTree.files(
+          in: folder, selecting: selection, excluding: JobsDirectory.reserved, isCanceled: isCanceled)
+        let size = TreeSize(files: files.count, bytes: files.reduce(0) { $0 &+ $1.size })
+        total.size.withLock { $0 = size }
+      }
+    }
+    defer { counting.cancel() }
+    return try await onThread { [self] in
       // An early check before a long copy; the rename decides.
-      guard !JobRecords(directory).exists(id) else { throw JobExists(id: id, path: place) }
+      let exists = JobRecords(directory).exists(id)
+      if exists, place == .kept { throw JobExists(id: id, path: target) }
+      if exists, !(try isAtRest) { throw JobInUse(id: id) }
       try name.removeAbandoned(in: directory.path)
       do {
-        let skipped = try copy(progress)
-        try rename()
-        return skipped
+        let skipped = try copy(isCanceled) { report in progress(report, total.size.withLock { $0 }) }
+        if isCanceled() { throw CancellationError() }
+        if exists { try exchange() } else { try rename() }
+        return Outcome(skipped: skipped, place: exists ? .replaced : .kept)
       } catch {
         try? discard()
         throw error
       }
     }
+  }
+
+  /// What is copied in all, once it is counted.
+  private final class Total: Sendable {
+    let size = Mutex<TreeSize?>(nil)
   }
 
   /// Removes the incomplete copy.
@@ -76,7 +126,7 @@ package struct JobUpload: Sendable {
     let jobs = try open(directory.path)
     defer { try? jobs.close() }
     let top = jobs.rawValue
-    guard renameat(top, id.text, top, name.text) == 0 else { throw VolumeError("renaming", place) }
+    guard renameat(top, id.text, top, name.text) == 0 else { throw VolumeError("renaming", target) }
     // Its name is gone: a worker that claims it from now on finds no folder. A worker that claimed it before has it.
     guard try JobRecords(directory).claims(of: id).isEmpty else {
       guard linux_rename_new(top, name.text, id.text) == 0 || renameat(top, name.text, top, id.text) == 0 else {
@@ -88,7 +138,9 @@ package struct JobUpload: Sendable {
     return true
   }
 
-  private func copy(_ progress: @escaping @Sendable (CopyProgress) -> Void) throws -> [SkippedEntry] {
+  private func copy(
+    _ isCanceled: @escaping @Sendable () -> Bool, _ progress: @escaping @Sendable (CopyProgress) -> Void
+  ) throws -> [SkippedEntry] {
     let from = try open(source)
     defer { try? from.close() }
     var status = stat()
@@ -102,7 +154,7 @@ package struct JobUpload: Sendable {
     guard fstat(to.rawValue, &made) == 0 else { throw VolumeError("looking at", hidden) }
     fchmod(to.rawValue, 0o700)
     let snapshot = try FileTree.copy(
-      from, to: to, excluding: JobsDirectory.reserved, selecting: selection, progress: progress)
+      from, to: to, excluding: JobsDirectory.reserved, selecting: selection, progress: progress, isCanceled: isCanceled)
     // The worker may be another user, and makes results/ there: whoever may read the folder may also write to the copy,
     // as far as the umask lets him. The set-group-ID bit of the jobs folder stays.
     let (readers, mask) = (status.st_mode & 0o444, made.st_mode & 0o777)
@@ -120,11 +172,47 @@ package struct JobUpload: Sendable {
     do {
       try renameFolder(name.text, toFree: id.text, in: jobs)
     } catch {
-      throw error == .fileExists ? JobExists(id: id, path: place) as any Error : VolumeError("renaming", hidden, error)
+      throw error == .fileExists ? JobExists(id: id, path: target) as any Error : VolumeError("renaming", hidden, error)
     }
     guard fsync(jobs.rawValue) == 0 || errno == EINVAL || errno == ENOTSUP else {
       throw VolumeError("syncing", directory.path)
     }
+  }
+
+  private var isAtRest: Bool {
+    get throws { try !directory.jobsNotAtRest(at: directory.time()).contains(id) }
+  }
+
+  /// Gives the copy the id and the results of the folder that has the id, and removes that one. Holds the right to
+  /// remove the job meanwhile, so that no worker takes it.
+  private func exchange() throws {
+    guard let right = try JobRemoval.begin(id, in: directory, at: directory.time()) else {
+      throw JobInUse(id: id)
+    }
+    defer { try? right.end() }
+    let copy = try open(directory.path.appending(name.text))
+    defer { try? copy.close() }
+    guard let replaced = try right.hide() else { throw JobInUse(id: id) }
+    do {
+      try rename()
+    } catch {
+      try? rename(replaced.name, id.text)
+      throw error
+    }
+    let old = try open(replaced.path)
+    defer { try? old.close() }
+    for name in JobsDirectory.reserved {
+      guard renameat(old.rawValue, name, copy.rawValue, name) == 0 || errno == ENOENT else {
+        throw VolumeError("moving \(name) of", replaced.path)
+      }
+    }
+    try replaced.remove()
+  }
+
+  private func rename(_ name: String, _ other: String) throws {
+    let jobs = try open(directory.path)
+    defer { try? jobs.close() }
+    try renameFolder(name, toFree: other, in: jobs)
   }
 
   private func remove(_ name: String) throws {
@@ -168,41 +256,18 @@ package struct JobExists: Error, CustomStringConvertible {
 
   /// A sentence for the user.
   package var description: String {
-    "\(path) already exists: give the job another --id, or submit that folder itself to run it again"
+    "\(path) already exists: --replace puts the folder in its place, --id or --new-id gives the job another id, and "
+      + "'mqtt-fs-worker retry \(id)' runs what is there again"
   }
 }
 
-/// The hidden name of an incomplete copy. It names the process, so that the next process on that host can remove the
-/// copy of a killed one.
-struct UploadName: Sendable {
-  package let text: String
-  private static let prefix = ".submit-"
+/// The folder of a job cannot be replaced, because a worker has the job or a request for it waits.
+package struct JobInUse: Error, CustomStringConvertible {
+  let id: JobID
 
-  /// A name that is unique to this process and this upload.
-  init() {
-    let random = UInt32.random(in: 0 ... .max)
-    text = "\(UploadName.own)\(getpid())-\(random)"
-  }
-
-  /// The common prefix of all processes in this PID namespace: a pid has a meaning only in its namespace.
-  private static let own: String = {
-    let namespace = ProcessIdentity.current.pidNamespace.filter(\.isNumber)
-    return "\(prefix)\(hostName().filter { $0 != "/" })-\(namespace)-"
-  }()
-
-  /// Removes copies of this host's processes that have ended.
-  func removeAbandoned(in folder: FilePath) throws {
-    guard let folder = try? FileDescriptor.open(folder, .readOnly, options: [.directory, .closeOnExec]) else { return }
-    defer { try? folder.close() }
-    _ = try? firstName(in: folder) { name in
-      if let pid = pid(in: name), kill(pid, 0) != 0, errno == ESRCH { try? FileTree.remove(name, in: folder) }
-      return false
-    }
-  }
-
-  private func pid(in name: String) -> pid_t? {
-    guard name.hasPrefix(UploadName.own) else { return nil }
-    let parts = name.dropFirst(UploadName.own.count).split(separator: "-")
-    return parts.count == 2 ? pid_t(parts[0]) : nil
+  /// A sentence for the user.
+  package var description: String {
+    "a worker has job \(id), or a request or a result of it waits on the volume, so its folder stays: wait for its end, "
+      + "cancel it, or give --new-id"
   }
 }

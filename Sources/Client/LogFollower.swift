@@ -199,6 +199,15 @@ final class ResultsListing: Sendable {
     return steps.sorted()
   }
 
+  /// The size of a step's log in bytes; `nil` if there is none.
+  func size(ofStep step: Int) -> Int? {
+    var status = stat()
+    guard fstatat(descriptor.rawValue, JobsDirectory.logName(step), &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+      return nil
+    }
+    return Int(status.st_size)
+  }
+
   private func contains(_ condition: (String) -> Bool) -> Bool {
     (try? firstName(in: descriptor, where: condition)) != nil
   }

@@ -14,7 +14,7 @@ package struct OutgoingRequest: Sendable {
   /// The idempotency key, which the answers return.
   package let requestID: RequestID
   /// The payload.
-  private(set) var payload: [UInt8]
+  package private(set) var payload: [UInt8]
 
   /// The additional claims of a signed request (RFC 7519). Its key becomes the claim `jti`.
   package struct Claims: Sendable {

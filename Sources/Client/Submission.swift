@@ -110,6 +110,8 @@ package actor Submission {
     case withdrawn
     /// Its worker was asked to end it; the result follows.
     case canceled
+    /// The broker has the request: the worker that takes it answers it as canceled.
+    case marked
     /// The broker has the request, which cannot be taken back: a worker will run it.
     case queued
   }
@@ -127,7 +129,15 @@ package actor Submission {
     } else if !mayBeTaken {
       return .withdrawn
     } else if attempt == 0 {
-      return .queued
+      guard let directory else { return .queued }
+      try await onThread { [request] in
+        try CancelMark.put(request.id, of: request.requestID.text, by: "its sender", in: directory)
+      }
+      // A worker may have claimed it before the mark was there.
+      guard let claim = try JobRecords(directory).claims(of: request.id).last,
+        claim.envelope.requestId == request.requestID
+      else { return .marked }
+      try CancelMark.remove(request.id, in: directory)
     }
     try await client.publish(Message(topic: topics.cancellation(of: request.id), payload: []))
     return .canceled

@@ -21,9 +21,8 @@ package struct JobDefinition: Sendable, Equatable {
   package var artifacts = ArtifactRules()
   /// What the host keeps between jobs.
   package var caches: [CacheRule] = []
-  /// Unknown keys (`foo`, `steps[2].foo`) for a warning: the first hundred in the order of the file, clipped and
-  /// escaped.
-  package private(set) var unknownKeys: [String] = []
+  /// Unknown keys for a warning: the first hundred in the order of the file.
+  package private(set) var unknownKeys: [UnknownKey] = []
 
   /// A definition with these values.
   package init(
@@ -35,35 +34,59 @@ package struct JobDefinition: Sendable, Equatable {
     self.maxAttempts = maxAttempts
   }
 
+  private static let keys = [
+    "steps", "env", "timeout", "maxAttempts", "stage", "artifacts", "cache", "requireApproval",
+  ]
+
   /// Reads a job.json: a JSON object (RFC 8259) of at most ``largestFile`` bytes, nested at most 64 deep.
   package init(json: [UInt8]) throws(InvalidInput) {
-    let example = "{\"steps\": [\"make\"]}"
-    var fields = try JobFields(
-      json, subject: "job.json", prefix: "job.json: ", largest: JobDefinition.largestFile)
-    let members = try fields.members(like: example)
-    try fields.refuseDuplicates()
-
-    var definition = JobDefinition(steps: [])
-    for member in members {
-      let value = member.value
-      switch member.key {
-      case "steps": definition.steps = try fields.steps(value)
-      case "env": definition.environment = try fields.environment(value, "\"env\"")
-      case "timeout": definition.timeout = try fields.duration(value, "\"timeout\"")
-      case "maxAttempts": definition.maxAttempts = try fields.count(value, "\"maxAttempts\"", in: 1...1000)
-      case "stage": definition.stageExclude = try fields.stageExclude(value)
-      case "artifacts": definition.artifacts = try fields.artifacts(value)
-      case "cache": definition.caches = try fields.caches(value)
-      case "requireApproval": definition.requiresApproval = try fields.flag(value, "\"requireApproval\"")
-      default: fields.noteUnknown(member.key)
-      }
-    }
-    // Empty steps were refused above, so the key is missing.
-    if definition.steps.isEmpty {
-      throw fields.missing("\"steps\" is missing; an array of commands is expected, like \(example)")
-    }
-    definition.unknownKeys = fields.unknownKeys
+    let (definition, faults) = JobDefinition.examine(json, mostFaults: 1)
+    if let fault = faults.first { throw fault }
     self = definition
+  }
+
+  /// Reads a job.json for its author: all that is valid in it, and up to `mostFaults` faults.
+  package static func examine(
+    _ json: [UInt8], mostFaults: Int
+  ) -> (definition: JobDefinition, faults: [InvalidInput]) {
+    var definition = JobDefinition(steps: [])
+    do throws(InvalidInput) {
+      var fields = try JobFields(
+        json, subject: "job.json", prefix: "job.json: ", largest: JobDefinition.largestFile, mostFaults: mostFaults)
+      let example = "{\"steps\": [\"make\"]}"
+      let members = try fields.members(like: example)
+      var last: InvalidInput?
+      do throws(InvalidInput) {
+        try fields.noting { fields throws(InvalidInput) in try fields.refuseDuplicates() }
+        for member in members {
+          try fields.noting { fields throws(InvalidInput) in try definition.read(member, fields: &fields) }
+        }
+        if !members.contains(where: { $0.key == "steps" }) {
+          last = fields.missing("\"steps\" is missing; an array of commands is expected, like \(example)")
+        }
+      } catch {
+        // It is the last of the noted faults.
+      }
+      definition.unknownKeys = fields.unknownKeys
+      return (definition, fields.faults + (last.map { [$0] } ?? []))
+    } catch {
+      return (definition, [error])
+    }
+  }
+
+  private mutating func read(_ member: JSONMember, fields: inout JobFields) throws(InvalidInput) {
+    let value = member.value
+    switch member.key {
+    case "steps": steps = try fields.steps(value)
+    case "env": environment = try fields.environment(value, "\"env\"")
+    case "timeout": timeout = try fields.duration(value, "\"timeout\"")
+    case "maxAttempts": maxAttempts = try fields.count(value, "\"maxAttempts\"", in: 1...1000)
+    case "stage": stageExclude = try fields.stageExclude(value)
+    case "artifacts": artifacts = try fields.artifacts(value)
+    case "cache": caches = try fields.caches(value)
+    case "requireApproval": requiresApproval = try fields.flag(value, "\"requireApproval\"")
+    default: fields.noteUnknown(member, among: JobDefinition.keys)
+    }
   }
 
   /// The job that a request defines by itself; `nil` if it has no steps.

@@ -8,6 +8,8 @@ package struct JobEvent: Payload, Sendable, Equatable {
     case started
     /// The progress of a copy that takes longer than a second; at most once a second.
     case progress
+    /// A step begins.
+    case stepStarted = "step-started"
     /// A step ended.
     case step
     /// The request waits for approval; no worker has it. Published again when the request is sent again.
@@ -32,8 +34,10 @@ package struct JobEvent: Payload, Sendable, Equatable {
   package var attempt: Int?
   /// The time, as ``Timestamp`` writes it.
   package var time: String
-  /// The step's index, from 0; only for ``Kind/step``.
+  /// The step's index, from 0; only for ``Kind/stepStarted`` and ``Kind/step``.
   package var step: Int?
+  /// The number of steps; only for ``Kind/stepStarted``.
+  package var steps: Int?
   /// The step's name.
   package var name: String?
   /// A ``StepStatus`` or a ``JobStatus``, depending on the kind.
@@ -52,6 +56,12 @@ package struct JobEvent: Payload, Sendable, Equatable {
   package var files: Int?
   /// Bytes copied so far.
   package var bytes: Int64?
+  /// The files to copy, if they are counted already.
+  package var totalFiles: Int?
+  /// The bytes to copy, likewise.
+  package var totalBytes: Int64?
+  /// `true` if the worker publishes the output of steps; only for ``Kind/started``.
+  package var publishesLogs: Bool?
 
   /// An event of a job.
   package init(

@@ -17,9 +17,10 @@ package struct JobRequest: Sendable, Equatable {
   package var source: String?
   /// The signature and its limits; `nil` for an unsigned request.
   package var signature: RequestSignature?
-  /// Unknown keys (`foo`, `steps[2].foo`) for a warning: the first hundred in the order of the payload, clipped and
-  /// escaped.
-  package private(set) var unknownKeys: [String] = []
+  /// Unknown keys for a warning: the first hundred in the order of the payload.
+  package private(set) var unknownKeys: [UnknownKey] = []
+
+  private static let keys = ["id", "steps", "requestId", "env", "timeout", "source"]
 
   /// A request with these values.
   package init(
@@ -68,7 +69,7 @@ package struct JobRequest: Sendable, Equatable {
       case "timeout": request.timeout = try fields.duration(value, "\"timeout\"")
       case "source": request.source = try fields.source(value)
       case let key where keyID != nil && SignedClaims.names.contains(key): try claims.read(key, value, fields)
-      default: fields.noteUnknown(member.key)
+      default: fields.noteUnknown(member, among: JobRequest.keys)
       }
     }
     if let keyID { request.signature = try claims.signature(by: keyID, of: &request, fields) }

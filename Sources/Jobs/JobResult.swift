@@ -39,6 +39,8 @@ package struct JobResult: Codable, Sendable, Equatable {
   package var deleted: [WorkspacePath]
   /// The entries that could not be copied.
   package var skipped: [SkippedPath]
+  /// What the worker accepted and the author may not have meant, as unknown keys; `nil` if there is nothing.
+  package var warnings: [String]?
   /// What happened to the job's caches; `nil` if it has none.
   package var caches: [CacheResult]?
   /// What the steps wrote to `$JOB_OUTPUT`, by name; `nil` if they wrote nothing.
@@ -157,6 +159,7 @@ extension JobResult {
     try container.encode(artifacts, forKey: .artifacts)
     try container.encode(deleted, forKey: .deleted)
     try container.encode(skipped, forKey: .skipped)
+    try container.encodeIfPresent(warnings, forKey: .warnings)
     try container.encodeIfPresent(caches, forKey: .caches)
     try container.encodeIfPresent(outputs, forKey: .outputs)
     try container.encodeIfPresent(usage, forKey: .usage)

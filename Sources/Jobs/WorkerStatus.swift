@@ -23,6 +23,16 @@ package struct WorkerStatus: Payload, Equatable, Sendable {
     case lost
   }
 
+  /// What a worker does once it has no job.
+  package enum Leaving: String, Codable, Sendable {
+    /// It ends for good, by the command `drain`.
+    case drain
+    /// It ends, and its next process reads the settings, by the command `config-reload`.
+    case reload
+    /// It ends, by a signal.
+    case stop
+  }
+
   /// The largest status that is read: 64 KiB.
   package static let largestPayload = 64 << 10
 
@@ -46,6 +56,8 @@ package struct WorkerStatus: Payload, Equatable, Sendable {
   package var time: String?
   /// The reason why it is halted or offline.
   package var reason: String?
+  /// What it does once it has no job; `nil` if it stays.
+  package var leaving: Leaving?
   /// The host name.
   package var host: String?
   /// Its process id, in its own PID namespace.

@@ -3,6 +3,7 @@ package import Logging
 package import MQTT
 package import Signing
 import Volume
+import Worker
 
 /// A message on the job topic, read as a request.
 package struct Arrival: Sendable {
@@ -36,10 +37,7 @@ extension Arrival {
   package func warn(_ filter: TopicFilter, _ logger: Logger) {
     let metadata: Logger.Metadata = ["job": "\(request.id)"]
     let message = delivery.message
-    if !request.unknownKeys.isEmpty {
-      let keys = request.unknownKeys.joined(separator: ", ")
-      logger.warning("the request has keys that mean nothing here: \(keys)", metadata: metadata)
-    }
+    request.warn(logger)
     if message.qos == .atMostOnce {
       logger.warning("the request came with QoS 0 and could have been lost; publish with QoS 1", metadata: metadata)
     }

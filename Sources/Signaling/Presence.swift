@@ -64,7 +64,8 @@ package final class Presence: Sendable {
     var vitals: Vitals?
     var undelivered = 0
     /// The last status published on this connection.
-    var told: (state: WorkerStatus.State, place: JobPlace?, at: ContinuousClock.Instant)?
+    var told:
+      (state: WorkerStatus.State, place: JobPlace?, leaving: WorkerStatus.Leaving?, at: ContinuousClock.Instant)?
     var isScheduled = false
   }
 
@@ -200,6 +201,7 @@ package final class Presence: Sendable {
     guard let told = state.told else { return worker.isBusy ? .zero : idleDelay }
     if told.state == .busy, worker.status == .idle { return idleDelay }
     if told.state != worker.status || told.place?.id != worker.job?.id { return .zero }
+    if told.leaving != worker.departure?.published { return .zero }
     return told.place == worker.job ? nil : told.at + .seconds(1) - .now
   }
 
@@ -207,7 +209,7 @@ package final class Presence: Sendable {
     guard state.isConnected, !state.ends else { return }
     let worker = worker.snapshot
     session.send(settings.message(status(state, worker), expiry: WorkerStatus.Lifetime.live(settings.heartbeat)))
-    state.told = (worker.status, worker.job, .now)
+    state.told = (worker.status, worker.job, worker.departure?.published, .now)
   }
 
   private func status(_ state: State, _ worker: WorkerState.Snapshot) -> WorkerStatus {
@@ -216,6 +218,7 @@ package final class Presence: Sendable {
     status.since = worker.statusSince.description
     status.time = Timestamp.now.description
     status.heartbeat = settings.heartbeat / .seconds(1)
+    status.leaving = worker.departure.map(\.published)
     status.job = worker.job?.id.text
     status.attempt = worker.job?.attempt
     status.step = worker.job?.step

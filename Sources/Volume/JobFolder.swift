@@ -113,6 +113,17 @@ package final class JobFolder: Sendable {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
+  /// Reads job.json for its author: what is valid in it, and its faults, the first twenty.
+  package func examineDefinition() -> (definition: JobDefinition, faults: [InvalidInput]) {
+    let file = DefinitionFile(folder: descriptor, path: path, id: id)
+    do throws(InvalidInput) {
+      let (definition, faults) = JobDefinition.examine(try file.bytes(), mostFaults: 20)
+      return (definition, faults.map(file.place))
+    } catch {
+      return (JobDefinition(steps: []), [error])
+    }
+  }
+
   /// Whether it contains an entry with the name of job.json.
   package var hasDefinition: Bool { (try? status(of: JobsDirectory.definition, in: descriptor)) != nil }
 
@@ -183,11 +194,24 @@ package struct DefinitionFile {
   /// Reads the definition. Throws ``InvalidInput`` if job.json is missing, not a regular file, not readable, or not
   /// valid.
   package func read() throws(InvalidInput) -> DefinitionReading {
-    let bytes: [UInt8]
+    let bytes = try bytes()
+    do {
+      return DefinitionReading(definition: try JobDefinition(json: bytes), digest: digestText(of: bytes))
+    } catch {
+      throw place(error)
+    }
+  }
+
+  /// The fault with the folder's path: its sentence begins with the file's name.
+  func place(_ fault: InvalidInput) -> InvalidInput {
+    InvalidInput(id: id, description: "\(path)/\(fault)")
+  }
+
+  func bytes() throws(InvalidInput) -> [UInt8] {
     do {
       let file = try openFile(JobsDirectory.definition, in: folder)
       defer { try? file.close() }
-      bytes = try DurableFile.contents(of: file, limit: JobDefinition.largestFile)
+      return try DurableFile.contents(of: file, limit: JobDefinition.largestFile)
     } catch {
       let reason =
         switch error {
@@ -200,12 +224,6 @@ package struct DefinitionFile {
         default: "cannot be read: \(error)"
         }
       throw InvalidInput(id: id, description: "\(path.appending(JobsDirectory.definition)) \(reason)", because: error)
-    }
-    do {
-      return DefinitionReading(definition: try JobDefinition(json: bytes), digest: digestText(of: bytes))
-    } catch {
-      // The sentence begins with the file's name.
-      throw InvalidInput(id: id, description: "\(path)/\(error)")
     }
   }
 }

@@ -5,7 +5,7 @@ package import SystemPackage
 ///
 /// Each answer is a snapshot; a job may change between two of them.
 package struct JobRecords: Sendable {
-  private let directory: JobsDirectory
+  package let directory: JobsDirectory
 
   /// The records on `directory`.
   package init(_ directory: JobsDirectory) {
@@ -32,6 +32,24 @@ package struct JobRecords: Sendable {
   /// The requests that wait for approval, oldest first within each topic filter.
   package func parked() throws(VolumeError) -> [WaitingRequest] {
     try requests(in: directory.parked)
+  }
+
+  /// The keys of the deferred requests for `id`, oldest first within each topic filter.
+  package func waitingKeys(of id: JobID) throws(VolumeError) -> [String] {
+    var keys: [String] = []
+    for filter in try DurableFile.names(in: directory.waiting).sorted() {
+      let folder = directory.waiting.appending(filter)
+      for deferred in try DeferredQueue.parsedNames(in: folder) where deferred.id == id {
+        guard let bytes = try DurableFile.read(folder.appending(deferred.name)) else { continue }
+        if let envelope = decodedJSON(Envelope.self, bytes) { keys.append(envelope.requestId.text) }
+      }
+    }
+    return keys
+  }
+
+  /// Who canceled the job before a worker took it; `nil` if nobody has.
+  package func canceler(of id: JobID) throws(VolumeError) -> String? {
+    try CancelMark.read(id, in: directory)?.by
   }
 
   /// The results that the broker refused, of all topic filters, by the time of the next try.

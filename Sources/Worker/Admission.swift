@@ -62,7 +62,10 @@ struct Admission: Sendable {
       let plan = try verdict.plan(request.id)
       // 9. A signed request may begin only once.
       try begin(request, claim)
-      let job = job(request, claim, plan)
+      var job = job(request, claim, plan)
+      if let canceler = try ledger.serving(request.filter).canceler(of: request.envelope, request.id) {
+        job.work = .cancel(plan, by: canceler)
+      }
       // 10. The worker is busy before it sends the PUBACK: the PUBACK lets the broker send the next request, and that
       // one is not for a worker with a job.
       state.begin(job.place())

@@ -43,7 +43,8 @@ extension Admission {
     } catch let unapproved as Unapproved {
       return .unapproved(unapproved)
     } catch let invalid as InvalidInput {
-      return .invalid(invalid)
+      guard let hint = try? request.content.get().unknownKeys.hint, !hint.isEmpty else { return .invalid(invalid) }
+      return .invalid(InvalidInput(id: request.id, description: invalid.description + hint))
     }
   }
 

@@ -8,9 +8,9 @@ import Volume
 ///
 /// A failure is noted in the report, and the later parts do what they still can.
 struct JobRun {
-  private let job: AcceptedJob
-  private var plan: JobPlan
-  private let worker: Worker
+  let job: AcceptedJob
+  private(set) var plan: JobPlan
+  let worker: Worker
   private var redaction: Redaction
   private var report: JobReport
   private var results: ResultsFolder?
@@ -33,15 +33,6 @@ struct JobRun {
   package var tail: String? { report.tail }
 
   private var folder: JobFolder { plan.folder }
-
-  /// Logs which secrets are too short to be masked.
-  func warnOfShortSecrets() {
-    let names = worker.settings.shortSecrets(of: plan.definition)
-    guard !names.isEmpty else { return }
-    worker.logger.warning(
-      "not masked, because they have fewer than \(Redaction.shortest) characters: \(names.joined(separator: ", "))",
-      metadata: ["job": "\(job.claim.record.id)"])
-  }
 
   /// Makes results/ and the workspace, copies the job's folder into the workspace, and checks that the copy is what the
   /// request asks for.
@@ -77,14 +68,6 @@ struct JobRun {
     }
   }
 
-  /// Warns of modes and times that a file system does not keep.
-  func warn(of unkept: UnkeptAttributes?, in place: String) {
-    guard let unkept else { return }
-    worker.logger.warning(
-      "\(unkept.count) modes or times of files are not kept in \(place), whose file system refuses them: \(unkept.cause)",
-      metadata: ["job": "\(job.claim.record.id)"])
-  }
-
   private mutating func restoreCaches(in workspace: Workspace) {
     let rules = plan.definition.caches
     guard !rules.isEmpty, let directory = worker.settings.caches, directory.limit > 0 else { return }
@@ -104,9 +87,15 @@ struct JobRun {
   /// Copies the job's folder; `nil` when a stop request ended the copying.
   private mutating func copy(into workspace: Workspace) throws -> Snapshot? {
     guard plan.staging != .nothing else { return .empty }
-    let (folder, stop, feed) = (folder, worker.stop, feed(.stage))
+    let (folder, stop) = (folder, worker.stop)
     // What was signed is staged whole.
     let selection = plan.staging == .folder ? plan.definition.stageSelection : .all
+    let feed = feed(.stage) {
+      let files = try? FileTree.files(
+        in: folder.descriptor, selecting: selection, excluding: JobsDirectory.reserved,
+        isCanceled: { stop.level > .none })
+      return files.map { CopyTotal(files: $0.count, bytes: $0.reduce(0) { $0 &+ $1.size }) }
+    }
     return try unlessStopped {
       try feed.follow { progress in
         try workspace.stage(folder, selecting: selection, progress: progress, isCanceled: { stop.level > .none })
@@ -134,9 +123,12 @@ struct JobRun {
   /// Runs the steps, unless staging failed or the staged files were rejected.
   mutating func runSteps() async {
     guard let results, let workspace, snapshot != nil else { return }
+    warnOfDefinition()
     let (source, ledger, logger) = (worker.source, worker.ledger, worker.logger)
     worker.note(.started, job.claim)
-    source.publish(job.event(.started, ledger.worker))
+    var started = job.event(.started, ledger.worker)
+    started.publishesLogs = worker.settings.logRelaying == .on ? true : nil
+    source.publish(started)
     TestStopPoint.started.reached()
     let tell: @Sendable (StepResult) async -> Void = { [claim = job.claim] step in
       var entry = claim.entry(.step)
@@ -153,7 +145,12 @@ struct JobRun {
       definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
       settings: worker.settings, redaction: redaction, stop: worker.stop, relay: relay(of: job.claim.record),
       fence: { [fence = worker.fence, claim = job.claim] in try await fence.check(claim) },
-      begins: { [job, state = worker.state] in state.move(to: job.place(step: $0)) },
+      begins: { [job, state = worker.state, count = plan.definition.steps.count] step, name in
+        state.move(to: job.place(step: step))
+        var event = job.event(.stepStarted, ledger.worker)
+        (event.step, event.steps, event.name) = (step, count, name)
+        source.publish(event)
+      },
       tell: tell, logger: logger)
     await noting(\.runMs) { run in try await steps.run(into: &run.report) }
   }
@@ -175,7 +172,7 @@ struct JobRun {
         ).without(emptyFolders: definition.cacheParents)
         run.report.add(changes)
         results.reserve(JobResult.likelySize(run.plan.definition.steps, changes) + run.report.outputsSize)
-        let export = try run.feed(.sync).follow {
+        let export = try run.feed(.sync, counting: { CopyTotal(files: changes.changed.count) }).follow {
           try results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
         }
         run.report.add(export)
@@ -215,6 +212,7 @@ struct JobRun {
       report.fail(JobFailure(.sync, "\(folder.path) was removed while the job ran; its results have no place"))
       results = nil
     }
+    report.warn(plan.warnings)
     guard let results else { return report.finish() }
     do {
       report.flag(try results.restore())
@@ -250,11 +248,14 @@ struct JobRun {
     worker.logger.warn(ofSurvivors: left, of: "an earlier attempt", job.claim.record.id)
   }
 
-  private func feed(_ phase: JobProgress.Phase) -> ProgressFeed {
+  private func feed(
+    _ phase: JobProgress.Phase, counting count: @escaping @Sendable () -> CopyTotal?
+  ) -> ProgressFeed {
     let claim = job.claim.record
-    return ProgressFeed(id: claim.id, phase: phase, show: worker.settings.onProgress) { [source = worker.source] in
+    let tell: @Sendable (JobProgress) -> Void = { [source = worker.source] in
       source.publish(JobEvent(progress: $0, of: claim))
     }
+    return ProgressFeed(id: claim.id, phase: phase, show: worker.settings.onProgress, tell: tell, count: count)
   }
 
   private func makeWorkspace() throws(JobFailure) -> Workspace {

@@ -19,12 +19,27 @@ package struct JobProgress: Hashable, Sendable {
   package let phase: Phase
   /// The progress.
   package let copy: CopyProgress
+  /// All of it; `nil` while it is not counted.
+  package let total: CopyTotal?
 
   /// The progress `copy` of one copy of the job `id`.
-  package init(id: JobID, phase: Phase, copy: CopyProgress) {
+  package init(id: JobID, phase: Phase, copy: CopyProgress, total: CopyTotal? = nil) {
     self.id = id
     self.phase = phase
     self.copy = copy
+    self.total = total
+  }
+}
+
+/// What a copy has to do in all.
+package struct CopyTotal: Hashable, Sendable {
+  package let files: Int
+  /// `nil` if only the files are counted.
+  package let bytes: Int64?
+
+  package init(files: Int, bytes: Int64? = nil) {
+    self.files = files
+    self.bytes = bytes
   }
 }
 
@@ -36,31 +51,53 @@ struct ProgressFeed: Sendable {
   /// Shows the progress on this host. Gets `nil` when there is nothing more to show.
   package let show: (@Sendable (JobProgress?) -> Void)?
   package let tell: @Sendable (JobProgress) -> Void
+  /// Counts all that is copied; `nil` if that is not known. Only a copy that takes long is counted, beside it.
+  var count: (@Sendable () -> CopyTotal?)?
 
   private static let patience = Duration.seconds(1)
 
   private struct Passed {
     var due = patience
     var isShown = false
+    var isCounting = false
+    var total: CopyTotal?
   }
 
   /// Runs `copy`, which must call the given closure with one report at a time.
   package func follow<Result>(
     _ copy: (@escaping @Sendable (CopyProgress) -> Void) throws -> Result
   ) rethrows -> Result {
-    let passed = Mutex(Passed())
-    defer { if passed.withLock({ $0.isShown }) { show?(nil) } }
+    let passed = Tally()
+    defer { if passed.state.withLock({ $0.isShown }) { show?(nil) } }
     return try copy { report in
       guard report.elapsed >= Self.patience else { return }
-      let progress = JobProgress(id: id, phase: phase, copy: report)
+      countOnce(passed)
+      let progress = JobProgress(id: id, phase: phase, copy: report, total: passed.state.withLock { $0.total })
       show?(progress)
-      let isDue = passed.withLock { passed in
+      let isDue = passed.state.withLock { passed in
         passed.isShown = true
         guard report.elapsed >= passed.due else { return false }
         passed.due = report.elapsed + Self.patience
         return true
       }
       if isDue { tell(progress) }
+    }
+  }
+
+  /// What the copy and the count share; the count may end later.
+  private final class Tally: Sendable {
+    let state = Mutex(Passed())
+  }
+
+  private func countOnce(_ tally: Tally) {
+    let begins = tally.state.withLock { state in
+      defer { state.isCounting = true }
+      return !state.isCounting
+    }
+    guard begins, let count else { return }
+    Task {
+      let total = try? await onThread { count() }
+      tally.state.withLock { $0.total = total }
     }
   }
 }
@@ -75,5 +112,6 @@ extension JobEvent {
     phase = progress.phase.rawValue
     files = progress.copy.files
     bytes = progress.copy.bytes
+    (totalFiles, totalBytes) = (progress.total?.files, progress.total?.bytes)
   }
 }

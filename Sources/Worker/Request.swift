@@ -83,6 +83,8 @@ package struct AcceptedJob: Sendable {
   enum Work: Sendable {
     /// Run its steps.
     case run(JobPlan)
+    /// Answer that it was canceled, before any worker had it, by this user.
+    case cancel(JobPlan, by: String)
     /// Publish this result: an earlier worker wrote it and died before it released the claim.
     case publish(JobResult)
     /// Answer that the job is lost: its worker died, and no attempt begins again. The text follows "its worker died,

@@ -22,8 +22,8 @@ struct StepSequence {
   /// Throws when another worker holds the job: no step may begin beside that worker's steps. Returns until when this
   /// worker certainly holds the job.
   let fence: @Sendable () async throws -> ContinuousClock.Instant
-  /// Called with a step's index before it starts.
-  package let begins: @Sendable (Int) -> Void
+  /// Called with a step's index and its name, masked, before it starts.
+  package let begins: @Sendable (Int, String?) -> Void
   package let tell: @Sendable (StepResult) async -> Void
   let logger: Logger
   /// How many of the latest logs are kept open. The worker can put these back if a job removes results/.
@@ -50,7 +50,7 @@ struct StepSequence {
         report.steps.append(StepResult(skipped: step, index).masked(by: redaction))
         continue
       }
-      begins(index)
+      begins(index, step.name.map(redaction.masking))
       let log = StepLog(
         try results.createLog(of: index), limit: settings.maxLogBytes, temporary: workspace.temporary,
         redacting: redaction)

@@ -164,7 +164,7 @@ package struct Worker: Sendable {
   }
 
   /// The result of a job, and why it was not delivered, if so.
-  private typealias Ending = (result: JobResult, refusal: Unpublished?)
+  typealias Ending = (result: JobResult, refusal: Unpublished?)
 
   private func perform(_ job: AcceptedJob) async throws -> Ending {
     // Writing the claim to disk may have taken longer than a lease. This worker must not move aside the files of a
@@ -174,6 +174,7 @@ package struct Worker: Sendable {
     case .run(let plan): try await carryOut(job, JobRun(job, plan, self))
     case .publish(let result): try await deliver(ResultMessage(result: result, tail: nil), result, of: job)
     case .giveUp(let folder, let reason): try await giveUp(job, folder, reason)
+    case .cancel(let plan, let canceler): try await cancel(job, plan, by: canceler)
     }
   }
 
@@ -202,7 +203,7 @@ package struct Worker: Sendable {
   }
 
   /// Publishes the result, or puts it aside if the broker does not take it. Releases the claim only after that.
-  private func deliver(_ message: ResultMessage, _ result: JobResult, of job: AcceptedJob) async throws -> Ending {
+  func deliver(_ message: ResultMessage, _ result: JobResult, of job: AcceptedJob) async throws -> Ending {
     try await fence.check(job.claim)
     note(.completed, job.claim, result)
     try await outbox.withdraw(job.claim.record.id)
@@ -223,23 +224,10 @@ package struct Worker: Sendable {
       TestStopPoint.putAside.reached()
       refusal = Unpublished(cause: undeliverable.cause)
     }
+    if job.endsMark(result) { try CancelMark.remove(job.claim.record.id, in: ledger.directory) }
     try await fence.release(job.claim)
     TestStopPoint.released.reached()
     return (result, refusal)
-  }
-
-  /// Publishes the result of a job that is lost, because it may not begin again.
-  private func giveUp(_ job: AcceptedJob, _ folder: JobFolder, _ reason: String) async throws -> Ending {
-    let report = JobReport(job.claim.record, worker: ledger.worker)
-    let result = report.lost(after: job.claim.record.attempt - 1, reason)
-    var message = ResultMessage(result: result, tail: nil)
-    do {
-      try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt).write(result)
-    } catch let failure as JobFailure {
-      logger.error("\(failure)")
-      message.manifestFile = nil
-    }
-    return try await deliver(message, result, of: job)
   }
 
   /// Writes an event of a job into the audit log.

@@ -40,6 +40,17 @@ package final class WorkerState: Sendable {
     case reload
     /// For good.
     case drained
+    /// By a signal that lets the job come to its end.
+    case finishing
+
+    /// What the worker's status says of it.
+    package var published: WorkerStatus.Leaving {
+      switch self {
+      case .reload: .reload
+      case .drained: .drain
+      case .finishing: .stop
+      }
+    }
   }
 
   /// The number of cancellations that are kept: an idle worker also receives those for other workers' jobs.
@@ -73,7 +84,7 @@ package final class WorkerState: Sendable {
   package var isLeaving: Bool { stop.isShutdown || snapshot.departure != nil }
 
   /// Whether the worker leaves and does not come back.
-  package var leavesForGood: Bool { stop.isShutdown || snapshot.departure == .drained }
+  package var leavesForGood: Bool { stop.isShutdown || [.drained, .finishing].contains(snapshot.departure) }
 
   /// The state now, and then the state after each change. A slow reader gets the latest state only. The sequence ends
   /// with ``end()``.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Jobs
 
 /// The help of the program as a whole: its commands in groups, and advice on a first word that is none of them.
 enum GeneralHelp {
@@ -7,6 +8,8 @@ enum GeneralHelp {
       "Jobs",
       [
         ("submit", "copies a job folder to the volume, sends it, and shows its output"),
+        ("retry", "runs a finished job again"),
+        ("run", "runs a job folder on this machine, without a broker"),
         ("check", "finds errors in a job folder before it is sent"),
         ("jobs", "lists the jobs on the volume"),
         ("status", "shows a job: its worker, or its result step by step"),
@@ -21,6 +24,7 @@ enum GeneralHelp {
       [
         ("work", "takes one job and exits; so does the program without a command"),
         ("workers", "lists the workers that are there, and those that were lost"),
+        ("drain", "tells workers to leave after their jobs"),
         ("health", "checks the worker on this host"),
       ]
     ),
@@ -36,8 +40,10 @@ enum GeneralHelp {
 
   /// What people try who know other programs.
   private static let synonyms = [
-    "list": "jobs", "ls": "jobs", "log": "logs", "run": "submit", "send": "submit", "start": "submit", "ps": "workers",
-    "kill": "cancel", "stop": "cancel", "show": "status", "version": "--version", "clean": "prune",
+    "list": "jobs", "ls": "jobs", "log": "logs", "exec": "run", "try": "run", "send": "submit", "start": "submit",
+    "ps": "workers",
+    "kill": "cancel", "again": "retry", "rerun": "retry", "stop": "cancel", "show": "status", "version": "--version",
+    "clean": "prune",
   ]
 
   /// The names of all commands.
@@ -64,40 +70,15 @@ enum GeneralHelp {
     guard let word = arguments.first, SecretArguments.masked(arguments) == arguments else { return nil }
     if word.hasPrefix("-") {
       let general = ["--help", "--version"]
-      guard !general.contains(word), let near = nearest(word, among: general) else { return nil }
+      guard !general.contains(word), let near = Spelling.nearest(to: word, among: general) else { return nil }
       return "there is no option '\(word)'; did you mean '\(near)'?"
     }
     // Anything else than a word, such as a URL, may hold a secret.
     guard !commands.contains(word), word != "help", word.allSatisfy({ $0.isASCII && ($0.isLetter || $0 == "-") }) else {
       return nil
     }
-    let near = synonyms[word] ?? nearest(word, among: commands)
+    let near = synonyms[word] ?? Spelling.nearest(to: word, among: commands)
     let question = near.map { "; did you mean '\($0)'?" } ?? "."
     return "there is no command '\(word)'\(question) The commands: \(commands.sorted().joined(separator: ", "))"
-  }
-
-  /// The candidate with the fewest typing errors, if they are at most two and less than half of the word.
-  private static func nearest(_ word: String, among candidates: [String]) -> String? {
-    candidates.map { (name: $0, distance: distance(word, $0)) }.filter {
-      $0.distance <= 2 && $0.distance * 2 < word.count
-    }
-    .min { $0.distance < $1.distance }?.name
-  }
-
-  /// The number of letters to insert, remove, replace, or exchange with their neighbour (optimal string alignment).
-  private static func distance(_ first: String, _ second: String) -> Int {
-    let (a, b) = (Array(first.utf8), Array(second.utf8))
-    var rows = [Array(0...b.count)]
-    for i in a.indices {
-      var row = [i + 1]
-      for j in b.indices {
-        let replaced = rows[i][j] + (a[i] == b[j] ? 0 : 1)
-        var least = min(replaced, rows[i][j + 1] + 1, row[j] + 1)
-        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { least = min(least, rows[i - 1][j - 1] + 1) }
-        row.append(least)
-      }
-      rows.append(row)
-    }
-    return rows[a.count][b.count]
   }
 }

@@ -30,7 +30,7 @@ struct Main {
     // in /proc (proc(5)).
     linux_forbid_inspection()
     let command = parse()
-    guard let work = command as? Work else {
+    guard let work = command as? any GuardedCommand else {
       Signals.block(Signals.takeDefaultEffect)
       begin { try await run(command) }
       Signals.waitForEver()
@@ -38,9 +38,10 @@ struct Main {
     Secrets.wipe()
     // While there is one thread: see ``Guardian``.
     let guardian = Result { try Guardian.fork() }
+    let isPersonal = work.isPersonal
     Signals.block { number in
       if number == SIGINT, getpid() != 1 { Signals.takeDefaultEffect(number) }
-      _exit(work.dryRun ? 128 + number : 0)
+      _exit(isPersonal ? 128 + number : 0)
     }
     begin { try await work.run(guardedBy: guardian.get()) }
     Signals.waitForEver()
@@ -133,14 +134,25 @@ struct Main {
   }
 }
 
+/// A command that runs steps: its guardian must be forked before there are threads.
+protocol GuardedCommand: ParsableCommand {
+  /// Whether a person runs it for its outcome, and no supervisor.
+  var isPersonal: Bool { get }
+
+  /// Called instead of `run()`.
+  func run(guardedBy guardian: Guardian) async throws
+}
+
 /// The commands.
 struct RootCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mqtt-fs-worker",
     abstract: "Takes one job id from MQTT, runs the job's steps, and publishes the result.",
     subcommands: [
-      Work.self, Check.self, Submit.self, Jobs.self, Status.self, Logs.self, Cancel.self, Approve.self, Sign.self,
-      Workers.self, Prune.self, Cache.self, Health.self, Doctor.self,
+      Work.self, Check.self, Submit.self, Retry.self, Run.self, Jobs.self, Status.self, Logs.self, Cancel.self,
+      Approve.self,
+      Sign.self,
+      Workers.self, Drain.self, Prune.self, Cache.self, Health.self, Doctor.self,
     ],
     defaultSubcommand: Work.self)
 }
@@ -190,7 +202,7 @@ struct ExitStatus: RawRepresentable, Error, Equatable {
     case MQTTError.tls, MQTTError.clientIDInUse, MQTTError.unsupported, is Misconfiguration: self = .misconfigured
     case is VolumeError, is FileTreeError, is NoVolume, is OutputFailure: self = .volume
     case is JobExists: self = .exists
-    case is JobIsBusy: self = .tryAgain
+    case is JobIsBusy, is JobInUse: self = .tryAgain
     case is NoWorkspace: self = .noWorkspace
     case is InvalidInput: self = .badPayload
     default: self = .defect

@@ -4,7 +4,7 @@ import Logging
 import Steps
 import Synchronization
 
-/// TERM, INT and HUP.
+/// TERM, INT, HUP and QUIT.
 ///
 /// The first thread only waits for them, and all other threads block them: a thread that hangs in a call to the volume does not
 /// delay a signal. The listener says what a signal does at the moment.
@@ -12,11 +12,13 @@ enum Signals {
   private static let listener = Mutex<(@Sendable (Int32) -> Void)?>(nil)
   private static let overdue = Mutex<Overdue?>(nil)
   /// If HUP is ignored at the start, as by nohup(1), it stays ignored: the process outlives its terminal.
-  private static let numbers = linux_is_ignored(SIGHUP) != 0 ? [SIGTERM, SIGINT] : [SIGTERM, SIGINT, SIGHUP]
+  private static let numbers =
+    linux_is_ignored(SIGHUP) != 0 ? [SIGTERM, SIGINT, SIGQUIT] : [SIGTERM, SIGINT, SIGHUP, SIGQUIT]
   /// How long after the grace a worker may still run that must end at once.
   private static let patience = Duration.seconds(20)
 
   private static let isInterrupted = Atomic(false)
+  private static let isFinishing = Atomic(false)
 
   private struct Overdue {
     let at: ContinuousClock.Instant
@@ -60,14 +62,36 @@ enum Signals {
     takeDefaultEffect(SIGINT)
   }
 
+  /// The signals that let the worker's job come to its end.
+  enum Finishing {
+    case onQuit
+    /// The first TERM, too; the second ends the job.
+    case onTermAndQuit
+
+    fileprivate func includes(_ number: Int32) -> Bool {
+      number == SIGQUIT || number == SIGTERM && self == .onTermAndQuit
+    }
+  }
+
   /// The first signal stops the worker in order, the second at once. After the second it has the grace and 20 seconds
   /// to publish the result; then the process ends, since a call may hang for ever. The next worker takes over its claim.
   ///
-  /// A second HUP does not count: a closing terminal and its shell often send one each.
-  static func stop(_ stop: StopRequest, _ logger: Logger, grace: Duration) {
+  /// A second HUP does not count: a closing terminal and its shell often send one each. A signal of `finishing` calls
+  /// `finish` instead, once; without `finish` it stops as any other: there is no job yet.
+  static func stop(
+    _ stop: StopRequest, _ logger: Logger, grace: Duration, finishing: Finishing = .onQuit,
+    finish: (@Sendable () -> Void)? = nil
+  ) {
     let limit = min(grace, .seconds(1 << 40)) + patience
     listener.withLock {
       $0 = { number in
+        if let finish, finishing.includes(number), !stop.isShutdown {
+          let isFirst = !isFinishing.exchange(true, ordering: .relaxed)
+          guard !isFirst, number == SIGTERM else {
+            logger.notice("\(name(of: number)): leaving when the job has ended")
+            return finish()
+          }
+        }
         let level: StopLevel = stop.isShutdown && number != SIGHUP ? .kill : .terminate
         if number == SIGINT, !stop.isShutdown { isInterrupted.store(true, ordering: .relaxed) }
         stop.raise(level, reason: .shutdown)
@@ -93,6 +117,7 @@ enum Signals {
     switch number {
     case SIGINT: "SIGINT"
     case SIGHUP: "SIGHUP"
+    case SIGQUIT: "SIGQUIT"
     default: "SIGTERM"
     }
   }
@@ -129,10 +154,10 @@ final class Interrupts: Sendable {
 
   private let handlers = Mutex<[Handler]>([])
 
-  /// Listens from now on. HUP keeps its default effect.
+  /// Listens from now on. HUP and QUIT keep their default effects.
   init() {
     Signals.listen { [self] number in
-      guard number != SIGHUP else { return Signals.takeDefaultEffect(number) }
+      guard number != SIGHUP, number != SIGQUIT else { return Signals.takeDefaultEffect(number) }
       guard let handler = handlers.withLock({ $0.last }) else { exit(ExitStatus.interrupted.rawValue) }
       // The listener must get the next signal while the handler still runs.
       Task { await handler() }

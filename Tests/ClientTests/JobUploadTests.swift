@@ -20,7 +20,7 @@ import Testing
     try volume.write("old", "mine/results/result.json")
     #expect(chmod(volume.root.pushing("mine").string, 0o750) == 0)
     mkfifo(volume.root.pushing("mine/pipe").string, 0o644)
-    let skipped = try await upload(volume, "mine").run { _ in }
+    let skipped = try await upload(volume, "mine").run { _, _ in }.skipped
     #expect(volume.names("jobs") == ["job"])
     #expect(volume.names("jobs/job") == ["job.json", "src"])
     #expect(volume.text("jobs/job/src/deep/file") == "x")
@@ -33,7 +33,7 @@ import Testing
     let volume = try Volume()
     try volume.write("mine", "mine/file")
     try volume.write("theirs", "jobs/job/file")
-    await #expect(throws: JobExists.self) { _ = try await upload(volume, "mine").run { _ in } }
+    await #expect(throws: JobExists.self) { _ = try await upload(volume, "mine").run { _, _ in } }
     #expect(volume.text("jobs/job/file") == "theirs")
     #expect(volume.names("jobs") == ["job"])
   }
@@ -46,7 +46,7 @@ import Testing
     let uploads = [try upload(volume, "a"), try upload(volume, "b")]
     let outcomes = await withTaskGroup(of: Bool.self) { group in
       for upload in uploads {
-        group.addTask { (try? await upload.run { _ in }) != nil }
+        group.addTask { (try? await upload.run { _, _ in }) != nil }
       }
       return await group.reduce(into: []) { $0.append($1) }
     }
@@ -70,7 +70,7 @@ import Testing
     // No process has this number (proc_sys_kernel(5), pid_max).
     try volume.write("x", "jobs/\(prefix)\(Int32.max)\(tail)/file")
     try volume.write("x", "jobs/.submit-otherhost-1-1-1/file")
-    _ = try await upload(volume, "mine").run { _ in }
+    _ = try await upload(volume, "mine").run { _, _ in }
     #expect(volume.names("jobs") == [".submit-otherhost-1-1-1", "job"])
   }
 
@@ -78,7 +78,7 @@ import Testing
     let volume = try Volume()
     try volume.write("{}", "mine/job.json")
     let upload = try upload(volume, "mine")
-    _ = try await upload.run { _ in }
+    _ = try await upload.run { _, _ in }
     try volume.claim("job", attempt: 1)
     let early = try upload.withdraw()
     #expect(!early)

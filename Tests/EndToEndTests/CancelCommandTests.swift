@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import SystemPackage
 import TestSupport
 import Testing
@@ -53,13 +54,105 @@ import Testing
 
   @Test func jobThatNobodyHasIsToldSo() async throws {
     try await Scene.play { scene in
-      try scene.job("job", steps: ["true"])
-      let known = try scene.client(["cancel", "job", "-j", scene.jobs.string])
-      #expect(try await known.end() == .code(66))
-      #expect(known.errors.contains("no worker has job job; it is pending"))
-      let unknown = try scene.client(["cancel", "other"])
+      let unknown = try scene.client(["cancel", "other", "-j", scene.jobs.string])
       #expect(try await unknown.end() == .code(66))
       #expect(unknown.errors.contains("no worker has job other"))
+      try scene.job("job", steps: ["true"])
+      let worker = try scene.worker()
+      try await worker.listens()
+      try await scene.send("job")
+      try await worker.end()
+      let finished = try scene.client(["cancel", "job", "-j", scene.jobs.string])
+      #expect(try await finished.end() == .code(66))
+      #expect(finished.errors.contains("no worker has job job; it is finished"))
+    }
+  }
+
+  /// The files of `.worker/canceled`.
+  private func marks(_ scene: Scene) -> Set<String> { scene.listing(scene.jobs.pushing(".worker/canceled")) }
+
+  /// A job whose request only the broker has, and which somebody has canceled.
+  private func canceledBeforeItBegan(_ scene: Scene) async throws {
+    try await scene.broker.makeSession("worker-01", on: "jobs/pending")
+    try scene.job("job", steps: ["echo run", "echo again"])
+    try await scene.send("job")
+    let cancel = try scene.client(["cancel", "job", "-j", scene.jobs.string])
+    #expect(try await cancel.end() == .code(0))
+    #expect(cancel.errors.contains("job job is pending: the worker that takes it answers it as canceled"))
+    let status = try await scene.run(["status", "job", "-j", scene.jobs.string])
+    #expect(status.output.contains("canceled:   by "), "\(status.output)")
+  }
+
+  @Test func pendingJobIsAnsweredAsCanceledOnce() async throws {
+    try await Scene.play { scene in
+      try await canceledBeforeItBegan(scene)
+      let results = try await scene.results()
+      let first = try scene.worker()
+      #expect(try await first.end() == .code(0))
+      #expect(try await results.message().json["status"] == "canceled")
+      let result = scene.result("job")
+      #expect(result["error"] == "the job was canceled before a worker took it")
+      #expect(result["reason"] == "canceled" && result["exitCode"] == 143)
+      #expect(result["steps"].elements.map { $0["status"].string } == ["skipped", "skipped"])
+      #expect(marks(scene).isEmpty)
+      // The next request is another one.
+      let second = try scene.worker()
+      try await second.listens()
+      try await scene.send("job")
+      #expect(try await second.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success" && scene.log("job") == "run\n")
+    }
+  }
+
+  /// At each point the next worker answers, and the mark goes.
+  @Test(arguments: ["claimed", "acknowledged", "published", "released"])
+  func killedWorkerChangesNothing(_ point: String) async throws {
+    try await Scene.play { scene in
+      try await canceledBeforeItBegan(scene)
+      let killed = try scene.worker(stopAt: point)
+      try await killed.reachesCheckpoint()
+      try await killed.kill()
+      if point != "released" {
+        let next = try scene.worker()
+        try await next.end()
+      }
+      #expect(scene.result("job")["status"] == "canceled")
+      #expect(marks(scene).isEmpty)
+    }
+  }
+
+  @Test func queuedJobIsAnsweredAsCanceled() async throws {
+    try await Scene.play { scene in
+      let worker = try scene.worker("worker-01", on: "$share/g/jobs/pending", ["--jobs", "2"])
+      try await worker.listens()
+      try scene.job("long", steps: ["echo begun", scene.held])
+      try await scene.send("long")
+      try await eventually("the step") { scene.log("long") == "begun\n" }
+      try scene.job("job", steps: ["echo run"])
+      try await scene.send("job")
+      try await eventually("the deferred request") { scene.deferred.count == 1 }
+      let cancel = try scene.client(["cancel", "job", "--wait", "--json", "-j", scene.jobs.string])
+      try await eventually("the mark") { marks(scene) == ["job.json"] }
+      try scene.release()
+      #expect(try await cancel.end() == .code(0))
+      #expect(try JSON(Data(cancel.output.utf8))["status"] == "canceled")
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("long")["status"] == "success")
+      #expect(scene.log("job").isEmpty && marks(scene).isEmpty)
+    }
+  }
+
+  @Test func interruptedSubmissionOfAFolderInPlaceIsCanceled() async throws {
+    try await Scene.play { scene in
+      try await scene.broker.makeSession("worker-01", on: "jobs/pending")
+      let submit = try scene.submit(try scene.job("job", steps: ["echo run"]))
+      try await submit.says("the broker keeps the request")
+      submit.send(SIGTERM)
+      #expect(try await submit.end() == .code(130))
+      #expect(submit.errors.contains("the job is canceled: the worker that takes it answers so"))
+      let worker = try scene.worker()
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("job")["status"] == "canceled" && marks(scene).isEmpty)
     }
   }
 }

@@ -79,9 +79,50 @@ import Testing
       let lines = run.output.split(separator: "\n").map(String.init)
       #expect(lines.prefix(3).allSatisfy { $0.hasPrefix("warning: ") })
       #expect(lines.count == 6 && lines[3].hasSuffix("3 warnings"))
-      for word in ["tiemout", "steps[1].cwd", #"steps[1]: workingDirectory "made" is not in the folder"#] {
+      for word in [
+        #"tiemout is unknown and has no effect; did you mean "timeout"? (line 1, column"#,
+        #"steps[1].cwd is unknown and has no effect; did you mean "workingDirectory"? (line 1, column"#,
+        #"steps[1]: workingDirectory "made" is not in the folder"#,
+      ] {
         #expect(run.output.contains(word), "\(run.output)")
       }
+    }
+  }
+
+  @Test func allErrorsAreToldAtOnce() async throws {
+    try await Scene.play(.down) { scene in
+      let folder = scene.jobs.appending("a job")
+      try scene.write(
+        """
+        {"steps": ["make", 5, {"run": "", "retries": 99, "nmae": "x"}],
+         "timeout": "soon", "stepps": [],
+         "artifacts": {"include": 1, "required": [2]}, "cache": [{"key": ""}, {"key": "a"}], "maxAttempts": 0}
+        """, folder.appending("job.json"))
+      let run = try await scene.run(["check", folder.string])
+      #expect(run.end == .code(65))
+      let lines = run.output.split(separator: "\n").map(String.init)
+      let places = [
+        "the folder's name is the job's id", "steps[1] is 5", "steps[2]: the command is empty",
+        #"steps[2]: "retries" is 99"#, #""timeout": "soon""#, #""artifacts": "include" is 1"#,
+        #""artifacts": "required": [0] is 2"#, #"cache[0]: "key""#, #"cache[1]: "paths""#, #""maxAttempts" is 0"#,
+      ]
+      let errors = lines.filter { $0.hasPrefix("error: ") }
+      #expect(errors.count == places.count, "\(run.output)")
+      for (line, place) in zip(errors, places) { #expect(line.contains(place), "\(line)") }
+      for (key, meant, line) in [("steps[2].nmae", "name", 1), ("stepps", "steps", 2)] {
+        let warning = "the key \(key) is unknown and has no effect; did you mean \"\(meant)\"? (line \(line), column "
+        #expect(lines.contains { $0.hasPrefix("warning: ") && $0.contains(warning) }, "\(run.output)")
+      }
+      #expect(lines.last == "\(folder): 10 errors, 2 warnings")
+    }
+  }
+
+  @Test func submitTellsAllErrorsToo() async throws {
+    try await Scene.play(.down) { scene in
+      let folder = try scene.folder("job", ["steps": [5], "timeout": "soon"])
+      let submit = try scene.submit(folder)
+      #expect(try await submit.end() == .code(65))
+      #expect(submit.errors.contains("steps[0] is 5") && submit.errors.contains(#""timeout": "soon""#))
     }
   }
 

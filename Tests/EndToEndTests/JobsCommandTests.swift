@@ -41,6 +41,28 @@ import Testing
       let table = try await volume(scene, "jobs")
       let lines = table.output.split(separator: "\n")
       #expect(lines.count == 5 && lines[0].hasPrefix("JOB ") && lines[4].contains("failed"))
+      #expect(
+        jobs[0]["stepName"].string?.hasPrefix("until [ -e ") == true && jobs[0]["steps"] == 2
+          && jobs[0]["phase"] == "running")
+      let status = try await volume(scene, "status", ["runs"])
+      for text in ["for:        ", "now:        step 2 of 2: until [ -e ", "log:        0 B"] {
+        #expect(status.output.contains(text), "\(status.output)")
+      }
+      let failed = try await volume(scene, "jobs", ["--status", "failed", "--json"])
+      #expect(try JSON(Data(failed.output.utf8)).elements.map { $0["id"].string } == ["done"])
+      #expect(try await volume(scene, "jobs", ["--status", "fialed"]).end == .code(64))
+      let metrics = try await volume(scene, "jobs", ["--metrics"])
+      for line in [
+        #"mqtt_fs_worker_jobs{state="running"} 1"#, #"mqtt_fs_worker_jobs{state="queued"} 1"#,
+        #"mqtt_fs_worker_jobs{state="pending"} 1"#, #"mqtt_fs_worker_finished_jobs{status="failed"} 1"#,
+        #"mqtt_fs_worker_finished_jobs{status="success"} 0"#, "mqtt_fs_worker_undelivered_results 0",
+        "# TYPE mqtt_fs_worker_oldest_job_age_seconds gauge",
+      ] {
+        #expect(metrics.output.split(separator: "\n").contains { $0 == line }, "\(line) of \(metrics.output)")
+      }
+      #expect(
+        metrics.output.contains(#"mqtt_fs_worker_finished_job_duration_seconds{status="failed",quantile="1.0"} "#))
+      #expect(metrics.output.contains(#"mqtt_fs_worker_oldest_job_age_seconds{state="queued"} "#))
       let only = try await volume(
         scene, "jobs", ["--state", "finished", "--state", "pending", "--last", "0", "--json"])
       #expect(try JSON(Data(only.output.utf8)).elements.map { $0["id"].string } == ["new"])
@@ -72,6 +94,7 @@ import Testing
       let json = try JSON(Data(try await volume(scene, "status", ["job", "--json"]).output.utf8))
       #expect(json["state"] == "finished" && json["exitCode"] == 4)
       #expect(json["result"] == scene.result("job"))
+      #expect(text.output.contains("ARTIFACT  SIZE  CHANGE\nout       2 B   new\n"), "\(text.output)")
       let unknown = try await volume(scene, "status", ["other"])
       #expect(unknown.end == .code(66) && unknown.errors.contains("no job other"))
       #expect(try await volume(scene, "status", ["../job"]).end == .code(65))

@@ -50,6 +50,43 @@ import Testing
     }
   }
 
+  @Test(arguments: [([], SIGQUIT), (["--on-term", "finish"], SIGTERM)] as [([String], Int32)])
+  func workerFinishesItsJobAndLeaves(_ arguments: [String], _ signal: Int32) async throws {
+    try await Scene.play { scene in
+      let worker = try scene.worker("worker-01", on: "$share/g/jobs/pending", ["--jobs", "0"] + arguments)
+      try await worker.listens()
+      try scene.job("job", steps: ["echo begun", "until [ -e \(scene.files)/go ]; do sleep 0.02; done", "echo end"])
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "begun\n" }
+      worker.send(signal)
+      try await worker.says("leaving when the job has ended")
+      try scene.write("", scene.files.appending("go"))
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success" && scene.log("job", step: 2) == "end\n")
+      let idle = try scene.worker("worker-01", on: "$share/g/jobs/pending", ["--jobs", "0"] + arguments)
+      try await idle.listens()
+      idle.send(signal)
+      #expect(try await idle.end() == .code(0))
+    }
+  }
+
+  @Test func secondTermEndsTheJobThatWasToFinish() async throws {
+    try await Scene.play { scene in
+      let worker = try scene.worker("worker-01", on: "jobs/pending", environment: ["WORKER_ON_TERM": "finish"])
+      try await worker.listens()
+      try scene.job("job", steps: ["echo begun; exec sleep 600"])
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "begun\n" }
+      worker.send(SIGTERM)
+      try await worker.says("leaving when the job has ended")
+      worker.send(SIGTERM)
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("job")["status"] == "canceled")
+      let wrong = try await scene.run(["--on-term", "wait", "-u", scene.broker.url])
+      #expect(wrong.end == .code(64) && wrong.errors.contains("neither 'cancel' nor 'finish'"))
+    }
+  }
+
   @Test func stepIsAskedToEndAndWhatItLeavesIsKept() async throws {
     try await Scene.play { scene in
       try scene.job(

@@ -192,12 +192,15 @@ import Testing
       #expect(try await worker.end() == .code(0))
       let events = everything.messages(on: "jobs/events/job")
       #expect(
-        events.map { $0.json["event"].string } == ["accepted", "started", "step", "step", "step", "completed"])
+        events.map { $0.json["event"].string } == [
+          "accepted", "started", "step-started", "step", "step-started", "step", "step-started", "step", "completed",
+        ])
       #expect(events.allSatisfy { $0.qos == .atLeastOnce && $0.retention == .notRetained })
       #expect(events.allSatisfy { $0.json["id"] == "job" && $0.json["workerId"] == "worker-01" })
-      #expect(events[3].json["step"] == 1)
-      #expect(events[3].json["name"] == "build")
-      #expect(events[3].json["exitCode"] == 2)
+      #expect(events[4].json["step"] == 1 && events[4].json["steps"] == 3 && events[4].json["name"] == "build")
+      #expect(events[5].json["step"] == 1)
+      #expect(events[5].json["name"] == "build")
+      #expect(events[5].json["exitCode"] == 2)
       // First result.json, then the published result, then the end.
       #expect(everything.messages.map(\.topic).suffix(2) == ["jobs/results/job", "jobs/events/job"])
     }

@@ -18,7 +18,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "jobs", "jobs --json", "status done", "status done --json", "logs done", "workers --wait 1s",
+    "jobs", "jobs --json", "jobs --metrics", "status done", "status done --json", "run jobs/done", "logs done",
+    "workers --wait 1s",
     "workers --json --wait 1s", "check jobs/done", "doctor volume", "doctor volume --json", "-V", "approve",
     "sign --key key.pem jobs/done", "submit --detach jobs/other", "health --wait 1s", "health --json --wait 1s",
   ])

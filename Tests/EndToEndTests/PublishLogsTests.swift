@@ -19,6 +19,20 @@ import Testing
     }
   }
 
+  @Test func senderWithoutAVolumeIsToldWhyNoOutputComes() async throws {
+    try await Scene.play { scene in
+      let folder = try scene.folder("job", ["steps": ["echo first; echo last; exit 3"]])
+      let worker = try scene.worker()
+      try await worker.listens()
+      let submit = try scene.client(["submit", folder.string, "--no-volume"])
+      #expect(try await submit.end() == .code(3))
+      #expect(submit.output.isEmpty)
+      #expect(submit.errors.contains("no output will come: there is no common volume here, and worker-01 runs without"))
+      #expect(
+        submit.errors.contains("submit: the end of its log:\nsubmit:   first\nsubmit:   last\n"), "\(submit.errors)")
+    }
+  }
+
   @Test func anyClientSeesWhatAStepWrites() async throws {
     try await Scene.play { scene in
       let logs = try await scene.broker.collect("jobs/logs/#")

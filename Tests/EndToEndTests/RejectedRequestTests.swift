@@ -124,6 +124,44 @@ struct BadRequest: Sendable, CustomTestStringConvertible {
     }
   }
 
+  @Test func mistypedKeysAreToldWithWhatWasMeant() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", ["steps": ["true"], "timout": "1h"])
+      let worker = try scene.worker()
+      try await worker.listens()
+      try await scene.send("job", ["evn": "x"])
+      #expect(try await worker.end() == .code(0))
+      let warnings = [
+        #"request: the key evn is unknown and has no effect; did you mean "env"? (line 1, column "#,
+        #"job.json: the key timout is unknown and has no effect; did you mean "timeout"? (line 1, column "#,
+      ]
+      for warning in warnings {
+        #expect(
+          worker.logLines.contains { $0["level"] == "warning" && ($0["message"].string ?? "").hasPrefix(warning) })
+      }
+      let told = scene.result("job")["warnings"].elements.compactMap(\.string)
+      #expect(told.count == 2 && zip(told, warnings).allSatisfy { $0.hasPrefix($1) }, "\(told)")
+      let status = try await scene.run(["status", "job", "-j", scene.jobs.string])
+      #expect(status.output.contains("warning:    \(warnings[1])"), "\(status.output)")
+    }
+  }
+
+  @Test func refusalNamesTheMistypedKey() async throws {
+    try await Scene.play(.down) { scene in
+      try scene.write(#"{"id":"hello","stpes":["true"]}"#, scene.files.appending("payload.json"))
+      let run = try await scene.run([
+        "--dry-run", "--payload", scene.files.appending("payload.json").string, "-j", scene.jobs.string, "-w",
+        scene.workspaces.string,
+      ])
+      #expect(run.end == .code(65))
+      let error = try #require(try JSON(Data(run.output.utf8))["error"].string)
+      #expect(
+        error.hasSuffix(
+          #"; the request's key stpes is unknown and has no effect; did you mean "steps"? (line 1, column 15)"#))
+      #expect(run.errors.contains("stpes"))
+    }
+  }
+
   @Test func unknownKeysAreRunWithAWarning() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["true"])

@@ -46,11 +46,40 @@ import Testing
       }
       let lines = table.output.split(separator: "\n")
       #expect(lines.count == 3)
-      #expect(lines[0].hasPrefix("WORKER "))
+      #expect(lines[0].hasPrefix("WORKER ") && lines[0].contains("FREE ON JOBS DIR"))
+      #expect(lines[0].contains("  TOPIC         GROUP") && lines[1].contains("  jobs/pending  "), "\(table.output)")
       #expect(lines[1].hasPrefix("worker-9 ") && lines[2].hasPrefix("worker-10 "))
       #expect(lines.contains { $0.contains(" busy ") && $0.contains(" job ") })
       #expect(table.errors == "2 workers: 1 idle, 1 busy\n")
       try scene.open("job")
+    }
+  }
+
+  @Test func drainedWorkerLeavesAfterItsJob() async throws {
+    try await Scene.play { scene in
+      let busy = try scene.worker("busy", on: group, [])
+      try await busy.listens()
+      try await scene.hold("job")
+      let idle = try scene.worker("idle", on: group, [])
+      try await idle.listens()
+      _ = try await scene.listed { $0.filter { $0["answered"] == true }.count == 2 }
+      let nobody = try scene.client(["drain", "other"])
+      #expect(try await nobody.end() == .code(66))
+      #expect(nobody.errors.contains("there is no worker other"))
+      let drain = try scene.client(["drain", "busy"])
+      #expect(try await drain.end() == .code(0), "\(drain.errors)")
+      #expect(drain.output == "busy leaves when its job has ended\n")
+      let list = try await scene.listed { $0.contains { $0["leaving"] == "drain" } }
+      #expect(list.first { $0["leaving"] == "drain" }?["workerId"] == "busy")
+      #expect(try await scene.workers().output.contains("drained: leaves after its job"))
+      let all = try scene.client(["drain", "all"])
+      #expect(try await all.end() == .code(0), "\(all.errors)")
+      #expect(all.output == "busy leaves when its job has ended\nidle leaves\n")
+      #expect(try await idle.end() == .code(0))
+      #expect(busy.process.end == nil)
+      try scene.open("job")
+      #expect(try await busy.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success")
     }
   }
 

@@ -26,13 +26,13 @@ struct JobRequestTests {
   @Test func unknownKeysAreKeptForAWarning() throws {
     let payload = #"{"foo": null, "id": "a", "steps": ["x", "y", {"run": "z", "foo": {"run": 1}}], "maxAttempts": 2}"#
     let request = try JobRequest(payload: Array(payload.utf8))
-    #expect(request.unknownKeys == ["foo", "steps[2].foo", "maxAttempts"])
+    #expect(request.unknownKeys.map(\.path) == ["foo", "steps[2].foo", "maxAttempts"])
   }
 
   @Test func unknownKeysCannotFloodALogOrActOnATerminal() throws {
     let many = (0..<1000).map { ", \"\\u001b[2J\($0)\": 0" }.joined()
     let request = try JobRequest(payload: Array("{\"id\": \"a\"\(many)}".utf8))
-    #expect(request.unknownKeys == (0..<100).map { "\\u{001B}[2J\($0)" })
+    #expect(request.unknownKeys.map(\.path) == (0..<100).map { "\\u{001B}[2J\($0)" })
   }
 
   @Test func largestPayloadIsTaken() throws {
@@ -43,6 +43,6 @@ struct JobRequestTests {
 
   @Test func nestingOf64IsTaken() throws {
     let deep = String(repeating: "[", count: 63) + String(repeating: "]", count: 63)
-    #expect(try JobRequest(payload: Array(#"{"id": "a", "x": \#(deep)}"#.utf8)).unknownKeys == ["x"])
+    #expect(try JobRequest(payload: Array(#"{"id": "a", "x": \#(deep)}"#.utf8)).unknownKeys.map(\.path) == ["x"])
   }
 }

@@ -150,6 +150,7 @@ import Testing
         case .run: ["run"]
         case .publish: ["publish"]
         case .giveUp: ["give up"]
+        case .cancel: ["cancel"]
         }
       case .none: ["none"]
       case .again: ["again"]

@@ -175,13 +175,13 @@ _mqtt-fs-worker() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    work|check|submit|jobs|status|logs|cancel|approve|sign|workers|prune|cache|health|doctor|help)
+    work|check|submit|retry|run|jobs|status|logs|cancel|approve|sign|workers|drain|prune|cache|health|doctor|help)
         # Offer subcommand argument completions
         "_mqtt-fs-worker_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'work check submit jobs status logs cancel approve sign workers prune cache health doctor help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'work check submit retry run jobs status logs cancel approve sign workers drain prune cache health doctor help' -- "${cur}"))
         ;;
     esac
 }
@@ -190,7 +190,7 @@ _mqtt-fs-worker_work() {
     repeating_flags=()
     non_repeating_flags=(--tls --clean --no-retain --require-approval --publish-logs --dry-run -V --version -h --help)
     repeating_options=(--topic -t --redact)
-    non_repeating_options=(--url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --id -i --jobs-dir -j --workspaces-dir -w --cache-dir --cache-size --results-topic -r --session-expiry --queue-interval --retain -o --timeout --grace --lease --max-attempts --max-log-bytes --verify-key --heartbeat --idle-timeout --jobs --log-level --log-format --payload)
+    non_repeating_options=(--url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --id -i --jobs-dir -j --workspaces-dir -w --cache-dir --cache-size --results-topic -r --session-expiry --queue-interval --retain -o --timeout --grace --on-term --lease --max-attempts --max-log-bytes --verify-key --heartbeat --idle-timeout --jobs --log-level --log-format --payload)
     __mqtt-fs-worker_offer_flags_options 0
 
     # Offer option value completions
@@ -268,6 +268,10 @@ _mqtt-fs-worker_work() {
     '--grace')
         return
         ;;
+    '--on-term')
+        __mqtt-fs-worker_add_completions -W 'cancel'$'\n''finish'
+        return
+        ;;
     '--lease')
         return
         ;;
@@ -326,7 +330,7 @@ _mqtt-fs-worker_check() {
 
 _mqtt-fs-worker_submit() {
     repeating_flags=()
-    non_repeating_flags=(--new-id --retry --dry-run --detach -d --json --no-volume --tls -h --help)
+    non_repeating_flags=(--new-id --replace --retry --dry-run --no-volume --detach -d --json --tls -h --help)
     repeating_options=(--env --step --exclude --aud)
     non_repeating_options=(--id -o --timeout --topic -t --sign-key --kid --expires --jobs-dir -j --results-topic -r --url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --log-level --log-format)
     __mqtt-fs-worker_offer_flags_options 1
@@ -336,9 +340,6 @@ _mqtt-fs-worker_submit() {
     '--id')
         return
         ;;
-    '-o'|'--timeout')
-        return
-        ;;
     '--env')
         return
         ;;
@@ -346,6 +347,9 @@ _mqtt-fs-worker_submit() {
         return
         ;;
     '--exclude')
+        return
+        ;;
+    '-o'|'--timeout')
         return
         ;;
     '--topic'|'-t')
@@ -424,10 +428,141 @@ _mqtt-fs-worker_submit() {
     esac
 }
 
+_mqtt-fs-worker_retry() {
+    repeating_flags=()
+    non_repeating_flags=(--detach -d --json --tls -h --help)
+    repeating_options=(--env --step --aud)
+    non_repeating_options=(-o --timeout --topic -t --sign-key --kid --expires --jobs-dir -j --results-topic -r --url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --log-level --log-format)
+    __mqtt-fs-worker_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--env')
+        return
+        ;;
+    '--step')
+        return
+        ;;
+    '-o'|'--timeout')
+        return
+        ;;
+    '--topic'|'-t')
+        return
+        ;;
+    '--sign-key')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--kid')
+        return
+        ;;
+    '--aud')
+        return
+        ;;
+    '--expires')
+        return
+        ;;
+    '--jobs-dir'|'-j')
+        __mqtt-fs-worker_add_completions -d
+        return
+        ;;
+    '--results-topic'|'-r')
+        return
+        ;;
+    '--url'|'-u')
+        return
+        ;;
+    '-n'|'--username')
+        return
+        ;;
+    '--password'|'-p')
+        return
+        ;;
+    '--password-file')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '-v'|'--protocol-version')
+        return
+        ;;
+    '--ca-certs')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--certfile')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--keyfile')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--client-id-prefix')
+        return
+        ;;
+    '--connect-timeout')
+        return
+        ;;
+    '--log-level')
+        __mqtt-fs-worker_add_completions -W 'trace'$'\n''debug'$'\n''info'$'\n''notice'$'\n''warning'$'\n''error'$'\n''critical'
+        return
+        ;;
+    '--log-format')
+        __mqtt-fs-worker_add_completions -W 'text'$'\n''json'
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __mqtt-fs-worker_add_completions -W "$(__mqtt-fs-worker_custom_complete ---completion retry -- positional@0 "${COMP_CWORD}" "$(__mqtt-fs-worker_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_mqtt-fs-worker_run() {
+    repeating_flags=()
+    non_repeating_flags=(--keep -h --help)
+    repeating_options=(--env --step)
+    non_repeating_options=(-o --timeout --log-level --log-format)
+    __mqtt-fs-worker_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--env')
+        return
+        ;;
+    '--step')
+        return
+        ;;
+    '-o'|'--timeout')
+        return
+        ;;
+    '--log-level')
+        __mqtt-fs-worker_add_completions -W 'trace'$'\n''debug'$'\n''info'$'\n''notice'$'\n''warning'$'\n''error'$'\n''critical'
+        return
+        ;;
+    '--log-format')
+        __mqtt-fs-worker_add_completions -W 'text'$'\n''json'
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __mqtt-fs-worker_add_completions -d
+        return
+        ;;
+    esac
+}
+
 _mqtt-fs-worker_jobs() {
     repeating_flags=()
-    non_repeating_flags=(--json -h --help)
-    repeating_options=(--state)
+    non_repeating_flags=(--json --metrics -h --help)
+    repeating_options=(--state --status)
     non_repeating_options=(--last --jobs-dir -j)
     __mqtt-fs-worker_offer_flags_options 0
 
@@ -435,6 +570,10 @@ _mqtt-fs-worker_jobs() {
     case "${prev}" in
     '--state')
         __mqtt-fs-worker_add_completions -W 'running'$'\n''queued'$'\n''awaiting-approval'$'\n''pending'$'\n''finished'
+        return
+        ;;
+    '--status')
+        __mqtt-fs-worker_add_completions -W 'success'$'\n''failed'$'\n''timeout'$'\n''canceled'$'\n''error'$'\n''lost'$'\n''rejected'
         return
         ;;
     '--last')
@@ -734,6 +873,63 @@ _mqtt-fs-worker_workers() {
         return
         ;;
     '--wait')
+        return
+        ;;
+    esac
+}
+
+_mqtt-fs-worker_drain() {
+    repeating_flags=()
+    non_repeating_flags=(--tls -h --help)
+    repeating_options=()
+    non_repeating_options=(--wait --url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --log-level --log-format)
+    __mqtt-fs-worker_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--wait')
+        return
+        ;;
+    '--url'|'-u')
+        return
+        ;;
+    '-n'|'--username')
+        return
+        ;;
+    '--password'|'-p')
+        return
+        ;;
+    '--password-file')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '-v'|'--protocol-version')
+        return
+        ;;
+    '--ca-certs')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--certfile')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--keyfile')
+        __mqtt-fs-worker_add_completions -f
+        return
+        ;;
+    '--client-id-prefix')
+        return
+        ;;
+    '--connect-timeout')
+        return
+        ;;
+    '--log-level')
+        __mqtt-fs-worker_add_completions -W 'trace'$'\n''debug'$'\n''info'$'\n''notice'$'\n''warning'$'\n''error'$'\n''critical'
+        return
+        ;;
+    '--log-format')
+        __mqtt-fs-worker_add_completions -W 'text'$'\n''json'
         return
         ;;
     esac

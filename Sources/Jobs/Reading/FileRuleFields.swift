@@ -13,7 +13,7 @@ extension JobFields {
     for member in try object(value, "\"stage\"", like: "{\"exclude\": [\"*.iso\"]}") {
       switch member.key {
       case "exclude": exclude = try patterns(member.value, "\"stage\": \"exclude\"")
-      default: noteUnknown(member.key, in: "stage.")
+      default: noteUnknown(member, in: "stage.", among: ["exclude"])
       }
     }
     return exclude
@@ -24,11 +24,13 @@ extension JobFields {
     var rules = ArtifactRules()
     for member in try object(value, "\"artifacts\"", like: "{\"include\": [\"dist/\"]}") {
       let place = "\"artifacts\": \(member.key.quoted)"
-      switch member.key {
-      case "include": rules.include = try patterns(member.value, place)
-      case "exclude": rules.exclude = try patterns(member.value, place)
-      case "required": rules.required = try required(member.value, place)
-      default: noteUnknown(member.key, in: "artifacts.")
+      try noting { fields throws(InvalidInput) in
+        switch member.key {
+        case "include": rules.include = try fields.patterns(member.value, place)
+        case "exclude": rules.exclude = try fields.patterns(member.value, place)
+        case "required": rules.required = try fields.required(member.value, place)
+        default: fields.noteUnknown(member, in: "artifacts.", among: ["include", "exclude", "required"])
+        }
       }
     }
     return rules
@@ -53,17 +55,20 @@ extension JobFields {
     }
     var rules: [CacheRule] = []
     for (index, element) in elements.enumerated() {
-      let rule = try cache(element, "cache[\(index)]")
-      if rules.contains(where: { $0.key == rule.key }) {
-        throw invalid(
-          "cache[\(index)]: the key \(rule.key.quoted) is there twice; give each cache its own", at: element)
-      }
-      for path in rule.paths {
-        for other in rules.flatMap(\.paths) where overlap(path, other) {
-          throw invalid("cache[\(index)]: the paths \(path.quoted) and \(other.quoted) overlap", at: element)
+      try noting { fields throws(InvalidInput) in
+        let rule = try fields.cache(element, "cache[\(index)]")
+        if rules.contains(where: { $0.key == rule.key }) {
+          throw fields.invalid(
+            "cache[\(index)]: the key \(rule.key.quoted) is there twice; give each cache its own", at: element)
         }
+        for path in rule.paths {
+          for other in rules.flatMap(\.paths) where fields.overlap(path, other) {
+            throw fields.invalid(
+              "cache[\(index)]: the paths \(path.quoted) and \(other.quoted) overlap", at: element)
+          }
+        }
+        rules.append(rule)
       }
-      rules.append(rule)
     }
     return rules
   }
@@ -79,7 +84,7 @@ extension JobFields {
         }
       case "files": rule.files = try paths(member.value, "\(place): \"files\"", like: "[\"package-lock.json\"]")
       case "paths": rule.paths = try paths(member.value, "\(place): \"paths\"", like: "[\"node_modules\"]")
-      default: noteUnknown(member.key, in: "\(place).")
+      default: noteUnknown(member, in: "\(place).", among: ["key", "files", "paths"])
       }
     }
     if rule.key.isEmpty { throw invalid("\(place): \"key\" is missing; it names the cache, like \"npm\"", at: value) }

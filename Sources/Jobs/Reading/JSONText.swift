@@ -96,7 +96,7 @@ package struct JSONError: Error {
 }
 
 /// A position in a text for people: lines end with LF, columns count characters; both from 1.
-struct JSONPosition: Equatable, CustomStringConvertible {
+struct JSONPosition: Equatable, Sendable, CustomStringConvertible {
   let line: Int
   let column: Int
 
@@ -108,6 +108,23 @@ struct JSONPosition: Equatable, CustomStringConvertible {
     line = 1 + before.count { $0 == UInt8(ascii: "\n") }
     // Count the first byte of each character, not the continuation bytes (0b10xxxxxx).
     column = 1 + before[lineStart...].count { $0 & 0xC0 != 0x80 }
+  }
+
+  private init(line: Int, column: Int) {
+    (self.line, self.column) = (line, column)
+  }
+
+  /// The place of `offset`, counted on from that of `start`: a text with many faults is read once only.
+  func advanced(from start: Int, to offset: Int, in bytes: [UInt8]) -> JSONPosition {
+    var (line, column) = (line, column)
+    for byte in bytes[start..<offset] {
+      if byte == UInt8(ascii: "\n") {
+        (line, column) = (line + 1, 1)
+      } else if byte & 0xC0 != 0x80 {
+        column += 1
+      }
+    }
+    return JSONPosition(line: line, column: column)
   }
 
   var description: String { "line \(line), column \(column)" }

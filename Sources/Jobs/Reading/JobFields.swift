@@ -8,12 +8,21 @@ struct JobFields {
   private let prefix: String
   /// The job, once its id has been read.
   var id: JobID?
-  /// Unknown keys with their paths.
-  private(set) var unknownKeys: [String] = []
+  /// Unknown keys in the order of the text.
+  private(set) var unknownKeys: [UnknownKey] = []
+  /// The offset of the last of them.
+  private var lastUnknown = 0
+  /// The faults so far.
+  private(set) var faults: [InvalidInput] = []
+  /// After so many faults the reading ends.
+  private let mostFaults: Int
 
   /// Reads a text of at most `largest` bytes. Sentences about the whole text name it as `subject` (`job.json`), those
-  /// about a value in it begin with `prefix` (`job.json: `).
-  init(_ bytes: [UInt8], subject: String, prefix: String, largest: Int) throws(InvalidInput) {
+  /// about a value in it begin with `prefix` (`job.json: `). The reading ends at the `mostFaults`-th fault.
+  init(
+    _ bytes: [UInt8], subject: String, prefix: String, largest: Int, mostFaults: Int = 1
+  ) throws(InvalidInput) {
+    self.mostFaults = mostFaults
     self.subject = subject
     self.prefix = prefix
     guard bytes.count <= largest else {
@@ -53,10 +62,24 @@ struct JobFields {
       description: "\(prefix)the key \(duplicate.key.quoted) is there twice, at \(first) and at \(second); keep one")
   }
 
-  /// Keeps a key for the warning; a hundred are enough.
-  mutating func noteUnknown(_ key: String, in place: @autoclosure () -> String = "") {
-    if unknownKeys.count < 100 {
-      unknownKeys.append(place() + key.escaped)
+  /// Keeps the key of `member` for the warning; a hundred are enough.
+  mutating func noteUnknown(_ member: JSONMember, in place: @autoclosure () -> String = "", among known: [String]) {
+    guard unknownKeys.count < 100 else { return }
+    let offset = member.keyOffset
+    let position =
+      unknownKeys.last.map { $0.position.advanced(from: lastUnknown, to: offset, in: text.bytes) }
+      ?? JSONPosition(of: offset, in: text.bytes)
+    lastUnknown = offset
+    unknownKeys.append(UnknownKey(member.key, in: place(), among: known, at: position))
+  }
+
+  /// Runs `body`. A fault in it is noted, and the reading goes on behind it, unless there are enough.
+  mutating func noting(_ body: (inout JobFields) throws(InvalidInput) -> Void) throws(InvalidInput) {
+    do {
+      try body(&self)
+    } catch {
+      if faults.count < mostFaults { faults.append(error) }
+      guard faults.count < mostFaults else { throw error }
     }
   }
 
@@ -125,7 +148,7 @@ extension JobFields {
   }
 
   /// Whether the value is a duration of 0, which only some keys may have.
-  private func isZero(_ value: JSONValue) -> Bool {
+  func isZero(_ value: JSONValue) -> Bool {
     switch value.content {
     case .string(let string): ["0", "0s"].contains(string)
     case .number(let end): Double(text.number(value, end: end)) == 0
@@ -163,136 +186,4 @@ extension JobFields {
     }
     return environment
   }
-}
-
-// The steps of a request or a definition.
-extension JobFields {
-  /// The largest number of steps.
-  static let mostSteps = 10_000
-
-  /// The value of `"steps"`: 1 to 10,000 of them.
-  mutating func steps(_ value: JSONValue) throws(InvalidInput) -> [Step] {
-    guard case .array(let elements) = value.content else {
-      throw invalid("\"steps\" is \(kind(of: value)); an array of commands is expected, like [\"make\"]", at: value)
-    }
-    guard !elements.isEmpty else {
-      throw invalid("\"steps\" is empty; at least one step is expected, like [\"make\"]", at: value)
-    }
-    guard elements.count <= JobFields.mostSteps else {
-      throw invalid("\"steps\" holds \(elements.count) steps; at most \(JobFields.mostSteps) are taken", at: value)
-    }
-    var steps: [Step] = []
-    steps.reserveCapacity(elements.count)
-    for (index, element) in elements.enumerated() {
-      steps.append(try step(element, index))
-    }
-    return steps
-  }
-
-  private mutating func step(_ value: JSONValue, _ index: Int) throws(InvalidInput) -> Step {
-    switch value.content {
-    case .string(let command):
-      return Step(run: try self.command(command, value, index))
-    case .object(let members):
-      return try step(members, value, index)
-    default:
-      throw invalid("steps[\(index)] is \(kind(of: value)); \(whatAStepIs)", at: value)
-    }
-  }
-
-  private mutating func step(_ members: [JSONMember], _ object: JSONValue, _ index: Int) throws(InvalidInput) -> Step {
-    var step = Step(run: "")
-    for member in members {
-      let value = member.value
-      switch member.key {
-      case "run":
-        let text = try string(value, "steps[\(index)]: \"run\"", like: "\"make\"")
-        step.run = try command(text, value, index)
-      case "name":
-        step.name = try string(value, "steps[\(index)]: \"name\"", like: "\"build\"")
-      case "shell":
-        step.shell = try shell(value, index)
-      case "env":
-        step.environment = try environment(value, "steps[\(index)]: \"env\"")
-      case "workingDirectory":
-        step.workingDirectory = try workingDirectory(value, index)
-      case "timeout":
-        step.timeout = try duration(value, "steps[\(index)]: \"timeout\"")
-      case "continueOnError":
-        step.continueOnError = try flag(value, "steps[\(index)]: \"continueOnError\"")
-      case "always":
-        step.always = try flag(value, "steps[\(index)]: \"always\"")
-      case "retries":
-        step.retries = try count(value, "steps[\(index)]: \"retries\"", in: 0...10)
-      case "retryDelay":
-        step.retryDelay = isZero(value) ? nil : try duration(value, "steps[\(index)]: \"retryDelay\"")
-      default:
-        noteUnknown(member.key, in: "steps[\(index)].")
-      }
-    }
-    // An empty command was refused above, so the key is missing.
-    if step.run.isEmpty {
-      throw invalid("steps[\(index)]: \"run\" is missing; \(whatAStepIs)", at: object)
-    }
-    return step
-  }
-
-  private func command(_ text: String, _ value: JSONValue, _ index: Int) throws(InvalidInput) -> String {
-    let length = text.utf8.count
-    if length == 0 {
-      throw invalid("steps[\(index)]: the command is empty; write what the shell is to run, like \"make\"", at: value)
-    }
-    if length > Step.longestCommand {
-      throw invalid(
-        "steps[\(index)]: the command is \(length) bytes; at most \(Step.longestCommand) (1 MiB) are taken; "
-          + "put it into a file of the job's folder",
-        at: value)
-    }
-    if text.utf8.contains(0) {
-      throw invalid("steps[\(index)]: the command holds a NUL, which no shell can be handed", at: value)
-    }
-    return text
-  }
-
-  private func shell(_ value: JSONValue, _ index: Int) throws(InvalidInput) -> [String] {
-    let example = "[\"bash\", \"-c\"]"
-    guard case .array(let elements) = value.content, !elements.isEmpty else {
-      let fault = if case .array = value.content { "empty" } else { kind(of: value) }
-      throw invalid(
-        "steps[\(index)]: \"shell\" is \(fault); an array of strings is expected, like \(example)", at: value)
-    }
-    var words: [String] = []
-    for (place, element) in elements.enumerated() {
-      let word = try string(element, "steps[\(index)]: shell[\(place)]", like: "those in \(example)")
-      if word.utf8.contains(0) {
-        throw invalid("steps[\(index)]: shell[\(place)] holds a NUL, which no program can be handed", at: element)
-      }
-      if place == 0 && word.isEmpty {
-        throw invalid("steps[\(index)]: shell[0] is empty; a program is expected, like that in \(example)", at: element)
-      }
-      words.append(word)
-    }
-    return words
-  }
-
-  private func workingDirectory(_ value: JSONValue, _ index: Int) throws(InvalidInput) -> String {
-    let path = try string(value, "steps[\(index)]: \"workingDirectory\"", like: "\"src\"")
-    let fault: String
-    if path.isEmpty {
-      fault = "is empty"
-    } else if path.utf8.first == UInt8(ascii: "/") {
-      fault = "begins with \"/\""
-    } else if path.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) }) {
-      fault = "holds \"..\""
-    } else if path.utf8.contains(0) {
-      fault = "holds a NUL"
-    } else {
-      return path
-    }
-    throw invalid(
-      "steps[\(index)]: \"workingDirectory\" \(path.quoted) \(fault); a path within the workspace is expected, like \"src\"",
-      at: value)
-  }
-
-  private var whatAStepIs: String { "a step is a string or an object with \"run\"" }
 }

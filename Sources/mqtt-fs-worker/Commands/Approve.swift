@@ -178,9 +178,3 @@ struct Approve: AsyncParsableCommand {
     }
   }
 }
-
-/// The user and host of this process.
-private func userAtHost() -> String {
-  let user = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "\(geteuid())"
-  return "\(user)@\(hostName())"
-}

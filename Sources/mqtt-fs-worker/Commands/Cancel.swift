@@ -8,8 +8,9 @@ struct Cancel: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Asks the worker of a job to end it: TERM, the worker's grace, KILL. Changed files still come back.",
     discussion: """
-      The command finds the worker on the volume, or asks the workers if there is no volume. It does not cancel a request \
-      that no worker has taken yet. Exit status: 66 if no worker has the job, 75 if its worker cannot be reached.
+      The command finds the worker on the volume, or asks the workers if there is no volume. A job that no worker has taken \
+      yet is marked on the volume, and the worker that takes it answers it as canceled, without a step. Exit status: 66 if \
+      there is no such job, or it is finished or waits for approval; 75 if its worker cannot be reached.
       """)
 
   @Argument(help: "The job.", completion: .jobs)
@@ -37,13 +38,16 @@ struct Cancel: AsyncParsableCommand {
     let directory = try volume.directoryIfAny(environment)
     let topics = try topics.topics(environment)
     let outcome = try await broker.withClient("cancel", environment, logger: log.logger(environment)) { client in
-      try await CancelRequest(id, over: client, topics: topics, volume: directory).send(wait ? .untilEnd : .none)
+      try await CancelRequest(id, by: userAtHost(), over: client, topics: topics, volume: directory).send(
+        wait ? .untilEnd : .none)
     }
     switch outcome {
     case .notRunning(let job):
       console.say("no worker has job \(id)\(job.map { "; it is \($0.state.rawValue)" } ?? "")")
       if job?.state == .awaitingApproval { console.say("to withdraw it, run 'mqtt-fs-worker approve \(id) --reject'") }
       throw ExitStatus.noSuchJob
+    case .marked(let state):
+      console.say("job \(id) is \(state.rawValue): the worker that takes it answers it as canceled, without a step")
     case .notReceived(let worker):
       console.say(
         "worker \(worker) has job \(id) and did not receive the request: it may be dead; then the next worker takes over the job"

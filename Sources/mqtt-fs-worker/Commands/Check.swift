@@ -7,7 +7,7 @@ import SystemPackage
 /// `mqtt-fs-worker check <job folder>`: checks a job before it is sent.
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Checks a job folder before its id is sent, and prints its errors; exit status 65 if there are any.")
+    abstract: "Checks a job folder before its id is sent, and prints all its errors; exit status 65 if there are any.")
 
   @Argument(
     help: ArgumentHelp("The folder with job.json; its name is the job's id.", valueName: "job folder"),
@@ -18,12 +18,20 @@ struct Check: ParsableCommand {
     let check = JobCheck(FilePath(folder))
     for warning in check.warnings { try say("warning: \(warning)") }
     for error in check.errors { try say("error: \(error)") }
-    guard check.errors.isEmpty else { throw ExitStatus.badPayload }
+    let warnings = counted(check.warnings.count, "warning")
+    guard check.errors.isEmpty else {
+      let errors = counted(check.errors.count, "error")
+      if !check.warnings.isEmpty {
+        try say("\(folder): \(errors), \(warnings)")
+      } else if check.errors.count > 1 {
+        try say("\(folder): \(errors)")
+      }
+      throw ExitStatus.badPayload
+    }
     if check.job?.definition.requiresApproval == true {
       try say("each request for it waits for approval (requireApproval)")
     }
-    let warnings = check.warnings.isEmpty ? "nothing wrong" : counted(check.warnings.count, "warning")
-    try say("\(folder): \(counted(check.steps, "step")), \(warnings)")
+    try say("\(folder): \(counted(check.steps, "step")), \(check.warnings.isEmpty ? "nothing wrong" : warnings)")
     try Output.write(Check.list(try check.staged(), "staged"))
   }
 

@@ -7,7 +7,8 @@ import Volume
 /// `mqtt-fs-worker logs <id>`: prints the output of a job's steps.
 struct Logs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Prints the output of a job's steps, byte for byte. Exit status 66 if there is no such job.")
+    abstract: "Prints the output of a job's steps, byte for byte. Exit status 66 if there is no such job.",
+    discussion: "On a terminal a line with the number and the name of the step comes before its output.")
 
   @Argument(help: "The job.", completion: .jobs)
   var id: String
@@ -24,15 +25,36 @@ struct Logs: AsyncParsableCommand {
     let (directory, job) = try volume.job(id, for: "logs")
     let (id, listing) = (job.id, JobListing(directory))
     var follower = LogFollower(id, in: directory)
+    var headings = Headings(id, directory)
     while true {
       // Ask before reading: if the job has ended, its logs are complete.
       let isOver = try !follow || listing.job(id).map { $0.state == .finished } ?? true
       while let piece = try step.map({ try follower.next(ofStep: $0) }) ?? follower.next() {
+        headings.announce(piece.step)
         try await Output.put(piece.bytes)
       }
       if isOver { return }
       try Output.checkReader()
       try await Task.sleep(for: .milliseconds(50))
     }
+  }
+}
+
+/// The lines between the outputs of steps, for people: only on a terminal, and not in the output itself.
+private struct Headings {
+  private let titles: [String]?
+  private let isWanted = Screen() != nil
+  private let console = Console("logs")
+  private var last: Int?
+
+  init(_ id: JobID, _ directory: JobsDirectory) {
+    titles = isWanted ? JobListing(directory).titles(of: id) : nil
+  }
+
+  mutating func announce(_ step: Int) {
+    defer { last = step }
+    guard isWanted, step != last else { return }
+    let title = titles.flatMap { $0.indices.contains(step) ? $0[step] : nil }
+    console.show("\(stepHeading(step, of: titles?.count, title)) (step_\(step).log)")
   }
 }

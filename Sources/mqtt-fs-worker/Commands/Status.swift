@@ -40,24 +40,39 @@ struct Status: ParsableCommand {
   }
 
   private func text(_ job: JobSummary, _ result: JobResult?) -> String {
-    let took = job.durationMs.map { durationText(milliseconds: $0) }
+    let isOnTerminal = Screen() != nil
+    let dated = { (time: String?) -> String? in
+      guard isOnTerminal, let time, let moment = Timestamp(time) else { return time }
+      return "\(time) (\(agoText(moment)))"
+    }
     let facts: [(String, String?)] = [
       ("job", job.id.text), ("state", job.state.rawValue), ("status", job.status?.rawValue),
       ("exit code", job.exitCode.map(String.init)), ("error", job.error), ("delivery", job.undelivered?.sentence),
       ("worker", job.workerId),
       ("attempt", job.attempt.map(String.init)), ("step", job.step.map(String.init)), ("topic", job.filter),
-      ("since", job.since), ("ended", job.end), ("took", took),
+      ("since", dated(job.since)), ("ended", dated(job.end)),
+      (job.state == .running ? "for" : "took", job.tookText()),
+      ("now", job.state == .running ? job.progressText() : nil),
+      ("log", job.logBytes.map { bytesText(Int64($0)) }),
+      ("canceled", job.canceledBy.map { "by \($0); the worker that takes it answers so" }),
       ("to do", job.state == .awaitingApproval ? "mqtt-fs-worker approve \(job.id)" : nil),
       ("artifacts", result.map { "\($0.artifacts.count)" }), ("used", result?.usage.map(usageText)),
       ("memory", result?.outOfMemory == true ? "ran out; the kernel ended a process" : nil),
     ]
+    let warnings = (result?.warnings ?? []).map { ("warning", $0 as String?) }
+    // Sentences keep their quotes.
+    let sentences = (facts + warnings).map { name, value in (name, value.map { String($0.prefix(500)).onOneLine }) }
     let outputs = (result?.outputs ?? [:]).sorted { $0.key < $1.key }.map {
-      ("output", "\($0.key)=\($0.value)" as String?)
+      ("output", "\($0.key)=\($0.value)".escaped(upTo: 500) as String?)
     }
-    let lines = (facts + outputs).compactMap { name, value in
-      value.map { "\(name):".padded(to: 12) + $0.escaped(upTo: 500) + "\n" }
+    let lines = (sentences + outputs).compactMap { name, value in
+      value.map { "\(name):".padded(to: 12) + $0 + "\n" }
     }
-    guard let steps = result?.steps, !steps.isEmpty else { return lines.joined() }
+    return lines.joined() + steps(result?.steps ?? []) + artifacts(result?.artifacts ?? [])
+  }
+
+  private func steps(_ steps: [StepResult]) -> String {
+    guard !steps.isEmpty else { return "" }
     let rows = steps.map { step in
       [
         "\(step.index)", step.status.rawValue + (step.tries.map { $0 > 1 ? " (try \($0))" : "" } ?? ""),
@@ -65,6 +80,21 @@ struct Status: ParsableCommand {
         durationText(milliseconds: step.durationMs), (step.name ?? step.command).escaped,
       ]
     }
-    return lines.joined() + "\n" + TextTable([["STEP", "STATUS", "EXIT", "TOOK", "NAME"]] + rows).text
+    return "\n" + TextTable([["STEP", "STATUS", "EXIT", "TOOK", "NAME"]] + rows).text
+  }
+
+  private static let shownArtifacts = 20
+
+  private func artifacts(_ artifacts: [Artifact]) -> String {
+    guard !artifacts.isEmpty else { return "" }
+    let rows = artifacts.prefix(Status.shownArtifacts).map { artifact in
+      [
+        "\(artifact.storedAs ?? artifact.path)".escaped(upTo: 200), bytesText(Int64(artifact.size)),
+        artifact.change.rawValue,
+      ]
+    }
+    let more = artifacts.count - rows.count
+    return "\n" + TextTable([["ARTIFACT", "SIZE", "CHANGE"]] + rows).text
+      + (more > 0 ? "and \(counted(more, "more artifact")), in results/result.json\n" : "")
   }
 }

@@ -1,10 +1,7 @@
 import ArgumentParser
 import Client
 import FileTree
-import Glibc
 import Jobs
-import MQTT
-import Signing
 import SystemPackage
 import Volume
 
@@ -27,92 +24,46 @@ struct Submit: AsyncParsableCommand {
   @Option(help: "The job's id. (default: the folder's name)")
   var id: String?
 
-  @Option(
-    name: [.customShort("o"), .long],
-    help: ArgumentHelp(
-      "End the job if it takes longer; withdraw it if no worker has taken it within this time.",
-      valueName: "duration"))
-  var timeout: Timespan?
+  @OptionGroup var changes: RequestChanges
+  @OptionGroup var uploading: UploadChanges
 
-  @OptionGroup var changes: SubmitChanges
-
-  @Flag(help: "Run the finished job of this id again with the files that are on the volume; nothing is copied.")
+  @Flag(help: "Run the finished job of this id again, as 'retry' does; nothing is copied.")
   var retry = false
 
   @Flag(help: "Print the files that would be copied, with their sizes, and send nothing.")
   var dryRun = false
 
-  @Flag(name: .shortAndLong, help: "Exit when the broker has the request; prints the id.")
-  var detach = false
-
-  @Flag(help: "Print the result message on stdout; the job's output goes to stderr.")
-  var json = false
-
   @Flag(
     help: "Without a common volume: send the steps of job.json in the request. The folder may have no other file.")
   var noVolume = false
 
-  @Option(
-    name: .shortAndLong,
-    help: ArgumentHelp(
-      "The topic of requests. (MQTT_TOPIC, of several the last, least urgent one; default: jobs/pending)",
-      valueName: "topic"))
-  var topic: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "Sign the request with this key, for workers with --verify-key; see 'sign'.", valueName: "file"),
-    completion: .file())
-  var signKey: String?
-
-  @OptionGroup var signing: SigningOptions
-  @OptionGroup var volume: VolumeOptions
-  @OptionGroup var topics: TopicOptions
+  @OptionGroup var options: SendOptions
   @OptionGroup(title: "Broker") var broker: BrokerOptions
   @OptionGroup(title: "Log") var log: LogOptions
 
+  func validate() throws {
+    if uploading.replace, noVolume || retry {
+      throw ValidationError("--replace copies the folder to the volume: leave out \(retry ? "--retry" : "--no-volume")")
+    }
+  }
+
   func run() async throws {
-    let environment = Environment.current
     let console = Console("submit")
-    let place = try noVolume ? .elsewhere : Submission.Volume.common(volume.directory(environment))
+    let place = try noVolume ? .elsewhere : Submission.Volume.common(options.volume.directory(.current))
     let source = try source(place)
     let job = try job(source, console)
-    if changes.newID { console.say("job \(job.id)") }
+    if uploading.newID { console.say("job \(job.id)") }
     let upload = try upload(job, source, place)
     if dryRun { return try list(source, upload) }
-    let requests = try requestTopic(topic, environment)
-    let topics = try topics.topics(environment)
-    let version = try broker.version(environment)
-    let request = try request(job, of: source)
-    let interrupts = Interrupts()
-
-    try await broker.withClient("submit", environment, logger: log.logger(environment), keptFor: 300, persisting: true)
-    {
-      client in
-      if let upload {
-        try await copy(upload, console, interrupts)
-      }
-      let submission = Submission(
-        request, topic: requests, topics: topics, over: client, version: version, volume: place)
-      let run = SubmitRun(
-        submission: submission, upload: upload, request: request, steps: job.definition.steps, console: console,
-        output: json ? .result : .logs, timeout: timeout?.duration)
-      try await detach ? run.send() : run.follow(interrupts)
-    }
+    let sending = Sending(options: options, broker: broker, log: log, place: place, console: console)
+    try await sending.send(try request(job, of: source), steps: job.definition.steps, upload)
   }
 
   /// The folder of the job: the one that is given or, to run it again, that of its id on the volume.
   private func source(_ place: Submission.Volume) throws -> FilePath {
     guard retry else { return FilePath(folder) }
     guard case .common(let directory) = place else { throw ValidationError("--retry needs a common volume") }
-    let id = try JobID(id ?? FilePath(folder).lastComponent?.string ?? folder)
-    let job = try JobFolder.open(id, in: directory)
-    guard try job.storedResult() != nil else {
-      throw InvalidInput(
-        id: id,
-        description: "job \(id) has no result: it runs, waits, or was never sent; see 'mqtt-fs-worker status \(id)'")
-    }
-    return job.path
+    return try Retry.folder(of: JobID(id ?? FilePath(folder).lastComponent?.string ?? folder), in: directory)
   }
 
   /// Checks the folder's job. Errors are printed and end the program.
@@ -124,7 +75,7 @@ struct Submit: AsyncParsableCommand {
       for error in check.errors { console.say(error) }
       throw ExitStatus.badPayload
     }
-    return try changes.newID ? (changes.freshID(from: job.id), job.definition) : job
+    return try uploading.newID ? (uploading.freshID(from: job.id), job.definition) : job
   }
 
   private func request(
@@ -132,18 +83,13 @@ struct Submit: AsyncParsableCommand {
   ) throws -> OutgoingRequest {
     var definition = job.definition
     try definition.environment.merge(changes.environment()) { $1 }
-    let claims = signKey.map { _ in
-      OutgoingRequest.Claims(
-        expires: signing.expires.duration, audience: signing.aud, folder: noVolume ? nil : path)
-    }
-    let request =
-      try noVolume
-      ? OutgoingRequest(job.id, carrying: definition, of: path, timeout: timeout?.duration, claims: claims)
-      : OutgoingRequest(
-        job.id, steps: changes.steps, environment: changes.environment(), timeout: timeout?.duration, claims: claims)
-    guard let signKey else { return request }
-    let key = try signing.key(in: KeyFile(FilePath(signKey)))
-    return try request.sealed { try key.sign($0) }
+    let claims = options.claims(of: noVolume ? nil : path)
+    let timeout = options.timeout?.duration
+    return try options.sealed(
+      noVolume
+        ? OutgoingRequest(job.id, carrying: definition, of: path, timeout: timeout, claims: claims)
+        : OutgoingRequest(
+          job.id, steps: changes.steps, environment: changes.environment(), timeout: timeout, claims: claims))
   }
 
   /// The upload; `nil` if the folder is already in place, or there is no common volume.
@@ -152,9 +98,10 @@ struct Submit: AsyncParsableCommand {
   ) throws -> JobUpload? {
     guard case .common(let directory) = place else { return nil }
     let upload = JobUpload(
-      source, as: job.id, to: directory, selecting: try selection(of: job.definition, source, directory))
+      source, as: job.id, to: directory, selecting: try selection(of: job.definition, source, directory),
+      over: uploading.replace ? .replaced : .kept)
     guard upload.isInPlace else { return upload }
-    guard changes.exclude.isEmpty else {
+    guard uploading.exclude.isEmpty else {
       throw ValidationError(
         "--exclude decides what is copied, and \(source) is in place on the volume: put \"stage\": {\"exclude\": […]} into "
           + "its job.json")
@@ -167,21 +114,21 @@ struct Submit: AsyncParsableCommand {
     of definition: JobDefinition, _ source: FilePath, _ directory: JobsDirectory
   ) throws -> Selection {
     let inner = JobUpload.jobsFolder(directory, in: source)
-    if let inner, inner.bytes.isEmpty || signKey != nil {
+    if let inner, inner.bytes.isEmpty || options.signKey != nil {
       throw ValidationError(
         inner.bytes.isEmpty
           ? "\(source) is the jobs folder, not a job; name a folder with a job.json"
           : "the jobs folder \(directory.path) lies in \(source), and a signed folder is copied whole; move one of them"
       )
     }
-    if signKey != nil {
-      guard changes.exclude.isEmpty else {
+    if options.signKey != nil {
+      guard uploading.exclude.isEmpty else {
         throw ValidationError("--exclude cannot go with --sign-key, because the whole folder is signed")
       }
       return .all
     }
     // The copy would hold itself.
-    return definition.uploadSelection(without: try changes.patterns() + Patterns(paths: inner.map { [$0] } ?? []))
+    return definition.uploadSelection(without: try uploading.patterns() + Patterns(paths: inner.map { [$0] } ?? []))
   }
 
   private func list(_ source: FilePath, _ upload: JobUpload?) throws {
@@ -195,20 +142,5 @@ struct Submit: AsyncParsableCommand {
         in: descriptor, selecting: upload.selection, excluding: JobsDirectory.reserved)
     }
     try Output.write(Check.list(files, "copied"))
-  }
-
-  private func copy(_ upload: JobUpload, _ console: Console, _ interrupts: Interrupts) async throws {
-    let skipped = try await interrupts.handled {
-      // The copy may still write: the next upload from this host removes the rest.
-      try? upload.discard()
-      Glibc.exit(ExitStatus.interrupted.rawValue)
-    } during: {
-      try await upload.run { progress in
-        guard ProgressLine.isWanted, progress.elapsed > .seconds(1) else { return }
-        ProgressLine.show(ProgressLine.text("copying job \(upload.id)", progress))
-      }
-    }
-    ProgressLine.clear()
-    for entry in skipped { console.say("warning: \(entry.path) is left out: \(entry.reason.rawValue)") }
   }
 }

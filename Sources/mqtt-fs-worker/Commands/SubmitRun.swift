@@ -3,6 +3,7 @@ import Glibc
 import Jobs
 import MQTT
 import Synchronization
+import Worker
 
 /// The user's side of a submission: its output, and the effect of interrupts.
 struct SubmitRun: Sendable {
@@ -18,6 +19,17 @@ struct SubmitRun: Sendable {
   let console: Console
   let output: Content
   let timeout: Duration?
+  /// Whether the output comes from the volume, and not over the broker.
+  let readsVolume: Bool
+  private let line = ActivityLine()
+
+  init(
+    submission: Submission, upload: JobUpload?, request: OutgoingRequest, steps: [Step], console: Console,
+    output: Content, timeout: Duration?, readsVolume: Bool
+  ) {
+    (self.submission, self.upload, self.request, self.steps) = (submission, upload, request, steps)
+    (self.console, self.output, self.timeout, self.readsVolume) = (console, output, timeout, readsVolume)
+  }
 
   /// Sends the request, and prints the id when the broker has it.
   func send() async throws {
@@ -47,7 +59,7 @@ struct SubmitRun: Sendable {
   /// If the output has no reader any more, as in `submit … | head`, or cannot be written, it still follows the job for
   /// its exit code.
   func follow(_ interrupts: Interrupts) async throws {
-    let end = SubmitEnd(submission, upload, console)
+    let end = SubmitEnd(submission, upload, console, line)
     let following = Task {
       do {
         return try await withdrawingOnFailure {
@@ -64,7 +76,11 @@ struct SubmitRun: Sendable {
       try await Task.sleep(for: timeout)
       if await end.timeIsUp(timeout) { following.cancel() }
     }
-    defer { limit.cancel() }
+    let showing = Task { [line] in try await line.run() }
+    defer {
+      limit.cancel()
+      showing.cancel()
+    }
     do {
       let (result, failure) = try await interrupts.handled {
         if await end.interrupt() { following.cancel() }
@@ -85,8 +101,10 @@ struct SubmitRun: Sendable {
     var patience: Task<Void, any Error>?
     var step: Int?
     var parked: String?
+    var hasOutput = false
     defer { patience?.cancel() }
     while let news = try await submission.next() {
+      await line.turn()
       switch news {
       case .queued:
         patience = Task { [console] in
@@ -103,9 +121,13 @@ struct SubmitRun: Sendable {
       case .output(let number, let bytes):
         if step != number { console.show(heading(number)) }
         step = number
+        hasOutput = true
+        line.makeWay(for: bytes)
         await printing.put(bytes, to: output == .logs ? .standardOutput : .standardError)
       case .finished(let result):
         patience?.cancel()
+        line.begin(nil)
+        if !hasOutput, !readsVolume { showTail(of: result) }
         report(news)
         if output == .result { await printing.put(try result.line) }
         return (result, printing.failure)
@@ -139,7 +161,16 @@ struct SubmitRun: Sendable {
     case .event(let event) where event.event == .awaitingApproval:
       let why = event.error.map { ": \($0)" } ?? ""
       console.say("job \(id) waits for approval by 'mqtt-fs-worker approve \(id)'\(why)")
-    case .event(let event) where event.event == .started: console.show("its files are staged, its steps start")
+    case .event(let event) where event.event == .started:
+      line.begin(nil)
+      console.show("its files are staged, its steps start")
+      guard !readsVolume, event.publishesLogs != true else { break }
+      console.say(
+        "no output will come: there is no common volume here, and \(event.workerId) runs without --publish-logs; its log is "
+          + "in results/ on its volume")
+    case .event(let event) where event.event == .stepStarted:
+      if let step = event.step { line.begin(stepHeading(step, of: event.steps ?? steps.count, title(step))) }
+    case .event(let event) where event.event == .progress: show(event)
     case .finished(let result): report(result)
     case .event, .output, .queued: break
     }
@@ -157,10 +188,23 @@ struct SubmitRun: Sendable {
     console.say(result.error.map { "\(text): \($0)" } ?? text)
   }
 
-  private func heading(_ number: Int) -> String {
-    guard steps.indices.contains(number) else { return "step \(number)" }
-    let title = steps[number].name ?? String(steps[number].run.prefix { !$0.isNewline }.prefix(60))
-    return "step \(number) of 0 to \(steps.count - 1): \(title)"
+  private func title(_ number: Int) -> String? { steps.indices.contains(number) ? steps[number].title : nil }
+
+  private func heading(_ number: Int) -> String { stepHeading(number, of: steps.count, title(number)) }
+
+  private func show(_ progress: JobEvent) {
+    let doing = progress.phase == "sync" ? "bringing files back" : "staging"
+    let total = progress.totalFiles.map { CopyTotal(files: $0, bytes: progress.totalBytes) }
+    line.show("\(doing): \(ProgressLine.text(files: progress.files ?? 0, progress.bytes ?? 0, total))")
+  }
+
+  /// Shows the end of the failed step's log, which is all of the output that has come.
+  private func showTail(of result: ResultMessage) {
+    guard result.status != .success, let tail = result.tail, !tail.isEmpty else { return }
+    console.say("the end of its log:")
+    for line in tail.split(separator: "\n", omittingEmptySubsequences: false).suffix(40) where !line.isEmpty {
+      console.say("  \(line)")
+    }
   }
 }
 
@@ -192,66 +236,5 @@ extension ResultMessage {
   /// The message as the line of `--json`.
   fileprivate var line: [UInt8] {
     get throws { Array("\(String(decoding: try encoded(), as: UTF8.self).escapedInJSON)\n".utf8) }
-  }
-}
-
-/// The early end of a submission: by an interrupt or the timeout.
-private actor SubmitEnd {
-  private let submission: Submission
-  private let upload: JobUpload?
-  private let console: Console
-  private var interrupts = 0
-  /// The exit status.
-  private(set) var status = ExitStatus.interrupted
-
-  init(_ submission: Submission, _ upload: JobUpload?, _ console: Console) {
-    self.submission = submission
-    self.upload = upload
-    self.console = console
-  }
-
-  /// Handles an interrupt: the first cancels the job after a confirmation, the second leaves it running. `true` if
-  /// there is nothing left to wait for.
-  func interrupt() async -> Bool {
-    interrupts += 1
-    guard interrupts == 1 else {
-      console.say("leaving; a running job continues")
-      return true
-    }
-    if console.canAsk {
-      let answer = await console.ask("cancel the job? [y/N] (Ctrl-C again leaves it running)")
-      guard interrupts == 1, answer?.lowercased().hasPrefix("y") == true else {
-        interrupts = max(0, interrupts - 1)
-        return false
-      }
-    }
-    return await withdraw("")
-  }
-
-  /// Withdraws a job that no worker has taken in time. A running job is ended by its worker. `true` if there is nothing
-  /// left to wait for.
-  func timeIsUp(_ limit: Duration) async -> Bool {
-    guard await !submission.isTaken else { return false }
-    status = .timedOut
-    return await withdraw("no worker has taken it within \(limit.jobText): ")
-  }
-
-  private func withdraw(_ why: String) async -> Bool {
-    do {
-      switch try await submission.withdraw(upload) {
-      case .withdrawn:
-        console.say("\(why)the job is withdrawn")
-        return true
-      case .queued:
-        console.say("\(why)the broker has the request and cannot return it: the next worker will run it")
-        return true
-      case .canceled:
-        console.say("\(why)asking its worker to end the job")
-        return false
-      }
-    } catch {
-      console.say("the job cannot be canceled, and may still run: \(error)")
-      return true
-    }
   }
 }

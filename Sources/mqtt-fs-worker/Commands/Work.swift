@@ -12,7 +12,7 @@ import Volume
 import Worker
 
 /// `mqtt-fs-worker [work]`: takes one job and exits.
-struct Work: ParsableCommand {
+struct Work: ParsableCommand, GuardedCommand {
   static let configuration = CommandConfiguration(
     abstract: "Takes one job id from MQTT, runs the job's steps, publishes the result, and exits.",
     usage: "mqtt-fs-worker [work] [<options>]",
@@ -28,7 +28,10 @@ struct Work: ParsableCommand {
   @OptionGroup(title: "Jobs") var work: WorkOptions
   @OptionGroup(title: "Log") var log: LogOptions
 
-  @Flag(help: ArgumentHelp("Run the request in --payload without MQTT, and print its result message."))
+  @Flag(
+    help: ArgumentHelp(
+      "Run the request in --payload without MQTT, and print its result message. Its steps run for real; see also 'run'."
+    ))
   var dryRun = false
 
   @Option(
@@ -38,6 +41,8 @@ struct Work: ParsableCommand {
 
   @Flag(name: [.customShort("V"), .long], help: "Show the version.")
   var version = false
+
+  var isPersonal: Bool { dryRun }
 
   /// Main calls this instead of `run()`: the guardian must be forked before there are threads.
   func run(guardedBy guardian: Guardian) async throws {
@@ -138,6 +143,9 @@ struct MQTTRun {
     let source = MQTTJobSource(
       intake, filters: filters, ledger: ledger, control: control, state: state, reader: setup.settings.reader,
       stop: stop, giveUpAfter: giveUpAfter, idleTimeout: idleTimeout, logger: setup.logger)
+    Signals.stop(stop, setup.logger, grace: setup.settings.grace, finishing: setup.finishing) {
+      state.leave(.finishing)
+    }
     var undelivered: Unpublished?
     try await source.run {
       var done = 0
@@ -171,6 +179,7 @@ struct DryRun {
           "\(payload) cannot be read; a dry run needs a request there, like {\"id\": \"try\", \"steps\": [\"make\"]}")
     }
     let request = try setup.settings.reader.arriving(Array(bytes))
+    request.warn(setup.logger)
     try FileManager.default.createDirectory(atPath: setup.jobs.string, withIntermediateDirectories: true)
     let ledger = try Ledger(JobsDirectory(setup.jobs), worker: setup.identity, filters: [], lease: setup.lease)
     let stop = StopRequest()

@@ -113,11 +113,17 @@ struct RosterTable {
     let sorted = roster.entries.values.sorted { isBefore($0.status.workerId, $1.status.workerId) }
     let isAnyUrgent = sorted.contains { $0.status.topics != nil }
     header =
-      ["WORKER", "STATE", "FOR", "JOB", "STEP", "HOST", "VERSION", "LOAD", "MEMORY", "JOBS FREE", "WORKSPACES FREE"]
-      + (isAnyUrgent ? ["TOPICS"] : []) + ["NOTE"]
+      [
+        "WORKER", "STATE", "FOR", "JOB", "STEP", "HOST", "VERSION", "LOAD", "MEMORY", "FREE ON JOBS DIR",
+        "FREE ON WORKSPACES",
+      ]
+      + (isAnyUrgent ? ["TOPICS"] : ["TOPIC", "GROUP"]) + ["NOTE"]
     rows = sorted.map { entry in
-      let topics = entry.status.topics?.joined(separator: " ") ?? entry.status.topic
-      return Row(entry, isAsked: roster.isAsked, topics: isAnyUrgent ? [topics] : [], now)
+      let filter = FilterText(entry.status.topic ?? "")
+      let topics =
+        isAnyUrgent
+        ? [entry.status.topics?.joined(separator: " ") ?? entry.status.topic] : [filter.topic, filter.group]
+      return Row(entry, isAsked: roster.isAsked, topics: topics, now)
     }
     let states = WorkerStatus.State.allCases.compactMap { state -> String? in
       let count = sorted.count { $0.status.state == state }
@@ -141,6 +147,7 @@ extension RosterTable.Row {
     let status = entry.status
     let isAlive = entry.isAlive(at: now)
     var notes = status.reason.map { [$0] } ?? []
+    if let leaving = status.leaving { notes.append(leaving.note) }
     if status.state != .offline, !isAlive { notes.append("no heartbeat") }
     if isAlive, isAsked, !entry.hasAnswered { notes.append("no answer") }
     worker = status.workerId
@@ -163,6 +170,18 @@ extension RosterTable.Row {
         status: status, alive: isAlive, answered: entry.hasAnswered,
         forSeconds: entry.began.map { ((now - $0) / .seconds(1) * 10).rounded() / 10 }
       ).text
+  }
+}
+
+/// A topic filter in its parts (MQTT 5, section 4.8.2).
+private struct FilterText {
+  let topic: String
+  /// The group of a shared subscription.
+  let group: String?
+
+  init(_ filter: String) {
+    let levels = filter.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+    (topic, group) = levels.count == 3 && levels[0] == "$share" ? (levels[2], levels[1]) : (filter, nil)
   }
 }
 
@@ -212,4 +231,14 @@ private func pieces(_ name: String) -> [Substring] {
 
 extension Character {
   fileprivate var isASCIIDigit: Bool { ("0"..."9").contains(self) }
+}
+
+extension WorkerStatus.Leaving {
+  fileprivate var note: String {
+    switch self {
+    case .drain: "drained: leaves after its job"
+    case .reload: "starts again after its job"
+    case .stop: "stops after its job"
+    }
+  }
 }

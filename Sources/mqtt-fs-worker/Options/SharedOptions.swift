@@ -263,6 +263,12 @@ func absolute(_ path: FilePath) -> FilePath {
   }
 }
 
+/// The user and host of this process.
+func userAtHost() -> String {
+  let user = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "\(geteuid())"
+  return "\(user)@\(hostName())"
+}
+
 func workingDirectory() -> FilePath {
   guard let path = getcwd(nil, 0) else { return "/" }
   defer { free(path) }

@@ -2,8 +2,8 @@ import ArgumentParser
 import FileTree
 import Jobs
 
-/// What `submit` changes of a job for one request.
-struct SubmitChanges: ParsableArguments {
+/// What a request changes of its job, for one run.
+struct RequestChanges: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A variable for all steps; without a value it has that of the environment. May be repeated.",
@@ -13,21 +13,11 @@ struct SubmitChanges: ParsableArguments {
   @Option(help: ArgumentHelp("Run this command instead of the job's steps; may be repeated.", valueName: "command"))
   var step: [String] = []
 
-  @Option(
-    help: ArgumentHelp(
-      "Do not copy what matches, as in .gitignore, besides stage.exclude of job.json; may be repeated.",
-      valueName: "pattern"))
-  var exclude: [String] = []
-
-  @Flag(name: .customLong("new-id"), help: "Give the job a fresh id, the usual one and a random end, and print it.")
-  var newID = false
-
   /// The steps of `--step`; `nil` for those of the job.
   var steps: [Step]? { step.isEmpty ? nil : step.map { Step(run: $0) } }
 
   func validate() throws {
     _ = try environment()
-    _ = try patterns()
     guard !step.contains("") else { throw ValidationError("--step is empty; give a command") }
   }
 
@@ -46,6 +36,30 @@ struct SubmitChanges: ParsableArguments {
       }
     }
     return variables
+  }
+}
+
+/// What `submit` makes of a folder on the volume.
+struct UploadChanges: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Do not copy what matches, as in .gitignore, besides stage.exclude of job.json; may be repeated.",
+      valueName: "pattern"))
+  var exclude: [String] = []
+
+  @Flag(name: .customLong("new-id"), help: "Give the job a fresh id, the usual one and a random end, and print it.")
+  var newID = false
+
+  @Flag(
+    help:
+      "Put the folder in the place of the job of this id on the volume, whose results stay; not while a worker has it.")
+  var replace = false
+
+  func validate() throws {
+    _ = try patterns()
+    if newID, replace {
+      throw ValidationError("--new-id and --replace exclude each other: a fresh id replaces nothing")
+    }
   }
 
   func patterns() throws -> Patterns {

@@ -60,6 +60,12 @@ struct WorkOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "What TERM does to a running job: 'cancel' it, or 'finish' it and leave, as QUIT does. (WORKER_ON_TERM; default: cancel)",
+      valueName: "word"), completion: .list(["cancel", "finish"]))
+  var onTerm: String?
+
+  @Option(
+    help: ArgumentHelp(
       "A worker that does not renew its claim for this long counts as dead. (JOB_LEASE; default: 30s)",
       valueName: "duration"))
   var lease: Timespan?
@@ -125,6 +131,15 @@ extension WorkOptions {
     return UInt32(clamping: duration.components.seconds)
   }
 
+  /// Which signals let a job come to its end.
+  func finishing(_ environment: Environment) throws -> Signals.Finishing {
+    switch onTerm ?? environment["WORKER_ON_TERM"] ?? "cancel" {
+    case "cancel": return .onQuit
+    case "finish": return .onTermAndQuit
+    case let word: throw ValidationError("--on-term '\(word)' is neither 'cancel' nor 'finish'")
+    }
+  }
+
   /// The settings for jobs.
   func settings(_ environment: Environment) throws -> WorkerSettings {
     var settings = WorkerSettings()
@@ -144,7 +159,7 @@ extension WorkOptions {
   @Sendable private func showProgress(_ progress: JobProgress?) {
     guard let progress else { return ProgressLine.clear() }
     let doing = progress.phase == .stage ? "staging \(progress.id)" : "bringing back files of \(progress.id)"
-    ProgressLine.show(ProgressLine.text(doing, progress.copy))
+    ProgressLine.show(ProgressLine.text(doing, progress.copy, progress.total))
   }
 
   /// The topic filters, most urgent first.
@@ -190,74 +205,4 @@ extension WorkOptions {
 
 private func trimmed(_ text: Substring) -> String {
   String(text.filter { !$0.isWhitespace })
-}
-
-/// The checked settings of a worker, for a dry run and for MQTT. Reads and writes nothing on the volume.
-struct WorkerSetup {
-  let identity: WorkerIdentity
-  let jobs: FilePath
-  let workspaces: FilePath
-  var settings: WorkerSettings
-  let lease: Duration
-  let logger: Logger
-
-  init(_ options: WorkOptions, _ log: LogOptions, _ environment: Environment) throws {
-    identity = WorkerIdentity(id: try workerID(options.id, environment), version: workerVersion)
-    jobs = absolute(options.volume.folder(environment))
-    workspaces = absolute(options.workspaces.folder(environment))
-    lease = try options.leaseDuration(environment)
-    logger = try log.logger(environment, worker: identity.id)
-    var settings = try options.settings(environment)
-    settings.caches = try options.caches.directory(environment, workspaces: workspaces)
-    if let key = try VerifyKey(options, environment) {
-      try key.apply(
-        to: &settings, for: options.audience(of: identity.id, environment), apartFrom: [jobs, workspaces], logger)
-    }
-    self.settings = settings
-    try checkFoldersAreApart()
-  }
-
-  /// A workspace inside the volume, or the volume inside the workspaces, would be staged or purged with a job.
-  private func checkFoldersAreApart() throws {
-    for (name, path) in [("jobs", jobs), ("workspaces", workspaces)] where path == "/" {
-      throw Misconfiguration("the \(name) folder cannot be /: give another --\(name)-dir")
-    }
-    if let caches = settings.caches?.path, caches.starts(with: jobs) || jobs.starts(with: caches) {
-      throw Misconfiguration(
-        "the cache folder \(caches) and the jobs folder \(jobs) must not be inside each other; give another --cache-dir"
-      )
-    }
-    guard !jobs.starts(with: workspaces), !workspaces.starts(with: jobs) else {
-      throw Misconfiguration(
-        "the jobs folder \(jobs) and the workspaces folder \(workspaces) must not be the same, and neither may be inside the other; "
-          + "give another --workspaces-dir")
-    }
-  }
-
-  /// Opens the local folder of the workspaces, and removes those of dead workers.
-  func openWorkspaces() throws -> WorkspacesDirectory {
-    do {
-      let directory = try WorkspacesDirectory(workspaces)
-      for left in try directory.purgeAbandoned() { logger.warning("\(left)") }
-      return directory
-    } catch {
-      throw NoWorkspace(cause: error)
-    }
-  }
-}
-
-/// Settings that contradict each other or the environment.
-struct Misconfiguration: Error, CustomStringConvertible {
-  let description: String
-
-  init(_ description: String) {
-    self.description = description
-  }
-}
-
-/// The workspaces folder cannot be used.
-struct NoWorkspace: Error, CustomStringConvertible {
-  let cause: VolumeError
-
-  var description: String { "the workspaces folder cannot be used: \(cause); --workspaces-dir names another" }
 }

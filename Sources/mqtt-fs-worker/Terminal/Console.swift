@@ -3,12 +3,14 @@ import Glibc
 import Jobs
 import Synchronization
 import Volume
+import Worker
 
 /// The messages of a command to a person, on stderr; stdout is for data.
 struct Console: Sendable {
   /// Whether stderr is a terminal, so that a person can follow the progress.
   let isTerminal = isatty(STDERR_FILENO) == 1
-  private let command: String
+  /// The command's name.
+  let command: String
 
   init(_ command: String) {
     self.command = command
@@ -19,12 +21,17 @@ struct Console: Sendable {
 
   /// Writes a line always. Foreign text in it is escaped: it cannot send control sequences or forge a line.
   func say(_ text: String) {
-    writeToStderr("\(command): \(text.onOneLine)\n")
+    writeToStderr("\(ProgressLine.erasure)\(command): \(text.onOneLine)\n")
   }
 
   /// Writes a line only on a terminal.
   func show(_ text: @autoclosure () -> String) {
     if isTerminal { say(text()) }
+  }
+
+  /// Begins a new line after the `^C` of a terminal.
+  func endLine() {
+    if isTerminal { writeToStderr("\(ProgressLine.erasure)\n") }
   }
 
   /// Asks a question and waits for a line; `nil` at the end of the input. Reads on a thread of its own.
@@ -69,11 +76,17 @@ enum ProgressLine {
     isShown.exchange(false, ordering: .relaxed) ? erase : ""
   }
 
-  /// `staging job_1: 12345 files, 1.2 GiB, 310.5 MiB/s`
-  static func text(_ doing: String, _ progress: CopyProgress) -> String {
+  /// `staging job_1: 12 of 40 files, 1.2 GiB of 3.4 GiB, 310.5 MiB/s`
+  static func text(_ doing: String, _ progress: CopyProgress, _ total: CopyTotal? = nil) -> String {
     let seconds = progress.elapsed / .seconds(1)
     let rate = Int64(exactly: (Double(progress.bytes) / max(seconds, 0.001)).rounded(.down)) ?? .max
-    return "\(doing): \(counted(progress.files, "file")), \(bytesText(progress.bytes)), \(bytesText(rate))/s"
+    return "\(doing): \(text(files: progress.files, progress.bytes, total)), \(bytesText(rate))/s"
+  }
+
+  /// `12 of 40 files, 1.2 GiB of 3.4 GiB`
+  static func text(files: Int, _ bytes: Int64, _ total: CopyTotal?) -> String {
+    let all = total.map { "\(files) of \(counted($0.files, "file"))" } ?? counted(files, "file")
+    return "\(all), \(bytesText(bytes))" + (total?.bytes.map { " of \(bytesText($0))" } ?? "")
   }
 }
 

@@ -128,7 +128,10 @@ struct TextTable {
     self.rows = rows
   }
 
-  var text: String {
+  var text: String { lines.map { "\($0)\n" }.joined() }
+
+  /// The lines, without their ends.
+  var lines: [String] {
     let columns = rows.first?.indices ?? 0..<0
     let widths = columns.map { column in
       rows.dropFirst().contains { !$0[column].isEmpty } ? rows.map { $0[column].count }.max() ?? 0 : 0
@@ -139,8 +142,8 @@ struct TextTable {
         text += cell + String(repeating: " ", count: width - cell.count + 2)
       }
       while text.last == " " { text.removeLast() }
-      return text + "\n"
-    }.joined()
+      return text
+    }
   }
 }
 

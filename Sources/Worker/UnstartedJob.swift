@@ -1,0 +1,50 @@
+import Jobs
+import Logging
+import Steps
+import Volume
+
+// Jobs that are answered without running a step.
+extension Worker {
+  /// Publishes the result of a job that is lost, because it may not begin again.
+  func giveUp(_ job: AcceptedJob, _ folder: JobFolder, _ reason: String) async throws -> Ending {
+    let report = JobReport(job.claim.record, worker: ledger.worker)
+    return try await answer(job, folder, report.lost(after: job.claim.record.attempt - 1, reason))
+  }
+
+  /// Publishes the result of a job that was canceled before any worker had it.
+  func cancel(_ job: AcceptedJob, _ plan: JobPlan, by canceler: String) async throws -> Ending {
+    var entry = job.claim.entry(.canceled)
+    entry.by = canceler
+    ledger.audit.note(entry, logger)
+    logger.notice("canceled by \(canceler) before it began", metadata: ["job": "\(job.claim.record.id)"])
+    var report = JobReport(
+      job.claim.record, worker: ledger.worker, redacting: settings.redaction(of: plan.definition))
+    report.stoppedBy = .canceled
+    report.steps = plan.definition.steps.enumerated().map { StepResult(skipped: $1, $0) }
+    var result = report.finish()
+    result.error = "the job was canceled before a worker took it"
+    return try await answer(job, plan.folder, result)
+  }
+
+  private func answer(_ job: AcceptedJob, _ folder: JobFolder, _ result: JobResult) async throws -> Ending {
+    var message = ResultMessage(result: result, tail: nil)
+    do {
+      try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt).write(result)
+    } catch let failure as JobFailure {
+      logger.error("\(failure)")
+      message.manifestFile = nil
+    }
+    return try await deliver(message, result, of: job)
+  }
+}
+
+extension AcceptedJob {
+  /// Whether `result` answers a ``CancelMark``. A worker may have died between the result and the removal of the mark.
+  func endsMark(_ result: JobResult) -> Bool {
+    switch work {
+    case .cancel: true
+    case .publish: result.status == .canceled
+    case .run, .giveUp: false
+    }
+  }
+}

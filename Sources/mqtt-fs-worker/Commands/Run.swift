@@ -1,0 +1,182 @@
+import ArgumentParser
+import Client
+import FileTree
+import FoundationEssentials
+import Glibc
+import Jobs
+import Logging
+import Steps
+import Synchronization
+import SystemPackage
+import Volume
+import Worker
+
+/// `mqtt-fs-worker run <folder>`: runs a job here, without a broker and without workers.
+struct Run: ParsableCommand, GuardedCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Runs a job folder on this machine, with its output, and exits with the job's exit code.",
+    discussion: """
+      The folder is copied to a temporary place, and its steps run there as a worker would run them: it stays as it is. \
+      Nothing is sent, and approvals and keys do not count. Ctrl-C ends the job.
+
+      Exit status: as that of 'submit'.
+      """)
+
+  @Argument(help: ArgumentHelp("The folder with job.json.", valueName: "folder"), completion: .directory)
+  var folder: String
+
+  @OptionGroup var changes: RequestChanges
+
+  @Option(
+    name: [.customShort("o"), .long],
+    help: ArgumentHelp("End the job if it takes longer.", valueName: "duration"))
+  var timeout: Timespan?
+
+  @Flag(help: "Keep the results, which are logs and changed files, and print their folder.")
+  var keep = false
+
+  @OptionGroup(title: "Log") var log: LogOptions
+
+  var isPersonal: Bool { true }
+
+  func run(guardedBy guardian: Guardian) async throws {
+    defer { guardian.dismiss() }
+    try ProcessTree.adoptOrphans()
+    let console = Console("run")
+    let source = FilePath(folder)
+    let check = JobCheck(copying: source, as: nil, running: changes.steps)
+    for warning in check.warnings { console.say("warning: \(warning)") }
+    guard let job = check.job else {
+      for error in check.errors { console.say(error) }
+      throw ExitStatus.badPayload
+    }
+    let place = try TemporaryPlace()
+    let stop = StopRequest()
+    var logger = try log.logger(.current)
+    // The command tells the same itself.
+    if log.logLevel == nil { logger.logLevel = .error }
+    let settings = try settings(guardian)
+    Signals.stop(stop, logger, grace: settings.grace)
+    let result: ResultMessage
+    do {
+      result = try await run(source, job, in: place, settings, stop, logger, console)
+    } catch {
+      place.leave(nil, console)
+      throw error
+    }
+    place.leave(keep ? job.id : nil, console)
+    throw ExitStatus(result)
+  }
+
+  private func settings(_ guardian: Guardian) throws -> WorkerSettings {
+    var settings = WorkerSettings()
+    settings.guardian = guardian
+    settings.timeout = timeout?.duration
+    settings.logRelaying = .on
+    settings.environment = StepEnvironment(hiding: [VerifyKey.variable])
+    if ProgressLine.isWanted {
+      settings.onProgress = { progress in
+        guard let progress else { return ProgressLine.clear() }
+        let doing = progress.phase == .stage ? "staging" : "bringing files back"
+        ProgressLine.show(ProgressLine.text(doing, progress.copy, progress.total))
+      }
+    }
+    return settings
+  }
+
+  private func run(
+    _ source: FilePath, _ job: (id: JobID, definition: JobDefinition), in place: TemporaryPlace,
+    _ settings: WorkerSettings, _ stop: StopRequest, _ logger: Logger, _ console: Console
+  ) async throws -> ResultMessage {
+    let directory = JobsDirectory(place.jobs)
+    let upload = JobUpload(source, as: job.id, to: directory, selecting: job.definition.uploadSelection(without: .none))
+    let skipped = try await upload.run(isCanceled: { stop.level > .none }) { _, _ in }.skipped
+    for entry in skipped { console.say("warning: \(entry.path) is left out: \(entry.reason.rawValue)") }
+    let outgoing = try OutgoingRequest(job.id, steps: changes.steps, environment: changes.environment())
+    let payload = outgoing.payload
+    let identity = WorkerIdentity(id: try workerID("run", Environment(variables: [:])), version: workerVersion)
+    let ledger = try Ledger(directory, worker: identity, filters: [], lease: .seconds(30))
+    let titles = job.definition.steps.map(\.title)
+    let printed = Printed()
+    let local = LocalSource(try JobRequest(payload: payload), payload) { output in
+      await printed.put(output.bytes, console)
+    } tell: { event in
+      guard event.event == .stepStarted, let step = event.step else { return }
+      console.show(stepHeading(step, of: titles.count, titles.indices.contains(step) ? titles[step] : nil))
+    }
+    let worker = Worker(
+      ledger: ledger, workspaces: try WorkspacesDirectory(place.workspaces), source: local,
+      state: WorkerState(ledger, stop: stop, logger: logger), settings: settings, stop: stop, logger: logger)
+    _ = try await worker.run()
+    guard let result = local.result else { throw stop.isShutdown ? ExitStatus.interrupted : ExitStatus.defect }
+    tell(result, console)
+    // The failure of a job is more important.
+    if let failure = printed.failure, ExitStatus(result).rawValue == 0 { throw ExitStatus(failure) }
+    return result
+  }
+
+  private func tell(_ result: ResultMessage, _ console: Console) {
+    let took = result.durationMs.map { " after \(durationText(milliseconds: $0))" } ?? ""
+    let text = "job \(result.id.map { "\($0)" } ?? ""): \(result.status.rawValue)\(took)"
+    guard result.status != .success else { return console.show(text) }
+    console.say(result.error.map { "\(text): \($0)" } ?? text)
+  }
+}
+
+/// The output of the steps, until it cannot be written. Without a reader, too, the job runs to its end.
+private final class Printed: Sendable {
+  private let end = Mutex<(any Error)?>(nil)
+  /// Why it could not be written, unless only its reader has left.
+  var failure: OutputFailure? { end.withLock { $0 as? OutputFailure } }
+
+  func put(_ bytes: [UInt8], _ console: Console) async {
+    guard end.withLock({ $0 == nil }) else { return }
+    do {
+      try await Output.put(bytes)
+    } catch {
+      end.withLock { $0 = error }
+      if let failure = error as? OutputFailure { console.say("\(failure); the job runs to its end") }
+    }
+  }
+}
+
+/// A folder of this run alone, with a volume and a place for workspaces.
+private struct TemporaryPlace {
+  private let root: FilePath
+  var jobs: FilePath { root.appending("jobs") }
+  var workspaces: FilePath { root.appending("workspaces") }
+
+  init() throws {
+    let parent = Environment.current["TMPDIR"] ?? "/tmp"
+    var name = Array("\(parent)/mqtt-fs-worker-XXXXXX".utf8CString)
+    guard mkdtemp(&name) != nil else {
+      throw NoWorkspace(cause: VolumeError("creating a folder in", FilePath(parent), Errno(rawValue: errno)))
+    }
+    root = FilePath(platformString: name)
+    for folder in [jobs, workspaces] {
+      try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: false)
+    }
+  }
+
+  /// Removes all of it, except for the results of a job that is kept.
+  func leave(_ kept: JobID?, _ console: Console) {
+    var doomed = [root]
+    if let kept {
+      let results = jobs.appending(kept.text).appending(JobsDirectory.results)
+      console.say("the results are in \(results)")
+      doomed = [workspaces, jobs.appending(".worker")]
+    }
+    for folder in doomed {
+      let parent = folder.removingLastComponent()
+      guard let open = try? FileDescriptor.open(parent, .readOnly, options: [.directory, .closeOnExec]) else {
+        continue
+      }
+      defer { try? open.close() }
+      do {
+        try FileTree.remove(folder.lastComponent?.string ?? "", in: open)
+      } catch {
+        console.say("warning: \(folder) cannot be removed: \(error)")
+      }
+    }
+  }
+}
