@@ -1,4 +1,5 @@
 import ArgumentParser
+import Settings
 
 /// The help of the program as a whole: its commands in groups, and advice on a first word that is none of them.
 enum GeneralHelp {

@@ -4,6 +4,7 @@ import FileTree
 import Glibc
 import Jobs
 import MQTT
+import Settings
 import Signing
 import SystemPackage
 import Volume

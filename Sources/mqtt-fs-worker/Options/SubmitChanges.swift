@@ -1,6 +1,7 @@
 import ArgumentParser
 import FileTree
 import Jobs
+import Settings
 
 /// What `submit` changes of a job for one request.
 struct SubmitChanges: ParsableArguments {
