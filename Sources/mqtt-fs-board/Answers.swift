@@ -54,6 +54,7 @@ enum PageFile {
     case "/": (PackageResources.index_html, "text/html; charset=utf-8")
     case "/board.css": (PackageResources.board_css, "text/css; charset=utf-8")
     case "/board.js": (PackageResources.board_js, script)
+    case "/early.js": (PackageResources.early_js, script)
     case "/store.js": (PackageResources.store_js, script)
     case "/table.js": (PackageResources.table_js, script)
     case "/overview.js": (PackageResources.overview_js, script)

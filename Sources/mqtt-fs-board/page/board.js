@@ -105,6 +105,7 @@ listen((news) => {
     case "lost":
       setLive("lost", "Not connected");
       return;
+    case "gone": return setLive("waiting", "Gone");
     case "login": return login();
     case "facts": return showFacts();
   }

@@ -1,7 +1,7 @@
 // The page of one job.
 
 import { Log } from "./log.js";
-import { ask, followJob, job as jobOf } from "./store.js";
+import { ask, followJob, job as jobOf, listen } from "./store.js";
 import { Table } from "./table.js";
 import { badge, bytes, clean, duration, line, make, number, setText, time } from "./text.js";
 
@@ -245,6 +245,16 @@ export function showJob(main, id, announce) {
     }
   });
 
+  const stop = listen((news) => {
+    if (news.kind !== "gone") return;
+    find(".why").hidden = false;
+    setText(find(".why"), clean(news.message));
+    find(".cancel").hidden = true;
+    announce(news.message);
+  });
   follow(null);
-  return () => fileTable.close();
+  return () => {
+    stop();
+    fileTable.close();
+  };
 }

@@ -61,12 +61,14 @@ function note(job) {
 }
 
 function fillJob([status, name, worker, reason, took, when], job) {
-  status.replaceChildren(badge(job.shown));
+  if (status.firstChild) badge(job.shown, status.firstChild);
+  else status.append(badge(job.shown));
   let link = name.firstChild;
   if (link === null) {
     link = jobLink(job.id);
     name.append(link);
   }
+  link.href = `#/job/${encodeURIComponent(job.id)}`;
   setText(link, clean(job.id));
   setText(worker, job.worker ? line(job.worker) + (job.attempt > 1 ? `, attempt ${job.attempt}` : "") : "");
   setText(reason, note(job));
@@ -242,6 +244,8 @@ export function showWorkers(main) {
     });
     const busy = store.workers.filter((worker) => worker.state === "busy").length;
     setText(main.querySelector(".count"), store.workers.length ? `${number(store.workers.length)}, ${number(busy)} busy` : "");
+    // Only a broker tells of load and space.
+    main.querySelector(".holder").classList.toggle("bare", store.workers.every((worker) => worker.load === undefined && worker.jobsFree === undefined));
     table.show(shown, store.workers.length ? "No worker matches." : "No worker is there.");
   }
 

@@ -1,13 +1,11 @@
 // What the board's server tells, kept current by one stream of events at a time. A hidden page has none.
 
-const fields = ["id", "state", "status", "exitCode", "attempt", "worker", "step", "steps", "stepName", "since", "end",
-  "durationMs", "error", "filter", "logEnd", "isUndelivered"];
 const finished = new Set(["success", "failed", "timeout", "canceled", "error", "lost", "rejected"]);
 
 /** A row as an object. Unknown words of a newer server, or of a strange file, are not trusted. */
 export function job(row) {
-  const job = {};
-  fields.forEach((field, index) => { job[field] = row[index] ?? null; });
+  const [id, state, status, exitCode, attempt, worker, step, steps, stepName, since, end, durationMs, error, filter, logEnd, isUndelivered] = row;
+  const job = { id, state, status, exitCode, attempt, worker, step, steps, stepName, since, end, durationMs, error, filter, logEnd, isUndelivered };
   job.shown = job.state === "finished" ? (finished.has(job.status) ? job.status : "unknown") : job.state;
   job.when = job.state === "finished" ? job.end ?? job.since : job.since;
   return job;
@@ -22,11 +20,18 @@ export function listen(listener) {
 }
 function tell(news) { for (const listener of [...listeners]) listener(news); }
 
+/** What early.js has asked for already, once. */
+function early(path) {
+  const answer = path === "/api/jobs" ? window.early : undefined;
+  if (answer) window.early = undefined;
+  return answer;
+}
+
 /** Asks the server; throws an error with its sentence. */
 export async function ask(path, options = {}) {
   let answer;
   try {
-    answer = await fetch(path, { credentials: "same-origin", ...options });
+    answer = await (early(path) ?? fetch(path, { credentials: "same-origin", ...options }));
   } catch {
     throw Object.assign(new Error("the board's server does not answer"), { isUnreachable: true });
   }
@@ -57,6 +62,8 @@ function close() {
 /** Tries again after a moment; a server without the right to read says so at once. */
 async function retry(error) {
   close();
+  // There is no such job, or no more.
+  if (error?.status === 404 || error?.status === 400) return tell({ kind: "gone", message: error.message });
   if (error?.status === 401) return tell({ kind: "login" });
   tell({ kind: "lost", message: error?.message });
   again = setTimeout(open, 1500);

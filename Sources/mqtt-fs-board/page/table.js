@@ -2,7 +2,7 @@
 
 import { make, setText } from "./text.js";
 
-const spare = 12;
+const spare = 8;
 
 export class Table {
   /**
@@ -83,7 +83,10 @@ export class Table {
   show(items, emptyText = "Nothing here.") {
     const column = this.columns.find((column) => column.key === this.order.key);
     const factor = this.order.down ? -1 : 1;
-    this.items = column?.sort ? [...items].sort((a, b) => compare(column.sort(a), column.sort(b), factor) || compare(this.key(a), this.key(b), 1)) : items;
+    // Each value is asked for once, not at each comparison.
+    this.items = column?.sort
+      ? items.map((item) => [column.sort(item), item]).sort((a, b) => compare(a[0], b[0], factor) || compare(this.key(a[1]), this.key(b[1]), 1)).map(([, item]) => item)
+      : items;
     this.table.setAttribute("aria-rowcount", this.items.length + 1);
     setText(this.empty, this.items.length === 0 ? emptyText : "");
     this.table.hidden = this.items.length === 0;
@@ -104,11 +107,16 @@ export class Table {
     if (!isNew && first === this.first && last === this.last) return;
     [this.first, this.last] = [first, last];
     const kept = new Map();
+    const names = new Set(this.items.slice(first, last).map(this.key));
+    const active = document.activeElement?.closest("tr");
+    // Rows that leave the sight serve for those that come into it, but not the one with the focus.
+    const free = [...this.rows].filter(([name, row]) => !names.has(name) && row !== active).map(([, row]) => row);
     let before = this.above;
     for (let index = first; index < last; index += 1) {
       const item = this.items[index];
       const name = this.key(item);
-      const row = this.rows.get(name) ?? this.row(name);
+      const row = this.rows.get(name) ?? free.pop() ?? this.row();
+      row.dataset.key = name;
       row.setAttribute("aria-rowindex", index + 2);
       row.dataset.index = index;
       if (isNew || row.shown !== item) {
@@ -119,7 +127,8 @@ export class Table {
       if (before.nextSibling !== row) before.after(row);
       before = row;
     }
-    for (const [name, row] of this.rows) if (kept.get(name) !== row) row.remove();
+    const stay = new Set(kept.values());
+    for (const row of this.rows.values()) if (!stay.has(row)) row.remove();
     this.rows = kept;
     this.above.firstChild.style.height = `${first * this.height}px`;
     this.below.firstChild.style.height = `${(count - last) * this.height}px`;
@@ -127,10 +136,9 @@ export class Table {
     this.below.hidden = last === count;
   }
 
-  row(name) {
+  row() {
     const row = make("tr", "", ...this.columns.map((column) => make(column.isName ? "th" : "td", column.className)));
     for (const cell of row.children) if (cell.tagName === "TH") cell.scope = "row";
-    row.dataset.key = name;
     return row;
   }
 
