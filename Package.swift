@@ -13,12 +13,14 @@ let strict: [SwiftSetting] = [
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 
 let package = Package(
   name: "mqtt-fs-worker",
   products: [
     .executable(name: "mqtt-fs-worker", targets: ["mqtt-fs-worker"]),
+    .executable(name: "mqtt-fs-board", targets: ["mqtt-fs-board"]),
     .library(name: "FileTree", targets: ["FileTree"]),
     .library(name: "MQTT", targets: ["MQTT"]),
   ],
@@ -27,6 +29,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
     .target(
@@ -50,13 +53,24 @@ let package = Package(
       name: "Client",
       dependencies: ["CLinux", "Volume", "MQTT", "Signing", "Jobs", "FileTree", system, logging],
       swiftSettings: strict),
+    .target(
+      name: "Settings", dependencies: ["Client", "MQTT", "Steps", "Volume", "Jobs", system, logging, arguments],
+      swiftSettings: strict),
     .executableTarget(
       name: "mqtt-fs-worker",
       dependencies: [
-        "CLinux", "MQTT", "FileTree", "Jobs", "Signing", "Volume", "Steps", "Worker", "Signaling", "Client", system,
-        logging,
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CLinux", "MQTT", "FileTree", "Jobs", "Signing", "Volume", "Steps", "Worker", "Signaling", "Client", "Settings",
+        system, logging, arguments,
       ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "mqtt-fs-board",
+      dependencies: [
+        "MQTT", "Jobs", "Volume", "Client", "Settings", system, logging, crypto, arguments,
+        .product(name: "FlyingFox", package: "FlyingFox"),
+        .product(name: "FlyingSocks", package: "FlyingFox"),
+      ],
+      resources: [.embedInCode("page")],
       swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["Jobs", "MQTT", "Volume", system, logging], path: "Tests/TestSupport",
@@ -90,7 +104,11 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["mqtt-fs-worker", "FileTree", "MQTT", "Signing", "TestSupport", system],
+      name: "BoardTests", dependencies: ["mqtt-fs-board", "mqtt-fs-worker", "TestSupport", system],
+      swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["mqtt-fs-worker", "Settings", "FileTree", "MQTT", "Signing", "TestSupport", system],
       swiftSettings: strict),
   ]
 )

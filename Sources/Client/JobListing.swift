@@ -61,6 +61,11 @@ package struct JobSummary: Encodable, Sendable {
     self.id = id
     self.state = state
   }
+
+  /// A job whose result exists and was not read.
+  package init(finished id: JobID) {
+    self.init(id, .finished)
+  }
 }
 
 /// The jobs on a volume.
@@ -104,12 +109,13 @@ package struct JobListing: Sendable {
     return (try? JobFolder.open(id, in: records.directory).definition())?.steps.map(\.title)
   }
 
-  private func undelivered() throws(VolumeError) -> [JobID: UndeliveredSummary] {
+  /// The results that the broker refused, by their jobs.
+  package func undelivered() throws(VolumeError) -> [JobID: UndeliveredSummary] {
     Dictionary(try records.undelivered().map { ($0.id, $0) }) { first, _ in first }
   }
 
   /// Jobs that are running, queued, or wait for approval, each once.
-  private func underway() throws(VolumeError) -> [JobSummary] {
+  package func underway() throws(VolumeError) -> [JobSummary] {
     var jobs: [JobID: JobSummary] = [:]
     for claim in try records.claims() { jobs[claim.id] = running(claim) }
     for (state, requests) in [(JobState.queued, try records.waiting()), (.awaitingApproval, try records.parked())] {
@@ -147,7 +153,8 @@ package struct JobListing: Sendable {
     return job
   }
 
-  private func atRest(_ id: JobID, _ undelivered: UndeliveredSummary?) -> JobSummary {
+  /// A job that is not under way: finished, or else pending, whether or not it has a folder.
+  package func atRest(_ id: JobID, _ undelivered: UndeliveredSummary?) -> JobSummary {
     guard let result = records.result(of: id) else { return JobSummary(id, .pending) }
     var job = JobSummary(id, .finished)
     job.attempt = result.attempt

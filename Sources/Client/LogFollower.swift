@@ -90,12 +90,25 @@ struct LogReader: Sendable {
   static let largestPiece = 256 << 10
 
   let step: Int
-  private var position: Int64 = 0
+  /// The number of bytes before those that are read next.
+  private(set) var position: Int64 = 0
   /// Whether the log has its final form, so that its bytes can be read in order.
   private var isInOrder = false
 
   init(_ step: Int) {
     self.step = step
+  }
+
+  /// Begins with the last `tail` bytes that the log has now.
+  init(_ step: Int, tail: Int64, in results: FileDescriptor) {
+    self.init(step)
+    let file = openat(results.rawValue, JobsDirectory.logName(step), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+    guard file >= 0 else { return }
+    defer { close(file) }
+    var status = stat()
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
+    resumeIfInOrder(file)
+    position = max(0, Int64(status.st_size) - tail)
   }
 
   /// The new output; empty if there is none, or no log yet.

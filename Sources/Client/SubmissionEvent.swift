@@ -1,9 +1,9 @@
-import Glibc
+package import Glibc
 package import Jobs
 package import MQTT
 private import Synchronization
 import SystemPackage
-import Volume
+package import Volume
 
 /// An event of a submission, for the sender of a job.
 package enum SubmissionEvent: Sendable {
@@ -98,20 +98,26 @@ struct VolumeWatch: Sendable {
 
   private func isMine(_ key: String?) -> Bool { key == request.requestID.text }
 
-  private func stamp() -> FileStamp? {
-    guard let results = records.openResults(of: request.id) else { return nil }
+  private func stamp() -> FileStamp? { records.resultStamp(of: request.id) }
+}
+
+extension JobRecords {
+  /// The stamp of the result of `id`, without reading it; `nil` if there is none.
+  package func resultStamp(of id: JobID) -> FileStamp? {
+    guard let results = openResults(of: id) else { return nil }
     defer { try? results.close() }
     var status = stat()
-    return fstatat(results.rawValue, "result.json", &status, AT_SYMLINK_NOFOLLOW) == 0 ? FileStamp(status) : nil
+    return fstatat(results.rawValue, JobsDirectory.result, &status, AT_SYMLINK_NOFOLLOW) == 0 ? FileStamp(status) : nil
   }
 }
 
 /// The identity of a file and its content: inode, size and modification time.
 ///
 /// The fields have the types of stat(3type). Inode numbers of 2^63 and more are usual on some file systems (GlusterFS).
-struct FileStamp: Equatable, Sendable {
+package struct FileStamp: Equatable, Sendable {
   private let number: ino_t
-  private let size: off_t
+  /// Bytes of content.
+  package let size: off_t
   private let seconds: time_t
   private let nanoseconds: Int
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Jobs
+import Settings
 
 /// The help of the program as a whole: its commands in groups, and advice on a first word that is none of them.
 enum GeneralHelp {

@@ -5,6 +5,7 @@ import FileTree
 import Glibc
 import Jobs
 import MQTT
+import Settings
 import Steps
 import Volume
 import Worker

@@ -1,6 +1,7 @@
 import TestSupport
 import Testing
 
+@testable import Settings
 @testable import mqtt_fs_worker
 
 /// An error about invalid arguments does not repeat a password.

@@ -5,6 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
+@testable import Settings
 @testable import mqtt_fs_worker
 
 /// Invalid settings, each with its exit status and sentence.

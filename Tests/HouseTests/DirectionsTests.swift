@@ -35,9 +35,11 @@ enum Checkout {
     "Worker": ["CLinux", "FileTree", "Jobs", "Signing", "Volume", "Steps"],
     "Signaling": ["CLinux", "Jobs", "Signing", "Volume", "Worker", "Steps", "MQTT"],
     "Client": ["CLinux", "FileTree", "Jobs", "Signing", "Volume", "MQTT"],
+    "Settings": ["Client", "MQTT", "Steps", "Volume", "Jobs"],
     "mqtt-fs-worker": [
-      "CLinux", "FileTree", "Jobs", "Signing", "Volume", "Steps", "Worker", "Signaling", "Client", "MQTT",
+      "CLinux", "FileTree", "Jobs", "Signing", "Volume", "Steps", "Worker", "Signaling", "Client", "MQTT", "Settings",
     ],
+    "mqtt-fs-board": ["Client", "Jobs", "MQTT", "Settings", "Volume"],
   ]
 
   @Test func sourcesHoldTheRoomsAndNothingElse() throws {

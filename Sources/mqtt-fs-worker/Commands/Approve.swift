@@ -3,6 +3,7 @@ import Client
 import Glibc
 import Jobs
 import MQTT
+import Settings
 import Volume
 
 /// `mqtt-fs-worker approve <id>`: approves or rejects a request that waits for approval.

@@ -2,6 +2,7 @@ import ArgumentParser
 import FileTree
 import FoundationEssentials
 import Jobs
+import Settings
 import SystemPackage
 import Worker
 

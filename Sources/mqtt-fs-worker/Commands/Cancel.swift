@@ -2,6 +2,7 @@ import ArgumentParser
 import Client
 import Jobs
 import MQTT
+import Settings
 
 /// `mqtt-fs-worker cancel <id>`: asks a job's worker to end it.
 struct Cancel: AsyncParsableCommand {

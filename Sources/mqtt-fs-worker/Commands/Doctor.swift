@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import Jobs
 import MQTT
+import Settings
 import Synchronization
 import SystemPackage
 import Volume

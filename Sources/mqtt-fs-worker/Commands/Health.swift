@@ -1,5 +1,6 @@
 import ArgumentParser
 import Jobs
+import Settings
 import Signaling
 import SystemPackage
 

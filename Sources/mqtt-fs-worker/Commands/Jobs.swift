@@ -2,6 +2,7 @@ import ArgumentParser
 import Client
 import FoundationEssentials
 import Jobs
+import Settings
 import SystemPackage
 import Volume
 

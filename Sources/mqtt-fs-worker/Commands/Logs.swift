@@ -1,6 +1,7 @@
 import ArgumentParser
 import Client
 import Jobs
+import Settings
 import SystemPackage
 import Volume
 

@@ -3,6 +3,7 @@ import Client
 import FileTree
 import Jobs
 import MQTT
+import Settings
 import Steps
 import Volume
 

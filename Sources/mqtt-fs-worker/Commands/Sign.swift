@@ -2,6 +2,7 @@ import ArgumentParser
 import Client
 import Glibc
 import Jobs
+import Settings
 import Signing
 import SystemPackage
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Client
 import Jobs
+import Settings
 import Volume
 
 /// `mqtt-fs-worker status <id>`: shows one job.

@@ -2,6 +2,9 @@ import ArgumentParser
 import Client
 import FileTree
 import Jobs
+import MQTT
+import Settings
+import Signing
 import SystemPackage
 import Volume
 

@@ -4,6 +4,7 @@ import Glibc
 import Jobs
 import Logging
 import MQTT
+import Settings
 import Signaling
 import Signing
 import Steps

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import Jobs
 import MQTT
+import Settings
 
 /// `mqtt-fs-worker workers`: lists the workers at a broker.
 struct Workers: AsyncParsableCommand {

@@ -4,42 +4,13 @@ import Glibc
 import Jobs
 import Logging
 import MQTT
+import Settings
 import Signing
 import Synchronization
 import SystemPackage
 import Volume
 
-/// The option for the shared volume.
-struct VolumeOptions: ParsableArguments {
-  @Option(
-    name: .shortAndLong, help: ArgumentHelp("The shared volume. (MQTT_JOBS_DIR; default: ./jobs)", valueName: "folder"),
-    completion: .directory)
-  var jobsDir: String?
-}
-
 extension VolumeOptions {
-  /// The folder from `--jobs-dir`, the environment, or the default.
-  func folder(_ environment: Environment) -> FilePath {
-    FilePath(jobsDir ?? environment["MQTT_JOBS_DIR"] ?? "./jobs")
-  }
-
-  /// The volume. Throws ``NoVolume`` if there is none.
-  func directory(_ environment: Environment) throws -> JobsDirectory {
-    let directory = JobsDirectory(folder(environment))
-    do {
-      try JobRecords(directory).checkVolume()
-    } catch {
-      throw NoVolume(cause: error)
-    }
-    return directory
-  }
-
-  /// The given volume, or the default one if it exists; otherwise `nil`.
-  func directoryIfAny(_ environment: Environment) throws -> JobsDirectory? {
-    if jobsDir == nil, environment["MQTT_JOBS_DIR"] == nil { return try? directory(environment) }
-    return try directory(environment)
-  }
-
   /// The volume, and the job `text` on it. Prints a message and throws ``ExitStatus/noSuchJob`` if there is none.
   func job(_ text: String, for command: String) throws -> (directory: JobsDirectory, job: JobSummary) {
     let (directory, id) = (try directory(.current), try JobID(text))
@@ -51,11 +22,22 @@ extension VolumeOptions {
   }
 }
 
-/// There is no jobs folder at the given path.
-struct NoVolume: Error, CustomStringConvertible {
-  let cause: VolumeError
-
-  var description: String { "\(cause); give its folder with --jobs-dir" }
+extension Secrets {
+  /// A usage error for `error` without the passwords of the arguments.
+  ///
+  /// A parser repeats arguments that it does not know, such as the forms of other programs (`-pSECRET`, `-P SECRET`,
+  /// `--pw SECRET`).
+  static func usageError(_ error: any Error) -> any Error {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let shown = SecretArguments.masked(arguments)
+    guard shown != arguments else { return error }
+    do {
+      _ = try RootCommand.parseAsRoot(shown)
+      return ValidationError("the arguments cannot be read, and a password among them is not shown; see --help")
+    } catch {
+      return error
+    }
+  }
 }
 
 /// The option for the folder of the workspaces.
@@ -70,29 +52,6 @@ struct WorkspacesOptions: ParsableArguments {
   /// The folder from `--workspaces-dir`, the environment, or the default.
   func folder(_ environment: Environment) -> FilePath {
     FilePath(workspacesDir ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")
-  }
-}
-
-/// The option for the topics of answers.
-struct TopicOptions: ParsableArguments {
-  @Option(
-    name: .shortAndLong,
-    help: ArgumentHelp("Results go to <topic>/<id>. (MQTT_RESULTS_TOPIC; default: jobs/results)", valueName: "topic"))
-  var resultsTopic: String?
-
-  func topics(_ environment: Environment) throws -> Topics {
-    Topics(results: try results(environment))
-  }
-
-  /// The results topic from the option, the environment, or the default. Throws unless one can publish below it.
-  func results(_ environment: Environment) throws -> String {
-    let topic = resultsTopic ?? environment["MQTT_RESULTS_TOPIC"] ?? "jobs/results"
-    guard !topic.isEmpty, !topic.contains(where: { "+#\0".contains($0) }), !topic.hasSuffix("/") else {
-      throw ValidationError(
-        "results topic '\(topic)' is not a topic: give one without '+' and '#' that does not end with '/', as in 'jobs/results'"
-      )
-    }
-    return topic
   }
 }
 

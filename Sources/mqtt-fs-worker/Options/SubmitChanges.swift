@@ -1,6 +1,7 @@
 import ArgumentParser
 import FileTree
 import Jobs
+import Settings
 
 /// What a request changes of its job, for one run.
 struct RequestChanges: ParsableArguments {

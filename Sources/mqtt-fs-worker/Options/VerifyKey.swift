@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Settings
 import Signing
 import SystemPackage
 import Worker

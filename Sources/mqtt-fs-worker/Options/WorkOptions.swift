@@ -3,6 +3,7 @@ import Glibc
 import Jobs
 import Logging
 import MQTT
+import Settings
 import Steps
 import SystemPackage
 import Volume

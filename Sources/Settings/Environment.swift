@@ -1,21 +1,26 @@
-import ArgumentParser
+package import ArgumentParser
 import FoundationEssentials
 import Glibc
 import Steps
 
 /// Settings from the environment, for options that are not in the arguments.
-struct Environment {
-  let variables: [String: String]
+package struct Environment {
+  package let variables: [String: String]
 
-  static let current = Environment(variables: StepEnvironment.inherited())
+  package static let current = Environment(variables: StepEnvironment.inherited())
+
+  /// Settings from these variables.
+  package init(variables: [String: String]) {
+    self.variables = variables
+  }
 
   /// The value of `name`; `nil` also for an empty one, so that a compose file can pass `${X:-}`.
-  subscript(name: String) -> String? {
+  package subscript(name: String) -> String? {
     variables[name].flatMap { $0.isEmpty ? nil : $0 }
   }
 
   /// `1`, `true`, `yes`, `on`, or `0`, `false`, `no`, `off`.
-  func flag(_ name: String) throws -> Bool {
+  package func flag(_ name: String) throws -> Bool {
     guard let text = self[name] else { return false }
     switch text.lowercased() {
     case "1", "true", "yes", "on": return true
@@ -25,7 +30,7 @@ struct Environment {
   }
 
   /// The value of `name` as `T`, parsed as an option's value.
-  func value<T: ExpressibleByArgument>(_ name: String) throws -> T? {
+  package func value<T: ExpressibleByArgument>(_ name: String) throws -> T? {
     guard let text = self[name] else { return nil }
     guard let value = T(argument: text) else {
       throw ValidationError("\(name)=\(text) is not valid; --help shows the form of this option")
@@ -34,14 +39,14 @@ struct Environment {
   }
 
   /// A secret: the content of the file that `<name>_FILE` names, or the value of `name`.
-  func secret(_ name: String) throws -> String? {
+  package func secret(_ name: String) throws -> String? {
     if let path = self["\(name)_FILE"] { return try secretFile(path) }
     return self[name]
   }
 }
 
 /// The first line of a file that holds nothing but a secret.
-func secretFile(_ path: String) throws -> String {
+package func secretFile(_ path: String) throws -> String {
   guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
     throw ValidationError("\(path) cannot be read; it should hold the password on its first line")
   }
@@ -50,12 +55,12 @@ func secretFile(_ path: String) throws -> String {
 
 /// Hides the broker's password from the steps, which run as the worker's own user and can read its
 /// `/proc/<pid>/environ` and `cmdline` (proc(5)).
-enum Secrets {
+package enum Secrets {
   private static let variables = ["MQTT_PASSWORD", "MQTT_URL"]
 
   /// Overwrites passwords in the arguments and the environment. Call it after the parsing; ``Environment/current``
   /// keeps the values.
-  static func wipe() {
+  package static func wipe() {
     _ = Environment.current
     for name in variables {
       guard let value = getenv(name) else { continue }
@@ -65,7 +70,7 @@ enum Secrets {
   }
 
   /// Whether the arguments have a password, which others can see until it is wiped.
-  static var areInArguments: Bool {
+  package static var areInArguments: Bool {
     var found = false
     forEachSecretArgument { value, isURL in
       found = found || (isURL ? password(inURL: value) != nil : true)
@@ -89,22 +94,6 @@ enum Secrets {
     }
   }
 
-  /// A usage error for `error` without the passwords of the arguments.
-  ///
-  /// A parser repeats arguments that it does not know, such as the forms of other programs (`-pSECRET`, `-P SECRET`,
-  /// `--pw SECRET`).
-  static func usageError(_ error: any Error) -> any Error {
-    let arguments = Array(CommandLine.arguments.dropFirst())
-    let shown = SecretArguments.masked(arguments)
-    guard shown != arguments else { return error }
-    do {
-      _ = try RootCommand.parseAsRoot(shown)
-      return ValidationError("the arguments cannot be read, and a password among them is not shown; see --help")
-    } catch {
-      return error
-    }
-  }
-
   /// The text between the first `:` of the user's part and its `@`.
   private static func password(inURL value: UnsafeMutablePointer<CChar>) -> UnsafeMutableRawBufferPointer? {
     let bytes = UnsafeMutableRawBufferPointer(start: value, count: strlen(value))
@@ -125,10 +114,10 @@ enum Secrets {
 }
 
 /// Arguments for messages.
-enum SecretArguments {
+package enum SecretArguments {
   /// The same arguments with `…` for everything that is or may be meant as a password: the values of password options
   /// here and in other programs, and the user's part of URLs.
-  static func masked(_ arguments: [String]) -> [String] {
+  package static func masked(_ arguments: [String]) -> [String] {
     var isValue = false
     return arguments.map { argument in
       defer { isValue = takesPassword(argument) }

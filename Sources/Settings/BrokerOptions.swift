@@ -1,60 +1,63 @@
-import ArgumentParser
-import Client
+package import ArgumentParser
+package import Client
 import Jobs
-import Logging
-import MQTT
+package import Logging
+package import MQTT
 import Volume
 
 /// The options of the connection to the broker.
-struct BrokerOptions: ParsableArguments {
+package struct BrokerOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp("The broker: mqtt:// or mqtts://[user@]host[:port]. (MQTT_URL; default: mqtt://localhost:1883)"))
-  var url: String?
+  package var url: String?
 
   @Option(name: [.customShort("n"), .long], help: "User name. (MQTT_USERNAME)")
-  var username: String?
+  package var username: String?
 
   @Option(name: .shortAndLong, help: "Password; other users can read it in the process list. (MQTT_PASSWORD)")
-  var password: String?
+  package var password: String?
 
   @Option(
     help: ArgumentHelp("A file with the password on its first line. (MQTT_PASSWORD_FILE)", valueName: "file"),
     completion: .file())
-  var passwordFile: String?
+  package var passwordFile: String?
 
   @Option(
     name: [.customShort("v"), .long],
     help: ArgumentHelp("MQTT 5, or 4 for 3.1.1. (MQTT_PROTOCOL_VERSION; default: 5)", valueName: "5|4"))
-  var protocolVersion: String?
+  package var protocolVersion: String?
 
   @Flag(help: "Use TLS, as with mqtts://. (MQTT_TLS)")
-  var tls = false
+  package var tls = false
 
   @Option(
     help: ArgumentHelp("CAs to trust, PEM. (MQTT_CA_CERTS; default: the system's)", valueName: "file"),
     completion: .file())
-  var caCerts: String?
+  package var caCerts: String?
 
   @Option(help: ArgumentHelp("The worker's certificate, PEM. (MQTT_CERTFILE)", valueName: "file"), completion: .file())
-  var certfile: String?
+  package var certfile: String?
 
   @Option(help: ArgumentHelp("The key of the certificate, PEM. (MQTT_KEYFILE)", valueName: "file"), completion: .file())
-  var keyfile: String?
+  package var keyfile: String?
 
   @Option(help: ArgumentHelp("The prefix of all client ids. (MQTT_CLIENT_ID_PREFIX)", valueName: "prefix"))
-  var clientIdPrefix: String?
+  package var clientIdPrefix: String?
 
   @Option(
     help: ArgumentHelp(
       "Give up (exit 69) after this long without a connection. (MQTT_CONNECT_TIMEOUT; default: never for a worker, 30s for other commands)",
       valueName: "duration"))
-  var connectTimeout: Timespan?
+  package var connectTimeout: Timespan?
+
+  /// Without values: the parser fills them in.
+  package init() {}
 }
 
 extension BrokerOptions {
   /// The settings of a session with the client id `<prefix><name>`.
-  func session(_ name: String, _ environment: Environment) throws -> SessionOptions {
+  package func session(_ name: String, _ environment: Environment) throws -> SessionOptions {
     let address = try address(environment)
     let prefix = clientIdPrefix ?? environment["MQTT_CLIENT_ID_PREFIX"] ?? ""
     var options = SessionOptions(host: address.host, port: address.port, clientID: prefix + name)
@@ -76,7 +79,7 @@ extension BrokerOptions {
   }
 
   /// The time after which the session gives up, if any.
-  func giveUpAfter(_ environment: Environment) throws -> Duration? {
+  package func giveUpAfter(_ environment: Environment) throws -> Duration? {
     try (connectTimeout ?? environment.value("MQTT_CONNECT_TIMEOUT"))?.duration
   }
 
@@ -96,7 +99,7 @@ extension BrokerOptions {
   }
 
   /// The version of MQTT.
-  func version(_ environment: Environment) throws -> ProtocolVersion {
+  package func version(_ environment: Environment) throws -> ProtocolVersion {
     switch protocolVersion ?? environment["MQTT_PROTOCOL_VERSION"] ?? "5" {
     case "5": .v5
     case "4", "3.1.1": .v311
@@ -106,14 +109,14 @@ extension BrokerOptions {
 }
 
 /// A duration as an option: `90s`, `10m`, `1h30m`, `7d`, or a number of seconds.
-struct Timespan: ExpressibleByArgument {
-  let duration: Duration
+package struct Timespan: ExpressibleByArgument {
+  package let duration: Duration
 
-  init(_ duration: Duration) {
+  package init(_ duration: Duration) {
     self.duration = duration
   }
 
-  init?(argument: String) {
+  package init?(argument: String) {
     guard let duration = try? Duration(jobText: argument) else { return nil }
     self.duration = duration
   }
@@ -123,7 +126,7 @@ extension BrokerOptions {
   /// Opens a client's session for as long as `body` runs. Its client id, `<prefix><command>-<random>`, is used once, so
   /// any number of clients can run at a time. The password is wiped from the arguments and the environment. People wait for
   /// 30 s at most, unless they say otherwise; with `persisting` that is for the first connection.
-  func withClient<T: Sendable>(
+  package func withClient<T: Sendable>(
     _ command: String, _ environment: Environment, logger: Logger, keptFor expiry: UInt32 = 0, persisting: Bool = false,
     _ body: (BrokerClient) async throws -> T
   ) async throws -> T {
@@ -149,25 +152,25 @@ private func randomSuffix() -> String {
 }
 
 /// The address of a broker and its transport: `mqtt://host:1883`, `mqtts://user:password@host:8883`.
-struct BrokerAddress: Equatable {
-  enum Transport: Equatable {
+package struct BrokerAddress: Equatable {
+  package enum Transport: Equatable {
     case plain, tls
   }
 
-  var host: String
-  var port: UInt16
-  var transport: Transport
-  var username: String?
-  var password: String?
+  package var host: String
+  package var port: UInt16
+  package var transport: Transport
+  package var username: String?
+  package var password: String?
 
-  init(host: String, port: UInt16?, transport: Transport) {
+  package init(host: String, port: UInt16?, transport: Transport) {
     self.host = host
     self.port = port ?? (transport == .tls ? 8883 : 1883)
     self.transport = transport
   }
 
   /// Parses a URL; the scheme and the port are optional.
-  init(_ text: String) throws {
+  package init(_ text: String) throws {
     func invalid(_ reason: String) -> ValidationError {
       ValidationError("'\(withoutPassword(text))' is not a broker's URL: \(reason), as in mqtt://localhost:1883")
     }
@@ -212,7 +215,7 @@ struct BrokerAddress: Equatable {
 }
 
 /// A URL without its user and password, for messages.
-func withoutPassword(_ text: String) -> String {
+package func withoutPassword(_ text: String) -> String {
   guard let at = text.lastIndex(of: "@") else { return text }
   return "…\(text[at...])"
 }

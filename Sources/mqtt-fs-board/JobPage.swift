@@ -1,0 +1,75 @@
+import Client
+import Jobs
+import Volume
+
+/// All about one job, as the page shows it; long lists are cut.
+struct JobPage: Encodable, Sendable {
+  private static let mostArtifacts = 2000
+  private static let mostOthers = 200
+  private static let longestText = 4096
+
+  /// The job as in the list.
+  let row: JobRow
+  /// The result, if there is one that can be read.
+  let result: JobResult?
+  /// The names of the steps of a job without a result.
+  let outline: [String]
+  /// The steps with a log.
+  let logs: [Int]
+  /// How long the lists are that were cut.
+  let counts: [String: Int]
+  /// Why there is a result.json and no result.
+  let problem: String?
+  /// Whether the page may ask to cancel the job.
+  let mayCancel: Bool
+}
+
+extension JobPage {
+  /// Reads the page of the job in `row`. Blocks on the volume.
+  init(_ row: JobRow, in directory: JobsDirectory, mayCancel: Bool) {
+    self.row = row
+    self.mayCancel = mayCancel && row.state == .running
+    let records = JobRecords(directory)
+    logs = Array(records.logSteps(of: row.id).prefix(10_000))
+    var (result, problem): (JobResult?, String?) = (nil, nil)
+    if row.state == .finished || row.state == .pending, let stamp = records.resultStamp(of: row.id) {
+      if stamp.size > VolumeScan.largestResult {
+        problem = "results/result.json of \(row.id) has \(stamp.size) bytes, too many to show: open it as a file"
+      } else if let found = records.result(of: row.id) {
+        result = found
+      } else {
+        problem = "results/result.json of \(row.id) is not a result that can be read: open it as a file"
+      }
+    }
+    self.problem = problem
+    counts =
+      result.map {
+        [
+          "artifacts": $0.artifacts.count, "deleted": $0.deleted.count, "skipped": $0.skipped.count,
+          "steps": $0.steps.count,
+        ]
+      } ?? [:]
+    self.result = result.map(JobPage.cut)
+    outline = result == nil && problem == nil ? JobOutline(of: row.id, in: directory).names : []
+  }
+
+  private static func cut(_ whole: JobResult) -> JobResult {
+    var result = whole
+    result.artifacts = Array(result.artifacts.prefix(mostArtifacts))
+    result.deleted = Array(result.deleted.prefix(mostOthers))
+    result.skipped = Array(result.skipped.prefix(mostOthers))
+    result.steps = Array(result.steps.prefix(1000))
+    for index in result.steps.indices {
+      result.steps[index].command = result.steps[index].command.cut(to: longestText)
+      result.steps[index].name = result.steps[index].name?.cut(to: 200)
+    }
+    result.error = result.error?.cut(to: longestText)
+    if let outputs = result.outputs {
+      let kept = outputs.sorted { $0.key < $1.key }.prefix(mostOthers).map {
+        ($0.cut(to: 200), $1.cut(to: longestText))
+      }
+      result.outputs = Dictionary(kept) { first, _ in first }
+    }
+    return result
+  }
+}
