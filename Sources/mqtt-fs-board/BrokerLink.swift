@@ -57,13 +57,14 @@ struct BrokerLink: Sendable {
     var options = options
     options.connectTimeout = options.connectTimeout ?? Timespan(.seconds(5))
     let outcome = try await options.withClient("board", environment, logger: logger) { client in
-      try await CancelRequest(id, over: client, topics: topics, volume: directory).send(.none)
+      try await CancelRequest(id, by: "board", over: client, topics: topics, volume: directory).send(.none)
     }
     switch outcome {
     case .notRunning(let job):
       return (
         false, "no worker has job \(id)\(job.map { "; it is \($0.state.rawValue)" } ?? ""), so there is nothing to end"
       )
+    case .marked: return (true, "no worker has job \(id) yet; the one that takes it answers it as canceled")
     case .notReceived(let worker):
       return (
         false,
