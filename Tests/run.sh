@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
 export PATH
 
-.ci/install-packages pkg-config libmosquitto-dev libssl-dev mosquitto mosquitto-clients openssl strace iproute2 iptables faketime e2fsprogs python3-jwt python3-cryptography
+.ci/install-packages pkg-config libmosquitto-dev libssl-dev libcurl4-openssl-dev mosquitto mosquitto-clients openssl strace iproute2 iptables faketime e2fsprogs python3-jwt python3-cryptography
 # These are for tests of what is made for them, which are left out without.
 .ci/install-packages zsh fish mandoc dpkg-dev prometheus-mqtt-exporter ||
   echo "without zsh, fish, mandoc, dpkg-dev and prometheus-mqtt-exporter some tests are left out" >&2
