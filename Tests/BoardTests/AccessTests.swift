@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct AccessTests {
+@Suite struct AccessTests {
   private static let token = "0123456789abcdef0123"
 
   private func withToken(_ body: (BoardProcess) async throws -> Void) async throws {

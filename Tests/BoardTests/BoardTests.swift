@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct BoardTests {
+@Suite struct BoardTests {
   @Test func jobsAreListedWithTheirStates() async throws {
     try await BoardProcess.play(fill: { jobs in
       try jobs.finished("done", status: "failed", #","error":"step 1 failed""#)

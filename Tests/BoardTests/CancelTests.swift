@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct CancelTests {
+@Suite struct CancelTests {
   /// A job that runs until it is ended.
   private func running(_ scene: Scene) async throws -> WorkerProcess {
     try scene.jobs.write(#"{"steps":["echo begun; exec sleep 600"]}"#, "job/job.json")

@@ -85,8 +85,8 @@ struct JobCheckTests {
     #expect(check.errors.isEmpty)
     #expect(
       check.warnings == [
-        "\(folder)/job.json: the key steps[0].x is unknown and has no effect",
-        "\(folder)/job.json: the key y is unknown and has no effect",
+        "\(folder)/job.json: the key steps[0].x is unknown and has no effect (line 1, column 52)",
+        "\(folder)/job.json: the key y is unknown and has no effect (line 1, column 62)",
         #"steps[0]: workingDirectory "out" is not in the folder; an earlier step must create it"#,
       ])
   }
