@@ -1,14 +1,11 @@
 """Starts a fleet of workers that wait, and measures what they cost and whether they are all seen. See Benchmarks/run.sh."""
 
-import argparse
-import resource
-import signal
-import sys
 import tempfile
 import time
 
 import course
 import report
+from fleet import parser, prepare
 from report import milliseconds
 from scene import Scene
 
@@ -17,16 +14,13 @@ SETTINGS = "sys_interval 1\n"
 
 
 def options():
-    parser = argparse.ArgumentParser(prog="Benchmarks/run.sh fleet", description=__doc__)
-    parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--results", required=True, help="a folder for the page (default Benchmarks/results)")
-    parser.add_argument("--workers", type=int, default=200, help="how many; each is two processes (default 200)")
-    parser.add_argument("--idle-seconds", type=int, default=60, help="how long they are watched waiting (default 60)")
-    parser.add_argument("--beat-workers", type=int, default=10, help="how many are compared with and without heartbeats (default 10)")
-    parser.add_argument("--beat-seconds", type=int, default=60, help="for how long (default 60)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often they are listed and commanded (default 5)")
-    parser.add_argument("--place", default="/dev/shm", help="a folder for the volume (default /dev/shm, a tmpfs)")
-    return parser.parse_args()
+    options = parser("fleet", __doc__)
+    options.add_argument("--workers", type=int, default=200, help="how many; each is two processes (default 200)")
+    options.add_argument("--idle-seconds", type=int, default=60, help="how long they are watched waiting (default 60)")
+    options.add_argument("--beat-workers", type=int, default=10, help="how many are compared with and without heartbeats (default 10)")
+    options.add_argument("--beat-seconds", type=int, default=60, help="for how long (default 60)")
+    options.add_argument("--rounds", type=int, default=5, help="how often they are listed and commanded (default 5)")
+    return options.parse_args()
 
 
 def seconds(value):
@@ -70,11 +64,7 @@ def cost(found, count):
 
 def main():
     chosen = options()
-    # However it ends, what it started is ended: the braces below do it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    # The broker has two connections for each worker.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    prepare()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=chosen.place) as place:
         scene = Scene(f"{place}/fleet", chosen.programs, SETTINGS)

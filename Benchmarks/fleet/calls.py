@@ -1,17 +1,13 @@
 """Counts what a whole fleet of waiting workers asks of its volume, for several sizes: system calls that name, look at or change
 a file, by the kernel's tracepoints. Needs root, perf, and a cgroup of version 2. See Benchmarks/run.sh."""
 
-import argparse
 import os
-import resource
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 
 import report
-from fleet import Fleet, await_list
+from fleet import Fleet, await_list, parser, prepare
 from scene import Scene
 
 CALLS = ["openat", "openat2", "newfstat", "newfstatat", "statx", "utimensat", "getdents64", "renameat", "renameat2", "unlinkat",
@@ -19,13 +15,10 @@ CALLS = ["openat", "openat2", "newfstat", "newfstatat", "statx", "utimensat", "g
 
 
 def options():
-    parser = argparse.ArgumentParser(prog="Benchmarks/run.sh calls", description=__doc__)
-    parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--results", required=True, help="a folder for the page (default Benchmarks/results)")
-    parser.add_argument("--sizes", default="50,100,200,500,1000", help="numbers of workers (default 50,100,200,500,1000)")
-    parser.add_argument("--lease", type=int, default=30, help="in seconds; they are watched for two (default 30)")
-    parser.add_argument("--place", default="/dev/shm", help="a folder for the volume (default /dev/shm, a tmpfs)")
-    return parser.parse_args()
+    options = parser("calls", __doc__)
+    options.add_argument("--sizes", default="50,100,200,500,1000", help="numbers of workers (default 50,100,200,500,1000)")
+    options.add_argument("--lease", type=int, default=30, help="in seconds; they are watched for two (default 30)")
+    return options.parse_args()
 
 
 def cgroups():
@@ -69,9 +62,7 @@ def measure(chosen, size, place, folder, group):
 
 def main():
     chosen = options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    prepare()
     group = f"fleet-{os.getpid()}"
     folder = f"{cgroups()}/{group}"
     os.mkdir(folder)

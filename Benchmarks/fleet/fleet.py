@@ -1,12 +1,31 @@
 """A fleet of workers, what the kernel tells of them, and what the fleet's own commands tell."""
 
+import argparse
 import json
+import resource
 import signal
 import subprocess
+import sys
 import time
 
 from processes import children, pss, wakeups
 from scene import SHARED
+
+
+def parser(kind, description):
+    """The options that all benchmarks of fleets have."""
+    made = argparse.ArgumentParser(prog=f"Benchmarks/run.sh {kind}", description=description)
+    made.add_argument("--programs", required=True, help=argparse.SUPPRESS)
+    made.add_argument("--results", required=True, help="a folder for the page (default Benchmarks/results)")
+    made.add_argument("--place", default="/dev/shm", help="a folder for the volume (default /dev/shm, a tmpfs)")
+    return made
+
+
+def prepare():
+    """However it ends, what it started is ended, by `finally`. The broker has two connections for each worker."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class Fleet:

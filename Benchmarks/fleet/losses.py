@@ -1,18 +1,14 @@
 """Kills a tenth of a large fleet in the middle of its work, and says how long their jobs and queues take to go on, and whether a
 job is lost or run twice. See Benchmarks/run.sh."""
 
-import argparse
 import glob
 import json
 import os
-import resource
-import signal
-import sys
 import tempfile
 import time
 
 import report
-from fleet import Fleet, await_condition, await_list, memory
+from fleet import Fleet, await_condition, await_list, memory, parser, prepare
 from scene import SHARED, Scene
 
 # Every job appends a line; a long one ends only when it is begun again.
@@ -21,14 +17,11 @@ LONG = SHORT + '; [ "$JOB_ATTEMPT" -gt 1 ] || sleep 1000'
 
 
 def options():
-    parser = argparse.ArgumentParser(prog="Benchmarks/run.sh losses", description=__doc__)
-    parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--results", required=True, help="a folder for the page (default Benchmarks/results)")
-    parser.add_argument("--workers", type=int, default=1000, help="how many; each is two processes (default 1000)")
-    parser.add_argument("--jobs", type=int, default=2000, help="short ones (default 2000)")
-    parser.add_argument("--lease", type=int, default=30, help="in seconds (default 30)")
-    parser.add_argument("--place", default="/dev/shm", help="a folder for the volume (default /dev/shm, a tmpfs)")
-    return parser.parse_args()
+    options = parser("losses", __doc__)
+    options.add_argument("--workers", type=int, default=1000, help="how many; each is two processes (default 1000)")
+    options.add_argument("--jobs", type=int, default=2000, help="short ones (default 2000)")
+    options.add_argument("--lease", type=int, default=30, help="in seconds (default 30)")
+    return options.parse_args()
 
 
 def make(scene, name, step):
@@ -115,9 +108,7 @@ def play(scene, chosen):
 
 def main():
     chosen = options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    prepare()
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=chosen.place) as place:
         scene = Scene(f"{place}/fleet", chosen.programs)
         try:
