@@ -52,22 +52,23 @@ package struct CancelRequest: Sendable {
     guard let (worker, request) = try await holder() else {
       let job = try directory.flatMap { try JobListing($0).job(id) }
       guard let job, let directory, [.pending, .queued].contains(job.state) else { return .notRunning(job) }
-      let key = try mark(in: directory)
-      if let (worker, request) = try await holder() {
-        // It may have claimed the job before the mark was there.
-        try CancelMark.remove(id, in: directory)
+      let records = JobRecords(directory)
+      let before = records.result(of: id)?.timing
+      // The volume may have its request; otherwise it is the next one that a worker takes.
+      let key = try records.waitingKeys(of: id).first
+      let mark = try CancelMark.put(id, of: key, by: user, in: directory)
+      // A worker may have claimed the job before the mark was there, and may have ended it by now.
+      if let (worker, request) = try await holder(), key == nil || key == request {
+        try mark.remove(from: directory)
         return try await ask(worker, request, waiting, messages)
+      }
+      if let result = records.result(of: id), result.timing != before, key == nil || key == result.requestId {
+        try mark.remove(from: directory)
+        return .notRunning(try JobListing(directory).job(id))
       }
       return waiting == .untilEnd ? .ended(try await end(key, messages)) : .marked(job.state)
     }
     return try await ask(worker, request, waiting, messages)
-  }
-
-  /// Marks the job as canceled. Returns the key of its request, if the volume has it.
-  private func mark(in directory: JobsDirectory) throws(VolumeError) -> String? {
-    let key = try JobRecords(directory).waitingKeys(of: id).first
-    try CancelMark.put(id, of: key, by: user, in: directory)
-    return key
   }
 
   private func ask(

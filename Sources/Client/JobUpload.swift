@@ -93,6 +93,7 @@ package struct JobUpload: Sendable {
     }
     defer { counting.cancel() }
     return try await onThread { [self] in
+      try finishReplacements()
       // An early check before a long copy; the rename decides.
       let exists = JobRecords(directory).exists(id)
       if exists, place == .kept { throw JobExists(id: id, path: target) }
@@ -190,29 +191,14 @@ package struct JobUpload: Sendable {
       throw JobInUse(id: id)
     }
     defer { try? right.end() }
-    let copy = try open(directory.path.appending(name.text))
-    defer { try? copy.close() }
-    guard let replaced = try right.hide() else { throw JobInUse(id: id) }
-    do {
-      try rename()
-    } catch {
-      try? rename(replaced.name, id.text)
-      throw error
-    }
-    let old = try open(replaced.path)
-    defer { try? old.close() }
-    for name in JobsDirectory.reserved {
-      guard renameat(old.rawValue, name, copy.rawValue, name) == 0 || errno == ENOENT else {
-        throw VolumeError("moving \(name) of", replaced.path)
-      }
-    }
-    try replaced.remove()
+    guard try right.replaceFolder(by: name.text) else { throw JobInUse(id: id) }
   }
 
-  private func rename(_ name: String, _ other: String) throws {
-    let jobs = try open(directory.path)
-    defer { try? jobs.close() }
-    try renameFolder(name, toFree: other, in: jobs)
+  /// Brings in order what a killed replacement of this job has left.
+  private func finishReplacements() throws {
+    for folder in try HiddenFolder.left(in: directory) where folder.id == id && folder.fate == .replaced {
+      _ = try folder.finishReplacement(at: directory.time())
+    }
   }
 
   private func remove(_ name: String) throws {

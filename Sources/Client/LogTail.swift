@@ -51,23 +51,24 @@ package struct LogTail: Sendable {
       folder = latest
       reader = nil
     }
-    guard let folder else { return nil }
-    let isNew = reader == nil
-    guard let current = reader?.step ?? first(in: folder) else { return nil }
-    // Look for a later log first: if there is one, this log is complete.
-    let later = choice == .latest ? folder.firstStep(after: current) : nil
-    var reader = self.reader ?? LogReader(current, tail: size, in: folder.descriptor)
-    if isNew { isFirst = true }
-    let bytes = try reader.read(in: folder.descriptor)
-    self.reader = reader
-    guard !bytes.isEmpty else {
+    guard let folder, var step = reader?.step ?? first(in: folder) else { return nil }
+    // A hostile job may have any number of empty logs.
+    while true {
+      // Look for a later log first: if there is one, this log is complete.
+      let later = choice == .latest ? folder.firstStep(after: step) : nil
+      if reader == nil { isFirst = true }
+      var reader = self.reader ?? LogReader(step, tail: size, in: folder.descriptor)
+      let bytes = try reader.read(in: folder.descriptor)
+      self.reader = reader
+      if !bytes.isEmpty {
+        defer { isFirst = false }
+        return Piece(step: step, offset: reader.position - Int64(bytes.count), bytes: bytes, isFirst: isFirst)
+      }
       guard let later else { return nil }
       self.reader = LogReader(later)
       isFirst = true
-      return try next()
+      step = later
     }
-    defer { isFirst = false }
-    return Piece(step: current, offset: reader.position - Int64(bytes.count), bytes: bytes, isFirst: isFirst)
   }
 
   private func first(in folder: ResultsListing) -> Int? {

@@ -123,13 +123,16 @@ package struct Pruning: Sendable {
   /// Gives up the rights of killed removals.
   package func clearMarks() throws(VolumeError) { try JobRemoval.clearMarks(in: directory, at: now) }
 
-  /// Ends what a killed removal began: removes a folder, or gives it its name back if it may be a worker's. `nil` if it
-  /// has its name again.
+  /// Ends what a killed removal or replacement began: removes a folder, or gives it its name back if it may be a worker's
+  /// or is the only one that its job has. `nil` if its job has all that it had.
   package func finish(_ folder: HiddenFolder) throws -> TreeSize? {
     switch folder.fate {
     case .doomed: return try remove(folder)
     case .inDoubt:
       try folder.putBack()
+      return nil
+    case .replaced:
+      _ = try folder.finishReplacement(at: now)
       return nil
     }
   }

@@ -124,23 +124,34 @@ package actor Submission {
       _ = try await onThread { try upload?.withdraw() }
       return .withdrawn
     }
-    if attempt == 0, let upload {
+    if attempt == 0, let isEnd = try await withdrawUntaken(upload) { return isEnd }
+    try await client.publish(Message(topic: topics.cancellation(of: request.id), payload: []))
+    return .canceled
+  }
+
+  /// Withdraws a request that no worker is known to have; `nil` if a worker has it.
+  private func withdrawUntaken(_ upload: JobUpload?) async throws -> Withdrawal? {
+    // The broker may send it to a worker at any time, also when the id has another folder.
+    let mark = mayBeTaken ? try await markAsCanceled() : nil
+    if let upload {
       if try await onThread({ try upload.withdraw() }) { return .withdrawn }
     } else if !mayBeTaken {
       return .withdrawn
-    } else if attempt == 0 {
-      guard let directory else { return .queued }
-      try await onThread { [request] in
-        try CancelMark.put(request.id, of: request.requestID.text, by: "its sender", in: directory)
-      }
-      // A worker may have claimed it before the mark was there.
-      guard let claim = try JobRecords(directory).claims(of: request.id).last,
-        claim.envelope.requestId == request.requestID
-      else { return .marked }
-      try CancelMark.remove(request.id, in: directory)
     }
-    try await client.publish(Message(topic: topics.cancellation(of: request.id), payload: []))
-    return .canceled
+    guard let directory, let mark else { return upload == nil ? .queued : nil }
+    // A worker may have claimed it before the mark was there.
+    guard let claim = try JobRecords(directory).claims(of: request.id).last,
+      claim.envelope.requestId == request.requestID
+    else { return .marked }
+    try mark.remove(from: directory)
+    return nil
+  }
+
+  private func markAsCanceled() async throws -> CancelMark? {
+    guard let directory else { return nil }
+    return try await onThread { [request] in
+      try CancelMark.put(request.id, of: request.requestID.text, by: "its sender", in: directory)
+    }
   }
 
   /// Rejects the request, if it waits for approval.

@@ -61,8 +61,8 @@ final class Inbox: Sendable {
     (bells, bell) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
-  /// Adds an entry. Does not add a second look for a filter while one waits: that one is for both. A request can be withdrawn until the worker
-  /// takes it.
+  /// Adds an entry. Does not add a second look for a filter while one waits: that one is for both. A request can be
+  /// withdrawn until the worker takes it.
   func add(_ entry: Entry) {
     entries.withLock { entries in
       if case .look(let rank, let occasion) = entry {

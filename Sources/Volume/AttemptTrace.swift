@@ -1,6 +1,4 @@
-private import Glibc
 package import Jobs
-import SystemPackage
 
 /// What a running attempt has reached, as its worker's audit log tells. Times are those of the worker's wall clock.
 package struct AttemptTrace: Sendable, Equatable {
@@ -70,14 +68,8 @@ extension JobRecords {
   /// the log does not tell.
   package func trace(of claim: ClaimRecord, steps: Int?) -> AttemptTrace? {
     guard let worker = WorkerID(claim.worker, host: ""),
-      let file = try? directory.auditLog(of: worker).openFile(O_RDONLY)
+      let lines = try? AuditTail.lines(directory.auditLog(of: worker), length: Self.traceLength)
     else { return nil }
-    defer { try? file.close() }
-    guard let size = try? regularStatus(of: file).st_size else { return nil }
-    let bytes = [UInt8](unsafeUninitializedCapacity: Self.traceLength) { buffer, count in
-      let start = max(0, size - off_t(Self.traceLength))
-      count = max(0, pread(file.rawValue, buffer.baseAddress, Self.traceLength, start))
-    }
-    return AttemptTrace(bytes.split(separator: UInt8(ascii: "\n")).map(Array.init), of: claim, steps: steps)
+    return AttemptTrace(lines, of: claim, steps: steps)
   }
 }

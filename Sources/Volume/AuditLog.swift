@@ -256,7 +256,7 @@ package enum TestStopPoint: String {
   case received, claimed, begun, acknowledged, started, resultWritten, published, released, requestDeferred,
     deferredRequestClaimed
   case putAside, parked, decisionWritten, decisionMade, cacheFilled
-  case removalBegun, folderHidden, folderDoomed
+  case removalBegun, folderHidden, folderDoomed, folderReplaced
 
   /// Marks the point.
   @inline(__always)

@@ -1,10 +1,15 @@
 package import Jobs
+import Logging
 
-/// The mark of a job that no worker has yet and that somebody has canceled: `.worker/canceled/<id>.json`.
+/// The mark of a job that no worker has yet and that somebody has canceled.
 ///
-/// The worker that takes the job answers it as canceled, and removes the mark before it releases its claim. Whoever makes
-/// a mark must look for a claim after that: a worker that claimed the job before may not have seen it.
-package struct CancelMark: Sendable, Codable {
+/// It is for one request, whose key is in its name as a digest, `.worker/canceled/<id>~<digest>.json`, or for the next
+/// one that a worker takes: `.worker/canceled/<id>.json`. The worker that takes the request answers it as canceled, and
+/// removes the mark before it releases its claim. Whoever makes a mark must look for a claim after that: a worker that
+/// claimed the job before may not have seen it.
+package struct CancelMark: Sendable, Codable, Equatable {
+  /// The job.
+  package let id: JobID
   /// Who canceled it.
   package let by: String
   /// The key of the canceled request; `nil` for the next one that a worker takes.
@@ -16,53 +21,88 @@ package struct CancelMark: Sendable, Codable {
   /// has set so.
   private static let lifetime = Duration.seconds(7 * 86400)
 
-  /// Makes the mark of `id`, or replaces it, durably. Removes those that no worker looks at any more.
+  /// Makes the mark, or replaces it, durably. Removes those that no worker looks at any more.
   package static func put(
     _ id: JobID, of requestId: String?, by: String, in directory: JobsDirectory
-  ) throws(VolumeError) {
-    let mark = CancelMark(by: by, requestId: requestId, made: try directory.time())
+  ) throws(VolumeError) -> CancelMark {
+    let mark = CancelMark(id: id, by: by, requestId: requestId, made: try directory.time())
     try DurableFile.makeFolder(directory.canceled)
-    for other in try names(in: directory) {
-      guard let old = try read(other, in: directory), !old.holds(at: mark.made) else { continue }
-      try remove(other, in: directory)
+    for other in try all(in: directory) where !other.holds(at: mark.made) { try other.remove(from: directory) }
+    let path = directory.canceled.appending(name(of: id, requestId))
+    _ = try DurableFile.isWorkers(path)
+    // The worker may be another user.
+    try DurableFile.replace(path, DurableFile.line(mark, for: path), mode: 0o644)
+    return mark
+  }
+
+  /// The marks of `id`, that without a key last.
+  package static func all(of id: JobID, in directory: JobsDirectory) throws(VolumeError) -> [CancelMark] {
+    try all(in: directory).filter { $0.id == id }.sorted { ($0.requestId ?? "~") < ($1.requestId ?? "~") }
+  }
+
+  private static func all(in directory: JobsDirectory) throws(VolumeError) -> [CancelMark] {
+    var marks: [CancelMark] = []
+    for name in try DurableFile.names(in: directory.canceled) {
+      if let mark = try read(name, in: directory) { marks.append(mark) }
     }
-    let path = directory.cancelMark(of: id)
-    try DurableFile.replace(path, DurableFile.line(mark, for: path))
+    return marks
   }
 
-  /// The mark of `id`; `nil` if there is none.
-  package static func read(_ id: JobID, in directory: JobsDirectory) throws(VolumeError) -> CancelMark? {
-    try KnownFile.read(directory.cancelMark(of: id), .passOver).flatMap { decodedJSON(CancelMark.self, $0.bytes) }
-  }
-
-  /// Removes the mark of `id`, if there is one.
-  package static func remove(_ id: JobID, in directory: JobsDirectory) throws(VolumeError) {
-    try DurableFile.remove(directory.cancelMark(of: id))
-  }
-
-  /// The jobs with a mark.
-  package static func names(in directory: JobsDirectory) throws(VolumeError) -> [JobID] {
-    try DurableFile.names(in: directory.canceled).compactMap { name in
-      name.hasSuffix(".json") ? try? JobID(String(name.dropLast(".json".count))) : nil
+  /// The mark with this name. `nil` if there is none, or if it cannot be read or is another's: anybody may have made it,
+  /// and it keeps no worker from its job.
+  fileprivate static func read(_ name: String, in directory: JobsDirectory) throws(VolumeError) -> CancelMark? {
+    let path = directory.canceled.appending(name)
+    do throws(VolumeError) {
+      let mark = try KnownFile.read(path, .passOver).flatMap { decodedJSON(CancelMark.self, $0.bytes) }
+      return mark.flatMap { self.name(of: $0.id, $0.requestId) == name ? $0 : nil }
+    } catch {
+      guard error.isOfRights else { throw error }
+      Logger(label: "volume").warning("a canceled job is not recognized: \(error)")
+      return nil
     }
+  }
+
+  fileprivate static func name(of id: JobID, _ requestId: String?) -> String {
+    guard let requestId else { return "\(id).json" }
+    let digest = digestText(of: Array(requestId.utf8)).dropFirst("sha256:".utf8.count)
+    return "\(id)~\(digest.prefix(32)).json"
+  }
+
+  /// Removes the mark, unless another one has its place by now.
+  package func remove(from directory: JobsDirectory) throws(VolumeError) {
+    let path = directory.canceled.appending(CancelMark.name(of: id, requestId))
+    guard let file = try KnownFile.read(path, .passOver), decodedJSON(CancelMark.self, file.bytes) == self else {
+      return
+    }
+    try file.remove()
   }
 
   /// Whether it still means something at `now`, the volume's time.
-  func holds(at now: Int64) -> Bool { Duration.nanoseconds(now) - .nanoseconds(made) < CancelMark.lifetime }
+  fileprivate func holds(at now: Int64) -> Bool { Duration.nanoseconds(now) - .nanoseconds(made) < CancelMark.lifetime }
 }
 
 extension Ledger {
-  /// Who canceled this request before a worker took it; `nil` if nobody has. Ask with the job's claim.
-  package func canceler(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> String? {
-    guard filter != nil, let mark = try CancelMark.read(id, in: directory) else { return nil }
-    if let key = mark.requestId { return envelope.requestId.text == key ? mark.by : nil }
-    return mark.holds(at: try lease.clock.now()) ? mark.by : nil
+  /// The mark that cancels this request; `nil` if nobody has canceled it. Ask with the job's claim.
+  package func cancelMark(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> CancelMark? {
+    guard filter != nil else { return nil }
+    if let mark = try CancelMark.read(CancelMark.name(of: id, envelope.requestId.text), in: directory) { return mark }
+    guard let mark = try CancelMark.read(CancelMark.name(of: id, nil), in: directory) else { return nil }
+    return mark.holds(at: try lease.clock.now()) ? mark : nil
+  }
+
+  /// Removes the mark that cancels this request, which is answered now. A mark that stays is no reason to end.
+  package func removeCancelMark(of envelope: Envelope, _ id: JobID) {
+    do throws(VolumeError) {
+      try cancelMark(of: envelope, id)?.remove(from: directory)
+    } catch {
+      let metadata: Logger.Metadata = ["job": "\(id)"]
+      Logger(label: "volume").warning(
+        "the mark of a canceled job stays until somebody removes it: \(error)", metadata: metadata)
+    }
   }
 }
 
 extension JobsDirectory {
   /// Marks of canceled jobs that no worker has yet.
   var canceled: VolumePath { state.appending("canceled") }
-
-  fileprivate func cancelMark(of id: JobID) -> VolumePath { canceled.appending("\(id).json") }
 }

@@ -12,26 +12,51 @@ package struct ClaimName: Sendable {
 /// The claims of one job are found by their names, however many other jobs have claims: the first attempt's, then the
 /// next one's, and so on. While a run is in progress, its first attempt has a claim.
 extension JobsDirectory {
-  /// The claims of `id`, lowest attempt first.
+  /// A claim that this user may not read.
+  enum UnreadableClaim {
+    /// It is told and left out: its name is taken, and its job waits until somebody gives the right or removes it.
+    case skipped
+    /// It throws.
+    case fatal
+  }
+
+  /// The claims of `id` that can be read, lowest attempt first.
   package func claimFiles(of id: JobID, _ odd: DurableFile.OddEntries) throws(VolumeError) -> [ClaimFile] {
-    try claimFiles(of: id, from: 1, odd)
+    try claimFiles(of: id, from: 1, odd, .skipped)
   }
 
   /// The claims of `id` with this attempt or a higher one. The second is looked for even if there is no first,
   /// which is removed first.
-  func claimFiles(of id: JobID, from first: Int, _ odd: DurableFile.OddEntries) throws(VolumeError) -> [ClaimFile] {
+  func claimFiles(
+    of id: JobID, from first: Int, _ odd: DurableFile.OddEntries, _ unreadable: UnreadableClaim
+  ) throws(VolumeError) -> [ClaimFile] {
     try openClaims()
     var files: [ClaimFile] = []
-    var attempt = first
-    while attempt <= JobsDirectory.mostAttempts {
-      if let file = try ClaimFile.read(claimName(of: id, attempt), odd) {
-        files.append(file)
-      } else if attempt > 1 {
-        break
+    for attempt in first...JobsDirectory.mostAttempts {
+      switch try read(claimName(of: id, attempt), odd, unreadable) {
+      case .file(let file): files.append(file)
+      case .unreadable: continue
+      case .none: if attempt > 1 { return files }
       }
-      attempt += 1
     }
     return files
+  }
+
+  private enum Found {
+    case file(ClaimFile)
+    case unreadable, none
+  }
+
+  private func read(
+    _ name: ClaimName, _ odd: DurableFile.OddEntries, _ unreadable: UnreadableClaim
+  ) throws(VolumeError) -> Found {
+    do throws(VolumeError) {
+      return try ClaimFile.read(name, odd).map(Found.file) ?? .none
+    } catch {
+      guard error.isOfRights, unreadable == .skipped else { throw error }
+      if odd == .setAside { DurableFile.tellStuck(name.path) }
+      return .unreadable
+    }
   }
 
   /// Opens the folder: a network file system then drops its cached answer that there is no such name in it (nfs(5),
@@ -51,11 +76,11 @@ extension JobsDirectory {
     ClaimName(path: claims.appending(JobsDirectory.claimName(id, attempt)), id: id, attempt: attempt)
   }
 
-  /// The claims of all jobs, lowest attempt first.
+  /// The claims of all jobs that can be read, lowest attempt first.
   package func claimFiles(_ odd: DurableFile.OddEntries) throws(VolumeError) -> [ClaimFile] {
     var files: [ClaimFile] = []
     for name in try claimNames() {
-      if let file = try ClaimFile.read(name, odd) { files.append(file) }
+      if case .file(let file) = try read(name, odd, .skipped) { files.append(file) }
     }
     return files
   }

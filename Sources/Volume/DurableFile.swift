@@ -45,9 +45,9 @@ package enum DurableFile {
     }
   }
 
-  /// Replaces `path` by rename: readers see all of the old or all of the new content.
-  static func replace(_ path: VolumePath, _ bytes: [UInt8]) throws(VolumeError) {
-    try rewrite(path, bytes, .sync)
+  /// Replaces `path` by rename: readers see all of the old or all of the new content. Its mode is the umask's, or `mode`.
+  static func replace(_ path: VolumePath, _ bytes: [UInt8], mode: UInt32? = nil) throws(VolumeError) {
+    try rewrite(path, bytes, .sync, mode: mode)
   }
 
   /// As ``replace(_:_:)``, but after a power failure the file holds either the old or the new content: one fsync(2)
@@ -57,7 +57,7 @@ package enum DurableFile {
   }
 
   private static func rewrite(
-    _ path: VolumePath, _ bytes: [UInt8], _ use: VolumePath.FolderUse
+    _ path: VolumePath, _ bytes: [UInt8], _ use: VolumePath.FolderUse, mode: UInt32? = nil
   ) throws(VolumeError) {
     var operation = "writing"
     do throws(Errno) {
@@ -65,6 +65,7 @@ package enum DurableFile {
         let (file, draft) = try createDraft(of: name, in: folder)
         defer { try? file.close() }
         do throws(Errno) {
+          if let mode { fchmod(file.rawValue, mode) }
           try file.store(bytes)
           try sync(file)
           operation = "replacing"

@@ -13,6 +13,9 @@ package struct HiddenFolder: Sendable {
     case inDoubt = "prune"
     /// No worker has it: it is removed.
     case doomed = "pruned"
+    /// It is the folder that an upload replaces, or the copy that is to replace it, whichever has not the job's name:
+    /// what the job's folder lacks of its results is given to it, and then it is removed.
+    case replaced
   }
 
   /// The job.
@@ -20,7 +23,7 @@ package struct HiddenFolder: Sendable {
   package let fate: Fate
   /// The name in the jobs folder.
   package let name: String
-  private let directory: JobsDirectory
+  let directory: JobsDirectory
   private let maker: Maker
 
   /// The process that hid a folder: its pid, and a digest of what tells it from all others that have this pid.
@@ -47,6 +50,11 @@ package struct HiddenFolder: Sendable {
   /// A new name for the folder of `id`, in doubt.
   init(of id: JobID, in directory: JobsDirectory) {
     self.init(id, .inDoubt, DurableFile.nonce, Maker.current, directory)
+  }
+
+  /// A new name for a folder of the two of a replacement.
+  init(replacing id: JobID, in directory: JobsDirectory) {
+    self.init(id, .replaced, DurableFile.nonce, Maker.current, directory)
   }
 
   private init(_ id: JobID, _ fate: Fate, _ nonce: String, _ maker: Maker, _ directory: JobsDirectory) {
@@ -112,10 +120,15 @@ package struct HiddenFolder: Sendable {
   /// Removes a doomed folder, on this mount and without following links. Throws `FileTreeError` if some of it stays: the
   /// next call tries again.
   package func remove() throws {
-    let top = try onVolume("opening", directory.path) { () throws(Errno) in
-      try directory.top.open(O_RDONLY | O_DIRECTORY)
-    }
+    let top = try directory.openTop()
     defer { try? top.close() }
     try FileTree.remove(name, in: top)
+  }
+}
+
+extension JobsDirectory {
+  /// Opens the jobs folder.
+  func openTop() throws(VolumeError) -> FileDescriptor {
+    try onVolume("opening", path) { () throws(Errno) in try top.open(O_RDONLY | O_DIRECTORY) }
   }
 }

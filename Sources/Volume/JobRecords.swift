@@ -49,7 +49,7 @@ package struct JobRecords: Sendable {
 
   /// Who canceled the job before a worker took it; `nil` if nobody has.
   package func canceler(of id: JobID) throws(VolumeError) -> String? {
-    try CancelMark.read(id, in: directory)?.by
+    try CancelMark.all(of: id, in: directory).first?.by
   }
 
   /// The results that the broker refused, of all topic filters, by the time of the next try.

@@ -13,7 +13,7 @@ import SystemPackage
 package struct JobRemoval: Sendable {
   /// The job.
   package let id: JobID
-  private let directory: JobsDirectory
+  let directory: JobsDirectory
   private let mark: KnownFile
 
   /// The content of the file. It does not decode as a ``ClaimRecord``.

@@ -42,6 +42,8 @@ package struct Ledger: Sendable {
       try DurableFile.makeFolder(folder)
       try onVolume("writing to", folder) { () throws(Errno) in try folder.checkWritable() }
     }
+    // Whoever cancels a job may be another user, whose folder no worker could remove a mark from.
+    try DurableFile.makeFolder(directory.canceled)
     self.lease = Lease(
       lease, clock: VolumeClock(probe: directory.clocks.appending(worker.id.text)),
       times: times ?? FileSystemKind(of: directory.path).times, remembering: memory)
@@ -106,8 +108,7 @@ package struct Ledger: Sendable {
       try stale.file.remove()
       return nil
     }
-    let first = try firstClaim(beside: stale)
-    if case .ofAnotherRun = first { return nil }
+    guard let filled = try earlierClaims(than: stale) else { return nil }
     let (attempt, run) = (stale.attempt + 1, stale.record?.run)
     guard let claim = try create(stale.id, attempt: attempt, envelope, run: run, signedBy: key) else { return nil }
     do {
@@ -123,34 +124,55 @@ package struct Ledger: Sendable {
       throw error
     }
     try claim.place.remove()
-    if case .made(let file) = first { try file.remove() }
+    for file in filled.reversed() { try file.remove() }
     return nil
   }
 
-  private enum FirstClaim {
+  /// Makes the missing claims of earlier attempts of the run of `stale`, by which others find all of them: its worker
+  /// died while it released them, or somebody removed them. Returns those that it made, highest attempt first: whoever
+  /// finds the first finds all. `nil` if another run has begun; then this one is over, and `stale` is removed.
+  private func earlierClaims(than stale: ClaimFile) throws(VolumeError) -> [KnownFile]? {
+    guard let own = stale.record else { return [] }
+    var made: [KnownFile] = []
+    for attempt in (1..<stale.attempt).reversed() {
+      // No run in progress lacks so many.
+      guard made.count < 1000 else {
+        for file in made.reversed() { try file.remove() }
+        try stale.file.remove()
+        return nil
+      }
+      switch try claim(directory.claimName(of: stale.id, attempt), like: own, stale.file) {
+      case .isThere: continue
+      case .made(let file): made.append(file)
+      case .ofAnotherRun:
+        for file in made.reversed() { try file.remove() }
+        return nil
+      }
+    }
+    return made
+  }
+
+  private enum EarlierClaim {
     case isThere, ofAnotherRun
     case made(KnownFile)
   }
 
-  /// The claim of the first attempt of the run of `stale`, by which others find all of them. It is made if it is
-  /// missing: its worker died while it released the claims, or somebody removed it. If another run has begun, this one is
-  /// over, and `stale` is removed.
-  private func firstClaim(beside stale: ClaimFile) throws(VolumeError) -> FirstClaim {
-    guard stale.attempt > 1, let own = stale.record else { return .isThere }
-    let name = directory.claimName(of: stale.id, 1)
+  private func claim(
+    _ name: ClaimName, like own: ClaimRecord, _ stale: KnownFile
+  ) throws(VolumeError) -> EarlierClaim {
     // Others may make and remove it meanwhile.
     for _ in 0..<10 {
-      if let file = try DurableFile.create(name.path, stale.file.bytes) {
+      if let file = try DurableFile.create(name.path, stale.bytes) {
         defer { try? file.close() }
-        return .made(try KnownFile(name.path, file, stale.file.bytes))
+        return .made(try KnownFile(name.path, file, stale.bytes))
       }
-      guard let first = try ClaimFile.read(name, .setAside) else { continue }
-      if first.record?.isOfSameRun(as: own) == true { return .isThere }
-      if first.record != nil {
-        try stale.file.remove()
+      guard let earlier = try ClaimFile.read(name, .setAside) else { continue }
+      if earlier.record?.isOfSameRun(as: own) == true { return .isThere }
+      if earlier.record != nil {
+        try stale.remove()
       } else if try lease.hasExpired(name.path) {
         // Its writer died, or the removal whose mark it is.
-        try first.file.remove()
+        try earlier.file.remove()
         continue
       }
       return .ofAnotherRun
@@ -191,7 +213,7 @@ package struct Ledger: Sendable {
   /// Whether a higher attempt of the same run has a claim. An incomplete claim does not count yet. A claim of another
   /// run does not count either: its worker did not know that the job was done, and drops the claim.
   package func hasSuccessor(_ claim: Claim) throws(VolumeError) -> Bool {
-    let higher = try directory.claimFiles(of: claim.record.id, from: claim.record.attempt + 1, .setAside)
+    let higher = try directory.claimFiles(of: claim.record.id, from: claim.record.attempt + 1, .setAside, .fatal)
     return higher.contains { $0.record?.isOfSameRun(as: claim.record) == true }
   }
 

@@ -28,14 +28,16 @@ package struct Rounds: Sendable {
   /// The jobs that the last round has found without a living worker and that nobody has taken up, in random order, so
   /// that those who are told of them do not all begin with the same.
   package func leftByLast() throws(VolumeError) -> [ClaimFile] {
-    let names = RoundFindings(try DurableFile.read(mark)).abandoned.compactMap(JobsDirectory.parseClaimName)
+    let names = findings.abandoned.compactMap(JobsDirectory.parseClaimName)
     return try ledger.abandonedClaims(of: ledger.filter, among: Set(names.map(\.id)).shuffled())
   }
 
+  /// What the last round has found. A mark that cannot be read tells nothing: it is no reason to end.
+  private var findings: RoundFindings { RoundFindings((try? KnownFile.read(mark, .setAside))?.bytes) }
+
   /// Begins a round; `nil` if none is due and this worker need not look by itself.
   package func begin(evenIfNotDue mustLook: Bool = false) throws(VolumeError) -> Round? {
-    let clock = ledger.lease.clock
-    guard let look = try clock.look(mark) else {
+    guard let look = try? ledger.lease.clock.look(mark) else {
       try DurableFile.makeFolder(ledger.directory.rounds)
       write(RoundFindings())
       return Round(rounds: self, before: RoundFindings(), began: linux_time_since_boot())
@@ -43,7 +45,7 @@ package struct Rounds: Sendable {
     let rest = try ledger.lease.rest(of: mark, look)
     // Timers have a tolerance: a worker that is alone must find that its own last round is long enough ago.
     guard mustLook || rest > ledger.leaseDuration / 3 * 0.8 else { return nil }
-    let findings = RoundFindings(try DurableFile.read(mark))
+    let findings = findings
     if let file = try? mark.openFile(O_WRONLY) { try? file.closeAfter { try touch(file) } }
     memory.learn(findings.seen, ago: rest, below: ledger.directory.state)
     return Round(rounds: self, before: findings, began: linux_time_since_boot())

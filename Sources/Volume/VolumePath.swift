@@ -236,6 +236,9 @@ package struct VolumeError: Error, Sendable, CustomStringConvertible {
     ].contains(cause)
   }
 
+  /// Whether this user may not do that.
+  package var isOfRights: Bool { cause == .permissionDenied || cause == .notPermitted }
+
   /// A sentence for the user.
   package var description: String {
     let advice =

@@ -65,7 +65,10 @@ final class WatchedFiles: Sendable {
         let path = "\(folder.description)/\(name)"
         let age = min(max(sighting.age, 0), WatchedFiles.oldest) * 1_000_000
         let since = max(0, now - ago - age)
-        if let known = own[path], known.mark == sighting.mark, known.since <= since { continue }
+        // What this process has looked at since then is newer, in whatever state it was.
+        if let known = own[path], known.mark == sighting.mark ? known.since <= since : known.looked > now - ago {
+          continue
+        }
         own[path] = Sighting(mark: sighting.mark, since: since, looked: 0)
       }
     }

@@ -63,8 +63,8 @@ struct Admission: Sendable {
       // 9. A signed request may begin only once.
       try begin(request, claim)
       var job = job(request, claim, plan)
-      if let canceler = try ledger.serving(request.filter).canceler(of: request.envelope, request.id) {
-        job.work = .cancel(plan, by: canceler)
+      if let mark = try ledger.serving(request.filter).cancelMark(of: request.envelope, request.id) {
+        job.work = .cancel(plan, by: mark.by)
       }
       // 10. The worker is busy before it sends the PUBACK: the PUBACK lets the broker send the next request, and that
       // one is not for a worker with a job.

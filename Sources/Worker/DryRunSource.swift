@@ -1,15 +1,23 @@
 package import Jobs
 package import Steps
 private import Synchronization
-private import SystemPackage
 package import Volume
 
-/// The source of a dry run: one request, whose result goes to stdout.
+/// The source of a run without a broker: one request, whose output, events and result go to the caller.
 package final class DryRunSource: JobSource {
   private let offer: Mutex<JobOffer?>
+  private let show: @Sendable (StepOutput) async -> Void
+  private let tell: @Sendable (JobEvent) -> Void
+  private let answer: @Sendable (ResultMessage) throws -> Void
 
-  /// The request that `payload` holds.
-  package init(_ request: JobRequest, _ payload: [UInt8]) {
+  /// The request that `payload` holds. `answer` gets the message that a broker would get; if it throws, that is the error of
+  /// the worker.
+  package init(
+    _ request: JobRequest, _ payload: [UInt8], show: @escaping @Sendable (StepOutput) async -> Void = { _ in },
+    tell: @escaping @Sendable (JobEvent) -> Void = { _ in },
+    answer: @escaping @Sendable (ResultMessage) throws -> Void
+  ) {
+    (self.show, self.tell, self.answer) = (show, tell, answer)
     let key = request.requestID ?? "dry-run:\(UInt64.random(in: 0 ... .max))"
     let envelope = Envelope(
       payload: String(decoding: payload, as: UTF8.self), topic: "", requestId: RequestID(key))
@@ -24,19 +32,15 @@ package final class DryRunSource: JobSource {
     }
   }
 
-  /// Does nothing: a dry run has no listeners.
-  package func publish(_ event: JobEvent) {}
+  /// Nobody waits for what a dry run leaves.
+  package func tellWaiting(_ filter: String) {}
 
-  /// Does nothing: a dry run has no listeners.
-  package func publish(_ output: StepOutput, of claim: ClaimRecord) async {}
+  /// Passes the event on.
+  package func publish(_ event: JobEvent) { tell(event) }
 
-  /// Prints the message that a broker would get. Throws ``VolumeError`` when stdout cannot be written.
-  package func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
-    let line = try result.encoded() + [UInt8(ascii: "\n")]
-    do {
-      try FileDescriptor.standardOutput.writeAll(line)
-    } catch {
-      throw VolumeError("cannot write to", "standard output", error as? Errno ?? .ioError)
-    }
-  }
+  /// Passes the output on.
+  package func publish(_ output: StepOutput, of claim: ClaimRecord) async { await show(output) }
+
+  /// Passes the message on.
+  package func publish(_ result: ResultMessage, answering envelope: Envelope) async throws { try answer(result) }
 }

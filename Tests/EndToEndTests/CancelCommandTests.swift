@@ -132,7 +132,7 @@ import Testing
       try await scene.send("job")
       try await eventually("the deferred request") { scene.deferred.count == 1 }
       let cancel = try scene.client(["cancel", "job", "--wait", "--json", "-j", scene.jobs.string])
-      try await eventually("the mark") { marks(scene) == ["job.json"] }
+      try await eventually("the mark") { marks(scene).count == 1 }
       try scene.release()
       #expect(try await cancel.end() == .code(0))
       #expect(try JSON(Data(cancel.output.utf8))["status"] == "canceled")
@@ -153,6 +153,37 @@ import Testing
       let worker = try scene.worker()
       #expect(try await worker.end() == .code(0))
       #expect(scene.result("job")["status"] == "canceled" && marks(scene).isEmpty)
+    }
+  }
+
+  /// The mark is for the next request, and a rejected one is it.
+  @Test func rejectedRequestTakesTheMarkWithIt() async throws {
+    try await Scene.play { scene in
+      try await canceledBeforeItBegan(scene)
+      try scene.write("{", scene.jobs.pushing("job/job.json"))
+      let results = try await scene.results()
+      let worker = try scene.worker()
+      #expect(try await results.message().json["status"] == "rejected")
+      try scene.job("job", steps: ["echo run"])
+      try await scene.send("job")
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success" && marks(scene).isEmpty)
+    }
+  }
+
+  /// The id is used again before a worker gets the withdrawn request.
+  @Test func withdrawnRequestDoesNotRunTheNextFolderOfItsID() async throws {
+    try await Scene.play { scene in
+      try await scene.broker.makeSession("worker-01", on: "jobs/pending")
+      let submit = try scene.submit(try scene.folder("job", ["steps": ["echo first"]]))
+      try await submit.says("the broker keeps the request")
+      submit.send(SIGTERM)
+      #expect(try await submit.end() == .code(130))
+      #expect(submit.errors.contains("the job is withdrawn"))
+      try scene.job("job", steps: ["echo second"])
+      let worker = try scene.worker()
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("job")["status"] == "canceled" && scene.log("job").isEmpty && marks(scene).isEmpty)
     }
   }
 }

@@ -88,4 +88,62 @@ struct UnprivilegedWorkerTests {
       #expect(scene.text("job", "results/report.xml") == "")
     }
   }
+
+  /// root cancels a job that no worker has; its mark cannot be read, or not be removed.
+  @Test(arguments: ["unreadable", "unremovable"])
+  func markOfACanceledJobStopsNoWorker(_ kind: String) async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: ["echo run"])
+      for folder in [scene.jobs, scene.workspaces] { try await give(folder, scene) }
+      let first = try worker(scene)
+      try await first.listens()
+      first.send(SIGTERM)
+      try await first.end()
+      let marks = scene.jobs.pushing(".worker/canceled")
+      if kind == "unremovable" { chown(marks.string, 0, 0) }
+      try await scene.send("job")
+      let cancel = try scene.start(
+        installed("sh"),
+        [
+          "-c", "umask 077; exec \"$@\"", "sh", WorkerProcess.executable.string, "cancel", "job", "-u",
+          scene.broker.url, "-j", scene.jobs.string,
+        ], name: "cancel")
+      #expect(try await cancel.end() == .code(0), "\(cancel.errors)")
+      if kind == "unreadable" { chmod(marks.appending("job.json").string, 0o600) }
+      let second = try worker(scene)
+      #expect(try await second.end() == .code(0), "\(second.log)")
+      #expect(scene.result("job")["status"].string == (kind == "unreadable" ? "success" : "canceled"))
+      #expect(second.log.contains("canceled/job.json"), "\(second.log)")
+    }
+  }
+
+  /// A worker that runs as root with a umask of 077 shares the volume.
+  @Test func filesOfARootOfFewWordsStopNoWorker() async throws {
+    try await Scene.play(leaving: .claims) { scene in
+      for id in ["job", "other"] { try scene.job(id, steps: ["echo run"]) }
+      for folder in [scene.jobs, scene.workspaces] { try await give(folder, scene) }
+      let first = try worker(scene)
+      try await first.listens()
+      let claim = scene.jobs.pushing(".worker/claims/other.1.json")
+      try scene.write("{}", claim)
+      chmod(claim.string, 0o600)
+      let rounds = scene.jobs.pushing(".worker/rounds")
+      for name in scene.listing(rounds) {
+        chown(rounds.appending(name).string, 0, 0)
+        chmod(rounds.appending(name).string, 0o600)
+      }
+      #expect(!scene.listing(rounds).isEmpty)
+      // The request for the job that the claim holds waits on the volume; the next one is run.
+      try await scene.send("other")
+      try await eventually("the deferred request") { scene.deferred.count == 1 }
+      try await scene.send("job")
+      #expect(try await first.end() == .code(0), "\(first.log)")
+      #expect(scene.result("job")["status"] == "success")
+      #expect(first.log.contains("claims/other.1.json"), "\(first.log)")
+      try scene.remove(claim)
+      let second = try worker(scene)
+      #expect(try await second.end() == .code(0), "\(second.log)")
+      #expect(scene.result("other")["status"] == "success")
+    }
+  }
 }

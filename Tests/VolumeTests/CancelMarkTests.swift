@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Jobs
 import SystemPackage
 import TestSupport
@@ -9,32 +10,67 @@ import Testing
 struct CancelMarkTests {
   private func envelope(_ key: String) -> Envelope { Envelope(payload: "{}", topic: "", requestId: RequestID(key)) }
 
+  private func names(_ volume: VolumeFixture) throws -> [String] { try volume.names(volume.directory.canceled) }
+
   @Test func markIsForItsRequestOrForTheNext() throws {
     let volume = try VolumeFixture()
     let (id, other) = (try JobID("job"), try JobID("other"))
     let ledger = try volume.ledger()
-    try CancelMark.put(id, of: "key", by: "ada@host", in: volume.directory)
-    #expect(try ledger.canceler(of: envelope("key"), id) == "ada@host")
-    #expect(try ledger.canceler(of: envelope("another"), id) == nil)
-    #expect(try ledger.canceler(of: envelope("key"), other) == nil)
-    try CancelMark.put(id, of: nil, by: "bob@host", in: volume.directory)
-    #expect(try ledger.canceler(of: envelope("another"), id) == "bob@host")
-    #expect(try CancelMark.names(in: volume.directory) == [id])
-    try CancelMark.remove(id, in: volume.directory)
-    #expect(try ledger.canceler(of: envelope("another"), id) == nil)
+    let mark = try CancelMark.put(id, of: "key", by: "ada@host", in: volume.directory)
+    #expect(try ledger.cancelMark(of: envelope("key"), id) == mark && mark.by == "ada@host")
+    #expect(try ledger.cancelMark(of: envelope("another"), id) == nil)
+    #expect(try ledger.cancelMark(of: envelope("key"), other) == nil)
+    let next = try CancelMark.put(id, of: nil, by: "bob@host", in: volume.directory)
+    #expect(try ledger.cancelMark(of: envelope("another"), id) == next)
+    #expect(try ledger.cancelMark(of: envelope("key"), id) == mark)
+    #expect(try CancelMark.all(of: id, in: volume.directory) == [mark, next])
+    ledger.removeCancelMark(of: envelope("another"), id)
+    #expect(try ledger.cancelMark(of: envelope("another"), id) == nil)
+    ledger.removeCancelMark(of: envelope("key"), id)
+    #expect(try names(volume).isEmpty)
+  }
+
+  /// Two cancel the same job, and the first of them takes its mark back.
+  @Test func markOfAnotherStays() throws {
+    let volume = try VolumeFixture()
+    let id = try JobID("job")
+    let ledger = try volume.ledger()
+    let first = try CancelMark.put(id, of: nil, by: "ada@host", in: volume.directory)
+    let second = try CancelMark.put(id, of: nil, by: "ada@host", in: volume.directory)
+    try first.remove(from: volume.directory)
+    #expect(try ledger.cancelMark(of: envelope("key"), id) == second)
+    try second.remove(from: volume.directory)
+    #expect(try ledger.cancelMark(of: envelope("key"), id) == nil)
+  }
+
+  /// An id may end like the mark of another.
+  @Test func idThatLooksLikeAnothersMarkIsNotIt() throws {
+    let volume = try VolumeFixture()
+    let ledger = try volume.ledger()
+    _ = try CancelMark.put(try JobID("job"), of: "key", by: "ada@host", in: volume.directory)
+    let digest = try #require(try names(volume).first?.split(separator: "~").last?.dropLast(".json".count))
+    for id in ["job.\(digest)", "job-\(digest)", "job_\(digest)"] {
+      #expect(try ledger.cancelMark(of: envelope("key"), JobID(id)) == nil)
+    }
   }
 
   @Test func oldMarkAndWhatIsNoneMeanNothing() throws {
     let volume = try VolumeFixture()
     let id = try JobID("job")
     let ledger = try volume.ledger()
-    try CancelMark.put(id, of: nil, by: "ada@host", in: volume.directory)
     let path = volume.directory.canceled.appending("job.json").path.string
-    try #"{"by":"ada@host","made":1000000000}"#.write(toFile: path, atomically: true, encoding: .utf8)
-    #expect(try ledger.canceler(of: envelope("key"), id) == nil)
-    try CancelMark.put(try JobID("new"), of: nil, by: "ada@host", in: volume.directory)
-    #expect(try CancelMark.names(in: volume.directory) == [try JobID("new")])
-    try "no JSON".write(toFile: path, atomically: true, encoding: .utf8)
-    #expect(try ledger.canceler(of: envelope("key"), id) == nil)
+    try #"{"id":"job","by":"ada@host","made":1000000000}"#.write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(try ledger.cancelMark(of: envelope("key"), id) == nil)
+    _ = try CancelMark.put(try JobID("new"), of: nil, by: "ada@host", in: volume.directory)
+    #expect(try names(volume) == ["new.json"])
+    for text in ["no JSON", #"{"id":"other","by":"ada@host","made":9000000000000000000}"#] {
+      try text.write(toFile: path, atomically: true, encoding: .utf8)
+      #expect(try ledger.cancelMark(of: envelope("key"), id) == nil)
+    }
+    unlink(path)
+    mkdir(path, 0o755)
+    #expect(try ledger.cancelMark(of: envelope("key"), id) == nil)
+    #expect(try CancelMark.put(id, of: nil, by: "ada@host", in: volume.directory).by == "ada@host")
+    #expect(try ledger.cancelMark(of: envelope("key"), id) != nil)
   }
 }

@@ -39,11 +39,32 @@ import Testing
     age(try volume.leaveClaim("job", attempt: 3, of: "dead", request: "r1"), .seconds(61))
     let stale = try #require(try ledger.abandonedClaims().first)
     let claim = try #require(try ledger.takeOver(stale, envelope("job", "r1")))
-    #expect(try claims == ["job.1.json", "job.3.json", "job.4.json"])
+    #expect(try claims == ["job.1.json", "job.2.json", "job.3.json", "job.4.json"])
+    #expect(try ledger.claimFiles(of: JobID("job")).last?.attempt == 4)
     #expect(try volume.ledger("two").claim(envelope("job", "r2"), JobID("job")) == nil)
     #expect(try !ledger.isSuperseded(claim))
     try await ledger.release(claim)
     #expect(try claims == [])
+  }
+
+  /// Somebody removed a claim in the middle.
+  @Test func takerFillsTheHole() throws {
+    let ledger = try volume.ledger()
+    for attempt in [1, 3] { _ = try volume.leaveClaim("job", attempt: attempt, of: "dead", request: "r1") }
+    for name in try claims { age(volume.directory.claims.appending(name), .seconds(61)) }
+    let stale = try #require(try ledger.abandonedClaims().first)
+    #expect(try stale.attempt == 3 && ledger.takeOver(stale, envelope("job", "r1")) != nil)
+    #expect(try claims == ["job.1.json", "job.2.json", "job.3.json", "job.4.json"])
+    #expect(try ledger.abandonedClaims(among: [JobID("job")]).isEmpty)
+  }
+
+  /// No worker left it.
+  @Test func claimOfAnAttemptFarFromAllOthersMakesNoThousands() throws {
+    let ledger = try volume.ledger()
+    age(try volume.leaveClaim("job", attempt: 900_000, of: "dead", request: "r1"), .seconds(61))
+    let stale = try #require(try ledger.abandonedClaims().first)
+    #expect(try ledger.takeOver(stale, envelope("job", "r1")) == nil)
+    #expect(try claims.isEmpty)
   }
 
   /// The holder of the third attempt finishes the job while another takes it over.
@@ -71,16 +92,16 @@ import Testing
 
   @Test func lastClaimedAreTheNewestAndThoseThatHaveNotEnded() throws {
     let ledger = try volume.ledger()
-    #expect(try ledger.audit.lastClaimed().isEmpty)
+    #expect(ledger.audit.lastClaimed().isEmpty)
     for (event, id) in [
       (AuditEntry.Event.claimed, "a"), (.published, "a"), (.claimed, "b"), (.takenOver, "c"), (.dropped, "c"),
       (.claimed, "d"), (.step, "d"), (.published, "d"),
     ] {
       try ledger.audit.record(AuditEntry(event, id: JobID(id)))
     }
-    #expect(try ledger.audit.lastClaimed().map(\.text) == ["d", "b"])
+    #expect(ledger.audit.lastClaimed().map(\.text) == ["d", "b"])
     for number in 0..<2000 { try ledger.audit.record(AuditEntry(.claimed, id: JobID("e\(number)"))) }
-    #expect(try ledger.audit.lastClaimed().first?.text == "e1999")
-    #expect(try ledger.audit.lastClaimed().count == 16)
+    #expect(ledger.audit.lastClaimed().first?.text == "e1999")
+    #expect(ledger.audit.lastClaimed().count == 16)
   }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Jobs
 import SystemPackage
 import TestSupport
@@ -66,6 +67,35 @@ import Testing
     let claim = try volume.leaveClaim("job", of: "dead")
     age(claim, .seconds(61))
     #expect(try two.begin()?.look().map(\.path) == [claim])
+  }
+
+  /// Something that no worker made lies in the mark's place.
+  @Test(arguments: ["folder", "FIFO", "link", "loop", "large"]) func oddMarkIsNoHindrance(_ kind: String) throws {
+    #expect(try rounds("one").begin() != nil)
+    let mark = try mark
+    unlink(mark.string)
+    switch kind {
+    case "folder": mkdir(mark.string, 0o755)
+    case "FIFO": mkfifo(mark.string, 0o644)
+    case "link": symlink("/etc/hostname", mark.string)
+    case "loop": symlink(mark.name, mark.string)
+    default:
+      try volume.write("{", mark)
+      truncate(mark.string, 20 << 20)
+    }
+    age(try volume.leaveClaim("job", of: "dead"), .seconds(61))
+    let two = try rounds("two")
+    #expect(try two.leftByLast().isEmpty)
+    // It may be moved aside by the first of them.
+    for _ in 0..<2 { #expect(try two.begin(evenIfNotDue: true)?.look().map(\.id.text) == ["job"]) }
+    #expect(try rounds("three").leftByLast().map(\.id.text) == ["job"])
+  }
+
+  @Test func fileInThePlaceOfTheMarksIsNoHindrance() throws {
+    try volume.write("x", volume.directory.rounds)
+    age(try volume.leaveClaim("job", of: "dead"), .seconds(61))
+    #expect(try rounds("one").begin()?.look().map(\.id.text) == ["job"])
+    #expect(try rounds("two").leftByLast().map(\.id.text) == ["job"])
   }
 
   @Test func othersFindWhatTheRoundFound() throws {

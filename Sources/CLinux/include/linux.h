@@ -68,6 +68,9 @@ int linux_reserve(int fd, int64_t offset, int64_t bytes);
 // renameat2(2) within a folder, RENAME_NOREPLACE: fails with EEXIST where rename(2) would put something away.
 int linux_rename_new(int folder, const char *from, const char *to);
 
+// renameat2(2) within a folder, RENAME_EXCHANGE: each entry gets the other's name.
+int linux_exchange(int folder, const char *one, const char *other);
+
 // Times in nanoseconds: that of a struct timespec, the nearest there is if it is beyond the years 1677 to 2262, and
 // CLOCK_BOOTTIME.
 int64_t linux_nanoseconds(const void *timespec);

@@ -1,8 +1,8 @@
-import Settings
 import ArgumentParser
 import Client
 import Jobs
 import MQTT
+import Settings
 
 /// `mqtt-fs-worker drain <worker|all>`: tells workers to leave after their jobs.
 struct Drain: AsyncParsableCommand {

@@ -34,10 +34,11 @@ final class PruneRun: Sendable {
   func putBack() {
     tellingFailure("what a killed prune left") {
       try pruning.clearMarks()
-      for folder in try pruning.leftovers() where folder.fate == .inDoubt {
+      for folder in try pruning.leftovers() where folder.fate != .doomed {
         tellingFailure("job \(folder.id)") {
           _ = try pruning.finish(folder)
-          console.say("job \(folder.id) has its folder again, which another prune had hidden")
+          let other = folder.fate == .replaced ? "'submit --replace'" : "'prune'"
+          console.say("job \(folder.id) has its folder and its results again, which another \(other) had hidden")
         }
       }
     }

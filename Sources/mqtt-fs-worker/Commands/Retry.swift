@@ -1,7 +1,7 @@
-import Settings
 import ArgumentParser
 import Client
 import Jobs
+import Settings
 import SystemPackage
 import Volume
 

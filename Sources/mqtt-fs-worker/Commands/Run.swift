@@ -1,4 +1,3 @@
-import Settings
 import ArgumentParser
 import Client
 import FileTree
@@ -6,6 +5,7 @@ import FoundationEssentials
 import Glibc
 import Jobs
 import Logging
+import Settings
 import Steps
 import Synchronization
 import SystemPackage
@@ -86,11 +86,11 @@ struct Run: ParsableCommand, GuardedCommand {
   }
 
   private func run(
-    _ source: FilePath, _ job: (id: JobID, definition: JobDefinition), in place: TemporaryPlace,
+    _ folder: FilePath, _ job: (id: JobID, definition: JobDefinition), in place: TemporaryPlace,
     _ settings: WorkerSettings, _ stop: StopRequest, _ logger: Logger, _ console: Console
   ) async throws -> ResultMessage {
     let directory = JobsDirectory(place.jobs)
-    let upload = JobUpload(source, as: job.id, to: directory, selecting: job.definition.uploadSelection(without: .none))
+    let upload = JobUpload(folder, as: job.id, to: directory, selecting: job.definition.uploadSelection(without: .none))
     let skipped = try await upload.run(isCanceled: { stop.level > .none }) { _, _ in }.skipped
     for entry in skipped { console.say("warning: \(entry.path) is left out: \(entry.reason.rawValue)") }
     let outgoing = try OutgoingRequest(job.id, steps: changes.steps, environment: changes.environment())
@@ -99,17 +99,22 @@ struct Run: ParsableCommand, GuardedCommand {
     let ledger = try Ledger(directory, worker: identity, filters: [], lease: .seconds(30))
     let titles = job.definition.steps.map(\.title)
     let printed = Printed()
-    let local = LocalSource(try JobRequest(payload: payload), payload) { output in
+    let answer = Mutex<ResultMessage?>(nil)
+    let source = DryRunSource(try JobRequest(payload: payload), payload) { output in
       await printed.put(output.bytes, console)
     } tell: { event in
       guard event.event == .stepStarted, let step = event.step else { return }
       console.show(stepHeading(step, of: titles.count, titles.indices.contains(step) ? titles[step] : nil))
+    } answer: { result in
+      answer.withLock { $0 = result }
     }
     let worker = Worker(
-      ledger: ledger, workspaces: try WorkspacesDirectory(place.workspaces), source: local,
+      ledger: ledger, workspaces: try WorkspacesDirectory(place.workspaces), source: source,
       state: WorkerState(ledger, stop: stop, logger: logger), settings: settings, stop: stop, logger: logger)
     _ = try await worker.run()
-    guard let result = local.result else { throw stop.isShutdown ? ExitStatus.interrupted : ExitStatus.defect }
+    guard let result = answer.withLock(\.self) else {
+      throw stop.isShutdown ? ExitStatus.interrupted : ExitStatus.defect
+    }
     tell(result, console)
     // The failure of a job is more important.
     if let failure = printed.failure, ExitStatus(result).rawValue == 0 { throw ExitStatus(failure) }

@@ -1,10 +1,10 @@
-import Settings
 import ArgumentParser
 import Client
 import FileTree
 import Glibc
 import Jobs
 import MQTT
+import Settings
 import Signing
 import Synchronization
 import SystemPackage

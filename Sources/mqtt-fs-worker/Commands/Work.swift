@@ -186,7 +186,7 @@ struct DryRun {
     let stop = StopRequest()
     Signals.stop(stop, setup.logger, grace: setup.settings.grace)
     let worker = Worker(
-      ledger: ledger, workspaces: try setup.openWorkspaces(), source: DryRunSource(request, Array(bytes)),
+      ledger: ledger, workspaces: try setup.openWorkspaces(), source: DryRunSource(request, Array(bytes), answer: show),
       state: WorkerState(ledger, stop: stop, logger: setup.logger), settings: setup.settings, stop: stop,
       logger: setup.logger)
     guard case .finished(let result) = try await worker.run() else {
@@ -194,5 +194,14 @@ struct DryRun {
     }
     if result.status == .rejected { throw ExitStatus.badPayload }
     throw ExitStatus(rawValue: Int32(truncatingIfNeeded: result.exitCode ?? 70))
+  }
+
+  @Sendable private func show(_ result: ResultMessage) throws {
+    let line = try result.encoded() + [UInt8(ascii: "\n")]
+    do {
+      try FileDescriptor.standardOutput.writeAll(line)
+    } catch {
+      throw VolumeError("cannot write to", "standard output", error as? Errno ?? .ioError)
+    }
   }
 }

@@ -1,7 +1,7 @@
-import Settings
 import ArgumentParser
 import Jobs
 import Logging
+import Settings
 import SystemPackage
 import Volume
 import Worker

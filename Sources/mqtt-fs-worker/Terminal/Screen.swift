@@ -1,6 +1,6 @@
-import Settings
 import Glibc
 import Jobs
+import Settings
 
 /// The terminal on stdout, if it is one: its width, and whether it shows colours.
 struct Screen {
