@@ -15,6 +15,8 @@ public final class Session: Sendable {
   public let events: AsyncStream<SessionEvent>
   /// The client id, as the broker knows it.
   public let clientID: String
+  /// The version of MQTT that it speaks.
+  public let version: ProtocolVersion
   private let mailbox: Mailbox
 
   /// Starts the thread and the first connection attempt; ``connected()`` waits for it.
@@ -26,6 +28,7 @@ public final class Session: Sendable {
     let mailbox = try Mailbox(SessionLimits(options))
     self.events = events
     self.clientID = options.clientID
+    self.version = options.version
     self.mailbox = mailbox
     // A queue with one long block is a thread.
     DispatchQueue(label: "mqtt \(options.clientID)").async {
@@ -98,6 +101,11 @@ public final class Session: Sendable {
   /// Unsubscribes and waits for the UNSUBACK; messages that the broker queued before it still arrive.
   public func unsubscribe(_ filter: TopicFilter) async throws(MQTTError) {
     _ = try await ask { (loop, answer: Answer<[MQTTError]>) in loop.unsubscribe(filter, answer) }
+  }
+
+  /// Unsubscribes without waiting.
+  public func leave(_ filter: TopicFilter) {
+    mailbox.post { $0?.unsubscribe(filter, nil) }
   }
 
   /// Ends the session with DISCONNECT, after queued packets; with `sessionExpiry` (MQTT 5, seconds) the broker keeps

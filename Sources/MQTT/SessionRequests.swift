@@ -46,7 +46,7 @@ extension SessionLoop {
     }
   }
 
-  func unsubscribe(_ filter: TopicFilter, _ answer: Answer<[MQTTError]>) {
+  func unsubscribe(_ filter: TopicFilter, _ answer: Answer<[MQTTError]>?) {
     pending.forget(filter)
     let again: Command = { $0.unsubscribe(filter, answer) }
     whenConnected(again, orFail: answer) { () throws(MQTTError) in

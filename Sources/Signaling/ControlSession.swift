@@ -2,7 +2,6 @@ package import Jobs
 package import Logging
 package import MQTT
 package import Steps
-import Synchronization
 package import Volume
 package import Worker
 
@@ -25,11 +24,8 @@ package final class ControlSession: Sendable {
   private let worker: WorkerID
   package let presence: Presence
   package let commands: Commands
-  private let lastNudge = Mutex<[String: ContinuousClock.Instant]>([:])
-  private let nudges: AsyncStream<String>.Continuation
-  /// The nudges of other workers, which say that something waits on the volume: for the workers of which topic filter,
-  /// or of all if it is empty.
-  let nudged: AsyncStream<String>
+  /// What workers tell each other of the volume.
+  let nudges: Nudges
 
   /// Publishes over `session`, which nobody else may use.
   package init(
@@ -44,7 +40,7 @@ package final class ControlSession: Sendable {
     worker = presence.settings.worker.id
     delivery = ResultDelivery(session, worker)
     commands = Commands(presence, state, topics: topics, logger: logger)
-    (nudged, nudges) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
+    nudges = Nudges(session, requests: topics.filters, state: state)
   }
 
   /// Waits for the connection.
@@ -69,12 +65,13 @@ package final class ControlSession: Sendable {
     nudges.finish()
   }
 
-  /// Subscribes to nudges and commands. If the broker refuses nudges, the worker finds requests at its next regular
-  /// look. If the broker refuses commands, they do not reach the worker. Returns when the broker has answered, or when
+  /// Subscribes to nudges and commands, with a connection. If the broker refuses nudges, the worker finds requests at its
+  /// next regular look. If the broker refuses commands, they do not reach the worker. Returns when the broker has answered, or when
   /// the session has ended.
   package func subscribe() async {
     do {
-      for refusal in try await session.subscribe(([Topics.waiting] + commands.filters).map { try TopicFilter($0) }) {
+      let filters = try nudges.filters() + commands.filters.map { try TopicFilter($0) }
+      for refusal in try await session.subscribe(filters) {
         logger.info("commands or nudges do not reach this worker: \(refusal)")
       }
     } catch MQTTError.closed {
@@ -86,7 +83,7 @@ package final class ControlSession: Sendable {
 
   private func receive(_ message: Message) {
     if message.topic == Topics.waiting {
-      nudges.yield(String(decoding: message.payload, as: UTF8.self))
+      nudges.receive(message)
     } else if let answer = commands.obey(message) {
       session.send(answer)
     }
@@ -96,6 +93,7 @@ package final class ControlSession: Sendable {
   /// commands.
   package func close(_ absence: WorkerStatus.Absence) async {
     presence.end(absence)
+    if absence == .away { nudges.leave() }
     await session.disconnect(sessionExpiry: absence == .left ? 0 : nil)
   }
 
@@ -175,17 +173,6 @@ package final class ControlSession: Sendable {
     } catch {
       logger.debug("output of a step is not published: \(error)")
     }
-  }
-
-  /// Tells the idle workers of `filter` that something waits for them on the volume, ten times a second at most.
-  func nudge(_ filter: String) {
-    let isNew = lastNudge.withLock { last in
-      if let last = last[filter], .now - last < .milliseconds(100) { return false }
-      last[filter] = .now
-      return true
-    }
-    guard isNew else { return }
-    session.send(Message(topic: Topics.waiting, payload: Array(filter.utf8), qos: .atMostOnce))
   }
 
   /// Clears the retained message of a topic, so that the broker does not send it again (MQTT 5, section 3.3.1.3).

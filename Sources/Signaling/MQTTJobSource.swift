@@ -163,7 +163,8 @@ package final class MQTTJobSource: JobSource {
         { [state] in await state.watchHalts() },
         { await self.followWorker() },
         { [control] in await control.presence.run() },
-        { [control] in for await filter in control.nudged { self.askForLook(at: filter) } },
+        { [control] in for await filter in control.nudges.heard { self.askForLook(at: filter) } },
+        { [control] in await control.nudges.followWorker() },
         { [trial] in await trial.run() },
         { await self.lookRegularly() },
       ], body)
@@ -261,6 +262,11 @@ package final class MQTTJobSource: JobSource {
     _ = try? await stop.unlessRaised { [intakes] in
       for intake in intakes[..<rank] where await intake.requests.hasRequest(within: Self.subscriptionLimit) { return }
     }
+  }
+
+  /// Tells idle workers of `filter`.
+  package func tellWaiting(_ filter: String) {
+    control.nudges.send(filter)
   }
 
   /// Publishes an event without waiting.

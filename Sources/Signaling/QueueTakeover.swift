@@ -95,7 +95,7 @@ struct QueueTakeover: Sendable {
       options.start = .clean
       try await Session.withSession(options, giveUpAfter: .seconds(10), logger: logger) { _ in }
     }
-    control.nudge(member.filter)
+    control.nudges.send(member.filter)
   }
 }
 

@@ -88,7 +88,7 @@ extension RequestSession {
       guard case .settled(let deferred) = outcome else { return await offerOrDefer(delivery) }
       await acknowledge(delivery)
       guard deferred != nil else { return }
-      control.nudge(deferral.filter)
+      control.nudges.send(deferral.filter)
       if takesRequests { inbox.add(.look(rank, .told)) }
     } catch {
       logger.error("a request cannot be deferred, and stays with the broker: \(error)")

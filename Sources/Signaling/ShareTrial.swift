@@ -39,7 +39,7 @@ struct ShareTrial: Sendable {
 
   private func isHeard(on session: Session) async -> Bool {
     for _ in 0..<3 {
-      control.nudge(filters.first?.text ?? "")
+      control.nudges.send(filters.first?.text ?? "")
       let isHeard: Bool? = await wait(atMost: .seconds(2)) {
         for await case .delivery(let delivery) in session.events {
           await delivery.acknowledge()

@@ -71,8 +71,6 @@ struct TopicIntake: Sendable {
       return abandoned.isEmpty ? try rounds.leftByLast() : abandoned
     }
     abandoned = try round.look()
-    // This worker takes one of them.
-    if abandoned.count > 1, let filter = ledger.filter { control.nudge(filter) }
     try await takeover.adoptDeparted(broker: membership.broker)
     return abandoned
   }

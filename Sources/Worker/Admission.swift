@@ -230,17 +230,22 @@ extension Admission {
   private static var mostTurns: Int { 100 }
 
   /// Admits what waits on the volume for an idle worker of `filter`: first the `abandoned` jobs of workers that died, then
-  /// deferred requests, oldest first.
+  /// deferred requests, oldest first. Tells others if there may be more.
   func admitWaiting(for filter: String, _ abandoned: [ClaimFile] = []) async throws -> AcceptedJob? {
     let ledger = ledger.serving(filter)
     for stale in abandoned where !isStopping {
-      if case .accepted(let job) = try await takeOver(stale) { return job }
+      guard case .accepted(let job) = try await takeOver(stale) else { continue }
+      outbox.tellWaiting(filter)
+      return job
     }
     try ledger.approvals.finish(of: filter)
     try ledger.parkedQueue.removeBlanks()
-    for name in try ledger.deferredQueue.names() where !isStopping {
+    let names = try ledger.deferredQueue.names()
+    for name in names where !isStopping {
       guard let deferred = try ledger.deferredQueue.request(named: name) else { continue }
-      if case .accepted(let job) = try await admit(Request(deferred, for: filter, settings.reader)) { return job }
+      guard case .accepted(let job) = try await admit(Request(deferred, for: filter, settings.reader)) else { continue }
+      if name != names.last { outbox.tellWaiting(filter) }
+      return job
     }
     return nil
   }

@@ -7,6 +7,9 @@ package protocol JobSource: Sendable {
   /// Waits for the next offer. `nil` if none will come: the worker leaves, or was idle for too long.
   func next() async throws -> Offer?
 
+  /// Tells idle workers of this topic filter that something waits on the volume for them.
+  func tellWaiting(_ filter: String)
+
   /// Publishes an event of a job without waiting, and without a guarantee that it arrives.
   func publish(_ event: JobEvent)
 

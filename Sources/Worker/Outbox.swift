@@ -65,6 +65,9 @@ struct Outbox: Sendable {
     ledger.audit.note(entry, logger)
   }
 
+  /// Tells idle workers of `filter` that something waits on the volume.
+  func tellWaiting(_ filter: String) { source.tellWaiting(filter) }
+
   /// Publishes the rejection of a request.
   func reject(_ request: Request, _ reason: InvalidInput) async throws {
     logger.warning("rejected: \(reason)", metadata: ["job": "\(request.id)"])

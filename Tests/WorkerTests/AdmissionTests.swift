@@ -19,6 +19,8 @@ final class Offers: JobSource {
     var acknowledgedBusy: [Bool] = []
     var events: [JobEvent.Kind] = []
     var results: [ResultMessage] = []
+    /// The topic filters of the workers that were told that something waits.
+    var told: [String] = []
   }
 
   let heard = Mutex(Heard())
@@ -40,6 +42,7 @@ final class Offers: JobSource {
   func next() async throws -> Offer? {
     heard.withLock { $0.offers.isEmpty ? nil : .request($0.offers.removeFirst()) }
   }
+  func tellWaiting(_ filter: String) { heard.withLock { $0.told.append(filter) } }
   func publish(_ event: JobEvent) { heard.withLock { $0.events.append(event.event) } }
   func publish(_ output: StepOutput, of claim: ClaimRecord) async {}
   func publish(_ result: ResultMessage, answering envelope: Envelope) async throws {
@@ -138,5 +141,18 @@ final class Offers: JobSource {
       envelope(RequestID(session: "w", epoch: "e", packetID: 7, digest: "d", instant: 3, isRedelivery: false)),
       try JobID("job"))
     #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) != nil)
+  }
+
+  /// One idle worker is told of something, and there is more.
+  @Test func whoTakesOneOfSeveralTellsOthers() async throws {
+    let (worker, queue) = (try worker(), try volume.ledger().deferredQueue)
+    for id in ["a", "b"] {
+      try volume.job(id)
+      try queue.put(TestSupport.envelope(id, "r-\(id)"), try JobID(id))
+    }
+    #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) != nil)
+    #expect(offers.heard.withLock { $0.told } == [VolumeFixture.filter])
+    #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) != nil)
+    #expect(offers.heard.withLock { $0.told.count } == 1)
   }
 }
