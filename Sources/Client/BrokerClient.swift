@@ -28,6 +28,8 @@ package final class BrokerClient: Sendable {
     _ options: SessionOptions, giveUpAfter: Duration? = nil, persisting: Bool = false, logger: Logger,
     _ body: (BrokerClient) async throws -> T
   ) async throws -> T {
+    var options = options
+    options.readsAhead = 64
     let session = try Session(options, giveUpAfter: giveUpAfter, logger: logger)
     let client = BrokerClient(session)
     do {
@@ -52,7 +54,7 @@ package final class BrokerClient: Sendable {
         switch event {
         case .delivery(let delivery):
           hand(out: delivery.message)
-          await delivery.acknowledge()
+          delivery.acknowledgeSoon()
         case .failed(let error): end = error
         case .connected:
           if wasConnected { reconnection.yield() }

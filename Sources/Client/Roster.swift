@@ -30,6 +30,9 @@ package struct Roster: Sendable {
 
   /// The workers by id.
   package private(set) var entries: [String: Entry] = [:]
+  /// Counts workers that came, left, or answered for the first time: not heartbeats, of which a large fleet always sends
+  /// some.
+  private(set) var news = 0
   /// Whether a health-check was sent; the account may lack the right.
   package internal(set) var isAsked = true
 
@@ -46,9 +49,20 @@ package struct Roster: Sendable {
   /// those that name another worker than their topic.
   @discardableResult
   mutating func take(_ message: Message, at now: ContinuousClock.Instant = .now) -> String? {
-    let levels = message.topic.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    guard levels.count == 3, levels[0] == "workers", let id = WorkerID(levels[1], host: "") else { return nil }
-    switch levels[2] {
+    guard let id = Roster.worker(of: message.topic) else { return nil }
+    let before = entries[id.text]?.hasAnswered
+    defer { if entries[id.text]?.hasAnswered != before { news += 1 } }
+    return take(message, of: id, at: now)
+  }
+
+  /// The worker whose topic this is.
+  private static func worker(of topic: String) -> WorkerID? {
+    let levels = topic.split(separator: "/", omittingEmptySubsequences: false)
+    return levels.count == 3 && levels[0] == "workers" ? WorkerID(String(levels[1]), host: "") : nil
+  }
+
+  private mutating func take(_ message: Message, of id: WorkerID, at now: ContinuousClock.Instant) -> String? {
+    switch message.topic.split(separator: "/").last {
     case "status" where message.payload.isEmpty:
       return entries.removeValue(forKey: id.text) == nil ? nil : id.text
     case "status":
@@ -129,9 +143,10 @@ package struct RollCall: Sendable {
   /// Finds the workers once. Throws ``MQTTError`` if the broker refuses the subscription to statuses.
   package func take() async throws -> Roster {
     var roster = Roster()
-    try await run {
-      roster = $0
-      return !$1
+    try await run { current, isComplete in
+      // A copy at each message would be one of the whole roster at the next.
+      if isComplete { roster = current }
+      return !isComplete
     }
     return roster
   }
@@ -185,23 +200,23 @@ package struct RollCall: Sendable {
     for await event in events {
       switch event {
       case .message(let message):
-        if roster.take(message) != nil { lastNews = .now }
+        let before = roster.news
+        roster.take(message)
+        if roster.news != before { lastNews = .now }
       case .failed(let error): throw error
       case .tick: break
       }
-      let isQuiet = ContinuousClock.now - lastNews > .milliseconds(300)
-      let hasAll =
-        switch reach {
-        case .workers: roster.silent.isEmpty && !roster.entries.isEmpty
-        case .none: roster.silent.isEmpty
-        case .forbidden: true
+      var isComplete = ContinuousClock.now - start > patience
+      // While there is news, nobody looks through the whole roster.
+      if ContinuousClock.now - lastNews > .milliseconds(300) {
+        let silent = reach == .forbidden ? [] : roster.silent
+        if !silent.isEmpty, !hasAskedAgain {
+          hasAskedAgain = true
+          await askAgain(silent)
+          lastNews = .now
         }
-      if isQuiet, !roster.silent.isEmpty, !hasAskedAgain, reach != .forbidden {
-        hasAskedAgain = true
-        await askAgain(roster.silent)
-        lastNews = .now
+        isComplete = isComplete || silent.isEmpty && !(reach == .workers && roster.entries.isEmpty)
       }
-      let isComplete = isQuiet && hasAll || ContinuousClock.now - start > patience
       guard try body(roster, isComplete) else { return }
     }
   }

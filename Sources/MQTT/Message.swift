@@ -124,6 +124,11 @@ public struct Delivery: Sendable {
     }
   }
 
+  /// The same without waiting.
+  public func acknowledgeSoon() {
+    mailbox.post { $0?.acknowledged(self, nil) }
+  }
+
   /// `POLLRDHUP` of poll(2), which the headers define only with _GNU_SOURCE.
   private static let peerHasClosed: Int16 = 0x2000
 }

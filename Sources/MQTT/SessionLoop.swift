@@ -125,7 +125,11 @@ final class SessionLoop {
     // reaches the next only then.
     if !acknowledging.isEmpty { flush() }
     guard isOpen, acknowledging.isEmpty else { return }
-    step(client.read())
+    var before: Int
+    repeat {
+      before = undecided
+      step(client.read())
+    } while isOpen && before < undecided && undecided < options.readsAhead
     // The read may have brought a message: its PUBACK is queued now, and must stay queued.
     guard isOpen, undecided == 0 else { return }
     flush()

@@ -57,18 +57,22 @@ extension SessionLoop {
 
   /// Sends PUBACKs only when all deliveries of one read are acknowledged, because the library writes its whole queue.
   /// Only the last caller waits for that: a receiver that decides about one after the other must reach the last.
-  func acknowledged(_ delivery: Delivery, _ done: CheckedContinuation<Void, Never>) {
+  func acknowledged(_ delivery: Delivery, _ done: CheckedContinuation<Void, Never>?) {
     // An acknowledgement for a lost connection does not concern the current one's deliveries.
-    guard delivery.connection == mailbox.connection, isOpen else { return done.resume() }
+    guard delivery.connection == mailbox.connection, isOpen else {
+      done?.resume()
+      return
+    }
     undecided = max(0, undecided - 1)
     guard undecided == 0 else {
       if delivery.message.qos == .atLeastOnce { withheld.append(delivery.packetID) }
-      return done.resume()
+      done?.resume()
+      return
     }
     withheld = []
     hasAcknowledged = true
     pending.listensAgain()
-    acknowledging.append(done)
+    if let done { acknowledging.append(done) }
     flush()
   }
 

@@ -87,6 +87,20 @@ import Testing
     #expect(roster.entries["w1"]?.hasAnswered == false)
   }
 
+  /// A fleet of a thousand sends 67 heartbeats a second.
+  @Test func heartbeatIsNoNews() {
+    var roster = Roster()
+    roster.take(status(idle()))
+    #expect(roster.news == 1)
+    roster.take(status(idle()))
+    #expect(roster.news == 1)
+    let answer: JSON = ["command": "health-check", "outcome": "done", "state": "idle", "time": "", "workerId": "w1"]
+    for _ in 0..<2 { roster.take(status(answer, on: "workers/w1/answers")) }
+    #expect(roster.news == 2)
+    roster.take(Message("workers/w1/status", ""))
+    #expect(roster.news == 3)
+  }
+
   @Test(arguments: [
     ("workers/w2/status", #"{"state":"idle","workerId":"w1"}"#),
     ("workers/w1/other", #"{"state":"idle","workerId":"w1"}"#),

@@ -199,6 +199,30 @@ import Testing
     }
   }
 
+  /// A client that only looks: it gets all that the broker sends before it decides about the first, and acknowledges
+  /// them together.
+  @Test(arguments: [ProtocolVersion.v5, .v311])
+  func whoReadsAheadGetsSeveralBeforeTheFirstIsDecided(_ version: ProtocolVersion) async throws {
+    try await Broker.running { broker in
+      try await queueThree(broker, version)
+      var options = options(broker, version)
+      options.receiveMaximum = 20
+      options.readsAhead = 2
+      let session = try Session(options, logger: silent)
+      let reading = Reading(session)
+      let (first, second) = (try await reading.delivery(), try await reading.delivery())
+      #expect([first, second].map(\.message.text) == ["1", "2"])
+      #expect(try await broker.sessions()["worker-01"]?.queued == 3)
+      first.acknowledgeSoon()
+      second.acknowledgeSoon()
+      let third = try await reading.delivery()
+      #expect(third.message.text == "3" && !third.isRedelivery)
+      await third.acknowledge()
+      try await broker.session(of: "worker-01") { $0?.queued == 0 }
+      await session.disconnect()
+    }
+  }
+
   /// With publications in flight the library reads as many packets at once: deliveries of one read must not wait for
   /// each other.
   @Test(arguments: [ProtocolVersion.v5, .v311])
