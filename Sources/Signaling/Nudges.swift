@@ -15,6 +15,8 @@ final class Nudges: Sendable {
   private let state: WorkerState
   private let requests: [TopicFilter]
   private let place = Mutex(Place.outside)
+  /// What has come since the worker got a job.
+  private let missed = Mutex<Set<String>>([])
   /// When the last message for each topic filter was sent, or is going to be.
   private let last = Mutex<[String: ContinuousClock.Instant]>([:])
   private let messages: AsyncStream<String>.Continuation
@@ -56,13 +58,19 @@ final class Nudges: Sendable {
     try requests.map { try TopicFilter("$share/idle-\(SessionName.mark(of: $0.text))/\(Topics.waiting)") }
   }
 
-  /// Leaves the groups when the worker gets a job, and joins them again after it.
+  /// Leaves the groups when the worker has had a job for a while, and joins them again after it.
   func followWorker() async {
     for await worker in state.changes() {
       switch place.withLock({ $0 }) {
       case .inGroups where worker.isBusy:
         await state.waitWhileBusy(atMost: Self.shortJob)
-        if state.snapshot.isBusy { leave() }
+        // After a short job a worker looks at the volume anyway.
+        guard state.snapshot.isBusy else {
+          _ = takeMissed()
+          continue
+        }
+        leave()
+        for filter in takeMissed() { send(filter) }
       case .leftGroups where !worker.isBusy:
         // If the broker refuses them now, the worker's regular looks remain.
         _ = try? await session.subscribe(groups())
@@ -82,10 +90,20 @@ final class Nudges: Sendable {
     for group in groups { session.leave(group) }
   }
 
-  /// Takes a message. A worker with a job gives it to another.
+  private func takeMissed() -> Set<String> {
+    missed.withLock { missed in
+      defer { missed = [] }
+      return missed
+    }
+  }
+
+  /// Takes a message. While there is a job it waits: if the job is long, others are told in its stead.
   func receive(_ message: Message) {
     let filter = String(decoding: message.payload, as: UTF8.self)
-    if state.snapshot.isBusy { send(filter) } else { messages.yield(filter) }
+    guard state.snapshot.isBusy else { return _ = messages.yield(filter) }
+    // Anybody may send what he likes.
+    guard filter.isEmpty || requests.contains(where: { $0.text == filter }) else { return }
+    missed.withLock { _ = $0.insert(filter) }
   }
 
   /// Ends ``heard``.

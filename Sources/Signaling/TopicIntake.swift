@@ -64,7 +64,7 @@ struct TopicIntake: Sendable {
   func look(_ occasion: Inbox.Occasion) async throws -> [ClaimFile] {
     var abandoned: [ClaimFile] = []
     if occasion == .begin {
-      abandoned = try ledger.abandonedClaims(of: ledger.filter, among: ledger.audit.lastClaimed())
+      abandoned = try ledger.abandonedClaims(of: ledger.filter, among: ledger.audit.lastClaimed().map { [$0] } ?? [])
     }
     let mustLook = occasion == .begin && membership.hasFormerSessions
     guard occasion > .told, let round = try rounds.begin(evenIfNotDue: mustLook) else {

@@ -24,33 +24,22 @@ enum AuditTail {
 extension AuditLog {
   /// As many bytes of the log's end are read for ``lastClaimed()``.
   private static let tail = 32 << 10
-  /// As many jobs are named at most.
-  private static let most = 16
 
   private struct Line: Decodable {
     let event: String
     let id: JobID?
   }
 
-  /// The jobs that this worker has claimed last, newest first: the newest, and those that it has not ended by the words of
-  /// its log. An earlier process may have been killed in them. Their claims say what they are. None if the log cannot be
-  /// read: a round finds them later.
-  package func lastClaimed() -> [JobID] {
-    var jobs: [JobID] = []
-    var newest: JobID?
-    for line in (try? AuditTail.lines(path, length: AuditLog.tail)) ?? [] {
-      guard let line = decodedJSON(Line.self, line), let id = line.id else { continue }
-      switch AuditEntry.Event(rawValue: line.event) {
-      case .claimed, .takenOver:
-        jobs.removeAll { $0 == id }
-        jobs.append(id)
-        newest = id
-      case .published, .dropped, .superseded: jobs.removeAll { $0 == id }
-      default: break
-      }
+  /// The job that this worker has claimed last. An earlier process may have been killed in it: its claim says that. A
+  /// worker has one job at a time. `nil` if the log cannot be read or does not tell: a round finds the job later.
+  package func lastClaimed() -> JobID? {
+    let lines = (try? AuditTail.lines(path, length: AuditLog.tail)) ?? []
+    for text in lines.reversed() {
+      guard let line = decodedJSON(Line.self, text), let event = AuditEntry.Event(rawValue: line.event),
+        [.claimed, .takenOver].contains(event)
+      else { continue }
+      return line.id
     }
-    // It may have been killed between the line and the end of the claim.
-    if let newest, !jobs.contains(newest) { jobs.append(newest) }
-    return jobs.suffix(AuditLog.most).reversed()
+    return nil
   }
 }
