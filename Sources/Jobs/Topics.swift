@@ -65,6 +65,9 @@ package struct Topics: Sendable {
 
   /// The topic on which a busy worker tells idle ones that it deferred a request.
   package static let waiting = "workers/waiting"
+  /// How many messages there tell of one thing: the broker gives each to one idle worker of a kind, which may just have been
+  /// killed, or have got a job.
+  package static let waitingCopies = 3
 }
 
 /// The client ids of a worker's sessions, without the client id prefix.

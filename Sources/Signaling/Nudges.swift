@@ -29,8 +29,6 @@ final class Nudges: Sendable {
     case inGroups, leftGroups
   }
 
-  /// How many messages tell of one thing: a member of the group may just have been killed, or have got a job.
-  private static let copies = 3
   /// The least time between two of them for a topic filter.
   private static let interval = Duration.milliseconds(100)
   /// A shorter job is not worth leaving the groups for.
@@ -131,6 +129,6 @@ final class Nudges: Sendable {
 
   private func publish(_ filter: String) {
     let message = Message(topic: Topics.waiting, payload: Array(filter.utf8), qos: .atMostOnce)
-    for _ in 0..<Self.copies { session.send(message) }
+    for _ in 0..<Topics.waitingCopies { session.send(message) }
   }
 }

@@ -171,7 +171,7 @@ struct Approve: AsyncParsableCommand {
     broker.connectTimeout = broker.connectTimeout ?? Timespan(.seconds(3))
     do {
       try await broker.withClient("approve", environment, logger: log.logger(environment)) { client in
-        _ = try await client.publish(Message(topic: Topics.waiting, payload: []))
+        for _ in 0..<Topics.waitingCopies { try await client.publish(Message(topic: Topics.waiting, payload: [])) }
       }
     } catch {
       console.say(
