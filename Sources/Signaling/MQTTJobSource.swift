@@ -20,6 +20,8 @@ package final class MQTTJobSource: JobSource {
   private let trial: ShareTrial
   private let idleTimeout: Duration?
   private let idleSince = Mutex<ContinuousClock.Instant?>(nil)
+  /// Whether the worker decides about a request, and when it last had: a rejection takes its time, too.
+  private let decision = Mutex((isOpen: false, last: ContinuousClock.now))
   private let logger: Logger
 
   /// How long a broker may take to answer SUBSCRIBE, or to say that it has no more urgent request.
@@ -201,19 +203,22 @@ package final class MQTTJobSource: JobSource {
 
   private func watchIdleTime() async {
     guard let limit = idleTimeout else { return }
-    let start = ContinuousClock.now
+    decision.withLock { $0.last = .now }
     while !Task.isCancelled {
-      let worker = state.snapshot
-      let left = worker.isBusy ? limit : max(worker.began, start) + limit - .now
+      let left = state.snapshot.isBusy ? limit : quietSince + limit - .now
       if left <= .zero { inbox.add(.timeout) }
       try? await Task.sleep(for: left > .zero ? left : limit)
     }
   }
 
+  /// Since when the worker has had no job and no request.
+  private var quietSince: ContinuousClock.Instant { max(state.snapshot.began, decision.withLock { $0.last }) }
+
   // MARK: JobSource
 
   /// The next offer; `nil` if the worker leaves or was idle for too long.
   package func next() async throws -> Offer? {
+    decision.withLock { if $0.isOpen { $0 = (false, .now) } }
     state.decides(false)
     lookAgainAfterJob()
     while !state.isLeaving, let waiting = await inbox.next() {
@@ -234,11 +239,12 @@ package final class MQTTJobSource: JobSource {
         return .look(ledger.filters[rank], abandoned: abandoned)
       case .request(_, let offer):
         state.decides(true)
+        decision.withLock { $0.isOpen = true }
         return .request(offer)
       case .failure(let error): throw naming(error)
       case .timeout:
-        // A job may have begun or ended since the timeout.
-        if let idleTimeout, state.snapshot.began + idleTimeout <= .now { return nil }
+        // A job may have begun or ended since the timeout, or a request may have been rejected.
+        if let idleTimeout, quietSince + idleTimeout <= .now { return nil }
       case .wakeup: continue
       }
     }

@@ -17,7 +17,7 @@ struct Main: AsyncParsableCommand {
       and the broker if --url, MQTT_URL or MQTT_BROKER names one. It changes nothing unless --allow-cancel is given. \
       Whoever can open the page sees all jobs: it listens on this host only, and elsewhere only with a token.
       """,
-    version: "0.1.0")
+    version: programVersion)
 
   @OptionGroup var volume: VolumeOptions
 

@@ -159,6 +159,18 @@ import Testing
     }
   }
 
+  /// The worker waits 5 seconds for a missing folder, which is no idle time: the broker has more.
+  @Test func rejectedRequestIsNoIdleTime() async throws {
+    try await Scene.play { scene in
+      try await scene.broker.makeSession("worker-01", on: "jobs/pending")
+      try scene.job("job", steps: ["true"])
+      for id in ["missing", "job"] { try await scene.send(id) }
+      let worker = try scene.worker(["--idle-timeout", "2s", "--jobs", "0"])
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success")
+    }
+  }
+
   /// The idle timeout passes while the worker decides about a request. It does not apply to the time after that job.
   @Test func idleTimeoutThatRanOutAsAJobCameDoesNotEndTheWorker() async throws {
     try await Scene.play { scene in

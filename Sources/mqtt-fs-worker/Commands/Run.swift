@@ -95,7 +95,7 @@ struct Run: ParsableCommand, GuardedCommand {
     for entry in skipped { console.say("warning: \(entry.path) is left out: \(entry.reason.rawValue)") }
     let outgoing = try OutgoingRequest(job.id, steps: changes.steps, environment: changes.environment())
     let payload = outgoing.payload
-    let identity = WorkerIdentity(id: try workerID("run", Environment(variables: [:])), version: workerVersion)
+    let identity = WorkerIdentity(id: try workerID("run", Environment(variables: [:])), version: programVersion)
     let ledger = try Ledger(directory, worker: identity, filters: [], lease: .seconds(30))
     let titles = job.definition.steps.map(\.title)
     let printed = Printed()

@@ -47,7 +47,7 @@ struct Work: ParsableCommand, GuardedCommand {
 
   /// Main calls this instead of `run()`: the guardian must be forked before there are threads.
   func run(guardedBy guardian: Guardian) async throws {
-    guard !version else { return try Output.write("mqtt-fs-worker \(workerVersion)\n") }
+    guard !version else { return try Output.write("mqtt-fs-worker \(programVersion)\n") }
     try ProcessTree.adoptOrphans()
     ProcessTree.endAbandoned()
     let environment = Environment.current
@@ -68,9 +68,6 @@ struct Work: ParsableCommand, GuardedCommand {
     }
   }
 }
-
-/// The program's version, in `-V`, result.json and the log.
-let workerVersion = "0.1.0"
 
 /// A worker over MQTT: it runs one job, or `--jobs` many one after another.
 struct MQTTRun {

@@ -18,7 +18,7 @@ struct WorkerSetup {
   let logger: Logger
 
   init(_ options: WorkOptions, _ log: LogOptions, _ environment: Environment) throws {
-    identity = WorkerIdentity(id: try workerID(options.id, environment), version: workerVersion)
+    identity = WorkerIdentity(id: try workerID(options.id, environment), version: programVersion)
     jobs = absolute(options.volume.folder(environment))
     workspaces = absolute(options.workspaces.folder(environment))
     lease = try options.leaseDuration(environment)
