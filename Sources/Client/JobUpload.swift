@@ -129,7 +129,7 @@ package struct JobUpload: Sendable {
     let top = jobs.rawValue
     guard renameat(top, id.text, top, name.text) == 0 else { throw VolumeError("renaming", target) }
     // Its name is gone: a worker that claims it from now on finds no folder. A worker that claimed it before has it.
-    guard try JobRecords(directory).claims(of: id).isEmpty else {
+    guard try directory.hasNoClaim(of: id) else {
       guard linux_rename_new(top, name.text, id.text) == 0 || renameat(top, name.text, top, id.text) == 0 else {
         throw VolumeError("renaming", hidden)
       }
@@ -194,10 +194,10 @@ package struct JobUpload: Sendable {
     guard try right.replaceFolder(by: name.text) else { throw JobInUse(id: id) }
   }
 
-  /// Brings in order what a killed replacement of this job has left.
+  /// Brings in order what a killed replacement of this job has left. What this user may not move stays.
   private func finishReplacements() throws {
-    for folder in try HiddenFolder.left(in: directory) where folder.id == id && folder.fate == .replaced {
-      _ = try folder.finishReplacement(at: directory.time())
+    for folder in try HiddenFolder.left(in: directory) where folder.id == id && folder.isOfReplacement {
+      _ = try? folder.finishReplacement(at: directory.time())
     }
   }
 

@@ -123,21 +123,15 @@ package struct Pruning: Sendable {
   /// Gives up the rights of killed removals.
   package func clearMarks() throws(VolumeError) { try JobRemoval.clearMarks(in: directory, at: now) }
 
-  /// Ends what a killed removal or replacement began: removes a folder, or gives it its name back if it may be a worker's
-  /// or is the only one that its job has. `nil` if its job has all that it had.
-  package func finish(_ folder: HiddenFolder) throws -> TreeSize? {
-    switch folder.fate {
-    case .doomed: return try remove(folder)
-    case .inDoubt:
-      try folder.putBack()
-      return nil
-    case .replaced:
-      _ = try folder.finishReplacement(at: now)
-      return nil
-    }
+  /// Gives a job back what a killed removal or replacement has hidden of it; `false` if a worker has the job now.
+  package func restore(_ folder: HiddenFolder) throws -> Bool {
+    guard !folder.isOfReplacement else { return try folder.finishReplacement(at: now) }
+    try folder.putBack()
+    return true
   }
 
-  private func remove(_ folder: HiddenFolder) throws -> TreeSize {
+  /// Removes a doomed folder. Returns what it held.
+  package func remove(_ folder: HiddenFolder) throws -> TreeSize {
     let size = folder.size
     try folder.remove()
     return size

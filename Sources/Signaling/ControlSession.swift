@@ -93,7 +93,8 @@ package final class ControlSession: Sendable {
   /// commands.
   package func close(_ absence: WorkerStatus.Absence) async {
     presence.end(absence)
-    if absence == .away { nudges.leave() }
+    nudges.leave()
+    nudges.passOn()
     await session.disconnect(sessionExpiry: absence == .left ? 0 : nil)
   }
 

@@ -9,7 +9,7 @@ import Worker
 /// An idle worker is in a group for each of its topic filters, `$share/idle-<digest>/workers/waiting`, and the broker gives
 /// each message to one member of a group (MQTT 5, section 4.8.2). A worker that is busy for longer leaves the groups. So
 /// what a message costs does not grow with the number of workers. Whoever takes something and leaves more tells the next
-/// ones. Where the broker has no shared subscriptions, each worker hears all.
+/// ones. With MQTT 3.1.1, and where the broker has no shared subscriptions, each worker hears all.
 final class Nudges: Sendable {
   private let session: Session
   private let state: WorkerState
@@ -44,10 +44,10 @@ final class Nudges: Sendable {
 
   /// What to subscribe to at the beginning. Ask when there is a connection.
   func filters() throws -> [TopicFilter] {
-    // An MQTT 3.1.1 broker does not say whether it has shared subscriptions: use them where requests need them, too.
-    let hasGroups =
-      session.limits.hasSharedSubscriptions && (session.version == .v5 || requests.contains { $0.shareName != nil })
-    guard hasGroups else { return [try TopicFilter(Topics.waiting)] }
+    // With MQTT 3.1.1 the session of a worker that was killed never expires, and would get messages for ever.
+    guard session.version == .v5, session.limits.hasSharedSubscriptions else {
+      return [try TopicFilter(Topics.waiting)]
+    }
     place.withLock { $0 = .inGroups }
     return try groups()
   }
@@ -68,7 +68,7 @@ final class Nudges: Sendable {
           continue
         }
         leave()
-        for filter in takeMissed() { send(filter) }
+        passOn()
       case .leftGroups where !worker.isBusy:
         // If the broker refuses them now, the worker's regular looks remain.
         _ = try? await session.subscribe(groups())
@@ -86,6 +86,11 @@ final class Nudges: Sendable {
     }
     guard isMember, let groups = try? groups() else { return }
     for group in groups { session.leave(group) }
+  }
+
+  /// Tells others what came while this worker had a job.
+  func passOn() {
+    for filter in takeMissed() { publish(filter) }
   }
 
   private func takeMissed() -> Set<String> {

@@ -32,22 +32,25 @@ extension JobsDirectory {
   ) throws(VolumeError) -> [ClaimFile] {
     try openClaims()
     var files: [ClaimFile] = []
+    var unreadableOnes = 0
     for attempt in first...JobsDirectory.mostAttempts {
-      switch try read(claimName(of: id, attempt), odd, unreadable) {
+      // A folder that may not be searched answers so for each name.
+      let rule = unreadableOnes < 20 ? unreadable : .fatal
+      switch try read(claimName(of: id, attempt), odd, rule) {
       case .file(let file): files.append(file)
-      case .unreadable: continue
+      case .unreadable: unreadableOnes += 1
       case .none: if attempt > 1 { return files }
       }
     }
     return files
   }
 
-  private enum Found {
+  enum Found {
     case file(ClaimFile)
     case unreadable, none
   }
 
-  private func read(
+  func read(
     _ name: ClaimName, _ odd: DurableFile.OddEntries, _ unreadable: UnreadableClaim
   ) throws(VolumeError) -> Found {
     do throws(VolumeError) {
@@ -94,6 +97,9 @@ extension JobsDirectory {
     }
     return found.sorted { $0.attempt < $1.attempt }
   }
+
+  /// Whether no claim of `id` has a name, readable or not.
+  package func hasNoClaim(of id: JobID) throws(VolumeError) -> Bool { try !claimNames().contains { $0.id == id } }
 
   /// The largest attempt; no worker writes a larger one.
   static let mostAttempts = 1_000_000

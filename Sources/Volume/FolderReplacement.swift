@@ -10,24 +10,38 @@ import SystemPackage
 /// left in order. Only on a file system that cannot exchange two names (NFS) the job has none for a moment.
 extension JobRemoval {
   /// Gives the job's name to the folder `copy` of the jobs folder, and removes the one that has it. `false` if the job has
-  /// no folder, or if the right was lost: then a worker may have the job and keeps its folder, and the copy is removed.
+  /// no folder, and then the copy is removed; or if the right was lost: then a worker may have the job, and what is hidden
+  /// stays for ``HiddenFolder/finishReplacement(at:)``. If it throws, all is as before, as far as that can be.
   package func replaceFolder(by copy: String) throws -> Bool {
     let top = try directory.openTop()
     defer { try? top.close() }
-    let new = HiddenFolder(replacing: id, in: directory)
+    let new = HiddenFolder(replacing: id, .replaced, in: directory)
     try onVolume("renaming", directory.top.appending(copy)) { () throws(Errno) in
       try renameFolder(copy, toFree: new.name, in: top)
     }
-    guard let old = try exchange(new, in: top) else {
-      try new.remove()
-      return false
+    let old: HiddenFolder
+    do {
+      guard let replaced = try exchange(new, in: top) else {
+        try new.remove()
+        return false
+      }
+      old = replaced
+    } catch {
+      try? new.remove()
+      throw error
     }
     TestStopPoint.folderReplaced.reached()
-    guard try isHeld else {
-      try exchange(old, in: top)?.remove()
-      return false
+    guard try isHeld else { return false }
+    do {
+      try moveResults(from: old.name, to: id.text, in: top)
+    } catch {
+      // A folder can be moved only by who may write to it.
+      if (try? isHeld) == true, let new = try? exchange(old, in: top) {
+        try? moveResults(from: new.name, to: id.text, in: top)
+        try? new.remove()
+      }
+      throw error
     }
-    try giveResults(of: old, in: top)
     try old.remove()
     return true
   }
@@ -45,7 +59,7 @@ extension JobRemoval {
       let cause = Errno(rawValue: errno)
       if cause.saysGone { return nil }
       guard [.invalidArgument, .noFunction, .notSupported].contains(cause) else { throw cause }
-      let other = HiddenFolder(replacing: id, in: directory)
+      let other = HiddenFolder(replacing: id, .displaced, in: directory)
       try place.rename(to: other.name)
       TestStopPoint.folderHidden.reached()
       do throws(Errno) {
@@ -59,17 +73,17 @@ extension JobRemoval {
     }
   }
 
-  /// Moves what the job's folder lacks of its results there. Results that it has are newer: then these are the earlier
+  /// Moves what a folder lacks of results there. Results that it has are newer: then those of the other are the earlier
   /// ones.
-  fileprivate func giveResults(of old: HiddenFolder, in top: FileDescriptor) throws(VolumeError) {
-    try onVolume("moving the results to", directory.folder(of: id)) { () throws(Errno) in
-      let from = try openFile(old.name, .directory, in: top)
+  fileprivate func moveResults(from old: String, to new: String, in top: FileDescriptor) throws(VolumeError) {
+    try onVolume("moving the results to", directory.top.appending(new)) { () throws(Errno) in
+      let from = try openFile(old, .directory, in: top)
       defer { try? from.close() }
-      let to = try openFile(id.text, .directory, in: top)
+      let to = try openFile(new, .directory, in: top)
       defer { try? to.close() }
       let (results, previous) = (JobsDirectory.results, JobsDirectory.previousResults)
       let moves = [
-        (previous, previous), (results, results), (results, previous),
+        (results, results), (results, previous), (previous, previous),
         (JobsDirectory.workerState, JobsDirectory.workerState),
       ]
       for (name, newName) in moves where renameat(from.rawValue, name, to.rawValue, newName) != 0 {
@@ -80,18 +94,21 @@ extension JobRemoval {
 }
 
 extension HiddenFolder {
-  /// Ends a replacement that was killed: gives the folder the job's name if no other has it, or else gives what it has of
-  /// results to that one, and removes it. `false` if a worker has the job: then it stays for the next time. `now` is the
+  /// Whether it is of a replacement.
+  package var isOfReplacement: Bool { fate == .replaced || fate == .displaced }
+
+  /// Ends a replacement that was killed. `false` if a worker has the job: then it stays for the next time. `now` is the
   /// volume's time.
   package func finishReplacement(at now: Int64) throws -> Bool {
-    if try takesName() { return true }
+    if fate == .displaced, try takesName() { return true }
     guard let right = try JobRemoval.begin(id, in: directory, at: now) else { return false }
     defer { try? right.end() }
     let top = try directory.openTop()
     defer { try? top.close() }
     // Where names cannot be exchanged, an empty folder keeps the name for the next system call.
-    if unlinkat(top.rawValue, id.text, AT_REMOVEDIR) == 0, try takesName() { return true }
-    try right.giveResults(of: self, in: top)
+    if fate == .displaced, unlinkat(top.rawValue, id.text, AT_REMOVEDIR) == 0, try takesName() { return true }
+    // If there is none, somebody has removed the job.
+    if DurableFile.exists(directory.folder(of: id)) { try right.moveResults(from: name, to: id.text, in: top) }
     try remove()
     return true
   }

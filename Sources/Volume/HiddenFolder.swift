@@ -13,9 +13,12 @@ package struct HiddenFolder: Sendable {
     case inDoubt = "prune"
     /// No worker has it: it is removed.
     case doomed = "pruned"
-    /// It is the folder that an upload replaces, or the copy that is to replace it, whichever has not the job's name:
-    /// what the job's folder lacks of its results is given to it, and then it is removed.
+    /// It is one of the two folders of a replacement, and the other has the job's name: what that one lacks of results is
+    /// given to it, and then this one is removed.
     case replaced
+    /// The same, on a file system that cannot exchange two names: the job may have no other, and then it gets its name
+    /// back.
+    case displaced
   }
 
   /// The job.
@@ -53,8 +56,8 @@ package struct HiddenFolder: Sendable {
   }
 
   /// A new name for a folder of the two of a replacement.
-  init(replacing id: JobID, in directory: JobsDirectory) {
-    self.init(id, .replaced, DurableFile.nonce, Maker.current, directory)
+  init(replacing id: JobID, _ fate: Fate, in directory: JobsDirectory) {
+    self.init(id, fate, DurableFile.nonce, Maker.current, directory)
   }
 
   private init(_ id: JobID, _ fate: Fate, _ nonce: String, _ maker: Maker, _ directory: JobsDirectory) {

@@ -133,15 +133,20 @@ package struct Ledger: Sendable {
   /// finds the first finds all. `nil` if another run has begun; then this one is over, and `stale` is removed.
   private func earlierClaims(than stale: ClaimFile) throws(VolumeError) -> [KnownFile]? {
     guard let own = stale.record else { return [] }
-    var made: [KnownFile] = []
+    var missing: [ClaimName] = []
     for attempt in (1..<stale.attempt).reversed() {
-      // No run in progress lacks so many.
-      guard made.count < 1000 else {
-        for file in made.reversed() { try file.remove() }
-        try stale.file.remove()
-        return nil
-      }
-      switch try claim(directory.claimName(of: stale.id, attempt), like: own, stale.file) {
+      let name = directory.claimName(of: stale.id, attempt)
+      if !DurableFile.exists(name.path) { missing.append(name) }
+      guard missing.count > Ledger.mostMissing else { continue }
+      try stale.file.remove()
+      return nil
+    }
+    var made: [KnownFile] = []
+    // The first tells whether another run has begun. If it is missing, it is made last.
+    let first = directory.claimName(of: stale.id, 1)
+    let isFirstThere = stale.attempt > 1 && missing.last?.attempt != 1
+    for name in isFirstThere ? [first] + missing : missing {
+      switch try claim(name, like: own, stale.file) {
       case .isThere: continue
       case .made(let file): made.append(file)
       case .ofAnotherRun:
@@ -151,6 +156,9 @@ package struct Ledger: Sendable {
     }
     return made
   }
+
+  /// No run in progress lacks more claims.
+  private static let mostMissing = 20
 
   private enum EarlierClaim {
     case isThere, ofAnotherRun
@@ -166,7 +174,7 @@ package struct Ledger: Sendable {
         defer { try? file.close() }
         return .made(try KnownFile(name.path, file, stale.bytes))
       }
-      guard let earlier = try ClaimFile.read(name, .setAside) else { continue }
+      guard case .file(let earlier) = try directory.read(name, .setAside, .skipped) else { continue }
       if earlier.record?.isOfSameRun(as: own) == true { return .isThere }
       if earlier.record != nil {
         try stale.remove()
@@ -224,9 +232,9 @@ package struct Ledger: Sendable {
     guard try await claim.staysInPlace() else { return }
     for attempt in 1..<claim.record.attempt {
       let name = directory.claimName(of: claim.record.id, attempt)
-      guard let lower = try ClaimFile.read(name, .setAside), lower.record?.isOfSameRun(as: claim.record) == true else {
-        continue
-      }
+      guard case .file(let lower) = try directory.read(name, .setAside, .skipped),
+        lower.record?.isOfSameRun(as: claim.record) == true
+      else { continue }
       try lower.file.remove()
     }
     try claim.place.remove()

@@ -185,10 +185,13 @@ struct Admission: Sendable {
   private func meetHolder(of request: Request) async throws -> Outcome {
     guard case .delivery = request.origin else { return .none }
     var job: AcceptedJob?
-    if let stale = try ledger.abandonedClaims(among: [request.id]).first,
-      case .accepted(let taken) = try await takeOver(stale)
-    {
-      job = taken
+    if let stale = try ledger.abandonedClaims(among: [request.id]).first {
+      if case .accepted(let taken) = try await takeOver(stale) {
+        job = taken
+      } else if !isStopping, try !ledger.abandonedClaims(among: [request.id]).isEmpty {
+        // Something keeps the dead worker's job from being taken over: nobody works on it.
+        return .again
+      }
     }
     if isStopping, job == nil { return .none }
     guard let holder = try job?.claim.record ?? ledger.claimFiles(of: request.id).last?.record else { return .again }

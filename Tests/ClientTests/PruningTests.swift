@@ -205,7 +205,7 @@ extension Volume {
     let pruning = try volume.pruning()
     let left = try pruning.leftovers()
     #expect(left.map(\.id.text) == ["job"])
-    #expect(try pruning.finish(try #require(left.first)) == TreeSize(files: 1, bytes: 2))
+    #expect(try pruning.remove(try #require(left.first)) == TreeSize(files: 1, bytes: 2))
     #expect(volume.names("jobs").count == 3)
   }
 
@@ -218,9 +218,9 @@ extension Volume {
     let pruning = try volume.pruning()
     for folder in try pruning.leftovers() {
       if folder.id.text == "job" {
-        #expect(try pruning.finish(folder) == nil)
+        #expect(try pruning.restore(folder))
       } else {
-        #expect(throws: VolumeError.self) { try pruning.finish(folder) }
+        #expect(throws: VolumeError.self) { try pruning.restore(folder) }
       }
     }
     #expect(volume.text("jobs/job/file") == "x")

@@ -51,4 +51,85 @@ struct ReplacementTests {
     #expect(scene.claims.filter { !$0.hasPrefix(".") }.isEmpty, "\(fault)")
     return isKilled
   }
+
+  /// Puts a job with results on the volume, and begins to replace it; stops between the exchange and the results.
+  private func stopped(_ scene: Scene, steps: [JSON]) async throws -> ChildProcess {
+    try scene.job(
+      "job", ["steps": ["true"]], ["results/result.json": "{}", "results/made": "made", "results.previous/x": "x"])
+    let folder = try scene.folder("job", ["steps": .array(steps)])
+    let replacing = try scene.client(
+      ["submit", folder.string, "--replace", "-j", scene.jobs.string],
+      environment: ["MQTT_FS_WORKER_STOP_AT": "folderReplaced"])
+    try await replacing.stopped()
+    return replacing
+  }
+
+  /// The last results are the ones that stay.
+  @Test func resultsOfARunAfterAKilledReplacementAreTheNewest() async throws {
+    try await Scene.play { scene in
+      let killed = try await stopped(scene, steps: ["echo run"])
+      killed.send(SIGKILL)
+      try await killed.end()
+      let worker = try scene.worker(["--lease", "1s"])
+      try await worker.listens()
+      try await scene.send("job")
+      #expect(try await worker.end() == .code(0))
+      #expect(try await scene.run(["prune", "-y", "-j", scene.jobs.string]).end == .code(0))
+      #expect(scene.log("job") == "run\n" && scene.text("job", "results.previous/made") == "made")
+      #expect(!scene.volume.contains { $0.hasPrefix(".") }, "\(scene.volume)")
+    }
+  }
+
+  /// It stood still for longer than a lease, and a worker runs what is there.
+  @Test func replacementThatLostItsRightLeavesTheWorkersFolderAlone() async throws {
+    try await Scene.play { scene in
+      let replacing = try await stopped(scene, steps: ["echo begun", scene.held])
+      let worker = try scene.worker(["--lease", "1s"])
+      try await worker.listens()
+      try await scene.send("job")
+      try await eventually("the step", within: .seconds(60)) { scene.log("job") == "begun\n" }
+      replacing.send(SIGCONT)
+      #expect(try await replacing.end() == .code(75))
+      try scene.release()
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success")
+      #expect(try await scene.run(["prune", "-y", "-j", scene.jobs.string]).end == .code(0))
+      #expect(scene.text("job", "results.previous/made") == "made")
+    }
+  }
+
+  @Test func jobThatSomebodyRemovedAfterAKilledReplacementStaysRemoved() async throws {
+    try await Scene.play { scene in
+      let killed = try await stopped(scene, steps: ["true"])
+      killed.send(SIGKILL)
+      try await killed.end()
+      try scene.remove(scene.jobs.appending("job"))
+      #expect(try await scene.run(["prune", "-y", "-j", scene.jobs.string]).end == .code(0))
+      #expect(scene.volume.isEmpty, "\(scene.volume)")
+    }
+  }
+
+  /// Another user's results, which the sender may not move.
+  @Test(.enabled(if: geteuid() == 0 && Checkout.hasProgram("setpriv"), "only root can become somebody else"))
+  func replacementThatMayNotMoveTheResultsChangesNothing() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", ["steps": ["true"]], ["text": "old", "results/result.json": "{}"])
+      let folder = try scene.folder("job", ["steps": ["true"]], ["text": "new"])
+      try await scene.shell(
+        "mkdir -p '\(scene.jobs)/.worker/claims' && chmod -R a+rwX '\(scene.jobs)' && chmod -R go-w '\(scene.jobs)/job/results'"
+      )
+      for _ in 0..<2 {
+        let replacing = try scene.start(
+          installed("setpriv"),
+          [
+            "--reuid=65534", "--regid=65534", "--clear-groups", WorkerProcess.executable.string, "submit",
+            folder.string,
+            "--replace", "-j", scene.jobs.string, "-u", scene.broker.url,
+          ], name: "submit")
+        #expect(try await replacing.end() == .code(74), "\(replacing.errors)")
+        #expect(scene.text("job", "text") == "old" && scene.text("job", "results/result.json") == "{}")
+        #expect(!scene.volume.contains { $0.hasPrefix(".") }, "\(scene.volume)")
+      }
+    }
+  }
 }

@@ -127,6 +127,13 @@ struct UnprivilegedWorkerTests {
       let claim = scene.jobs.pushing(".worker/claims/other.1.json")
       try scene.write("{}", claim)
       chmod(claim.string, 0o600)
+      // A later attempt of it, whose worker is dead.
+      try scene.write(
+        """
+        {"id":"other","attempt":2,"worker":"dead","filter":"jobs/pending","process":{"host":"h","bootId":"b","pid":1,\
+        "startTime":"1","pidNamespace":"n"},"envelope":{"payload":"{}","topic":"jobs/pending","requestId":"r"}}
+        """, scene.jobs.pushing(".worker/claims/other.2.json"))
+      age(scene.jobs.pushing(".worker/claims/other.2.json"), .seconds(3600))
       let rounds = scene.jobs.pushing(".worker/rounds")
       for name in scene.listing(rounds) {
         chown(rounds.appending(name).string, 0, 0)
@@ -140,7 +147,16 @@ struct UnprivilegedWorkerTests {
       #expect(try await first.end() == .code(0), "\(first.log)")
       #expect(scene.result("job")["status"] == "success")
       #expect(first.log.contains("claims/other.1.json"), "\(first.log)")
-      try scene.remove(claim)
+      // Nobody takes the job for free, either.
+      let cancel = try scene.start(
+        installed("setpriv"),
+        [
+          "--reuid=\(Self.user)", "--regid=\(Self.user)", "--clear-groups", WorkerProcess.executable.string, "cancel",
+          "other", "-u", scene.broker.url, "-j", scene.jobs.string,
+        ], name: "cancel")
+      #expect(try await cancel.end() == .code(74), "\(cancel.errors)")
+      #expect(scene.listing(scene.jobs.pushing(".worker/canceled")).isEmpty)
+      for name in scene.claims { try scene.remove(scene.jobs.pushing(".worker/claims").appending(name)) }
       let second = try worker(scene)
       #expect(try await second.end() == .code(0), "\(second.log)")
       #expect(scene.result("other")["status"] == "success")

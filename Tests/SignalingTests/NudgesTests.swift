@@ -69,7 +69,7 @@ import Testing
   {
     let kind = "$share/cpu/jobs/pending"
     try await Broker.running { broker in
-      try await fleet(broker, Array(repeating: kind, count: 8) + ["$share/gpu/jobs/pending"], version) { members in
+      try await fleet(broker, Array(repeating: kind, count: 8) + ["$share/gpu/jobs/pending"]) { members in
         members[0].nudges.send(kind)
         try await eventually("the copies") { members[..<8].map(\.count).reduce(0, +) == 3 }
         // The next one comes after the last of the former.
@@ -104,8 +104,8 @@ import Testing
     }
   }
 
-  /// Where there are no groups, all hear it.
-  @Test func workersOfPlainTopicsOnAnOlderProtocolAllHearIt() async throws {
+  /// There sessions of the killed never expire, and would get messages for ever.
+  @Test func workersOnAnOlderProtocolAllHearIt() async throws {
     try await Broker.running { broker in
       try await fleet(broker, ["jobs/a", "jobs/a", "jobs/b"], .v311) { members in
         members[0].nudges.send("jobs/a")

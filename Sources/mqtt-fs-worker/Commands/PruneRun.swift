@@ -36,8 +36,8 @@ final class PruneRun: Sendable {
       try pruning.clearMarks()
       for folder in try pruning.leftovers() where folder.fate != .doomed {
         tellingFailure("job \(folder.id)") {
-          _ = try pruning.finish(folder)
-          let other = folder.fate == .replaced ? "'submit --replace'" : "'prune'"
+          guard try pruning.restore(folder) else { return }
+          let other = folder.isOfReplacement ? "'submit --replace'" : "'prune'"
           console.say("job \(folder.id) has its folder and its results again, which another \(other) had hidden")
         }
       }
@@ -75,8 +75,7 @@ final class PruneRun: Sendable {
   private func removeLeftovers() throws {
     for folder in try pruning.leftovers() where folder.fate == .doomed {
       do {
-        let size = mode == .shown ? folder.size : try pruning.finish(folder)
-        if let size { try tell(folder.id.text, "leftover", nil, size) }
+        try tell(folder.id.text, "leftover", nil, mode == .shown ? folder.size : pruning.remove(folder))
       } catch let error as VolumeError {
         fail("\(folder.path)", error)
       } catch let error as FileTreeError {
