@@ -49,11 +49,12 @@ package struct CancelRequest: Sendable {
     // Subscribe before looking for the worker: the end may come meanwhile.
     let messages = try await client.messages(
       on: try TopicFilter(topics.result(of: id)), try TopicFilter(topics.events(of: id)))
+    // Before the look for its worker: the job may end between the two.
+    let before = directory.flatMap { JobRecords($0).result(of: id)?.timing }
     guard let (worker, request) = try await holder() else {
       let job = try directory.flatMap { try JobListing($0).job(id) }
       guard let job, let directory, [.pending, .queued].contains(job.state) else { return .notRunning(job) }
       let records = JobRecords(directory)
-      let before = records.result(of: id)?.timing
       // The volume may have its request; otherwise it is the next one that a worker takes.
       let key = try records.waitingKeys(of: id).first
       let mark = try CancelMark.put(id, of: key, by: user, in: directory)

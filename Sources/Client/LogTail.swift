@@ -52,7 +52,7 @@ package struct LogTail: Sendable {
       reader = nil
     }
     guard let folder, var step = reader?.step ?? first(in: folder) else { return nil }
-    // A hostile job may have any number of empty logs.
+    // A loop and no recursion: a hostile job may have any number of empty logs.
     while true {
       // Look for a later log first: if there is one, this log is complete.
       let later = choice == .latest ? folder.firstStep(after: step) : nil

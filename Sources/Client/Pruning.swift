@@ -123,9 +123,10 @@ package struct Pruning: Sendable {
   /// Gives up the rights of killed removals.
   package func clearMarks() throws(VolumeError) { try JobRemoval.clearMarks(in: directory, at: now) }
 
-  /// Gives a job back what a killed removal or replacement has hidden of it; `false` if a worker has the job now.
+  /// Gives a job back what a killed removal or replacement has hidden of it; `false` if that was nothing, or if a worker
+  /// has the job now.
   package func restore(_ folder: HiddenFolder) throws -> Bool {
-    guard !folder.isOfReplacement else { return try folder.finishReplacement(at: now) }
+    guard !folder.isOfReplacement else { return try folder.finishReplacement(at: now) == .restored }
     try folder.putBack()
     return true
   }

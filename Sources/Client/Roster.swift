@@ -144,7 +144,7 @@ package struct RollCall: Sendable {
   package func take() async throws -> Roster {
     var roster = Roster()
     try await run { current, isComplete in
-      // A copy at each message would be one of the whole roster at the next.
+      // Keeping each state of it would have the next message copy the whole roster.
       if isComplete { roster = current }
       return !isComplete
     }
@@ -215,7 +215,7 @@ package struct RollCall: Sendable {
           await askAgain(silent)
           lastNews = .now
         }
-        isComplete = isComplete || silent.isEmpty && !(reach == .workers && roster.entries.isEmpty)
+        isComplete = isComplete || (silent.isEmpty && !(reach == .workers && roster.entries.isEmpty))
       }
       guard try body(roster, isComplete) else { return }
     }

@@ -124,7 +124,7 @@ package actor Submission {
       _ = try await onThread { try upload?.withdraw() }
       return .withdrawn
     }
-    if attempt == 0, let isEnd = try await withdrawUntaken(upload) { return isEnd }
+    if attempt == 0, let outcome = try await withdrawUntaken(upload) { return outcome }
     try await client.publish(Message(topic: topics.cancellation(of: request.id), payload: []))
     return .canceled
   }

@@ -63,7 +63,8 @@ package struct Topics: Sendable {
       }
   }
 
-  /// The topic on which a busy worker tells idle ones that it deferred a request.
+  /// The topic on which workers and clients tell idle workers that something waits on the volume. The payload is the topic
+  /// filter of those that it is for, or empty for all.
   package static let waiting = "workers/waiting"
   /// How many messages there tell of one thing: the broker gives each to one idle worker of a kind, which may just have been
   /// killed, or have got a job.

@@ -84,8 +84,8 @@ public struct UserProperty: Sendable, Equatable {
 
 /// A received message, and the right to let its acknowledgement be sent.
 ///
-/// The session reads and writes nothing more until every delivery that it handed out is acknowledged, or the session is
-/// closed with ``Session/drop()``; then the broker, which received no PUBACK, sends the message again (MQTT 5, section
+/// The session writes nothing more until every delivery that it handed out is acknowledged, and reads at most
+/// ``SessionOptions/readsAhead`` messages (more if one read brings several), or until the session is closed with ``Session/drop()``; then the broker, which received no PUBACK, sends the message again (MQTT 5, section
 /// 4.4).
 public struct Delivery: Sendable {
   /// The received message.
@@ -124,7 +124,8 @@ public struct Delivery: Sendable {
     }
   }
 
-  /// The same without waiting.
+  /// Lets the PUBACK be sent, and does not wait until the kernel has it: if the process ends before, the broker sends the
+  /// message again.
   public func acknowledgeSoon() {
     mailbox.post { $0?.acknowledged(self, nil) }
   }

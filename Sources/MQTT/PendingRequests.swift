@@ -5,9 +5,9 @@ struct PendingRequests {
   /// A SUBSCRIBE or an UNSUBSCRIBE.
   struct Request {
     let repeating: Command
-    /// Receives the refusals; `nil` when the session itself makes the request.
+    /// Receives the refusals; `nil` if no caller waits.
     let answer: Answer<[MQTTError]>?
-    /// The filters of a SUBSCRIBE.
+    /// The filters of a SUBSCRIBE; none for an UNSUBSCRIBE.
     var filters: [TopicFilter] = []
     /// The request's name in a log.
     let name: String
@@ -160,7 +160,8 @@ struct PendingRequests {
   /// Repeats unanswered requests on the next connection; the library itself repeats publications.
   mutating func connectionEnded() {
     unsubscribed = []
-    deferred = requests.values.filter { $0.answer != nil }.map(\.repeating) + deferred
+    // Each connection begins with all subscriptions anyway.
+    deferred = requests.values.filter { $0.answer != nil || $0.filters.isEmpty }.map(\.repeating) + deferred
     requests = [:]
   }
 

@@ -3,7 +3,8 @@ internal import Logging
 
 /// The session's thread: only it calls the library, and it decides when bytes move.
 ///
-/// While a delivery is undecided, the loop reads and writes nothing, so a queued PUBACK cannot be sent.
+/// While a delivery is undecided, the loop writes nothing, so a queued PUBACK cannot be sent. It reads on only up to
+/// ``SessionOptions/readsAhead``.
 final class SessionLoop {
   typealias Command = @Sendable (SessionLoop) -> Void
 

@@ -93,8 +93,7 @@ package final class ControlSession: Sendable {
   /// commands.
   package func close(_ absence: WorkerStatus.Absence) async {
     presence.end(absence)
-    nudges.leave()
-    nudges.passOn()
+    nudges.close()
     await session.disconnect(sessionExpiry: absence == .left ? 0 : nil)
   }
 

@@ -20,7 +20,8 @@ package final class MQTTJobSource: JobSource {
   private let trial: ShareTrial
   private let idleTimeout: Duration?
   private let idleSince = Mutex<ContinuousClock.Instant?>(nil)
-  /// Whether the worker decides about a request, and when it last had: a rejection takes its time, too.
+  /// Whether the worker is deciding about a request, and when it last finished: a rejection may take seconds, which are no
+  /// idle time.
   private let decision = Mutex((isOpen: false, last: ContinuousClock.now))
   private let logger: Logger
 
@@ -270,7 +271,7 @@ package final class MQTTJobSource: JobSource {
     }
   }
 
-  /// Tells idle workers of `filter`.
+  /// Tells idle workers of `filter` that something waits for them on the volume.
   package func tellWaiting(_ filter: String) {
     control.nudges.send(filter)
   }

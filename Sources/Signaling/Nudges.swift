@@ -7,7 +7,7 @@ import Worker
 /// the topic filter of the workers that it is for; an empty one is for all.
 ///
 /// An idle worker is in a group for each of its topic filters, `$share/idle-<digest>/workers/waiting`, and the broker gives
-/// each message to one member of a group (MQTT 5, section 4.8.2). A worker that is busy for longer leaves the groups. So
+/// each message to one member of a group (MQTT 5, section 4.8.2). A worker whose job is longer than a second leaves. So
 /// what a message costs does not grow with the number of workers. Whoever takes something and leaves more tells the next
 /// ones. With MQTT 3.1.1, and where the broker has no shared subscriptions, each worker hears all.
 final class Nudges: Sendable {
@@ -15,7 +15,7 @@ final class Nudges: Sendable {
   private let state: WorkerState
   private let requests: [TopicFilter]
   private let place = Mutex(Place.outside)
-  /// What has come since the worker got a job.
+  /// The topic filters of the messages that came since the worker got a job.
   private let missed = Mutex<Set<String>>([])
   /// When the last message for each topic filter was sent, or is going to be.
   private let last = Mutex<[String: ContinuousClock.Instant]>([:])
@@ -24,12 +24,12 @@ final class Nudges: Sendable {
   let heard: AsyncStream<String>
 
   private enum Place {
-    /// The broker has no shared subscriptions, or the worker has not subscribed yet.
+    /// Every worker hears all, or this one has not subscribed yet.
     case outside
     case inGroups, leftGroups
   }
 
-  /// The least time between two of them for a topic filter.
+  /// The least time between two messages for one topic filter.
   private static let interval = Duration.milliseconds(100)
   /// A shorter job is not worth leaving the groups for.
   private static let shortJob = Duration.seconds(1)
@@ -68,7 +68,7 @@ final class Nudges: Sendable {
           continue
         }
         leave()
-        passOn()
+        for filter in takeMissed() { send(filter) }
       case .leftGroups where !worker.isBusy:
         // If the broker refuses them now, the worker's regular looks remain.
         _ = try? await session.subscribe(groups())
@@ -78,8 +78,8 @@ final class Nudges: Sendable {
     }
   }
 
-  /// Leaves the groups, without waiting for the broker's answer: it would give messages to a session that is away.
-  func leave() {
+  /// Leaves the groups, without waiting for the broker's answer.
+  private func leave() {
     let isMember = place.withLock { place in
       defer { if place == .inGroups { place = .leftGroups } }
       return place == .inGroups
@@ -88,8 +88,10 @@ final class Nudges: Sendable {
     for group in groups { session.leave(group) }
   }
 
-  /// Tells others what came while this worker had a job.
-  func passOn() {
+  /// Leaves the groups for good, and tells others what came while this worker had a job.
+  func close() {
+    leave()
+    // There is no later moment for it.
     for filter in takeMissed() { publish(filter) }
   }
 
@@ -100,13 +102,19 @@ final class Nudges: Sendable {
     }
   }
 
-  /// Takes a message. While there is a job it waits: if the job is long, others are told in its stead.
+  /// Takes a message. One that comes to a worker with a job waits, and goes on to others if the job is long.
   func receive(_ message: Message) {
     let filter = String(decoding: message.payload, as: UTF8.self)
     guard state.snapshot.isBusy else { return _ = messages.yield(filter) }
     // Anybody may send what he likes.
     guard filter.isEmpty || requests.contains(where: { $0.text == filter }) else { return }
-    missed.withLock { _ = $0.insert(filter) }
+    switch place.withLock({ $0 }) {
+    // The others have it, too.
+    case .outside: return
+    case .inGroups: missed.withLock { _ = $0.insert(filter) }
+    // The broker sent it before it had the UNSUBSCRIBE.
+    case .leftGroups: send(filter)
+    }
   }
 
   /// Ends ``heard``.

@@ -58,8 +58,8 @@ struct TopicIntake: Sendable {
     try membership.end(state)
   }
 
-  /// The jobs of the filter whose workers are dead, as far as this worker looks for them: at its beginning for those of
-  /// its own earlier processes; in a round, if one is due, for all; otherwise for what the last round has found. In a
+  /// The jobs of the filter whose workers are dead, as far as this worker looks for them: at its beginning for the
+  /// last one of its own earlier processes; in a round, if one is due, for all; otherwise for what the last round has found. In a
   /// round it also takes over the queues of departed members.
   func look(_ occasion: Inbox.Occasion) async throws -> [ClaimFile] {
     var abandoned: [ClaimFile] = []

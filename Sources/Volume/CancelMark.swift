@@ -4,9 +4,12 @@ import Logging
 /// The mark of a job that no worker has yet and that somebody has canceled.
 ///
 /// It is for one request, whose key is in its name as a digest, `.worker/canceled/<id>~<digest>.json`, or for the next
-/// one that a worker takes: `.worker/canceled/<id>.json`. The worker that takes the request answers it as canceled, and
-/// removes the mark before it releases its claim. Whoever makes a mark must look for a claim after that: a worker that
-/// claimed the job before may not have seen it.
+/// one that a worker takes: `.worker/canceled/<id>.json`.
+///
+/// The worker that takes the request answers it as canceled, and removes the mark before it releases its claim; one that
+/// rejects the request removes the mark, too. Whoever makes a mark must look for a claim after that: a worker that claimed
+/// the job before may not have seen it, and then the mark is taken back. What nobody needs any more is removed when the
+/// next mark is made.
 package struct CancelMark: Sendable, Codable, Equatable {
   /// The job.
   package let id: JobID
@@ -17,17 +20,21 @@ package struct CancelMark: Sendable, Codable, Equatable {
   /// The volume's time, in nanoseconds since 1970.
   private let made: Int64
 
+  /// Tells it from every other mark: the volume's time is the same for a while.
+  private let nonce: String
+
   /// A mark without a key is for a request that the broker has: no worker's session keeps one for longer, unless somebody
-  /// has set so.
-  private static let lifetime = Duration.seconds(7 * 86400)
+  /// has set so. A request on the volume may wait for longer.
+  private var lifetime: Duration { .seconds((requestId == nil ? 7 : 90) * 86400) }
 
   /// Makes the mark, or replaces it, durably. Removes those that no worker looks at any more.
   package static func put(
     _ id: JobID, of requestId: String?, by: String, in directory: JobsDirectory
   ) throws(VolumeError) -> CancelMark {
-    let mark = CancelMark(id: id, by: by, requestId: requestId, made: try directory.time())
+    let mark = CancelMark(id: id, by: by, requestId: requestId, made: try directory.time(), nonce: DurableFile.nonce)
     try DurableFile.makeFolder(directory.canceled)
-    for other in try all(in: directory) where !other.holds(at: mark.made) { try other.remove(from: directory) }
+    // What another user has made may have to stay.
+    for other in try all(in: directory) where !other.holds(at: mark.made) { try? other.remove(from: directory) }
     let path = directory.canceled.appending(name(of: id, requestId))
     _ = try DurableFile.isWorkers(path)
     // The worker may be another user.
@@ -78,22 +85,29 @@ package struct CancelMark: Sendable, Codable, Equatable {
   }
 
   /// Whether it still means something at `now`, the volume's time.
-  fileprivate func holds(at now: Int64) -> Bool { Duration.nanoseconds(now) - .nanoseconds(made) < CancelMark.lifetime }
+  func holds(at now: Int64) -> Bool { Duration.nanoseconds(now) - .nanoseconds(made) < lifetime }
 }
 
 extension Ledger {
   /// The mark that cancels this request; `nil` if nobody has canceled it. Ask with the job's claim.
   package func cancelMark(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> CancelMark? {
-    guard filter != nil else { return nil }
-    if let mark = try CancelMark.read(CancelMark.name(of: id, envelope.requestId.text), in: directory) { return mark }
-    guard let mark = try CancelMark.read(CancelMark.name(of: id, nil), in: directory) else { return nil }
-    return mark.holds(at: try lease.clock.now()) ? mark : nil
+    try cancelMarks(of: envelope, id).first
   }
 
-  /// Removes the mark that cancels this request, which is answered now. A mark that stays is no reason to end.
-  package func removeCancelMark(of envelope: Envelope, _ id: JobID) {
+  private func cancelMarks(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> [CancelMark] {
+    guard filter != nil else { return [] }
+    var marks: [CancelMark] = []
+    for key in [envelope.requestId.text, nil] {
+      guard let mark = try CancelMark.read(CancelMark.name(of: id, key), in: directory) else { continue }
+      if mark.holds(at: try lease.clock.now()) { marks.append(mark) }
+    }
+    return marks
+  }
+
+  /// Removes the marks that cancel this request, which is answered now. A mark that stays is no reason to end.
+  package func removeCancelMarks(of envelope: Envelope, _ id: JobID) {
     do throws(VolumeError) {
-      try cancelMark(of: envelope, id)?.remove(from: directory)
+      for mark in try cancelMarks(of: envelope, id) { try mark.remove(from: directory) }
     } catch {
       let metadata: Logger.Metadata = ["job": "\(id)"]
       Logger(label: "volume").warning(

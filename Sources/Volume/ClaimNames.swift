@@ -14,7 +14,8 @@ package struct ClaimName: Sendable {
 extension JobsDirectory {
   /// A claim that this user may not read.
   enum UnreadableClaim {
-    /// It is told and left out: its name is taken, and its job waits until somebody gives the right or removes it.
+    /// It is left out, and told if odd entries are set aside. Its name is taken: its job waits until somebody gives the right
+    /// or removes it.
     case skipped
     /// It throws.
     case fatal
@@ -34,8 +35,7 @@ extension JobsDirectory {
     var files: [ClaimFile] = []
     var unreadableOnes = 0
     for attempt in first...JobsDirectory.mostAttempts {
-      // A folder that may not be searched answers so for each name.
-      let rule = unreadableOnes < 20 ? unreadable : .fatal
+      let rule = unreadableOnes < JobsDirectory.mostUnreadable ? unreadable : .fatal
       switch try read(claimName(of: id, attempt), odd, rule) {
       case .file(let file): files.append(file)
       case .unreadable: unreadableOnes += 1
@@ -44,6 +44,9 @@ extension JobsDirectory {
     }
     return files
   }
+
+  /// A folder that may not be searched answers for each name that it may not be read.
+  private static let mostUnreadable = 20
 
   enum Found {
     case file(ClaimFile)
@@ -98,7 +101,7 @@ extension JobsDirectory {
     return found.sorted { $0.attempt < $1.attempt }
   }
 
-  /// Whether no claim of `id` has a name, readable or not.
+  /// Whether the folder of claims has no entry of `id`, readable or not.
   package func hasNoClaim(of id: JobID) throws(VolumeError) -> Bool { try !claimNames().contains { $0.id == id } }
 
   /// The largest attempt; no worker writes a larger one.

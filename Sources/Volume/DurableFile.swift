@@ -205,6 +205,17 @@ package enum DurableFile {
   /// Whether an entry of that name exists.
   package static func exists(_ path: VolumePath) -> Bool { (try? path.status()) != nil }
 
+  /// Whether there is certainly no entry of that name. Throws if the volume does not answer.
+  static func isMissing(_ path: VolumePath) throws(VolumeError) -> Bool {
+    do throws(Errno) {
+      _ = try path.status()
+      return false
+    } catch {
+      guard error.saysGone else { throw VolumeError("looking at", path, error) }
+      return true
+    }
+  }
+
   /// fsync(2). File systems without it (some FUSE ones) answer EINVAL, which is no error here.
   package static func sync(_ file: FileDescriptor) throws(Errno) {
     while fsync(file.rawValue) != 0 {

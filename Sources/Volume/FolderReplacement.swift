@@ -9,16 +9,17 @@ import SystemPackage
 /// Wherever it is killed, the job has one of the two folders, and ``HiddenFolder/finishReplacement(at:)`` brings what is
 /// left in order. Only on a file system that cannot exchange two names (NFS) the job has none for a moment.
 extension JobRemoval {
-  /// Gives the job's name to the folder `copy` of the jobs folder, and removes the one that has it. `false` if the job has
-  /// no folder, and then the copy is removed; or if the right was lost: then a worker may have the job, and what is hidden
-  /// stays for ``HiddenFolder/finishReplacement(at:)``. If it throws, all is as before, as far as that can be.
+  /// Gives the job's name to the folder `copy` of the jobs folder, and the results of the folder that has the name; removes
+  /// that one. `false` if the job has no folder, and then the copy is removed, or if this process lost the right while it
+  /// worked: then the job has the new folder, perhaps with a worker in it, and the old one stays hidden for
+  /// ``HiddenFolder/finishReplacement(at:)``. So does what is hidden if it throws.
   package func replaceFolder(by copy: String) throws -> Bool {
     let top = try directory.openTop()
     defer { try? top.close() }
     let new = HiddenFolder(replacing: id, .replaced, in: directory)
-    try onVolume("renaming", directory.top.appending(copy)) { () throws(Errno) in
-      try renameFolder(copy, toFree: new.name, in: top)
-    }
+    let place = directory.top.appending(copy)
+    let identity = try onVolume("looking at", place) { () throws(Errno) in try place.status() }
+    try onVolume("renaming", place) { () throws(Errno) in try renameFolder(copy, toFree: new.name, in: top) }
     let old: HiddenFolder
     do {
       guard let replaced = try exchange(new, in: top) else {
@@ -27,17 +28,21 @@ extension JobRemoval {
       }
       old = replaced
     } catch {
-      try? new.remove()
+      // It may have been carried out all the same; then the old folder has that name.
+      let hidden = try? directory.top.appending(new.name).status()
+      if hidden?.isSameFile(as: identity) == true { try? new.remove() }
       throw error
     }
     TestStopPoint.folderReplaced.reached()
     guard try isHeld else { return false }
     do {
-      try moveResults(from: old.name, to: id.text, in: top)
+      try onVolume("syncing", directory.top) { () throws(Errno) in try DurableFile.sync(top) }
+      _ = try moveResults(from: old.name, to: id.text, in: top)
     } catch {
       // A folder can be moved only by who may write to it.
-      if (try? isHeld) == true, let new = try? exchange(old, in: top) {
-        try? moveResults(from: new.name, to: id.text, in: top)
+      if (try? isHeld) == true, let new = try? exchange(old, in: top),
+        (try? moveResults(from: new.name, to: id.text, in: top)) != nil
+      {
         try? new.remove()
       }
       throw error
@@ -52,10 +57,7 @@ extension JobRemoval {
     let place = directory.folder(of: id)
     guard let status = try? place.status(), DurableFile.isFolder(status) else { return nil }
     return try onVolume("replacing", place) { () throws(Errno) in
-      if linux_exchange(top.rawValue, hidden.name, id.text) == 0 {
-        try DurableFile.sync(top)
-        return hidden
-      }
+      if linux_exchange(top.rawValue, hidden.name, id.text) == 0 { return hidden }
       let cause = Errno(rawValue: errno)
       if cause.saysGone { return nil }
       guard [.invalidArgument, .noFunction, .notSupported].contains(cause) else { throw cause }
@@ -68,14 +70,13 @@ extension JobRemoval {
         try? other.putBack()
         throw error
       }
-      try DurableFile.sync(top)
       return other
     }
   }
 
-  /// Moves what a folder lacks of results there. Results that it has are newer: then those of the other are the earlier
-  /// ones.
-  fileprivate func moveResults(from old: String, to new: String, in top: FileDescriptor) throws(VolumeError) {
+  /// Moves results/, results.previous/ and .worker/ to a folder that has none, and returns whether there was something to
+  /// move. If it has results/, they are newer, and the others become its results.previous/.
+  fileprivate func moveResults(from old: String, to new: String, in top: FileDescriptor) throws(VolumeError) -> Bool {
     try onVolume("moving the results to", directory.top.appending(new)) { () throws(Errno) in
       let from = try openFile(old, .directory, in: top)
       defer { try? from.close() }
@@ -86,9 +87,15 @@ extension JobRemoval {
         (results, results), (results, previous), (previous, previous),
         (JobsDirectory.workerState, JobsDirectory.workerState),
       ]
-      for (name, newName) in moves where renameat(from.rawValue, name, to.rawValue, newName) != 0 {
-        guard [ENOENT, EEXIST, ENOTEMPTY].contains(errno) else { throw Errno(rawValue: errno) }
+      var hasMoved = false
+      for (name, newName) in moves {
+        if renameat(from.rawValue, name, to.rawValue, newName) == 0 {
+          hasMoved = true
+        } else {
+          guard [ENOENT, EEXIST, ENOTEMPTY].contains(errno) else { throw Errno(rawValue: errno) }
+        }
       }
+      return hasMoved
     }
   }
 }
@@ -97,20 +104,30 @@ extension HiddenFolder {
   /// Whether it is of a replacement.
   package var isOfReplacement: Bool { fate == .replaced || fate == .displaced }
 
-  /// Ends a replacement that was killed. `false` if a worker has the job: then it stays for the next time. `now` is the
-  /// volume's time.
-  package func finishReplacement(at now: Int64) throws -> Bool {
-    if fate == .displaced, try takesName() { return true }
-    guard let right = try JobRemoval.begin(id, in: directory, at: now) else { return false }
+  /// What ``finishReplacement(at:)`` did.
+  package enum Finish: Sendable {
+    /// The job has its folder or its results again.
+    case restored
+    /// There was nothing to give back.
+    case removed
+    /// A worker has the job: nothing is done.
+    case busy
+  }
+
+  /// Ends a replacement that was killed. `now` is the volume's time.
+  package func finishReplacement(at now: Int64) throws -> Finish {
+    if fate == .displaced, try takesName() { return .restored }
+    guard let right = try JobRemoval.begin(id, in: directory, at: now) else { return .busy }
     defer { try? right.end() }
     let top = try directory.openTop()
     defer { try? top.close() }
     // Where names cannot be exchanged, an empty folder keeps the name for the next system call.
-    if fate == .displaced, unlinkat(top.rawValue, id.text, AT_REMOVEDIR) == 0, try takesName() { return true }
+    if fate == .displaced, unlinkat(top.rawValue, id.text, AT_REMOVEDIR) == 0, try takesName() { return .restored }
     // If there is none, somebody has removed the job.
-    if DurableFile.exists(directory.folder(of: id)) { try right.moveResults(from: name, to: id.text, in: top) }
+    let isThere = DurableFile.exists(directory.folder(of: id))
+    let hasMoved = try isThere && right.moveResults(from: name, to: id.text, in: top)
     try remove()
-    return true
+    return hasMoved ? .restored : .removed
   }
 
   private func takesName() throws(VolumeError) -> Bool {

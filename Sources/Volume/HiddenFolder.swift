@@ -3,7 +3,7 @@ private import Glibc
 package import Jobs
 package import SystemPackage
 
-/// A job's folder on its way out: under a hidden name in the jobs folder, which is no job id.
+/// A folder of a job under a hidden name in the jobs folder, which is no job id, while it is removed or replaced.
 ///
 /// The name holds the job and the process, so that the next removal can go on after a killed one.
 package struct HiddenFolder: Sendable {

@@ -51,9 +51,13 @@ package struct JobRecords: Sendable {
     return keys
   }
 
-  /// Who canceled the job before a worker took it; `nil` if nobody has.
+  /// Who canceled the next request of `id`, or one that waits on the volume; `nil` if nobody has.
   package func canceler(of id: JobID) throws(VolumeError) -> String? {
-    try CancelMark.all(of: id, in: directory).first?.by
+    let keys = try waitingKeys(of: id)
+    let now = Timestamp.now.millisecondsSince1970 * 1_000_000
+    return try CancelMark.all(of: id, in: directory).first { mark in
+      mark.requestId.map(keys.contains) ?? mark.holds(at: now)
+    }?.by
   }
 
   /// The results that the broker refused, of all topic filters, by the time of the next try.

@@ -136,10 +136,11 @@ package struct Ledger: Sendable {
     var missing: [ClaimName] = []
     for attempt in (1..<stale.attempt).reversed() {
       let name = directory.claimName(of: stale.id, attempt)
-      if !DurableFile.exists(name.path) { missing.append(name) }
-      guard missing.count > Ledger.mostMissing else { continue }
-      try stale.file.remove()
-      return nil
+      if try DurableFile.isMissing(name.path) { missing.append(name) }
+      if missing.count > Ledger.mostMissing {
+        try stale.file.remove()
+        return nil
+      }
     }
     var made: [KnownFile] = []
     // The first tells whether another run has begun. If it is missing, it is made last.

@@ -84,7 +84,7 @@ struct Outbox: Sendable {
       // again.
       logger.warning("the rejection cannot be published: \(refusal)", metadata: ["job": "\(request.id)"])
     }
-    ledger.removeCancelMark(of: request.envelope, request.id)
+    ledger.removeCancelMarks(of: request.envelope, request.id)
     source.publish(
       JobEvent(event: .rejected, id: request.id, requestId: key, workerId: worker, error: reason.description))
   }

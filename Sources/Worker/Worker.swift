@@ -224,7 +224,7 @@ package struct Worker: Sendable {
       TestStopPoint.putAside.reached()
       refusal = Unpublished(cause: undeliverable.cause)
     }
-    if job.endsMark(result) { ledger.removeCancelMark(of: envelope, job.claim.record.id) }
+    if job.endsMark(result) { ledger.removeCancelMarks(of: envelope, job.claim.record.id) }
     try await fence.release(job.claim)
     TestStopPoint.released.reached()
     return (result, refusal)

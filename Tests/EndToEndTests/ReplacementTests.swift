@@ -4,14 +4,19 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// `submit --replace` that is killed at each of its calls that change a name: the job has one of its two folders, and its
-/// results.
+/// `submit --replace` that is killed, or fails, at each of its calls that change a name: the job has one of its two folders,
+/// and its results.
 @Suite(.enabled(if: (try? installed("strace")) != nil, "strace is not installed"))
 struct ReplacementTests {
   /// With `renameat2`, and on a file system without it (NFS).
-  @Test(arguments: ["exchange", "renames"], ["renameat2", "renameat", "unlinkat", "mkdirat"])
-  func killedReplacementLosesNothing(_ way: String, _ call: String) async throws {
-    guard way == "exchange" || call != "renameat2" else { return }
+  @Test(
+    arguments: ["exchange", "renames"],
+    [
+      "renameat2:signal=KILL", "renameat:signal=KILL", "unlinkat:signal=KILL", "mkdirat:signal=KILL", "fsync:error=EIO",
+      "renameat:error=EIO",
+    ])
+  func disturbedReplacementLosesNothing(_ way: String, _ fault: String) async throws {
+    guard way == "exchange" || !fault.hasPrefix("renameat2") else { return }
     try await Scene.play { scene in
       let folder = try scene.folder("job", ["steps": ["true"]], ["text": "new"])
       var calls = 0
@@ -19,12 +24,12 @@ struct ReplacementTests {
         try? scene.remove(scene.jobs)
         try scene.job("job", ["steps": ["true"]], ["text": "old", "results/result.json": "{}", "results/made": "made"])
         calls += 1
-      } while try await isKilled(scene, folder, way, "\(call):signal=KILL:when=\(calls)")
+      } while try await isKilled(scene, folder, way, "\(fault):when=\(calls)")
       #expect(calls > 1, "no call was met")
     }
   }
 
-  /// Whether the replacement was killed; it has the last word if it was not.
+  /// Whether the replacement was killed or failed.
   private func isKilled(_ scene: Scene, _ folder: FilePath, _ way: String, _ fault: String) async throws -> Bool {
     let injections = [fault] + (way == "exchange" ? [] : ["renameat2:error=EINVAL"])
     let replacing = try scene.start(

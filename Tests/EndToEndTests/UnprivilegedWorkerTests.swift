@@ -118,7 +118,7 @@ struct UnprivilegedWorkerTests {
   }
 
   /// A worker that runs as root with a umask of 077 shares the volume.
-  @Test func filesOfARootOfFewWordsStopNoWorker() async throws {
+  @Test func filesThatOnlyRootMayReadStopNoWorker() async throws {
     try await Scene.play(leaving: .claims) { scene in
       for id in ["job", "other"] { try scene.job(id, steps: ["echo run"]) }
       for folder in [scene.jobs, scene.workspaces] { try await give(folder, scene) }

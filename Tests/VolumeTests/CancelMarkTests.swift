@@ -24,9 +24,12 @@ struct CancelMarkTests {
     #expect(try ledger.cancelMark(of: envelope("another"), id) == next)
     #expect(try ledger.cancelMark(of: envelope("key"), id) == mark)
     #expect(try CancelMark.all(of: id, in: volume.directory) == [mark, next])
-    ledger.removeCancelMark(of: envelope("another"), id)
+    ledger.removeCancelMarks(of: envelope("another"), id)
     #expect(try ledger.cancelMark(of: envelope("another"), id) == nil)
-    ledger.removeCancelMark(of: envelope("key"), id)
+    #expect(try ledger.cancelMark(of: envelope("key"), id) == mark)
+    // It was the next one.
+    _ = try CancelMark.put(id, of: nil, by: "bob@host", in: volume.directory)
+    ledger.removeCancelMarks(of: envelope("key"), id)
     #expect(try names(volume).isEmpty)
   }
 
@@ -59,11 +62,12 @@ struct CancelMarkTests {
     let id = try JobID("job")
     let ledger = try volume.ledger()
     let path = volume.directory.canceled.appending("job.json").path.string
-    try #"{"id":"job","by":"ada@host","made":1000000000}"#.write(toFile: path, atomically: true, encoding: .utf8)
+    try #"{"id":"job","by":"ada@host","made":1000000000,"nonce":"x"}"#.write(
+      toFile: path, atomically: true, encoding: .utf8)
     #expect(try ledger.cancelMark(of: envelope("key"), id) == nil)
     _ = try CancelMark.put(try JobID("new"), of: nil, by: "ada@host", in: volume.directory)
     #expect(try names(volume) == ["new.json"])
-    for text in ["no JSON", #"{"id":"other","by":"ada@host","made":9000000000000000000}"#] {
+    for text in ["no JSON", #"{"id":"other","by":"ada@host","made":9000000000000000000,"nonce":"x"}"#] {
       try text.write(toFile: path, atomically: true, encoding: .utf8)
       #expect(try ledger.cancelMark(of: envelope("key"), id) == nil)
     }
