@@ -25,16 +25,14 @@ import Testing
   }
 
   /// The one who told it cannot write what he has seen since.
-  @Test func ownNewerSightingOfAnotherStateStays() async throws {
+  @Test func ownNewerSightingOfAnotherStateStays() {
     #expect(watched.age(of: file, "b") == .zero)
-    try await Task.sleep(for: .milliseconds(20))
-    watched.learn(told("a"), ago: .seconds(5), below: folder)
-    #expect(watched.age(of: file, "b") >= .milliseconds(20))
+    watched.learn(told("a"), ago: .seconds(86400), below: folder)
+    #expect(watched.age(of: file, "b") > .zero)
   }
 
-  @Test func newerSightingOfAnotherReplacesOnesOwn() async throws {
+  @Test func newerSightingOfAnotherReplacesOnesOwn() {
     #expect(watched.age(of: file, "a") == .zero)
-    try await Task.sleep(for: .milliseconds(20))
     watched.learn(told("b", age: 10), ago: .zero, below: folder)
     #expect(watched.age(of: file, "b") >= .milliseconds(10))
   }
