@@ -91,22 +91,11 @@ package struct ApprovalStore: Sendable {
       let path = parked.appending(name)
       let stem = ApprovalStore.stem(name)
       // Check in this order: a process that renames the request after the first check does not find the `.decision`.
-      guard try isGone(parked.appending("\(ApprovalStore.stem(stem)).json")),
-        try isGone(parked.appending("\(stem).decided"))
+      guard try DurableFile.isMissing(parked.appending("\(ApprovalStore.stem(stem)).json")),
+        try DurableFile.isMissing(parked.appending("\(stem).decided"))
       else { continue }
       try DurableFile.discard(path)
     }
-  }
-}
-
-/// Whether there is no file of this name. Throws if the volume does not answer.
-private func isGone(_ path: VolumePath) throws(VolumeError) -> Bool {
-  do throws(Errno) {
-    _ = try path.status()
-    return false
-  } catch {
-    guard error.saysGone else { throw VolumeError("looking at", path, error) }
-    return true
   }
 }
 
