@@ -84,9 +84,9 @@ public struct UserProperty: Sendable, Equatable {
 
 /// A received message, and the right to let its acknowledgement be sent.
 ///
-/// The session writes nothing more until every delivery that it handed out is acknowledged, and reads at most
-/// ``SessionOptions/readsAhead`` messages (more if one read brings several), or until the session is closed with ``Session/drop()``; then the broker, which received no PUBACK, sends the message again (MQTT 5, section
-/// 4.4).
+/// The session writes nothing more until every delivery that it handed out is acknowledged, or until the session is
+/// closed with ``Session/drop()``; then the broker, which received no PUBACK, sends the message again (MQTT 5, section
+/// 4.4). It hands out at most ``SessionOptions/readsAhead`` of those that have arrived (more if one read brings several).
 public struct Delivery: Sendable {
   /// The received message.
   public let message: Message

@@ -120,7 +120,8 @@ import Testing
     try await Scene.play(broker: .acl(rules)) { scene in
       let worker = try scene.worker(
         on: group, ["-v", "4", "--heartbeat", "1s"], environment: ["MQTT_USERNAME": "worker"])
-      try await scene.broker.logged("Received DISCONNECT from worker-01-trial", within: .seconds(60))
+      // "Client … disconnected" or "Client … closed its connection": a nudge may arrive as the trial ends.
+      try await scene.broker.logged("Client worker-01-trial", within: .seconds(60))
       worker.send(SIGTERM)
       #expect(try await worker.end() == .code(0))
       #expect(!worker.log.contains("no request may ever come"), "\(worker.log)")
