@@ -18,13 +18,13 @@ import Testing
       let ids = try scene.jobs(70)
       for code in try await scene.send(all: ids) { #expect(code == .success) }
       first.thaw()
-      try await eventually("a deferred request for each job", within: .seconds(90)) {
+      try await eventually("a deferred request for each job") {
         scene.deferred.count == ids.count
       }
       // The worker has left the group.
       try await eventually("a broker without subscribers") { try await scene.send("nobody") != .success }
       _ = try await scene.fleet(3, "other-", with: arguments)
-      try await eventually("the results", within: .seconds(120)) { scene.missing(ids).isEmpty }
+      try await eventually("the results") { scene.missing(ids).isEmpty }
       try scene.open("held")
       #expect(try await first.end() == .code(0))
       try await scene.finish(["held"])

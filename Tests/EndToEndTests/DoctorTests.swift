@@ -99,7 +99,7 @@ import Testing
       for (mount, end, mark) in [(scene.jobs, ProcessEnd.code(0), "yes"), (scene.files, .code(1), "NO ")] {
         let doctor = try await scene.run(
           ["doctor", "volume", "-j", scene.jobs.string, "-w", scene.workspaces.string, "--other-mount", mount.string],
-          within: .seconds(60))
+        )
         #expect(doctor.end == end)
         #expect(doctor.output.contains("\(mark)  other mount"), "\(doctor.output)")
         for finding in ["locks", "modes"] { #expect(doctor.output.contains("yes  \(finding)")) }
@@ -123,7 +123,7 @@ import Testing
 
 extension Scene {
   fileprivate func doctor(_ arguments: String...) async throws -> (end: ProcessEnd, output: String, errors: String) {
-    try await run(["doctor"] + arguments + patients, within: .seconds(90))
+    try await run(["doctor"] + arguments + patients)
   }
 
   fileprivate func startDoctor(_ arguments: String...) throws -> ChildProcess {

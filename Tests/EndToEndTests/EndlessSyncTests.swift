@@ -10,7 +10,7 @@ import Testing
   @Test func fileOfManyTerabytesOfNothingComesBackAtOnce() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["truncate -s 15T huge || exit 9; echo x > small"])
-      let result = try await scene.outcome(within: .seconds(30))
+      let result = try await scene.outcome()
       try #require(result["exitCode"] != 9, "the file system of the test has no such files")
       #expect(result["status"] == "success")
       #expect(result["artifacts"].elements.map { $0["path"] } == ["huge", "small"])
@@ -42,7 +42,7 @@ import Testing
         try await worker.says("stop")
         worker.send(SIGTERM)
       }
-      #expect(try await worker.end(within: .seconds(30)) == .code(0))
+      #expect(try await worker.end() == .code(0))
       let result = scene.result("job")
       #expect(result["status"] == (ending == .timeout ? "timeout" : "canceled"))
       #expect(result["error"].text.contains("changed files did not come back"))

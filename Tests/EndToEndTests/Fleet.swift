@@ -26,7 +26,7 @@ extension Scene {
 
   /// Waits until a life of the loop listens. Earlier lives may find work on the volume and never subscribe.
   func listens(_ loop: RestartLoop) async throws {
-    try await eventually("the subscription of \(loop.id)", within: .seconds(60)) {
+    try await eventually("the subscription of \(loop.id)") {
       do {
         try await loop.current.listens()
         return true
@@ -115,7 +115,7 @@ extension Scene {
   func insist(on ids: [String]) async throws -> Int {
     var open = ids
     var repetitions = -1
-    try await eventually("subscribers for \(open)", within: .seconds(60)) {
+    try await eventually("subscribers for \(open)") {
       let codes = try await send(all: open)
       open = zip(open, codes).filter { $1 != .success }.map { $0.0 }
       repetitions += 1

@@ -14,11 +14,11 @@ import Testing
       for id in held { try await scene.hold(id) }
       let ids = try scene.jobs(count)
       for code in try await scene.send(all: ids) { #expect(code == .success) }
-      try await eventually("a deferred request for each job", within: .seconds(90)) { scene.deferred.count == count }
+      try await eventually("a deferred request for each job") { scene.deferred.count == count }
       #expect(scene.missing(ids).count == count)
 
       try scene.open(held[0])
-      try await eventually("the results of all jobs", within: .seconds(120)) { scene.missing(ids).isEmpty }
+      try await eventually("the results of all jobs") { scene.missing(ids).isEmpty }
       #expect(scene.missing(held) == Array(held.dropFirst()))
       for id in held { try scene.open(id) }
       try await scene.finish(held)
@@ -38,7 +38,7 @@ import Testing
       try await scene.insist(on: ["long"])
       let ids = try scene.jobs(30, lasting: 0.2)
       try await scene.insist(on: ids)
-      try await eventually("the short jobs' results, or the long one's", within: .seconds(120)) {
+      try await eventually("the short jobs' results, or the long one's") {
         scene.missing(ids).isEmpty || scene.missing(["long"]).isEmpty
       }
       #expect(scene.missing(ids).isEmpty)
@@ -59,7 +59,7 @@ import Testing
       try await scene.insist(on: Array(ids[..<20]))
       for id in ids[20...] {
         try await scene.insist(on: [id])
-        try await eventually("the result of \(id)", within: .seconds(60)) { scene.missing([id]).isEmpty }
+        try await eventually("the result of \(id)") { scene.missing([id]).isEmpty }
       }
       try await scene.finish(ids)
       scene.expectOneRun(of: ids)

@@ -41,14 +41,14 @@ import Testing
       for code in try await scene.send(all: ids) { #expect(code == .success) }
       try await observer.messages(ids.count + held.count)
       for volume in volumes { try scene.write("", volume.appending("gate-held-1")) }
-      try await eventually("all results on both volumes", within: .seconds(90)) {
+      try await eventually("all results on both volumes") {
         volumes.allSatisfy { volume in ids.allSatisfy { hasResult(volume, $0) } }
       }
       #expect(!volumes.contains { hasResult($0, "held-2") })
       for volume in volumes { try scene.write("", volume.appending("gate-held-2")) }
       for volume in volumes {
         let state = volume.appending(".worker")
-        try await eventually("the end of all claims and deferred requests on \(volume)", within: .seconds(30)) {
+        try await eventually("the end of all claims and deferred requests on \(volume)") {
           let left = scene.listing(state.appending("claims")).union(scene.listing(state.appending("waiting")))
           return left.allSatisfy { $0.hasSuffix("/") } && held.allSatisfy { hasResult(volume, $0) }
         }
@@ -91,7 +91,7 @@ import Testing
       }
       let ids = try scene.jobs(8, "cpu-")
       try await scene.send(all: ids)
-      try await eventually("the results", within: .seconds(60)) { scene.missing(ids).isEmpty }
+      try await eventually("the results") { scene.missing(ids).isEmpty }
       try scene.open("held")
       try await eventually("the result") { scene.missing(["held"]).isEmpty }
       scene.expectOneRun(of: ids + ["held"])

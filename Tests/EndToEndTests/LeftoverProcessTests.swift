@@ -82,7 +82,7 @@ struct Leftover: Sendable, CustomTestStringConvertible {
       let worker = try scene.worker("worker-01", on: "jobs/pending", ["--grace", leftover.isKilled ? "1s" : "60s"])
       try await worker.listens()
       try await scene.send("job")
-      try await events.message(within: .seconds(60)) { $0.json["event"] == "step" && $0.json["step"] == 0 }
+      try await events.message { $0.json["event"] == "step" && $0.json["step"] == 0 }
       #expect(ProcessEntry.marked(mark).isEmpty)
       try scene.open(gate)
       #expect(try await worker.end() == .code(0))

@@ -58,7 +58,7 @@ import Testing
     try await Scene.play(.down) { scene in
       let worker = try scene.worker(on: group, ["-v", "4", "-u", "mqtt://127.0.0.1:\(broker.port)"])
       let sentence = "instead of an answer to SUBSCRIBE to '\(group)'; if it does so each time, it has no shared"
-      try await eventually("the fourth try", within: .seconds(60)) {
+      try await eventually("the fourth try") {
         worker.log.components(separatedBy: sentence).count > 4
       }
       #expect(!worker.log.contains("in use"), "\(worker.log)")
@@ -82,7 +82,7 @@ import Testing
         try await eventually("its subscription") { broker.packets.contains { $0.text.contains("jobs/pending") } }
         worker.send(SIGTERM)
       }
-      #expect(try await worker.end(within: .seconds(60)) == .code(status), "\(worker.log)")
+      #expect(try await worker.end() == .code(status), "\(worker.log)")
       #expect(worker.log.contains("does not answer on MQTT 5, but speaks 3.1.1") == (version == "5"), "\(worker.log)")
     }
   }
@@ -91,7 +91,7 @@ import Testing
   @Test func brokerThatAcceptsOneConnectionIsNotTakenForOneWithTLS() async throws {
     try await Scene.play(broker: .init("max_connections 1")) { scene in
       let worker = try scene.worker([])
-      try await worker.says("it may have reached its limit of connections", within: .seconds(60))
+      try await worker.says("it may have reached its limit of connections")
       worker.send(SIGTERM)
       #expect(try await worker.end() == .code(0))
     }
@@ -110,7 +110,7 @@ import Testing
     try await Scene.play(.down) { scene in
       let worker = try scene.worker(
         on: group, ["-v", "4", "--heartbeat", "1s", "-u", "mqtt://127.0.0.1:\(broker.port)"])
-      try await worker.says("no request may ever come", within: .seconds(60))
+      try await worker.says("no request may ever come")
       #expect(worker.log.contains("it takes $share for an ordinary topic"), "\(worker.log)")
       worker.send(SIGTERM)
       #expect(try await worker.end() == .code(0))
@@ -121,7 +121,7 @@ import Testing
       let worker = try scene.worker(
         on: group, ["-v", "4", "--heartbeat", "1s"], environment: ["MQTT_USERNAME": "worker"])
       // "Client … disconnected" or "Client … closed its connection": a nudge may arrive as the trial ends.
-      try await scene.broker.logged("Client worker-01-trial", within: .seconds(60))
+      try await scene.broker.logged("Client worker-01-trial")
       worker.send(SIGTERM)
       #expect(try await worker.end() == .code(0))
       #expect(!worker.log.contains("no request may ever come"), "\(worker.log)")
@@ -142,7 +142,7 @@ import Testing
       try scene.write(member.text, scene.jobs.appending(".worker/members/gone.left"))
       let worker = try scene.worker(
         on: group, ["--jobs", "4", "--queue-interval", "1s", "-u", "mqtt://127.0.0.1:\(broker.port)"])
-      #expect(try await worker.end(within: .seconds(60)) == .code(0), "\(worker.log)")
+      #expect(try await worker.end() == .code(0), "\(worker.log)")
       for id in queue.ids { #expect(scene.result(id)["status"] == "success" && scene.runs(id) == 1, "\(id)") }
       #expect(scene.members.filter { $0.hasPrefix("gone") }.isEmpty)
     }

@@ -123,7 +123,7 @@ import Testing
       let worker = try scene.worker(["--heartbeat", "1h"])
       try await worker.listens()
       try await scene.broker.restart()
-      try await scene.status(of: "worker-01", within: .seconds(60)) { $0["state"] == "idle" }
+      try await scene.status(of: "worker-01") { $0["state"] == "idle" }
       #expect(worker.process.end == nil)
     }
   }

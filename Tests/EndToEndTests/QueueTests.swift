@@ -14,10 +14,14 @@ import Testing
       let results = try await scene.results()
       try await scene.broker.makeSession("worker-01", on: filter)
       for id in ids { #expect(try await scene.send(id) == .success) }
-      let began = ContinuousClock.now
-      for _ in ids { #expect(try await scene.worker(on: filter).end() == .code(0)) }
+      var lives: [Duration] = []
+      for _ in ids {
+        let began = ContinuousClock.now
+        #expect(try await scene.worker(on: filter).end() == .code(0))
+        lives.append(ContinuousClock.now - began)
+      }
       // A worker that leaves while the next request arrives once waited 5 s for it.
-      #expect(ContinuousClock.now - began < .seconds(40))
+      #expect(lives.sorted()[lives.count / 2] < .seconds(5))
       try await results.messages(20)
       #expect(results.messages.map { $0.json["id"].string }.sorted { $0! < $1! } == ids.sorted())
       for id in ids {

@@ -92,7 +92,7 @@ struct ReplacementTests {
       let worker = try scene.worker(["--lease", "1s"])
       try await worker.listens()
       try await scene.send("job")
-      try await eventually("the step", within: .seconds(60)) { scene.log("job") == "begun\n" }
+      try await eventually("the step") { scene.log("job") == "begun\n" }
       replacing.send(SIGCONT)
       #expect(try await replacing.end() == .code(75))
       try scene.release()

@@ -34,7 +34,7 @@ import Testing
       let first = try scene.worker(arguments)
       try await first.listens()
       let second = try scene.worker(arguments + ["-j", volume.string, "-w", scene.files.appending("other").string])
-      let loser = try await eventually("the end of one of them", within: .seconds(60)) {
+      let loser = try await eventually("the end of one of them") {
         [first, second].first { $0.process.end != nil }
       }
       #expect(loser.process.end == .code(78))

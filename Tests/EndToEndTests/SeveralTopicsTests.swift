@@ -129,7 +129,7 @@ import Testing
         try await eventually("a third of the jobs") { scene.missing(normal + urgent).count <= 30 - 3 * number }
         loops[number % 3].kill()
       }
-      try await eventually("all results", within: .seconds(120)) { scene.missing(normal + urgent).isEmpty }
+      try await eventually("all results") { scene.missing(normal + urgent).isEmpty }
       try await scene.settle()
       #expect((normal + urgent).allSatisfy { scene.result($0)["status"] == "success" })
     }

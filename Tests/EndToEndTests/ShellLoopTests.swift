@@ -19,7 +19,7 @@ import Testing
           WorkerProcess.executable.string, "-u", scene.broker.url, "-j", scene.jobs.string, "-w",
           scene.workspaces.string,
         ], name: "loop")
-      try await scene.broker.logged("Sending SUBACK to worker-01\n", within: .seconds(60))
+      try await scene.broker.logged("Sending SUBACK to worker-01\n")
       try await scene.send("job")
       try await eventually("the step") { scene.log("job") == "begun\n" }
       kill(-(try #require(loop.output.split(separator: "\n").first.flatMap { pid_t($0) })), SIGINT)

@@ -23,7 +23,7 @@ struct SystemFaultTests {
     let process = try start(
       scene, faults: faults,
       ["--dry-run", "--payload", payload.string, "-j", scene.jobs.string, "-w", scene.workspaces.string])
-    try await process.end(within: .seconds(60))
+    try await process.end()
     log(process.errors)
     return scene.result("job")
   }
@@ -35,7 +35,7 @@ struct SystemFaultTests {
       let process = try start(
         scene, faults: ["flock:error=\(error)"],
         ["-u", scene.broker.url, "-j", scene.jobs.string, "-w", scene.workspaces.string])
-      #expect(try await process.end(within: .seconds(60)) == .code(73))
+      #expect(try await process.end() == .code(73))
       #expect(
         process.errors.contains("locking \(scene.workspaces.appending(".worker"))")
           && process.errors.contains("this file system cannot do that"), "\(process.errors)")
@@ -72,7 +72,7 @@ struct SystemFaultTests {
   func systemThatForbidsThreadsIsNamed(_ arguments: [String]) async throws {
     try await Scene.play(.down) { scene in
       let process = try start(scene, faults: ["clone3:error=EPERM"], arguments)
-      #expect(try await process.end(within: .seconds(30)) == .code(78))
+      #expect(try await process.end() == .code(78))
       #expect(process.errors.contains("no thread can be started"), "\(process.errors)")
     }
   }

@@ -38,7 +38,7 @@ import Testing
       #expect(status.output.contains("next try"), "\(status.output)")
 
       try await scene.broker.reload(["acl": Self.mended])
-      let message = try await results.message(on: "jobs/results/bad", within: .seconds(40))
+      let message = try await results.message(on: "jobs/results/bad")
       #expect(message.json["status"] == "success")
       #expect(message.json["attempt"] == 1)
       #expect(message.retention == .retained || message.properties.messageExpiry != nil)
@@ -61,7 +61,7 @@ import Testing
       try await events.message(on: "jobs/events/ok") { $0.json["event"] == "completed" }
       #expect(events.messages(on: "jobs/events/bad").allSatisfy { $0.json["event"] != "completed" })
       try await scene.broker.reload(["acl": Self.mended])
-      try await events.message(on: "jobs/events/bad", within: .seconds(40)) { $0.json["event"] == "completed" }
+      try await events.message(on: "jobs/events/bad") { $0.json["event"] == "completed" }
       worker.send(SIGTERM)
       #expect(try await worker.end() == .code(0))
       let audit = scene.audit().filter { $0["id"] == "bad" }.compactMap { $0["event"].string }
@@ -90,7 +90,7 @@ import Testing
       try await scene.broker.reload(["acl": Self.mended])
       let third = try scene.worker(
         "worker-03", on: "jobs/pending", ["--lease", "1s", "--jobs", "0"], environment: Self.limited)
-      try await results.message(on: "jobs/results/bad", within: .seconds(40))
+      try await results.message(on: "jobs/results/bad")
       third.send(SIGTERM)
       #expect(try await third.end() == .code(0))
       #expect(scene.runs("bad") == 1)
@@ -137,7 +137,7 @@ import Testing
       try await results.message(on: "jobs/results/ok")
       #expect(scene.undelivered.count == 1)
       try await scene.broker.reload(["acl": Self.mended])
-      try await results.message(on: "jobs/results/bad", within: .seconds(40))
+      try await results.message(on: "jobs/results/bad")
       #expect(scene.runs("bad") == 1)
       worker.send(SIGTERM)
       #expect(try await worker.end() == .code(0))

@@ -1,5 +1,5 @@
 /// How long tests wait for something that must happen. It is far longer than needed, so only a defect reaches it.
-public let patience: Duration = .seconds(60)
+public let patience: Duration = .seconds(150)
 
 /// Waits until `condition` gives a value, and returns it. Throws ``WaitedInVain`` with `what` when `limit` is over.
 public func eventually<T>(

@@ -195,7 +195,7 @@ public final class Scene: Sendable {
       }
     }
     do {
-      try await eventually("the end of all processes", within: .seconds(10)) { processes.isEmpty }
+      try await eventually("the end of all processes", within: .seconds(30)) { processes.isEmpty }
     } catch {
       leftovers.append("processes are left: \(processes)")
     }
