@@ -31,7 +31,7 @@ import traceback
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "rigs"))
 from scene import Scene, Wrong, wait  # noqa: E402
 
-PATIENCE = 45
+PATIENCE = 120
 # The kinds in which a request is deferred.
 PASSED_ON = ("deferring", "deferred")
 

@@ -32,7 +32,7 @@ import Testing
       let run = try scene.start(
         installed("python3"), [script, "--worker", try WorkerProcess.executable.string] + options + sample.points,
         name: "every-call")
-      let end = try await run.end(within: .seconds(300))
+      let end = try await run.end(within: .seconds(600))
       #expect(end == .code(0), "\(run.output)\n\(run.errors)")
     }
   }

@@ -110,13 +110,13 @@ class Scene:
                 self.port = probe.getsockname()[1]
             self.write(f"{self.root}/mosquitto.conf", f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
             broker = self.start(["mosquitto", "-v", "-c", f"{self.root}/mosquitto.conf"], f"{self.root}/mosquitto.log")
-            wait("mosquitto", 20, lambda: broker.poll() is not None or " running" in self.read(f"{self.root}/mosquitto.log"))
+            wait("mosquitto", 90, lambda: broker.poll() is not None or " running" in self.read(f"{self.root}/mosquitto.log"))
             if broker.poll() is None:
                 break
         self.client = ["-h", "127.0.0.1", "-p", str(self.port), "-V", "5", "-q", "1"]
         topics = [word for topic in ("jobs/results/#", "jobs/events/#", "jobs/rejected") for word in ("-t", topic)]
         self.start(["mosquitto_sub", *self.client, *topics, "-F", "%U %t %p"], f"{self.root}/messages")
-        wait("the subscriber", 20, lambda: self.read(f"{self.root}/mosquitto.log").count("Sending SUBACK") >= 1)
+        wait("the subscriber", 90, lambda: self.read(f"{self.root}/mosquitto.log").count("Sending SUBACK") >= 1)
 
     def make_session(self, worker):
         """A worker lives without a job once, so that its session and its member's file are there."""
@@ -266,7 +266,7 @@ class Scene:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            code = process.wait(20)
+            code = process.wait(90)
         except subprocess.TimeoutExpired:
             raise Wrong(f"{name} does not leave on TERM") from None
         if code not in codes:
