@@ -66,7 +66,7 @@ let package = Package(
     .executableTarget(
       name: "mqtt-fs-board",
       dependencies: [
-        "MQTT", "Jobs", "Volume", "Client", "Settings", system, logging, crypto, arguments,
+        "CLinux", "MQTT", "Jobs", "Volume", "Client", "Settings", system, logging, crypto, arguments,
         .product(name: "FlyingFox", package: "FlyingFox"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],

@@ -64,7 +64,7 @@ actor JobFeed: EventFeed {
   private var tail: LogTail
   private var unfinished: [UInt8] = []
   private var nextLook = ContinuousClock.now
-  private var shown: [UInt8] = []
+  private var shown: JobPage?
 
   init(_ id: JobID, _ choice: LogTail.Choice, _ site: Site, seat: StreamSeat) {
     (self.id, self.site, self.seat) = (id, site, seat)
@@ -76,10 +76,10 @@ actor JobFeed: EventFeed {
     var events: [ServerEvent] = []
     if nextLook <= .now {
       nextLook = .now + .milliseconds(300)
-      let json = try await onThread { [site, id] in try compactJSON(site.page(of: id)) }
-      if json != shown {
-        shown = json
-        events.append(ServerEvent(name: "job", json: json))
+      let page = try await onThread { [site, id, shown] in try site.page(of: id, after: shown) }
+      if shown.map(page.isSame) != true {
+        shown = page
+        events.append(ServerEvent(name: "job", json: try compactJSON(page)))
       }
     }
     let before = tail

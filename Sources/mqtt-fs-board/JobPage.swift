@@ -22,35 +22,56 @@ struct JobPage: Encodable, Sendable {
   let problem: String?
   /// Whether the page may ask to cancel the job.
   let mayCancel: Bool
+  /// The state of result.json when it was read.
+  private let stamp: FileStamp?
+
+  private enum CodingKeys: String, CodingKey {
+    case row, result, outline, logs, counts, problem, mayCancel
+  }
 }
 
 extension JobPage {
-  /// Reads the page of the job in `row`. Blocks on the volume.
-  init(_ row: JobRow, in directory: JobsDirectory, mayCancel: Bool) {
+  /// Reads the page of the job in `row`. Blocks on the volume. Reads only what is not as in the page `before`: a
+  /// result.json may have megabytes.
+  init(_ row: JobRow, in directory: JobsDirectory, mayCancel: Bool, after before: JobPage? = nil) {
     self.row = row
     self.mayCancel = mayCancel && row.state == .running
     let records = JobRecords(directory)
     logs = Array(records.logSteps(of: row.id).prefix(10_000))
-    var (result, problem): (JobResult?, String?) = (nil, nil)
-    if row.state == .finished || row.state == .pending, let stamp = records.resultStamp(of: row.id) {
-      if stamp.size > VolumeScan.largestResult {
-        problem = "results/result.json of \(row.id) has \(stamp.size) bytes, too many to show: open it as a file"
-      } else if let found = records.result(of: row.id) {
-        result = found
-      } else {
-        problem = "results/result.json of \(row.id) is not a result that can be read: open it as a file"
-      }
+    let mayHaveResult = row.state == .finished || row.state == .pending
+    stamp = mayHaveResult ? records.resultStamp(of: row.id) : nil
+    if let before, before.stamp == stamp, stamp != nil || !before.outline.isEmpty {
+      (result, problem, counts, outline) = (before.result, before.problem, before.counts, before.outline)
+      return
     }
-    self.problem = problem
+    let whole: JobResult?
+    (whole, problem) = JobPage.result(of: row.id, stamp, records)
     counts =
-      result.map {
+      whole.map {
         [
           "artifacts": $0.artifacts.count, "deleted": $0.deleted.count, "skipped": $0.skipped.count,
           "steps": $0.steps.count,
         ]
       } ?? [:]
-    self.result = result.map(JobPage.cut)
-    outline = result == nil && problem == nil ? JobOutline(of: row.id, in: directory).names : []
+    result = whole.map(JobPage.cut)
+    outline = whole == nil && problem == nil ? JobOutline(of: row.id, in: directory).names : []
+  }
+
+  /// The result, or why a result.json is none.
+  private static func result(of id: JobID, _ stamp: FileStamp?, _ records: JobRecords) -> (JobResult?, String?) {
+    guard let stamp else { return (nil, nil) }
+    guard stamp.size <= VolumeScan.largestResult else {
+      return (nil, "results/result.json of \(id) has \(stamp.size) bytes, too many to show: open it as a file")
+    }
+    guard let result = records.result(of: id) else {
+      return (nil, "results/result.json of \(id) is not a result that can be read: open it as a file")
+    }
+    return (result, nil)
+  }
+
+  /// Whether both show the same.
+  func isSame(as other: JobPage) -> Bool {
+    (row, logs, outline) == (other.row, other.logs, other.outline) && stamp == other.stamp && problem == other.problem
   }
 
   private static func cut(_ whole: JobResult) -> JobResult {

@@ -1,3 +1,4 @@
+import Dispatch
 import FlyingFox
 import FlyingSocks
 import Glibc
@@ -44,10 +45,12 @@ struct Server {
   /// Returns the port when the server has ended after it had begun.
   private func serve(port: UInt16, isFirst: Bool) async throws -> UInt16 {
     let pool = PatientPool(HTTPServer.defaultPool())
+    let sizes = RequestSizes()
     let server = HTTPServer(
       config: configuration(try address.socketAddress(port: port), pool),
       handler: ClosureHTTPHandler { [site] request in
         pool.isAnswered(request.remoteAddress)
+        sizes.isAnswered(request.remoteAddress)
         return await site.answer(request)
       })
     let serving = Task { try await server.run() }
@@ -60,10 +63,9 @@ struct Server {
       try await Task.sleep(for: .milliseconds(5))
     }
     var actual = port
-    switch await server.listeningAddress {
-    case .ip4(_, let port), .ip6(_, let port): actual = port
-    default: break
-    }
+    if let bound = await server.listeningAddress?.port { actual = bound }
+    let watch = sizes.watch(port: actual)
+    defer { watch.cancel() }
     if isFirst { begun(actual) }
     await watching.value
     return actual

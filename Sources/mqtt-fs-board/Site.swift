@@ -116,10 +116,10 @@ struct Site: Sendable {
   // MARK: One job
 
   /// All about the job `id`. Blocks on the volume. Throws ``NoJob``.
-  func page(of id: JobID) throws -> JobPage {
+  func page(of id: JobID, after before: JobPage? = nil) throws -> JobPage {
     let row = try census.rows.row(of: id) ?? JobListing(directory).job(id).map { JobRow($0, since: nil) }
     guard let row else { throw NoJob() }
-    return JobPage(row, in: directory, mayCancel: canceling != nil)
+    return JobPage(row, in: directory, mayCancel: canceling != nil, after: before)
   }
 
   /// There is no such job.

@@ -128,6 +128,21 @@ import Testing
     }
   }
 
+  /// The server reads a line in a time that grows with the square of its length.
+  @Test(arguments: ["GET /", "GET / HTTP/1.1\r\nX: "]) func longLinesHinderNobody(_ start: String) async throws {
+    try await BoardProcess.play(fill: { try $0.finished("job") }) { board in
+      let long = try (0..<4).map { _ in
+        let connection = try Connection(board.port)
+        Thread.detachNewThread { connection.write(start + String(repeating: "a", count: 2 << 20)) }
+        return connection
+      }
+      for connection in long { #expect(await connection.readAll().isEmpty) }
+      _ = try await board.row("job")
+      // One within the limit.
+      #expect(try await board.send("GET", "/", ["X": String(repeating: "a", count: 4000)]).status == 200)
+    }
+  }
+
   @Test func unfinishedRequestsHinderNobody() async throws {
     try await BoardProcess.play(fill: { try $0.finished("job") }) { board in
       let slow = try (0..<100).map { _ in

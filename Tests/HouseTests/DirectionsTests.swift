@@ -39,7 +39,7 @@ enum Checkout {
     "mqtt-fs-worker": [
       "CLinux", "FileTree", "Jobs", "Signing", "Volume", "Steps", "Worker", "Signaling", "Client", "MQTT", "Settings",
     ],
-    "mqtt-fs-board": ["Client", "Jobs", "MQTT", "Settings", "Volume"],
+    "mqtt-fs-board": ["CLinux", "Client", "Jobs", "MQTT", "Settings", "Volume"],
   ]
 
   @Test func sourcesHoldTheRoomsAndNothingElse() throws {

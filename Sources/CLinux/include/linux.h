@@ -58,6 +58,10 @@ int linux_accept(int fd);
 // SO_PEERCRED: the user at the other end
 int linux_peer_user(int fd, unsigned *user);
 long linux_send(int fd, const void *bytes, size_t count);
+// TCP_INFO: the bytes that have come over a connection; -1 for what is none
+int64_t linux_bytes_received(int fd);
+// connect(2) with AF_UNSPEC: ends a connection, and discards what has come and is not read yet
+int linux_abort(int fd);
 
 // sync_file_range(2), SYNC_FILE_RANGE_WRITE over the whole file: starts writing back what is dirty, and does not wait for it.
 int linux_start_writeback(int fd);
