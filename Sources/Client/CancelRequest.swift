@@ -5,16 +5,17 @@ package import Volume
 
 /// Asks the worker of a job to end it.
 ///
-/// The worker is found on the volume, if this host has it, and otherwise by the workers' statuses. A job that no worker
-/// has taken yet gets a ``CancelMark`` there; without a volume it cannot be canceled.
+/// The worker is found on the volume, if this host has it, and otherwise by the workers' statuses. There the request gets a
+/// ``CancelMark``, too, for the worker that takes the job, also if the present one is dead. Without a volume a job that no
+/// worker has taken cannot be canceled.
 package struct CancelRequest: Sendable {
   /// The outcome.
   package enum Outcome: Sendable {
     /// No worker has the job; the volume's record of it.
     case notRunning(JobSummary?)
-    /// No worker has it yet: the one that takes it answers it as canceled.
+    /// No worker has it yet, or its worker is gone: the one that takes it answers it as canceled.
     case marked(JobState)
-    /// No worker received the request: the job's worker is gone.
+    /// No worker received the request, and the volume has no mark: the job's worker is gone.
     case notReceived(worker: String)
     /// The job's worker has received the request.
     case asked(worker: String)
@@ -75,9 +76,14 @@ package struct CancelRequest: Sendable {
   private func ask(
     _ worker: String, _ request: String?, _ waiting: Waiting, _ messages: AsyncThrowingStream<Message, any Error>
   ) async throws -> Outcome {
+    // The worker may be dead. A client that may not write there can still ask.
+    var isMarked = false
+    if let directory, let request { isMarked = (try? CancelMark.put(id, of: request, by: user, in: directory)) != nil }
     let code = try await client.publish(Message(topic: topics.cancellation(of: id), payload: []))
-    guard code != .noMatchingSubscribers else { return .notReceived(worker: worker) }
-    guard waiting == .untilEnd else { return .asked(worker: worker) }
+    guard code != .noMatchingSubscribers || isMarked else { return .notReceived(worker: worker) }
+    guard waiting == .untilEnd else {
+      return code == .noMatchingSubscribers ? .marked(.running) : .asked(worker: worker)
+    }
     return .ended(try await end(request, messages))
   }
 

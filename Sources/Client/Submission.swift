@@ -125,6 +125,8 @@ package actor Submission {
       return .withdrawn
     }
     if attempt == 0, let outcome = try await withdrawUntaken(upload) { return outcome }
+    // Its worker may be dead: then the next one answers it as canceled.
+    _ = try? await markAsCanceled()
     try await client.publish(Message(topic: topics.cancellation(of: request.id), payload: []))
     return .canceled
   }
@@ -138,13 +140,10 @@ package actor Submission {
     } else if !mayBeTaken {
       return .withdrawn
     }
-    guard let directory, let mark else { return upload == nil ? .queued : nil }
+    guard let directory, mark != nil else { return upload == nil ? .queued : nil }
     // A worker may have claimed it before the mark was there.
-    guard let claim = try JobRecords(directory).claims(of: request.id).last,
-      claim.envelope.requestId == request.requestID
-    else { return .marked }
-    try mark.remove(from: directory)
-    return nil
+    let holder = try JobRecords(directory).claims(of: request.id).last
+    return holder?.envelope.requestId == request.requestID ? nil : .marked
   }
 
   private func markAsCanceled() async throws -> CancelMark? {

@@ -1,15 +1,16 @@
 package import Jobs
 import Logging
 
-/// The mark of a job that no worker has yet and that somebody has canceled.
+/// The mark of a job that somebody has canceled, for the worker that takes it next: no worker has it yet, or its worker may
+/// be dead.
 ///
 /// It is for one request, whose key is in its name as a digest, `.worker/canceled/<id>~<digest>.json`, or for the next
 /// one that a worker takes: `.worker/canceled/<id>.json`.
 ///
 /// The worker that takes the request answers it as canceled, and removes the mark before it releases its claim; one that
 /// rejects the request removes the mark, too. Whoever makes a mark must look for a claim after that: a worker that claimed
-/// the job before may not have seen it, and then the mark is taken back. What nobody needs any more is removed when the
-/// next mark is made.
+/// the job before may not have seen it, and has to be asked. What nobody needs any more is removed when the next mark is
+/// made.
 package struct CancelMark: Sendable, Codable, Equatable {
   /// The job.
   package let id: JobID
@@ -117,6 +118,6 @@ extension Ledger {
 }
 
 extension JobsDirectory {
-  /// Marks of canceled jobs that no worker has yet.
+  /// Marks of canceled jobs.
   var canceled: VolumePath { state.appending("canceled") }
 }

@@ -11,18 +11,20 @@ extension Worker {
     return try await answer(job, folder, report.lost(after: job.claim.record.attempt - 1, reason))
   }
 
-  /// Publishes the result of a job that was canceled before any worker had it.
+  /// Publishes the result of a job that was canceled before this worker had it.
   func cancel(_ job: AcceptedJob, _ plan: JobPlan, by canceler: String) async throws -> Ending {
     var entry = job.claim.entry(.canceled)
     entry.by = canceler
     ledger.audit.note(entry, logger)
-    logger.notice("canceled by \(canceler) before it began", metadata: ["job": "\(job.claim.record.id)"])
+    logger.notice("canceled by \(canceler) before this attempt", metadata: ["job": "\(job.claim.record.id)"])
     var report = JobReport(
       job.claim.record, worker: ledger.worker, redacting: settings.redaction(of: plan.definition))
     report.stoppedBy = .canceled
     report.steps = plan.definition.steps.enumerated().map { StepResult(skipped: $1, $0) }
     var result = report.finish()
-    result.error = "the job was canceled before a worker took it"
+    result.error =
+      job.claim.record.attempt == 1
+      ? "the job was canceled before a worker took it" : "the job was canceled, and its worker died before it ended it"
     return try await answer(job, plan.folder, result)
   }
 
@@ -43,8 +45,8 @@ extension AcceptedJob {
   func endsMark(_ result: JobResult) -> Bool {
     switch work {
     case .cancel: true
-    case .publish: result.status == .canceled
-    case .run, .giveUp: false
+    case .run, .publish: result.status == .canceled
+    case .giveUp: false
     }
   }
 }

@@ -68,6 +68,27 @@ import Testing
     }
   }
 
+  /// Others have the topic of cancellations, so the message reaches somebody; the mark is for whoever takes the job over.
+  @Test func jobOfADeadWorkerIsAnsweredAsCanceledByTheNext() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: [.string("\(scene.noteRun); echo begun; sleep 1000")])
+      let first = try scene.worker(["--lease", "1s"])
+      try await first.listens()
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "begun\n" }
+      try await first.kill()
+      let cancel = try scene.client(["cancel", "job", "-j", scene.jobs.string])
+      #expect(try await cancel.end() == .code(0), "\(cancel.errors)")
+      let results = try await scene.results()
+      #expect(try await scene.worker("worker-02", ["--lease", "1s"]).end() == .code(0))
+      #expect(try await results.message().json["status"] == "canceled")
+      #expect(scene.result("job")["error"] == "the job was canceled, and its worker died before it ended it")
+      #expect(scene.result("job")["attempt"] == 2)
+      #expect(scene.runs("job") == 1)
+      #expect(marks(scene).isEmpty && scene.claims.isEmpty)
+    }
+  }
+
   /// The files of `.worker/canceled`.
   private func marks(_ scene: Scene) -> Set<String> { scene.listing(scene.jobs.pushing(".worker/canceled")) }
 
