@@ -35,9 +35,26 @@ struct ClaimFence: Sendable {
     try await release(claim)
   }
 
+  /// Defers the request of a job that did not begin, for another worker. Others leave the deferred request alone until the
+  /// claim is gone. A later attempt keeps its claim, and with it its number, for the next one.
+  func giveBack(_ claim: Claim) async throws {
+    guard ledger.filter != nil else { return try await drop(claim) }
+    guard claim.record.attempt == 1 else { return }
+    try await check(claim)
+    try ledger.audit.record(claim.entry(.deferred))
+    try ledger.serving(claim.record.filter).deferredQueue.put(envelope(of: claim), claim.record.id)
+    try await release(claim)
+  }
+
+  /// The request of a claim. It keeps its run, so that a signed request does not count as used twice.
+  private func envelope(of claim: Claim) -> Envelope {
+    var envelope = claim.record.envelope
+    envelope.run = claim.record.run
+    return envelope
+  }
+
   /// Defers the request of a claim that is gone although nobody continues the job: there is no higher attempt, and no
-  /// result with the request's key. Returns `false` if somebody continues the job or has answered. The deferred request
-  /// keeps its run, so that a signed request does not count as used twice.
+  /// result with the request's key. Returns `false` if somebody continues the job or has answered.
   func deferAgain(_ claim: Claim) async throws -> Bool {
     // A claim that was not touched for a whole lease is lost to a successor, which answers for the job or has answered.
     guard ledger.filter != nil, claim.longestGap < ledger.leaseDuration else { return false }
@@ -50,8 +67,7 @@ struct ClaimFence: Sendable {
       else {
         return false
       }
-      var envelope = record.envelope
-      envelope.run = record.run
+      let envelope = envelope(of: claim)
       for queue in [ledger.deferredQueue, ledger.parkedQueue] {
         guard try queue.requests(of: envelope, id).isEmpty else { return false }
       }

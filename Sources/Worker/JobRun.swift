@@ -2,6 +2,7 @@ import FileTree
 import Jobs
 import Logging
 import Steps
+import SystemPackage
 import Volume
 
 /// One attempt of a job between its claim and its result: the results folder, the workspace, the steps and the export.
@@ -34,9 +35,19 @@ struct JobRun {
 
   private var folder: JobFolder { plan.folder }
 
-  /// Makes results/ and the workspace, copies the job's folder into the workspace, and checks that the copy is what the
-  /// request asks for.
+  /// Makes the workspace. Throws ``NoWorkspace``, which is no result of the job.
+  mutating func makeWorkspace() throws(NoWorkspace) {
+    if job.claim.record.attempt > 1 { endRemains() }
+    do {
+      workspace = try worker.workspaces.make(job.claim.record.id)
+    } catch {
+      throw NoWorkspace(cause: error)
+    }
+  }
+
+  /// Makes results/, copies the job's folder into the workspace, and checks that the copy is what the request asks for.
   package mutating func stage() async {
+    guard let workspace else { return }
     await noting(\.stageMs) { run throws in
       let attempt = run.job.claim.record.attempt
       let results = try ResultsFolder.prepare(in: run.folder, for: attempt) {
@@ -45,9 +56,6 @@ struct JobRun {
       run.results = results
       if let notice = results.notice { run.report.skipped.append(notice) }
       results.reserve(JobResult.likelySize(run.plan.definition.steps))
-      if run.job.claim.record.attempt > 1 { run.endRemains(in: results) }
-      let workspace = try run.makeWorkspace()
-      run.workspace = workspace
       guard let snapshot = try run.copy(into: workspace) else { return }
       guard let plan = try run.check(workspace) else { return }
       run.plan = plan
@@ -243,8 +251,9 @@ struct JobRun {
   }
 
   /// Ends the processes that an earlier attempt left running on this host: no two attempts of a job run at once.
-  private func endRemains(in results: ResultsFolder) {
-    let left = ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results.path)")
+  private func endRemains() {
+    let results = folder.path.appending(JobsDirectory.results)
+    let left = ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results)")
     worker.logger.warn(ofSurvivors: left, of: "an earlier attempt", job.claim.record.id)
   }
 
@@ -256,14 +265,6 @@ struct JobRun {
       source.publish(JobEvent(progress: $0, of: claim))
     }
     return ProgressFeed(id: claim.id, phase: phase, show: worker.settings.onProgress, tell: tell, count: count)
-  }
-
-  private func makeWorkspace() throws(JobFailure) -> Workspace {
-    do {
-      return try worker.workspaces.make(job.claim.record.id)
-    } catch {
-      throw JobFailure(.stage, "\(error)")
-    }
   }
 
   /// Runs one part of the job, and notes its duration and its failure.

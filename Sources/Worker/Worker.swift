@@ -183,6 +183,7 @@ package struct Worker: Sendable {
     var run = run
     do {
       run.warnOfShortSecrets()
+      try run.makeWorkspace()
       await run.stage()
       await run.runSteps()
       await run.sync()
@@ -194,6 +195,11 @@ package struct Worker: Sendable {
       run.purge()
       try? ledger.seen.clear(beside: run.request)
       return ending
+    } catch let error as NoWorkspace {
+      // Another host may have one. This worker would spoil one job after the other.
+      try await fence.giveBack(job.claim)
+      outbox.tellWaiting(job.claim.record.filter ?? "")
+      throw error
     } catch {
       run.purge()
       // If results cannot be written, another worker may hold the job and may have moved them aside.

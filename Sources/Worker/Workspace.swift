@@ -197,7 +197,7 @@ package final class WorkspaceLock: Sendable {
     do throws(Errno) {
       file = try path.openFile(creation == .create ? O_RDWR | O_CREAT : O_RDWR, mode: 0o600)
     } catch {
-      guard error == .noSuchFileOrDirectory else { throw VolumeError("opening", path, error) }
+      guard creation == .existing, error == .noSuchFileOrDirectory else { throw VolumeError("opening", path, error) }
       return nil
     }
     let lock = WorkspaceLock(path, file)

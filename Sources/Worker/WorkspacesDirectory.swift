@@ -34,6 +34,11 @@ package struct WorkspacesDirectory: Sendable {
     try WorkspaceLock.check(locks)
   }
 
+  /// Makes a workspace and removes it: a full or read-only disk shows only then. Throws if a job could have none.
+  package func tryOut() throws {
+    try make("~trial-\(UInt32.random(in: 0 ... .max))")?.purge()
+  }
+
   /// Makes an empty workspace for `id` with mode 0700, which no living worker uses. Skips a name if its folder cannot
   /// be removed, or if no worker made that folder.
   package func make(_ id: JobID) throws(VolumeError) -> Workspace {
@@ -164,4 +169,17 @@ package struct LeftWorkspace: Error, CustomStringConvertible {
   package var description: String {
     "the workspace \(path) is left behind: \(cause); it is tried again when a worker starts here"
   }
+}
+
+/// The workspaces folder cannot be used: the fault of this host, and no job's.
+package struct NoWorkspace: Error, CustomStringConvertible {
+  /// Why a workspace cannot be made.
+  package let cause: any Error
+
+  package init(cause: any Error) {
+    self.cause = cause
+  }
+
+  /// A sentence for people, with what to do.
+  package var description: String { "the workspaces folder cannot be used: \(cause); --workspaces-dir names another" }
 }

@@ -56,6 +56,7 @@ struct WorkerSetup {
     do {
       let directory = try WorkspacesDirectory(workspaces)
       for left in try directory.purgeAbandoned() { logger.warning("\(left)") }
+      try directory.tryOut()
       return directory
     } catch {
       throw NoWorkspace(cause: error)
@@ -70,11 +71,4 @@ struct Misconfiguration: Error, CustomStringConvertible {
   init(_ description: String) {
     self.description = description
   }
-}
-
-/// The workspaces folder cannot be used.
-struct NoWorkspace: Error, CustomStringConvertible {
-  let cause: VolumeError
-
-  var description: String { "the workspaces folder cannot be used: \(cause); --workspaces-dir names another" }
 }
