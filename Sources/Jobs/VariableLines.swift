@@ -73,7 +73,7 @@ package struct VariableLines: Sendable, Equatable {
 // The rules for each variable, wherever it is set.
 extension VariableLines {
   /// What makes `name` no name of a variable, as the end of a sentence; `nil` if nothing does.
-  static func fault(ofName name: String) -> String? {
+  package static func fault(ofName name: String) -> String? {
     if name.isEmpty { return "is empty" }
     if name.utf8.contains(UInt8(ascii: "=")) { return "holds a \"=\"" }
     if let first = name.utf8.first, (0x30...0x39).contains(first) { return "begins with a digit" }

@@ -190,7 +190,7 @@ import Testing
 
       // The worker reads the old message, and answers it again, or writes first, finds the connection lost, and never
       // reads it.
-      let before = scene.broker.logged("Sending SUBACK to worker-01\n")
+      let before: Int = scene.broker.logged("Sending SUBACK to worker-01\n")
       first.thaw()
       try await scene.broker.logged("Sending SUBACK to worker-01\n", times: before + 1)
       try scene.job("later", steps: ["true"])

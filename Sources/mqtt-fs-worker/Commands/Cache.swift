@@ -63,7 +63,8 @@ struct Cache: ParsableCommand {
       let directory = try Cache.directory(caches, workspaces)
       let entries = try directory.entries().filter { all || keys.contains($0.record.key) }
       for key in keys where !entries.contains(where: { $0.record.key == key }) {
-        throw ValidationError("no cache has the key '\(key)'; 'mqtt-fs-worker cache list' shows those that exist")
+        console.say("no cache has the key \(key.quoted); 'mqtt-fs-worker cache list' shows those that exist")
+        throw ExitStatus.usage
       }
       var (removed, isComplete) = (TreeSize(), true)
       for entry in entries {

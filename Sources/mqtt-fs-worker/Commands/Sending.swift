@@ -47,7 +47,7 @@ struct SendOptions: ParsableArguments {
   /// `folder`.
   func claims(of folder: FilePath?) -> OutgoingRequest.Claims? {
     signKey.map { _ in
-      OutgoingRequest.Claims(expires: signing.expires.duration, audience: signing.aud, folder: folder)
+      OutgoingRequest.Claims(expires: signing.lifetime, audience: signing.aud, folder: folder)
     }
   }
 

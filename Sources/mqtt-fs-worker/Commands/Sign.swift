@@ -69,7 +69,7 @@ struct Sign: ParsableCommand {
       throw ValidationError("name the job's folder, or give --id and --step")
     }
     var request = RequestPayload(id: id, key: requestId)
-    request.limit(to: signing.expires.duration, audience: signing.aud)
+    request.limit(to: signing.lifetime, audience: signing.aud)
     request.source = source?.digest
     request.steps = step.isEmpty ? nil : step.map(RequestPayload.Step.command)
     request.env = env.isEmpty ? nil : Dictionary(try env.map(variable)) { $1 }

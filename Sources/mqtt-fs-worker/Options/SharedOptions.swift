@@ -83,7 +83,10 @@ struct SigningOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp("How long workers may start a signed request. (default: 1h)", valueName: "duration"))
-  var expires = Timespan(.seconds(3600))
+  var expires: Timespan?
+
+  /// How long workers may start the request.
+  var lifetime: Duration { expires?.duration ?? .seconds(3600) }
 
   /// The key in `file`.
   func key(in file: KeyFile) throws -> SigningKey {

@@ -28,6 +28,9 @@ struct RequestChanges: ParsableArguments {
       let sign = text.firstIndex(of: "=")
       let name = String(text[..<(sign ?? text.endIndex)])
       guard !name.isEmpty else { throw ValidationError("--env '\(text)' is not NAME=value or NAME") }
+      if let fault = VariableLines.fault(ofName: name) {
+        throw ValidationError("--env: \(name.quoted) cannot name a variable: it \(fault)")
+      }
       if let sign {
         variables[name] = String(text[text.index(after: sign)...])
       } else if let value = Environment.current.variables[name] {
