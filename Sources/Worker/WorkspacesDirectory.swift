@@ -34,9 +34,11 @@ package struct WorkspacesDirectory: Sendable {
     try WorkspaceLock.check(locks)
   }
 
-  /// Makes a workspace and removes it: a full or read-only disk shows only then. Throws if a job could have none.
-  package func tryOut() throws {
-    try make("~trial-\(UInt32.random(in: 0 ... .max))")?.purge()
+  /// Makes and removes what each workspace has, a lock file with its mark: a full disk shows only then.
+  package func tryOut() throws(VolumeError) {
+    let path = lockPath("~trial-\(UInt32.random(in: 0 ... .max))")
+    defer { try? DurableFile.remove(path) }
+    try WorkspaceLock.acquire(path, .create)?.mark()
   }
 
   /// Makes an empty workspace for `id` with mode 0700, which no living worker uses. Skips a name if its folder cannot
