@@ -13,10 +13,10 @@ package struct CancelRequest: Sendable {
   package enum Outcome: Sendable {
     /// No worker has the job; the volume's record of it.
     case notRunning(JobSummary?)
-    /// No worker has it yet, or its worker is gone: the one that takes it answers it as canceled.
+    /// No worker has it yet: the one that takes it answers it as canceled.
     case marked(JobState)
-    /// No worker received the request, and the volume has no mark: the job's worker is gone.
-    case notReceived(worker: String)
+    /// No worker received the request: the job's worker is gone. With `isMarked` the next one answers the job as canceled.
+    case notReceived(worker: String, isMarked: Bool)
     /// The job's worker has received the request.
     case asked(worker: String)
     /// The job has ended, perhaps by itself before its worker received the request.
@@ -76,21 +76,30 @@ package struct CancelRequest: Sendable {
   private func ask(
     _ worker: String, _ request: String?, _ waiting: Waiting, _ messages: AsyncThrowingStream<Message, any Error>
   ) async throws -> Outcome {
-    // The worker may be dead. A client that may not write there can still ask.
-    var isMarked = false
-    if let directory, let request { isMarked = (try? CancelMark.put(id, of: request, by: user, in: directory)) != nil }
+    let isMarked = mark(request)
     let code = try await client.publish(Message(topic: topics.cancellation(of: id), payload: []))
-    guard code != .noMatchingSubscribers || isMarked else { return .notReceived(worker: worker) }
-    guard waiting == .untilEnd else {
-      return code == .noMatchingSubscribers ? .marked(.running) : .asked(worker: worker)
-    }
+    guard code != .noMatchingSubscribers else { return .notReceived(worker: worker, isMarked: isMarked) }
+    guard waiting == .untilEnd else { return .asked(worker: worker) }
     return .ended(try await end(request, messages))
   }
 
-  /// The worker of the job, and the key of its request if known.
+  /// Marks the request of a job that a worker has, for the one that takes it over. Does nothing where this client may not
+  /// write, and for a job that has ended by now.
+  private func mark(_ request: String?) -> Bool {
+    guard let directory, let request, let mark = try? CancelMark.put(id, of: request, by: user, in: directory) else {
+      return false
+    }
+    guard JobRecords(directory).result(of: id)?.requestId == request else { return true }
+    try? mark.remove(from: directory)
+    return false
+  }
+
+  /// The worker of the job, and the key of its request if known. Nobody takes over a dry run, which has no mark.
   private func holder() async throws -> (worker: String, request: String?)? {
     if let directory {
-      return try JobRecords(directory).claims(of: id).last.map { ($0.worker, $0.envelope.requestId.text) }
+      return try JobRecords(directory).claims(of: id).last.map {
+        ($0.worker, $0.filter == nil ? nil : $0.envelope.requestId.text)
+      }
     }
     let roster = try await RollCall(client, patience: .seconds(2)).take()
     let entry = roster.entries.values.first { $0.status.job == id.text && $0.status.state != .offline }

@@ -95,20 +95,22 @@ extension Ledger {
     try cancelMarks(of: envelope, id).first
   }
 
-  private func cancelMarks(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> [CancelMark] {
+  private func cancelMarks(of envelope: Envelope, _ id: JobID, keyless: Bool = true) throws(VolumeError) -> [CancelMark]
+  {
     guard filter != nil else { return [] }
     var marks: [CancelMark] = []
-    for key in [envelope.requestId.text, nil] {
+    for key in [envelope.requestId.text] + (keyless ? [nil] : []) {
       guard let mark = try CancelMark.read(CancelMark.name(of: id, key), in: directory) else { continue }
       if mark.holds(at: try lease.clock.now()) { marks.append(mark) }
     }
     return marks
   }
 
-  /// Removes the marks that cancel this request, which is answered now. A mark that stays is no reason to end.
-  package func removeCancelMarks(of envelope: Envelope, _ id: JobID) {
+  /// Removes the mark of this request, which is answered now, and with `keyless` that for whichever comes next. A mark that
+  /// stays is no reason to end.
+  package func removeCancelMarks(of envelope: Envelope, _ id: JobID, keyless: Bool = true) {
     do throws(VolumeError) {
-      for mark in try cancelMarks(of: envelope, id) { try mark.remove(from: directory) }
+      for mark in try cancelMarks(of: envelope, id, keyless: keyless) { try mark.remove(from: directory) }
     } catch {
       let metadata: Logger.Metadata = ["job": "\(id)"]
       Logger(label: "volume").warning(

@@ -54,6 +54,15 @@ package struct ReplayGuard: Sendable {
     return earlier.run == record.run && !record.run.isEmpty ? nil : earlier
   }
 
+  /// Forgets the run of `claim`, which has not begun after all: the request may begin, in this run or another.
+  package func forget(_ request: JobRequest, _ claim: ClaimRecord) throws(VolumeError) {
+    guard request.signature != nil, let key = request.requestID,
+      let file = try KnownFile.read(path(of: key), .setAside),
+      let record = decodedJSON(Record.self, file.bytes), record.run == claim.run
+    else { return }
+    try file.remove()
+  }
+
   /// Removes expired records from the shard of `request`. Each new record clears its own shard, so that the number
   /// stays bounded.
   package func clear(beside request: JobRequest, at now: Timestamp = .now) throws(VolumeError) {

@@ -35,14 +35,20 @@ struct ClaimFence: Sendable {
     try await release(claim)
   }
 
-  /// Defers the request of a job that did not begin, for another worker. Others leave the deferred request alone until the
-  /// claim is gone. A later attempt keeps its claim, and with it its number, for the next one.
-  func giveBack(_ claim: Claim) async throws {
+  /// Leaves a job that did not begin to another worker. It defers the request, which others leave alone until the claim is
+  /// gone. Of a later attempt the earlier claims stay, and the next worker takes over from them with the same number.
+  func giveBack(_ request: JobRequest, _ claim: Claim) async throws {
     guard ledger.filter != nil else { return try await drop(claim) }
-    guard claim.record.attempt == 1 else { return }
     try await check(claim)
+    guard claim.record.attempt == 1 else {
+      try ledger.audit.record(claim.entry(.dropped))
+      try claim.place.remove()
+      return
+    }
     try ledger.audit.record(claim.entry(.deferred))
     try ledger.serving(claim.record.filter).deferredQueue.put(envelope(of: claim), claim.record.id)
+    // Another copy of a signed request may arrive first, and has another run.
+    try ledger.seen.forget(request, claim.record)
     try await release(claim)
   }
 

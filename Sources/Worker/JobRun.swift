@@ -2,7 +2,6 @@ import FileTree
 import Jobs
 import Logging
 import Steps
-import SystemPackage
 import Volume
 
 /// One attempt of a job between its claim and its result: the results folder, the workspace, the steps and the export.
@@ -37,7 +36,7 @@ struct JobRun {
 
   /// Makes the workspace. Throws ``NoWorkspace``, which is no result of the job.
   mutating func makeWorkspace() throws(NoWorkspace) {
-    if job.claim.record.attempt > 1 { endRemains() }
+    worker.endRemains(of: job, folder)
     do {
       workspace = try worker.workspaces.make(job.claim.record.id)
     } catch {
@@ -248,13 +247,6 @@ struct JobRun {
     } catch {
       worker.logger.warning("\(error)")
     }
-  }
-
-  /// Ends the processes that an earlier attempt left running on this host: no two attempts of a job run at once.
-  private func endRemains() {
-    let results = folder.path.appending(JobsDirectory.results)
-    let left = ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results)")
-    worker.logger.warn(ofSurvivors: left, of: "an earlier attempt", job.claim.record.id)
   }
 
   private func feed(

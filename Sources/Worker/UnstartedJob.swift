@@ -1,6 +1,7 @@
 import Jobs
 import Logging
 import Steps
+import SystemPackage
 import Volume
 
 // Jobs that are answered without running a step.
@@ -28,7 +29,16 @@ extension Worker {
     return try await answer(job, plan.folder, result)
   }
 
+  /// Ends the processes that an earlier attempt left running on this host: no two attempts of a job run at once.
+  func endRemains(of job: AcceptedJob, _ folder: JobFolder) {
+    guard job.claim.record.attempt > 1 else { return }
+    let results = folder.path.appending(JobsDirectory.results)
+    let left = ProcessTree.killAll(carrying: "JOB_RESULTS_DIR=\(results)")
+    logger.warn(ofSurvivors: left, of: "an earlier attempt", job.claim.record.id)
+  }
+
   private func answer(_ job: AcceptedJob, _ folder: JobFolder, _ result: JobResult) async throws -> Ending {
+    endRemains(of: job, folder)
     var message = ResultMessage(result: result, tail: nil)
     do {
       try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt).write(result)
@@ -41,7 +51,7 @@ extension Worker {
 }
 
 extension AcceptedJob {
-  /// Whether `result` answers a ``CancelMark``. A worker may have died between the result and the removal of the mark.
+  /// Whether `result` answers a ``CancelMark`` without a key. A worker may have died between the result and the removal of the mark.
   func endsMark(_ result: JobResult) -> Bool {
     switch work {
     case .cancel: true

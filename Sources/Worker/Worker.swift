@@ -197,7 +197,7 @@ package struct Worker: Sendable {
       return ending
     } catch let error as NoWorkspace {
       // Another host may have one. This worker would spoil one job after the other.
-      try await fence.giveBack(job.claim)
+      try await fence.giveBack(run.request, job.claim)
       outbox.tellWaiting(job.claim.record.filter ?? "")
       throw error
     } catch {
@@ -230,7 +230,7 @@ package struct Worker: Sendable {
       TestStopPoint.putAside.reached()
       refusal = Unpublished(cause: undeliverable.cause)
     }
-    if job.endsMark(result) { ledger.removeCancelMarks(of: envelope, job.claim.record.id) }
+    ledger.removeCancelMarks(of: envelope, job.claim.record.id, keyless: job.endsMark(result))
     try await fence.release(job.claim)
     TestStopPoint.released.reached()
     return (result, refusal)

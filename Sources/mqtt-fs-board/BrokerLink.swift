@@ -65,10 +65,11 @@ struct BrokerLink: Sendable {
         false, "no worker has job \(id)\(job.map { "; it is \($0.state.rawValue)" } ?? ""), so there is nothing to end"
       )
     case .marked: return (true, "no worker has job \(id) yet; the one that takes it answers it as canceled")
-    case .notReceived(let worker):
+    case .notReceived(let worker, let isMarked):
+      let next = isMarked ? "answers the job as canceled" : "takes over the job"
       return (
         false,
-        "worker \(worker) has job \(id) and did not receive the request: it may be dead; then the next worker takes over the job"
+        "worker \(worker) has job \(id) and did not receive the request: it may be dead; then the next worker \(next)"
       )
     case .asked(let worker): return (true, "worker \(worker) was asked to end job \(id)")
     case .ended(let result): return (true, "job \(id) has ended: \(result.status.rawValue)")

@@ -40,7 +40,8 @@ extension JobPage {
     logs = Array(records.logSteps(of: row.id).prefix(10_000))
     let mayHaveResult = row.state == .finished || row.state == .pending
     stamp = mayHaveResult ? records.resultStamp(of: row.id) : nil
-    if let before, before.stamp == stamp, stamp != nil || !before.outline.isEmpty {
+    // A job gets another outline with another request; a result that could not be read is tried again.
+    if let before, before.row == row, before.stamp == stamp, before.result != nil || !before.outline.isEmpty {
       (result, problem, counts, outline) = (before.result, before.problem, before.counts, before.outline)
       return
     }

@@ -89,6 +89,41 @@ import Testing
     }
   }
 
+  /// A mark that comes too late for a run must not cancel a later one with the same key.
+  @Test func markOfAJobThatEndsByItselfGoesWithIt() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: [.string("trap '' TERM; echo begun; \(scene.waitForGate)")])
+      let worker = try scene.worker(["--grace", "10m"])
+      try await worker.listens()
+      try await scene.send("job", ["requestId": "nightly"])
+      try await eventually("the step") { scene.log("job") == "begun\n" }
+      try await worker.freeze()
+      let cancel = try scene.client(["cancel", "job", "-j", scene.jobs.string])
+      #expect(try await cancel.end() == .code(0), "\(cancel.errors)")
+      #expect(marks(scene).count == 1)
+      worker.thaw()
+      try scene.openGate()
+      try await worker.end()
+      #expect(marks(scene).isEmpty)
+    }
+  }
+
+  @Test func dryRunGetsNoMark() async throws {
+    try await Scene.play { scene in
+      let payload = scene.files.appending("payload.json")
+      try scene.job("job", steps: [.string("echo begun; \(scene.waitForGate)")])
+      try scene.write(#"{"id":"job"}"#, payload)
+      let worker = try scene.worker(["--dry-run", "--payload", payload.string])
+      try await eventually("the step") { scene.log("job") == "begun\n" }
+      let cancel = try scene.client(["cancel", "job", "-j", scene.jobs.string])
+      #expect(try await cancel.end() == .code(75), "\(cancel.errors)")
+      #expect(cancel.errors.contains("did not receive the request"), "\(cancel.errors)")
+      #expect(marks(scene).isEmpty)
+      try scene.openGate()
+      #expect(try await worker.end() == .code(0))
+    }
+  }
+
   /// The files of `.worker/canceled`.
   private func marks(_ scene: Scene) -> Set<String> { scene.listing(scene.jobs.pushing(".worker/canceled")) }
 

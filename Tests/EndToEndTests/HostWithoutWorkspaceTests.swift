@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  /// The key of a signed request begins once, and that is the run on the other host.
+  /// A signed request begins once, and that is on the other host, though a second copy of it comes first.
   @Test func signedRequestIsLeftToAnother() async throws {
     try await Scene.play { scene in
       let key = try await scene.key()
@@ -40,11 +40,36 @@ import Testing
       let first = try scene.worker("one", on: group, ["--jobs", "0"] + key.arguments)
       try await first.listens()
       try FileManager.default.removeItem(atPath: scene.workspaces.string)
-      try await scene.broker.publish("jobs/pending", try key.request("job", ["steps": [.string(scene.noteRun)]]))
+      let request = try key.request("job", ["steps": [.string(scene.noteRun)]])
+      try await scene.broker.publish("jobs/pending", request)
       #expect(try await first.end() == .code(73), "\(first.log)")
+      try await scene.broker.makeSession("two", on: group)
+      try await scene.broker.publish("jobs/pending", request)
       #expect(try await scene.worker("two", on: group, key.arguments).end() == .code(0))
       #expect(try await results.message().json["status"] == "success")
       #expect(scene.runs("job") == 1)
+    }
+  }
+
+  /// No attempt is used up by a host that cannot begin it.
+  @Test func laterAttemptKeepsItsNumber() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: [.string("\(scene.noteRun); echo begun; [ $JOB_ATTEMPT = 2 ] || sleep 1000")])
+      let results = try await scene.results()
+      let arguments = ["--lease", "1s", "--max-attempts", "2"]
+      let dead = try scene.worker("dead", on: group, arguments)
+      try await dead.listens()
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "begun\n" }
+      let first = try scene.worker("one", on: group, arguments + ["--jobs", "0"])
+      try await first.listens()
+      try FileManager.default.removeItem(atPath: scene.workspaces.appending(".worker").string)
+      try await dead.kill()
+      #expect(try await first.end() == .code(73), "\(first.log)")
+      #expect(scene.claims == ["job.1.json"])
+      #expect(try await scene.worker("two", on: group, arguments).end() == .code(0))
+      #expect(try await results.message().json["status"] == "success")
+      #expect(scene.result("job")["attempt"] == 2)
     }
   }
 

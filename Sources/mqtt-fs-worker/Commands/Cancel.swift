@@ -49,10 +49,10 @@ struct Cancel: AsyncParsableCommand {
       throw ExitStatus.noSuchJob
     case .marked(let state):
       console.say("job \(id) is \(state.rawValue): the worker that takes it answers it as canceled, without a step")
-    case .notReceived(let worker):
+    case .notReceived(let worker, let isMarked):
+      let next = isMarked ? "answers the job as canceled" : "takes over the job"
       console.say(
-        "worker \(worker) has job \(id) and did not receive the request: it may be dead; then the next worker takes over the job"
-      )
+        "worker \(worker) has job \(id) and did not receive the request: it may be dead; then the next worker \(next)")
       throw ExitStatus.tryAgain
     case .asked(let worker): console.say("asked worker \(worker) to end job \(id)")
     case .ended(let result):
