@@ -37,7 +37,7 @@ package struct WorkspacesDirectory: Sendable {
   /// Makes and removes what each workspace has, a lock file with its mark: a full disk shows only then.
   package func tryOut() throws(VolumeError) {
     let path = lockPath("~trial-\(UInt32.random(in: 0 ... .max))")
-    defer { try? DurableFile.remove(path) }
+    defer { _ = try? DurableFile.remove(path) }
     try WorkspaceLock.acquire(path, .create)?.mark()
   }
 
