@@ -39,6 +39,8 @@ extension Worker {
 
   private func answer(_ job: AcceptedJob, _ folder: JobFolder, _ result: JobResult) async throws -> Ending {
     endRemains(of: job, folder)
+    // That may have taken longer than a lease.
+    if job.claim.record.attempt > 1 { try await fence.check(job.claim) }
     var message = ResultMessage(result: result, tail: nil)
     do {
       try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt).write(result)

@@ -169,9 +169,9 @@ package struct Worker: Sendable {
   private func perform(_ job: AcceptedJob) async throws -> Ending {
     // Writing the claim to disk may have taken longer than a lease. This worker must not move aside the files of a
     // successor.
-    try await fence.check(job.claim)
+    let isHeldUntil = try await fence.check(job.claim)
     return switch job.work {
-    case .run(let plan): try await carryOut(job, JobRun(job, plan, self))
+    case .run(let plan): try await carryOut(job, JobRun(job, plan, self), isHeldUntil: isHeldUntil)
     case .publish(let result): try await deliver(ResultMessage(result: result, tail: nil), result, of: job)
     case .giveUp(let folder, let reason): try await giveUp(job, folder, reason)
     case .cancel(let plan, let canceler): try await cancel(job, plan, by: canceler)
@@ -179,11 +179,15 @@ package struct Worker: Sendable {
   }
 
   /// Carries the job from its acknowledged claim to its end.
-  private func carryOut(_ job: AcceptedJob, _ run: JobRun) async throws -> Ending {
+  private func carryOut(
+    _ job: AcceptedJob, _ run: JobRun, isHeldUntil limit: ContinuousClock.Instant
+  ) async throws -> Ending {
     var run = run
     do {
       run.warnOfShortSecrets()
       try run.makeWorkspace()
+      // That may have taken longer than a lease, too.
+      if .now >= limit { try await fence.check(job.claim) }
       await run.stage()
       await run.runSteps()
       await run.sync()

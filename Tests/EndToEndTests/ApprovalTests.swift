@@ -13,7 +13,7 @@ import Testing
       try scene.job("job", ["steps": [.string(scene.noteRun)], "requireApproval": .bool(demand == "job.json")])
       let (events, results) = (try await scene.events(), try await scene.results())
       let worker = try scene.worker(
-        quick + (demand.hasPrefix("flag") ? ["--require-approval"] : []),
+        approvalLease + (demand.hasPrefix("flag") ? ["--require-approval"] : []),
         environment: demand == "environment" ? ["JOB_REQUIRE_APPROVAL": "true"] : [:])
       try await worker.listens()
       try await scene.send("job", demand == "flag and steps" ? ["steps": [.string(scene.noteRun)]] : [:])
@@ -46,7 +46,7 @@ import Testing
     try await Scene.play { scene in
       try scene.job("job", approved(scene.noteRun))
       let results = try await scene.results()
-      let worker = try scene.worker(quick)
+      let worker = try scene.worker(approvalLease)
       try await worker.listens()
       try await scene.send("job", ["requestId": "order"])
       try await eventually("the parked request") { scene.parked.count == 1 }
@@ -123,7 +123,7 @@ import Testing
         try scene.tamper("waiting")
       }
       events.clear()
-      let worker = try scene.worker(quick + ["--require-approval"])
+      let worker = try scene.worker(approvalLease + ["--require-approval"])
       let event = try await events.message(on: "jobs/events/job")
       #expect(event.json["event"] == "awaiting-approval")
       #expect(event.json["error"].text.contains("approved by ada"), "\(event.text)")
@@ -139,7 +139,7 @@ import Testing
     try await Scene.play { scene in
       try scene.job("job", approved(scene.noteRun))
       let (events, results) = (try await scene.events(), try await scene.results())
-      let worker = try scene.worker(quick + ["-v", version])
+      let worker = try scene.worker(approvalLease + ["-v", version])
       try await worker.listens()
       for count in 1...3 {
         try await scene.send("job", ["requestId": "order"])
@@ -153,7 +153,7 @@ import Testing
       try await results.message(on: "jobs/results/job")
       #expect(scene.runs("job") as Int == 1 && results.messages.count == 1)
       // A new request needs a new approval.
-      let next = try scene.worker(quick + ["-v", version])
+      let next = try scene.worker(approvalLease + ["-v", version])
       try await next.listens()
       try await scene.send("job", ["requestId": "another"])
       try await eventually("the parked request") { scene.parked.count == 1 }
@@ -170,7 +170,7 @@ import Testing
       for number in 0..<1000 { try scene.write("{}", folder.appending("\(number)-other.json")) }
       try scene.job("job", approved("true"))
       let results = try await scene.results()
-      let worker = try scene.worker(on: group, quick)
+      let worker = try scene.worker(on: group, approvalLease)
       try await worker.listens()
       try await scene.send("job")
       let answer = try await results.message(on: "jobs/results/job")
@@ -184,7 +184,7 @@ import Testing
     try await Scene.play { scene in
       try scene.job("job", approved("true"))
       try await scene.broker.publish("jobs/pending", #"{"id":"job"}"#, .retained)
-      let worker = try scene.worker(quick)
+      let worker = try scene.worker(approvalLease)
       try await eventually("the parked request") { scene.parked.count == 1 }
       #expect(try await scene.approve("job").end == .code(0))
       #expect(try await worker.end() == .code(0))
@@ -194,190 +194,10 @@ import Testing
     }
   }
 
-  /// The broker sends the request again, or the next worker takes the claim over.
-  @Test(
-    arguments: ["parked", "deferredRequestClaimed", "claimed", "started", "resultWritten"],
-    ["jobs/pending", "$share/workers/jobs/pending"])
-  func jobIsRunOnceWhereverItsWorkerIsKilled(_ checkpoint: String, _ filter: String) async throws {
-    try await Scene.play { scene in
-      try scene.job("job", approved(scene.noteRun))
-      let results = try await scene.results()
-      let beforeApproval = checkpoint == "parked"
-      let first = try scene.worker(on: filter, quick, stopAt: beforeApproval ? checkpoint : nil)
-      try await first.listens()
-      try await scene.send("job")
-      if beforeApproval {
-        try await first.reachesCheckpoint()
-      } else {
-        try await eventually("the parked request") { scene.parked.count == 1 }
-      }
-      try await first.kill()
-      if !beforeApproval {
-        #expect(try await scene.approve("job").end == .code(0))
-        // Only requests that the broker delivers pass the point "claimed".
-        let second = try scene.worker(on: filter, quick, stopAt: checkpoint == "claimed" ? "begun" : checkpoint)
-        try await second.reachesCheckpoint()
-        try await second.kill()
-      }
-      let third = try scene.worker(on: filter, quick)
-      if beforeApproval {
-        try await scene.broker.session(of: "worker-01") { $0?.queued == 0 }
-        #expect(scene.parked.count == 1)
-        #expect(try await scene.approve("job").end == .code(0))
-      }
-      #expect(try await third.end() == .code(0))
-      try await results.message { $0.json["status"] == "success" }
-      #expect(scene.audit().filter { $0["event"] == "parked" }.count == 1)
-      #expect(try await scene.worker(on: filter, ["--idle-timeout", "1s"]).end() == .code(0))
-      #expect(scene.runs("job") as Int == 1 && scene.parked.isEmpty)
-    }
-  }
-
-  @Test(arguments: ["approved", "rejected"], ["decisionWritten", "decisionMade"])
-  func decisionIsMadeOnceWhereverItsMakerIsKilled(_ decision: String, _ checkpoint: String) async throws {
-    try await Scene.play { scene in
-      let results = try await scene.results()
-      try await scene.parkAndLeave(steps: scene.noteRun)
-      let arguments = ["job"] + (decision == "rejected" ? ["--reject"] : [])
-      let killed = try scene.client(
-        ["approve", "-j", scene.jobs.string] + arguments, environment: ["MQTT_FS_WORKER_STOP_AT": checkpoint])
-      try await killed.stopped()
-      killed.send(SIGKILL)
-      _ = try await killed.end()
-      let worker = try scene.worker(quick)
-      // The worker begins an approved request at once, and may have ended before it listens.
-      if checkpoint == "decisionWritten" {
-        try await worker.listens()
-        #expect(try await scene.approve("job", decision == "rejected" ? "--reject" : "--yes").end == .code(0))
-      }
-      let status: JSON = decision == "rejected" ? "rejected" : "success"
-      try await results.message { $0.json["status"] == status }
-      try await eventually("nothing left") { scene.claims.isEmpty && scene.deferred.isEmpty && scene.parked.isEmpty }
-      #expect(scene.runs("job") as Int == (decision == "rejected" ? 0 : 1))
-      #expect(results.messages.count == 1)
-    }
-  }
-
-  @Test func rejectionIsAnsweredAlsoWhenItsWorkerIsKilled() async throws {
-    try await Scene.play { scene in
-      let results = try await scene.results()
-      try await scene.parkAndLeave(steps: scene.noteRun)
-      #expect(try await scene.approve("job", "--reject", "--by", "ada").end == .code(0))
-      let first = try scene.worker(quick, stopAt: "deferredRequestClaimed")
-      try await first.reachesCheckpoint()
-      try await first.kill()
-      #expect(try await scene.worker(quick + ["--idle-timeout", "3s"]).end() == .code(0))
-      #expect(results.messages.map { $0.json["status"] } == ["rejected"])
-      #expect(scene.runs("job") as Int == 0 && scene.deferred.isEmpty)
-    }
-  }
-
-  /// With this lease, workers look at the volume every 20 s unless they are nudged.
-  @Test func requestThatABusyWorkerDeferredIsParkedAndItsApprovalIsToldToIdleOnes() async throws {
-    try await Scene.play { scene in
-      let arguments = ["--lease", "60s", "--require-approval"]
-      let busy = try scene.worker("busy", on: group, arguments)
-      try await busy.listens()
-      try scene.heldJob("held")
-      try await scene.send("held")
-      try await eventually("the parked request") { scene.parked.count == 1 }
-      #expect(try await scene.approve("held", "-u", scene.broker.url).end == .code(0))
-      try await scene.starts("held")
-      try scene.job("job", steps: [.string(scene.noteRun)])
-      try await scene.send("job")
-      try await eventually("the deferred request") { scene.deferred.count == 1 }
-      let idle = try scene.worker("idle", on: group, arguments)
-      try await eventually("the parked request") { scene.parked.count == 1 && scene.deferred.isEmpty }
-      try await idle.listens()
-      #expect(idle.process.end == nil)
-      #expect(try await scene.approve("job", "-u", scene.broker.url).end == .code(0))
-      #expect(try await idle.end() == .code(0))
-      #expect(scene.result("job")["status"] == "success")
-      try scene.open("held")
-      #expect(try await busy.end() == .code(0))
-    }
-  }
-
-  @Test func signedRequestIsCheckedAgainWhenItIsBegun() async throws {
-    try await Scene.play { scene in
-      let key = try await scene.key()
-      let results = try await scene.results()
-      let arguments = quick + key.arguments + ["--require-approval"]
-      let worker = try scene.worker(arguments)
-      try await worker.listens()
-      try scene.job("job", steps: [.string(scene.noteRun)])
-      let request = try await scene.sign("job", with: key)
-      try await scene.broker.publish("jobs/pending", request)
-      try await eventually("the parked request") { scene.parked.count == 1 }
-      // Waiting for approval has not used up the request's key.
-      let approval = try await scene.approve("job")
-      #expect(approval.end == .code(0) && approval.errors.contains("h1:"), "\(approval.errors)")
-      #expect(try await worker.end() == .code(0))
-      try await results.message { $0.json["status"] == "success" }
-      #expect(scene.runs("job") as Int == 1)
-
-      // The leeway for clocks is 10 seconds.
-      let next = try scene.worker(arguments)
-      try await next.listens()
-      let expiry = (Date().timeIntervalSince1970 - 2).rounded()
-      let short = try key.request("short", ["steps": [.string(scene.noteRun)], "exp": .number(expiry)])
-      try await scene.broker.publish("jobs/pending", short)
-      try await eventually("the parked request") { scene.parked.count == 1 }
-      try await eventually("its end") {
-        Date().timeIntervalSince1970 > expiry + 10
-      }
-      #expect(try await scene.approve("short").end == .code(0))
-      let answer = try await results.message(on: "jobs/results/short")
-      #expect(answer.json["status"] == "rejected" && answer.json["error"].text.contains("expired"), "\(answer.text)")
-      #expect(scene.runs("short") as Int == 0)
-    }
-  }
-
-  @Test func stagedDefinitionMustBeTheOneThatWasApproved() async throws {
-    try await Scene.play { scene in
-      let key = try await scene.key()
-      let results = try await scene.results()
-      try scene.job("job", approved(scene.noteRun))
-      let request = try await scene.sign("job", with: key)
-      // When the request is judged, job.json requires no approval.
-      try scene.job("job", steps: [.string(scene.noteRun)])
-      let worker = try scene.worker(quick + key.arguments, stopAt: "acknowledged")
-      try await worker.listens()
-      try await scene.broker.publish("jobs/pending", request)
-      try await worker.reachesCheckpoint()
-      try scene.job("job", approved(scene.noteRun))
-      worker.send(SIGCONT)
-      #expect(try await worker.end() == .code(0))
-      let answer = try await results.message(on: "jobs/results/job")
-      #expect(answer.json["status"] == "rejected" && answer.json["error"].text.contains("approval"), "\(answer.text)")
-      #expect(scene.runs("job") as Int == 0)
-    }
-  }
-
-  /// Anybody may have written a claim on the volume.
-  @Test func jobThatNobodyApprovedIsNotTakenOver() async throws {
-    try await Scene.play { scene in
-      try scene.job("job", steps: [.string(scene.noteRun)])
-      let results = try await scene.results()
-      let first = try scene.worker(quick, stopAt: "acknowledged")
-      try await first.listens()
-      try await scene.send("job")
-      try await first.reachesCheckpoint()
-      try await first.kill()
-      let second = try scene.worker(quick + ["--require-approval"])
-      let answer = try await results.message(on: "jobs/results/job")
-      #expect(answer.json["status"] == "rejected" && answer.json["error"].text.contains("approval"), "\(answer.text)")
-      try await eventually("the end of its claim") { scene.claims.isEmpty }
-      #expect(scene.runs("job") as Int == 0)
-      second.send(SIGTERM)
-      try await second.end()
-    }
-  }
-
   @Test func everybodyIsToldThatItWaits() async throws {
     try await Scene.play { scene in
       let folder = try scene.folder("job", approved("echo hello"))
-      let worker = try scene.worker(quick)
+      let worker = try scene.worker(approvalLease)
       try await worker.listens()
       let submit = try scene.submit(folder)
       try await submit.says("waits for approval")
@@ -400,7 +220,7 @@ import Testing
   @Test func senderTakesBackWhatWaits() async throws {
     try await Scene.play { scene in
       let results = try await scene.results()
-      let worker = try scene.worker(quick)
+      let worker = try scene.worker(approvalLease)
       try await worker.listens()
       let submit = try scene.submit(try scene.folder("job", approved("true")))
       try await submit.says("waits for approval")
@@ -425,44 +245,5 @@ import Testing
       let check = try await scene.run(["check", scene.jobs.appending("job").string])
       #expect(check.end == .code(0) && check.output.contains("requireApproval") && !check.output.contains("warning"))
     }
-  }
-}
-
-/// Looks at the volume three times a second.
-private let quick = ["--lease", "1s"]
-
-/// A job.json that asks for approval.
-private func approved(_ step: String) -> JSON { ["steps": [.string(step)], "requireApproval": true] }
-
-extension Scene {
-  /// Runs `approve` with the scene's volume, to its end.
-  fileprivate func approve(_ arguments: String...) async throws -> (end: ProcessEnd, output: String, errors: String) {
-    try await run(["approve", "-j", jobs.string] + arguments)
-  }
-
-  /// Lets a worker park a request for `job` and leave; returns the request's digest.
-  @discardableResult
-  fileprivate func parkAndLeave(steps step: String? = nil) async throws -> String { try await parkAndLeave(step) }
-
-  @discardableResult
-  fileprivate func parkAndLeave(_ step: String?) async throws -> String {
-    let events = try await events()
-    let worker = try worker(quick + ["--require-approval"])
-    try await worker.listens()
-    try await send("job", step.map { ["steps": [.string($0)]] } ?? [:])
-    let event = try await events.message { $0.json["event"] == "awaiting-approval" }
-    try await broker.session(of: "worker-01") { $0?.queued == 0 }
-    worker.send(SIGTERM)
-    try await worker.end()
-    return event.json["requestDigest"].string ?? ""
-  }
-
-  /// Exchanges the steps of the one request in this folder, like an attacker with write access to the volume.
-  fileprivate func tamper(_ folder: String) throws {
-    let file = folder == "parked" ? parked[0] : deferred[0]
-    let path = jobs.appending(".worker").appending(folder).pushing(FilePath(file))
-    let text = try String(contentsOfFile: path.string, encoding: .utf8)
-    try write(
-      text.replacingOccurrences(of: "before", with: "after").replacingOccurrences(of: "run", with: "other"), path)
   }
 }
