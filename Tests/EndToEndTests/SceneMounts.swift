@@ -18,7 +18,9 @@ extension Scene {
 
   /// Unmounts everything below the scene's folders, so that the test's own cleanup crosses no mount either.
   func unmountAll() {
-    let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
+    // A file of /proc has no size, and a String made of one ends after its first page.
+    let bytes = try? FileHandle(forReadingAtPath: "/proc/self/mounts")?.readToEnd()
+    let mounts = String(decoding: bytes ?? Data(), as: UTF8.self)
     for line in mounts.split(separator: "\n").reversed() {
       let place = line.split(separator: " ")[1]
       if place.hasPrefix("\(root)/") { umount2(String(place), Int32(MNT_DETACH)) }
