@@ -28,6 +28,7 @@ final class Mosquitto {
 
   init(_ options: SessionOptions) throws(MQTTError) {
     tls = if let tls = options.tls { try TLSContext(tls, host: options.host) } else { nil }
+    // The first use initializes the library.
     _ = Mosquitto.library
     guard let handle = mosquitto_new(options.clientID, options.start == .clean, nil) else {
       throw .usage(

@@ -53,7 +53,8 @@ extension Worker {
 }
 
 extension AcceptedJob {
-  /// Whether `result` answers a ``CancelMark`` without a key. A worker may have died between the result and the removal of the mark.
+  /// Whether `result` answers a ``CancelMark`` without a key. A worker may have died between the result and the removal of
+  /// the mark.
   func endsMark(_ result: JobResult) -> Bool {
     switch work {
     case .cancel: true

@@ -71,7 +71,8 @@ import Testing
     }
   }
 
-  /// Others have the topic of cancellations, so the message reaches somebody; the mark is for whoever takes the job over.
+  /// The broker keeps the dead worker's session for a while, so the message seems to reach somebody; the mark is for
+  /// whoever takes the job over.
   @Test func jobOfADeadWorkerIsAnsweredAsCanceledByTheNext() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: [.string("\(scene.noteRun); echo begun; sleep 1000")])
