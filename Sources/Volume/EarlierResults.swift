@@ -37,10 +37,13 @@ package struct EarlierResults {
   /// Moves earlier results aside, and returns a note for the result if there is one.
   ///
   /// An empty results/ stays: it may be a mount point, or have special permissions. From the second attempt on results/
-  /// is moved whatever it holds: steps of the first attempt may have removed the worker's files. Throws ``JobFailure``
-  /// if it holds only files that no worker made, and `Errno` if it cannot be moved.
-  func makeWay(for attempt: Int) throws -> SkippedPath? {
-    let found = try content(of: JobsDirectory.results)
+  /// is moved whatever it holds: steps of the first attempt may have removed the worker's files. `isHeld` tells whether
+  /// the job is still this attempt's: another's results stay in place. Throws ``JobFailure`` if results/ holds only files
+  /// that no worker made, or another attempt has the job, and `Errno` if it cannot be moved.
+  func makeWay(for attempt: Int, whileHeld isHeld: () -> Bool) throws -> SkippedPath? {
+    guard let results = try open(JobsDirectory.results) else { return nil }
+    defer { try? results.close() }
+    let found = try content(in: results)
     if found == .nothing { return nil }
     if case .foreign(let entry) = found, attempt == 1 {
       throw JobFailure(
@@ -48,18 +51,43 @@ package struct EarlierResults {
         "\(folder.path)/\(JobsDirectory.results) \(EarlierResults.reason(entry)); rename or remove it, and send the job again"
       )
     }
+    guard isHeld() else { throw notHeld }
     removeHidden()
     var notice = clearPrevious()
     if notice?.isInTheWay != true {
       do throws(Errno) {
         try move(JobsDirectory.results, to: JobsDirectory.previousResults, in: folder.descriptor)
-        return notice?.told
       } catch {
         notice = Notice("cannot take the place of what is there: \(error)", isInTheWay: true)
       }
     }
-    try hide(JobsDirectory.results, as: found == .workers ? EarlierResults.hidden : EarlierResults.kept)
+    let isOthers: Bool
+    if notice?.isInTheWay != true {
+      isOthers = try putBackOthers(JobsDirectory.previousResults, in: folder.descriptor, insteadOf: results, isHeld)
+    } else {
+      let prefix = found == .workers ? EarlierResults.hidden : EarlierResults.kept
+      let name = try hide(JobsDirectory.results, as: prefix)
+      isOthers = try inWorkerState { (place) throws(Errno) in
+        try putBackOthers(name, in: place, insteadOf: results, isHeld)
+      }
+    }
+    if isOthers { throw notHeld }
     return notice?.told
+  }
+
+  /// Puts back `name`, which was results/ until now, if it is not the folder that this worker saw there: while it stood
+  /// still, the next attempt may have begun, and even ended. Returns whether that was so.
+  private func putBackOthers(
+    _ name: String, in place: FileDescriptor, insteadOf seen: FileDescriptor, _ isHeld: () -> Bool
+  ) throws(Errno) -> Bool {
+    let (own, moved) = (try status(of: seen), try status(of: name, in: place))
+    guard !moved.isSameFile(as: own), !isHeld() else { return false }
+    try move(name, to: JobsDirectory.results, in: place, to: folder.descriptor)
+    return true
+  }
+
+  private var notHeld: JobFailure {
+    JobFailure(.stage, "\(folder.path)/\(JobsDirectory.results) belongs to another attempt, which has the job by now")
   }
 
   /// Moves a worker's results.previous/ out of sight, to be removed by ``removeHidden(within:most:)``; leaves a folder
@@ -79,11 +107,11 @@ package struct EarlierResults {
   }
 
   private func putBackPrevious(_ name: String) throws(Errno) {
-    let place = try openFile(JobsDirectory.workerState, .directory, in: folder.descriptor)
-    defer { try? place.close() }
-    // Where a worker has put newer ones by now, these stay hidden, and go.
-    guard (try? status(of: JobsDirectory.previousResults, in: folder.descriptor)) == nil else { return }
-    try move(name, to: JobsDirectory.previousResults, in: place, to: folder.descriptor)
+    try inWorkerState { (place) throws(Errno) in
+      // Where a worker has put newer ones by now, these stay hidden, and go.
+      guard (try? status(of: JobsDirectory.previousResults, in: folder.descriptor)) == nil else { return }
+      try move(name, to: JobsDirectory.previousResults, in: place, to: folder.descriptor)
+    }
   }
 
   /// Whether there are hidden folders.
@@ -123,14 +151,22 @@ package struct EarlierResults {
 
   /// Throws `Errno` if it cannot be read or is no folder.
   package func content(of name: String) throws(Errno) -> Content {
-    let descriptor: FileDescriptor
+    guard let descriptor = try open(name) else { return .nothing }
+    defer { try? descriptor.close() }
+    return try content(in: descriptor)
+  }
+
+  /// Opens a folder of the job; `nil` if it does not exist.
+  private func open(_ name: String) throws(Errno) -> FileDescriptor? {
     do throws(Errno) {
-      descriptor = try openFile(name, .directory, in: folder.descriptor)
+      return try openFile(name, .directory, in: folder.descriptor)
     } catch {
       guard error == .noSuchFileOrDirectory else { throw error }
-      return .nothing
+      return nil
     }
-    defer { try? descriptor.close() }
+  }
+
+  private func content(in descriptor: FileDescriptor) throws(Errno) -> Content {
     guard let entry = try firstName(in: descriptor, where: { _ in true }) else { return .nothing }
     if isFile(EarlierResults.reserve, in: descriptor) || holdsResult(descriptor) { return .workers }
     let log = try firstName(in: descriptor) {
@@ -197,12 +233,18 @@ extension EarlierResults {
   private func hide(_ name: String, as prefix: String) throws(Errno) -> String {
     let made = mkdirat(job, JobsDirectory.workerState, 0o777) == 0
     guard made || errno == EEXIST else { throw Errno(rawValue: errno) }
+    let newName = prefix + DurableFile.nonce
+    try inWorkerState { (place) throws(Errno) in
+      if made, let owner = folder.ownerToGive { _ = fchown(place.rawValue, owner.user, owner.group) }
+      try move(name, to: newName, in: folder.descriptor, to: place)
+    }
+    return newName
+  }
+
+  private func inWorkerState<T>(_ body: (FileDescriptor) throws(Errno) -> T) throws(Errno) -> T {
     let place = try openFile(JobsDirectory.workerState, .directory, in: folder.descriptor)
     defer { try? place.close() }
-    if made, let owner = folder.ownerToGive { _ = fchown(place.rawValue, owner.user, owner.group) }
-    let newName = prefix + DurableFile.nonce
-    try move(name, to: newName, in: folder.descriptor, to: place)
-    return newName
+    return try body(place)
   }
 
   /// Removes hidden folders, as far as possible.

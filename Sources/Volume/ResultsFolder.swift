@@ -37,14 +37,15 @@ package final class ResultsFolder: Sendable {
   /// Makes an empty results/: earlier results are moved aside (see ``EarlierResults``), an empty folder is used
   /// unchanged.
   ///
-  /// `isHeld` tells whether the job is still this attempt's: only then does ``restore(_:)`` restore a missing folder.
+  /// `isHeld` tells whether the job is still this attempt's: only then are earlier results moved aside, and only then does
+  /// ``restore(_:)`` restore a missing folder.
   /// Throws ``JobFailure`` if results is no folder, is not writable, or holds only files that no worker made.
   package static func prepare(
     in folder: JobFolder, for attempt: Int = 1, whileHeld isHeld: @escaping @Sendable () -> Bool = { true }
   ) throws(JobFailure) -> ResultsFolder {
     let path = folder.path.appending(JobsDirectory.results)
     do {
-      let notice = try EarlierResults(folder: folder).makeWay(for: attempt)
+      let notice = try EarlierResults(folder: folder).makeWay(for: attempt, whileHeld: isHeld)
       let made = mkdirat(folder.descriptor.rawValue, JobsDirectory.results, 0o777) == 0
       guard made || errno == EEXIST else { throw Errno(rawValue: errno) }
       let descriptor = try openFile(JobsDirectory.results, .directory, in: folder.descriptor)

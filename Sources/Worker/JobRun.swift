@@ -48,10 +48,7 @@ struct JobRun {
   package mutating func stage() async {
     guard let workspace else { return }
     await noting(\.stageMs) { run throws in
-      let attempt = run.job.claim.record.attempt
-      let results = try ResultsFolder.prepare(in: run.folder, for: attempt) {
-        [ledger = run.worker.ledger, claim = run.job.claim] in !ledger.hasCertainlyLost(claim)
-      }
+      let results = try run.worker.results(of: run.job, run.folder)
       run.results = results
       if let notice = results.notice { run.report.skipped.append(notice) }
       results.reserve(JobResult.likelySize(run.plan.definition.steps))

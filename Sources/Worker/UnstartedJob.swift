@@ -37,13 +37,20 @@ extension Worker {
     logger.warn(ofSurvivors: left, of: "an earlier attempt", job.claim.record.id)
   }
 
+  /// Makes the job's results/. Throws ``JobFailure``.
+  func results(of job: AcceptedJob, _ folder: JobFolder) throws(JobFailure) -> ResultsFolder {
+    try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt) {
+      [ledger, claim = job.claim] in !ledger.hasCertainlyLost(claim)
+    }
+  }
+
   private func answer(_ job: AcceptedJob, _ folder: JobFolder, _ result: JobResult) async throws -> Ending {
     endRemains(of: job, folder)
     // That may have taken longer than a lease.
     if job.claim.record.attempt > 1 { try await fence.check(job.claim) }
     var message = ResultMessage(result: result, tail: nil)
     do {
-      try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt).write(result)
+      try results(of: job, folder).write(result)
     } catch let failure as JobFailure {
       logger.error("\(failure)")
       message.manifestFile = nil

@@ -62,14 +62,39 @@ struct EarlierResultsTests {
   @Test func secondAttemptMovesWhatItFindsAndRemovesNothing() throws {
     try put("mine", in: "results")
     try put("mine", in: "results.previous")
-    #expect(throws: JobFailure.self) { try earlier.makeWay(for: 1) }
+    #expect(throws: JobFailure.self) { try earlier.makeWay(for: 1, whileHeld: { true }) }
     #expect(try volume.names(folder.path) == ["job.json", "results", "results.previous"])
-    #expect(try earlier.makeWay(for: 2)?.path.text == "results.previous")
+    #expect(try earlier.makeWay(for: 2, whileHeld: { true })?.path.text == "results.previous")
     #expect(try volume.names(folder.path) == [".worker", "job.json", "results.previous"])
     // The folder belongs to a user: later runs leave it.
     try put("step_0.log")
-    #expect(try earlier.makeWay(for: 1) != nil)
+    #expect(try earlier.makeWay(for: 1, whileHeld: { true }) != nil)
     let kept = try volume.names(folder.path.appending(".worker")).filter { !$0.hasPrefix(".") }
     #expect(try kept.map { try volume.names(folder.path.appending(".worker").appending($0)) } == [["mine"]])
+  }
+
+  @Test func resultsOfAnotherAttemptStayInPlace() throws {
+    try put("step_0.log", in: "results")
+    #expect(throws: JobFailure.self) { try earlier.makeWay(for: 1, whileHeld: { false }) }
+    #expect(try volume.names(folder.path.appending("results")) == ["step_0.log"])
+  }
+
+  /// A worker that stands still before it moves results/ moves those that the next attempt has put there meanwhile.
+  @Test(arguments: [false, true])
+  func resultsThatAnotherAttemptPutsThereMeanwhileComeBack(_ isPreviousInTheWay: Bool) throws {
+    if isPreviousInTheWay { try put("mine", in: "results.previous") }
+    try put("step_0.log", in: "results")
+    var questions = 0
+    #expect(throws: JobFailure.self) {
+      try earlier.makeWay(for: 1) {
+        questions += 1
+        guard questions == 1 else { return false }
+        _ = rename(folder.path.appending("results").string, folder.path.appending("first").string)
+        try? put("step_1.log", in: "results")
+        return true
+      }
+    }
+    #expect(try volume.names(folder.path.appending("results")) == ["step_1.log"])
+    #expect(try volume.names(folder.path).contains("results.previous") == isPreviousInTheWay)
   }
 }
