@@ -40,7 +40,7 @@ struct FileCopy {
       if error.isMount { return .skipped(.mount) }
       // The name was listed a moment ago. Since then the entry was removed, or replaced by a symlink, or was one and is
       // none any more.
-      if error.call != .create && (error.code == ENOENT || error.code == ESTALE) { return .vanished }
+      if error.call != .create && error.saysGone { return .vanished }
       if (error.call == .open && error.code == ELOOP) || (error.call == .readlink && error.code == EINVAL) {
         return .sourceChanged
       }
@@ -48,16 +48,29 @@ struct FileCopy {
     }
   }
 
-  private func copyFile(_ name: FileName) throws(SystemCallError) -> Outcome {
+  /// Copies a regular file. If the server replaces it meanwhile (ESTALE, nfs(5)), begins once more with the new one.
+  private func copyFile(_ name: FileName, isFirst: Bool = true) throws(SystemCallError) -> Outcome {
     let source = try openFile(in: folders.first, name)
     defer { close(source) }
-    var before = try status(of: source)
+    let before = try status(of: source)
     guard before.kind == .file else { return .sourceChanged }
-    let mode = before.st_mode & Self.permissions
     let destination = try retrying(.create) {
-      openat(folders.second, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
+      openat(
+        folders.second, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, before.st_mode & Self.permissions)
     }
     defer { close(destination) }
+    do throws(SystemCallError) {
+      return try fill(destination, from: source, before)
+    } catch {
+      guard error.saysGone else { throw error }
+      // Nobody may take the half file for the whole one.
+      unlinkat(folders.second, name, 0)
+      return isFirst ? try copyFile(name, isFirst: false) : .sourceChanged
+    }
+  }
+
+  private func fill(_ destination: Int32, from source: Int32, _ first: stat) throws(SystemCallError) -> Outcome {
+    var before = first
     let copy = ContentCopy(
       source: source, destination: destination, methods: methods, buffer: buffer, moved: moved)
     try copy.run(before)

@@ -31,6 +31,9 @@ struct SystemCallError: Error {
   let call: SystemCall
   let code: Int32
 
+  /// Whether the file is gone: removed, or replaced on the server (nfs(5)).
+  var saysGone: Bool { code == ENOENT || code == ESTALE }
+
   /// Whether the file or folder to open is a mount point.
   var isMount: Bool { code == EXDEV && (call == .open || call == .openFolder) }
 

@@ -18,6 +18,9 @@ package struct Envelope: Codable, Sendable, Equatable {
   /// The run (``ClaimRecord/run``), if a worker had started the request and then deferred it.
   package var run: String?
 
+  /// `true` for a sender's key whose delivery may be a copy; see ``mayBeCopy``.
+  private var isCopy: Bool?
+
   /// A request as it arrived.
   package init(
     payload: String, topic: String, requestId: RequestID, responseTopic: String? = nil, correlationData: [UInt8]? = nil
@@ -31,6 +34,15 @@ package struct Envelope: Codable, Sendable, Equatable {
 }
 
 extension Envelope {
+  /// Whether the broker sent this delivery before, or has sent it again since: another worker may have got it and
+  /// answered it.
+  package var mayBeCopy: Bool { isCopy == true || requestId.isRedelivery }
+
+  /// Counts it as a copy from now on.
+  package mutating func noteRedelivery() {
+    if requestId.isSenders { isCopy = true } else { requestId = requestId.asRedelivered }
+  }
+
   /// The digest of the payload: `sha256:<hex>`.
   package var digest: String { digestText(of: Array(payload.utf8)) }
 }
@@ -88,25 +100,22 @@ package struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
     try container.encode(text)
   }
 
-  /// The key for a delivery that the broker may have sent again meanwhile.
-  package var asRedelivered: RequestID {
-    mayRepeat ? self : RequestID(text + RequestID.again)
-  }
+  /// A made key as that of a delivery that the broker may have sent again meanwhile.
+  fileprivate var asRedelivered: RequestID { isRedelivery ? self : RequestID(text + RequestID.again) }
+
+  /// Whether the key was made for a redelivery.
+  fileprivate var isRedelivery: Bool { !isSenders && text.hasSuffix(RequestID.again) }
 
   /// Whether `stored`, from a claim, a deferred request or a result, is the key of the same request.
   package func isSame(as stored: String?) -> Bool {
     guard let stored else { return false }
-    guard text.hasPrefix(RequestID.made), text.hasSuffix(RequestID.again), let end = text.lastIndex(of: "@") else {
-      return stored == text
-    }
+    guard isRedelivery, let end = text.lastIndex(of: "@") else { return stored == text }
     return stored.hasPrefix(text[...end])
   }
 
   /// Whether the request may be on the volume already: its key is the sender's, or the broker sent it again. A key made
   /// for a first delivery is new.
-  package var mayRepeat: Bool {
-    isSenders || text.hasSuffix(RequestID.again)
-  }
+  package var mayRepeat: Bool { isSenders || isRedelivery }
 
   /// Whether the key is the sender's.
   package var isSenders: Bool { !text.hasPrefix(RequestID.made) }

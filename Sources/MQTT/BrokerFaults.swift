@@ -31,8 +31,9 @@ extension SessionLoop {
   }
 
   /// Whether a connection ended because of a packet's size. libmosquitto 2.0.22 and 2.1 do not parse a PUBACK with
-  /// 0x95: a first protocol error may have any cause, a second in succession concerns the retransmitted packet.
+  /// 0x95: a first protocol error may have any cause, one soon after the next connection concerns the retransmitted packet.
   func isAboutSize(_ code: Int32) -> Bool {
+    if case .connected(let since) = state, clock.now - since > options.answerWithin { protocolErrors = 0 }
     protocolErrors = code == Mosquitto.protocolError ? protocolErrors + 1 : 0
     return code == Int32(ReasonCode.packetTooLarge.rawValue) || protocolErrors > 1
   }

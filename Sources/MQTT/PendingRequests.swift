@@ -9,6 +9,8 @@ struct PendingRequests {
     let answer: Answer<[MQTTError]>?
     /// The filters of a SUBSCRIBE; none for an UNSUBSCRIBE.
     var filters: [TopicFilter] = []
+    /// The filter of an UNSUBSCRIBE.
+    var unsubscribed: TopicFilter?
     /// The request's name in a log.
     let name: String
   }
@@ -29,7 +31,8 @@ struct PendingRequests {
   /// The filters to subscribe to on every connection, because brokers forget them. Mosquitto 2.0 saves no shared
   /// subscription when it restarts, and still reports that the session is present.
   private(set) var subscriptions: [TopicFilter] = []
-  private var requests: [Int32: Request] = [:]
+  /// In the order of sending, with the packet identifiers.
+  private var requests: [(id: Int32, request: Request)] = []
   private var publications: [Int32: Publication] = [:]
   /// Topics to which publishing was refused, and reported.
   private var refusedTopics: Set<String> = []
@@ -45,7 +48,7 @@ struct PendingRequests {
 
   mutating func add(_ request: Request, _ id: Int32) {
     if !isWaiting { lastAnswer = .now }
-    requests[id] = request
+    requests.append((id, request))
   }
 
   /// Whether an answer of the broker is outstanding.
@@ -54,7 +57,7 @@ struct PendingRequests {
   /// The unanswered request, for a log.
   var unanswered: String {
     let first = order.lazy.compactMap { publications[$0] }.first
-    return requests.values.first?.name ?? first.map { "PUBLISH to '\($0.message.topic)'" } ?? "anything"
+    return requests.first?.request.name ?? first.map { "PUBLISH to '\($0.message.topic)'" } ?? "anything"
   }
 
   /// Restarts the time limit, since nothing was read until now.
@@ -80,7 +83,7 @@ struct PendingRequests {
 
   /// A shared subscription that the broker has not answered.
   var unansweredShare: TopicFilter? {
-    requests.values.lazy.flatMap(\.filters).first { $0.shareName != nil }
+    requests.lazy.flatMap(\.request.filters).first { $0.shareName != nil }
   }
 
   // MARK: Answers
@@ -126,21 +129,25 @@ struct PendingRequests {
   /// Keeps the filters that the broker accepted. Returns a refusal that no caller waits for.
   mutating func subscribed(_ id: Int32, _ codes: [ReasonCode]) -> MQTTError? {
     lastAnswer = .now
-    guard let request = requests.removeValue(forKey: id) else { return nil }
-    let refusals = keep(request.filters, codes)
+    guard let index = requests.firstIndex(where: { $0.id == id }) else { return nil }
+    let request = requests.remove(at: index).request
+    let refusals = keep(request.filters, codes, unless: requests[index...].compactMap(\.request.unsubscribed))
     guard let answer = request.answer else { return refusals.first }
     answer.resume(returning: .success(refusals))
     return nil
   }
 
-  private mutating func keep(_ filters: [TopicFilter], _ codes: [ReasonCode]) -> [MQTTError] {
+  /// Keeps the accepted filters, except for those that were `forgotten` after this SUBSCRIBE was sent.
+  private mutating func keep(
+    _ filters: [TopicFilter], _ codes: [ReasonCode], unless forgotten: [TopicFilter]
+  ) -> [MQTTError] {
     var refusals: [MQTTError] = []
     for (index, filter) in filters.enumerated() {
       let code = index < codes.count ? codes[index] : ReasonCode(rawValue: 0x80)
       if code.isFailure {
         refusals.append(
           .refused("subscribing to '\(filter.text)': the broker answers \(code)\(code.advice)"))
-      } else if !subscriptions.contains(filter) {
+      } else if !subscriptions.contains(filter), !forgotten.contains(filter) {
         subscriptions.append(filter)
       }
     }
@@ -151,7 +158,10 @@ struct PendingRequests {
 
   mutating func answerUnsubscribed() {
     if !unsubscribed.isEmpty { lastAnswer = .now }
-    for id in unsubscribed { requests.removeValue(forKey: id)?.answer?.resume(returning: .success([])) }
+    for id in unsubscribed {
+      guard let index = requests.firstIndex(where: { $0.id == id }) else { continue }
+      requests.remove(at: index).request.answer?.resume(returning: .success([]))
+    }
     unsubscribed = []
   }
 
@@ -161,8 +171,9 @@ struct PendingRequests {
   mutating func connectionEnded() {
     unsubscribed = []
     // Each connection begins with all subscriptions anyway.
-    deferred = requests.values.filter { $0.answer != nil || $0.filters.isEmpty }.map(\.repeating) + deferred
-    requests = [:]
+    deferred =
+      requests.map(\.request).filter { $0.answer != nil || $0.filters.isEmpty }.map(\.repeating) + deferred
+    requests = []
   }
 
   /// The library has lost its queue: publishes everything again on the next connection.
@@ -178,8 +189,8 @@ struct PendingRequests {
 
   /// Fails all requests, since there will be no next connection. Deferred requests are not answered here.
   mutating func fail(_ error: MQTTError) {
-    requests.values.forEach { $0.answer?.resume(returning: .failure(error)) }
-    requests = [:]
+    requests.forEach { $0.request.answer?.resume(returning: .failure(error)) }
+    requests = []
     publications.values.forEach { $0.answer?.resume(returning: .failure(error)) }
     publications = [:]
     order = []

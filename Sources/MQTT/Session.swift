@@ -66,7 +66,10 @@ public final class Session: Sendable {
 
   /// From now on retries for ever when the connection is lost.
   public func persist() {
-    mailbox.post { $0?.giveUpAfter = nil }
+    mailbox.post { loop in
+      loop?.giveUpAfter = nil
+      loop?.giveUpAt = nil
+    }
   }
 
   /// The broker's limits on the current connection or the last one; before the first, the requested values.

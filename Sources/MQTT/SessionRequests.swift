@@ -51,7 +51,8 @@ extension SessionLoop {
     let again: Command = { $0.unsubscribe(filter, answer) }
     whenConnected(again, orFail: answer) { () throws(MQTTError) in
       let name = "UNSUBSCRIBE from '\(filter.text)'"
-      pending.add(.init(repeating: again, answer: answer, name: name), try client.unsubscribe(filter))
+      pending.add(
+        .init(repeating: again, answer: answer, unsubscribed: filter, name: name), try client.unsubscribe(filter))
     }
   }
 

@@ -29,6 +29,7 @@ package struct Arrival: Sendable {
       requestId: request.requestID.map { RequestID($0) } ?? RequestID(correlationData: properties.correlationData)
         ?? RequestID(delivery, session),
       responseTopic: properties.responseTopic, correlationData: properties.correlationData)
+    if delivery.isRedelivery { envelope.noteRedelivery() }
   }
 }
 

@@ -175,13 +175,9 @@ package final class ControlSession: Sendable {
     }
   }
 
-  /// Clears the retained message of a topic, so that the broker does not send it again (MQTT 5, section 3.3.1.3).
-  func clearRetained(_ topic: String) async {
-    do {
-      let empty = Message(topic: topic, payload: [], retention: .retained)
-      if let refusal = try await delivery.publish(empty) { throw refusal }
-    } catch {
-      logger.warning("the retained request on '\(topic)' cannot be cleared, and will come again: \(error)")
-    }
+  /// Clears the retained message of a topic, so that the broker does not send it again (MQTT 5, section 3.3.1.3). Does not
+  /// wait for that: without a broker a job would wait, too. What is published after it arrives after it.
+  func clearRetained(_ topic: String) {
+    session.send(Message(topic: topic, payload: [], retention: .retained))
   }
 }

@@ -5,6 +5,7 @@ import Signing
 import Steps
 import Synchronization
 import Volume
+import Worker
 
 /// Empties the sessions of departed members. Their share of the group's messages would otherwise wait there until the
 /// session expires, and then be lost.
@@ -14,6 +15,7 @@ struct QueueTakeover: Sendable {
   let ledger: Ledger
   let control: ControlSession
   let reader: RequestReader
+  let state: WorkerState
   let stop: StopRequest
   let logger: Logger
 
@@ -75,7 +77,10 @@ struct QueueTakeover: Sendable {
     let deferral = RequestDeferral(
       ledger: ledger, filter: member.filter, control: control, reader: reader, logger: logger)
     let session = try Session(options, giveUpAfter: .seconds(10), logger: logger)
-    let drain = Drain(session, SessionEpoch(clientID: member.clientId, name: member.epoch ?? ""), deferral)
+    // A long queue is no stall of this worker.
+    let drain = Drain(session, SessionEpoch(clientID: member.clientId, name: member.epoch ?? ""), deferral) { [state] in
+      state.decides(true)
+    }
     do {
       try await session.connected()
       // Some brokers discard the session's queue at UNSUBSCRIBE.
@@ -87,7 +92,8 @@ struct QueueTakeover: Sendable {
       } while drain.hasMovedSinceMark
     } catch {
       session.drop()
-      throw error
+      // The session says only that it was closed.
+      throw drain.failure ?? error
     }
     await session.disconnect(sessionExpiry: 0)
     if options.version == .v311 {
@@ -109,10 +115,15 @@ private final class Drain: Sendable {
 
   private let state = Mutex(State())
   private let epoch: SessionEpoch
+  private let moves: @Sendable () -> Void
 
-  /// `epoch` is the epoch that the session's owner knew: the broker may send the owner's deliveries again.
-  init(_ session: Session, _ epoch: SessionEpoch, _ deferral: RequestDeferral) {
+  /// `epoch` is the epoch that the session's owner knew: the broker may send the owner's deliveries again. Calls `moves` at
+  /// each delivery and each round trip.
+  init(
+    _ session: Session, _ epoch: SessionEpoch, _ deferral: RequestDeferral, moves: @escaping @Sendable () -> Void
+  ) {
     self.epoch = epoch
+    self.moves = moves
     Task(executorPreference: TaskThread("takeover")) { [self] in
       for await event in session.events {
         switch event {
@@ -127,6 +138,7 @@ private final class Drain: Sendable {
 
   private func handle(_ delivery: Delivery, _ session: Session, _ deferral: RequestDeferral) async {
     state.withLock { $0.handled += 1 }
+    moves()
     do {
       // Messages read after the connection has ended belong to the owner again.
       let outcome = try await deferral.settle(delivery, epoch) { delivery.isCurrent }
@@ -159,6 +171,7 @@ private final class Drain: Sendable {
     let other = try TopicFilter(Topics.waiting)
     for _ in 0..<100 {
       mark()
+      moves()
       if interval > .zero { try await Task.sleep(for: interval) }
       try await session.unsubscribe(other)
       try check()
@@ -166,8 +179,11 @@ private final class Drain: Sendable {
     }
   }
 
+  /// The error that ended the drain.
+  var failure: (any Error)? { state.withLock { $0.failure } }
+
   /// Throws the error that ended the drain, if one did.
   func check() throws {
-    if let failure = state.withLock({ $0.failure }) { throw failure }
+    if let failure { throw failure }
   }
 }

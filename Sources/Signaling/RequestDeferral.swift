@@ -36,7 +36,7 @@ struct RequestDeferral: Sendable {
       return .settled(nil)
     }
     let (id, key) = (arrival.request.id, arrival.request.signature?.keyID)
-    if try ledger.isHeld(id) {
+    if let holder = try ledger.holder(of: id), !holder.isOfDryRun {
       if try !ledger.isHeld(id, for: arrival.envelope.requestId) {
         ledger.audit.note(AuditEntry(.duplicate, id: id, of: arrival.envelope, signedBy: key), logger)
         control.publish(
@@ -46,7 +46,7 @@ struct RequestDeferral: Sendable {
       return .settled(nil)
     }
     guard try await mayDefer() else { return .kept }
-    if !delivery.isCurrent { arrival.envelope.requestId = arrival.envelope.requestId.asRedelivered }
+    if !delivery.isCurrent { arrival.envelope.noteRedelivery() }
     try ledger.audit.record(AuditEntry(.deferred, id: id, of: arrival.envelope, signedBy: key))
     try ledger.deferredQueue(of: filter).put(arrival.envelope, id)
     logger.debug("deferred for an idle worker", metadata: ["job": "\(id)"])

@@ -65,7 +65,7 @@ extension RequestSession {
     // The broker sends the next one now, if there is one.
     isAsked = false
     await delivery.acknowledge()
-    if delivery.message.retention == .retained { await control.clearRetained(delivery.message.topic) }
+    if delivery.message.retention == .retained { control.clearRetained(delivery.message.topic) }
   }
 
   func forgetOffer() {

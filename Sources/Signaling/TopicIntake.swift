@@ -35,7 +35,8 @@ struct TopicIntake: Sendable {
       own, filter: filter, rank, ledger: ledger, membership: membership, control: control, state: state,
       reader: reader, inbox: inbox, giveUpAfter: giveUpAfter, shortJob: shortJob, logger: logger)
     takeover = QueueTakeover(
-      options: options, ledger: ledger, control: control, reader: reader, stop: stop, logger: logger)
+      options: options, ledger: ledger, control: control, reader: reader, state: state, stop: stop,
+      logger: logger)
     rounds = Rounds(ledger, broker: membership.broker)
     self.control = control
     self.ledger = ledger

@@ -35,6 +35,9 @@ package struct ClaimFile: Sendable {
 
   package var path: VolumePath { file.path }
 
+  /// Whether a dry run holds the job. Its end answers no request.
+  package var isOfDryRun: Bool { record.map { $0.filter == nil } ?? false }
+
   /// Reads the file of `name`; `nil` if it is gone.
   package static func read(_ name: ClaimName, _ odd: DurableFile.OddEntries) throws(VolumeError) -> ClaimFile? {
     guard let file = try KnownFile.read(name.path, odd) else { return nil }
@@ -69,12 +72,19 @@ package final class Claim: Sendable {
   package static func create(_ record: ClaimRecord, at path: VolumePath, lease: Lease) throws(VolumeError) -> Claim? {
     let (watch, bytes, began) = (Watch(), try DurableFile.line(record, for: path), ContinuousClock.now)
     var renewer: LeaseRenewer?
-    do {
+    do throws(VolumeError) {
       let created = try DurableFile.create(path, bytes) { file in
         renewer = lease.keeping(file) { watch.body.withLock { $0 }?() }
       }
       guard let file = created, let renewer else { return nil }
-      let claim = Claim(record, try KnownFile(path, file, bytes), file, renewer, watch)
+      let place: KnownFile
+      do throws(VolumeError) {
+        place = try KnownFile(path, file, bytes)
+      } catch {
+        try? file.close()
+        throw error
+      }
+      let claim = Claim(record, place, file, renewer, watch)
       // The empty file was not touched: if this process was stopped then for longer than a lease, the job may be done
       // by now.
       if ContinuousClock.now - began < lease.duration / 3 { return claim }

@@ -62,12 +62,16 @@ package struct Lease: Sendable {
 
 /// Renews a lease until it is canceled. A dispatch timer does not depend on Swift's cooperative threads, which a slow
 /// volume may block.
+///
+/// It touches the file through a descriptor of its own: a touch that hangs on the volume ends after ``cancel()``, when the
+/// owner may have closed his.
 final class LeaseRenewer: Sendable {
   // The timers are made once and only cancelled; DispatchSource is safe to use from any thread.
   private nonisolated(unsafe) let timer: any DispatchSourceTimer
   private nonisolated(unsafe) let watchdog: any DispatchSourceTimer
   private let progress: Mutex<Progress>
   private let interval: Duration
+  private let file: FileDescriptor
 
   private struct Progress {
     /// The start of the last successful touch, in nanoseconds since boot.
@@ -77,11 +81,15 @@ final class LeaseRenewer: Sendable {
     /// The last run of the watchdog.
     var looked = linux_time_since_boot()
     var isWatching = false
+    /// Whether a touch is under way; then it closes the file if the renewer is canceled meanwhile.
+    var isTouching = false
+    var isCanceled = false
     var onLapse: (@Sendable (Duration) -> Void)?
   }
 
   init(_ file: FileDescriptor, every interval: Duration, _ body: @escaping @Sendable () -> Void) {
     self.interval = interval
+    self.file = FileDescriptor(rawValue: fcntl(file.rawValue, F_DUPFD_CLOEXEC, 0))
     progress = Mutex(Progress())
     let queue = DispatchQueue(label: "lease")
     timer = DispatchSource.makeTimerSource(queue: queue)
@@ -89,10 +97,10 @@ final class LeaseRenewer: Sendable {
     watchdog = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "lease watch"))
     schedule(timer, every: interval)
     timer.setEventHandler { [weak self] in
-      self?.touch(file)
+      self?.touch()
       body()
     }
-    watchdog.setEventHandler { [weak self] in self?.look(file, queue) }
+    watchdog.setEventHandler { [weak self] in self?.look(queue) }
     timer.resume()
   }
 
@@ -129,7 +137,19 @@ final class LeaseRenewer: Sendable {
       repeating: .nanoseconds(nanoseconds), leeway: .nanoseconds(nanoseconds / 10))
   }
 
-  private func touch(_ file: FileDescriptor) {
+  private func touch() {
+    let mayBegin = progress.withLock { progress in
+      progress.isTouching = !progress.isCanceled
+      return progress.isTouching
+    }
+    guard mayBegin else { return }
+    defer {
+      let isOver = progress.withLock { progress in
+        progress.isTouching = false
+        return progress.isCanceled
+      }
+      if isOver { try? file.close() }
+    }
     let began = linux_time_since_boot()
     do throws(Errno) {
       try Volume.touch(file)
@@ -143,7 +163,7 @@ final class LeaseRenewer: Sendable {
     }
   }
 
-  private func look(_ file: FileDescriptor, _ queue: DispatchQueue) {
+  private func look(_ queue: DispatchQueue) {
     let now = linux_time_since_boot()
     let (wasStopped, lapse) = progress.withLock { progress -> (Bool, (@Sendable (Duration) -> Void)?) in
       let pause = Duration.nanoseconds(now - progress.looked)
@@ -153,16 +173,18 @@ final class LeaseRenewer: Sendable {
       defer { progress.onLapse = nil }
       return (false, progress.onLapse)
     }
-    if wasStopped { queue.async { [weak self] in self?.touch(file) } }
+    if wasStopped { queue.async { [weak self] in self?.touch() } }
     lapse?(.nanoseconds(now - progress.withLock { $0.touched }))
   }
 
+  /// Ends it, without waiting for a touch that is under way.
   package func cancel() {
     timer.cancel()
-    let isWatching = progress.withLock { progress in
-      defer { (progress.isWatching, progress.onLapse) = (true, nil) }
-      return progress.isWatching
+    let (isWatching, mayClose) = progress.withLock { progress in
+      defer { (progress.isWatching, progress.onLapse, progress.isCanceled) = (true, nil, true) }
+      return (progress.isWatching, !progress.isCanceled && !progress.isTouching)
     }
+    if mayClose { try? file.close() }
     // A dispatch source must be resumed once before its release.
     if !isWatching { watchdog.resume() }
     watchdog.cancel()

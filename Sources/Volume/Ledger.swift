@@ -263,9 +263,12 @@ package struct Ledger: Sendable {
 
   /// Whether a worker that may be alive holds the job. An incomplete claim holds nothing yet: its writer may be dead,
   /// and its request is unknown.
-  package func isHeld(_ id: JobID) throws(VolumeError) -> Bool {
-    guard let holder = try claimFiles(of: id).last, holder.record != nil else { return false }
-    return try !isAbandoned(holder)
+  package func isHeld(_ id: JobID) throws(VolumeError) -> Bool { try holder(of: id) != nil }
+
+  /// The newest claim of the job; `nil` if there is none, or if its holder is dead.
+  package func holder(of id: JobID) throws(VolumeError) -> ClaimFile? {
+    guard let holder = try claimFiles(of: id).last, holder.record != nil, try !isAbandoned(holder) else { return nil }
+    return holder
   }
 
   /// Whether the job is held for this request.

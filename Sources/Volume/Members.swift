@@ -185,7 +185,13 @@ package struct Members: Sendable {
     let path = adoptionFile(of: member.name)
     if let stale = try KnownFile.read(path, .setAside), try lease.hasExpired(path) { try stale.remove() }
     guard let file = try DurableFile.create(path, []) else { return nil }
-    let adoption = try Adoption(member, self, path, file)
+    let adoption: Adoption
+    do {
+      adoption = try Adoption(member, self, path, file)
+    } catch {
+      try? file.close()
+      throw error
+    }
     // Since it was found it may have come back, or another worker may have adopted it.
     guard let now = try self.member(member.name), now.process == member.process,
       try isGone(now, self.file(of: member.name))

@@ -129,7 +129,7 @@ package final class ResultsFolder: Sendable {
   private func putBack(_ file: FileDescriptor, _ name: String) throws(Errno) -> Bool {
     let own = try status(of: file)
     if DurableFile.isNamed(file, name, in: descriptor) { return false }
-    let temporary = ".\(name).restored"
+    let temporary = ".\(name).\(DurableFile.nonce)"
     let copy = try create(temporary)
     defer { try? copy.close() }
     // Its owner may have changed since its creation; not every user can set it again.
@@ -202,11 +202,14 @@ package final class ResultsFolder: Sendable {
 
   /// The path for an artifact whose own name at the top of results/ is reserved for the worker.
   private static func storedName(_ path: RelativePath) -> RelativePath? {
-    guard let top = path.text?.split(separator: "/", maxSplits: 1).first.map(String.init) else { return nil }
+    let top = String(decoding: path.bytes.prefix { $0 != UInt8(ascii: "/") }, as: UTF8.self)
     let isLog = top.hasPrefix("step_") && top.hasSuffix(".log") && top.dropFirst(5).dropLast(4).allSatisfy(\.isNumber)
-    guard top == JobsDirectory.result || isLog || top == "_artifacts" else { return nil }
-    return RelativePath("_artifacts/\(path)")
+    let isOwn = isLog || [JobsDirectory.result, reserve, artifacts].contains(top)
+    return isOwn ? RelativePath(bytes: Array("\(artifacts)/".utf8) + path.bytes) : nil
   }
+
+  /// The folder of artifacts whose own names are reserved.
+  private static let artifacts = "_artifacts"
 
   /// A note about an entry that steps made under the name of result.json, which is about to be replaced.
   package var foreignResult: SkippedPath? {

@@ -117,7 +117,7 @@ struct RoundFindings: Codable, Equatable {
 
 extension Ledger {
   /// The newest claim of each job of this worker's topic filters, or of `wanted`, whose holder is dead. Lists and reads
-  /// all claims.
+  /// all claims. Removes those of dead dry runs.
   package func abandonedClaims(of wanted: String? = nil) throws(VolumeError) -> [ClaimFile] {
     var newest: [JobID: ClaimFile] = [:]
     for file in try directory.claimFiles(.setAside) where file.attempt > newest[file.id]?.attempt ?? 0 {
@@ -138,12 +138,14 @@ extension Ledger {
   private func abandoned(_ files: [ClaimFile], of wanted: String?) throws(VolumeError) -> [ClaimFile] {
     guard !files.isEmpty else { return [] }
     let moment = try lease.clock.now()
-    // The claims of a dry run have no filter.
-    let wanted = wanted.map { [$0] } ?? filters.map(Optional.some)
-    let kinds = wanted.isEmpty ? [nil] : wanted
-    // If the volume does not tell its age, the next look checks it again.
-    return files.filter {
-      ($0.record.map { kinds.contains($0.filter) } ?? true) && (try? isAbandoned($0, at: moment)) == true
+    let kinds = wanted.map { [$0] } ?? filters
+    return files.filter { file in
+      guard file.isOfDryRun || file.record?.filter.map(kinds.contains) ?? true else { return false }
+      // If the volume does not tell its age, the next look checks it again.
+      guard (try? isAbandoned(file, at: moment)) == true else { return false }
+      // Nobody goes on with a dry run, whose claim would keep requests from the job.
+      if file.isOfDryRun { _ = try? file.file.remove() }
+      return !file.isOfDryRun
     }
   }
 }

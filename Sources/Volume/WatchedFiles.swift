@@ -24,6 +24,8 @@ final class WatchedFiles: Sendable {
 
   private let memory: VolumePath?
   private let seen: Mutex<[String: Sighting]>
+  /// In nanoseconds. A file that nobody has looked at for a day does not exist any more.
+  private static let day: Int64 = 24 * 3600 * 1_000_000_000
   /// Above this number the oldest observation is dropped.
   private static let limit = 65_536
 
@@ -47,6 +49,7 @@ final class WatchedFiles: Sendable {
         return (.nanoseconds(now - sighting.since), nil)
       }
       seen[path] = Sighting(mark: mark, since: now, looked: now)
+      if memory != nil { seen = seen.filter { max($1.looked, $1.since) > now - WatchedFiles.day } }
       if seen.count > WatchedFiles.limit, let oldest = seen.min(by: { $0.value.since < $1.value.since }) {
         seen[oldest.key] = nil
       }

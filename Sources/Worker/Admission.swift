@@ -194,7 +194,13 @@ struct Admission: Sendable {
       }
     }
     if isStopping, job == nil { return .none }
-    guard let holder = try job?.claim.record ?? ledger.claimFiles(of: request.id).last?.record else { return .again }
+    let claims = try ledger.claimFiles(of: request.id)
+    guard let holder = job?.claim.record ?? claims.last?.record else { return .again }
+    // The request runs after the dry run.
+    if claims.last?.isOfDryRun == true, ledger.filter != nil {
+      try await deferBehindOthers(request)
+      return .none
+    }
     if !request.envelope.requestId.isSame(as: holder.envelope.requestId.text) { await outbox.tellDuplicate(request) }
     await request.acknowledge()
     return job.map { .accepted($0) } ?? .none
@@ -221,13 +227,18 @@ extension Admission {
       }
     }
     guard ledger.filter != nil else { throw VolumeError("claiming a job in", ledger.directory.claims, .fileExists) }
-    // Something that no worker can move lies in the claim's place. Deferring the request lets other jobs go ahead of it.
-    var request = Request(offer)
+    // Something that no worker can move lies in the claim's place.
+    try await deferBehindOthers(Request(offer))
+    return nil
+  }
+
+  /// Defers a delivery, so that other jobs go ahead of it.
+  private func deferBehindOthers(_ arrived: Request) async throws {
+    var request = arrived
     request.noteConnection()
     try ledger.audit.record(AuditEntry(.deferred, id: request.id, of: request.envelope, signedBy: request.keyID))
     try ledger.serving(request.filter).deferredQueue.put(request.envelope, request.id)
     await request.acknowledge()
-    return nil
   }
 
   private static var mostTurns: Int { 100 }

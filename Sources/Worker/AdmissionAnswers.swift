@@ -45,13 +45,13 @@ extension Admission {
     }
   }
 
-  /// Whether a later request for the job has moved this one's answer aside: this worker stood still, and holds a copy of a
-  /// delivery that another worker got and answered meanwhile. Nobody waits for a second answer to a request without a key
-  /// of its sender.
+  /// Whether a later request for the job has moved this one's answer aside: this is a copy of a delivery that another worker
+  /// got and answered, while this one stood still for example. Nobody waits for a second answer. A sender that repeats its
+  /// key after that gets a new run.
   func isOutrun(_ request: Request) throws -> Bool {
-    let key = request.envelope.requestId
-    guard !request.isAbandoned, !key.isSenders else { return false }
-    return key.isSame(as: try ledger.storedResult(of: request.id, in: JobsDirectory.previousResults)?.requestId)
+    guard !request.isAbandoned, request.envelope.mayBeCopy else { return false }
+    return request.envelope.requestId.isSame(
+      as: try ledger.storedResult(of: request.id, in: JobsDirectory.previousResults)?.requestId)
   }
 
   func settleOutrun(_ request: Request, _ claim: Claim) async throws -> Outcome {

@@ -8,14 +8,13 @@ package final class DryRunSource: JobSource {
   private let offer: Mutex<JobOffer?>
   private let show: @Sendable (StepOutput) async -> Void
   private let tell: @Sendable (JobEvent) -> Void
-  private let answer: @Sendable (ResultMessage) throws -> Void
+  private let answer: @Sendable (ResultMessage) -> Void
 
-  /// The request that `payload` holds. `answer` gets the message that a broker would get; if it throws, that is the error of
-  /// the worker.
+  /// The request that `payload` holds. `answer` gets the message that a broker would get.
   package init(
     _ request: JobRequest, _ payload: [UInt8], show: @escaping @Sendable (StepOutput) async -> Void = { _ in },
     tell: @escaping @Sendable (JobEvent) -> Void = { _ in },
-    answer: @escaping @Sendable (ResultMessage) throws -> Void
+    answer: @escaping @Sendable (ResultMessage) -> Void
   ) {
     (self.show, self.tell, self.answer) = (show, tell, answer)
     let key = request.requestID ?? "dry-run:\(UInt64.random(in: 0 ... .max))"
@@ -42,5 +41,5 @@ package final class DryRunSource: JobSource {
   package func publish(_ output: StepOutput, of claim: ClaimRecord) async { await show(output) }
 
   /// Passes the message on.
-  package func publish(_ result: ResultMessage, answering envelope: Envelope) async throws { try answer(result) }
+  package func publish(_ result: ResultMessage, answering envelope: Envelope) async throws { answer(result) }
 }

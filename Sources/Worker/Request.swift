@@ -64,11 +64,11 @@ struct Request: Sendable {
   /// Whether a worker that died began the job before.
   var isAbandoned: Bool { if case .abandoned = origin { true } else { false } }
 
-  /// Compares the key as that of a redelivery from now on if the connection that brought the delivery is gone: the
-  /// broker may have given the delivery to another worker.
+  /// Counts the request as a copy from now on if the connection that brought it is gone: the broker may have given the
+  /// delivery to another worker.
   mutating func noteConnection() {
     guard case .delivery(let offer) = origin, !offer.isCurrent() else { return }
-    envelope.requestId = envelope.requestId.asRedelivered
+    envelope.noteRedelivery()
   }
 
   /// Acknowledges a delivery. A request on the volume needs no acknowledgement.

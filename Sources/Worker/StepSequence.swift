@@ -51,13 +51,15 @@ struct StepSequence {
         continue
       }
       begins(index, step.name.map(redaction.masking))
-      let log = StepLog(
-        try results.createLog(of: index), limit: settings.maxLogBytes, temporary: workspace.temporary,
-        redacting: redaction)
+      var log: StepLog?
       let result: StepResult
       do {
+        let made = StepLog(
+          try results.createLog(of: index), limit: settings.maxLogBytes, temporary: workspace.temporary,
+          redacting: redaction)
+        log = made
         let run = StepRun(
-          of: self, step, index, log, with: runner, until: isStopped ? stop.forCleanup() : stop,
+          of: self, step, index, made, with: runner, until: isStopped ? stop.forCleanup() : stop,
           isEnding ? .cleanup : .work(until: deadline), given: variables, after: report.earlier(isStopped))
         let end = try await run.run()
         variables = end.variables
@@ -71,15 +73,19 @@ struct StepSequence {
       if result.status == .canceled { report.stoppedBy = report.stoppedBy ?? stop.reason }
       if ![.success, .error].contains(result.status), !step.continueOnError, report.decisive == nil {
         report.decisive = result
-        report.tail = String(decoding: log.tail(4096), as: UTF8.self)
+        report.tail = log.map { String(decoding: $0.tail(4096), as: UTF8.self) }
       }
       if variables.secrets != secrets {
         secrets = variables.secrets
         redaction = settings.redaction(of: definition, and: secrets)
         report.redaction = redaction
       }
-      logs = (logs + [(index, log)]).suffix(StepSequence.keptLogs)
-      report.flag(try results.restore(Dictionary(uniqueKeysWithValues: logs.map { ($0.index, $0.log.descriptor) })))
+      if let log { logs = (logs + [(index, log)]).suffix(StepSequence.keptLogs) }
+      do {
+        report.flag(try results.restore(Dictionary(uniqueKeysWithValues: logs.map { ($0.index, $0.log.descriptor) })))
+      } catch {
+        report.fail(error)
+      }
       await tell(result)
     }
   }

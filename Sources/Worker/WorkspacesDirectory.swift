@@ -177,11 +177,14 @@ package struct LeftWorkspace: Error, CustomStringConvertible {
 package struct NoWorkspace: Error, CustomStringConvertible {
   /// Why a workspace cannot be made.
   package let cause: any Error
+  /// The option or variable that names the folder.
+  package let setting: String
 
-  package init(cause: any Error) {
+  package init(cause: any Error, setting: String = "--workspaces-dir") {
     self.cause = cause
+    self.setting = setting
   }
 
   /// A sentence for people, with what to do.
-  package var description: String { "the workspaces folder cannot be used: \(cause); --workspaces-dir names another" }
+  package var description: String { "the workspaces folder cannot be used: \(cause); \(setting) names another" }
 }

@@ -153,6 +153,8 @@ final class Interrupts: Sendable {
   typealias Handler = @Sendable () async -> Void
 
   private let handlers = Mutex<[Handler]>([])
+  /// A volume that hangs can hold all threads that tasks share.
+  private let thread = TaskThread("interrupts")
 
   /// Listens from now on. HUP and QUIT keep their default effects.
   init() {
@@ -160,7 +162,7 @@ final class Interrupts: Sendable {
       guard number != SIGHUP, number != SIGQUIT else { return Signals.takeDefaultEffect(number) }
       guard let handler = handlers.withLock({ $0.last }) else { exit(ExitStatus.interrupted.rawValue) }
       // The listener must get the next signal while the handler still runs.
-      Task { await handler() }
+      Task(executorPreference: thread) { await handler() }
     }
   }
 

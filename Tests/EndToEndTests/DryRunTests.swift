@@ -68,4 +68,46 @@ import Testing
       #expect(scene.text("job", "results/output.txt") == "HELLO")
     }
   }
+
+  private func options(_ scene: Scene) throws -> [String] {
+    let file = scene.files.appending("payload.json")
+    try scene.write(#"{"id":"job"}"#, file)
+    return ["--dry-run", "--payload", file.string, "-j", scene.jobs.string, "-w", scene.workspaces.string]
+  }
+
+  /// A request is no duplicate of a dry run, whether that one ends or dies.
+  @Test(arguments: [false, true]) func requestRunsAfterADryRun(_ dies: Bool) async throws {
+    try await Scene.play { scene in
+      try scene.job("job", ["steps": [.string(scene.noteRun), scene.held]])
+      let worker = try scene.worker("worker-01", on: "jobs/pending", ["--lease", "1s"])
+      try await worker.listens()
+      let dryRun = try scene.start(
+        WorkerProcess.executable, try options(scene) + ["-i", "dry", "--lease", "1s"], environment: scene.environment,
+        name: "dry run")
+      try await eventually("the dry run's job") { scene.runs("job") == 1 }
+      try await scene.send("job", ["requestId": "r1"])
+      try await eventually("the request to wait") { scene.deferred.count == 1 }
+      if dies { dryRun.send(SIGKILL) }
+      try scene.release()
+      try await dryRun.end()
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("job")["requestId"] == "r1")
+      #expect(scene.runs("job") == 2)
+    }
+  }
+
+  @Test func resultThatCannotBePrintedIsToldAndForgotten() async throws {
+    try await Scene.play(.down) { scene in
+      let line = try options(scene).joined(separator: " ")
+      for (code, end) in [(0, 74), (5, 5)] as [(Int, Int32)] {
+        try scene.job("job", ["steps": [.string("echo \(code); exit \(code)")]])
+        let run = try scene.start(
+          installed("bash"), ["-c", "exec \(WorkerProcess.executable) \(line) > /dev/full"],
+          environment: scene.environment, name: "bash")
+        #expect(try await run.end() == .code(end), "\(run.errors)")
+        #expect(scene.log("job") == "\(code)\n")
+        #expect(scene.claims.isEmpty)
+      }
+    }
+  }
 }

@@ -33,6 +33,28 @@ struct NetworkVolumeTests {
     }
   }
 
+  /// The server replaced the file while the worker read it.
+  @Test(arguments: [true, false]) func staleFileIsStagedWholeOrNot(_ comesBack: Bool) async throws {
+    try await Scene.play { scene in
+      let rules = ["read job/data ESTALE \(comesBack ? "2" : "*")"]
+      try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene, rules: rules) { volume in
+        try scene.job("job", steps: ["wc -c < data"])
+        try scene.write(String(repeating: "x", count: 100_000), scene.jobs.appending("job").appending("data"))
+        let worker = try scene.worker([])
+        try await worker.listens()
+        try await scene.send("job")
+        try await worker.end()
+        #expect(scene.result("job")["status"] == (comesBack ? "success" : "error"))
+        if comesBack {
+          #expect(scene.log("job") == "100000\n")
+        } else {
+          #expect(scene.result("job")["error"].string?.contains("data") == true)
+        }
+        #expect(volume.answers.contains { $0.contains("ESTALE") })
+      }
+    }
+  }
+
   /// The server accepted what it had no room for, and shortened the file again.
   @Test func fullVolumeThatSaysSoLateIsNotTakenForACutLog() async throws {
     try await Scene.play { scene in

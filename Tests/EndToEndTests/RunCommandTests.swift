@@ -59,4 +59,15 @@ import Testing
       #expect(scene.listing(scene.files.appending("tmp")).isEmpty)
     }
   }
+
+  @Test func placeThatCannotBeUsedIsNamedByItsVariable() async throws {
+    try await Scene.play(.down) { scene in
+      let folder = try scene.folder("job", ["steps": ["true"]])
+      let run = try scene.client(["run", folder.string], environment: ["TMPDIR": "\(scene.files)/none"])
+      #expect(try await run.end() == .code(73))
+      #expect(
+        run.errors.contains("/none: No such file or directory; is the volume mounted?; TMPDIR names another"),
+        "\(run.errors)")
+    }
+  }
 }

@@ -88,7 +88,7 @@ import Testing
   @Test func retainedRequestIsCleared() async throws {
     try await Broker.running { broker in
       try await broker.publish("jobs/pending", "{}", .retained)
-      try await withControl(broker) { await $0.clearRetained("jobs/pending") }
+      try await withControl(broker) { $0.clearRetained("jobs/pending") }
       let late = try await broker.collect("jobs/pending")
       try await broker.publish("jobs/pending", "next")
       try await late.message { $0.text == "next" }

@@ -185,13 +185,23 @@ struct LedgerTests {
     #expect(try ledger.abandonedClaims().map(\.id.text) == ["mine"])
   }
 
-  @Test(arguments: ["$share/other/jobs/pending", "gpu/pending", nil])
-  func claimsOfAnotherKindAreLeftAlone(_ filter: String?) throws {
+  @Test(arguments: ["$share/other/jobs/pending", "gpu/pending"])
+  func claimsOfAnotherKindAreLeftAlone(_ filter: String) throws {
     let ledger = try volume.ledger()
     age(try volume.leaveClaim("job", of: "dead", filter: filter), .seconds(1000))
     #expect(try ledger.abandonedClaims().isEmpty)
     #expect(try ledger.claim(envelope("job", "r"), try JobID("job")) == nil)
     #expect(try claims == ["job.1.json"])
+  }
+
+  @Test func claimOfADeadDryRunIsRemovedAndNotTakenOver() throws {
+    let ledger = try volume.ledger()
+    let path = try volume.leaveClaim("job", of: "dead", filter: nil)
+    #expect(try ledger.abandonedClaims().isEmpty)
+    #expect(try claims == ["job.1.json"])
+    age(path, .seconds(1000))
+    #expect(try ledger.abandonedClaims().isEmpty)
+    #expect(try claims.isEmpty)
   }
 
   /// Its writer died after it made the file and before it filled it, so the request was never acknowledged.

@@ -143,6 +143,23 @@ final class Offers: JobSource {
     #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) != nil)
   }
 
+  @Test func copyWithASendersKeyIsNotRunAgainEither() async throws {
+    try volume.job("job")
+    let worker = try worker()
+    try answer(RequestID("first"))
+    try answer(RequestID("later"))
+    let queue = try volume.ledger().deferredQueue
+    var copy = envelope(RequestID("first"))
+    copy.noteRedelivery()
+    try queue.put(copy, try JobID("job"))
+    #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) == nil)
+    #expect(try queue.count() == 0 && volume.ledger().claimFiles(of: try JobID("job")).isEmpty)
+    #expect(offers.heard.withLock { $0.results.isEmpty })
+    // The sender itself asks for a new run.
+    try queue.put(envelope(RequestID("first")), try JobID("job"))
+    #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) != nil)
+  }
+
   /// One idle worker is told of something, and there is more.
   @Test func whoTakesOneOfSeveralTellsOthers() async throws {
     let (worker, queue) = (try worker(), try volume.ledger().deferredQueue)

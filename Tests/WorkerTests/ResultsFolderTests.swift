@@ -90,7 +90,10 @@ struct ResultsFolderTests {
     let snapshot = try workspace.stage(folder)
     try DurableFile.makeFolder(workspace.path.appending("sub"))
     try DurableFile.makeFolder(workspace.path.appending("_artifacts"))
-    let names = ["result.json", "step_0.log", "step_12.log", "step_x.log", "sub/result.json", "_artifacts/a"]
+    let names = [
+      "result.json", "step_0.log", "step_12.log", "step_x.log", "sub/result.json", "_artifacts/a",
+      ".result.json.reserved",
+    ]
     for name in names { try volume.write(name, workspace.path.pushing(FilePath(name))) }
     let changes = try workspace.changes(since: snapshot, folder)
     let export = try results.export(changes, from: workspace.descriptor)
@@ -99,7 +102,7 @@ struct ResultsFolderTests {
       stored == [
         "result.json": "_artifacts/result.json", "step_0.log": "_artifacts/step_0.log",
         "step_12.log": "_artifacts/step_12.log", "step_x.log": nil, "sub/result.json": nil,
-        "_artifacts/a": "_artifacts/_artifacts/a",
+        "_artifacts/a": "_artifacts/_artifacts/a", ".result.json.reserved": "_artifacts/.result.json.reserved",
       ])
     for (path, place) in stored {
       #expect(volume.text(self.results.pushing(FilePath(place ?? path ?? ""))) == path)

@@ -63,6 +63,7 @@ struct Run: ParsableCommand, GuardedCommand {
       result = try await run(source, job, in: place, settings, stop, logger, console)
     } catch {
       place.leave(nil, console)
+      if let error = error as? NoWorkspace { throw TemporaryPlace.unusable(error.cause) }
       throw error
     }
     place.leave(keep ? job.id : nil, console)
@@ -148,6 +149,8 @@ private final class Printed: Sendable {
 
 /// A folder of this run alone, with a volume and a place for workspaces.
 private struct TemporaryPlace {
+  static func unusable(_ cause: any Error) -> NoWorkspace { NoWorkspace(cause: cause, setting: "TMPDIR") }
+
   private let root: FilePath
   var jobs: FilePath { root.appending("jobs") }
   var workspaces: FilePath { root.appending("workspaces") }
@@ -156,7 +159,7 @@ private struct TemporaryPlace {
     let parent = Environment.current["TMPDIR"] ?? "/tmp"
     var name = Array("\(parent)/mqtt-fs-worker-XXXXXX".utf8CString)
     guard mkdtemp(&name) != nil else {
-      throw NoWorkspace(cause: VolumeError("creating a folder in", FilePath(parent), Errno(rawValue: errno)))
+      throw Self.unusable(VolumeError("creating a folder in", FilePath(parent), Errno(rawValue: errno)))
     }
     root = FilePath(platformString: name)
     for folder in [jobs, workspaces] {

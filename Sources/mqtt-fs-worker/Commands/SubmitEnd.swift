@@ -1,4 +1,5 @@
 import Client
+import Glibc
 import Jobs
 
 /// The early end of a submission: by an interrupt or the timeout.
@@ -26,7 +27,8 @@ actor SubmitEnd {
     guard interrupts == 1 else {
       line.letGo()
       console.say("leaving; a running job continues")
-      return true
+      // Nothing that hangs, such as the volume, may keep the terminal.
+      exit(ExitStatus.interrupted.rawValue)
     }
     if console.canAsk {
       let answer = await line.held { [console] in

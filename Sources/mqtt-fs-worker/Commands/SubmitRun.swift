@@ -2,6 +2,7 @@ import Client
 import Glibc
 import Jobs
 import MQTT
+import Steps
 import Synchronization
 import Worker
 
@@ -60,7 +61,7 @@ struct SubmitRun: Sendable {
   /// its exit code.
   func follow(_ interrupts: Interrupts) async throws {
     let end = SubmitEnd(submission, upload, console, line)
-    let following = Task {
+    let following = Task(executorPreference: TaskThread("submit")) {
       do {
         return try await withdrawingOnFailure {
           try await submission.open()

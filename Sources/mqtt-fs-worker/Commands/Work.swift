@@ -8,6 +8,7 @@ import Settings
 import Signaling
 import Signing
 import Steps
+import Synchronization
 import SystemPackage
 import Volume
 import Worker
@@ -182,23 +183,30 @@ struct DryRun {
     let ledger = try Ledger(JobsDirectory(setup.jobs), worker: setup.identity, filters: [], lease: setup.lease)
     let stop = StopRequest()
     Signals.stop(stop, setup.logger, grace: setup.settings.grace)
+    let answer = Mutex<ResultMessage?>(nil)
+    let source = DryRunSource(request, Array(bytes)) { message in answer.withLock { $0 = message } }
     let worker = Worker(
-      ledger: ledger, workspaces: try setup.openWorkspaces(), source: DryRunSource(request, Array(bytes), answer: show),
+      ledger: ledger, workspaces: try setup.openWorkspaces(), source: source,
       state: WorkerState(ledger, stop: stop, logger: setup.logger), settings: setup.settings, stop: stop,
       logger: setup.logger)
-    guard case .finished(let result) = try await worker.run() else {
-      throw stop.isShutdown ? ExitStatus.terminated : ExitStatus.badPayload
+    let outcome = try await worker.run()
+    let failure = try print(answer.withLock(\.self))
+    switch outcome {
+    case .finished(let result) where result.status == .rejected: throw ExitStatus.badPayload
+    case .finished(let result):
+      // The failure of a job is more important.
+      if result.exitCode == 0, let failure { throw failure }
+      throw ExitStatus(rawValue: Int32(truncatingIfNeeded: result.exitCode ?? 70))
+    case .superseded, .undelivered: throw ExitStatus.tryAgain
+    case .noJob: throw stop.isShutdown ? ExitStatus.terminated : ExitStatus.badPayload
     }
-    if result.status == .rejected { throw ExitStatus.badPayload }
-    throw ExitStatus(rawValue: Int32(truncatingIfNeeded: result.exitCode ?? 70))
   }
 
-  @Sendable private func show(_ result: ResultMessage) throws {
-    let line = try result.encoded() + [UInt8(ascii: "\n")]
-    do {
-      try FileDescriptor.standardOutput.writeAll(line)
-    } catch {
-      throw VolumeError("cannot write to", "standard output", error as? Errno ?? .ioError)
-    }
+  /// Prints the result message, and returns why that failed.
+  private func print(_ message: ResultMessage?) throws -> (any Error)? {
+    guard let message else { return nil }
+    let line = try message.encoded() + [UInt8(ascii: "\n")]
+    do { try Output.write(line) } catch { return error }
+    return nil
   }
 }
