@@ -91,10 +91,13 @@ package struct JobListing: Sendable {
     return jobs
   }
 
-  /// The job `id`; `nil` if the volume has no trace of it.
+  /// The job `id`; `nil` if the volume has no trace of it. Throws ``VolumeError``, also if its result cannot be read.
   package func job(_ id: JobID) throws(VolumeError) -> JobSummary? {
     var job = try underway().first(where: { $0.id == id })
-    if job == nil, records.exists(id) { job = atRest(id, try undelivered()[id]) }
+    if job == nil, records.exists(id) {
+      if let obstacle = records.obstacle(toResultOf: id) { throw obstacle }
+      job = atRest(id, try undelivered()[id])
+    }
     if [.pending, .queued].contains(job?.state) { job?.canceledBy = try records.canceler(of: id) }
     return job
   }
@@ -155,7 +158,12 @@ package struct JobListing: Sendable {
 
   /// A job that is not under way: finished, or else pending, whether or not it has a folder.
   package func atRest(_ id: JobID, _ undelivered: UndeliveredSummary?) -> JobSummary {
-    guard let result = records.result(of: id) else { return JobSummary(id, .pending) }
+    guard let result = records.result(of: id) else {
+      guard let obstacle = records.obstacle(toResultOf: id) else { return JobSummary(id, .pending) }
+      var job = JobSummary(finished: id)
+      job.error = obstacle.description
+      return job
+    }
     var job = JobSummary(id, .finished)
     job.attempt = result.attempt
     job.workerId = result.workerId

@@ -124,11 +124,13 @@ package struct JobUpload: Sendable {
   /// Removes the folder again, unless a worker has the job: then returns `false`. A worker that gets its request later
   /// finds no job.
   package func withdraw() throws -> Bool {
+    // The folder of a job that a worker has does not even lose its name for a moment, in which this process may be killed.
+    guard try directory.hasNoClaim(of: id) else { return false }
     let jobs = try open(directory.path)
     defer { try? jobs.close() }
     let top = jobs.rawValue
     guard renameat(top, id.text, top, name.text) == 0 else { throw VolumeError("renaming", target) }
-    // Its name is gone: a worker that claims it from now on finds no folder. A worker that claimed it before has it.
+    // Its name is gone: a worker that claims it from now on finds no folder. A worker may have claimed it just before.
     guard try directory.hasNoClaim(of: id) else {
       guard linux_rename_new(top, name.text, id.text) == 0 || renameat(top, name.text, top, id.text) == 0 else {
         throw VolumeError("renaming", hidden)

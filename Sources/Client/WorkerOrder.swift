@@ -20,7 +20,8 @@ package struct WorkerOrder: Sendable {
     package fileprivate(set) var silent: [String] = []
   }
 
-  /// Sends it to the worker `id`; `nil` for all. Throws ``MQTTError`` if the account may not.
+  /// Sends it to the worker `id`; `nil` for all. Throws ``MQTTError`` if the account may
+  /// not, or if the connection is lost for good.
   package func send(to id: WorkerID?) async throws -> Outcome {
     let roster = try await RollCall(client, patience: patience).take()
     let now = ContinuousClock.now
@@ -33,10 +34,14 @@ package struct WorkerOrder: Sendable {
     let code = try await client.publish(order)
     var outcome = Outcome()
     guard code != .noMatchingSubscribers else { return outcome }
-    let (answers, answer) = AsyncStream.makeStream(of: CommandAnswer?.self)
+    let (answers, answer) = AsyncThrowingStream.makeStream(of: CommandAnswer?.self)
     let listening = Task {
-      for try await message in messages {
-        if let heard = CommandAnswer(payload: message.payload) { answer.yield(heard) }
+      do {
+        for try await message in messages {
+          if let heard = CommandAnswer(payload: message.payload) { answer.yield(heard) }
+        }
+      } catch {
+        answer.finish(throwing: error)
       }
     }
     let limit = Task { [patience] in
@@ -47,7 +52,7 @@ package struct WorkerOrder: Sendable {
       listening.cancel()
       limit.cancel()
     }
-    for await heard in answers {
+    for try await heard in answers {
       guard let heard else { break }
       guard heard.command == command.word.rawValue, id == nil || heard.workerId == id?.text else { continue }
       outcome.answers[heard.workerId] = heard

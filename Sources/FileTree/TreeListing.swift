@@ -21,7 +21,12 @@ extension FileTree {
     let listing = TreeListing(root.rawValue, selection, ExcludedNames(excluding))
     try listing.run("list", isCanceled: isCanceled) { (path, kind, name, folder) throws(SystemCallError) in
       guard kind == .file || kind == .symlink else { return }
-      found.append(Entry(path: path, size: Int64(try status(of: name, in: folder).st_size)))
+      do throws(SystemCallError) {
+        found.append(Entry(path: path, size: Int64(try status(of: name, in: folder).st_size)))
+      } catch {
+        // It was removed a moment after it was listed.
+        guard error.saysGone else { throw error }
+      }
     }
     return found.sorted { $0.path < $1.path }
   }

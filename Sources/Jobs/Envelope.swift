@@ -12,6 +12,8 @@ package struct Envelope: Codable, Sendable, Equatable {
   package var responseTopic: String?
   /// The data that the answer returns (MQTT 5, Correlation Data).
   package var correlationData: [UInt8]?
+  /// When it may not begin any more (MQTT 5, Message Expiry Interval), as ``Timestamp`` writes it.
+  package var expires: String?
   /// The decision, if the request had to be approved; never part of an arriving message.
   package var approval: Approval?
 
@@ -23,13 +25,15 @@ package struct Envelope: Codable, Sendable, Equatable {
 
   /// A request as it arrived.
   package init(
-    payload: String, topic: String, requestId: RequestID, responseTopic: String? = nil, correlationData: [UInt8]? = nil
+    payload: String, topic: String, requestId: RequestID, responseTopic: String? = nil, correlationData: [UInt8]? = nil,
+    expires: Timestamp? = nil
   ) {
     self.payload = payload
     self.topic = topic
     self.requestId = requestId
     self.responseTopic = responseTopic
     self.correlationData = correlationData
+    self.expires = expires?.description
   }
 }
 

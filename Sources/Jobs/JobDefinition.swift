@@ -4,6 +4,11 @@ package import FileTree
 package struct JobDefinition: Sendable, Equatable {
   /// The largest job.json: 16 MiB.
   package static let largestFile = 16 << 20
+  /// The variables that a worker sets for each step, whatever `env` says.
+  package static let fixedVariables: Set<String> = [
+    "JOB_ID", "JOB_ATTEMPT", "JOB_WORKSPACE", "JOB_RESULTS_DIR", "JOB_STATUS", "JOB_ENV", "JOB_OUTPUT", "STEP_INDEX",
+    "WORKER_ID",
+  ]
 
   /// The steps, in the order in which they run; 1 to 10,000.
   package var steps: [Step]

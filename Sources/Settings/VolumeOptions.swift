@@ -12,6 +12,11 @@ package struct VolumeOptions: ParsableArguments {
 
   /// Without a value: the parser fills it in.
   package init() {}
+
+  /// An empty name is a variable of a script that was not set, and would be the current folder.
+  package func validate() throws {
+    guard jobsDir != "" else { throw ValidationError("--jobs-dir is empty: give the folder of the volume") }
+  }
 }
 
 extension VolumeOptions {

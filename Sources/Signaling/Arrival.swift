@@ -28,7 +28,8 @@ package struct Arrival: Sendable {
       payload: String(decoding: message.payload, as: UTF8.self), topic: message.topic,
       requestId: request.requestID.map { RequestID($0) } ?? RequestID(correlationData: properties.correlationData)
         ?? RequestID(delivery, session),
-      responseTopic: properties.responseTopic, correlationData: properties.correlationData)
+      responseTopic: properties.responseTopic, correlationData: properties.correlationData,
+      expires: properties.messageExpiry.map { Timestamp.now.advanced(bySeconds: Int64($0)) })
     if delivery.isRedelivery { envelope.noteRedelivery() }
   }
 }

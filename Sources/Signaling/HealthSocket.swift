@@ -60,7 +60,11 @@ package final class HealthSocket: Sendable {
     source.setEventHandler {
       while true {
         let peer = linux_accept(listener)
-        guard peer >= 0 else { return }
+        guard peer >= 0 else {
+          // Without a free descriptor the peer stays in the queue, and this is called again at once.
+          if errno == EMFILE || errno == ENFILE { usleep(100_000) }
+          return
+        }
         // The report fits into the socket's empty buffer, so sending does not block.
         if let bytes = try? JSONEncoder().encode(report()) {
           _ = bytes.withUnsafeBytes { linux_send(peer, $0.baseAddress, $0.count) }

@@ -101,6 +101,22 @@ package struct JobRecords: Sendable {
     try? JobFolder.open(id, in: directory).storedResult()
   }
 
+  /// Why nobody can say whether the last run has a result, or which: results/ or result.json cannot be read. `nil` if they
+  /// can.
+  package func obstacle(toResultOf id: JobID) -> VolumeError? {
+    guard let folder = try? JobFolder.open(id, in: directory) else { return nil }
+    do throws(Errno) {
+      let results = try openFile(JobsDirectory.results, .directory, in: folder.descriptor)
+      defer { try? results.close() }
+      let file = try openFile(JobsDirectory.result, in: results)
+      try? file.close()
+      return nil
+    } catch {
+      guard [.permissionDenied, .notPermitted].contains(error) || InvalidInput.isFault(error) else { return nil }
+      return VolumeError("reading", folder.path.appending(JobsDirectory.results).appending(JobsDirectory.result), error)
+    }
+  }
+
   /// The jobs that have a folder, in the order of their names.
   package func jobs() throws(VolumeError) -> [JobID] {
     let names = try DurableFile.names(in: directory.top)

@@ -33,6 +33,7 @@ extension Admission {
   func judge(_ request: Request) async throws -> Verdict {
     if let refusal = gate.refusal(of: request.envelope, request.id) { return .invalid(refusal) }
     do {
+      try checkIsInTime(request)
       let content = try request.content.get()
       let expiry = Self.expiry(of: content)
       // An abandoned job has begun, so it is answered as lost, not as rejected.
@@ -46,6 +47,17 @@ extension Admission {
       guard let hint = try? request.content.get().unknownKeys.hint, !hint.isEmpty else { return .invalid(invalid) }
       return .invalid(InvalidInput(id: request.id, description: invalid.description + hint))
     }
+  }
+
+  /// A request that waited on the volume ends as it would have ended with the broker, but is answered.
+  private func checkIsInTime(_ request: Request) throws(InvalidInput) {
+    guard case .deferred = request.origin, let expires = request.envelope.expires.flatMap(Timestamp.init),
+      expires <= .now
+    else { return }
+    throw InvalidInput(
+      id: request.id,
+      description:
+        "the request waited for a worker until \(expires), when its Message Expiry Interval ended; send it again")
   }
 
   /// Why a signed request may not begin now; `nil` if it may.

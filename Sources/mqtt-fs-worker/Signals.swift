@@ -76,8 +76,9 @@ enum Signals {
   /// The first signal stops the worker in order, the second at once. After the second it has the grace and 20 seconds
   /// to publish the result; then the process ends, since a call may hang for ever. The next worker takes over its claim.
   ///
-  /// A second HUP does not count: a closing terminal and its shell often send one each. A signal of `finishing` calls
-  /// `finish` instead, once; without `finish` it stops as any other: there is no job yet.
+  /// Only TERM and INT count as the second: a closing terminal and its shell often send a HUP each, and service managers
+  /// send one after TERM. A signal of `finishing` calls `finish` instead, once; without `finish` it stops as any other:
+  /// there is no job yet.
   static func stop(
     _ stop: StopRequest, _ logger: Logger, grace: Duration, finishing: Finishing = .onQuit,
     finish: (@Sendable () -> Void)? = nil
@@ -92,7 +93,9 @@ enum Signals {
             return finish()
           }
         }
-        let level: StopLevel = stop.isShutdown && number != SIGHUP ? .kill : .terminate
+        let isOrder = number == SIGTERM || number == SIGINT
+        guard isOrder || !isFinishing.load(ordering: .relaxed) else { return }
+        let level: StopLevel = stop.isShutdown && isOrder ? .kill : .terminate
         if number == SIGINT, !stop.isShutdown { isInterrupted.store(true, ordering: .relaxed) }
         stop.raise(level, reason: .shutdown)
         if level == .kill {

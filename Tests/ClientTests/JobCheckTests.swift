@@ -90,4 +90,13 @@ struct JobCheckTests {
         #"steps[0]: workingDirectory "out" is not in the folder; an earlier step must create it"#,
       ])
   }
+
+  @Test func variablesThatTheWorkerSetsAreTold() throws {
+    let (check, _) = try check(
+      "job", #"{"env": {"JOB_ID": "x", "JOB_COLOR": "red"}, "steps": [{"run": "true", "env": {"JOB_STATUS": "x"}}]}"#)
+    #expect(
+      check.warnings.map { String($0.prefix { $0 != "," }) } == [
+        #""env": JOB_ID has no effect"#, #"steps[0]: "env": JOB_STATUS has no effect"#,
+      ])
+  }
 }

@@ -45,6 +45,25 @@ import Testing
     }
   }
 
+  /// A busy worker takes it from the broker, which would have dropped it.
+  @Test func requestThatWaitsLongerThanItsExpiryIsRejected() async throws {
+    try await Scene.play { scene in
+      _ = try await scene.fleet(1)
+      try await scene.hold("held")
+      try scene.job("late", steps: ["true"])
+      let results = try await scene.results()
+      try await scene.send("late", properties: MessageProperties(messageExpiry: 1))
+      let end = ContinuousClock.now + .seconds(1)
+      try await eventually("the request to wait, and its expiry") { scene.deferred.count == 1 && end < .now }
+      try scene.open("held")
+      let answer = try await results.message(on: "jobs/results/late")
+      #expect(answer.json["status"] == "rejected")
+      #expect(answer.json["error"].string?.contains("Message Expiry Interval") == true)
+      try await scene.finish(["held"])
+      #expect(scene.text("late", "results/result.json") == nil)
+    }
+  }
+
   @Test func fullQueueLeavesTheRestWithTheBroker() async throws {
     try await Scene.play { scene in
       let first = try await scene.fleet(1)

@@ -15,10 +15,11 @@ import Testing
       try await worker.listens()
       try await scene.send("job")
       try await eventually("the step") { scene.log("job") == "ready\n" }
-      // The kernel and a shell that ends send one SIGHUP each: the second does not mean a kill.
+      // The kernel and a shell that ends send one SIGHUP each: the second does not mean a kill. Nor does QUIT.
       worker.send(SIGHUP)
       try await worker.says("SIGHUP: stopping")
       worker.send(SIGHUP)
+      worker.send(SIGQUIT)
       #expect(try await worker.end() == .code(0))
       #expect(try await results.message().json["status"] == "canceled")
       let result = scene.result("job")

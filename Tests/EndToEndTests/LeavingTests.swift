@@ -60,6 +60,8 @@ import Testing
       try await eventually("the step") { scene.log("job") == "begun\n" }
       worker.send(signal)
       try await worker.says("leaving when the job has ended")
+      // As systemd sends it after TERM to the rest of a scope.
+      worker.send(SIGHUP)
       try scene.write("", scene.files.appending("go"))
       #expect(try await worker.end() == .code(0))
       #expect(scene.result("job")["status"] == "success" && scene.log("job", step: 2) == "end\n")

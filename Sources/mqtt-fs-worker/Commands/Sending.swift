@@ -102,7 +102,7 @@ struct Sending {
       outcome = try await interrupts.handled { [console] in
         console.endLine()
         guard !isCanceled.flag.exchange(true, ordering: .relaxed) else {
-          // The next upload from this host removes the rest.
+          console.say("leaving; the next submit from this host removes what is copied of job \(upload.id)")
           Glibc.exit(ExitStatus.interrupted.rawValue)
         }
       } during: {

@@ -182,7 +182,8 @@ struct DryRun {
     try FileManager.default.createDirectory(atPath: setup.jobs.string, withIntermediateDirectories: true)
     let ledger = try Ledger(JobsDirectory(setup.jobs), worker: setup.identity, filters: [], lease: setup.lease)
     let stop = StopRequest()
-    Signals.stop(stop, setup.logger, grace: setup.settings.grace)
+    // A dry run ends with its job anyway.
+    Signals.stop(stop, setup.logger, grace: setup.settings.grace, finishing: setup.finishing) {}
     let answer = Mutex<ResultMessage?>(nil)
     let source = DryRunSource(request, Array(bytes)) { message in answer.withLock { $0 = message } }
     let worker = Worker(

@@ -49,6 +49,10 @@ struct WorkspacesOptions: ParsableArguments {
     completion: .directory)
   var workspacesDir: String?
 
+  func validate() throws {
+    guard workspacesDir != "" else { throw ValidationError("--workspaces-dir is empty: give a folder on a local disk") }
+  }
+
   /// The folder from `--workspaces-dir`, the environment, or the default.
   func folder(_ environment: Environment) -> FilePath {
     FilePath(workspacesDir ?? environment["MQTT_WORKSPACES_DIR"] ?? "./workspaces")

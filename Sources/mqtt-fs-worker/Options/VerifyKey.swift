@@ -3,6 +3,7 @@ import Logging
 import Settings
 import Signing
 import SystemPackage
+import Volume
 import Worker
 
 /// The file with the keys whose signatures a worker accepts: `--verify-key`.
@@ -59,9 +60,7 @@ struct KeyFile {
         throw Misconfiguration("other users may write to the key \(path); run chmod go-w \(path)")
       }
       isReadableByAll = status.st_mode & S_IROTH != 0
-      bytes = try [UInt8](unsafeUninitializedCapacity: Int(status.st_size)) { buffer, count in
-        count = try file.read(into: UnsafeMutableRawBufferPointer(buffer))
-      }
+      bytes = try DurableFile.contents(of: file, limit: 1 << 20)
     } catch let error as Errno {
       throw Misconfiguration("the key \(path) cannot be read: \(error)")
     }

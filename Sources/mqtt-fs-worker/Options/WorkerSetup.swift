@@ -39,15 +39,15 @@ struct WorkerSetup {
     for (name, path) in [("jobs", jobs), ("workspaces", workspaces)] where path == "/" {
       throw Misconfiguration("the \(name) folder cannot be /: give another --\(name)-dir")
     }
-    if let caches = settings.caches?.path, caches.starts(with: jobs) || jobs.starts(with: caches) {
-      throw Misconfiguration(
-        "the cache folder \(caches) and the jobs folder \(jobs) must not be inside each other; give another --cache-dir"
-      )
-    }
     guard !jobs.starts(with: workspaces), !workspaces.starts(with: jobs) else {
       throw Misconfiguration(
         "the jobs folder \(jobs) and the workspaces folder \(workspaces) must not be the same, and neither may be inside the other; "
           + "give another --workspaces-dir")
+    }
+    if let caches = settings.caches?.path, caches.starts(with: jobs) || jobs.starts(with: caches) {
+      throw Misconfiguration(
+        "the cache folder \(caches) and the jobs folder \(jobs) must not be inside each other; give another --cache-dir"
+      )
     }
   }
 
