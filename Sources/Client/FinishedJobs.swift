@@ -42,8 +42,8 @@ struct FinishedJobs {
       let file = try? resultStatus(folder), let result = try? folder.storedResult()
     else { return nil }
     return FinishedJob(
-      id: id, status: result.status, age: .nanoseconds(now) - .nanoseconds(file.changed),
-      mark: "\(file.st_ino) \(file.st_size) \(file.changed)")
+      id: id, status: result.status, age: .nanoseconds(now) - .nanoseconds(file.modified),
+      mark: "\(file.st_ino) \(file.st_size) \(file.modified)")
   }
 
   private func resultStatus(_ folder: JobFolder) throws -> stat {

@@ -84,7 +84,7 @@ package struct WorkerRecords: Sendable {
   /// `nil` for an entry that is no file.
   private func record(_ path: VolumePath, _ change: Due.Change) -> Due? {
     guard let status = try? path.status(), status.st_mode & S_IFMT == S_IFREG else { return nil }
-    let age = Duration.nanoseconds(now) - .nanoseconds(status.changed)
+    let age = Duration.nanoseconds(now) - .nanoseconds(status.modified)
     return Due(path: path, change: change, bytes: Int64(status.st_size), age: age)
   }
 }

@@ -7,11 +7,12 @@ extension FileTree {
   /// Copies the changed entries of `tree` into `results`, each file complete or not at all.
   ///
   /// A file is written under a temporary name (`.<random>.partial`, in its destination folder), then renamed over an
-  /// existing one. Modes (less setuid and setgid) and mtimes are kept where the file system can, and holes. Changed folders and those that changed
-  /// entries need are created with the modes of those in the tree, even if they are empty. `storedAs` returns the path in `results` where it differs from the path in the tree.
-  /// Symlinks that are absolute or lead out of the tree by `..` are skipped, and so are mounts. No symlink in `results`
-  /// is followed. On return everything is durable: by fsync(2) for a few files, by one syncfs(2) for many, where the
-  /// file system implements it fully.
+  /// existing one. Modes (less setuid and setgid) and mtimes are kept where the file system can, and holes. Changed
+  /// folders and those that changed entries need are created with the modes of those in the tree, even if they are empty.
+  /// `storedAs` returns the path in `results` where it differs from the path in the tree. Symlinks that are absolute or
+  /// lead out of the tree by `..` are skipped, and so are mounts. No symlink in `results` is followed. On return
+  /// everything is durable: by fsync(2) for a few files, by one syncfs(2) for many, where the file system implements it
+  /// fully.
   ///
   /// Blocks the calling thread, and starts further threads. `progress` is called from any of them, one at a time, a few
   /// times a second.

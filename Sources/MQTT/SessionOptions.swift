@@ -20,8 +20,8 @@ public struct SessionOptions: Sendable {
   public var queueInterval = Duration.zero
   /// The number of unacknowledged messages that the broker may send (MQTT 5, section 3.1.2.11.3).
   public var receiveMaximum: UInt16 = UInt16.max
-  /// How many messages the session reads before the first is decided. Their PUBACKs are sent together: a receiver that
-  /// loses nothing by that need not make the broker wait for each.
+  /// How many messages the session reads before the first is decided. Their PUBACKs are sent together: use
+  /// more than 1 only if the receiver may acknowledge several at once.
   public var readsAhead = 1
   /// The maximum size in bytes of a packet from the broker; it drops larger messages (MQTT 5, section 3.1.2.11.4).
   /// 3.1.1 has no such limit.

@@ -19,7 +19,7 @@ package final class MQTTJobSource: JobSource {
   private let inbox = Inbox()
   private let trial: ShareTrial
   private let idleTimeout: Duration?
-  private let idleSince = Mutex<ContinuousClock.Instant?>(nil)
+  private let lastBegan = Mutex<ContinuousClock.Instant?>(nil)
   /// Whether the worker is deciding about a request, and when it last finished: a rejection may take seconds, which are no
   /// idle time.
   private let decision = Mutex((isOpen: false, last: ContinuousClock.now))
@@ -257,7 +257,7 @@ package final class MQTTJobSource: JobSource {
   private func lookAgainAfterJob() {
     guard intakes.count > 1 else { return }
     let began = state.snapshot.began
-    let isNew = idleSince.withLock { since in
+    let isNew = lastBegan.withLock { since in
       defer { since = began }
       return since != began
     }

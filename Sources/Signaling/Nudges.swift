@@ -106,7 +106,7 @@ final class Nudges: Sendable {
   func receive(_ message: Message) {
     let filter = String(decoding: message.payload, as: UTF8.self)
     guard state.snapshot.isBusy else { return _ = messages.yield(filter) }
-    // Anybody may send what he likes.
+    // Any client may publish here.
     guard filter.isEmpty || requests.contains(where: { $0.text == filter }) else { return }
     switch place.withLock({ $0 }) {
     // The others have it, too.

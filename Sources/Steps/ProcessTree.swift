@@ -47,7 +47,7 @@ package enum ProcessTree {
   static func isSpared(_ pid: pid_t) -> Bool { state.withLock { $0.spared.contains(pid) } }
 
   /// Reaps orphans that have ended; never a child whose status other code waits for. Costs one system call if there is
-  /// none. PID 1 should call it at SIGCHLD also while no step runs.
+  /// none.
   package static func reapOrphans() {
     // Hold the lock, so that no spawn can begin meanwhile.
     state.withLock { state in

@@ -24,8 +24,8 @@ package struct CancelMark: Sendable, Codable, Equatable {
   /// Tells it from every other mark: the volume's time is the same for a while.
   private let nonce: String
 
-  /// A mark without a key is for a request that the broker has: no worker's session keeps one for longer, unless somebody
-  /// has set so. A request on the volume may wait for longer.
+  /// A mark without a key is for a request at the broker, where sessions expire after 7 days by default. A request on the
+  /// volume may wait for longer.
   private var lifetime: Duration { .seconds((requestId == nil ? 7 : 90) * 86400) }
 
   /// Makes the mark, or replaces it, durably. Removes those that no worker looks at any more.

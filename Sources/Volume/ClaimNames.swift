@@ -26,8 +26,8 @@ extension JobsDirectory {
     try claimFiles(of: id, from: 1, odd, .skipped)
   }
 
-  /// The claims of `id` with this attempt or a higher one. The second is looked for even if there is no first,
-  /// which is removed first.
+  /// The claims of `id` with this attempt or a higher one. Attempt 2 is looked for even without attempt 1, which a release
+  /// removes first.
   func claimFiles(
     of id: JobID, from first: Int, _ odd: DurableFile.OddEntries, _ unreadable: UnreadableClaim
   ) throws(VolumeError) -> [ClaimFile] {
@@ -45,7 +45,7 @@ extension JobsDirectory {
     return files
   }
 
-  /// A folder that may not be searched answers for each name that it may not be read.
+  /// If the folder itself may not be searched, every name looks unreadable: give up after this many.
   private static let mostUnreadable = 20
 
   enum Found {

@@ -13,8 +13,8 @@ package struct HiddenFolder: Sendable {
     case inDoubt = "prune"
     /// No worker has it: it is removed.
     case doomed = "pruned"
-    /// It is one of the two folders of a replacement, and the other has the job's name: what that one lacks of results is
-    /// given to it, and then this one is removed.
+    /// It is one of the two folders of a replacement; the other has the job's name. Its results move there if that one has
+    /// none, then it is removed.
     case replaced
     /// The same, on a file system that cannot exchange two names: the job may have no other, and then it gets its name
     /// back.

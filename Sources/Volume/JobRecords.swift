@@ -20,7 +20,7 @@ package struct JobRecords: Sendable {
   /// The complete claims of `id`, or of every job, lowest attempt first. A claim means that a worker holds the job, or
   /// died while running it.
   package func claims(of id: JobID? = nil) throws(VolumeError) -> [ClaimRecord] {
-    // Whoever asks for one job must not take it for free because he may not read its claim.
+    // A caller that asks for one job must not think it free because it may not read the claim.
     let files =
       if let id { try directory.claimFiles(of: id, from: 1, .passOver, .fatal) } else {
         try directory.claimFiles(.passOver)

@@ -89,7 +89,7 @@ package struct JobRemoval: Sendable {
   ) throws(VolumeError) -> KnownFile? {
     let path = directory.claims.appending(JobsDirectory.claimName(id, 1))
     guard let file = try KnownFile.read(path, .passOver), let status = try? path.status() else { return nil }
-    let age = Duration.nanoseconds(now) - .nanoseconds(status.changed)
+    let age = Duration.nanoseconds(now) - .nanoseconds(status.modified)
     if let process = decodedJSON(Mark.self, file.bytes)?.removal {
       let here = ProcessIdentity.current
       let hasEnded = process.pidNamespace == here.pidNamespace && process.hasEnded
@@ -172,7 +172,7 @@ extension JobsDirectory {
 
 extension stat {
   /// The time of the last change of the content, in nanoseconds since 1970.
-  package var changed: Int64 {
+  package var modified: Int64 {
     withUnsafePointer(to: st_mtim) { linux_nanoseconds($0) }
   }
 }

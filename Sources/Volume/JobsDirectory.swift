@@ -2,7 +2,8 @@ private import Glibc
 package import Jobs
 package import SystemPackage
 
-/// The shared volume. Every name that a worker uses on it is defined here, once.
+/// The shared volume. The names of its folders, and of what a job's folder gets, are defined here, once; names of files in
+/// the folders of `.worker` where they are written.
 package struct JobsDirectory: Sendable {
   /// The `--jobs-dir`.
   package let path: FilePath

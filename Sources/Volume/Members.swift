@@ -127,8 +127,8 @@ package struct Members: Sendable {
   /// Its sessions with other marks are those of topic filters that it no longer has: whatever their filter is, they
   /// have departed.
   ///
-  /// Files of live members are not read. A file of version 0.1 with
-  /// ``Member/State/left`` is found when its lease has expired.
+  /// Files of live members are not read. A file of version 0.1 with ``Member/State/left`` is found when its lease has
+  /// expired.
   func departed(filter: String, broker: String, except worker: WorkerID, _ marks: [String] = []) throws(VolumeError)
     -> [Member]
   {

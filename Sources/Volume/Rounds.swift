@@ -8,8 +8,8 @@ import SystemPackage
 ///
 /// Each kind has a mark, `.worker/rounds/<digest>.json`. Whoever finds that nobody has touched it for a third of a lease
 /// touches it and makes the round, so that the volume's work grows with the number of workers, and not with its square.
-/// If two begin at once, both look, and nothing comes of it; if the one that began is killed, the next round is a third
-/// of a lease later.
+/// If two begin at once, both look; that does no harm. If the one that began is killed, the next round is a third of a
+/// lease later.
 ///
 /// What one has found is in the mark for the others: see ``RoundFindings``.
 package struct Rounds: Sendable {
@@ -94,7 +94,7 @@ package struct Round: Sendable {
 struct RoundFindings: Codable, Equatable {
   /// The names of the claims whose workers are dead.
   var abandoned: [String] = []
-  /// Since when files are seen unchanged, where that is not told by their times: by their paths below `.worker`. So an
+  /// How long each file has been unchanged, by its path below `.worker`, for volumes whose file times cannot be trusted: an
   /// expired lease is noticed although each round is another worker's.
   var seen: [String: Sighting] = [:]
 

@@ -90,7 +90,7 @@ final class CacheEntry {
   var lastUse: Int64 {
     var status = stat()
     guard fstatat(folder.rawValue, CacheEntry.recordName, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return 0 }
-    return status.changed
+    return status.modified
   }
 
   func noteUse() {

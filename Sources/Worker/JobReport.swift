@@ -127,7 +127,7 @@ package struct JobReport: Sendable {
     fail(JobFailure(.sync, "\(doing): \(first)\(others)"))
   }
 
-  /// What the next step is told about those before it.
+  /// What the environment of the next step says about the steps before it.
   func earlier(_ isStopped: Bool) -> StepRun.EarlierSteps {
     let status: JobStatus =
       if hasFailed {

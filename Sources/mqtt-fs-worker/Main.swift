@@ -93,8 +93,8 @@ struct Main {
 
   /// Parses the command; help and usage errors end the program here.
   private static func parse() -> any ParsableCommand {
-    // A one-shot worker pays for the parser with each job: with all thirteen commands it takes nearly twice as long as
-    // with the default command. So try the default command first; all else, with help and errors, goes to the whole
+    // A one-shot worker pays for the parser with each job: with all commands it takes nearly twice as long as with
+    // the default command. So try the default command first; all else, with help and errors, goes to the whole
     // parser.
     if let work = try? Work.parse() { return work }
     let arguments = Array(CommandLine.arguments.dropFirst())

@@ -111,6 +111,8 @@ import Testing
       #expect(try await volume(scene, "logs", ["job"]).output == "onefour")
       #expect(try await volume(scene, "logs", ["job", "--step", "3"]).output == "four")
       #expect(try await volume(scene, "logs", ["other"]).end == .code(66))
+      let beyond = try await volume(scene, "logs", ["job", "--step", "4"])
+      #expect(beyond.end == .code(66) && beyond.errors.contains("job job has steps 0 to 3, and no step 4"))
     }
   }
 

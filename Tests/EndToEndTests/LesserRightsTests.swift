@@ -89,6 +89,54 @@ import Testing
     }
   }
 
+  @Test(.enabled(if: geteuid() == 0, "needs setpriv(1) to drop the rights of root"), arguments: [true, false])
+  func resultThatMayNotBeReadIsToldAndNotTakenForNone(_ isFolder: Bool) async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: ["echo done"])
+      let worker = try scene.worker()
+      try await worker.listens()
+      try await scene.send("job")
+      #expect(try await worker.end() == .code(0))
+      chmod(scene.jobs.appending("job/results" + (isFolder ? "" : "/result.json")).string, 0)
+      for command in [["status", "job"], ["logs", "job"], ["logs", "-f", "job"], ["jobs"]] {
+        let reader = try scene.start(
+          installed("setpriv"),
+          ["--bounding-set", "-dac_override,-dac_read_search", WorkerProcess.executable.string]
+            + command + ["-j", scene.jobs.string], name: "reader")
+        #expect(try await reader.end() == .code(command == ["jobs"] ? 0 : 74), "\(command)")
+        let told = command == ["jobs"] ? reader.output : reader.errors
+        #expect(
+          told.contains(command == ["jobs"] ? "finished" : "/result.json: Permission denied"), "\(command): \(told)")
+      }
+      chmod(scene.jobs.appending("job/results").string, 0o755)
+    }
+  }
+
+  /// Something keeps the log's name: the cleanup runs, and each step is in the result.
+  @Test(.enabled(if: geteuid() == 0, "only root can mount"))
+  func stepWithoutALogFailsAndTheCleanupRuns() async throws {
+    try await Scene.play { scene in
+      defer { scene.unmountAll() }
+      try scene.job(
+        "job",
+        [
+          "steps": [
+            "mkdir $JOB_RESULTS_DIR/step_1.log && mount -t tmpfs none $JOB_RESULTS_DIR/step_1.log", "echo never > made",
+            ["run": "umount $JOB_RESULTS_DIR/step_1.log; echo cleaned", "always": true],
+          ]
+        ])
+      let worker = try scene.worker()
+      try await worker.listens()
+      try await scene.send("job")
+      #expect(try await worker.end() == .code(0))
+      let result = scene.result("job")
+      #expect(result["status"] == "error" && result["error"].text.contains("step_1.log cannot be made"))
+      #expect(result["steps"].elements.map { $0["status"] } == ["success", "error", "success"])
+      #expect(scene.log("job", step: 2) == "cleaned\n")
+      #expect(scene.text("job", "results/made") == nil)
+    }
+  }
+
   private func outcome(_ scene: Scene, under program: String, _ arguments: [String]) async throws -> JSON {
     let process = try scene.start(
       installed(program),

@@ -13,11 +13,10 @@ int linux_become_subreaper(void);
 int linux_forbid_inspection(void);
 // The number of arguments that the kernel gave this program. Swift reads them in /proc, and finds none if that is not mounted.
 int linux_argument_count(void);
-// Whether a filter of the container answers clone3(2) with EPERM instead of ENOSYS: then pthread_create(3) fails, and what waits
-// for a thread waits for ever.
+// Whether a seccomp filter answers clone3(2) with EPERM: then threads cannot be started, and whoever waits for one waits for
+// ever.
 int linux_forbids_threads(void);
-// PR_SET_PDEATHSIG with SIGCONT: when the thread that started this process ends, or any other to which it falls then, and so
-// at the latest when the whole process does, this one goes on, should it be stopped.
+// PR_SET_PDEATHSIG: the kernel sends this process SIGCONT when its parent ends, so that it goes on if it is stopped.
 int linux_continue_without_parent(void);
 
 // fork(2), which Swift's Glibc hides: only a process without threads may go on in the child.
@@ -26,11 +25,10 @@ int linux_fork(void);
 // to `output`, and has no other descriptor, no signal ignored and none blocked. Its pid; or the error's number, negative.
 int linux_spawn(
   const char *program, char *const arguments[], char *const environment[], const char *directory, int output);
-// The same by clone3(2), in the cgroup of which `cgroup` is an open folder, if it is not negative (CLONE_INTO_CGROUP, Linux 5.7): to
-// put a process there that runs already takes the kernel 10 ms, and leaves out what it has started by then. The process looks at
-// the time as its last act before it is the program, and ends with ETIMEDOUT from `latest` on (linux_time_since_boot): whoever
-// asked for it may have been stopped meanwhile. Sets `*is_made` to whether there was a process; if there was none, that says
-// nothing of the program.
+// The same by clone3(2), in the cgroup of which `cgroup` is an open folder, if it is not negative (CLONE_INTO_CGROUP, Linux 5.7):
+// moving a running process into a cgroup takes 10 ms, and misses its children. Just before execve(2) the process looks at the
+// time, and ends with ETIMEDOUT from `latest` on (linux_time_since_boot): its parent may have been stopped meanwhile.
+// `*is_made` is 0 if no process was made; the program may still be fine.
 int linux_spawn_until(
   int64_t latest, int cgroup, const char *program, char *const arguments[], char *const environment[], const char *directory,
   int output, int *is_made);
@@ -39,8 +37,9 @@ int linux_pidfd(int pid);
 // close_range(2), Linux 5.9: closes the descriptors from `first` to `last`.
 int linux_close_range(int first, int last);
 
-// sigaction(2): whether a signal of this number is ignored; from now on it ends the process with 0.
+// sigaction(2): whether a signal of this number is ignored.
 int linux_is_ignored(int number);
+// sigaction(2): from now on a signal of this number ends the process with 0.
 int linux_exit_on_signal(int number);
 
 // sigtimedwait(2): the number of a signal of `signals`, a sigset_t, that comes within a second; -1 and errno if none does.

@@ -107,7 +107,7 @@ extension Property {
     absent: "later subscribers get no results and no states of workers; read results from the volume")
   static let fewRetained = Property(
     subject: .broker, name: "few retained", weight: .wanted,
-    present: "it keeps them in memory, and sends all that match to each new subscriber",
+    present: "a new subscriber does not wait for them",
     absent:
       "it keeps them in memory, and sends all that match to each new subscriber; have results expire sooner (--retain)")
   static let messageExpiry = Property(

@@ -8,7 +8,7 @@ import Volume
 /// `mqtt-fs-worker logs <id>`: prints the output of a job's steps.
 struct Logs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Prints the output of a job's steps, byte for byte. Exit status 66 if there is no such job.",
+    abstract: "Prints the output of a job's steps, byte for byte. Exit status 66 if there is no such job or step.",
     discussion: "On a terminal a line with the number and the name of the step comes before its output.")
 
   @Argument(help: "The job.", completion: .jobs)
@@ -22,9 +22,18 @@ struct Logs: AsyncParsableCommand {
 
   @OptionGroup var volume: VolumeOptions
 
+  func validate() throws {
+    if let step, step < 0 { throw ValidationError("--step \(step): steps are numbered from 0") }
+  }
+
   func run() async throws {
     let (directory, job) = try volume.job(id, for: "logs")
     let (id, listing) = (job.id, JobListing(directory))
+    if let step, let count = listing.titles(of: id)?.count, step >= count {
+      Console("logs").say(
+        "job \(id) has \(count == 1 ? "only step 0" : "steps 0 to \(count - 1)"), and no step \(step)")
+      throw ExitStatus.noSuchJob
+    }
     var follower = LogFollower(id, in: directory)
     var headings = Headings(id, directory)
     while true {
