@@ -36,6 +36,8 @@ package struct JobSummary: Encodable, Sendable {
   /// What its worker does, and since when by that worker's clock.
   package internal(set) var phase: AttemptTrace.Phase?
   package internal(set) var phaseSince: String?
+  /// When its worker touched its claim last; a living one does so in each third of its lease.
+  package internal(set) var touched: String?
   /// The size of the current step's log, in bytes.
   package internal(set) var logBytes: Int?
   /// The topic filter of the workers that may take it.
@@ -141,6 +143,7 @@ package struct JobListing: Sendable {
     job.attempt = claim.attempt
     job.workerId = claim.worker
     job.filter = claim.filter
+    job.touched = records.lastTouch(of: claim)?.description
     let steps = RunningSteps(claim, records)
     job.steps = steps.titles?.count
     let trace = records.trace(of: claim, steps: job.steps)

@@ -40,7 +40,6 @@ extension SessionLoop {
     self.limits = limits
     willRetention.accepted()
     if willRetention.isDemoted { self.limits.isRetainAvailable = false }
-    if limits.maximumPacketSize != nil { learnedLimit = nil }
     learn(tooLarge: nil)
     // A client with a will has more retained messages.
     if !self.limits.isRetainAvailable, options.will != nil { keepNothingRetained() }

@@ -56,6 +56,11 @@ package struct BrokerOptions: ParsableArguments {
 }
 
 extension BrokerOptions {
+  /// Whether a broker is named, by an option or by the environment.
+  package func isNamed(_ environment: Environment) -> Bool {
+    url != nil || environment["MQTT_URL"] != nil || environment["MQTT_BROKER"] != nil
+  }
+
   /// The settings of a session with the client id `<prefix><name>`.
   package func session(_ name: String, _ environment: Environment) throws -> SessionOptions {
     let address = try address(environment)

@@ -33,6 +33,7 @@ struct QueueTakeover: Sendable {
     guard try mayEmpty(member) else {
       return logger.notice("what the client id \(member.clientId) still holds is left to whoever bears it")
     }
+    defer { state.decides(false) }
     try await empty(member)
   }
 

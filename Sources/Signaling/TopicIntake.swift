@@ -1,3 +1,4 @@
+import Glibc
 import Jobs
 import Logging
 import MQTT
@@ -71,6 +72,8 @@ struct TopicIntake: Sendable {
     guard occasion > .told, let round = try rounds.begin(evenIfNotDue: mustLook) else {
       return abandoned.isEmpty ? try rounds.leftByLast() : abandoned
     }
+    // What a round over thousands of members leaves free would stay with this worker, which may never make another.
+    defer { malloc_trim(0) }
     abandoned = try round.look()
     try await takeover.adoptDeparted(broker: membership.broker)
     return abandoned

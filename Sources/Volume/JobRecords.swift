@@ -28,6 +28,12 @@ package struct JobRecords: Sendable {
     return files.compactMap(\.record)
   }
 
+  /// When the worker of `claim` touched it last, by the clock of the volume; `nil` if that cannot be seen.
+  package func lastTouch(of claim: ClaimRecord) -> Timestamp? {
+    let status = try? directory.claimName(of: claim.id, claim.attempt).path.status()
+    return status.map { Timestamp(millisecondsSince1970: $0.modified / 1_000_000) }
+  }
+
   /// The deferred requests, oldest first within each topic filter.
   package func waiting() throws(VolumeError) -> [WaitingRequest] {
     try requests(in: directory.waiting)

@@ -63,8 +63,8 @@ package struct Lease: Sendable {
 /// Renews a lease until it is canceled. A dispatch timer does not depend on Swift's cooperative threads, which a slow
 /// volume may block.
 ///
-/// It touches the file through a descriptor of its own: a touch that hangs on the volume ends after ``cancel()``, when the
-/// owner may have closed his.
+/// It touches the file through a descriptor of its own: a touch that hangs on the volume may end after ``cancel()``, when the
+/// owner has closed the file.
 final class LeaseRenewer: Sendable {
   // The timers are made once and only cancelled; DispatchSource is safe to use from any thread.
   private nonisolated(unsafe) let timer: any DispatchSourceTimer

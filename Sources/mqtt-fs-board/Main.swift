@@ -83,7 +83,7 @@ struct Main: AsyncParsableCommand {
 
   /// The link to the broker; `nil` if none is named.
   private func brokerLink(_ environment: Environment, _ directory: JobsDirectory) throws -> BrokerLink? {
-    guard broker.url != nil || environment["MQTT_URL"] != nil || environment["MQTT_BROKER"] != nil else { return nil }
+    guard broker.isNamed(environment) else { return nil }
     var logger = Logger(label: "mqtt-fs-board") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = .error
     return BrokerLink(

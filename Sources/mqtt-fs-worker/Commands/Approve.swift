@@ -159,14 +159,14 @@ struct Approve: AsyncParsableCommand {
 
   private func isConfirmed(_ console: Console) async -> Bool {
     guard !yes, console.canAsk else { return true }
-    return await console.ask("\(reject ? "reject" : "approve") it? [y/N]")?.lowercased().hasPrefix("y") == true
+    return await console.confirms("\(reject ? "reject" : "approve") it? [y/N]")
   }
 
   // MARK: The workers
 
   /// Notifies the workers. Without a message an idle worker finds the decision within a third of a lease.
   private func notifyWorkers(_ environment: Environment, _ console: Console) async {
-    guard broker.url != nil || environment["MQTT_URL"] != nil || environment["MQTT_BROKER"] != nil else { return }
+    guard broker.isNamed(environment) else { return }
     var broker = broker
     broker.connectTimeout = broker.connectTimeout ?? Timespan(.seconds(3))
     do {

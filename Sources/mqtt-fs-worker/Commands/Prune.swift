@@ -118,8 +118,7 @@ struct Prune: AsyncParsableCommand {
   private func isConfirmed(_ jobs: [FinishedJob], _ directory: JobsDirectory, _ console: Console) async -> Bool {
     guard !dryRun, !yes, !jobs.isEmpty else { return true }
     let what = previousOnly ? "the previous results of \(counted(jobs.count, "job"))" : counted(jobs.count, "job")
-    let question = "remove \(what) from \(directory.path)? [y/N]"
-    return await console.ask(question)?.lowercased().hasPrefix("y") == true
+    return await console.confirms("remove \(what) from \(directory.path)? [y/N]")
   }
 }
 

@@ -29,11 +29,7 @@ struct Retry: AsyncParsableCommand {
     let (directory, job) = try options.volume.job(id, for: "retry")
     let folder = try Retry.folder(of: job.id, in: directory)
     let check = JobCheck(copying: folder, as: job.id, running: changes.steps)
-    for warning in check.warnings { console.say("warning: \(warning)") }
-    guard let definition = check.job?.definition else {
-      for error in check.errors { console.say(error) }
-      throw ExitStatus.badPayload
-    }
+    let definition = try check.job(telling: console).definition
     let request = try options.sealed(
       OutgoingRequest(
         job.id, steps: changes.steps, environment: changes.environment(), timeout: options.timeout?.duration,

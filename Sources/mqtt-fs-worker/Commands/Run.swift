@@ -45,12 +45,7 @@ struct Run: ParsableCommand, GuardedCommand {
     try ProcessTree.adoptOrphans()
     let console = Console("run")
     let source = FilePath(folder)
-    let check = JobCheck(copying: source, as: nil, running: changes.steps)
-    for warning in check.warnings { console.say("warning: \(warning)") }
-    guard let job = check.job else {
-      for error in check.errors { console.say(error) }
-      throw ExitStatus.badPayload
-    }
+    let job = try JobCheck(copying: source, as: nil, running: changes.steps).job(telling: console)
     let place = try TemporaryPlace()
     let stop = StopRequest()
     var logger = try log.logger(.current)
@@ -93,7 +88,7 @@ struct Run: ParsableCommand, GuardedCommand {
     let directory = JobsDirectory(place.jobs)
     let upload = JobUpload(folder, as: job.id, to: directory, selecting: job.definition.uploadSelection(without: .none))
     let skipped = try await upload.run(isCanceled: { stop.level > .none }) { _, _ in }.skipped
-    for entry in skipped { console.say("warning: \(entry.path) is left out: \(entry.reason.rawValue)") }
+    console.tell(ofSkipped: skipped)
     let outgoing = try OutgoingRequest(job.id, steps: changes.steps, environment: changes.environment())
     let payload = outgoing.payload
     let identity = WorkerIdentity(id: try workerID("run", Environment(variables: [:])), version: programVersion)

@@ -117,7 +117,7 @@ struct Sending {
       throw ExitStatus.interrupted
     }
     ProgressLine.clear()
-    for entry in outcome.skipped { console.say("warning: \(entry.path) is left out: \(entry.reason.rawValue)") }
+    console.tell(ofSkipped: outcome.skipped)
     if outcome.place == .replaced { console.show("the folder on the volume is replaced") }
     return outcome.place
   }

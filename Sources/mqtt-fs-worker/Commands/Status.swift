@@ -53,7 +53,7 @@ struct Status: ParsableCommand {
       ("attempt", job.attempt.map(String.init)), ("step", job.step.map(String.init)), ("topic", job.filter),
       ("since", dated(job.since)), ("ended", dated(job.end)),
       (job.state == .running ? "for" : "took", job.tookText()),
-      ("now", job.state == .running ? job.progressText() : nil),
+      ("now", job.state == .running ? job.progressText() : nil), ("touched", dated(job.touched)),
       ("log", job.logBytes.map { bytesText(Int64($0)) }),
       ("canceled", job.canceledBy.map { "by \($0); the worker that takes it answers so" }),
       ("to do", job.state == .awaitingApproval ? "mqtt-fs-worker approve \(job.id)" : nil),

@@ -72,12 +72,7 @@ struct Submit: AsyncParsableCommand {
   /// Checks the folder's job. Errors are printed and end the program.
   private func job(_ source: FilePath, _ console: Console) throws -> (id: JobID, definition: JobDefinition) {
     let id = try id.map { try JobID($0) }
-    let check = JobCheck(copying: source, as: id, running: changes.steps)
-    for warning in check.warnings { console.say("warning: \(warning)") }
-    guard let job = check.job else {
-      for error in check.errors { console.say(error) }
-      throw ExitStatus.badPayload
-    }
+    let job = try JobCheck(copying: source, as: id, running: changes.steps).job(telling: console)
     return try uploading.newID ? (uploading.freshID(from: job.id), job.definition) : job
   }
 

@@ -31,10 +31,10 @@ actor SubmitEnd {
       exit(ExitStatus.interrupted.rawValue)
     }
     if console.canAsk {
-      let answer = await line.held { [console] in
-        await console.ask("cancel the job? [y/N] (Ctrl-C again leaves it running)")
+      let isConfirmed = await line.held { [console] in
+        await console.confirms("cancel the job? [y/N] (Ctrl-C again leaves it running)")
       }
-      guard interrupts == 1, answer?.lowercased().hasPrefix("y") == true else {
+      guard interrupts == 1, isConfirmed else {
         interrupts = max(0, interrupts - 1)
         return false
       }

@@ -1,3 +1,4 @@
+import Client
 import FileTree
 import Glibc
 import Jobs
@@ -40,6 +41,11 @@ struct Console: Sendable {
     return try? await onThread { line() }
   }
 
+  /// Asks a question that ends with `[y/N]`; any other answer than yes is no.
+  func confirms(_ question: String) async -> Bool {
+    await ask(question)?.lowercased().hasPrefix("y") == true
+  }
+
   /// Reads a line of stdin. Not by stdio: its lock would be held during the wait, so the program could not exit.
   private func line() -> String? {
     var bytes: [UInt8] = []
@@ -49,6 +55,23 @@ struct Console: Sendable {
       bytes.append(byte)
     }
     return nil
+  }
+}
+
+extension Console {
+  /// Warns of entries that are not copied.
+  func tell(ofSkipped entries: [SkippedEntry]) {
+    for entry in entries { say("warning: \(entry.path) is left out: \(entry.reason.rawValue)") }
+  }
+}
+
+extension JobCheck {
+  /// Tells the warnings, and returns the job. If there is none, tells the errors, and throws ``ExitStatus/badPayload``.
+  func job(telling console: Console) throws -> (id: JobID, definition: JobDefinition) {
+    for warning in warnings { console.say("warning: \(warning)") }
+    if let job { return job }
+    for error in errors { console.say(error) }
+    throw ExitStatus.badPayload
   }
 }
 
