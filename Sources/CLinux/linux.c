@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <linux/tcp.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -37,6 +38,7 @@ int linux_forbids_threads(void) {
 
 int linux_forbid_inspection(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 int linux_continue_without_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0); }
+int linux_trim_heap(void) { return malloc_trim(0); }
 
 int linux_fork(void) { return fork(); }
 int linux_pidfd(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }

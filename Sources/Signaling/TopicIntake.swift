@@ -1,4 +1,4 @@
-import Glibc
+import CLinux
 import Jobs
 import Logging
 import MQTT
@@ -73,7 +73,7 @@ struct TopicIntake: Sendable {
       return abandoned.isEmpty ? try rounds.leftByLast() : abandoned
     }
     // What a round over thousands of members leaves free would stay with this worker, which may never make another.
-    defer { malloc_trim(0) }
+    defer { _ = linux_trim_heap() }
     abandoned = try round.look()
     try await takeover.adoptDeparted(broker: membership.broker)
     return abandoned

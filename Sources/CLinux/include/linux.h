@@ -19,6 +19,9 @@ int linux_forbids_threads(void);
 // PR_SET_PDEATHSIG: the kernel sends this process SIGCONT when its parent ends, so that it goes on if it is stopped.
 int linux_continue_without_parent(void);
 
+// malloc_trim(3), which Swift's Glibc hides: gives free memory back to the kernel.
+int linux_trim_heap(void);
+
 // fork(2), which Swift's Glibc hides: only a process without threads may go on in the child.
 int linux_fork(void);
 // posix_spawn(3): a program that leads a session of its own, begins in `directory`, reads /dev/null, writes stdout and stderr
