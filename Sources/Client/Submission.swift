@@ -142,7 +142,7 @@ package actor Submission {
     }
     guard let directory, mark != nil else { return upload == nil ? .queued : nil }
     // A worker may have claimed it before the mark was there.
-    let holder = try JobRecords(directory).claims(of: request.id).last
+    let holder = try await onThread { [request] in try JobRecords(directory).claims(of: request.id).last }
     return holder?.envelope.requestId == request.requestID ? nil : .marked
   }
 

@@ -12,41 +12,29 @@ package struct Envelope: Codable, Sendable, Equatable {
   package var responseTopic: String?
   /// The data that the answer returns (MQTT 5, Correlation Data).
   package var correlationData: [UInt8]?
-  /// When it may not begin any more (MQTT 5, Message Expiry Interval), as ``Timestamp`` writes it.
-  package var expires: String?
+  /// The seconds for which it may wait from its arrival on (MQTT 5, Message Expiry Interval).
+  package var expiry: UInt32?
   /// The decision, if the request had to be approved; never part of an arriving message.
   package var approval: Approval?
 
   /// The run (``ClaimRecord/run``), if a worker had started the request and then deferred it.
   package var run: String?
 
-  /// `true` for a sender's key whose delivery may be a copy; see ``mayBeCopy``.
-  private var isCopy: Bool?
-
   /// A request as it arrived.
   package init(
     payload: String, topic: String, requestId: RequestID, responseTopic: String? = nil, correlationData: [UInt8]? = nil,
-    expires: Timestamp? = nil
+    expiry: UInt32? = nil
   ) {
     self.payload = payload
     self.topic = topic
     self.requestId = requestId
     self.responseTopic = responseTopic
     self.correlationData = correlationData
-    self.expires = expires?.description
+    self.expiry = expiry
   }
 }
 
 extension Envelope {
-  /// Whether the broker sent this delivery before, or has sent it again since: another worker may have got it and
-  /// answered it.
-  package var mayBeCopy: Bool { isCopy == true || requestId.isRedelivery }
-
-  /// Counts it as a copy from now on.
-  package mutating func noteRedelivery() {
-    if requestId.isSenders { isCopy = true } else { requestId = requestId.asRedelivered }
-  }
-
   /// The digest of the payload: `sha256:<hex>`.
   package var digest: String { digestText(of: Array(payload.utf8)) }
 }
@@ -104,22 +92,25 @@ package struct RequestID: Codable, Hashable, Sendable, CustomStringConvertible {
     try container.encode(text)
   }
 
-  /// A made key as that of a delivery that the broker may have sent again meanwhile.
-  fileprivate var asRedelivered: RequestID { isRedelivery ? self : RequestID(text + RequestID.again) }
-
-  /// Whether the key was made for a redelivery.
-  fileprivate var isRedelivery: Bool { !isSenders && text.hasSuffix(RequestID.again) }
+  /// The key for a delivery that the broker may have sent again meanwhile.
+  package var asRedelivered: RequestID {
+    mayRepeat ? self : RequestID(text + RequestID.again)
+  }
 
   /// Whether `stored`, from a claim, a deferred request or a result, is the key of the same request.
   package func isSame(as stored: String?) -> Bool {
     guard let stored else { return false }
-    guard isRedelivery, let end = text.lastIndex(of: "@") else { return stored == text }
+    guard text.hasPrefix(RequestID.made), text.hasSuffix(RequestID.again), let end = text.lastIndex(of: "@") else {
+      return stored == text
+    }
     return stored.hasPrefix(text[...end])
   }
 
   /// Whether the request may be on the volume already: its key is the sender's, or the broker sent it again. A key made
   /// for a first delivery is new.
-  package var mayRepeat: Bool { isSenders || isRedelivery }
+  package var mayRepeat: Bool {
+    isSenders || text.hasSuffix(RequestID.again)
+  }
 
   /// Whether the key is the sender's.
   package var isSenders: Bool { !text.hasPrefix(RequestID.made) }

@@ -27,11 +27,6 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
     Timestamp(millisecondsSince1970: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
   }
 
-  /// The time `seconds` later.
-  package func advanced(bySeconds seconds: Int64) -> Timestamp {
-    Timestamp(millisecondsSince1970: millisecondsSince1970 + seconds * 1000)
-  }
-
   /// The JSON form.
   package var description: String {
     // By gmtime_r(3): the first date that Foundation formats costs a worker more than its connection to the broker. An

@@ -29,8 +29,7 @@ package struct Arrival: Sendable {
       requestId: request.requestID.map { RequestID($0) } ?? RequestID(correlationData: properties.correlationData)
         ?? RequestID(delivery, session),
       responseTopic: properties.responseTopic, correlationData: properties.correlationData,
-      expires: properties.messageExpiry.map { Timestamp.now.advanced(bySeconds: Int64($0)) })
-    if delivery.isRedelivery { envelope.noteRedelivery() }
+      expiry: properties.messageExpiry)
   }
 }
 

@@ -139,7 +139,8 @@ private final class Drain: Sendable {
 
   private func handle(_ delivery: Delivery, _ session: Session, _ deferral: RequestDeferral) async {
     state.withLock { $0.handled += 1 }
-    moves()
+    // The worker may have another job by the time that the rest is seen.
+    if failure == nil { moves() }
     do {
       // Messages read after the connection has ended belong to the owner again.
       let outcome = try await deferral.settle(delivery, epoch) { delivery.isCurrent }

@@ -46,7 +46,11 @@ struct RequestDeferral: Sendable {
       return .settled(nil)
     }
     guard try await mayDefer() else { return .kept }
-    if !delivery.isCurrent { arrival.envelope.noteRedelivery() }
+    if !delivery.isCurrent {
+      // A copy of what another worker has answered by now, or the broker sends it again.
+      if try ledger.hasMovedAside(answerTo: arrival.envelope, id) { return .kept }
+      arrival.envelope.requestId = arrival.envelope.requestId.asRedelivered
+    }
     try ledger.audit.record(AuditEntry(.deferred, id: id, of: arrival.envelope, signedBy: key))
     try ledger.deferredQueue(of: filter).put(arrival.envelope, id)
     logger.debug("deferred for an idle worker", metadata: ["job": "\(id)"])

@@ -80,8 +80,8 @@ package struct EarlierResults {
   private func putBackOthers(
     _ name: String, in place: FileDescriptor, insteadOf seen: FileDescriptor, _ isHeld: () -> Bool
   ) throws(Errno) -> Bool {
-    let (own, moved) = (try status(of: seen), try status(of: name, in: place))
-    guard !moved.isSameFile(as: own), !isHeld() else { return false }
+    let own = try status(of: seen)
+    guard let moved = try? status(of: name, in: place), !moved.isSameFile(as: own), !isHeld() else { return false }
     try move(name, to: JobsDirectory.results, in: place, to: folder.descriptor)
     return true
   }

@@ -1,3 +1,4 @@
+private import Glibc
 package import Jobs
 package import SystemPackage
 
@@ -110,16 +111,18 @@ package struct JobRecords: Sendable {
   /// Why nobody can say whether the last run has a result, or which: results/ or result.json cannot be read. `nil` if they
   /// can.
   package func obstacle(toResultOf id: JobID) -> VolumeError? {
-    guard let folder = try? JobFolder.open(id, in: directory) else { return nil }
+    let path = directory.folder(of: id)
     do throws(Errno) {
-      let results = try openFile(JobsDirectory.results, .directory, in: folder.descriptor)
+      let folder = try path.open(O_RDONLY | O_DIRECTORY)
+      defer { try? folder.close() }
+      let results = try openFile(JobsDirectory.results, .directory, in: folder)
       defer { try? results.close() }
       let file = try openFile(JobsDirectory.result, in: results)
       try? file.close()
       return nil
     } catch {
       guard [.permissionDenied, .notPermitted].contains(error) || InvalidInput.isFault(error) else { return nil }
-      return VolumeError("reading", folder.path.appending(JobsDirectory.results).appending(JobsDirectory.result), error)
+      return VolumeError("reading", path.appending(JobsDirectory.results).appending(JobsDirectory.result), error)
     }
   }
 

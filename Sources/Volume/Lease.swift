@@ -72,6 +72,7 @@ final class LeaseRenewer: Sendable {
   private let progress: Mutex<Progress>
   private let interval: Duration
   private let file: FileDescriptor
+  private let ownsFile: Bool
 
   private struct Progress {
     /// The start of the last successful touch, in nanoseconds since boot.
@@ -89,7 +90,9 @@ final class LeaseRenewer: Sendable {
 
   init(_ file: FileDescriptor, every interval: Duration, _ body: @escaping @Sendable () -> Void) {
     self.interval = interval
-    self.file = FileDescriptor(rawValue: fcntl(file.rawValue, F_DUPFD_CLOEXEC, 0))
+    let own = fcntl(file.rawValue, F_DUPFD_CLOEXEC, 0)
+    // Without a free descriptor it uses the owner's.
+    (self.file, ownsFile) = own < 0 ? (file, false) : (FileDescriptor(rawValue: own), true)
     progress = Mutex(Progress())
     let queue = DispatchQueue(label: "lease")
     timer = DispatchSource.makeTimerSource(queue: queue)
@@ -148,7 +151,7 @@ final class LeaseRenewer: Sendable {
         progress.isTouching = false
         return progress.isCanceled
       }
-      if isOver { try? file.close() }
+      if isOver, ownsFile { try? file.close() }
     }
     let began = linux_time_since_boot()
     do throws(Errno) {
@@ -184,7 +187,7 @@ final class LeaseRenewer: Sendable {
       defer { (progress.isWatching, progress.onLapse, progress.isCanceled) = (true, nil, true) }
       return (progress.isWatching, !progress.isCanceled && !progress.isTouching)
     }
-    if mayClose { try? file.close() }
+    if mayClose, ownsFile { try? file.close() }
     // A dispatch source must be resumed once before its release.
     if !isWatching { watchdog.resume() }
     watchdog.cancel()

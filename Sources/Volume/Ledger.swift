@@ -249,6 +249,11 @@ package struct Ledger: Sendable {
     return false
   }
 
+  /// Whether the result of the run before the last is this request's.
+  package func hasMovedAside(answerTo envelope: Envelope, _ id: JobID) throws(VolumeError) -> Bool {
+    envelope.requestId.isSame(as: try storedResult(of: id, in: JobsDirectory.previousResults)?.requestId)
+  }
+
   /// The result in the job's folder; `nil` if there is no folder or no readable result.
   package func storedResult(of id: JobID, in name: String = JobsDirectory.results) throws(VolumeError) -> JobResult? {
     let folder: JobFolder

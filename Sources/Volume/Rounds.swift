@@ -140,12 +140,22 @@ extension Ledger {
     let moment = try lease.clock.now()
     let kinds = wanted.map { [$0] } ?? filters
     return files.filter { file in
-      guard file.isOfDryRun || file.record?.filter.map(kinds.contains) ?? true else { return false }
+      if file.isOfDryRun {
+        // Nobody goes on with a dry run, whose claim would keep requests from the job.
+        if (try? isOfDeadDryRun(file)) == true { _ = try? file.file.remove() }
+        return false
+      }
       // If the volume does not tell its age, the next look checks it again.
-      guard (try? isAbandoned(file, at: moment)) == true else { return false }
-      // Nobody goes on with a dry run, whose claim would keep requests from the job.
-      if file.isOfDryRun { _ = try? file.file.remove() }
-      return !file.isOfDryRun
+      return file.record?.filter.map(kinds.contains) ?? true && (try? isAbandoned(file, at: moment)) == true
     }
+  }
+
+  /// A dry run may be stopped and continued at any time, as at a terminal: it is dead if its process is, or, where that
+  /// cannot be seen, after a day without a touch.
+  private func isOfDeadDryRun(_ file: ClaimFile) throws(VolumeError) -> Bool {
+    guard let process = file.record?.process else { return false }
+    if process.isVisible { return process.hasEnded }
+    guard let look = try lease.clock.look(file.path) else { return false }
+    return try lease.rest(of: file.path, look) > .seconds(86400)
   }
 }

@@ -58,6 +58,12 @@ extension ProcessIdentity {
     return process
   }
 
+  /// Whether the process is one of those that this process sees in /proc, or was.
+  var isVisible: Bool {
+    let here = ProcessIdentity.current
+    return host == here.host && bootId == here.bootId && !bootId.isEmpty && pidNamespace == here.pidNamespace
+  }
+
   /// Whether the process has certainly ended.
   ///
   /// For another host or boot nothing is known. Another PID namespace on the same host name is a restarted container,

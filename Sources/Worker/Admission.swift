@@ -198,6 +198,9 @@ struct Admission: Sendable {
     guard let holder = job?.claim.record ?? claims.last?.record else { return .again }
     // The request runs after the dry run.
     if claims.last?.isOfDryRun == true, ledger.filter != nil {
+      logger.info(
+        "a dry run has the job: the request waits until that ends",
+        metadata: ["job": "\(request.id)", "by": "\(holder.worker)"])
       try await deferBehindOthers(request)
       return .none
     }

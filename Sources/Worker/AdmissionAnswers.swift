@@ -45,13 +45,13 @@ extension Admission {
     }
   }
 
-  /// Whether a later request for the job has moved this one's answer aside: this is a copy of a delivery that another worker
-  /// got and answered, while this one stood still for example. Nobody waits for a second answer. A sender that repeats its
-  /// key after that gets a new run.
+  /// Whether a later request for the job has moved this one's answer aside: this worker stood still, and holds a copy of a
+  /// delivery that another worker got and answered meanwhile. Nobody waits for a second answer. A sender that repeats its
+  /// key after that asks for a new run; if the connection that brought the repeat is gone, the broker sends it again.
   func isOutrun(_ request: Request) throws -> Bool {
-    guard !request.isAbandoned, request.envelope.mayBeCopy else { return false }
-    return request.envelope.requestId.isSame(
-      as: try ledger.storedResult(of: request.id, in: JobsDirectory.previousResults)?.requestId)
+    let key = request.envelope.requestId
+    guard !request.isAbandoned, request.isStale || !key.isSenders else { return false }
+    return try ledger.hasMovedAside(answerTo: request.envelope, request.id)
   }
 
   func settleOutrun(_ request: Request, _ claim: Claim) async throws -> Outcome {

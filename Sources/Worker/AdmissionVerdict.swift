@@ -49,15 +49,17 @@ extension Admission {
     }
   }
 
-  /// A request that waited on the volume ends as it would have ended with the broker, but is answered.
-  private func checkIsInTime(_ request: Request) throws(InvalidInput) {
-    guard case .deferred = request.origin, let expires = request.envelope.expires.flatMap(Timestamp.init),
-      expires <= .now
+  /// A request that waited on the volume ends as it would have ended with the broker, but is answered. One that has begun
+  /// was in time.
+  private func checkIsInTime(_ request: Request) throws {
+    guard case .deferred(let deferred) = request.origin, let expiry = request.envelope.expiry,
+      request.envelope.run == nil, let (arrived, _) = DeferredQueue.parse(deferred.path.name),
+      Duration.nanoseconds(try ledger.lease.clock.now()) - .nanoseconds(arrived) > .seconds(Int64(expiry))
     else { return }
     throw InvalidInput(
       id: request.id,
       description:
-        "the request waited for a worker until \(expires), when its Message Expiry Interval ended; send it again")
+        "the request waited on the volume for longer than its Message Expiry Interval of \(expiry) s; send it again")
   }
 
   /// Why a signed request may not begin now; `nil` if it may.

@@ -64,11 +64,15 @@ struct Request: Sendable {
   /// Whether a worker that died began the job before.
   var isAbandoned: Bool { if case .abandoned = origin { true } else { false } }
 
-  /// Counts the request as a copy from now on if the connection that brought it is gone: the broker may have given the
-  /// delivery to another worker.
+  /// Whether the connection that brought it is gone: the broker may have given the delivery to another worker.
+  private(set) var isStale = false
+
+  /// Looks whether the connection that brought it is gone. A key that was made here is then compared as that of a
+  /// redelivery.
   mutating func noteConnection() {
     guard case .delivery(let offer) = origin, !offer.isCurrent() else { return }
-    envelope.noteRedelivery()
+    isStale = true
+    envelope.requestId = envelope.requestId.asRedelivered
   }
 
   /// Acknowledges a delivery. A request on the volume needs no acknowledgement.

@@ -100,7 +100,8 @@ struct VolumeScan {
       // A job without a result that can be read, although there is a file.
       if row.state == .pending, stamp != nil { row.error = "its result.json cannot be read" }
     }
-    known[id] = (row, stamp)
+    // What could not be read is read again: rights may change, and a volume may answer later.
+    known[id] = (row, row.status == nil && row.error != nil ? nil : stamp)
     return AtRest(changed: before?.row == row ? nil : row)
   }
 

@@ -52,8 +52,8 @@ import Testing
       try await scene.hold("held")
       try scene.job("late", steps: ["true"])
       let results = try await scene.results()
-      try await scene.send("late", properties: MessageProperties(messageExpiry: 1))
-      let end = ContinuousClock.now + .seconds(1)
+      try await scene.send("late", properties: MessageProperties(messageExpiry: 5))
+      let end = ContinuousClock.now + .seconds(5)
       try await eventually("the request to wait, and its expiry") { scene.deferred.count == 1 && end < .now }
       try scene.open("held")
       let answer = try await results.message(on: "jobs/results/late")

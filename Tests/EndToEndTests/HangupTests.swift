@@ -8,7 +8,10 @@ import Testing
 @Suite(.everyAccess) struct HangupTests {
   @Test func hangupStopsAJobInOrder() async throws {
     try await Scene.play { scene in
-      let step = "trap 'echo asked; exit 0' TERM; echo made > made.txt; echo ready; while :; do sleep 0.05; done"
+      let go = scene.files.appending("go")
+      let step =
+        "trap 'until [ -e \(go) ]; do sleep 0.02; done; echo asked; exit 0' TERM; echo made > made.txt; echo ready; "
+        + "while :; do sleep 0.05; done"
       try scene.job("job", steps: [.string(step)])
       let results = try await scene.results()
       let worker = try scene.worker()
@@ -20,6 +23,8 @@ import Testing
       try await worker.says("SIGHUP: stopping")
       worker.send(SIGHUP)
       worker.send(SIGQUIT)
+      try await worker.says("SIGQUIT: stopping")
+      try scene.write("", go)
       #expect(try await worker.end() == .code(0))
       #expect(try await results.message().json["status"] == "canceled")
       let result = scene.result("job")

@@ -194,14 +194,17 @@ struct LedgerTests {
     #expect(try claims == ["job.1.json"])
   }
 
+  /// One on this host may stand still for any time.
   @Test func claimOfADeadDryRunIsRemovedAndNotTakenOver() throws {
     let ledger = try volume.ledger()
-    let path = try volume.leaveClaim("job", of: "dead", filter: nil)
+    for (id, process, seconds) in [
+      ("dead", .predecessor, 0), ("stopped", .current, 100_000), ("far", .elsewhere, 80_000),
+      ("gone", .elsewhere, 90_000),
+    ] as [(String, ProcessIdentity, Int64)] {
+      age(try volume.leaveClaim(id, of: "dry", process, filter: nil), .seconds(seconds))
+    }
     #expect(try ledger.abandonedClaims().isEmpty)
-    #expect(try claims == ["job.1.json"])
-    age(path, .seconds(1000))
-    #expect(try ledger.abandonedClaims().isEmpty)
-    #expect(try claims.isEmpty)
+    #expect(try claims == ["far.1.json", "stopped.1.json"])
   }
 
   /// Its writer died after it made the file and before it filled it, so the request was never acknowledged.

@@ -143,20 +143,37 @@ final class Offers: JobSource {
     #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) != nil)
   }
 
-  @Test func copyWithASendersKeyIsNotRunAgainEither() async throws {
+  @Test func staleCopyWithASendersKeyIsNotRunAgainEither() async throws {
     try volume.job("job")
     let worker = try worker()
     try answer(RequestID("first"))
     try answer(RequestID("later"))
-    let queue = try volume.ledger().deferredQueue
-    var copy = envelope(RequestID("first"))
-    copy.noteRedelivery()
-    try queue.put(copy, try JobID("job"))
-    #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) == nil)
-    #expect(try queue.count() == 0 && volume.ledger().claimFiles(of: try JobID("job")).isEmpty)
+    let offer = { (isCurrent: Bool) in
+      JobOffer(
+        request: try JobRequest(payload: Array(#"{"id": "job"}"#.utf8)), envelope: envelope(RequestID("first")),
+        filter: VolumeFixture.filter, isCurrent: { isCurrent }
+      ) {}
+    }
+    #expect(try await worker.admission.admit(offer(false)) == nil)
+    #expect(try volume.ledger().claimFiles(of: try JobID("job")).isEmpty)
     #expect(offers.heard.withLock { $0.results.isEmpty })
     // The sender itself asks for a new run.
-    try queue.put(envelope(RequestID("first")), try JobID("job"))
+    #expect(try await worker.admission.admit(offer(true)) != nil)
+  }
+
+  @Test func requestThatWaitedForTooLongIsRejected() async throws {
+    try volume.job("job")
+    let (worker, queue) = (try worker(), try volume.ledger().deferredQueue)
+    var late = envelope(RequestID("key"))
+    late.expiry = 60
+    try queue.put(late, try JobID("job"))
+    let fresh = try #require(try queue.requests().first)
+    try volume.write(String(decoding: fresh.file.bytes, as: UTF8.self), queue.folder.appending("1-job.json"))
+    try fresh.file.remove()
+    #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) == nil)
+    #expect(offers.heard.withLock { $0.results.map(\.status) } == [.rejected])
+    // In time.
+    try queue.put(late, try JobID("job"))
     #expect(try await worker.admission.admitWaiting(for: VolumeFixture.filter) != nil)
   }
 

@@ -29,7 +29,8 @@ struct Logs: AsyncParsableCommand {
   func run() async throws {
     let (directory, job) = try volume.job(id, for: "logs")
     let (id, listing) = (job.id, JobListing(directory))
-    if let step, let count = listing.titles(of: id)?.count, step >= count {
+    // The next run may have more steps.
+    if let step, !follow, let count = listing.titles(of: id)?.count, count > 0, step >= count {
       Console("logs").say(
         "job \(id) has \(count == 1 ? "only step 0" : "steps 0 to \(count - 1)"), and no step \(step)")
       throw ExitStatus.noSuchJob

@@ -1,6 +1,7 @@
 import Client
 import Glibc
 import Jobs
+import Steps
 
 /// The early end of a submission: by an interrupt or the timeout.
 actor SubmitEnd {
@@ -27,8 +28,12 @@ actor SubmitEnd {
     guard interrupts == 1 else {
       line.letGo()
       console.say("leaving; a running job continues")
-      // Nothing that hangs, such as the volume, may keep the terminal.
-      exit(ExitStatus.interrupted.rawValue)
+      // Nothing that hangs, such as the volume, may keep the terminal for longer.
+      Task(executorPreference: TaskThread("leaving")) {
+        try await Task.sleep(for: .seconds(2))
+        exit(ExitStatus.interrupted.rawValue)
+      }
+      return true
     }
     if console.canAsk {
       let isConfirmed = await line.held { [console] in
