@@ -243,10 +243,8 @@ package struct Ledger: Sendable {
 
   /// Whether the result of the last run, or of the run before, is this request's. Throws if the volume does not answer.
   package func hasAnswered(_ envelope: Envelope, _ id: JobID) throws(VolumeError) -> Bool {
-    for name in [JobsDirectory.results, JobsDirectory.previousResults] {
-      if envelope.requestId.isSame(as: try storedResult(of: id, in: name)?.requestId) { return true }
-    }
-    return false
+    if envelope.requestId.isSame(as: try storedResult(of: id)?.requestId) { return true }
+    return try hasMovedAside(answerTo: envelope, id)
   }
 
   /// Whether the result of the run before the last is this request's.
