@@ -144,3 +144,28 @@ package struct CancelRequest: Sendable {
     }
   }
 }
+
+extension CancelRequest.Outcome {
+  /// Whether the job ends, or has ended, as it was asked to.
+  package var isReceived: Bool {
+    switch self {
+    case .notRunning, .notReceived: false
+    case .marked, .asked, .ended: true
+    }
+  }
+
+  /// A sentence for the user about job `id`.
+  package func sentence(about id: JobID) -> String {
+    switch self {
+    case .notRunning(let job): return "no worker has job \(id)\(job.map { "; it is \($0.state.rawValue)" } ?? "")"
+    case .marked(let state):
+      return "job \(id) is \(state.rawValue): the worker that takes it answers it as canceled, without a step"
+    case .notReceived(let worker, let isMarked):
+      let next = isMarked ? "answers the job as canceled" : "takes over the job"
+      return
+        "worker \(worker) has job \(id) and did not receive the request: it may be dead; then the next worker \(next)"
+    case .asked(let worker): return "asked worker \(worker) to end job \(id)"
+    case .ended(let result): return "job \(id): \(result.status.rawValue)"
+    }
+  }
+}

@@ -52,7 +52,11 @@ struct RequestDeferral: Sendable {
       arrival.envelope.requestId = arrival.envelope.requestId.asRedelivered
     }
     try ledger.audit.record(AuditEntry(.deferred, id: id, of: arrival.envelope, signedBy: key))
-    try ledger.deferredQueue(of: filter).put(arrival.envelope, id)
+    let envelope = arrival.envelope
+    try ledger.deferredQueue(of: filter).put(envelope, id) { () throws(VolumeError) in
+      if try ledger.isHeld(id, for: envelope.requestId) { return true }
+      return try ledger.hasAnswered(envelope, id)
+    }
     logger.debug("deferred for an idle worker", metadata: ["job": "\(id)"])
     TestStopPoint.requestDeferred.reached()
     return .settled(id)

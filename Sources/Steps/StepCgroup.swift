@@ -125,9 +125,9 @@ struct StepCgroup: Sendable {
   static func places(of cgroups: String, among mounts: String) -> [String] {
     guard let line = cgroups.split(separator: "\n").first(where: { $0.hasPrefix("0::/") }) else { return [] }
     let path = line.dropFirst(3)
-    return mounts.split(separator: "\n").compactMap { mount -> String? in
-      // Characters are slow to split, and there may be many mounts.
-      let fields = mount.utf8.split(separator: UInt8(ascii: " "))
+    // Characters are slow to split, and there may be many mounts.
+    return mounts.utf8.split(separator: UInt8(ascii: "\n")).compactMap { mount -> String? in
+      let fields = mount.split(separator: UInt8(ascii: " "))
       guard let dash = fields.firstIndex(where: { $0.elementsEqual("-".utf8) }), dash >= 6,
         fields.dropFirst(dash + 1).first?.elementsEqual("cgroup2".utf8) == true
       else { return nil }
@@ -136,11 +136,12 @@ struct StepCgroup: Sendable {
       let below = root == "/" ? path : path == root || path.hasPrefix("\(root)/") ? path.dropFirst(root.count) : nil
       return below.map { $0 == "/" ? folder : folder + $0 }
     }
-    .filter { !$0.contains("/../") && !$0.hasSuffix("/..") }
+    .filter { !$0.utf8.split(separator: UInt8(ascii: "/")).contains { $0.elementsEqual("..".utf8) } }
   }
 
   /// mountinfo escapes blanks and backslashes as three octal digits.
   private static func unescaped(_ text: Substring) -> String {
+    guard text.utf8.contains(UInt8(ascii: "\\")) else { return String(text) }
     let parts = text.split(separator: "\\", omittingEmptySubsequences: false)
     return String(parts[0])
       + parts.dropFirst().map { part in

@@ -33,12 +33,17 @@ package struct DeferredQueue: Sendable {
   package let lease: Lease
 
   /// Adds a request durably. A redelivery of a request that is here already is not added again.
-  package func put(_ envelope: Envelope, _ id: JobID) throws(VolumeError) {
+  ///
+  /// A request can be taken up before this process, which stood still, knows that it has added it. Then `isSettled` tells
+  /// whether it has a claim or its answer.
+  package func put(
+    _ envelope: Envelope, _ id: JobID, isSettled: () throws(VolumeError) -> Bool = { false }
+  ) throws(VolumeError) {
     try DurableFile.makeFolder(folder)
     if envelope.requestId.mayRepeat {
       guard try requests(of: envelope, id).isEmpty else { return }
     }
-    try create(id, DurableFile.line(envelope, for: folder))
+    try create(id, DurableFile.line(envelope, for: folder), isSettled: isSettled)
   }
 
   /// Adds a request so that a reader finds either all of it or an empty file: readers need not check incomplete files
@@ -51,15 +56,18 @@ package struct DeferredQueue: Sendable {
 
   /// Creates a file with a free name, exclusively.
   @discardableResult
-  private func create(_ id: JobID, _ bytes: [UInt8]) throws(VolumeError) -> VolumePath {
+  private func create(
+    _ id: JobID, _ bytes: [UInt8], isSettled: () throws(VolumeError) -> Bool = { false }
+  ) throws(VolumeError) -> VolumePath {
     var instant = try lease.clock.now()
     while true {
       let (path, began) = (folder.appending(DeferredQueue.name(instant, id)), ContinuousClock.now)
       if let file = try DurableFile.create(path, bytes) {
         defer { try? file.close() }
         // A worker that finds the file incomplete after a lease removes it. If this process stood still meanwhile, the
-        // request is written again; if it was taken up instead, its key keeps it from being run twice.
+        // request is written again, unless it was taken up instead.
         if ContinuousClock.now - began < lease.duration / 3 || DurableFile.isNamed(file, path) { return path }
+        if try isSettled() { return path }
       }
       instant &+= 1
     }

@@ -52,27 +52,12 @@ struct BrokerLink: Sendable {
     }
   }
 
-  /// Asks the worker of `id` to end it, and says in a sentence what came of it.
-  func cancel(_ id: JobID) async throws -> (isAsked: Bool, sentence: String) {
+  /// Asks the worker of `id` to end it.
+  func cancel(_ id: JobID) async throws -> CancelRequest.Outcome {
     var options = options
     options.connectTimeout = options.connectTimeout ?? Timespan(.seconds(5))
-    let outcome = try await options.withClient("board", environment, logger: logger) { client in
+    return try await options.withClient("board", environment, logger: logger) { client in
       try await CancelRequest(id, by: "board", over: client, topics: topics, volume: directory).send(.none)
-    }
-    switch outcome {
-    case .notRunning(let job):
-      return (
-        false, "no worker has job \(id)\(job.map { "; it is \($0.state.rawValue)" } ?? ""), so there is nothing to end"
-      )
-    case .marked: return (true, "no worker has job \(id) yet; the one that takes it answers it as canceled")
-    case .notReceived(let worker, let isMarked):
-      let next = isMarked ? "answers the job as canceled" : "takes over the job"
-      return (
-        false,
-        "worker \(worker) has job \(id) and did not receive the request: it may be dead; then the next worker \(next)"
-      )
-    case .asked(let worker): return (true, "worker \(worker) was asked to end job \(id)")
-    case .ended(let result): return (true, "job \(id) has ended: \(result.status.rawValue)")
     }
   }
 }

@@ -193,7 +193,8 @@ struct Site: Sendable {
     if let refusal = access.refusal(ofChange: request) { return refusal }
     do {
       let outcome = try await canceling.cancel(id)
-      return outcome.isAsked ? .json(["message": outcome.sentence], .accepted) : .problem(.conflict, outcome.sentence)
+      let sentence = outcome.sentence(about: id)
+      return outcome.isReceived ? .json(["message": sentence], .accepted) : .problem(.conflict, sentence)
     } catch {
       return .problem(.badGateway, "job \(id) cannot be canceled: \(error)")
     }

@@ -90,6 +90,27 @@ struct SystemFaultTests {
     }
   }
 
+  /// With a few descriptors libraries trap, where they could tell the error.
+  @Test(arguments: [8, 14, 63]) func lowLimitOfOpenFilesIsNamed(_ limit: Int) async throws {
+    try await Scene.play(.down) { scene in
+      let process = try scene.start(
+        "/bin/sh", ["-c", "ulimit -n \(limit) && exec \"$0\" check .", WorkerProcess.executable.string], name: "narrow")
+      #expect(try await process.end() == .code(78))
+      let message = "the limit of open files is \(limit): raise it to 64 or more"
+      #expect(process.errors.contains(message), "\(process.errors)")
+    }
+  }
+
+  @Test func jobRunsAtTheLowestLimitOfOpenFiles() async throws {
+    try await Scene.play(.down) { scene in
+      let folder = try scene.job("job", steps: ["echo done"])
+      let process = try scene.start(
+        "/bin/sh", ["-c", "ulimit -n 64 && exec \"$0\" run \"$1\"", WorkerProcess.executable.string, folder.string],
+        name: "narrow")
+      #expect(try await process.end() == .code(0), "\(process.errors)")
+    }
+  }
+
   /// A large file that no step touches is not read again after the steps, though it may be the last that was staged.
   @Test func largeFileThatNobodyTouchedIsNotReadAgain() async throws {
     try await Scene.play(.down) { scene in

@@ -776,7 +776,7 @@ _mqtt-fs-worker_approve() {
 _mqtt-fs-worker_sign() {
     repeating_flags=()
     non_repeating_flags=(-h --help)
-    repeating_options=(--aud --step --env)
+    repeating_options=(--aud --env --step)
     non_repeating_options=(--key --kid --expires --id --request-id --timeout)
     __mqtt-fs-worker_offer_flags_options 1
 
@@ -801,10 +801,10 @@ _mqtt-fs-worker_sign() {
     '--request-id')
         return
         ;;
-    '--step')
+    '--env')
         return
         ;;
-    '--env')
+    '--step')
         return
         ;;
     '--timeout')

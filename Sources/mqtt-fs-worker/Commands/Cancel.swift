@@ -42,22 +42,15 @@ struct Cancel: AsyncParsableCommand {
       try await CancelRequest(id, by: userAtHost(), over: client, topics: topics, volume: directory).send(
         wait ? .untilEnd : .none)
     }
+    console.say(outcome.sentence(about: id))
     switch outcome {
     case .notRunning(let job):
-      console.say("no worker has job \(id)\(job.map { "; it is \($0.state.rawValue)" } ?? "")")
       if job?.state == .awaitingApproval { console.say("to withdraw it, run 'mqtt-fs-worker approve \(id) --reject'") }
       throw ExitStatus.noSuchJob
-    case .marked(let state):
-      console.say("job \(id) is \(state.rawValue): the worker that takes it answers it as canceled, without a step")
-    case .notReceived(let worker, let isMarked):
-      let next = isMarked ? "answers the job as canceled" : "takes over the job"
-      console.say(
-        "worker \(worker) has job \(id) and did not receive the request: it may be dead; then the next worker \(next)")
-      throw ExitStatus.tryAgain
-    case .asked(let worker): console.say("asked worker \(worker) to end job \(id)")
-    case .ended(let result):
-      console.say("job \(id): \(result.status.rawValue)")
-      if json { try await Output.put(json: String(decoding: try result.encoded(), as: UTF8.self)) }
+    case .notReceived: throw ExitStatus.tryAgain
+    case .ended(let result) where json:
+      try await Output.put(json: String(decoding: try result.encoded(), as: UTF8.self))
+    case .marked, .asked, .ended: break
     }
   }
 }

@@ -19,13 +19,11 @@ struct Jobs: AsyncParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("Only jobs in this state; may be repeated.", valueName: "state"),
-    completion: .list(JobState.allCases.map(\.rawValue)), transform: Jobs.state)
+    help: ArgumentHelp("Only jobs in this state; may be repeated.", valueName: "state"))
   var state: [JobState] = []
 
   @Option(
-    help: ArgumentHelp("Only jobs that ended so; may be repeated.", valueName: "status"),
-    completion: .list(JobStatus.allCases.map(\.rawValue)), transform: Jobs.status)
+    help: ArgumentHelp("Only jobs that ended so; may be repeated.", valueName: "status"))
   var status: [JobStatus] = []
 
   @Option(
@@ -39,20 +37,6 @@ struct Jobs: AsyncParsableCommand {
   var metrics = false
 
   @OptionGroup var volume: VolumeOptions
-
-  private static func state(_ text: String) throws -> JobState {
-    guard let state = JobState(rawValue: text) else {
-      throw ValidationError("give one of \(JobState.allCases.map(\.rawValue).joined(separator: ", "))")
-    }
-    return state
-  }
-
-  private static func status(_ text: String) throws -> JobStatus {
-    guard let status = JobStatus(rawValue: text) else {
-      throw ValidationError("give one of \(JobStatus.allCases.map(\.rawValue).joined(separator: ", "))")
-    }
-    return status
-  }
 
   func validate() throws {
     if metrics, json || last != nil || !state.isEmpty || !status.isEmpty {

@@ -94,10 +94,10 @@ struct Run: ParsableCommand, GuardedCommand {
     let identity = WorkerIdentity(id: try workerID("run", Environment(variables: [:])), version: programVersion)
     let ledger = try Ledger(directory, worker: identity, filters: [], lease: .seconds(30))
     let titles = job.definition.steps.map(\.title)
-    let printed = Printed()
+    let printing = Printing(console, afterFailure: "the job runs to its end")
     let answer = Mutex<ResultMessage?>(nil)
     let source = DryRunSource(try JobRequest(payload: payload), payload) { output in
-      await printed.put(output.bytes, console)
+      await printing.put(output.bytes)
     } tell: { event in
       guard event.event == .stepStarted, let step = event.step else { return }
       console.show(stepHeading(step, of: titles.count, titles.indices.contains(step) ? titles[step] : nil))
@@ -111,34 +111,10 @@ struct Run: ParsableCommand, GuardedCommand {
     guard let result = answer.withLock(\.self) else {
       throw stop.isShutdown ? ExitStatus.interrupted : ExitStatus.defect
     }
-    tell(result, console)
+    console.tell(result, of: job.id)
     // The failure of a job is more important.
-    if let failure = printed.failure, ExitStatus(result).rawValue == 0 { throw ExitStatus(failure) }
+    if let failure = printing.failure, ExitStatus(result).rawValue == 0 { throw ExitStatus(failure) }
     return result
-  }
-
-  private func tell(_ result: ResultMessage, _ console: Console) {
-    let took = result.durationMs.map { " after \(durationText(milliseconds: $0))" } ?? ""
-    let text = "job \(result.id.map { "\($0)" } ?? ""): \(result.status.rawValue)\(took)"
-    guard result.status != .success else { return console.show(text) }
-    console.say(result.error.map { "\(text): \($0)" } ?? text)
-  }
-}
-
-/// The output of the steps, until it cannot be written. Without a reader, too, the job runs to its end.
-private final class Printed: Sendable {
-  private let end = Mutex<(any Error)?>(nil)
-  /// Why it could not be written, unless only its reader has left.
-  var failure: OutputFailure? { end.withLock { $0 as? OutputFailure } }
-
-  func put(_ bytes: [UInt8], _ console: Console) async {
-    guard end.withLock({ $0 == nil }) else { return }
-    do {
-      try await Output.put(bytes)
-    } catch {
-      end.withLock { $0 = error }
-      if let failure = error as? OutputFailure { console.say("\(failure); the job runs to its end") }
-    }
   }
 }
 

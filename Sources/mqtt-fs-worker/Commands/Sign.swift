@@ -39,12 +39,7 @@ struct Sign: ParsableCommand {
       "The idempotency key: a request with a known key is not run again. (default: a random one)", valueName: "key"))
   var requestId: String?
 
-  @Option(
-    help: ArgumentHelp("A command to run instead of the steps in job.json; may be repeated.", valueName: "command"))
-  var step: [String] = []
-
-  @Option(help: ArgumentHelp("A variable for all steps; may be repeated.", valueName: "name=value"))
-  var env: [String] = []
+  @OptionGroup var changes: RequestChanges
 
   @Option(help: ArgumentHelp("End the job if it takes longer.", valueName: "duration"))
   var timeout: Timespan?
@@ -64,23 +59,17 @@ struct Sign: ParsableCommand {
   }
 
   private func request() throws -> RequestPayload {
-    let source = try folder.map { try JobSourceDigest(FilePath($0), hasSteps: !step.isEmpty) }
-    guard let id = id ?? source?.id.text, source != nil || !step.isEmpty else {
+    let source = try folder.map { try JobSourceDigest(FilePath($0), hasSteps: !changes.step.isEmpty) }
+    guard let id = id ?? source?.id.text, source != nil || !changes.step.isEmpty else {
       throw ValidationError("name the job's folder, or give --id and --step")
     }
     var request = RequestPayload(id: id, key: requestId)
     request.limit(to: signing.lifetime, audience: signing.aud)
     request.source = source?.digest
-    request.steps = step.isEmpty ? nil : step.map(RequestPayload.Step.command)
-    request.env = env.isEmpty ? nil : Dictionary(try env.map(variable)) { $1 }
+    request.steps = changes.step.isEmpty ? nil : changes.step.map(RequestPayload.Step.command)
+    let environment = try changes.environment()
+    request.env = environment.isEmpty ? nil : environment
     request.timeout = timeout?.duration.jobText
     return request
-  }
-
-  private func variable(_ text: String) throws -> (String, String) {
-    guard let sign = text.firstIndex(of: "="), sign != text.startIndex else {
-      throw ValidationError("--env '\(text)': write it as NAME=value")
-    }
-    return (String(text[..<sign]), String(text[text.index(after: sign)...]))
   }
 }

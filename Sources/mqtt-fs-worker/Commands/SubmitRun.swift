@@ -98,7 +98,7 @@ struct SubmitRun: Sendable {
 
   /// The job's result, and the error that stopped the output, unless only its reader has left.
   private func follow() async throws -> (ResultMessage, OutputFailure?) {
-    var printing = Printing(console)
+    let printing = Printing(console, afterFailure: "following the job to its end without this output")
     var patience: Task<Void, any Error>?
     var step: Int?
     var parked: String?
@@ -178,15 +178,11 @@ struct SubmitRun: Sendable {
   }
 
   private func report(_ result: ResultMessage) {
-    let took = result.durationMs.map { " after \(durationText(milliseconds: $0))" } ?? ""
-    let used = result.usage.map { ", \(usageText($0))" } ?? ""
-    let text =
-      "job \(request.id): \(result.status.rawValue)\(took)\(used)\(result.outOfMemory == true ? ", out of memory" : "")"
     for (name, value) in (result.outputs ?? [:]).sorted(by: { $0.key < $1.key }) {
       console.show("output \(name)=\(value.escaped(upTo: 500))")
     }
-    guard result.status != .success else { return console.show(text) }
-    console.say(result.error.map { "\(text): \($0)" } ?? text)
+    let usage = result.usage.map { ", \(usageText($0))" } ?? ""
+    console.tell(result, of: request.id, used: usage + (result.outOfMemory == true ? ", out of memory" : ""))
   }
 
   private func title(_ number: Int) -> String? { steps.indices.contains(number) ? steps[number].title : nil }
@@ -205,30 +201,6 @@ struct SubmitRun: Sendable {
     console.say("the end of its log:")
     for line in tail.split(separator: "\n", omittingEmptySubsequences: false).suffix(40) where !line.isEmpty {
       console.say("  \(line)")
-    }
-  }
-}
-
-/// The output of a followed job, until a stream fails.
-private struct Printing {
-  private let console: Console
-  private var ended: Set<Output.Stream> = []
-  /// The error, unless only the reader has left.
-  private(set) var failure: OutputFailure?
-
-  init(_ console: Console) {
-    self.console = console
-  }
-
-  mutating func put(_ bytes: [UInt8], to stream: Output.Stream = .standardOutput) async {
-    guard !ended.contains(stream) else { return }
-    do {
-      try await Output.put(bytes, to: stream)
-    } catch {
-      ended.insert(stream)
-      guard let failure = error as? OutputFailure else { return }
-      self.failure = failure
-      console.say("\(failure); following the job to its end without this output")
     }
   }
 }

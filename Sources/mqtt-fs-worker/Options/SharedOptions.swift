@@ -196,6 +196,9 @@ extension LogOptions {
   }
 }
 
+extension JobState: ExpressibleByArgument {}
+extension JobStatus: ExpressibleByArgument {}
+
 extension CompletionKind {
   /// The ids of jobs on the volume that the command line or the environment names.
   static var jobs: CompletionKind {

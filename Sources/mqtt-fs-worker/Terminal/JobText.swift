@@ -40,3 +40,13 @@ func stepHeading(_ index: Int, of count: Int?, _ title: String?) -> String {
   let number = index.addingReportingOverflow(1).partialValue
   return "step \(number)" + (count.map { " of \($0)" } ?? "") + (title.map { ": \($0)" } ?? "")
 }
+
+extension Console {
+  /// Tells how job `id` ended: always if it failed, otherwise only on a terminal.
+  func tell(_ result: ResultMessage, of id: JobID, used: String = "") {
+    let took = result.durationMs.map { " after \(durationText(milliseconds: $0))" } ?? ""
+    let text = "job \(id): \(result.status.rawValue)\(took)\(used)"
+    guard result.status != .success else { return show(text) }
+    say(result.error.map { "\(text): \($0)" } ?? text)
+  }
+}
