@@ -66,9 +66,12 @@ package struct EarlierResults {
       isOthers = try putBackOthers(JobsDirectory.previousResults, in: folder.descriptor, insteadOf: results, isHeld)
     } else {
       let prefix = found == .workers ? EarlierResults.hidden : EarlierResults.kept
-      let name = try hide(JobsDirectory.results, as: prefix)
-      isOthers = try inWorkerState { (place) throws(Errno) in
-        try putBackOthers(name, in: place, insteadOf: results, isHeld)
+      if let name = try? hide(JobsDirectory.results, as: prefix) {
+        isOthers = try inWorkerState { (place) throws(Errno) in
+          try putBackOthers(name, in: place, insteadOf: results, isHeld)
+        }
+      } else {
+        isOthers = try !hideContent(of: results, as: prefix, while: isHeld)
       }
     }
     if isOthers { throw notHeld }
@@ -231,14 +234,23 @@ extension EarlierResults {
   /// Moves a folder into the job's `.worker`, which is never staged.
   @discardableResult
   private func hide(_ name: String, as prefix: String) throws(Errno) -> String {
-    let made = mkdirat(job, JobsDirectory.workerState, 0o777) == 0
-    guard made || errno == EEXIST else { throw Errno(rawValue: errno) }
     let newName = prefix + DurableFile.nonce
+    let made = try makeFolder(JobsDirectory.workerState, in: folder.descriptor)
     try inWorkerState { (place) throws(Errno) in
       if made, let owner = folder.ownerToGive { _ = fchown(place.rawValue, owner.user, owner.group) }
       try move(name, to: newName, in: folder.descriptor, to: place)
     }
     return newName
+  }
+
+  /// Moves what `results` holds into a new folder in the job's `.worker`, until `isHeld` says that another attempt has the
+  /// job: then it returns `false`.
+  private func hideContent(
+    of results: FileDescriptor, as prefix: String, while isHeld: () -> Bool
+  ) throws(Errno) -> Bool {
+    try inWorkerState { (place) throws(Errno) in
+      try moveContent(of: results, into: prefix + DurableFile.nonce, in: place, while: isHeld)
+    }
   }
 
   private func inWorkerState<T>(_ body: (FileDescriptor) throws(Errno) -> T) throws(Errno) -> T {

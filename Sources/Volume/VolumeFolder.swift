@@ -194,3 +194,39 @@ package func openFile(
   guard file >= 0 else { throw Errno(rawValue: Glibc.errno) }
   return FileDescriptor(rawValue: file)
 }
+
+/// Moves the entries of `source` into a new folder `name` in `place`, and files of folders that cannot be moved one by one:
+/// SMB does not rename a folder in which this host has a file open, but renames the file. Returns `false`, and leaves the
+/// rest, once `mayGoOn` says so.
+func moveContent(
+  of source: FileDescriptor, into name: String, in place: FileDescriptor, while mayGoOn: () -> Bool
+) throws(Errno) -> Bool {
+  try makeFolder(name, in: place)
+  let target = try openFile(name, .directory, in: place)
+  defer { try? target.close() }
+  var names: [String] = []
+  _ = try firstName(in: source) { name in
+    names.append(name)
+    return false
+  }
+  for name in names {
+    guard mayGoOn() else { return false }
+    do throws(Errno) {
+      try move(name, to: name, in: source, to: target)
+    } catch {
+      guard let folder = try? openFile(name, .directory, in: source) else { throw error }
+      defer { try? folder.close() }
+      guard try moveContent(of: folder, into: name, in: target, while: mayGoOn) else { return false }
+      guard unlinkat(source.rawValue, name, AT_REMOVEDIR) == 0 else { throw Errno(rawValue: Glibc.errno) }
+    }
+  }
+  return true
+}
+
+/// Returns whether the folder had to be made.
+@discardableResult
+func makeFolder(_ name: String, in place: FileDescriptor) throws(Errno) -> Bool {
+  let made = mkdirat(place.rawValue, name, 0o777) == 0
+  guard made || Glibc.errno == EEXIST else { throw Errno(rawValue: Glibc.errno) }
+  return made
+}

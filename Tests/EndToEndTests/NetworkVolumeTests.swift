@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import SystemPackage
 import TestSupport
@@ -119,6 +120,27 @@ struct NetworkVolumeTests {
         #expect(scene.text("job", "results.previous/step_0.log") == "1\n")
         #expect(volume.answers.contains { $0.hasPrefix("rename .worker/") })
         #expect(volume.answers.contains { $0.hasPrefix("rename job/results") })
+      }
+    }
+  }
+
+  /// SMB renames no folder in which this host has a file open.
+  @Test func resultsThatCannotBeRenamedGiveWayFileByFile() async throws {
+    try await Scene.play { scene in
+      let rules = ["rename job/results EACCES *", "rename job/results/out EACCES *"]
+      try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene, rules: rules) { volume in
+        try scene.job("job", steps: ["mkdir out && echo $RUN >out/$RUN"])
+        for run in ["r1", "r2", "r3"] {
+          let worker = try scene.worker(on: group, ["--lease", "1s"])
+          try await worker.listens()
+          try await scene.send("job", ["requestId": .string(run), "env": ["RUN": .string(run)]])
+          #expect(try await worker.end() == .code(0), "\(worker.log)")
+          #expect(scene.result("job")["requestId"] == .string(run))
+          #expect(scene.result("job")["status"] == "success", "\(worker.log)")
+          let out = scene.jobs.appending("job/results/out")
+          #expect(try FileManager.default.contentsOfDirectory(atPath: out.string) == [run])
+        }
+        #expect(volume.answers.contains { $0.hasPrefix("rename job/results/out") })
       }
     }
   }

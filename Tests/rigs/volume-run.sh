@@ -54,7 +54,13 @@ for case in ${CASES:-${cases[@]}}; do
   begun=$SECONDS
   if "case_$case"; then echo "$name, $case: passed in $((SECONDS - begun)) s"; else
     echo "$name, $case: FAILED after $((SECONDS - begun)) s"
+    # The namespace may end slowly, or not at all.
+    tail -n 20 "$place/logs/$case"* 2>/dev/null || true
     failed=1
   fi
+done
+# The kernel's clients wait for a server that is gone: unmount while it is there.
+for mount in first second ahead; do
+  if mountpoint -q "$place/$mount"; then timeout 20 umount "$place/$mount" || timeout 20 umount -l "$place/$mount" || true; fi
 done
 exit "$failed"
