@@ -36,6 +36,22 @@ int linux_forbids_threads(void) {
   return pthread_create(&thread, NULL, do_nothing, NULL) != 0 || pthread_join(thread, NULL) != 0;
 }
 
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static void *pass_gate(void *argument) {
+  pthread_mutex_lock(&gate);
+  pthread_mutex_unlock(&gate);
+  return argument;
+}
+int linux_startable_threads(int wanted) {
+  pthread_t threads[64];
+  int started = 0;
+  pthread_mutex_lock(&gate);
+  while (started < wanted && started < 64 && pthread_create(&threads[started], NULL, pass_gate, NULL) == 0) ++started;
+  pthread_mutex_unlock(&gate);
+  for (int index = 0; index < started; ++index) pthread_join(threads[index], NULL);
+  return started;
+}
+
 int linux_forbid_inspection(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 int linux_continue_without_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0); }
 int linux_trim_heap(void) { return malloc_trim(0); }

@@ -5,8 +5,8 @@ package import Volume
 
 /// Asks the worker of a job to end it.
 ///
-/// The worker is found on the volume, if this host has it, and otherwise by the workers' statuses. There the request gets a
-/// ``CancelMark``, too, for the worker that takes the job, also if the present one is dead. Without a volume a job that no
+/// The worker is found on the volume, if this host has it, and otherwise by the workers' statuses. There it also
+/// leaves a ``CancelMark``: if the job's worker is dead, the next one finds the mark, and answers the job as canceled. Without a volume a job that no
 /// worker has taken cannot be canceled.
 package struct CancelRequest: Sendable {
   /// The outcome.
@@ -124,7 +124,9 @@ package struct CancelRequest: Sendable {
           answers.withLock { answers in
             if message.topic == topics.result(of: id) {
               if let result = ResultMessage(payload: message.payload) { answers.results.append(result) }
-            } else if let event = JobEvent(payload: message.payload), event.event == .completed {
+            } else if let event = JobEvent(payload: message.payload),
+              [.completed, .rejected].contains(event.event)
+            {
               answers.key = answers.key ?? event.requestId
             }
           }
@@ -146,7 +148,7 @@ package struct CancelRequest: Sendable {
 }
 
 extension CancelRequest.Outcome {
-  /// Whether the job ends, or has ended, as it was asked to.
+  /// Whether the job will end, or has ended, perhaps by itself.
   package var isReceived: Bool {
     switch self {
     case .notRunning, .notReceived: false

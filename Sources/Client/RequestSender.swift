@@ -1,4 +1,5 @@
 import MQTT
+private import Synchronization
 
 /// Sends a request until a worker has taken it: every second while there is no subscriber, at once after a
 /// reconnection, and at longer intervals while the broker has it.
@@ -6,7 +7,7 @@ import MQTT
 /// Because of its key it is run once. With MQTT 3.1.1 the broker does not report a missing subscriber, so the
 /// intervals are shorter.
 struct RequestSender: Sendable {
-  /// The broker's answer to the request.
+  /// Where the request is, by the broker's answer.
   enum Place: Sendable, Equatable {
     /// The broker dropped it: there is no subscriber.
     case noSubscriber
@@ -19,6 +20,7 @@ struct RequestSender: Sendable {
   let client: BrokerClient
   let message: Message
   let version: ProtocolVersion
+  let whereabouts = RequestWhereabouts()
   /// Gets each answer of the broker.
   let report: @Sendable (Place) async -> Void
 
@@ -33,14 +35,17 @@ struct RequestSender: Sendable {
     defer { listening.cancel() }
     var wakes = again.makeAsyncIterator()
     while !Task.isCancelled {
+      whereabouts.note(nil)
       let code: ReasonCode
       do {
         code = try await client.publish(message)
       } catch {
         // The publication of a canceled task ends with an error.
         guard !Task.isCancelled else { return }
+        if case MQTTError.unreachable = error {} else { whereabouts.forget() }
         throw error
       }
+      whereabouts.note(code)
       let place = try place(after: code)
       await report(place)
       let delay = place == .queued ? pause : .seconds(1)
@@ -65,6 +70,24 @@ struct RequestSender: Sendable {
     default:
       guard code.isFailure else { return .queued }
       throw .unsupported("publishing to '\(message.topic)': the broker answers \(code)")
+    }
+  }
+}
+
+/// Whether the broker may have a request, at each moment and for any thread.
+final class RequestWhereabouts: Sendable {
+  private let state = Mutex((isSent: false, wasQueued: false))
+
+  var mayBeWithBroker: Bool { state.withLock { $0.isSent || $0.wasQueued } }
+
+  /// Notes that the broker did not take what was sent last.
+  func forget() { state.withLock { $0.isSent = false } }
+
+  /// Notes the broker's answer; `nil` for a request that is sent, and has none yet.
+  func note(_ code: ReasonCode?) {
+    state.withLock { state in
+      state.isSent = code == nil
+      if let code { state.wasQueued = state.wasQueued || !code.isFailure && code != .noMatchingSubscribers }
     }
   }
 }

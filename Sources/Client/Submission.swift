@@ -34,7 +34,9 @@ package actor Submission {
   /// Whether a worker has or had the job.
   package var isTaken: Bool { attempt > 0 || ending != nil || isOver }
   /// Whether the broker or a worker may have the request.
-  package private(set) var mayBeTaken = false
+  package var mayBeTaken: Bool { isKnown || sender.whereabouts.mayBeWithBroker }
+  /// A worker has shown that it knows the request.
+  private var isKnown = false
 
   /// The result from one side, while the other side gets a moment: the volume may show it late, and the broker's
   /// message has the end of the log.
@@ -183,7 +185,6 @@ package actor Submission {
   }
 
   private func note(_ place: RequestSender.Place) -> SubmissionEvent? {
-    if place == .queued { mayBeTaken = true }
     guard attempt == 0, place != lastPlace else { return nil }
     lastPlace = place
     switch place {
@@ -234,7 +235,7 @@ package actor Submission {
   }
 
   private func note(_ news: VolumeWatch.News, from side: Ending.Side) -> SubmissionEvent? {
-    mayBeTaken = true
+    isKnown = true
     switch news {
     case .claim(let worker, let number):
       guard number > attempt else { return nil }

@@ -1,5 +1,4 @@
 private import CMosquitto
-private import Glibc
 
 /// A certificate, and the facts that explain why it is not accepted.
 final class X509Certificate {

@@ -20,6 +20,9 @@ struct RequestDeferral: Sendable {
     case settled(JobID?)
     /// The delivery must stay with the broker.
     case kept
+    /// The delivery's connection is gone, and its request was answered. If it was a repeat of that request, the broker
+    /// sends it again.
+    case outdated
   }
 
   /// Decides about `delivery`, which arrived on `session`. Awaits `mayDefer` before it writes a request.
@@ -47,16 +50,11 @@ struct RequestDeferral: Sendable {
     }
     guard try await mayDefer() else { return .kept }
     if !delivery.isCurrent {
-      // A copy of what another worker has answered by now, or the broker sends it again.
-      if try ledger.hasMovedAside(answerTo: arrival.envelope, id) { return .kept }
+      if try ledger.hasMovedAside(answerTo: arrival.envelope, id) { return .outdated }
       arrival.envelope.requestId = arrival.envelope.requestId.asRedelivered
     }
     try ledger.audit.record(AuditEntry(.deferred, id: id, of: arrival.envelope, signedBy: key))
-    let envelope = arrival.envelope
-    try ledger.deferredQueue(of: filter).put(envelope, id) { () throws(VolumeError) in
-      if try ledger.isHeld(id, for: envelope.requestId) { return true }
-      return try ledger.hasAnswered(envelope, id)
-    }
+    try ledger.putOff(arrival.envelope, id, for: filter)
     logger.debug("deferred for an idle worker", metadata: ["job": "\(id)"])
     TestStopPoint.requestDeferred.reached()
     return .settled(id)

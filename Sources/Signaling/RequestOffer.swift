@@ -1,3 +1,4 @@
+import Jobs
 import Logging
 import MQTT
 import Signing
@@ -85,7 +86,12 @@ extension RequestSession {
   private func putAside(_ delivery: Delivery) async {
     do {
       let outcome = try await deferral.settle(delivery, membership.epoch) { try await self.mayDefer() }
-      guard case .settled(let deferred) = outcome else { return await offerOrDefer(delivery) }
+      let deferred: JobID?
+      switch outcome {
+      case .settled(let id): deferred = id
+      case .kept: return await offerOrDefer(delivery)
+      case .outdated: return
+      }
       await acknowledge(delivery)
       guard deferred != nil else { return }
       control.nudges.send(deferral.filter)

@@ -216,9 +216,9 @@ actor RequestSession {
     await end()
   }
 
-  /// Stops offering requests, because the worker has a job. A request may still be offered if the worker found its job
-  /// on the volume. The job does not wait for the deferral of that request: a full queue of deferred requests gets room
-  /// only from workers that finish their jobs.
+  /// Stops offering requests, because the worker has a job. If the worker took its job from the
+  /// volume, a request from the broker may still be on offer; it is deferred now. The job does not wait for that: a full
+  /// queue of deferred requests gets room only from workers that finish their jobs.
   private func leaveWork() async {
     guard defersRequests else { return dropOnceDecided() }
     await deferOffer()
@@ -280,6 +280,7 @@ actor RequestSession {
       if answer == nil { break }
     } while received != before
     await session.disconnect()
-    self.session = nil
+    // The worker may have asked for a new one meanwhile.
+    if self.session === session { self.session = nil }
   }
 }

@@ -60,9 +60,9 @@ struct TopicIntake: Sendable {
     try membership.end(state)
   }
 
-  /// The jobs of the filter whose workers are dead, as far as this worker looks for them: at its beginning for the
-  /// last one of its own earlier processes; in a round, if one is due, for all; otherwise for what the last round has found. In a
-  /// round it also takes over the queues of departed members.
+  /// The jobs of the filter whose workers are dead. At its beginning this worker looks for the last job of its own earlier
+  /// process. If a round is due, it looks at all claims, and takes over the queues of departed members. Otherwise it takes
+  /// what the last round found.
   func look(_ occasion: Inbox.Occasion) async throws -> [ClaimFile] {
     var abandoned: [ClaimFile] = []
     if occasion == .begin {

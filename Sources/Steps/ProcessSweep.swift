@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 
 /// Kills a set of processes with SIGKILL, however many there are, even if they fork meanwhile.

@@ -1,5 +1,3 @@
-private import CLinux
-private import Glibc
 package import Jobs
 
 /// An action or decision of a worker: a line of the audit log.

@@ -34,8 +34,8 @@ package struct DeferredQueue: Sendable {
 
   /// Adds a request durably. A redelivery of a request that is here already is not added again.
   ///
-  /// A request can be taken up before this process, which stood still, knows that it has added it. Then `isSettled` tells
-  /// whether it has a claim or its answer.
+  /// If this process stood still after it made the file, another worker may have taken the request up. `isSettled` tells
+  /// whether the request has a claim or an answer; then it is not written again.
   package func put(
     _ envelope: Envelope, _ id: JobID, isSettled: () throws(VolumeError) -> Bool = { false }
   ) throws(VolumeError) {
@@ -162,5 +162,15 @@ package struct DeferredQueue: Sendable {
       path = folder.appending(DeferredQueue.name(instant, id))
     }
     return path
+  }
+}
+
+extension Ledger {
+  /// Adds a request that has no claim to the queue of `filter`. See ``DeferredQueue/put(_:_:isSettled:)``.
+  package func putOff(_ envelope: Envelope, _ id: JobID, for filter: String) throws(VolumeError) {
+    try deferredQueue(of: filter).put(envelope, id) { () throws(VolumeError) in
+      if try isHeld(id, for: envelope.requestId) { return true }
+      return try hasAnswered(envelope, id)
+    }
   }
 }

@@ -1,6 +1,4 @@
-private import CLinux
 import FileTree
-import Glibc
 package import Jobs
 package import SystemPackage
 

@@ -9,16 +9,6 @@ package import SystemPackage
 /// worker's if it has a worker's files: the file that becomes result.json, which comes first, or the steps' logs. Any
 /// other folder belongs to a user, and is neither moved nor removed.
 package struct EarlierResults {
-  /// The content of a folder.
-  package enum Content: Equatable {
-    /// The folder is empty, or does not exist.
-    case nothing
-    /// Files of a worker.
-    case workers
-    /// Only files that no worker made; the value is a name of one.
-    case foreign(String)
-  }
-
   /// The file that becomes result.json; a worker creates it before anything else in results/.
   package static let reserve = ".result.json.reserved"
   /// The number of hidden folders whose removal is retried, and the time for that: leftovers must not slow each run
@@ -55,27 +45,45 @@ package struct EarlierResults {
     removeHidden()
     var notice = clearPrevious()
     if notice?.isInTheWay != true {
-      do throws(Errno) {
-        try move(JobsDirectory.results, to: JobsDirectory.previousResults, in: folder.descriptor)
-      } catch {
-        notice = Notice("cannot take the place of what is there: \(error)", isInTheWay: true)
+      do {
+        try take(results, as: JobsDirectory.previousResults, in: folder.descriptor, while: isHeld)
+        return notice?.told(found)
+      } catch let error as Errno {
+        notice = Notice("cannot take what results held: \(error)", isInTheWay: true)
       }
     }
-    let isOthers: Bool
-    if notice?.isInTheWay != true {
-      isOthers = try putBackOthers(JobsDirectory.previousResults, in: folder.descriptor, insteadOf: results, isHeld)
-    } else {
-      let prefix = found == .workers ? EarlierResults.hidden : EarlierResults.kept
-      if let name = try? hide(JobsDirectory.results, as: prefix) {
-        isOthers = try inWorkerState { (place) throws(Errno) in
-          try putBackOthers(name, in: place, insteadOf: results, isHeld)
-        }
-      } else {
-        isOthers = try !hideContent(of: results, as: prefix, while: isHeld)
-      }
+    let prefix = found == .workers ? EarlierResults.hidden : EarlierResults.kept
+    do {
+      try makeWorkerState()
+      let place = try openFile(JobsDirectory.workerState, .directory, in: folder.descriptor)
+      defer { try? place.close() }
+      try take(results, as: prefix + DurableFile.nonce, in: place, while: isHeld)
+    } catch let error as Errno {
+      throw JobFailure(
+        .stage,
+        "\(folder.path)/\(JobsDirectory.results) cannot be moved to \(JobsDirectory.previousResults), nor into "
+          + "\(JobsDirectory.workerState): \(error); move what it holds, and send the job again")
     }
-    if isOthers { throw notHeld }
-    return notice?.told
+    return notice?.told(found)
+  }
+
+  /// Moves results/, which is open as `results`, to `name` in `place`; what it holds, if the folder cannot be renamed. Throws
+  /// ``JobFailure`` if it belongs to another attempt by now, and `Errno` if it stays in place.
+  private func take(
+    _ results: FileDescriptor, as name: String, in place: FileDescriptor, while isHeld: () -> Bool
+  ) throws {
+    do throws(Errno) {
+      try move(JobsDirectory.results, to: name, in: folder.descriptor, to: place)
+    } catch {
+      // As on SMB while this host has a file open in it.
+      guard [.permissionDenied, .notPermitted, .resourceBusy].contains(error) else { throw error }
+      let isWhole = try moveContent(of: results, into: Array(name.utf8CString), in: place, while: isHeld)
+      guard isWhole else { throw notHeld }
+      // Now the empty folder can be renamed. Who follows a job knows a new attempt by its new folder.
+      _ = try? hide(JobsDirectory.results, as: EarlierResults.hidden)
+      return
+    }
+    if try putBackOthers(name, in: place, insteadOf: results, isHeld) { throw notHeld }
   }
 
   /// Puts back `name`, which was results/ until now, if it is not the folder that this worker saw there: while it stood
@@ -169,20 +177,6 @@ package struct EarlierResults {
     }
   }
 
-  private func content(in descriptor: FileDescriptor) throws(Errno) -> Content {
-    guard let entry = try firstName(in: descriptor, where: { _ in true }) else { return .nothing }
-    if isFile(EarlierResults.reserve, in: descriptor) || holdsResult(descriptor) { return .workers }
-    let log = try firstName(in: descriptor) {
-      JobsDirectory.step(ofLog: $0) != nil && isFile($0, in: descriptor)
-    }
-    return log == nil ? .foreign(entry) : .workers
-  }
-
-  /// The reason why a folder is not a worker's.
-  package static func reason(_ entry: String) -> String {
-    "holds \(entry.quoted) and nothing that a worker made; it is where workers put what comes back, and no part of the job"
-  }
-
   /// A note about results.previous/.
   private struct Notice {
     let reason: String
@@ -194,8 +188,10 @@ package struct EarlierResults {
       self.isInTheWay = isInTheWay
     }
 
-    var told: SkippedPath {
-      let rest = isInTheWay ? "; what results held lies in \(JobsDirectory.workerState) until the next run" : ""
+    /// The note, where results/ held `content`.
+    func told(_ content: Content) -> SkippedPath {
+      let place = "; what results held lies in \(JobsDirectory.workerState)"
+      let rest = isInTheWay ? place + (content == .workers ? " until the next run" : "") : ""
       return SkippedPath(path: WorkspacePath(JobsDirectory.previousResults), reason: reason + rest)
     }
   }
@@ -235,22 +231,18 @@ extension EarlierResults {
   @discardableResult
   private func hide(_ name: String, as prefix: String) throws(Errno) -> String {
     let newName = prefix + DurableFile.nonce
-    let made = try makeFolder(JobsDirectory.workerState, in: folder.descriptor)
+    try makeWorkerState()
     try inWorkerState { (place) throws(Errno) in
-      if made, let owner = folder.ownerToGive { _ = fchown(place.rawValue, owner.user, owner.group) }
       try move(name, to: newName, in: folder.descriptor, to: place)
     }
     return newName
   }
 
-  /// Moves what `results` holds into a new folder in the job's `.worker`, until `isHeld` says that another attempt has the
-  /// job: then it returns `false`.
-  private func hideContent(
-    of results: FileDescriptor, as prefix: String, while isHeld: () -> Bool
-  ) throws(Errno) -> Bool {
-    try inWorkerState { (place) throws(Errno) in
-      try moveContent(of: results, into: prefix + DurableFile.nonce, in: place, while: isHeld)
+  private func makeWorkerState() throws(Errno) {
+    guard try makeFolder(JobsDirectory.workerState, in: folder.descriptor), let owner = folder.ownerToGive else {
+      return
     }
+    try inWorkerState { (place) throws(Errno) in _ = fchown(place.rawValue, owner.user, owner.group) }
   }
 
   private func inWorkerState<T>(_ body: (FileDescriptor) throws(Errno) -> T) throws(Errno) -> T {
@@ -272,21 +264,5 @@ extension EarlierResults {
       return tried == most || ContinuousClock.now >= end
     }
     unlinkat(job, JobsDirectory.workerState, AT_REMOVEDIR)
-  }
-
-  private func isFile(_ name: String, in folder: FileDescriptor) -> Bool {
-    (try? status(of: name, in: folder)).map { $0.st_mode & S_IFMT == S_IFREG } ?? false
-  }
-
-  /// Whether its result.json is a worker's. Reads only the end, since the file may be long.
-  private func holdsResult(_ folder: FileDescriptor) -> Bool {
-    guard let file = try? openFile(JobsDirectory.result, in: folder) else { return false }
-    defer { try? file.close() }
-    guard let status = try? regularStatus(of: file) else { return false }
-    let end = [UInt8](unsafeUninitializedCapacity: 1024) { buffer, count in
-      count = max(0, pread(file.rawValue, buffer.baseAddress, 1024, max(0, status.st_size - 1024)))
-    }
-    let text = String(decoding: end, as: UTF8.self)
-    return text.contains("\"workerId\"") && text.contains("\"workerVersion\"")
   }
 }

@@ -1,4 +1,3 @@
-private import CLinux
 package import Jobs
 
 /// The plan for a request: the steps, and the content of their workspace.

@@ -51,8 +51,8 @@ package struct JobRecords: Sendable {
     for filter in try DurableFile.names(in: directory.waiting).sorted() {
       let folder = directory.waiting.appending(filter)
       for deferred in try DeferredQueue.parsedNames(in: folder) where deferred.id == id {
-        guard let bytes = try DurableFile.read(folder.appending(deferred.name)) else { continue }
-        if let envelope = decodedJSON(Envelope.self, bytes) { keys.append(envelope.requestId.text) }
+        guard let file = try KnownFile.read(folder.appending(deferred.name), .passOver) else { continue }
+        if let envelope = decodedJSON(Envelope.self, file.bytes) { keys.append(envelope.requestId.text) }
       }
     }
     return keys

@@ -1,4 +1,3 @@
-private import CLinux
 import SystemPackage
 
 /// The time after which the owner of an untouched file on the volume counts as dead.

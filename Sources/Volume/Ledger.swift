@@ -5,7 +5,8 @@ package import SystemPackage
 /// The claims on the volume: which worker holds which job.
 ///
 /// The claim with the highest attempt holds the job. Creation is exclusive, so that one of several workers wins.
-/// Removal goes from the lowest attempt up, so a worker whose predecessor's claim is gone knows that the job is done.
+/// A worker removes the claims of a finished job from the first attempt up: if the claim before its own is gone, a worker
+/// knows that the job is done.
 package struct Ledger: Sendable {
   /// The volume.
   package let directory: JobsDirectory

@@ -1,5 +1,3 @@
-private import CLinux
-import Glibc
 package import SystemPackage
 
 /// An error of the shared volume or the local disk that stops the worker.

@@ -195,35 +195,69 @@ package func openFile(
   return FileDescriptor(rawValue: file)
 }
 
-/// Moves the entries of `source` into a new folder `name` in `place`, and files of folders that cannot be moved one by one:
-/// SMB does not rename a folder in which this host has a file open, but renames the file. Returns `false`, and leaves the
-/// rest, once `mayGoOn` says so.
+/// Moves each entry of `source` into a new folder `name` in `place`. If a folder among them cannot be renamed, it is made
+/// anew there, and its entries are moved in the same way. Names are bytes.
+///
+/// Asks `mayGoOn` after each entry, and returns `false` as soon as it says no; the last entry, which may not have been the
+/// caller's any more, gets its place back then, if that is free. Throws `Errno` if one cannot be moved, after it has put the
+/// others back.
 func moveContent(
-  of source: FileDescriptor, into name: String, in place: FileDescriptor, while mayGoOn: () -> Bool
+  of source: FileDescriptor, into name: [CChar], in place: FileDescriptor, while mayGoOn: () -> Bool
 ) throws(Errno) -> Bool {
-  try makeFolder(name, in: place)
-  let target = try openFile(name, .directory, in: place)
+  guard mkdirat(place.rawValue, name, 0o777) == 0 else { throw Errno(rawValue: Glibc.errno) }
+  let target = try openFolder(name, in: place)
   defer { try? target.close() }
-  var names: [String] = []
-  _ = try firstName(in: source) { name in
-    names.append(name)
+  if let status = try? status(of: source) {
+    _ = fchown(target.rawValue, status.st_uid, status.st_gid)
+    fchmod(target.rawValue, status.st_mode & 0o7777)
+  }
+  var names: [[CChar]] = []
+  try search(try openFile(".", .directory, in: source)) { bytes in
+    let name = bytes.map { CChar(bitPattern: $0) }
+    if ![[0x2E], [0x2E, 0x2E]].contains(name) { names.append(name + [0]) }
     return false
   }
-  for name in names {
-    guard mayGoOn() else { return false }
-    do throws(Errno) {
-      try move(name, to: name, in: source, to: target)
-    } catch {
-      guard let folder = try? openFile(name, .directory, in: source) else { throw error }
-      defer { try? folder.close() }
-      guard try moveContent(of: folder, into: name, in: target, while: mayGoOn) else { return false }
-      guard unlinkat(source.rawValue, name, AT_REMOVEDIR) == 0 else { throw Errno(rawValue: Glibc.errno) }
+  var moved: [[CChar]] = []
+  do throws(Errno) {
+    for name in names {
+      guard try moveEntry(name, from: source, to: target, while: mayGoOn) else { return false }
+      moved.append(name)
+      if mayGoOn() { continue }
+      var status = stat()
+      if fstatat(source.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) != 0 {
+        renameat(target.rawValue, name, source.rawValue, name)
+      }
+      return false
     }
+  } catch {
+    for name in moved.reversed() { renameat(target.rawValue, name, source.rawValue, name) }
+    unlinkat(place.rawValue, name, AT_REMOVEDIR)
+    throw error
   }
   return true
 }
 
-/// Returns whether the folder had to be made.
+private func moveEntry(
+  _ name: [CChar], from source: FileDescriptor, to target: FileDescriptor, while mayGoOn: () -> Bool
+) throws(Errno) -> Bool {
+  if renameat(source.rawValue, name, target.rawValue, name) == 0 { return true }
+  let cause = Errno(rawValue: Glibc.errno)
+  // Another file system is one for all that is in the folder.
+  guard cause != .improperLink, let folder = try? openFolder(name, in: source) else { throw cause }
+  defer { try? folder.close() }
+  guard try moveContent(of: folder, into: name, in: target, while: mayGoOn) else { return false }
+  guard unlinkat(source.rawValue, name, AT_REMOVEDIR) == 0 else { throw Errno(rawValue: Glibc.errno) }
+  return true
+}
+
+/// Opens the folder of a name that was read from `place`.
+private func openFolder(_ name: [CChar], in place: FileDescriptor) throws(Errno) -> FileDescriptor {
+  let descriptor = openat(place.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+  guard descriptor >= 0 else { throw Errno(rawValue: Glibc.errno) }
+  return FileDescriptor(rawValue: descriptor)
+}
+
+/// Makes a folder; `false` if there is one of that name.
 @discardableResult
 func makeFolder(_ name: String, in place: FileDescriptor) throws(Errno) -> Bool {
   let made = mkdirat(place.rawValue, name, 0o777) == 0

@@ -240,7 +240,7 @@ extension Admission {
     var request = arrived
     request.noteConnection()
     try ledger.audit.record(AuditEntry(.deferred, id: request.id, of: request.envelope, signedBy: request.keyID))
-    try ledger.serving(request.filter).deferredQueue.put(request.envelope, request.id)
+    try ledger.putOff(request.envelope, request.id, for: request.filter ?? ledger.filter ?? "")
     await request.acknowledge()
   }
 

@@ -36,7 +36,8 @@ struct ClaimFence: Sendable {
   }
 
   /// Leaves a job that did not begin to another worker. It defers the request, which others leave alone until the claim is
-  /// gone. Of a later attempt the earlier claims stay, and the next worker takes over from them with the same number.
+  /// gone. At a later attempt it removes only its own claim: the next worker takes over from the earlier one, and gets the same
+  /// attempt number.
   func giveBack(_ request: JobRequest, _ claim: Claim) async throws {
     guard ledger.filter != nil else { return try await drop(claim) }
     try await check(claim)

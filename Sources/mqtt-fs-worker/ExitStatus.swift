@@ -1,5 +1,4 @@
 import Client
-import CLinux
 import FileTree
 import Jobs
 import MQTT

@@ -140,7 +140,33 @@ struct NetworkVolumeTests {
           let out = scene.jobs.appending("job/results/out")
           #expect(try FileManager.default.contentsOfDirectory(atPath: out.string) == [run])
         }
+        let previous = scene.jobs.appending("job/results.previous/out")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: previous.string) == ["r2"])
         #expect(volume.answers.contains { $0.hasPrefix("rename job/results/out") })
+      }
+    }
+  }
+
+  /// Somebody holds a file so that it cannot even be renamed: the earlier results stay whole, for the next request.
+  @Test func resultsThatCannotBeMovedStayWhole() async throws {
+    try await Scene.play { scene in
+      let rules = ["rename job/results EACCES *", "rename job/results/made EACCES *"]
+      try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene) { volume in
+        try scene.job("job", steps: ["echo $RUN >made"])
+        for (run, status) in [("r1", "success"), ("r2", "error"), ("r3", "success")] {
+          try volume.answer(run == "r2" ? rules : [])
+          let worker = try scene.worker(on: group, ["--lease", "1s"])
+          let results = try await scene.results()
+          try await worker.listens()
+          try await scene.send("job", ["requestId": .string(run), "env": ["RUN": .string(run)]])
+          let answer = try await results.message { $0.json["requestId"] == .string(run) }
+          #expect(answer.json["status"] == .string(status), "\(worker.log)")
+          try await worker.end()
+          let last = run == "r2" ? "r1" : run
+          #expect(scene.result("job")["requestId"] == .string(last))
+          let made = try String(contentsOfFile: scene.jobs.appending("job/results/made").string, encoding: .utf8)
+          #expect(made == "\(last)\n")
+        }
       }
     }
   }

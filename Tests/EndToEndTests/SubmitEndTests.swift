@@ -169,6 +169,27 @@ import Testing
     }
   }
 
+  /// The broker may have the request although it did not say so.
+  @Test func requestWithoutAnAnswerIsNotCalledWithdrawn() async throws {
+    let broker = try ScriptedBroker { packet in
+      switch packet.kind {
+      case .publish: .bytes([])
+      case .subscribe: .bytes([0x90, 6] + packet.identifier + [0, 1, 1, 1])
+      default: .bytes(packet.usualAnswer)
+      }
+    }
+    try await Scene.play(.down) { scene in
+      let folder = try scene.folder("job", ["steps": ["true"]])
+      let submit = try scene.start(
+        WorkerProcess.executable, ["submit", folder.string, "--no-volume", "-u", "mqtt://127.0.0.1:\(broker.port)"],
+        name: "submit")
+      try await eventually("the request") { broker.packets.contains { $0.kind == .publish } }
+      submit.send(SIGTERM)
+      #expect(try await submit.end() == .code(130))
+      #expect(submit.errors.contains("the broker has the request and cannot return it"), "\(submit.errors)")
+    }
+  }
+
   @Test func interruptBeforeThereIsABrokerEndsIt() async throws {
     try await Scene.play(.down) { scene in
       let submit = try scene.submit(try scene.folder("job", ["steps": ["true"]]))

@@ -101,6 +101,20 @@ struct SystemFaultTests {
     }
   }
 
+  @Test(.enabled(if: geteuid() == 0, "only root can become a user without processes"), arguments: [3, 8])
+  func lowLimitOfProcessesIsNamed(_ limit: Int) async throws {
+    try await Scene.play(.down) { scene in
+      let user = "\(Int.random(in: 100_000...1_000_000_000))"
+      let drop = [
+        "--reuid", user, "--regid", user, "--clear-groups", try WorkerProcess.executable.string, "check", ".",
+      ]
+      let process = try scene.start(
+        "/bin/bash", ["-c", "ulimit -u \(limit) && exec setpriv \"$@\"", "sh"] + drop, name: "narrow")
+      #expect(try await process.end() == .code(78))
+      #expect(process.errors.contains("the limit of this user's processes is \(limit)"), "\(process.errors)")
+    }
+  }
+
   @Test func jobRunsAtTheLowestLimitOfOpenFiles() async throws {
     try await Scene.play(.down) { scene in
       let folder = try scene.job("job", steps: ["echo done"])

@@ -97,4 +97,44 @@ struct EarlierResultsTests {
     #expect(try volume.names(folder.path.appending("results")) == ["step_1.log"])
     #expect(try volume.names(folder.path).contains("results.previous") == isPreviousInTheWay)
   }
+
+  // MARK: Folders that cannot be renamed
+
+  private func moveResults(while mayGoOn: () -> Bool) throws -> Bool {
+    let results = try openFile("results", .directory, in: folder.descriptor)
+    defer { try? results.close() }
+    return try moveContent(of: results, into: Array("moved".utf8CString), in: folder.descriptor, while: mayGoOn)
+  }
+
+  @Test func contentMovesWithModes() throws {
+    try put("deep/er/file")
+    try put("step_0.log")
+    mkdirat(folder.descriptor.rawValue, [0x72, 0x65, 0x73, 0x75, 0x6C, 0x74, 0x73, 0x2F, -1, 0] as [CChar], 0o777)
+    chmod(folder.path.appending("results").string, 0o750)
+    #expect(try moveResults { true })
+    #expect(try volume.names(folder.path.appending("results")).isEmpty)
+    #expect(try volume.names(folder.path.appending("moved")).count == 3)
+    #expect(try volume.names(folder.path.appending("moved")).contains("step_0.log"))
+    #expect(try volume.names(folder.path.appending("moved/deep/er")) == ["file"])
+    #expect(try status(of: "moved", in: folder.descriptor).st_mode & 0o7777 == 0o750)
+  }
+
+  @Test func entryThatMovedAfterTheJobWasLostComesBack() throws {
+    for number in 0..<3 { try put("step_\(number).log") }
+    var left = 2
+    let isWhole = try moveResults {
+      left -= 1
+      return left > 0
+    }
+    #expect(!isWhole)
+    #expect(try volume.names(folder.path.appending("results")).count == 2)
+    #expect(try volume.names(folder.path.appending("moved")).count == 1)
+  }
+
+  @Test func contentIsNotMixedWithOthers() throws {
+    try put("step_0.log")
+    try put("mine", in: "moved")
+    #expect(throws: Errno.fileExists) { try moveResults { true } }
+    #expect(try volume.names(folder.path.appending("results")) == ["step_0.log"])
+  }
 }

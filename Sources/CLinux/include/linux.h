@@ -16,6 +16,8 @@ int linux_argument_count(void);
 // Whether a seccomp filter answers clone3(2) with EPERM: then threads cannot be started, and whoever waits for one waits for
 // ever.
 int linux_forbids_threads(void);
+// How many of `wanted` threads, 64 at most, can be started beside each other; they have ended when it returns.
+int linux_startable_threads(int wanted);
 // PR_SET_PDEATHSIG: the kernel sends this process SIGCONT when its parent ends, so that it goes on if it is stopped.
 int linux_continue_without_parent(void);
 

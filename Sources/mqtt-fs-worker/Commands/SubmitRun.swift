@@ -3,7 +3,6 @@ import Glibc
 import Jobs
 import MQTT
 import Steps
-import Synchronization
 import Worker
 
 /// The user's side of a submission: its output, and the effect of interrupts.

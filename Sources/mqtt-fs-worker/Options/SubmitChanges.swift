@@ -1,5 +1,6 @@
 import ArgumentParser
 import FileTree
+import Glibc
 import Jobs
 import Settings
 
@@ -34,6 +35,9 @@ struct RequestChanges: ParsableArguments {
       if let sign {
         variables[name] = String(text[text.index(after: sign)...])
       } else if let value = Environment.current.variables[name] {
+        guard getenv(name).map({ String(validatingCString: $0) != nil }) ?? true else {
+          throw ValidationError("--env \(name): its value in the environment is not UTF-8, and a request is JSON")
+        }
         variables[name] = value
       } else {
         throw ValidationError("--env \(name): the environment has no such variable; give --env \(name)=value")

@@ -42,7 +42,7 @@ func stepHeading(_ index: Int, of count: Int?, _ title: String?) -> String {
 }
 
 extension Console {
-  /// Tells how job `id` ended: always if it failed, otherwise only on a terminal.
+  /// Tells how job `id` ended. A success is told only on a terminal.
   func tell(_ result: ResultMessage, of id: JobID, used: String = "") {
     let took = result.durationMs.map { " after \(durationText(milliseconds: $0))" } ?? ""
     let text = "job \(id): \(result.status.rawValue)\(took)\(used)"

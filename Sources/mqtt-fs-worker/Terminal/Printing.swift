@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The output of a job that a command prints, until a stream fails. The job goes on without a reader, too.
+/// Prints a job's output until the stream fails. The command then follows the job without it.
 final class Printing: Sendable {
   private struct State {
     var ended: Set<Output.Stream> = []
