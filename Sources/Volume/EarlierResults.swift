@@ -29,7 +29,7 @@ package struct EarlierResults {
   /// An empty results/ stays: it may be a mount point, or have special permissions. From the second attempt on results/
   /// is moved whatever it holds: steps of the first attempt may have removed the worker's files. `isHeld` tells whether
   /// the job is still this attempt's: another's results stay in place. Throws ``JobFailure`` if results/ holds only files
-  /// that no worker made, or another attempt has the job, and `Errno` if it cannot be moved.
+  /// that no worker made or cannot be moved, or another attempt has the job, and `Errno` if it cannot be read.
   func makeWay(for attempt: Int, whileHeld isHeld: () -> Bool) throws -> SkippedPath? {
     guard let results = try open(JobsDirectory.results) else { return nil }
     defer { try? results.close() }
