@@ -29,7 +29,7 @@ package struct EarlierResults {
   /// An empty results/ stays: it may be a mount point, or have special permissions. From the second attempt on results/
   /// is moved whatever it holds: steps of the first attempt may have removed the worker's files. `isHeld` tells whether
   /// the job is still this attempt's: another's results stay in place. Throws ``JobFailure`` if results/ holds only files
-  /// that no worker made or cannot be moved, or another attempt has the job, and `Errno` if it cannot be read.
+  /// that no worker made, or another attempt has the job, and what is in its way; `Errno` if it may not be read or moved.
   func makeWay(for attempt: Int, whileHeld isHeld: () -> Bool) throws -> SkippedPath? {
     guard let results = try open(JobsDirectory.results) else { return nil }
     defer { try? results.close() }
@@ -59,6 +59,8 @@ package struct EarlierResults {
       defer { try? place.close() }
       try take(results, as: prefix + DurableFile.nonce, in: place, while: isHeld)
     } catch let error as Errno {
+      // Of missing rights ``ResultsFolder`` tells.
+      guard ![.permissionDenied, .notPermitted, .readOnlyFileSystem].contains(error) else { throw error }
       throw JobFailure(
         .stage,
         "\(folder.path)/\(JobsDirectory.results) cannot be moved to \(JobsDirectory.previousResults), nor into "

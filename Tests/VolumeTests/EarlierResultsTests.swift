@@ -131,6 +131,16 @@ struct EarlierResultsTests {
     #expect(try volume.names(folder.path.appending("moved")).count == 1)
   }
 
+  @Test func whatIsInTheWayIsNamed() throws {
+    try put("mine", in: "results.previous")
+    try put("step_0.log")
+    try volume.write("x", folder.path.appending(".worker"))
+    let failure = #expect(throws: JobFailure.self) { try earlier.makeWay(for: 1, whileHeld: { true }) }
+    #expect(
+      failure?.description.contains("nor into .worker: Not a directory") == true, "\(String(describing: failure))")
+    #expect(try volume.names(folder.path.appending("results")) == ["step_0.log"])
+  }
+
   @Test func contentIsNotMixedWithOthers() throws {
     try put("step_0.log")
     try put("mine", in: "moved")
