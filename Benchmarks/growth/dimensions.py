@@ -73,10 +73,8 @@ def members(scene, size, rounds):
     scene.measure(scene.ours(WORKER, "--idle-timeout", "1s", topic=SHARED), _Nothing())
     with open(f"{folder}/{WORKER}.json") as file:
         member = json.load(file)
-    # All of them are this process: it is alive.
-    with open("/proc/self/stat") as stat:
-        start = stat.read().rsplit(")", 1)[1].split()[19]
-    process = dict(member["process"], pid=os.getpid(), startTime=start)
+    # All of them are this process.
+    process = dict(member["process"], **alive())
     names = [f"other-{number}" for number in range(size)]
     for name in names:
         other = dict(member, worker=name, clientId=name, state="present", process=process)
@@ -88,6 +86,42 @@ def members(scene, size, rounds):
             os.utime(f"{folder}/{name}.json")
 
     return runs(scene, SHARED, lambda: sent(scene, "jobs/pending"), touch)
+
+
+def alive():
+    """This process, as a file of a worker names it: others see that it lives."""
+    with open("/proc/self/stat") as stat:
+        return {"pid": os.getpid(), "startTime": stat.read().rsplit(")", 1)[1].split()[19]}
+
+
+def claims(scene, size, rounds):
+    """Jobs that workers of another kind run; each claim is touched, as its worker does."""
+    scene.subscribe(WORKER, TOPIC)
+    folder = f"{scene.jobs}/.worker/claims"
+    os.makedirs(folder, exist_ok=True)
+    names = [f"{folder}/other_{number}.1.json" for number in range(size)]
+    for number, name in enumerate(names):
+        with open(name, "w") as file:
+            json.dump({"worker": "other", "id": f"other_{number}", "attempt": 1, "filter": "jobs/other", "run": f"r{number}",
+                       "envelope": {"payload": "{}", "topic": "jobs/other", "requestId": f"k{number}"},
+                       "process": dict({"host": "other", "bootId": "b", "pidNamespace": "p"}, **alive())}, file)
+
+    def touch():
+        for name in names:
+            os.utime(name)
+
+    return runs(scene, TOPIC, lambda: sent(scene, TOPIC), touch)
+
+
+def deferred(scene, size, rounds):
+    """Requests that workers of another kind have deferred."""
+    scene.subscribe(WORKER, TOPIC)
+    folder = f"{scene.jobs}/.worker/waiting/jobs%2Fother"
+    os.makedirs(folder, exist_ok=True)
+    for number in range(size):
+        with open(f"{folder}/{10 ** 18 + number}-other_{number}.json", "w") as file:
+            json.dump({"payload": "{}", "topic": "jobs/other", "requestId": f"k{number}"}, file)
+    return runs(scene, TOPIC, lambda: sent(scene, TOPIC))
 
 
 class _Nothing:
@@ -124,6 +158,8 @@ DIMENSIONS = {dimension.name: dimension for dimension in [
               "A busy worker of a group puts requests down for others, up to 64, once its job has taken 100 ms: with jobs as "
               "short as these it does not."),
     Dimension("members", "Workers of the same kind", [4, 200], members),
+    Dimension("claims", "Jobs that other workers run", [10, 1000, 10_000], claims),
+    Dimension("deferred", "Deferred requests of another kind", [10, 10_000], deferred),
     Dimension("steps", "Steps", [1, 10, 100, 1000], steps, "Linear: each step is a process."),
     Dimension("payload", "Bytes of payload", [100, 16_000, 256_000], payload,
               "Linear: the request is stored with the claim, and its variables are given to the step."),
