@@ -20,7 +20,7 @@ package actor Submission {
   private let client: BrokerClient
   private let sender: RequestSender
   private var directory: JobsDirectory?
-  private let inbox: Inbox
+  private let inbox: SubmissionInbox
   private var watch: VolumeWatch?
   private var follower: LogFollower?
   private var sending: Task<Void, Never>?
@@ -53,7 +53,7 @@ package actor Submission {
     _ request: OutgoingRequest, topic: String, topics: Topics, over client: BrokerClient, version: ProtocolVersion,
     volume: Volume
   ) {
-    let inbox = Inbox()
+    let inbox = SubmissionInbox()
     self.request = request
     self.topics = topics
     self.client = client
@@ -173,7 +173,7 @@ package actor Submission {
 
   // MARK: Incoming items
 
-  private func news(of item: Inbox.Item) throws -> SubmissionEvent? {
+  private func news(of item: SubmissionInbox.Item) throws -> SubmissionEvent? {
     switch item {
     case .place(let place): return note(place)
     case .message(let message): return try news(of: message)

@@ -1,5 +1,4 @@
 private import CLinux
-private import Dispatch
 import FileTree
 package import Glibc
 package import SystemPackage
@@ -218,14 +217,4 @@ package func onVolume<T>(_ operation: String, _ path: VolumePath, _ body: () thr
   -> T
 {
   try onVolume(operation, path.path, body)
-}
-
-/// Runs blocking work on a thread of its own. Swift's pool has one thread for each core: a task that blocks one of them
-/// delays the others.
-package func onThread<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
-  try await withCheckedThrowingContinuation { continuation in
-    DispatchQueue(label: "blocking").async {
-      continuation.resume(with: Result { try work() })
-    }
-  }
 }

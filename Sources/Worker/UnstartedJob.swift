@@ -37,13 +37,6 @@ extension Worker {
     logger.warn(ofSurvivors: left, of: "an earlier attempt", job.claim.record.id)
   }
 
-  /// Makes the job's results/. Throws ``JobFailure``.
-  func results(of job: AcceptedJob, _ folder: JobFolder) throws(JobFailure) -> ResultsFolder {
-    try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt) {
-      [ledger, claim = job.claim] in !ledger.hasCertainlyLost(claim)
-    }
-  }
-
   private func answer(_ job: AcceptedJob, _ folder: JobFolder, _ result: JobResult) async throws -> Ending {
     endRemains(of: job, folder)
     // That may have taken longer than a lease.

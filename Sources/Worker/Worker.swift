@@ -252,6 +252,13 @@ package struct Worker: Sendable {
     }
     ledger.audit.note(entry, logger)
   }
+
+  /// Makes the job's results/. Throws ``JobFailure``.
+  func results(of job: AcceptedJob, _ folder: JobFolder) throws(JobFailure) -> ResultsFolder {
+    try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt) {
+      [ledger, claim = job.claim] in !ledger.hasCertainlyLost(claim)
+    }
+  }
 }
 
 /// How a worker ended.

@@ -2,7 +2,7 @@ import MQTT
 private import Synchronization
 
 /// Queues the items that arrive for a submission, from any thread.
-final class Inbox: Sendable {
+final class SubmissionInbox: Sendable {
   enum Item: Sendable {
     case place(RequestSender.Place)
     case message(Message)
