@@ -207,6 +207,12 @@ int linux_abort(int fd) {
 }
 
 int linux_start_writeback(int fd) { return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); }
+int linux_allocate(int fd, int64_t bytes) {
+  struct statfs status;
+  if (fallocate(fd, 0, 0, bytes)) return -1;
+  // The kernel's client of SMB only makes the file longer.
+  return fstatfs(fd, &status) == 0 && ((uint32_t)status.f_type == 0xFE534D42 || (uint32_t)status.f_type == 0xFF534D42) ? -1 : 0;
+}
 int linux_reserve(int fd, int64_t offset, int64_t bytes) { return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, bytes); }
 
 int64_t linux_nanoseconds(const void *timespec) {

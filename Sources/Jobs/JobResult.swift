@@ -257,9 +257,12 @@ package struct JobFailure: Error, CustomStringConvertible {
 
   package let phase: Phase
   package let description: String
+  /// Whether there is no room on the file system, or within a quota.
+  package let isForRoom: Bool
 
-  package init(_ phase: Phase, _ description: String) {
+  package init(_ phase: Phase, _ description: String, isForRoom: Bool = false) {
     self.phase = phase
     self.description = description
+    self.isForRoom = isForRoom
   }
 }

@@ -1,3 +1,4 @@
+private import CLinux
 package import FileTree
 private import Glibc
 package import Jobs
@@ -58,15 +59,15 @@ package final class ResultsFolder: Sendable {
     } catch {
       throw JobFailure(
         .stage,
-        "\(path) cannot be used for results: \(error); it must be a folder that the worker can write, or not exist")
+        "\(path) cannot be used for results: \(error); it must be a folder that the worker can write, or not exist",
+        isForRoom: [.noSpace, .diskQuotaExceeded].contains(error as? Errno))
     }
   }
 
   /// Reserves space for result.json, since steps may fill the volume.
   private func reserveSpace() throws(Errno) {
     let file = try create(ResultsFolder.reserve)
-    // Some file systems cannot reserve space; then there is none.
-    _ = posix_fallocate(file.rawValue, 0, off_t(ResultsFolder.leastReserve))
+    ResultsFolder.allocate(ResultsFolder.leastReserve, of: file)
     reserved.withLock { reserved in
       try? reserved?.close()
       reserved = file
@@ -77,8 +78,16 @@ package final class ResultsFolder: Sendable {
   package func reserve(_ bytes: Int) {
     guard bytes > ResultsFolder.leastReserve else { return }
     reserved.withLock { reserved in
-      if let reserved { _ = posix_fallocate(reserved.rawValue, 0, off_t(min(bytes, JobResult.largestFile))) }
+      if let reserved { ResultsFolder.allocate(min(bytes, JobResult.largestFile), of: reserved) }
     }
+  }
+
+  /// Allocates the first bytes of the empty file, as far as there is room. Where the file system only does so for what
+  /// is written, it must be on its way before the output of steps is.
+  private static func allocate(_ bytes: Int, of file: FileDescriptor) {
+    guard linux_allocate(file.rawValue, Int64(bytes)) != 0 else { return }
+    try? file.store([UInt8](repeating: 0, count: bytes), at: 0)
+    _ = linux_start_writeback(file.rawValue)
   }
 
   /// The reserved file; a new one if it was removed or replaced, or has another link.

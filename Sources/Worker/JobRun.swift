@@ -2,6 +2,7 @@ import FileTree
 import Jobs
 import Logging
 import Steps
+import SystemPackage
 import Volume
 
 /// One attempt of a job between its claim and its result: the results folder, the workspace, the steps and the export.
@@ -44,14 +45,26 @@ struct JobRun {
     }
   }
 
-  /// Makes results/, copies the job's folder into the workspace, and checks that the copy is what the request asks for.
+  /// Makes results/. Throws ``VolumeError`` if the volume is full, which is no result of the job either.
+  mutating func makeResults() throws(VolumeError) {
+    do throws(JobFailure) {
+      let results = try worker.results(of: job, folder)
+      if let notice = results.notice { report.skipped.append(notice) }
+      results.reserve(JobResult.likelySize(plan.definition.steps))
+      self.results = results
+    } catch {
+      // The job's folder may be another file system, or have a quota: then no other job fails.
+      guard !error.isForRoom || worker.ledger.hasRoom else {
+        throw VolumeError("making", folder.path.appending(JobsDirectory.results), .noSpace)
+      }
+      report.fail(error)
+    }
+  }
+
+  /// Copies the job's folder into the workspace, and checks that the copy is what the request asks for.
   package mutating func stage() async {
-    guard let workspace else { return }
+    guard let workspace, results != nil else { return }
     await noting(\.stageMs) { run throws in
-      let results = try run.worker.results(of: run.job, run.folder)
-      run.results = results
-      if let notice = results.notice { run.report.skipped.append(notice) }
-      results.reserve(JobResult.likelySize(run.plan.definition.steps))
       guard let snapshot = try run.copy(into: workspace) else { return }
       guard let plan = try run.check(workspace) else { return }
       run.plan = plan

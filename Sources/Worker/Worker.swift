@@ -183,11 +183,9 @@ package struct Worker: Sendable {
     _ job: AcceptedJob, _ run: JobRun, isHeldUntil limit: ContinuousClock.Instant
   ) async throws -> Ending {
     var run = run
+    run.warnOfShortSecrets()
+    try await makePlaces(of: &run, isHeldUntil: limit)
     do {
-      run.warnOfShortSecrets()
-      try run.makeWorkspace()
-      // That may have taken longer than a lease, too.
-      if .now >= limit { try await fence.check(job.claim) }
       await run.stage()
       await run.runSteps()
       await run.sync()
@@ -199,15 +197,29 @@ package struct Worker: Sendable {
       run.purge()
       try? ledger.seen.clear(beside: run.request)
       return ending
-    } catch let error as NoWorkspace {
-      // Another host may have one. This worker would spoil one job after the other.
-      try await fence.giveBack(run.request, job.claim)
-      outbox.tellWaiting(job.claim.record.filter ?? "")
-      throw error
     } catch {
       run.purge()
       // If results cannot be written, another worker may hold the job and may have moved them aside.
       if error is VolumeError { try await fence.check(job.claim) }
+      throw error
+    }
+  }
+
+  /// Makes the workspace and results/. If there is no place for them, the request is given back: this worker would spoil
+  /// one job after the other, and another host or a later time may have one.
+  private func makePlaces(of run: inout JobRun, isHeldUntil limit: ContinuousClock.Instant) async throws {
+    let claim = run.job.claim
+    do {
+      try run.makeWorkspace()
+      // That may have taken longer than a lease, too.
+      if .now >= limit { try await fence.check(claim) }
+      try run.makeResults()
+    } catch {
+      run.purge()
+      if error is NoWorkspace || error is VolumeError {
+        try await fence.giveBack(run.request, claim)
+        outbox.tellWaiting(claim.record.filter ?? "")
+      }
       throw error
     }
   }

@@ -82,6 +82,42 @@ struct FullDiskTests {
   }
 }
 
+/// A volume on which no file can be made any more, from some point of a job on.
+@Suite(.enabled(if: geteuid() == 0, "only root can mount a small file system"))
+struct FullVolumeTests {
+  /// Whatever the worker has no room for, the job has its result.json, at once or when there is room again.
+  @Test(arguments: 0...7) func jobHasItsResult(afterFiles left: Int) async throws {
+    try await Scene.play(leaving: [.deferred]) { scene in
+      try await withTmpfs(of: "4m,nr_inodes=80", at: scene.jobs) {
+        try scene.job("job", steps: ["echo output"])
+        let results = try await scene.results()
+        let worker = try scene.worker([])
+        try await worker.listens()
+        var ballast: [FilePath] = []
+        while true {
+          let path = scene.jobs.appending("ballast-\(ballast.count)")
+          guard mkdir(path.string, 0o755) == 0 else { break }
+          ballast.append(path)
+        }
+        for path in ballast.suffix(left) { rmdir(path.string) }
+        try await scene.send("job")
+        let end = try await worker.end()
+        for path in ballast.dropLast(left) { rmdir(path.string) }
+        if end == .code(74) {
+          #expect(try await scene.worker([]).end() == .code(0))
+          #expect(scene.result("job")["status"] == "success")
+        } else {
+          #expect(end == .code(0) || end == .code(1), "\(end)")
+        }
+        let message = try await results.message().json
+        #expect(message["status"] == scene.result("job")["status"], "\(message)")
+        #expect(message["manifestFile"] == "results/result.json", "\(message)")
+        #expect(scene.claims.isEmpty)
+      }
+    }
+  }
+}
+
 /// Artifacts that cannot be exported, although the volume has room.
 @Suite struct UnsyncedArtifactTests {
   /// The step has put a folder in the place of the file.

@@ -111,7 +111,41 @@ struct SystemFaultTests {
       let process = try scene.start(
         "/bin/bash", ["-c", "ulimit -u \(limit) && exec setpriv \"$@\"", "sh"] + drop, name: "narrow")
       #expect(try await process.end() == .code(78))
-      #expect(process.errors.contains("the limit of this user's processes is \(limit)"), "\(process.errors)")
+      #expect(process.errors.contains("raise the limit of this user's processes, \(limit) "), "\(process.errors)")
+    }
+  }
+
+  /// The runtime would wait without a word for a thread whose stack has no place.
+  @Test(arguments: [("-v", "address space, 61440000 bytes"), ("-d", "data, 61440000 bytes")])
+  func lowLimitOfMemoryIsNamed(_ option: String, _ limit: String) async throws {
+    try await Scene.play(.down) { scene in
+      let process = try scene.start(
+        "/bin/bash", ["-c", "ulimit \(option) 60000 && exec \"$0\" check .", WorkerProcess.executable.string],
+        name: "narrow")
+      #expect(try await process.end() == .code(78))
+      let message = "there is no room for 16 threads: raise the limit of \(limit)"
+      #expect(process.errors.contains(message), "\(process.errors)")
+    }
+  }
+
+  /// The worker sees its cgroup where a container has it.
+  @Test(.enabled(if: cgroupsWithPids != nil, "no cgroup with a limit of processes can be made here"))
+  func lowLimitOfTheContainersProcessesIsNamed() async throws {
+    let all = try #require(cgroupsWithPids)
+    let cgroup = "\(all)/few-\(Int.random(in: 10_000_000..<100_000_000))"
+    try FileManager.default.createDirectory(atPath: cgroup, withIntermediateDirectories: false)
+    defer { rmdir(cgroup) }
+    try "6".write(toFile: "\(cgroup)/pids.max", atomically: false, encoding: .utf8)
+    try await Scene.play(.down) { scene in
+      let process = try scene.start(
+        installed("unshare"),
+        [
+          "--mount", "sh", "-c",
+          "echo $$ > \"$1/cgroup.procs\" && mount --bind \"$1\" \"$2\" && exec \"$0\" check .",
+          WorkerProcess.executable.string, cgroup, all,
+        ], name: "narrow")
+      #expect(try await process.end() == .code(78))
+      #expect(process.errors.contains("of the container's processes, 6 "), "\(process.errors)")
     }
   }
 
@@ -138,3 +172,15 @@ struct SystemFaultTests {
     }
   }
 }
+
+/// Where cgroups that limit processes can be made: those of version 2, or of version 1.
+private let cgroupsWithPids: String? =
+  geteuid() != 0
+  ? nil
+  : ["/sys/fs/cgroup", "/sys/fs/cgroup/pids"].first { folder in
+    // The root of the tree has no limit, but its children do.
+    let probe = "\(folder)/probe-\(getpid())"
+    guard access("\(folder)/cgroup.procs", W_OK) == 0, mkdir(probe, 0o755) == 0 else { return false }
+    defer { rmdir(probe) }
+    return access("\(probe)/pids.max", W_OK) == 0
+  }
