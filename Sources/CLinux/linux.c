@@ -210,8 +210,12 @@ int linux_start_writeback(int fd) { return sync_file_range(fd, 0, 0, SYNC_FILE_R
 int linux_allocate(int fd, int64_t bytes) {
   struct statfs status;
   if (fallocate(fd, 0, 0, bytes)) return -1;
-  // The kernel's client of SMB only makes the file longer.
-  return fstatfs(fd, &status) == 0 && ((uint32_t)status.f_type == 0xFE534D42 || (uint32_t)status.f_type == 0xFF534D42) ? -1 : 0;
+  if (fstatfs(fd, &status)) return 0;
+  switch ((uint32_t)status.f_type) {
+    case 0xFE534D42: case 0xFF534D42: return -1; // SMB: its client only makes the file longer.
+    case 0x6969: case 0x00C36400: return -1;     // NFS, CephFS: what is written later may still have no room.
+    default: return 0;
+  }
 }
 int linux_reserve(int fd, int64_t offset, int64_t bytes) { return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, bytes); }
 

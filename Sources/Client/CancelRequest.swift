@@ -28,6 +28,14 @@ package struct CancelRequest: Sendable {
     case none, untilEnd
   }
 
+  /// Which request of the job ends.
+  package enum Aim: Sendable {
+    /// The one that runs or waits. A finished job has none that a volume knows of.
+    case current
+    /// Of a finished job the next one that a worker takes: the broker may have it.
+    case next
+  }
+
   private let id: JobID
   private let client: BrokerClient
   private let topics: Topics
@@ -46,7 +54,7 @@ package struct CancelRequest: Sendable {
   }
 
   /// Sends the request. Throws ``MQTTError`` and ``VolumeError``.
-  package func send(_ waiting: Waiting) async throws -> Outcome {
+  package func send(_ waiting: Waiting, aim: Aim = .current) async throws -> Outcome {
     // Subscribe before looking for the worker: the end may come meanwhile.
     let messages = try await client.messages(
       on: try TopicFilter(topics.result(of: id)), try TopicFilter(topics.events(of: id)))
@@ -54,7 +62,10 @@ package struct CancelRequest: Sendable {
     let before = directory.flatMap { JobRecords($0).result(of: id)?.timing }
     guard let (worker, request) = try await holder() else {
       let job = try directory.flatMap { try JobListing($0).job(id) }
-      guard let job, let directory, [.pending, .queued].contains(job.state) else { return .notRunning(job) }
+      guard let job, let directory, [.pending, .queued].contains(job.state) || aim == .next && job.state == .finished
+      else {
+        return .notRunning(job)
+      }
       let records = JobRecords(directory)
       // The volume may have its request; otherwise it is the next one that a worker takes.
       let key = try records.waitingKeys(of: id).first
@@ -160,6 +171,9 @@ extension CancelRequest.Outcome {
   package func sentence(about id: JobID) -> String {
     switch self {
     case .notRunning(let job): return "no worker has job \(id)\(job.map { "; it is \($0.state.rawValue)" } ?? "")"
+    case .marked(.finished):
+      return
+        "job \(id) is finished: the worker that takes the next request for it answers that as canceled, without a step"
     case .marked(let state):
       return "job \(id) is \(state.rawValue): the worker that takes it answers it as canceled, without a step"
     case .notReceived(let worker, let isMarked):

@@ -130,10 +130,11 @@ package struct Timespan: ExpressibleByArgument {
 extension BrokerOptions {
   /// Opens a client's session for as long as `body` runs. Its client id, `<prefix><command>-<random>`, is used once, so
   /// any number of clients can run at a time. The password is wiped from the arguments and the environment. People wait for
-  /// 30 s at most, unless they say otherwise; with `persisting` that is for the first connection.
+  /// 30 s at most, or for `patience` if that is less, unless they say otherwise; with `persisting` that is for the first
+  /// connection.
   package func withClient<T: Sendable>(
     _ command: String, _ environment: Environment, logger: Logger, keptFor expiry: UInt32 = 0, persisting: Bool = false,
-    _ body: (BrokerClient) async throws -> T
+    giveUpAfter patience: Duration? = nil, _ body: (BrokerClient) async throws -> T
   ) async throws -> T {
     var options = try session("\(command)-\(randomSuffix())", environment)
     let limit = try giveUpAfter(environment)
@@ -145,7 +146,8 @@ extension BrokerOptions {
       options.start = .clean
     }
     return try await BrokerClient.withClient(
-      options, giveUpAfter: limit ?? .seconds(30), persisting: persisting && limit == nil, logger: logger, body)
+      options, giveUpAfter: limit ?? min(patience ?? .seconds(30), .seconds(30)),
+      persisting: persisting && limit == nil, logger: logger, body)
   }
 }
 

@@ -159,6 +159,12 @@ struct LogFile {
     push()
   }
 
+  /// Waits until the volume has what was written, or reports an error.
+  mutating func sync() {
+    if fdatasync(descriptor) < 0, LogFile.areOfVolume.contains(errno) { note(Errno(rawValue: errno)) }
+    if let length = noticeCut() { lengthAtEnd = lengthAtEnd.map { min($0, length) } }
+  }
+
   private mutating func putInOrder() {
     do throws(Errno) {
       // Output that exceeds the limit by at most the length of the line is still all in the file.

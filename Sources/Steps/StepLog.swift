@@ -65,6 +65,9 @@ package final class StepLog: Sendable {
     content.withLock { $0.file.finish() }
   }
 
+  /// Waits until the volume has the finished log, or says why not; see `error`.
+  package func sync() { content.withLock { $0.file.sync() } }
+
   /// Length of the file. Final when the step has ended.
   package var length: Int64 { content.withLock { $0.file.length } }
 

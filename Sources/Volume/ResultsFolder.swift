@@ -17,6 +17,9 @@ package final class ResultsFolder: Sendable {
   private static let reserve = EarlierResults.reserve
   /// Space for the result of a job with a few steps and some hundred artifacts, or for any result without its lists.
   private static let leastReserve = 64 << 10
+  private let late = Atomic(false)
+  /// Whether the volume may accept what it has no room for, and say so only when it is synced.
+  package var fillsLate: Bool { late.load(ordering: .relaxed) }
   /// A note about earlier results that could not be moved aside.
   package let notice: SkippedPath?
 
@@ -67,7 +70,7 @@ package final class ResultsFolder: Sendable {
   /// Reserves space for result.json, since steps may fill the volume.
   private func reserveSpace() throws(Errno) {
     let file = try create(ResultsFolder.reserve)
-    ResultsFolder.allocate(ResultsFolder.leastReserve, of: file)
+    late.store(!ResultsFolder.allocate(ResultsFolder.leastReserve, of: file), ordering: .relaxed)
     reserved.withLock { reserved in
       try? reserved?.close()
       reserved = file
@@ -78,16 +81,17 @@ package final class ResultsFolder: Sendable {
   package func reserve(_ bytes: Int) {
     guard bytes > ResultsFolder.leastReserve else { return }
     reserved.withLock { reserved in
-      if let reserved { ResultsFolder.allocate(min(bytes, JobResult.largestFile), of: reserved) }
+      if let reserved { _ = ResultsFolder.allocate(min(bytes, JobResult.largestFile), of: reserved) }
     }
   }
 
   /// Allocates the first bytes of the empty file, as far as there is room. Where the file system only does so for what
-  /// is written, it must be on its way before the output of steps is.
-  private static func allocate(_ bytes: Int, of file: FileDescriptor) {
-    guard linux_allocate(file.rawValue, Int64(bytes)) != 0 else { return }
+  /// is written, it must be on its way before the output of steps is: `false`.
+  private static func allocate(_ bytes: Int, of file: FileDescriptor) -> Bool {
+    guard linux_allocate(file.rawValue, Int64(bytes)) != 0 else { return true }
     try? file.store([UInt8](repeating: 0, count: bytes), at: 0)
     _ = linux_start_writeback(file.rawValue)
+    return false
   }
 
   /// The reserved file; a new one if it was removed or replaced, or has another link.

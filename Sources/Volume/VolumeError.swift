@@ -38,7 +38,7 @@ package struct VolumeError: Error, Sendable, CustomStringConvertible {
       case .noSpace, .diskQuotaExceeded: "; free some space"
       case .permissionDenied, .notPermitted, .readOnlyFileSystem:
         "; the worker's user must be able to write there"
-      case .noSuchFileOrDirectory: "; is the volume mounted?"
+      case .noSuchFileOrDirectory: "; check that the volume is mounted"
       case .notDirectory: "; move away what lies there, a worker makes the folder"
       case .tooManySymbolicLinkLevels, .improperLink:
         "; no link is followed there, put the file or folder itself in its place"

@@ -65,6 +65,7 @@ struct StepRun {
       defer { log.finish() }
       return try await tries()
     }
+    if job.results.fillsLate { log.sync() }
     end.result.logBytes = Int(log.length)
     end.result.logDropped = Int(log.dropped)
     end.result.logError = log.error.map { "\(JobsDirectory.logName(index)): \($0)" }

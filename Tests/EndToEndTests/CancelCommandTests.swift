@@ -68,6 +68,26 @@ import Testing
       let finished = try scene.client(["cancel", "job", "-j", scene.jobs.string])
       #expect(try await finished.end() == .code(66))
       #expect(finished.errors.contains("no worker has job job; it is finished"))
+      #expect(finished.errors.contains("--next cancels that"))
+    }
+  }
+
+  /// The broker has the request, and nothing on the volume tells of it.
+  @Test func nextRunOfAFinishedJobIsCanceled() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: [.string(scene.noteRun)])
+      let worker = try scene.worker(["--jobs", "1"])
+      try await worker.listens()
+      try await scene.send("job", ["requestId": "first"])
+      try await worker.end()
+      try await scene.send("job", ["requestId": "second"])
+      let cancel = try scene.client(["cancel", "job", "--next", "-j", scene.jobs.string])
+      #expect(try await cancel.end() == .code(0), "\(cancel.errors)")
+      #expect(cancel.errors.contains("the next request"), "\(cancel.errors)")
+      #expect(try await scene.worker(["--jobs", "1"]).end() == .code(0))
+      #expect(scene.result("job")["status"] == "canceled" && scene.result("job")["requestId"] == "second")
+      #expect(scene.runs("job") == 1)
+      #expect(marks(scene).isEmpty)
     }
   }
 

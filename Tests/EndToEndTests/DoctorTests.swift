@@ -116,7 +116,7 @@ import Testing
       #expect(end.end == .code(1))
       #expect(end.output.contains("broker      NO   connection"))
       #expect(end.output.contains("volume      NO   writable"))
-      #expect(end.output.contains("is the volume mounted?"))
+      #expect(end.output.contains("check that the volume is mounted"))
     }
   }
 }

@@ -64,7 +64,7 @@ import Testing
       try scene.remove(scene.jobs)
       let failing = try controller(scene, python, [program, folder.string])
       #expect(try await failing.end() == .code(1))
-      #expect(failing.errors.contains("is no folder; is the volume mounted?"))
+      #expect(failing.errors.contains("is no folder; check that the volume is mounted"))
       #expect(!FileManager.default.fileExists(atPath: scene.jobs.string))
       try FileManager.default.createDirectory(atPath: scene.jobs.string, withIntermediateDirectories: false)
     }

@@ -72,6 +72,25 @@ struct NetworkVolumeTests {
     }
   }
 
+  /// The client took all of the output, and its server had no room for it.
+  @Test func lossThatOnlyASyncTellsIsInTheResult() async throws {
+    try await Scene.play { scene in
+      let rules = ["fsync job/results/step_0.log ENOSPC *"]
+      try await NetworkVolume.showing(shared(scene).folder, at: scene.jobs, in: scene, rules: rules) { _ in
+        try scene.job("job", steps: ["echo one", "echo two"])
+        let worker = try scene.worker([])
+        try await worker.listens()
+        try await scene.send("job")
+        #expect(try await worker.end() == .code(0))
+        let steps = scene.result("job")["steps"]
+        #expect(
+          steps[0]["logError"].string
+            == "step_0.log: the volume reported No space left on device; the log may be incomplete")
+        #expect(steps[1]["logError"] == .null)
+      }
+    }
+  }
+
   // MARK: What was carried out is said to have failed
 
   /// The server removed the file and restarted before it answered, so the client sent the request again.

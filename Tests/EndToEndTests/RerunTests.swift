@@ -19,6 +19,18 @@ import Testing
     }
   }
 
+  @Test func retryOfAnotherFolderSaysWhichFilesRun() async throws {
+    try await Scene.play { scene in
+      try scene.worker("worker-01", on: "jobs/pending", ["--jobs", "2"])
+      let folder = try scene.folder("job", ["steps": ["echo first"]])
+      let submit = try scene.submit(folder)
+      #expect(try await submit.end() == .code(0))
+      let retry = try scene.submit(folder, ["--retry"])
+      #expect(try await retry.end() == .code(0))
+      #expect(retry.errors.contains("job job runs with its files on the volume, not with those in \(folder)"))
+    }
+  }
+
   @Test func retryIsForFinishedJobsOnly() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["true"])

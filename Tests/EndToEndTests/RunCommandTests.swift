@@ -66,7 +66,7 @@ import Testing
       let run = try scene.client(["run", folder.string], environment: ["TMPDIR": "\(scene.files)/none"])
       #expect(try await run.end() == .code(73))
       #expect(
-        run.errors.contains("/none: No such file or directory; is the volume mounted?; TMPDIR names another"),
+        run.errors.contains("/none: No such file or directory; check that the volume is mounted; TMPDIR names another"),
         "\(run.errors)")
     }
   }

@@ -200,6 +200,16 @@ import Testing
     }
   }
 
+  /// The time limit is shorter than the usual patience with a broker.
+  @Test func timeoutWithoutABrokerEndsIt() async throws {
+    try await Scene.play(.down) { scene in
+      let submit = try scene.submit(try scene.folder("job", ["steps": ["true"]]), ["--timeout", "1s"])
+      #expect(try await submit.end() == .code(69))
+      #expect(submit.errors.contains("nothing of job job is sent or copied"), "\(submit.errors)")
+      #expect(scene.volume.isEmpty)
+    }
+  }
+
   @Test func interruptWhileTheBrokerIsAwayEndsIt() async throws {
     try await Scene.play { scene in
       let submit = try scene.submit(try scene.folder("job", ["steps": ["true"]]))

@@ -93,6 +93,6 @@ struct DurableFileTests {
     let missing = volume.root.appending("missing").appending("file")
     let error = #expect(throws: VolumeError.self) { try DurableFile.create(missing, []) }
     #expect(error?.description.contains("creating \(missing): ") == true)
-    #expect(error?.description.hasSuffix("is the volume mounted?") == true)
+    #expect(error?.description.hasSuffix("check that the volume is mounted") == true)
   }
 }

@@ -639,7 +639,7 @@ _mqtt-fs-worker_logs() {
 
 _mqtt-fs-worker_cancel() {
     repeating_flags=()
-    non_repeating_flags=(--wait --json --tls -h --help)
+    non_repeating_flags=(--next --wait --json --tls -h --help)
     repeating_options=()
     non_repeating_options=(--jobs-dir -j --results-topic -r --url -u -n --username --password -p --password-file -v --protocol-version --ca-certs --certfile --keyfile --client-id-prefix --connect-timeout --log-level --log-format)
     __mqtt-fs-worker_offer_flags_options 1

@@ -30,7 +30,7 @@ def place(folder: Path, jobs: Path, name: str) -> Path:
     place = jobs / name
     hidden = jobs / f".submit-{name}-{uuid.uuid4()}"
     if not jobs.is_dir():
-        sys.exit(f"submit.py: {jobs} is no folder; is the volume mounted?")
+        sys.exit(f"submit.py: {jobs} is no folder; check that the volume is mounted")
     try:
         shutil.copytree(folder, hidden, symlinks=True, ignore=shutil.ignore_patterns("results", "results.previous"))
         os.sync()

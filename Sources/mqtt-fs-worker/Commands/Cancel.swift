@@ -17,6 +17,9 @@ struct Cancel: AsyncParsableCommand {
   @Argument(help: "The job.", completion: .jobs)
   var id: String
 
+  @Flag(help: "If the job is finished, cancel the next request to run it again: the broker may have one.")
+  var next = false
+
   @Flag(help: "Wait for the job's end.")
   var wait = false
 
@@ -40,12 +43,16 @@ struct Cancel: AsyncParsableCommand {
     let topics = try topics.topics(environment)
     let outcome = try await broker.withClient("cancel", environment, logger: log.logger(environment)) { client in
       try await CancelRequest(id, by: userAtHost(), over: client, topics: topics, volume: directory).send(
-        wait ? .untilEnd : .none)
+        wait ? .untilEnd : .none, aim: next ? .next : .current)
     }
     console.say(outcome.sentence(about: id))
     switch outcome {
     case .notRunning(let job):
-      if job?.state == .awaitingApproval { console.say("to withdraw it, run 'mqtt-fs-worker approve \(id) --reject'") }
+      switch job?.state {
+      case .awaitingApproval: console.say("to withdraw it, run 'mqtt-fs-worker approve \(id) --reject'")
+      case .finished: console.say("if the broker has a request to run it again, --next cancels that")
+      default: break
+      }
       throw ExitStatus.noSuchJob
     case .notReceived: throw ExitStatus.tryAgain
     case .ended(let result) where json:

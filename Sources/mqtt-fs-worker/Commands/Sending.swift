@@ -74,9 +74,13 @@ struct Sending {
     let topics = try options.topics.topics(environment)
     let version = try broker.version(environment)
     let interrupts = Interrupts()
+    var isConnected = false
+    defer { if !isConnected { console.say("nothing of job \(request.id) is sent or copied") } }
     try await broker.withClient(
-      console.command, environment, logger: log.logger(environment), keptFor: 300, persisting: true
+      console.command, environment, logger: log.logger(environment), keptFor: 300, persisting: true,
+      giveUpAfter: options.timeout?.duration
     ) { client in
+      isConnected = true
       var upload = upload
       if let copy = upload {
         // What was in its place is gone, so it cannot be withdrawn.

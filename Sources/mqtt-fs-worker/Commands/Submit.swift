@@ -1,6 +1,7 @@
 import ArgumentParser
 import Client
 import FileTree
+import Glibc
 import Jobs
 import MQTT
 import Settings
@@ -56,6 +57,9 @@ struct Submit: AsyncParsableCommand {
     let source = try source(place)
     let job = try job(source, console)
     if uploading.newID { console.say("job \(job.id)") }
+    if retry, differs(source) {
+      console.say("job \(job.id) runs with its files on the volume, not with those in \(folder)")
+    }
     let upload = try upload(job, source, place)
     if dryRun { return try list(source, upload) }
     let sending = Sending(options: options, broker: broker, log: log, place: place, console: console)
@@ -67,6 +71,13 @@ struct Submit: AsyncParsableCommand {
     guard retry else { return FilePath(folder) }
     guard case .common(let directory) = place else { throw ValidationError("--retry needs a common volume") }
     return try Retry.folder(of: JobID(id ?? FilePath(folder).lastComponent?.string ?? folder), in: directory)
+  }
+
+  /// Whether the folder that is given is another than the one that runs.
+  private func differs(_ source: FilePath) -> Bool {
+    var (given, running) = (stat(), stat())
+    guard stat(folder, &given) == 0, stat(source.string, &running) == 0 else { return false }
+    return given.st_ino != running.st_ino || given.st_dev != running.st_dev
   }
 
   /// Checks the folder's job. Errors are printed and end the program.
