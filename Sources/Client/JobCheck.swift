@@ -136,6 +136,9 @@ package struct JobCheck: Sendable {
   /// The name of a folder as a worker would find it: it may be a link that leads out of the jobs folder. "." and ".."
   /// are resolved.
   static func place(of folder: FilePath) throws(InvalidInput) -> (name: FilePath.Component, above: FilePath) {
+    guard !folder.isEmpty else {
+      throw InvalidInput(description: "the folder's name is empty; name a folder with a job.json")
+    }
     guard let real = realPath(folder) else { throw InvalidInput(description: "\(folder) does not exist") }
     let isNamed = folder.lastComponent?.kind == .regular
     let above = isNamed ? realPath(folder.removingLastComponent().isEmpty ? "." : folder.removingLastComponent()) : nil

@@ -66,6 +66,8 @@ package struct Pruning: Sendable {
   /// Calls `first` when no worker can take the job any more; if it throws, the job stays. Throws ``VolumeError`` if it
   /// stays, and `FileTreeError` if some of it stays out of sight, for the next removal.
   package func remove(_ job: FinishedJob, first: (JobID) async throws -> Void = { _ in }) async throws -> TreeSize? {
+    // Half of the job would stay.
+    guard size(of: job).mounts == 0 else { throw VolumeError("removing", directory.folder(of: job.id), .resourceBusy) }
     guard let removal = try JobRemoval.begin(job.id, in: directory, at: now) else { return nil }
     let hidden: () throws -> TreeSize?
     do {

@@ -7,6 +7,8 @@ public struct TreeSize: Hashable, Sendable {
   public var files: Int
   /// The sum of their sizes; a file with several links counts once for each.
   public var bytes: Int64
+  /// The number of folders on which something is mounted. What lies there counts nothing.
+  public var mounts = 0
 
   /// A size of so many files and bytes.
   public init(files: Int = 0, bytes: Int64 = 0) {
@@ -14,9 +16,10 @@ public struct TreeSize: Hashable, Sendable {
     self.bytes = bytes
   }
 
-  /// Adds the other's files and bytes.
+  /// Adds the other's files, bytes and mounts.
   public static func += (size: inout TreeSize, other: TreeSize) {
     size.files += other.files
+    size.mounts += other.mounts
     // Anybody may make a sparse file of any size.
     size.bytes = size.bytes.addingReportingOverflow(other.bytes).overflow ? .max : size.bytes + other.bytes
   }
@@ -35,7 +38,13 @@ extension FileTree {
     while var names = pending.popLast() {
       if let name = names.popLast() {
         pending.append(names)
-        guard let next = try? openFolder(in: folder, name) else { continue }
+        let next: Int32
+        do throws(SystemCallError) {
+          next = try openFolder(in: folder, name)
+        } catch {
+          if error.isMount { size.mounts += 1 }
+          continue
+        }
         close(folder)
         folder = next
         pending.append(entries(of: folder, into: &size))

@@ -44,6 +44,9 @@ extension Errno {
   /// Whether the file does not exist any more. Every other error (EIO, ETIMEDOUT, EACCES…) leaves that open.
   package var saysGone: Bool { self == .noSuchFileOrDirectory || self == .staleNFSFileHandle }
 
+  /// Whether there is no room on the file system, or within a quota.
+  package var isForRoom: Bool { self == .noSpace || self == .diskQuotaExceeded }
+
   /// An error from an untyped function of swift-system, which throws only `Errno`.
   package init(_ error: any Error) { self = error as? Errno ?? .ioError }
 }

@@ -61,10 +61,13 @@ package struct EarlierResults {
     } catch let error as Errno {
       // Of missing rights ``ResultsFolder`` tells.
       guard ![.permissionDenied, .notPermitted, .readOnlyFileSystem].contains(error) else { throw error }
+      let isMount = [.improperLink, .resourceBusy].contains(error)
       throw JobFailure(
         .stage,
         "\(folder.path)/\(JobsDirectory.results) cannot be moved to \(JobsDirectory.previousResults), nor into "
-          + "\(JobsDirectory.workerState): \(error); move what it holds, and send the job again")
+          + "\(JobsDirectory.workerState): \(error); "
+          + (isMount ? "unmount what is mounted there" : "move what it holds") + ", and send the job again",
+        isForRoom: error.isForRoom)
     }
     return notice?.told(found)
   }

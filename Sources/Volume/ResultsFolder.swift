@@ -63,7 +63,7 @@ package final class ResultsFolder: Sendable {
       throw JobFailure(
         .stage,
         "\(path) cannot be used for results: \(error); it must be a folder that the worker can write, or not exist",
-        isForRoom: [.noSpace, .diskQuotaExceeded].contains(error as? Errno))
+        isForRoom: (error as? Errno)?.isForRoom ?? false)
     }
   }
 

@@ -42,6 +42,7 @@ package struct VolumeError: Error, Sendable, CustomStringConvertible {
       case .notDirectory: "; move away what lies there, a worker makes the folder"
       case .tooManySymbolicLinkLevels, .improperLink:
         "; no link is followed there, put the file or folder itself in its place"
+      case .resourceBusy: "; something is mounted there or below: unmount it"
       case .noFunction, .notSupported, .notSupportedOnSocket, .noLocks:
         "; this file system cannot do that, use a folder on another one"
       default: ""

@@ -63,8 +63,8 @@ package final class Workspace: Sendable {
     try DefinitionFile(folder: descriptor, path: path, id: id).read()
   }
 
-  /// The steps' changes since `snapshot` among what `selection` selects. Throws ``JobFailure`` when the steps removed the
-  /// workspace, and ECANCELED soon after `isCanceled` returns true.
+  /// The steps' changes since `snapshot` among what `selection` selects. Throws ``JobFailure`` when the steps removed or
+  /// replaced the workspace, and ECANCELED soon after `isCanceled` returns true.
   package func changes(
     since snapshot: Snapshot, _ folder: JobFolder, selecting selection: Selection = .all,
     isCanceled: @escaping @Sendable () -> Bool = { false }
@@ -72,6 +72,10 @@ package final class Workspace: Sendable {
     var status = stat()
     if fstat(descriptor.rawValue, &status) == 0, status.st_nlink == 0 {
       throw JobFailure(.sync, "\(path) was removed while the job ran; what it made there is lost")
+    }
+    var named = stat()
+    guard lstat(path.string, &named) == 0, named.isSameFile(as: status) else {
+      throw JobFailure(.sync, "\(path) was moved or replaced while the job ran; what its steps made there is left out")
     }
     giveOwnerRights(to: descriptor)
     return try FileTree.changes(

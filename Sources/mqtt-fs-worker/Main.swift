@@ -64,7 +64,7 @@ struct Main {
         end(status.rawValue)
       } catch  where RootCommand.exitCode(for: error) != .failure {
         // Help, and settings that are checked after the parsing.
-        RootCommand.exit(withError: error)
+        exit(by: error)
       } catch {
         complain("mqtt-fs-worker: \(error)")
         end(ExitStatus(error).rawValue)
@@ -92,9 +92,23 @@ struct Main {
       let isForShell = arguments.first?.hasPrefix("--generate-completion-script") ?? false
       if isForShell, RootCommand.exitCode(for: error) == .success {
         let script = RootCommand.fullMessage(for: error)
-        RootCommand.exit(withError: CleanExit.message(CompletionScript.mended(script)))
+        exit(by: CleanExit.message(CompletionScript.mended(script)))
       }
-      RootCommand.exit(withError: Secrets.usageError(error))
+      exit(by: Secrets.usageError(error))
+    }
+  }
+
+  /// Ends the program with help, or with a usage error. ArgumentParser does not notice that help cannot be written.
+  private static func exit(by error: any Error) -> Never {
+    guard RootCommand.exitCode(for: error) == .success else { RootCommand.exit(withError: error) }
+    do {
+      try Output.write("\(RootCommand.fullMessage(for: error))\n")
+      end(0)
+    } catch let status as ExitStatus {
+      end(status.rawValue)
+    } catch {
+      complain("mqtt-fs-worker: \(error)")
+      end(ExitStatus(error).rawValue)
     }
   }
 

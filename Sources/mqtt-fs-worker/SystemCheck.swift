@@ -28,8 +28,9 @@ enum SystemCheck {
 
   /// With fewer, libraries trap instead of reporting an error, because the event loop or a thread gets no descriptor.
   private static var leastOpenFiles: rlim_t { 64 }
-  /// A worker with a job needs about ten. Without one the runtime waits for it, and nothing is told.
-  private static var mostThreads: Int32 { 16 }
+  /// A worker with a job needs up to 16, and its guardian and its step are processes, too. Without a thread the runtime
+  /// waits for one, and nothing is told.
+  private static var mostThreads: Int32 { 24 }
   /// Of limits of processes only those below this are worth the time of a try.
   private static var fewProcesses: UInt64 { 1024 }
 

@@ -111,6 +111,21 @@ import Testing
     }
   }
 
+  /// A later step would run in a folder that is not the job's.
+  @Test func workspaceThatAJobReplacesIsAnError() async throws {
+    try await Scene.play(leaving: [.workspaces]) { scene in
+      let victim = try scene.folder("victim", ["steps": ["true"]])
+      let moved = scene.files.appending("moved")
+      try scene.job(
+        "job",
+        steps: [.string("mv \"$JOB_WORKSPACE\" '\(moved)'; ln -s '\(victim)' \"$JOB_WORKSPACE\""), "echo x > made"])
+      let result = try await scene.outcome()
+      #expect(result["status"] == "error" && result["phase"] == "sync")
+      #expect(result["error"].text.contains("/job was moved or replaced while the job ran"))
+      #expect(FileManager.default.fileExists(atPath: victim.appending("job.json").string))
+    }
+  }
+
   @Test func workspaceThatAJobRemovesCostsNoLog() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["echo before; rm -rf \"$JOB_WORKSPACE\"; echo after"], ["input.txt": ""])

@@ -22,6 +22,7 @@ import Testing
     "workers --wait 1s",
     "workers --json --wait 1s", "check jobs/done", "doctor volume", "doctor volume --json", "-V", "approve",
     "sign --key key.pem jobs/done", "submit --detach jobs/other", "health --wait 1s", "health --json --wait 1s",
+    "--help", "submit --help", "--generate-completion-script bash",
   ])
   func fullDiskIsNoSuccess(_ command: String) async throws {
     try await Scene.play(leaving: [.claims, .deferred, .workspaces]) { scene in

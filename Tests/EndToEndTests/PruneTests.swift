@@ -101,6 +101,28 @@ import Testing
     }
   }
 
+  /// What is mounted stays, so the job's own files stay with it.
+  @Test(.enabled(if: geteuid() == 0, "only root can mount")) func jobWithAMountBelowStaysWhole() async throws {
+    try await Scene.play(.down) { scene in
+      try scene.finished("job", days: 9)
+      try scene.finished("other", days: 9)
+      let data = scene.jobs.pushing("job/data/mounted")
+      try FileManager.default.createDirectory(atPath: data.string, withIntermediateDirectories: true)
+      let before = scene.listing(scene.jobs.appending("job"))
+      try await withTmpfs(of: "1m", at: data) {
+        try scene.write("kept", data.appending("file"))
+        let run = try await scene.prune(["-y"])
+        #expect(run.end == .code(74), "\(run.errors)")
+        #expect(
+          run.errors.contains("/job: Device or resource busy; something is mounted there or below"), "\(run.errors)")
+        #expect(scene.listing(scene.jobs.appending("job")) == before)
+        #expect(scene.text("job", "data/mounted/file") == "kept")
+        #expect(scene.result("other") == .null)
+        #expect(scene.claims.isEmpty)
+      }
+    }
+  }
+
   // MARK: The broker
 
   @Test func retainedResultsOfRemovedJobsAreCleared() async throws {

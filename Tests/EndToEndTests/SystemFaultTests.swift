@@ -123,7 +123,7 @@ struct SystemFaultTests {
         "/bin/bash", ["-c", "ulimit \(option) 60000 && exec \"$0\" check .", WorkerProcess.executable.string],
         name: "narrow")
       #expect(try await process.end() == .code(78))
-      let message = "there is no room for 16 threads: raise the limit of \(limit)"
+      let message = "there is no room for 24 threads: raise the limit of \(limit)"
       #expect(process.errors.contains(message), "\(process.errors)")
     }
   }

@@ -41,6 +41,10 @@ extension BadInputsTests {
     (#""name": 1"#, #""name" is 1; a string is expected, like "build""#),
     (#""env": 1"#, #""env" is 1; an object of strings is expected, like {"MODE": "release"}"#),
     (#""shell": "bash""#, #""shell" is a string; an array of strings is expected, like ["bash", "-c"]"#),
+    (
+      #""shell":[""# + String(repeating: "x", count: 131_072) + #""]"#,
+      "shell[0] has 131072 bytes; Linux takes 131071"
+    ),
     (#""shell": []"#, #""shell" is empty; an array of strings is expected, like ["bash", "-c"]"#),
     (#""shell":[1]"#, #"shell[0] is 1; a string is expected, like those in ["bash", "-c"]"#),
     (#""shell":[""]"#, #"shell[0] is empty; a program is expected, like that in ["bash", "-c"]"#),
