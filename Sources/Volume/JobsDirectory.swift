@@ -53,6 +53,15 @@ package struct JobsDirectory: Sendable {
     }
   }
 
+  /// Whether a small file has room on the volume.
+  package var hasRoom: Bool {
+    let probe = clocks.appending(".\(DurableFile.nonce)")
+    let file = try? DurableFile.create(probe, [UInt8](repeating: 0, count: 4096))
+    try? file?.close()
+    _ = try? DurableFile.remove(probe)
+    return file != nil
+  }
+
   /// Opens the jobs folder: a network file system then drops its cached answer that there is no such name in it (nfs(5),
   /// close-to-open).
   func refresh() {

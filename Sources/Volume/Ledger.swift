@@ -52,15 +52,6 @@ package struct Ledger: Sendable {
     for filter in filters { directory.writeDown(filter) }
   }
 
-  /// Whether a small file has room on the volume.
-  package var hasRoom: Bool {
-    let probe = directory.clocks.appending(".\(DurableFile.nonce)")
-    let file = try? DurableFile.create(probe, [UInt8](repeating: 0, count: 4096))
-    try? file?.close()
-    _ = try? DurableFile.remove(probe)
-    return file != nil
-  }
-
   /// The same ledger with the requests of another of the worker's topic filters in hand: what is claimed, deferred,
   /// parked or put aside is for the workers of that filter. A request of a dry run has none.
   package func serving(_ filter: String?) -> Ledger {

@@ -54,7 +54,7 @@ struct JobRun {
       self.results = results
     } catch {
       // The job's folder may be another file system, or have a quota: then no other job fails.
-      guard !error.isForRoom || worker.ledger.hasRoom else {
+      guard !error.isForRoom || worker.ledger.directory.hasRoom else {
         throw VolumeError("making", folder.path.appending(JobsDirectory.results), .noSpace)
       }
       report.fail(error)

@@ -1,0 +1,10 @@
+/// A job's result is on the volume and could not be published. Any worker that can publishes it later.
+package struct Unpublished: Error, CustomStringConvertible {
+  /// The source's error.
+  package let cause: any Error
+
+  /// A sentence for the user.
+  package var description: String {
+    "the result is kept on the volume but could not be published: \(cause); a worker tries again"
+  }
+}
