@@ -13,6 +13,13 @@ extension SessionLoop {
           + "\(options.answerWithin.formattedSeconds)"))
   }
 
+  /// A broker may accept a connection, and never answer CONNECT: the library waits for longer than the user may want to.
+  func checkPatience() {
+    guard case .connecting = state, let giveUpAt, clock.now >= giveUpAt else { return }
+    client.cut()
+    connectionEnded(client.error(Mosquitto.noAnswer, errno: 0))
+  }
+
   /// The time at which a connection without deliveries is replaced.
   var quietUntil: ContinuousClock.Instant? {
     // A clean session would lose messages that arrive meanwhile.

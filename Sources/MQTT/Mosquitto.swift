@@ -99,6 +99,7 @@ final class Mosquitto {
   var wantsToWrite: Bool { isUsable && mosquitto_want_write(handle) }
 
   /// The library received a packet that it does not understand.
+  static let noAnswer = MOSQ_ERR_KEEPALIVE.code
   static let protocolError = MOSQ_ERR_PROTOCOL.code
 
   /// Ends the connection for the broker; the library closes it when it connects again.

@@ -79,6 +79,7 @@ final class SessionLoop {
       for command in mailbox.take() { command(self) }
       move()
       checkAnswers()
+      checkPatience()
       renewQuietConnection()
     }
   }
@@ -102,7 +103,8 @@ final class SessionLoop {
     // The library sends a ping, when called, if a whole keep-alive has passed.
     case .connecting, .connected:
       let answer = pending.isWaiting ? pending.lastAnswer + options.answerWithin : client.nextPing
-      return max(100, milliseconds(until: min(client.nextPing, answer, quietUntil ?? client.nextPing)))
+      let end = isConnecting ? giveUpAt ?? answer : answer
+      return max(100, milliseconds(until: min(client.nextPing, answer, end, quietUntil ?? client.nextPing)))
     case .closed: return 0
     }
   }
@@ -112,6 +114,8 @@ final class SessionLoop {
     let left = (instant - clock.now).components
     return max(0, Int32(left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000) + 1)
   }
+
+  private var isConnecting: Bool { if case .connecting = state { true } else { false } }
 
   var isOpen: Bool {
     switch state {

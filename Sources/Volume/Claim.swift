@@ -7,7 +7,7 @@ import SystemPackage
 package struct ClaimRecord: Codable, Sendable {
   /// The job.
   package var id: JobID
-  /// The attempt, from 1.
+  /// The attempt, from 1; 0 if it did not begin: see ``Claim/noteUnbegun()``.
   package var attempt: Int
   /// The worker's id.
   package var worker: String
@@ -119,6 +119,16 @@ package final class Claim: Sendable {
   package func leave() {
     renewer.cancel()
     watch.body.withLock { $0 = nil }
+  }
+
+  /// Notes in the file that its first attempt did not begin, and does not count. For a full volume: one byte is
+  /// overwritten in its place. Does nothing where that fails.
+  package func noteUnbegun() {
+    let start = Array(#"{"attempt":"#.utf8)
+    // Keys are sorted.
+    guard place.bytes.starts(with: start + Array("1,".utf8)) else { return }
+    _ = try? file.store([UInt8(ascii: "0")], at: Int64(start.count))
+    _ = try? DurableFile.sync(file)
   }
 
   /// An audit entry about its job.

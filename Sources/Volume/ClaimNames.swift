@@ -60,9 +60,14 @@ extension JobsDirectory {
       return try ClaimFile.read(name, odd).map(Found.file) ?? .none
     } catch {
       guard error.isOfRights, unreadable == .skipped else { throw error }
-      if odd == .setAside { DurableFile.tellStuck(name.path) }
+      if odd == .setAside { DurableFile.tellUnreadable(name.path, error.cause) }
       return .unreadable
     }
+  }
+
+  /// The number of attempts of `id` that did not begin.
+  package func unbegunAttempts(of id: JobID) throws(VolumeError) -> Int {
+    try claimFiles(of: id, .passOver).count { $0.record?.attempt == 0 }
   }
 
   /// Opens the folder: a network file system then drops its cached answer that there is no such name in it (nfs(5),

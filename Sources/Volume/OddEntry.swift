@@ -57,12 +57,25 @@ extension DurableFile {
 
   /// Logs once that an entry cannot be moved: jobs that need its name wait, and all others continue.
   static func tellStuck(_ path: VolumePath) {
+    tellOnce(
+      path, "is nothing that a worker made, and cannot be moved; jobs that need the name wait until somebody moves it")
+  }
+
+  /// Logs once that this user may not read another worker's file.
+  static func tellUnreadable(_ path: VolumePath, _ cause: Errno) {
+    let owner =
+      (try? path.status()).map { " of user \($0.st_uid), mode \(String($0.st_mode & 0o7777, radix: 8))" } ?? ""
+    tellOnce(
+      path,
+      "is another worker's file\(owner), and cannot be read: \(cause); leave it there, and run all workers of a volume as one user, "
+        + "or with a umask that lets all of them read")
+  }
+
+  private static func tellOnce(_ path: VolumePath, _ fault: String) {
     guard exists(path) else { return }
     let isNew = stuck.withLock { $0.count < 1000 && $0.insert(path).inserted }
     guard isNew else { return }
-    Logger(label: "volume").error(
-      "'\(path)' is nothing that a worker made, and cannot be moved; jobs that need the name wait until somebody moves it"
-    )
+    Logger(label: "volume").error("'\(path)' \(fault)")
   }
 
   private static let stuck = Mutex<Set<VolumePath>>([])

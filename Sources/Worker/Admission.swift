@@ -62,7 +62,7 @@ struct Admission: Sendable {
       let plan = try verdict.plan(request.id)
       // 9. A signed request may begin only once.
       try begin(request, claim)
-      var job = job(request, claim, plan)
+      var job = try job(request, claim, plan)
       if let mark = try ledger.serving(request.filter).cancelMark(of: request.envelope, request.id) {
         job.work = .cancel(plan, by: mark.by)
       }
@@ -125,8 +125,9 @@ struct Admission: Sendable {
       return claim
     case .abandoned(let stale):
       guard let claim = try ledger.takeOver(stale, request.envelope, signedBy: request.keyID) else { return nil }
+      let end = stale.record?.attempt == 0 ? "had no room to begin" : "died over"
       logger.notice(
-        "worker \(stale.record?.worker ?? "") died over the job; taking it over",
+        "worker \(stale.record?.worker ?? "") \(end) the job; taking it over",
         metadata: ["job": "\(request.id)", "attempt": "\(claim.record.attempt)"])
       return claim
     }
@@ -165,13 +166,14 @@ struct Admission: Sendable {
         + "\(earlier.id), and runs once only; sign a new one")
   }
 
-  private func job(_ request: Request, _ claim: Claim, _ plan: JobPlan) -> AcceptedJob {
+  private func job(_ request: Request, _ claim: Claim, _ plan: JobPlan) throws -> AcceptedJob {
     gate.noteDryRun(request.id, plan.definition)
     // A job may have been canceled while its worker died: the worker had the grace to end it, and then its claim expired.
     let lapse = settings.grace + ledger.leaseDuration * 2
     var job = AcceptedJob(claim: claim, work: .run(plan), cancelableSince: request.moment ?? .now - lapse)
     guard request.isAbandoned else { return job }
-    if claim.record.attempt > plan.definition.maxAttempts ?? settings.maxAttempts {
+    job.unbegun = try ledger.directory.unbegunAttempts(of: request.id)
+    if job.count > plan.definition.maxAttempts ?? settings.maxAttempts {
       job.work = .giveUp(plan.folder, "no attempt is left")
     } else if let expiry = Self.expiry(of: plan.request) {
       job.work = .giveUp(plan.folder, "it may not be begun again: \(expiry)")

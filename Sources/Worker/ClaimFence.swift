@@ -46,8 +46,14 @@ struct ClaimFence: Sendable {
       try claim.place.remove()
       return
     }
-    try ledger.audit.record(claim.entry(.deferred))
-    try ledger.serving(claim.record.filter).deferredQueue.put(envelope(of: claim), claim.record.id)
+    do {
+      try ledger.audit.record(claim.entry(.deferred))
+      try ledger.serving(claim.record.filter).deferredQueue.put(envelope(of: claim), claim.record.id)
+    } catch {
+      // The claim stays, as if this worker had died: the next one takes over.
+      if error.cause.isForRoom { claim.noteUnbegun() }
+      throw error
+    }
     // Another copy of a signed request may arrive first, and has another run.
     try ledger.seen.forget(request, claim.record)
     try await release(claim)

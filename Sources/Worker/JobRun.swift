@@ -220,7 +220,7 @@ struct JobRun {
   /// the claim stays for that attempt, as it does when a worker dies.
   var isLeftToNextAttempt: Bool {
     report.stoppedBy == .lapsed
-      && job.claim.record.attempt < plan.definition.maxAttempts ?? worker.settings.maxAttempts
+      && job.count < plan.definition.maxAttempts ?? worker.settings.maxAttempts
   }
 
   /// Writes result.json, if the job still has a results folder.

@@ -98,9 +98,14 @@ package struct AcceptedJob: Sendable {
 
   let claim: Claim
   var work: Work
+  /// The attempts before this one that did not begin. They do not count.
+  var unbegun = 0
   /// Earlier cancellations were meant for an earlier run of the job: an idle worker also receives the cancellations for
   /// other workers' jobs.
   let cancelableSince: ContinuousClock.Instant
+
+  /// The number of attempts that have begun, with this one.
+  var count: Int { claim.record.attempt - unbegun }
 
   /// Whether `cancellation` ends this job.
   func isMeant(by cancellation: Cancellation) -> Bool {

@@ -9,7 +9,7 @@ extension Worker {
   /// Publishes the result of a job that is lost, because it may not begin again.
   func giveUp(_ job: AcceptedJob, _ folder: JobFolder, _ reason: String) async throws -> Ending {
     let report = JobReport(job.claim.record, worker: ledger.worker)
-    return try await answer(job, folder, report.lost(after: job.claim.record.attempt - 1, reason))
+    return try await answer(job, folder, report.lost(after: job.count - 1, reason))
   }
 
   /// Publishes the result of a job that was canceled before this worker had it.

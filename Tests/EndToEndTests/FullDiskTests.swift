@@ -85,11 +85,12 @@ struct FullDiskTests {
 /// A volume on which no file can be made any more, from some point of a job on.
 @Suite(.enabled(if: geteuid() == 0, "only root can mount a small file system"))
 struct FullVolumeTests {
-  /// Whatever the worker has no room for, the job has its result.json, at once or when there is room again.
+  /// Whatever the worker has no room for, the job has its result.json, at once or when there is room again. It has only one
+  /// attempt, and a start without room is none.
   @Test(arguments: 0...7) func jobHasItsResult(afterFiles left: Int) async throws {
     try await Scene.play(leaving: [.deferred]) { scene in
       try await withTmpfs(of: "4m,nr_inodes=80", at: scene.jobs) {
-        try scene.job("job", steps: ["echo output"])
+        try scene.job("job", ["steps": ["echo output"], "maxAttempts": 1])
         let results = try await scene.results()
         let worker = try scene.worker([])
         try await worker.listens()

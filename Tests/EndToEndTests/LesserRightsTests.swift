@@ -89,6 +89,36 @@ import Testing
     }
   }
 
+  /// Its worker may be alive: nobody should move it.
+  @Test(.enabled(if: geteuid() == 0, "needs setpriv(1) to drop the rights of root"))
+  func claimThatMayNotBeReadIsToldAsOne() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: [.string("echo begun; \(scene.waitForGate)")])
+      let worker = try scene.worker()
+      try await worker.listens()
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "begun\n" }
+      let claim = scene.jobs.pushing(".worker/claims/job.1.json").string
+      chown(claim, 12001, 12001)
+      chmod(claim, 0o600)
+      let other = try scene.start(
+        installed("setpriv"),
+        [
+          "--bounding-set", "-dac_override,-dac_read_search", WorkerProcess.executable.string, "-u", scene.broker.url,
+          "-j", scene.jobs.string, "-w", scene.workspaces.string, "-i", "other", "-t", "other/pending",
+        ], name: "other")
+      try await scene.broker.logged("Sending SUBACK to other\n")
+      try await scene.broker.publish("other/pending", #"{"id":"job"}"#)
+      try await other.says(
+        "job.1.json' is another worker's file of user 12001, mode 600, and cannot be read: Permission denied")
+      other.send(SIGTERM)
+      try await other.end()
+      try scene.openGate()
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.result("job")["status"] == "success")
+    }
+  }
+
   @Test(.enabled(if: geteuid() == 0, "needs setpriv(1) to drop the rights of root"), arguments: [true, false])
   func resultThatMayNotBeReadIsToldAndNotTakenForNone(_ isFolder: Bool) async throws {
     try await Scene.play { scene in
