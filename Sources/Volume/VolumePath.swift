@@ -192,7 +192,7 @@ func status(of name: String, in folder: FileDescriptor) throws(Errno) -> stat {
 
 extension stat {
   /// Whether both are of one file (inode(7)).
-  package func isSameFile(as other: stat) -> Bool { st_ino == other.st_ino && st_dev == other.st_dev }
+  func isSameFile(as other: stat) -> Bool { st_ino == other.st_ino && st_dev == other.st_dev }
 }
 
 /// The path without links; `nil` if it does not exist.

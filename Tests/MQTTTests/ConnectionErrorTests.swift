@@ -15,18 +15,16 @@ import Testing
     session.drop()
   }
 
-  /// The library alone would wait for 15 s.
+  /// The library alone would wait for the keep-alive and a half.
   @Test func silentBrokerIsWaitedForAsLongAsTheUserWants() async throws {
     let port = try LoopbackPort()
     defer { close(port.descriptor) }
     #expect(listen(port.descriptor, 1) == 0)
-    let began = ContinuousClock.now
-    let session = try Session(
-      SessionOptions(host: "127.0.0.1", port: port.number, clientID: "client"), giveUpAfter: .milliseconds(500),
-      logger: silent)
+    var options = SessionOptions(host: "127.0.0.1", port: port.number, clientID: "client")
+    options.keepAlive = .max
+    let session = try Session(options, giveUpAfter: .milliseconds(500), logger: silent)
     let failure = try await Reading(session).failure()
     #expect("\(failure)".contains("127.0.0.1:\(port.number) does not answer CONNECT"))
-    #expect(ContinuousClock.now - began < .seconds(10))
     session.drop()
   }
 }
