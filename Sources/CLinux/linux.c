@@ -207,16 +207,7 @@ int linux_abort(int fd) {
 }
 
 int linux_start_writeback(int fd) { return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); }
-int linux_allocate(int fd, int64_t bytes) {
-  struct statfs status;
-  if (fallocate(fd, 0, 0, bytes)) return -1;
-  if (fstatfs(fd, &status)) return 0;
-  switch ((uint32_t)status.f_type) {
-    case 0xFE534D42: case 0xFF534D42: return -1; // SMB: its client only makes the file longer.
-    case 0x6969: case 0x00C36400: return -1;     // NFS, CephFS: what is written later may still have no room.
-    default: return 0;
-  }
-}
+int linux_allocate(int fd, int64_t bytes) { return fallocate(fd, 0, 0, bytes); }
 int linux_reserve(int fd, int64_t offset, int64_t bytes) { return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, bytes); }
 
 int64_t linux_nanoseconds(const void *timespec) {

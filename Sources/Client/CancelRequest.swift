@@ -62,10 +62,8 @@ package struct CancelRequest: Sendable {
     let before = directory.flatMap { JobRecords($0).result(of: id)?.timing }
     guard let (worker, request) = try await holder() else {
       let job = try directory.flatMap { try JobListing($0).job(id) }
-      guard let job, let directory, [.pending, .queued].contains(job.state) || aim == .next && job.state == .finished
-      else {
-        return .notRunning(job)
-      }
+      let open: [JobState] = aim == .next ? [.pending, .queued, .finished] : [.pending, .queued]
+      guard let job, let directory, open.contains(job.state) else { return .notRunning(job) }
       let records = JobRecords(directory)
       // The volume may have its request; otherwise it is the next one that a worker takes.
       let key = try records.waitingKeys(of: id).first

@@ -66,32 +66,38 @@ package struct Pruning: Sendable {
   /// Calls `first` when no worker can take the job any more; if it throws, the job stays. Throws ``VolumeError`` if it
   /// stays, and `FileTreeError` if some of it stays out of sight, for the next removal.
   package func remove(_ job: FinishedJob, first: (JobID) async throws -> Void = { _ in }) async throws -> TreeSize? {
-    // Half of the job would stay.
-    guard size(of: job).mounts == 0 else { throw VolumeError("removing", directory.folder(of: job.id), .resourceBusy) }
+    let size = size(of: job)
+    // Half of it would stay.
+    guard size.mounts == 0 else { throw VolumeError("removing", directory.folder(of: job.id), .resourceBusy) }
     guard let removal = try JobRemoval.begin(job.id, in: directory, at: now) else { return nil }
-    let hidden: () throws -> TreeSize?
+    let removeHidden: () throws -> TreeSize?
     do {
       guard FinishedJobs(directory: directory, now: now).job(job.id)?.mark == job.mark, try removal.isHeld else {
         try removal.end()
         return nil
       }
       try await first(job.id)
-      hidden = try hide(job, removal)
+      removeHidden = try hide(job, size, removal)
     } catch {
       // The error says what happened; a right that stays behind ends with a lease.
       try? removal.end()
       throw error
     }
     try removal.end()
-    return try hidden()
+    return try removeHidden()
   }
 
   /// Moves it out of sight, and returns what removes it without the right to.
-  private func hide(_ job: FinishedJob, _ removal: JobRemoval) throws -> () throws -> TreeSize? {
+  private func hide(
+    _ job: FinishedJob, _ size: TreeSize, _ removal: JobRemoval
+  ) throws -> () throws -> TreeSize? {
     switch order.extent {
     case .job:
       guard let folder = try removal.hide() else { return { nil } }
-      return { try remove(folder) }
+      return {
+        try folder.remove()
+        return size
+      }
     case .previousResults:
       guard let earlier = previous(job.id) else { return { nil } }
       do {
@@ -100,7 +106,6 @@ package struct Pruning: Sendable {
         throw VolumeError("moving away the earlier results in", directory.folder(of: job.id), cause)
       }
       return {
-        let size = earlier.previousSize
         earlier.removeHidden(within: .seconds(86400), most: .max)
         guard !earlier.areHidden else {
           throw VolumeError("removing the earlier results in", directory.folder(of: job.id), .notPermitted)

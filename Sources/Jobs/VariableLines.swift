@@ -5,9 +5,10 @@
 package struct VariableLines: Sendable, Equatable {
   /// The largest file, and the most of all variables of a job together: 1 MiB.
   package static let largest = 1 << 20
-  /// The most bytes of a name and its value. execve(2): with the "=" and a NUL a variable has at most MAX_ARG_STRLEN
-  /// bytes, 32 pages.
-  static let longest = 32 * 4096 - 2
+  /// The most bytes of a name and its value: execve(2) passes them on with a "=" and a NUL.
+  static let longest = argumentLimit - 2
+  /// MAX_ARG_STRLEN of Linux: 32 pages of 4 KiB, with the terminating NUL.
+  package static let argumentLimit = 32 * 4096
 
   /// The values by name.
   package private(set) var values: [String: String] = [:]

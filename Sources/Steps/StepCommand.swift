@@ -54,9 +54,6 @@ package struct StepCommand: Sendable {
 /// An unnamed memfd would leave the workspace untouched, but a step could reach it only through this process's
 /// `/proc/<pid>/fd`, which is closed to all but root once the worker forbids inspection (PR_SET_DUMPABLE).
 final class ScriptFile: Sendable {
-  /// MAX_ARG_STRLEN of Linux: 32 pages of 4 KiB, with the terminating NUL.
-  static let argumentLimit = 131_072
-
   let path: String
 
   /// Throws the error of open(2) or write(2).
@@ -74,7 +71,7 @@ final class ScriptFile: Sendable {
   /// step.
   static func arguments(of command: StepCommand) throws(SpawnError) -> (arguments: [String], file: ScriptFile?) {
     guard let script = command.script else { return (command.arguments, nil) }
-    guard script.utf8.count >= argumentLimit else { return (command.arguments + [script], nil) }
+    guard script.utf8.count >= VariableLines.argumentLimit else { return (command.arguments + [script], nil) }
     do throws(Errno) {
       let workspace = command.environment[StepEnvironment.markerName].map { FilePath($0) }
       let file = try ScriptFile(script, in: workspace ?? command.workingDirectory)

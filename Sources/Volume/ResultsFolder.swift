@@ -88,7 +88,7 @@ package final class ResultsFolder: Sendable {
   /// Allocates the first bytes of the empty file, as far as there is room. Where the file system only does so for what
   /// is written, it must be on its way before the output of steps is: `false`.
   private static func allocate(_ bytes: Int, of file: FileDescriptor) -> Bool {
-    guard linux_allocate(file.rawValue, Int64(bytes)) != 0 else { return true }
+    guard FileSystemKind(of: file).fillsLate || linux_allocate(file.rawValue, Int64(bytes)) != 0 else { return true }
     try? file.store([UInt8](repeating: 0, count: bytes), at: 0)
     _ = linux_start_writeback(file.rawValue)
     return false

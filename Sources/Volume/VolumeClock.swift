@@ -99,8 +99,13 @@ package struct FileSystemKind: Sendable {
   package let times: TimeSource
 
   /// The kind of the file system at `path`; unknown if statfs(2) fails.
-  package init(of path: FilePath) {
-    guard let number = UInt32(exactly: linux_file_system(path.string)) else {
+  package init(of path: FilePath) { self.init(linux_file_system(path.string)) }
+
+  /// The kind of the file system of an open file.
+  init(of file: FileDescriptor) { self.init(linux_file_system_of(file.rawValue)) }
+
+  private init(_ number: Int64) {
+    guard let number = UInt32(exactly: number) else {
       (name, times) = ("an unknown file system", .hosts)
       return
     }
@@ -110,6 +115,9 @@ package struct FileSystemKind: Sendable {
       (name, times) = (FileSystemKind.ofManyClocks[number] ?? "0x\(String(number, radix: 16))", .hosts)
     }
   }
+
+  /// Whether its client may accept what the server has no room for. SMB's makes a file longer, where it should allocate.
+  var fillsLate: Bool { ["NFS", "SMB", "CephFS"].contains(name) }
 
   /// The numbers are those of linux/magic.h and statfs(2).
   private static let ofOneClock: [UInt32: String] = [

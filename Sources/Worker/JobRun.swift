@@ -2,7 +2,6 @@ import FileTree
 import Jobs
 import Logging
 import Steps
-import SystemPackage
 import Volume
 
 /// One attempt of a job between its claim and its result: the results folder, the workspace, the steps and the export.
@@ -46,18 +45,14 @@ struct JobRun {
   }
 
   /// Makes results/. Throws ``VolumeError`` if the volume is full, which is no result of the job either.
-  mutating func makeResults() throws(VolumeError) {
-    do throws(JobFailure) {
+  mutating func makeResults() throws {
+    do {
       let results = try worker.results(of: job, folder)
       if let notice = results.notice { report.skipped.append(notice) }
       results.reserve(JobResult.likelySize(plan.definition.steps))
       self.results = results
-    } catch {
-      // The job's folder may be another file system, or have a quota: then no other job fails.
-      guard !error.isForRoom || worker.ledger.directory.hasRoom else {
-        throw VolumeError("making", folder.path.appending(JobsDirectory.results), .noSpace)
-      }
-      report.fail(error)
+    } catch let failure as JobFailure {
+      report.fail(failure)
     }
   }
 

@@ -47,6 +47,10 @@ extension Worker {
     } catch let failure as JobFailure {
       logger.error("\(failure)")
       message.manifestFile = nil
+    } catch let error as VolumeError where job.claim.record.attempt > 1 {
+      // The next worker takes over from the attempt before, and gets the same number.
+      _ = try? job.claim.place.remove()
+      throw error
     }
     return try await deliver(message, result, of: job)
   }

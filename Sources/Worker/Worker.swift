@@ -1,6 +1,7 @@
 package import Jobs
 package import Logging
 package import Steps
+import SystemPackage
 package import Volume
 
 /// A worker that takes one job, carries it to its end, and exits.
@@ -265,10 +266,16 @@ package struct Worker: Sendable {
     ledger.audit.note(entry, logger)
   }
 
-  /// Makes the job's results/. Throws ``JobFailure``.
-  func results(of job: AcceptedJob, _ folder: JobFolder) throws(JobFailure) -> ResultsFolder {
-    try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt) {
-      [ledger, claim = job.claim] in !ledger.hasCertainlyLost(claim)
+  /// Makes the job's results/. Throws ``JobFailure``, and ``VolumeError`` if the volume is full: that is no result of the
+  /// job. The job's folder may be another file system, or have a quota: then no other job fails.
+  func results(of job: AcceptedJob, _ folder: JobFolder) throws -> ResultsFolder {
+    do {
+      return try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt) {
+        [ledger, claim = job.claim] in !ledger.hasCertainlyLost(claim)
+      }
+    } catch {
+      guard error.isForRoom, !ledger.directory.hasRoom else { throw error }
+      throw VolumeError("making", folder.path.appending(JobsDirectory.results), .noSpace)
     }
   }
 }

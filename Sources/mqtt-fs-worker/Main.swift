@@ -61,13 +61,12 @@ struct Main {
         end(0)
       } catch let status as ExitStatus {
         // ArgumentParser would make all of its help to tell what the error is.
-        end(status.rawValue)
+        end(with: status)
       } catch  where RootCommand.exitCode(for: error) != .failure {
         // Help, and settings that are checked after the parsing.
         exit(by: error)
       } catch {
-        complain("mqtt-fs-worker: \(error)")
-        end(ExitStatus(error).rawValue)
+        end(with: error)
       }
     }
   }
@@ -104,12 +103,16 @@ struct Main {
     do {
       try Output.write("\(RootCommand.fullMessage(for: error))\n")
       end(0)
-    } catch let status as ExitStatus {
-      end(status.rawValue)
     } catch {
-      complain("mqtt-fs-worker: \(error)")
-      end(ExitStatus(error).rawValue)
+      end(with: error)
     }
+  }
+
+  /// Tells the error, if it is none that has been told, and ends the program with its status.
+  private static func end(with error: any Error) -> Never {
+    if let status = error as? ExitStatus { end(status.rawValue) }
+    complain("mqtt-fs-worker: \(error)")
+    end(ExitStatus(error).rawValue)
   }
 
   private static func run(_ command: any ParsableCommand) async throws {

@@ -4,6 +4,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
+@testable import Jobs
+@testable import Volume
+
 /// A volume or a local disk that is full.
 @Suite(.enabled(if: geteuid() == 0, "only root can mount a small file system"))
 struct FullDiskTests {
@@ -87,10 +90,14 @@ struct FullDiskTests {
 struct FullVolumeTests {
   /// Whatever the worker has no room for, the job has its result.json, at once or when there is room again. It has only one
   /// attempt, and a start without room is none.
-  @Test(arguments: 0...7) func jobHasItsResult(afterFiles left: Int) async throws {
+  @Test(arguments: 0...7, ["success", "canceled"])
+  func jobHasItsResult(afterFiles left: Int, _ status: String) async throws {
     try await Scene.play(leaving: [.deferred]) { scene in
       try await withTmpfs(of: "4m,nr_inodes=80", at: scene.jobs) {
         try scene.job("job", ["steps": ["echo output"], "maxAttempts": 1])
+        if status == "canceled" {
+          _ = try CancelMark.put(JobID("job"), of: nil, by: "somebody", in: JobsDirectory(scene.jobs))
+        }
         let results = try await scene.results()
         let worker = try scene.worker([])
         try await worker.listens()
@@ -106,7 +113,7 @@ struct FullVolumeTests {
         for path in ballast.dropLast(left) { rmdir(path.string) }
         if end == .code(74) {
           #expect(try await scene.worker([]).end() == .code(0))
-          #expect(scene.result("job")["status"] == "success")
+          #expect(scene.result("job")["status"].string == status)
         } else {
           #expect(end == .code(0) || end == .code(1), "\(end)")
         }

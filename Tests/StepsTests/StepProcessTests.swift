@@ -1,4 +1,5 @@
 import Foundation
+import Jobs
 import SystemPackage
 import Testing
 
@@ -55,7 +56,7 @@ import Testing
   }
 
   @Test func argumentsThatAreTooLongAreAnErrorThatSaysSo() async throws {
-    let text = String(repeating: "x", count: ScriptFile.argumentLimit)
+    let text = String(repeating: "x", count: VariableLines.argumentLimit)
     let error = try await failure(of: command(["echo", text], path: "/bin"))
     #expect(error?.description.contains("too long for execve(2)") == true)
     #expect(error?.errno == .argListTooLong)

@@ -127,7 +127,7 @@ import Testing
   @Test func theLongestScriptThatIsAnArgumentIsOne() async throws {
     let fixture = try StepFixture()
     let script = "echo $0 #"
-    let padding = String(repeating: "x", count: ScriptFile.argumentLimit - 1 - script.utf8.count)
+    let padding = String(repeating: "x", count: VariableLines.argumentLimit - 1 - script.utf8.count)
     let (_, text) = try await fixture.run(script + padding)
     #expect(text == "/bin/sh\n")
     let (_, longer) = try await fixture.run(script + padding + "x")

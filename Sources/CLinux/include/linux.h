@@ -69,8 +69,7 @@ int linux_abort(int fd);
 
 // sync_file_range(2), SYNC_FILE_RANGE_WRITE over the whole file: starts writing back what is dirty, and does not wait for it.
 int linux_start_writeback(int fd);
-// fallocate(2) at the start of the file; -1 where no blocks are certain to be allocated, and where a client accepts what its server
-// has no room for.
+// fallocate(2) at the start of the file.
 int linux_allocate(int fd, int64_t bytes);
 // fallocate(2), FALLOC_FL_KEEP_SIZE: blocks behind the end of the file, which does not seem longer for them.
 int linux_reserve(int fd, int64_t offset, int64_t bytes);

@@ -109,9 +109,11 @@ extension JobFields {
       if word.utf8.contains(0) {
         throw invalid("steps[\(index)]: shell[\(place)] holds a NUL, which no program can be handed", at: element)
       }
-      // MAX_ARG_STRLEN (execve(2)), which counts the NUL at the end.
-      guard word.utf8.count < 131_072 else {
-        throw invalid("steps[\(index)]: shell[\(place)] has \(word.utf8.count) bytes; Linux takes 131071", at: element)
+      let length = word.utf8.count
+      guard length < VariableLines.argumentLimit else {
+        throw invalid(
+          "steps[\(index)]: shell[\(place)] has \(length) bytes; Linux takes \(VariableLines.argumentLimit - 1)",
+          at: element)
       }
       if place == 0 && word.isEmpty {
         throw invalid("steps[\(index)]: shell[0] is empty; a program is expected, like that in \(example)", at: element)
