@@ -31,7 +31,7 @@ struct FirstProcessTests {
     try await Scene.play { scene in
       let process = try scene.firstProcess()
       try await scene.broker.logged("Sending SUBACK to worker-01\n")
-      kill(try await child(of: process.pid), signal)
+      kill(try await process.child(), signal)
       #expect(try await process.end() == .code(0))
       try await scene.broker.logged("Received DISCONNECT from worker-01\n")
     }
@@ -45,18 +45,11 @@ struct FirstProcessTests {
       try await scene.broker.logged("Sending SUBACK to worker-01\n")
       try await scene.send("job")
       try await eventually("the step") { scene.log("job") == "ready\n" }
-      kill(try await child(of: process.pid), SIGTERM)
+      kill(try await process.child(), SIGTERM)
       #expect(try await process.end() == .code(0))
       #expect(try await results.message().json["status"] == "canceled")
       #expect(scene.result("job")["reason"] == "shutdown")
       #expect(scene.text("job", "results/made.txt") == "made\n")
-    }
-  }
-
-  private func child(of process: pid_t) async throws -> pid_t {
-    try await eventually("a child of \(process)") {
-      let children = try? String(contentsOfFile: "/proc/\(process)/task/\(process)/children", encoding: .utf8)
-      return children.flatMap { $0.split(separator: " ").first }.flatMap { pid_t($0) }
     }
   }
 }

@@ -159,6 +159,19 @@ struct SystemFaultTests {
     }
   }
 
+  /// The worker tries its workspaces out by a file, and holds nothing yet.
+  @Test func workerThatIsToldToLeaveAtItsStartLeavesNoFile() async throws {
+    try await Scene.play(.down) { scene in
+      let process = try start(
+        scene, faults: ["ftruncate:delay_enter=2000000:when=1"],
+        ["-u", scene.broker.url, "-j", scene.jobs.string, "-w", scene.workspaces.string])
+      try await eventually("the trial") { scene.workspacesLeft.contains { $0.contains("~trial") } }
+      kill(try await process.child(), SIGTERM)
+      #expect(try await process.end() == .code(0))
+      #expect(scene.workspacesLeft.isEmpty)
+    }
+  }
+
   /// A large file that no step touches is not read again after the steps, though it may be the last that was staged.
   @Test func largeFileThatNobodyTouchedIsNotReadAgain() async throws {
     try await Scene.play(.down) { scene in

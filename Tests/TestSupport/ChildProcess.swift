@@ -113,6 +113,14 @@ public final class ChildProcess: Sendable {
     }
   }
 
+  /// Waits until it has a child, and returns the first.
+  public func child() async throws -> pid_t {
+    try await eventually("a child of \(pid)") {
+      let children = try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
+      return children.flatMap { $0.split(separator: " ").first }.flatMap { pid_t($0) }
+    }
+  }
+
   /// Its stdout so far.
   public var output: String { text(outputFile) }
 

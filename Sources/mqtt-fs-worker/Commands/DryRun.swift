@@ -27,10 +27,12 @@ struct DryRun {
     let stop = StopRequest()
     // A dry run ends with its job anyway.
     Signals.stop(stop, setup.logger, grace: setup.settings.grace, finishing: setup.finishing) {}
+    let workspaces = try setup.openWorkspaces()
+    try setup.tryOut(workspaces)
     let answer = Mutex<ResultMessage?>(nil)
     let source = DryRunSource(request, Array(bytes)) { message in answer.withLock { $0 = message } }
     let worker = Worker(
-      ledger: ledger, workspaces: try setup.openWorkspaces(), source: source,
+      ledger: ledger, workspaces: workspaces, source: source,
       state: WorkerState(ledger, stop: stop, logger: setup.logger), settings: setup.settings, stop: stop,
       logger: setup.logger)
     let outcome = try await worker.run()

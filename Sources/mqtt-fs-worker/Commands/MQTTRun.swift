@@ -61,6 +61,7 @@ struct MQTTRun {
     let workspaces = try setup.openWorkspaces()
     let stop = StopRequest()
     Signals.stop(stop, setup.logger, grace: setup.settings.grace)
+    try setup.tryOut(workspaces)
     try await ledger.checkIDIsFree(until: stop)
     try await ledger.checkAreFree(
       [intake.clientID, control.clientID], at: "\(intake.host):\(intake.port)", until: stop)

@@ -52,12 +52,20 @@ struct WorkerSetup {
   }
 
   /// Opens the local folder of the workspaces, and removes those of dead workers.
-  func openWorkspaces() throws -> WorkspacesDirectory {
+  func openWorkspaces() throws(NoWorkspace) -> WorkspacesDirectory {
     do {
       let directory = try WorkspacesDirectory(workspaces)
       for left in try directory.purgeAbandoned() { logger.warning("\(left)") }
-      try directory.tryOut()
       return directory
+    } catch {
+      throw NoWorkspace(cause: error)
+    }
+  }
+
+  /// Makes and removes a file in `workspaces`. A signal must not end the process meanwhile: the file would stay.
+  func tryOut(_ workspaces: WorkspacesDirectory) throws(NoWorkspace) {
+    do {
+      try workspaces.tryOut()
     } catch {
       throw NoWorkspace(cause: error)
     }
