@@ -88,7 +88,7 @@ class Scene:
         )
         self.log.touch()
         broker = subprocess.Popen(["mosquitto", "-c", configuration], env=self.environment)
-        self.wait("mosquitto on port 1883", lambda: " running" in self.log.read_text() or broker.poll() is not None)
+        self.wait("mosquitto on port 1883", lambda: " running\n" in self.log.read_text() or broker.poll() is not None)
         if broker.poll() is not None:
             sys.exit(f"mosquitto does not start:\n{self.log.read_text()}")
         return broker

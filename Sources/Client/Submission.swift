@@ -15,11 +15,12 @@ package actor Submission {
     case elsewhere
   }
 
-  private let request: OutgoingRequest
+  let request: OutgoingRequest
   private let topics: Topics
   private let client: BrokerClient
   private let sender: RequestSender
-  private var directory: JobsDirectory?
+  /// The volume, if this host has it.
+  let directory: JobsDirectory?
   private let inbox: SubmissionInbox
   private var watch: VolumeWatch?
   private var follower: LogFollower?
@@ -61,8 +62,8 @@ package actor Submission {
     sender = RequestSender(client: client, message: request.message(on: topic), version: version) { place in
       inbox.put(.place(place))
     }
-    if case .common(let directory) = volume {
-      self.directory = directory
+    directory = if case .common(let directory) = volume { directory } else { nil }
+    if let directory {
       watch = VolumeWatch(request, in: directory)
       follower = LogFollower(nextRunOf: request.id, in: directory)
     }
@@ -70,6 +71,7 @@ package actor Submission {
 
   /// Subscribes to the answers, then starts to send. Throws ``MQTTError`` if the broker refuses.
   package func open() async throws {
+    await exemptFromEarlierCancellation()
     let messages = try await client.messages(
       on: try TopicFilter(topics.result(of: request.id)), try TopicFilter(topics.events(of: request.id)),
       try TopicFilter(topics.logs(of: request.id)))

@@ -77,6 +77,11 @@ package struct JobResult: Codable, Sendable, Equatable {
   }
 }
 
+extension JobResult {
+  /// Why logs of steps are incomplete, each with the log's name.
+  package var logErrors: [String] { steps.compactMap(\.logError) }
+}
+
 // The file.
 extension JobResult {
   /// The file's content: indented, keys sorted, with a newline at the end.

@@ -11,6 +11,9 @@ import Logging
 /// rejects the request removes the mark, too. Whoever makes a mark must look for a claim after that: a worker that claimed
 /// the job before may not have seen it, and has to be asked. What nobody needs any more is removed when the next mark is
 /// made.
+///
+/// A mark without a key is for requests that were sent before it. The sender of a later one exempts its own by a file in
+/// the place of a mark with its key.
 package struct CancelMark: Sendable, Codable, Equatable {
   /// The job.
   package let id: JobID
@@ -22,7 +25,9 @@ package struct CancelMark: Sendable, Codable, Equatable {
   private let made: Int64
 
   /// Tells it from every other mark: the volume's time is the same for a while.
-  private let nonce: String
+  fileprivate let nonce: String
+  /// The nonce of the mark without a key that is not for this request. Then this is no mark.
+  fileprivate var exemptedFrom: String?
 
   /// A mark without a key is for a request at the broker, where sessions expire after 7 days by default. A request on the
   /// volume may wait for longer.
@@ -36,16 +41,34 @@ package struct CancelMark: Sendable, Codable, Equatable {
     try DurableFile.makeFolder(directory.canceled)
     // What another user has made may have to stay.
     for other in try all(in: directory) where !other.holds(at: mark.made) { try? other.remove(from: directory) }
-    let path = directory.canceled.appending(name(of: id, requestId))
-    _ = try DurableFile.isWorkers(path)
-    // The worker may be another user.
-    try DurableFile.replace(path, DurableFile.line(mark, for: path), mode: 0o644)
+    try mark.write(to: directory)
     return mark
   }
 
-  /// The marks of `id`, that without a key last.
+  /// Exempts a request that is about to be sent from the mark without a key, if there is one.
+  package static func exempt(
+    _ id: JobID, _ requestId: String, by: String, in directory: JobsDirectory
+  ) throws(VolumeError) {
+    guard let next = try read(name(of: id, nil), in: directory) else { return }
+    var exemption = CancelMark(
+      id: id, by: by, requestId: requestId, made: try directory.time(), nonce: DurableFile.nonce)
+    exemption.exemptedFrom = next.nonce
+    try exemption.write(to: directory)
+  }
+
+  private func write(to directory: JobsDirectory) throws(VolumeError) {
+    let path = directory.canceled.appending(CancelMark.name(of: id, requestId))
+    _ = try DurableFile.isWorkers(path)
+    // The worker may be another user.
+    try DurableFile.replace(path, DurableFile.line(self, for: path), mode: 0o644)
+  }
+
+  /// The marks of `id`, that without a key last, if no request is exempted from it.
   package static func all(of id: JobID, in directory: JobsDirectory) throws(VolumeError) -> [CancelMark] {
-    try all(in: directory).filter { $0.id == id }.sorted { ($0.requestId ?? "~") < ($1.requestId ?? "~") }
+    let all = try all(in: directory).filter { $0.id == id }
+    let exempted = all.compactMap(\.exemptedFrom)
+    return all.filter { $0.exemptedFrom == nil && !exempted.contains($0.nonce) }
+      .sorted { ($0.requestId ?? "~") < ($1.requestId ?? "~") }
   }
 
   private static func all(in directory: JobsDirectory) throws(VolumeError) -> [CancelMark] {
@@ -92,25 +115,32 @@ package struct CancelMark: Sendable, Codable, Equatable {
 extension Ledger {
   /// The mark that cancels this request; `nil` if nobody has canceled it. Ask with the job's claim.
   package func cancelMark(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> CancelMark? {
-    try cancelMarks(of: envelope, id).first
+    let own = try lastingMark(of: id, envelope.requestId.text)
+    if let own, own.exemptedFrom == nil { return own }
+    return try nextMark(of: id, without: own)
   }
 
-  private func cancelMarks(of envelope: Envelope, _ id: JobID, keyless: Bool = true) throws(VolumeError) -> [CancelMark]
-  {
-    guard filter != nil else { return [] }
-    var marks: [CancelMark] = []
-    for key in [envelope.requestId.text] + (keyless ? [nil] : []) {
-      guard let mark = try CancelMark.read(CancelMark.name(of: id, key), in: directory) else { continue }
-      if mark.holds(at: try lease.clock.now()) { marks.append(mark) }
-    }
-    return marks
+  private func lastingMark(of id: JobID, _ key: String?) throws(VolumeError) -> CancelMark? {
+    guard filter != nil, let mark = try CancelMark.read(CancelMark.name(of: id, key), in: directory),
+      mark.holds(at: try lease.clock.now())
+    else { return nil }
+    return mark
+  }
+
+  /// The mark for whichever request comes next, if `own` does not exempt from it.
+  private func nextMark(of id: JobID, without own: CancelMark?) throws(VolumeError) -> CancelMark? {
+    guard let next = try lastingMark(of: id, nil), next.nonce != own?.exemptedFrom else { return nil }
+    return next
   }
 
   /// Removes the mark of this request, which is answered now, and with `keyless` that for whichever comes next. A mark that
   /// stays is no reason to end.
   package func removeCancelMarks(of envelope: Envelope, _ id: JobID, keyless: Bool = true) {
     do throws(VolumeError) {
-      for mark in try cancelMarks(of: envelope, id, keyless: keyless) { try mark.remove(from: directory) }
+      let own = try lastingMark(of: id, envelope.requestId.text)
+      // Before the own one, which may exempt from it.
+      if keyless { try nextMark(of: id, without: own)?.remove(from: directory) }
+      try own?.remove(from: directory)
     } catch {
       let metadata: Logger.Metadata = ["job": "\(id)"]
       Logger(label: "volume").warning(

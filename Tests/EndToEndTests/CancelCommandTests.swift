@@ -249,6 +249,30 @@ import Testing
     }
   }
 
+  /// Its first request was rejected, so nothing waited that could be canceled.
+  @Test func jobThatIsSentAgainAfterItWasCanceledRuns() async throws {
+    try await Scene.play { scene in
+      let results = try await scene.results()
+      try await scene.worker("worker-01", on: "jobs/pending", ["--jobs", "0"]).listens()
+      try scene.write("{", try scene.job("job", steps: ["true"]).appending("job.json"))
+      try await scene.send("job")
+      #expect(try await results.message().json["status"] == "rejected")
+      let status = try await scene.run(["status", "job", "-j", scene.jobs.string])
+      #expect(
+        status.output.contains("state:      pending") && status.output.contains("rejected:   by worker-01 at "),
+        "\(status.output)")
+      let cancel = try scene.client(["cancel", "job", "-j", scene.jobs.string])
+      #expect(try await cancel.end() == .code(0), "\(cancel.errors)")
+      #expect(marks(scene) == ["job.json"])
+      let submit = try scene.submit(try scene.folder("job", ["steps": ["echo run"]]), ["--replace"])
+      #expect(try await submit.end() == .code(0), "\(submit.errors)")
+      #expect(scene.result("job")["status"] == "success" && scene.log("job") == "run\n")
+      #expect(marks(scene) == ["job.json"])
+      let end = try await scene.run(["status", "job", "-j", scene.jobs.string])
+      #expect(!end.output.contains("rejected"), "\(end.output)")
+    }
+  }
+
   /// The id is used again before a worker gets the withdrawn request.
   @Test func withdrawnRequestDoesNotRunTheNextFolderOfItsID() async throws {
     try await Scene.play { scene in

@@ -36,6 +36,26 @@ struct FullDiskTests {
     }
   }
 
+  /// The job is a success, so nobody would look into result.json.
+  @Test func logThatIsNotWholeIsToldByEveryCommand() async throws {
+    try await Scene.play { scene in
+      try await withTmpfs(of: "3m", at: scene.jobs) {
+        _ = try scene.worker()
+        let submit = try scene.submit(
+          try scene.folder("job", ["steps": ["head -c 8000000 /dev/zero | tr '\\0' x"]]))
+        #expect(try await submit.end() == .code(0))
+        let volume = ["job", "-j", scene.jobs.string]
+        let logs = try scene.client(["logs"] + volume)
+        try await logs.end()
+        let status = try await scene.run(["status"] + volume)
+        let warning = "bytes of output could not be written: No space left on device"
+        for text in [submit.errors, logs.errors, status.output] {
+          #expect(text.contains("step_0.log: ") && text.contains(warning), "\(text)")
+        }
+      }
+    }
+  }
+
   @Test func artifactThatDoesNotFitIsAnErrorAndWhatFitsIsListed() async throws {
     try await Scene.play { scene in
       try await withTmpfs(of: "3m", at: scene.jobs) {

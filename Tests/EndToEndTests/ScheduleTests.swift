@@ -7,7 +7,6 @@ import Testing
 /// examples/cron.
 @Suite struct ScheduleTests {
   private static let folder = Checkout.root.pushing(FilePath("examples/cron"))
-  private static let analyze = FilePath("/usr/bin/systemd-analyze")
 
   private func scheduled(_ scene: Scene, _ folder: FilePath, _ arguments: String...) throws -> ChildProcess {
     var environment = scene.environment
@@ -81,23 +80,6 @@ import Testing
       let second = try scheduled(scene, folder, "1")
       #expect(try await second.end() == .code(0), "\(second.errors)")
       #expect(scene.result("nightly-1")["status"] == "success")
-    }
-  }
-
-  @Test(.enabled(if: access(ScheduleTests.analyze.string, X_OK) == 0, "systemd-analyze is not here"))
-  func unitsAreUnderstoodByThisSystemd() async throws {
-    try await Scene.play(.down) { scene in
-      let unit = try String(contentsOfFile: Self.folder.appending("nightly.service").string, encoding: .utf8)
-      let script = Self.folder.appending("scheduled.sh").string
-      #expect(unit.contains("ExecStart=/usr/local/bin/scheduled.sh "))
-      let copies = ["nightly.service", "nightly.timer"].map { scene.files.appending($0) }
-      try scene.write(unit.replacingOccurrences(of: "/usr/local/bin/scheduled.sh", with: script), copies[0])
-      try FileManager.default.copyItem(
-        atPath: Self.folder.appending("nightly.timer").string, toPath: copies[1].string)
-      let verification = try scene.start(
-        Self.analyze, ["verify", "--man=no"] + copies.map(\.string), name: "verify")
-      #expect(try await verification.end() == .code(0))
-      #expect(verification.errors + verification.output == "")
     }
   }
 }

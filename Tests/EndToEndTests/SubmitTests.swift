@@ -61,6 +61,18 @@ import Testing
     }
   }
 
+  @Test func killSwitchIsWhyNoWorkerTakesIt() async throws {
+    try await Scene.play { scene in
+      try await scene.broker.makeSession("worker-01", on: "jobs/pending")
+      try scene.write("backup\n", scene.jobs.appending("KILLSWITCH"))
+      let submit = try scene.submit(try scene.folder("job", ["steps": ["echo done"]]))
+      try await submit.says("the broker keeps the request; KILLSWITCH on the volume halts all workers: backup")
+      unlink(scene.jobs.appending("KILLSWITCH").string)
+      try scene.worker()
+      #expect(try await submit.end() == .code(0))
+    }
+  }
+
   @Test func brokerThatRestartsMeanwhileChangesNothing() async throws {
     try await Scene.play { scene in
       let folder = try scene.folder("job", ["steps": ["echo first", scene.held, "echo second; exit 3"]])

@@ -4,28 +4,40 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The units in examples/systemd.
+/// The units in examples.
 @Suite struct SystemdUnitTests {
   private static let analyze = FilePath("/usr/bin/systemd-analyze")
-  private static let folder = Checkout.root.pushing(FilePath("examples/systemd"))
+  private static let examples = Checkout.root.pushing(FilePath("examples"))
+
+  struct Unit: Sendable {
+    var service: String
+    var timer: String?
+    /// What it starts, and where that is here; `nil` for the worker.
+    var program = (name: "mqtt-fs-worker", file: String?.none)
+  }
 
   @Test(
     .enabled(if: access(SystemdUnitTests.analyze.string, X_OK) == 0, "systemd-analyze is not here"),
     arguments: [
-      ("mqtt-fs-worker@.service", nil), ("mqtt-fs-worker-prune.service", "mqtt-fs-worker-prune.timer"),
+      Unit(service: "systemd/mqtt-fs-worker@.service"),
+      Unit(service: "systemd/mqtt-fs-worker-prune.service", timer: "systemd/mqtt-fs-worker-prune.timer"),
+      Unit(
+        service: "cron/nightly.service", timer: "cron/nightly.timer",
+        program: ("/usr/local/bin/scheduled.sh", "cron/scheduled.sh")),
+      Unit(service: "notify/notify.service", program: ("/usr/local/bin/notify.py", "notify/notify.py")),
     ])
-  func unitsAreUnderstoodByThisSystemd(_ service: String, _ timer: String?) async throws {
+  func unitsAreUnderstoodByThisSystemd(_ unit: Unit) async throws {
     try await Scene.play(.down) { scene in
-      // The unit must name an existing executable.
-      let text = try String(contentsOfFile: Self.folder.appending(service).string, encoding: .utf8)
-      let command = "ExecStart=mqtt-fs-worker"
+      let text = try String(contentsOfFile: path(unit.service).string, encoding: .utf8)
+      let command = "ExecStart=\(unit.program.name)"
       #expect(text.contains("\(command)\n") || text.contains("\(command) "))
-      var copies = [scene.files.appending(service)]
-      let executable = try WorkerProcess.executable
+      // The unit must name an existing executable.
+      let executable = try unit.program.file.map(path) ?? WorkerProcess.executable
+      var copies = [scene.files.appending(name(unit.service))]
       try scene.write(text.replacingOccurrences(of: command, with: "ExecStart=\(executable)"), copies[0])
-      if let timer {
-        copies.append(scene.files.appending(timer))
-        try FileManager.default.copyItem(atPath: Self.folder.appending(timer).string, toPath: copies[1].string)
+      if let timer = unit.timer {
+        copies.append(scene.files.appending(name(timer)))
+        try FileManager.default.copyItem(atPath: path(timer).string, toPath: copies[1].string)
       }
       let verification = try scene.start(
         Self.analyze, ["verify", "--man=no"] + copies.map(\.string), name: "verify")
@@ -35,4 +47,8 @@ import Testing
       #expect(verification.output == "", "\(verification.output)")
     }
   }
+
+  private func path(_ file: String) -> FilePath { Self.examples.pushing(FilePath(file)) }
+
+  private func name(_ file: String) -> FilePath.Component { FilePath(file).lastComponent ?? "unit" }
 }

@@ -194,7 +194,7 @@ public final class Broker: Sendable {
         files: folder.appending("mosquitto"))
       self.process.withLock { $0 = process }
       try await eventually("mosquitto to start or end") {
-        process.end != nil || logged(" running", from: before) > 0
+        process.end != nil || logged(" running\n", from: before) > 0
       }
       guard let end = process.end else { return true }
       // A test that looks for a free port may have this one for a moment.

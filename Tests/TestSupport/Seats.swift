@@ -11,7 +11,7 @@ final class Seats: Sendable {
 
   private let state: Mutex<State>
 
-  static let all = Seats(max(2, ProcessInfo.processInfo.activeProcessorCount * 2))
+  static let all = Seats(max(2, ProcessInfo.processInfo.activeProcessorCount * 3))
 
   init(_ count: Int) {
     state = Mutex(State(free: count))

@@ -33,6 +33,34 @@ struct CancelMarkTests {
     #expect(try names(volume).isEmpty)
   }
 
+  /// It is sent after somebody has canceled an earlier one.
+  @Test func requestIsExemptedFromOneMark() throws {
+    let volume = try VolumeFixture()
+    let id = try JobID("job")
+    let ledger = try volume.ledger()
+    try CancelMark.exempt(id, "key", by: "its sender", in: volume.directory)
+    #expect((try? names(volume)) ?? [] == [])
+    let mark = try CancelMark.put(id, of: nil, by: "ada@host", in: volume.directory)
+    try CancelMark.exempt(id, "key", by: "its sender", in: volume.directory)
+    #expect(try ledger.cancelMark(of: envelope("key"), id) == nil)
+    #expect(try ledger.cancelMark(of: envelope("another"), id) == mark)
+    // Whoever looks at the job sees what holds for the request that was sent last.
+    #expect(try CancelMark.all(of: id, in: volume.directory).isEmpty)
+    // The answer to the exempted request leaves the mark to the other.
+    ledger.removeCancelMarks(of: envelope("key"), id)
+    #expect(try names(volume) == ["job.json"])
+    // A later mark is for it, too.
+    try CancelMark.exempt(id, "key", by: "its sender", in: volume.directory)
+    let later = try CancelMark.put(id, of: nil, by: "bob@host", in: volume.directory)
+    #expect(try ledger.cancelMark(of: envelope("key"), id) == later)
+    ledger.removeCancelMarks(of: envelope("key"), id)
+    #expect(try names(volume).isEmpty)
+    _ = try CancelMark.put(id, of: nil, by: "bob@host", in: volume.directory)
+    try CancelMark.exempt(id, "key", by: "its sender", in: volume.directory)
+    let own = try CancelMark.put(id, of: "key", by: "bob@host", in: volume.directory)
+    #expect(try ledger.cancelMark(of: envelope("key"), id) == own)
+  }
+
   /// Two cancel the same job, and the first of them takes its mark back.
   @Test func markOfAnotherStays() throws {
     let volume = try VolumeFixture()

@@ -110,7 +110,7 @@ class Scene:
                 self.port = probe.getsockname()[1]
             self.write(f"{self.root}/mosquitto.conf", f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
             broker = self.start(["mosquitto", "-v", "-c", f"{self.root}/mosquitto.conf"], f"{self.root}/mosquitto.log")
-            wait("mosquitto", 90, lambda: broker.poll() is not None or " running" in self.read(f"{self.root}/mosquitto.log"))
+            wait("mosquitto", 90, lambda: broker.poll() is not None or " running\n" in self.read(f"{self.root}/mosquitto.log"))
             if broker.poll() is None:
                 break
         self.client = ["-h", "127.0.0.1", "-p", str(self.port), "-V", "5", "-q", "1"]

@@ -44,9 +44,17 @@ struct Logs: AsyncParsableCommand {
         headings.announce(piece.step)
         try await Output.put(piece.bytes)
       }
-      if isOver { return }
+      if isOver { return tellOfIncompleteLogs(of: id, directory) }
       try Output.checkReader()
       try await Task.sleep(for: .milliseconds(50))
+    }
+  }
+
+  /// A message, and not in the output itself.
+  private func tellOfIncompleteLogs(of id: JobID, _ directory: JobsDirectory) {
+    let steps = JobRecords(directory).result(of: id)?.steps ?? []
+    for result in steps where step == nil || step == result.index {
+      if let error = result.logError { Console("logs").say("warning: \(error)") }
     }
   }
 }

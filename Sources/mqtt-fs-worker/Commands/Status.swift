@@ -19,28 +19,32 @@ struct Status: ParsableCommand {
 
   func run() throws {
     let (directory, job) = try volume.job(id, for: "status")
-    let result = job.state == .finished ? JobRecords(directory).result(of: job.id) : nil
+    let records = JobRecords(directory)
+    let result = job.state == .finished ? records.result(of: job.id) : nil
+    let rejection = job.state == .pending ? records.lastRejection(of: job.id) : nil
     if json {
-      try Output.write(json: jsonText(Report(job: job, result: result)))
+      try Output.write(json: jsonText(Report(job: job, result: result, rejection: rejection)))
     } else {
-      try Output.write(text(job, result))
+      try Output.write(text(job, result, rejection))
     }
   }
 
   private struct Report: Encodable {
     let job: JobSummary
     let result: JobResult?
+    let rejection: Rejection?
 
     func encode(to encoder: any Encoder) throws {
       try job.encode(to: encoder)
       var container = encoder.container(keyedBy: Key.self)
       try container.encodeIfPresent(result, forKey: .result)
+      try container.encodeIfPresent(rejection, forKey: .rejection)
     }
 
-    enum Key: CodingKey { case result }
+    enum Key: CodingKey { case result, rejection }
   }
 
-  private func text(_ job: JobSummary, _ result: JobResult?) -> String {
+  private func text(_ job: JobSummary, _ result: JobResult?, _ rejection: Rejection?) -> String {
     let isOnTerminal = Screen() != nil
     let dated = { (time: String?) -> String? in
       guard isOnTerminal, let time, let moment = Timestamp(time) else { return time }
@@ -48,7 +52,9 @@ struct Status: ParsableCommand {
     }
     let facts: [(String, String?)] = [
       ("job", job.id.text), ("state", job.state.rawValue), ("status", job.status?.rawValue),
-      ("exit code", job.exitCode.map(String.init)), ("error", job.error), ("delivery", job.undelivered?.sentence),
+      ("exit code", job.exitCode.map(String.init)), ("error", job.error),
+      ("rejected", rejection.map { "by \($0.workerId) at \(dated($0.time) ?? $0.time): \($0.error)" }),
+      ("delivery", job.undelivered?.sentence),
       ("worker", job.workerId),
       ("attempt", job.attempt.map(String.init)), ("step", job.step.map(String.init)), ("topic", job.filter),
       ("since", dated(job.since)), ("ended", dated(job.end)),
@@ -60,7 +66,7 @@ struct Status: ParsableCommand {
       ("artifacts", result.map { "\($0.artifacts.count)" }), ("used", result?.usage.map(usageText)),
       ("memory", result?.outOfMemory == true ? "ran out; the kernel ended a process" : nil),
     ]
-    let warnings = (result?.warnings ?? []).map { ("warning", $0 as String?) }
+    let warnings = ((result?.warnings ?? []) + (result?.logErrors ?? [])).map { ("warning", $0 as String?) }
     // Sentences keep their quotes.
     let sentences = (facts + warnings).map { name, value in (name, value.map { String($0.prefix(500)).onOneLine }) }
     let outputs = (result?.outputs ?? [:]).sorted { $0.key < $1.key }.map {

@@ -109,7 +109,8 @@ struct SubmitRun: Sendable {
       case .queued:
         patience = Task { [console] in
           try await Task.sleep(for: .seconds(1))
-          console.say("no worker has taken job \(request.id) yet; the broker keeps the request")
+          let halt = await submission.haltReason().map { "; KILLSWITCH on the volume halts all workers: \($0)" } ?? ""
+          console.say("no worker has taken job \(request.id) yet; the broker keeps the request\(halt)")
         }
         continue
       case .event(let event) where event.event == .awaitingApproval:
@@ -129,6 +130,7 @@ struct SubmitRun: Sendable {
         line.begin(nil)
         if !hasOutput, !readsVolume { showTail(of: result) }
         report(news)
+        for error in await submission.logErrors(of: result) { console.say("warning: \(error)") }
         if output == .result { await printing.put(try result.line) }
         return (result, printing.failure)
       default: break
