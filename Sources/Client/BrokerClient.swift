@@ -22,14 +22,15 @@ package final class BrokerClient: Sendable {
   }
 
   /// Opens a session for `body`, and ends it with DISCONNECT; the broker keeps no state of it. Throws the errors of
-  /// `body`, and ``MQTTError`` if there is no connection within `giveUpAfter`, or none is possible. With `persisting` that
-  /// limit is for the first connection only.
+  /// `body`, and ``MQTTError`` if there is no connection or no answer within `giveUpAfter`, or none is possible. With
+  /// `persisting` that limit is for the first connection only.
   package static func withClient<T: Sendable>(
     _ options: SessionOptions, giveUpAfter: Duration? = nil, persisting: Bool = false, logger: Logger,
     _ body: (BrokerClient) async throws -> T
   ) async throws -> T {
     var options = options
     options.readsAhead = 64
+    options.failsWithoutAnswer = true
     let session = try Session(options, giveUpAfter: giveUpAfter, logger: logger)
     let client = BrokerClient(session)
     do {

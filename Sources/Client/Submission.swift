@@ -16,8 +16,8 @@ package actor Submission {
   }
 
   let request: OutgoingRequest
-  private let topics: Topics
-  private let client: BrokerClient
+  let topics: Topics
+  let client: BrokerClient
   private let sender: RequestSender
   /// The volume, if this host has it.
   let directory: JobsDirectory?
@@ -27,7 +27,7 @@ package actor Submission {
   private var sending: Task<Void, Never>?
   private var lastPlace: RequestSender.Place?
   /// The current attempt, from 1.
-  private var attempt = 0
+  private(set) var attempt = 0
   /// The bytes of each step's log that have come over the broker.
   private var received: [Int: Int64] = [:]
   private var ending: Ending?
@@ -36,6 +36,8 @@ package actor Submission {
   package var isTaken: Bool { attempt > 0 || ending != nil || isOver }
   /// Whether the broker or a worker may have the request.
   package var mayBeTaken: Bool { isKnown || sender.whereabouts.mayBeWithBroker }
+  /// Since a try to read it failed.
+  private var isVolumeAway = false
   /// A worker has shown that it knows the request.
   private var isKnown = false
 
@@ -89,81 +91,17 @@ package actor Submission {
 
   /// Waits for the next event; `nil` after the end.
   ///
-  /// Throws ``JobIsBusy``, ``VolumeError`` if the volume cannot be read, and ``MQTTError`` if the connection fails and
-  /// the volume cannot bring the result.
+  /// Throws ``JobIsBusy``, and ``MQTTError`` if the connection fails and the volume cannot bring the result.
   package func next() async throws -> SubmissionEvent? {
     while true {
       if let item = inbox.take() {
         if let news = try news(of: item) { return news }
         continue
       }
-      if let piece = try follower?.next() { return .output(step: piece.step, bytes: piece.bytes) }
-      if let news = try watch?.look() {
-        if let event = note(news, from: .volume) { return event }
-        continue
-      }
+      if let event = readVolume() { return event }
       if let result = takeEnd() { return .finished(result) }
       if isOver { return nil }
       try await Task.sleep(for: .milliseconds(20))
-    }
-  }
-
-  /// The outcome of a withdrawal.
-  package enum Withdrawal: Sendable {
-    /// No worker will run it.
-    case withdrawn
-    /// Its worker was asked to end it; the result follows.
-    case canceled
-    /// The broker has the request: the worker that takes it answers it as canceled.
-    case marked
-    /// The broker has the request, which cannot be taken back: a worker will run it.
-    case queued
-  }
-
-  /// Withdraws the job as far as possible; `upload` is its folder on the volume. Throws ``MQTTError`` and
-  /// ``VolumeError``.
-  package func withdraw(_ upload: JobUpload?) async throws -> Withdrawal {
-    close()
-    if attempt == 0, let directory, try await reject(in: directory) {
-      _ = try await onThread { try upload?.withdraw() }
-      return .withdrawn
-    }
-    if attempt == 0, let outcome = try await withdrawUntaken(upload) { return outcome }
-    // Its worker may be dead: then the next one answers it as canceled.
-    _ = try? await markAsCanceled()
-    try await client.publish(Message(topic: topics.cancellation(of: request.id), payload: []))
-    return .canceled
-  }
-
-  /// Withdraws a request that no worker is known to have; `nil` if a worker has it.
-  private func withdrawUntaken(_ upload: JobUpload?) async throws -> Withdrawal? {
-    // The broker may send it to a worker at any time, also when the id has another folder.
-    let mark = mayBeTaken ? try await markAsCanceled() : nil
-    if let upload {
-      if try await onThread({ try upload.withdraw() }) { return .withdrawn }
-    } else if !mayBeTaken {
-      return .withdrawn
-    }
-    guard let directory, mark != nil else { return upload == nil ? .queued : nil }
-    // A worker may have claimed it before the mark was there.
-    let holder = try await onThread { [request] in try JobRecords(directory).claims(of: request.id).last }
-    return holder?.envelope.requestId == request.requestID ? nil : .marked
-  }
-
-  private func markAsCanceled() async throws -> CancelMark? {
-    guard let directory else { return nil }
-    return try await onThread { [request] in
-      try CancelMark.put(request.id, of: request.requestID.text, by: "its sender", in: directory)
-    }
-  }
-
-  /// Rejects the request, if it waits for approval.
-  private func reject(in directory: JobsDirectory) async throws -> Bool {
-    try await onThread { [key = request.requestID] in
-      let store = ApprovalStore(directory)
-      guard let parked = try store.parked().first(where: { $0.envelope.requestId == key }) else { return false }
-      return try store.decide(
-        Approval(.rejected, by: "its sender", reason: "withdrawn", requestDigest: parked.envelope.digest), on: parked)
     }
   }
 
@@ -171,6 +109,21 @@ package actor Submission {
   package func close() {
     sending?.cancel()
     sending = nil
+  }
+
+  /// The next event on the volume. The broker tells of the job while the volume cannot be read.
+  private func readVolume() -> SubmissionEvent? {
+    do throws(VolumeError) {
+      if let piece = try follower?.next() { return .output(step: piece.step, bytes: piece.bytes) }
+      while let news = try watch?.look() {
+        if let event = note(news, from: .volume) { return event }
+      }
+      isVolumeAway = false
+      return nil
+    } catch {
+      defer { isVolumeAway = true }
+      return isVolumeAway ? nil : .volumeFailed(error)
+    }
   }
 
   // MARK: Incoming items

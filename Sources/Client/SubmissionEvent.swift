@@ -1,5 +1,6 @@
 package import Jobs
 package import MQTT
+package import Volume
 
 /// An event of a submission, for the sender of a job.
 package enum SubmissionEvent: Sendable {
@@ -17,6 +18,8 @@ package enum SubmissionEvent: Sendable {
   case output(step: Int, bytes: [UInt8])
   /// The broker lost so many bytes of a step's output.
   case missing(step: Int, bytes: Int64)
+  /// The volume cannot be read for now; the broker may still tell of the job.
+  case volumeFailed(VolumeError)
   /// The result; the last event.
   case finished(ResultMessage)
 }

@@ -14,10 +14,25 @@ extension SessionLoop {
   }
 
   /// A broker may accept a connection, and never answer CONNECT: the library waits for longer than the user may want to.
+  /// Or it answers nothing after that, on any connection.
   func checkPatience() {
-    guard case .connecting = state, let giveUpAt, clock.now >= giveUpAt else { return }
-    client.cut()
-    connectionEnded(client.error(Mosquitto.noAnswer, errno: 0))
+    switch state {
+    case .connecting:
+      guard let giveUpAt, clock.now >= giveUpAt else { return }
+      client.cut()
+      connectionEnded(client.error(Mosquitto.noAnswer, errno: 0))
+    case .connected:
+      guard let answerBy, clock.now >= answerBy else { return }
+      client.cut()
+      fail(.unreachable("broker \(options.broker) does not answer \(pending.unanswered)"))
+    case .waiting, .closed: return
+    }
+  }
+
+  /// When a session fails without an answer; `nil` if it may wait for ever, or for none.
+  var answerBy: ContinuousClock.Instant? {
+    guard options.failsWithoutAnswer, undecided == 0, pending.isWaiting, let giveUpAfter else { return nil }
+    return pending.silentSince.map { $0 + giveUpAfter }
   }
 
   /// The time at which a connection without deliveries is replaced.

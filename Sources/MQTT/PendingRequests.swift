@@ -43,11 +43,14 @@ struct PendingRequests {
   private var deferred: [Command] = []
   /// The time of the broker's last answer, or of the first request after it had answered all.
   private(set) var lastAnswer = ContinuousClock.now
+  /// The same, but over several connections: a request that is repeated on the next one is no new one.
+  private(set) var silentSince: ContinuousClock.Instant?
 
   // MARK: Asking
 
   mutating func add(_ request: Request, _ id: Int32) {
     if !isWaiting { lastAnswer = .now }
+    silentSince = silentSince ?? .now
     requests.append((id, request))
   }
 
@@ -60,11 +63,18 @@ struct PendingRequests {
     return requests.first?.request.name ?? first.map { "PUBLISH to '\($0.message.topic)'" } ?? "anything"
   }
 
+  /// The next request, or the rest of them, begins to wait.
+  private mutating func answered() {
+    lastAnswer = .now
+    silentSince = requests.count + publications.count > 1 ? lastAnswer : nil
+  }
+
   /// Restarts the time limit, since nothing was read until now.
   mutating func listensAgain() { lastAnswer = .now }
 
   mutating func add(_ message: Message, ofSize size: Int, _ answer: Answer<ReasonCode>?, _ id: Int32) {
     if !isWaiting { lastAnswer = .now }
+    silentSince = silentSince ?? .now
     if order.count > 2 * publications.count + 16 { order = order.filter { publications[$0] != nil } }
     publications[id] = Publication(message: message, size: size, answer: answer)
     order.append(id)
@@ -99,7 +109,7 @@ struct PendingRequests {
 
   /// Returns the packet's size if the broker refused it for its size.
   mutating func published(_ id: Int32, _ code: ReasonCode) -> Int? {
-    lastAnswer = .now
+    answered()
     guard let publication = publications.removeValue(forKey: id) else { return nil }
     guard code == .packetTooLarge else {
       publication.answer?.resume(returning: .success(code))
@@ -115,6 +125,7 @@ struct PendingRequests {
       publications[id] = nil
       publication.answer?.resume(returning: .failure(.packetTooLarge(limit: limit)))
     }
+    if !isWaiting { silentSince = nil }
     return !tooLarge.isEmpty
   }
 
@@ -123,12 +134,13 @@ struct PendingRequests {
   mutating func refuseLargestPublication() -> Int? {
     guard let largest = publications.max(by: { $0.value.size < $1.value.size }) else { return nil }
     publications[largest.key] = nil
+    if !isWaiting { silentSince = nil }
     return largest.value.refuse()
   }
 
   /// Keeps the filters that the broker accepted. Returns a refusal that no caller waits for.
   mutating func subscribed(_ id: Int32, _ codes: [ReasonCode]) -> MQTTError? {
-    lastAnswer = .now
+    answered()
     guard let index = requests.firstIndex(where: { $0.id == id }) else { return nil }
     let request = requests.remove(at: index).request
     let refusals = keep(request.filters, codes, unless: requests[index...].compactMap(\.request.unsubscribed))
@@ -157,7 +169,7 @@ struct PendingRequests {
   mutating func unsubscribed(_ id: Int32) { unsubscribed.append(id) }
 
   mutating func answerUnsubscribed() {
-    if !unsubscribed.isEmpty { lastAnswer = .now }
+    if !unsubscribed.isEmpty { answered() }
     for id in unsubscribed {
       guard let index = requests.firstIndex(where: { $0.id == id }) else { continue }
       requests.remove(at: index).request.answer?.resume(returning: .success([]))

@@ -103,7 +103,7 @@ final class SessionLoop {
     // The library sends a ping, when called, if a whole keep-alive has passed.
     case .connecting, .connected:
       let answer = pending.isWaiting ? pending.lastAnswer + options.answerWithin : client.nextPing
-      let end = isConnecting ? giveUpAt ?? answer : answer
+      let end = (isConnecting ? giveUpAt : answerBy) ?? answer
       return max(100, milliseconds(until: min(client.nextPing, answer, end, quietUntil ?? client.nextPing)))
     case .closed: return 0
     }

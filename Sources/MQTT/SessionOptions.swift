@@ -31,6 +31,8 @@ public struct SessionOptions: Sendable {
   public var quietFor: Duration = .seconds(300)
   /// How long the broker may leave requests unanswered before the session tries another connection.
   public var answerWithin: Duration = .seconds(30)
+  /// Whether a session fails that has waited for an answer for as long as it may be without a connection.
+  public var failsWithoutAnswer = false
   /// Seconds without traffic before a PINGREQ. A dead connection is detected within one and a half times this.
   public var keepAlive: UInt16 = 15
   /// User name and password, if any.

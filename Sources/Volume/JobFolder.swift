@@ -143,6 +143,14 @@ package final class JobFolder: Sendable {
     }
   }
 
+  /// Whether `directory` has nothing of the job's name any more, though it can be read.
+  package func isMovedAway(from directory: JobsDirectory) -> Bool {
+    guard let top = try? directory.top.openRoot() else { return false }
+    defer { try? top.close() }
+    var status = stat()
+    return fstatat(top.rawValue, id.text, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT
+  }
+
   /// Whether the job's name still leads to this folder in `directory`. Ask with the job's claim: then no `prune` moves
   /// it any more.
   package func isInPlace(in directory: JobsDirectory) -> Bool {

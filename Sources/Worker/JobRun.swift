@@ -220,8 +220,9 @@ struct JobRun {
 
   /// Writes result.json, if the job still has a results folder.
   mutating func writeResult() throws(VolumeError) -> JobResult {
-    if folder.isRemoved {
-      report.fail(JobFailure(.sync, "\(folder.path) was removed while the job ran; its results have no place"))
+    if folder.isRemoved || folder.isMovedAway(from: worker.ledger.directory) {
+      report.fail(
+        JobFailure(.sync, "\(folder.path) was removed while the job ran, or moved; its results have no place"))
       results = nil
     }
     report.warn(plan.warnings)

@@ -2,6 +2,7 @@ import ArgumentParser
 import CLinux
 import FileTree
 import Glibc
+import Jobs
 import MQTT
 import Settings
 import Steps
@@ -73,6 +74,7 @@ struct Main {
 
   /// Parses the command; help and usage errors end the program here.
   private static func parse() -> any ParsableCommand {
+    do { try checkEncoding() } catch { exit(by: error) }
     // A one-shot worker pays for the parser with each job: with all commands it takes nearly twice as long as with
     // the default command. So try the default command first; all else, with help and errors, goes to the whole
     // parser.
@@ -94,6 +96,18 @@ struct Main {
         exit(by: CleanExit.message(CompletionScript.mended(script)))
       }
       exit(by: Secrets.usageError(error))
+    }
+  }
+
+  /// Swift replaces what is not UTF-8 in an argument: it would be another path, or another value.
+  private static func checkEncoding() throws {
+    for index in 1..<max(1, Int(CommandLine.argc)) {
+      guard let argument = CommandLine.unsafeArgv[index], String(validatingCString: argument) == nil else { continue }
+      // The value of a variable may be a secret.
+      let shown = SecretArguments.masked(CommandLine.arguments)[index].prefix { $0 != "=" }
+      throw ValidationError(
+        "argument \(index), '\(String(shown).escaped(upTo: 200))', is not UTF-8: give it another name, or change to that folder and "
+          + "name it '.'")
     }
   }
 

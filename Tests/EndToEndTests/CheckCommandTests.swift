@@ -70,6 +70,21 @@ import Testing
     }
   }
 
+  @Test func eachEntryOfAListIsLookedAt() async throws {
+    try await Scene.play(.down) { scene in
+      let folder = try scene.job("job", steps: ["true"])
+      let lists = #""required": ["!x", "[a", "./dist", "ok"], "exclude": ["[b", "[c"]"#
+      let text = #"{"steps": ["true"], "env": {"A": 1, "B": true, "C": "fine", "D": null}, "artifacts": {\#(lists)}}"#
+      try scene.write(text, folder.appending("job.json"))
+      let run = try await scene.run(["check", folder.string])
+      #expect(run.end == .code(65))
+      for place in [#""A""#, #""B""#, #""D""#, "[a", "./dist", "!x", "[b", "[c"] {
+        #expect(run.output.contains(place), "\(place): \(run.output)")
+      }
+      #expect(!run.output.contains("fine") && run.output.contains("8 errors"), "\(run.output)")
+    }
+  }
+
   @Test func whatMayNotBeMeantIsAWarning() async throws {
     try await Scene.play(.down) { scene in
       let folder = try scene.job(

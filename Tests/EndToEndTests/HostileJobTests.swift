@@ -126,6 +126,21 @@ import Testing
     }
   }
 
+  /// Nothing would be at the place that the result message names.
+  @Test func jobFolderThatIsRenamedIsAnError() async throws {
+    try await Scene.play { scene in
+      let folder = try scene.job("job", steps: [.string("mv '\(scene.jobs)/job' '\(scene.jobs)/moved'; echo x > made")])
+      let results = try await scene.results()
+      try await scene.worker().listens()
+      try await scene.send("job")
+      let result = try await results.message().json
+      #expect(result["status"] == "error" && result["manifestFile"] == .null)
+      #expect(
+        result["error"] == .string("\(folder) was removed while the job ran, or moved; its results have no place"))
+      #expect(scene.text("moved", "results/result.json") == nil)
+    }
+  }
+
   @Test func workspaceThatAJobRemovesCostsNoLog() async throws {
     try await Scene.play { scene in
       try scene.job("job", steps: ["echo before; rm -rf \"$JOB_WORKSPACE\"; echo after"], ["input.txt": ""])

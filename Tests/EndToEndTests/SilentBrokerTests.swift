@@ -17,6 +17,17 @@ import Testing
     }
   }
 
+  @Test(arguments: [["cancel", "job"], ["cancel", "--next", "job"], ["drain", "all"], ["workers"]])
+  func commandGivesUpOnABrokerThatAnswersNoRequest(_ arguments: [String]) async throws {
+    let broker = try ScriptedBroker { .bytes($0.kind == .connect ? $0.usualAnswer : []) }
+    try await Scene.play(.down) { scene in
+      let command = try scene.client(
+        arguments + ["--connect-timeout", "2s"], environment: ["MQTT_URL": "mqtt://127.0.0.1:\(broker.port)"])
+      #expect(try await command.end() == .code(69), "\(command.errors)")
+      #expect(command.errors.contains("does not answer SUBSCRIBE to '"), "\(command.errors)")
+    }
+  }
+
   /// 0x7F is not a property. An assertion of libmosquitto 2.0.11 on it would end the worker in the middle of the job.
   @Test func packetWithABadPropertyCostsNoAttempt() async throws {
     let broker = try ScriptedBroker { packet in

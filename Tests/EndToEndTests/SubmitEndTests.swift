@@ -153,6 +153,23 @@ import Testing
     }
   }
 
+  /// As timeout(1) sends them: to the command, and then to its group.
+  @Test func twoSignalsAtOnceAreOne() async throws {
+    try await Scene.play { scene in
+      let steps: JSON = ["echo begun; trap 'echo ended; exit 9' TERM; while :; do sleep 0.05; done"]
+      try scene.worker()
+      let submit = try scene.submit(try scene.folder("job", ["steps": steps]))
+      try await submit.prints("begun\n")
+      submit.send(SIGTERM)
+      submit.send(SIGINT)
+      #expect(try await submit.end() == .code(130))
+      #expect(
+        submit.errors.contains("asking its worker to end the job") && !submit.errors.contains("leaving"),
+        "\(submit.errors)")
+      #expect(scene.result("job")["status"] == "canceled")
+    }
+  }
+
   @Test func jobThatNoWorkerHasIsTakenBack() async throws {
     try await Scene.play { scene in
       try await scene.broker.makeSession("worker-01", on: "jobs/pending")

@@ -8,6 +8,7 @@ package import MQTT
 package struct BrokerExamination: Sendable {
   let options: SessionOptions
   private let prefix: String
+  private let giveUpAfter: Duration
   let logger: Logger
   /// The wait for an expected message.
   static let patience: Duration = .seconds(5)
@@ -15,10 +16,13 @@ package struct BrokerExamination: Sendable {
   private static let longPatience: Duration = .seconds(12)
 
   /// An examination with sessions like `options`, those of a worker, whose client id is the prefix of all others, and with
-  /// topics below `prefix`.
-  package init(_ options: SessionOptions, prefix: String, logger: Logger) {
+  /// topics below `prefix`. A session without a connection for `giveUpAfter` ends its examination.
+  package init(
+    _ options: SessionOptions, prefix: String, giveUpAfter: Duration, logger: Logger
+  ) {
     self.options = options
     self.prefix = prefix
+    self.giveUpAfter = giveUpAfter
     self.logger = logger
   }
 
@@ -67,7 +71,7 @@ package struct BrokerExamination: Sendable {
   func topic(_ name: String) -> String { "\(prefix)/\(name)" }
 
   private func with<T: Sendable>(_ options: SessionOptions, _ body: (Session) async throws -> T) async throws -> T {
-    try await Session.withSession(options, giveUpAfter: .seconds(10), logger: logger) { session in
+    try await Session.withSession(options, giveUpAfter: giveUpAfter, logger: logger) { session in
       session.close(after: Probe.limit)
       return try await body(session)
     }

@@ -36,11 +36,15 @@ extension JobFields {
     return rules
   }
 
-  private func required(_ value: JSONValue, _ place: String) throws(InvalidInput) -> [RequiredArtifact] {
+  private mutating func required(_ value: JSONValue, _ place: String) throws(InvalidInput) -> [RequiredArtifact] {
     let texts = try strings(value, place, like: "[\"dist/app.js\"]", most: JobFields.mostPatterns)
     let patterns = try patterns(value, place).single
     for (index, text) in texts.enumerated() where text.hasPrefix("!") {
-      throw invalid("\(place): [\(index)]: \(text.quoted) is negated, and so requires nothing", at: value)
+      try noting { fields throws(InvalidInput) in
+        throw fields.invalid(
+          "\(place): [\(index)]: \(text.quoted) is negated, and so requires nothing",
+          at: fields.element(index, of: value))
+      }
     }
     return zip(texts, patterns).map { RequiredArtifact(text: $0, pattern: $1) }
   }
@@ -105,7 +109,7 @@ extension JobFields {
 
   // MARK: Lists
 
-  private func patterns(_ value: JSONValue, _ place: String) throws(InvalidInput) -> Patterns {
+  private mutating func patterns(_ value: JSONValue, _ place: String) throws(InvalidInput) -> Patterns {
     let texts = try strings(value, place, like: "[\"*.o\", \"node_modules/\"]", most: JobFields.mostPatterns)
     if let long = texts.firstIndex(where: { $0.utf8.count > JobFields.longestPattern }) {
       throw invalid(
@@ -116,12 +120,18 @@ extension JobFields {
       throw invalid(
         "\(place): the patterns have more than \(JobFields.longestPatterns) bytes (64 KiB) together", at: value)
     }
-    do {
-      return try Patterns(texts)
-    } catch {
-      throw invalid(
-        "\(place): [\(error.index)]: \(error.text.quoted) \(error.fault)", at: element(error.index, of: value))
+    for (index, text) in texts.enumerated() {
+      try noting { fields throws(InvalidInput) in
+        do throws(InvalidPattern) {
+          _ = try Patterns([text])
+        } catch {
+          throw fields.invalid(
+            "\(place): [\(index)]: \(error.text.quoted) \(error.fault)", at: fields.element(index, of: value))
+        }
+      }
     }
+    // Each is valid by itself, or a fault is noted.
+    return (try? Patterns(texts)) ?? .none
   }
 
   private func paths(_ value: JSONValue, _ place: String, like example: String) throws(InvalidInput) -> [String] {

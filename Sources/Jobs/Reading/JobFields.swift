@@ -156,9 +156,9 @@ extension JobFields {
     }
   }
 
-  func environment(_ value: JSONValue, _ key: @autoclosure () -> String) throws(InvalidInput) -> [String:
-    String]
-  {
+  mutating func environment(
+    _ value: JSONValue, _ key: @autoclosure () -> String
+  ) throws(InvalidInput) -> [String: String] {
     guard case .object(let members) = value.content else {
       throw invalid(
         "\(key()) is \(kind(of: value)); an object of strings is expected, like {\"MODE\": \"release\"}", at: value
@@ -167,23 +167,30 @@ extension JobFields {
     var environment: [String: String] = [:]
     environment.reserveCapacity(members.count)
     for member in members {
-      let name = member.key
-      if let fault = VariableLines.fault(ofName: name) {
-        throw invalid(
-          "\(key()): \(name.quoted) cannot name a variable: it \(fault); a name like \"MODE\" is expected",
-          atOffset: member.keyOffset)
+      try noting { fields throws(InvalidInput) in
+        environment[member.key] = try fields.variable(member, "\(key()): ")
       }
-      let content = try string(member.value, "\(key()): the value of \(name.quoted)", like: "\"1\"")
-      if content.utf8.contains(0) {
-        throw invalid("\(key()): the value of \(name.quoted) holds a NUL, which no variable can", at: member.value)
-      }
-      if let length = VariableLines.excess(of: name, content) {
-        throw invalid(
-          "\(key()): \(name.quoted) and its value are \(length) bytes; Linux takes \(VariableLines.longest)",
-          at: member.value)
-      }
-      environment[name] = content
     }
     return environment
+  }
+
+  /// The value of a variable. Sentences begin with `place`.
+  private func variable(_ member: JSONMember, _ place: String) throws(InvalidInput) -> String {
+    let name = member.key
+    if let fault = VariableLines.fault(ofName: name) {
+      throw invalid(
+        "\(place)\(name.quoted) cannot name a variable: it \(fault); a name like \"MODE\" is expected",
+        atOffset: member.keyOffset)
+    }
+    let content = try string(member.value, "\(place)the value of \(name.quoted)", like: "\"1\"")
+    if content.utf8.contains(0) {
+      throw invalid("\(place)the value of \(name.quoted) holds a NUL, which no variable can", at: member.value)
+    }
+    if let length = VariableLines.excess(of: name, content) {
+      throw invalid(
+        "\(place)\(name.quoted) and its value are \(length) bytes; Linux takes \(VariableLines.longest)",
+        at: member.value)
+    }
+    return content
   }
 }

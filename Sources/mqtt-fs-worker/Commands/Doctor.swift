@@ -74,7 +74,8 @@ struct Doctor: AsyncParsableCommand {
       session.sessionExpiry = try expiry.seconds(environment)
       Secrets.wipe()
       let prefix = try topic ?? "\(topics.results(environment))/\(name)"
-      await BrokerExamination(session, prefix: prefix, logger: try log.logger(environment))
+      let patience = try broker.giveUpAfter(environment) ?? .seconds(10)
+      await BrokerExamination(session, prefix: prefix, giveUpAfter: patience, logger: try log.logger(environment))
         .run(while: { !course.isInterrupted }, course.report)
     }
     if target != .broker, !course.isInterrupted {

@@ -37,14 +37,22 @@ struct Logs: AsyncParsableCommand {
     }
     var follower = LogFollower(id, in: directory)
     var headings = Headings(id, directory)
+    var isVolumeAway = false
     while true {
-      // Ask before reading: if the job has ended, its logs are complete.
-      let isOver = try !follow || listing.job(id).map { $0.state == .finished } ?? true
-      while let piece = try step.map({ try follower.next(ofStep: $0) }) ?? follower.next() {
-        headings.announce(piece.step)
-        try await Output.put(piece.bytes)
+      do {
+        // Ask before reading: if the job has ended, its logs are complete.
+        let isOver = try !follow || listing.job(id).map { $0.state == .finished } ?? true
+        while let piece = try step.map({ try follower.next(ofStep: $0) }) ?? follower.next() {
+          headings.announce(piece.step)
+          try await Output.put(piece.bytes)
+        }
+        if isOver { return tellOfIncompleteLogs(of: id, directory) }
+        isVolumeAway = false
+      } catch {
+        guard follow, error is VolumeError else { throw error }
+        if !isVolumeAway { Console("logs").say("\(error); trying again") }
+        isVolumeAway = true
       }
-      if isOver { return tellOfIncompleteLogs(of: id, directory) }
       try Output.checkReader()
       try await Task.sleep(for: .milliseconds(50))
     }

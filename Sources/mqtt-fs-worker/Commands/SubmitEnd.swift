@@ -10,6 +10,8 @@ actor SubmitEnd {
   private let console: Console
   private let line: ActivityLine
   private var interrupts = 0
+  /// Since when a job is being withdrawn.
+  private var withdrawal: ContinuousClock.Instant?
   /// The exit status.
   private(set) var status = ExitStatus.interrupted
 
@@ -22,7 +24,11 @@ actor SubmitEnd {
 
   /// Handles an interrupt: the first cancels the job after a confirmation, the second leaves it running. `true` if
   /// there is nothing left to wait for.
+  ///
+  /// Without a terminal one that comes while the first takes effect, within a second, is the same: timeout(1) signals the
+  /// command, and then its group.
   func interrupt() async -> Bool {
+    if !console.canAsk, let withdrawal, withdrawal + .seconds(1) > .now { return false }
     interrupts += 1
     console.endLine()
     guard interrupts == 1 else {
@@ -56,6 +62,8 @@ actor SubmitEnd {
   }
 
   private func withdraw(_ why: String) async -> Bool {
+    withdrawal = .now
+    defer { withdrawal = nil }
     do {
       switch try await submission.withdraw(upload) {
       case .withdrawn:

@@ -37,7 +37,7 @@ struct SubmitRun: Sendable {
       try await submission.open()
       news: while let news = try await submission.next() {
         switch news {
-        case .noSubscriber, .refusedForNow: report(news)
+        case .noSubscriber, .refusedForNow, .volumeFailed: report(news)
         case .queued, .taken, .event, .output, .missing, .finished: break news
         }
       }
@@ -159,6 +159,7 @@ struct SubmitRun: Sendable {
     case .refusedForNow(let code): console.say("the broker refuses the request for now (\(code)); trying again")
     case .taken(let worker, 1): console.show("\(worker) takes job \(id)")
     case .taken(let worker, let attempt): console.say("\(worker) takes job \(id) over, attempt \(attempt)")
+    case .volumeFailed(let error): console.say("\(error); following the job as far as the broker tells of it")
     case .missing(let step, let bytes): console.say("\(bytes) bytes of step \(step)'s output were lost")
     case .event(let event) where event.event == .awaitingApproval:
       let why = event.error.map { ": \($0)" } ?? ""
