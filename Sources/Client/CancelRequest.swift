@@ -65,19 +65,25 @@ package struct CancelRequest: Sendable {
       let open: [JobState] = aim == .next ? [.pending, .queued, .finished] : [.pending, .queued]
       guard let job, let directory, open.contains(job.state) else { return .notRunning(job) }
       let records = JobRecords(directory)
-      // The volume may have its request; otherwise it is the next one that a worker takes.
-      let key = try records.waitingKeys(of: id).first
-      let mark = try CancelMark.put(id, of: key, by: user, in: directory)
+      // The volume may have its requests; otherwise it is the next one that a worker takes.
+      let keys = try records.waitingKeys(of: id)
+      var marks: [CancelMark] = []
+      for key in keys.isEmpty ? [nil] : keys.map(Optional.some) {
+        marks += try CancelMark.put(id, of: key, by: user, in: directory)
+      }
+      func takeBack(_ request: String?) throws -> Bool {
+        let own = marks.filter { $0.requestId == nil || $0.requestId == request }
+        for mark in own { try mark.remove(from: directory) }
+        return !own.isEmpty
+      }
       // A worker may have claimed the job before the mark was there, and may have ended it by now.
-      if let (worker, request) = try await holder(), key == nil || key == request {
-        try mark.remove(from: directory)
+      if let (worker, request) = try await holder(), try takeBack(request) {
         return try await ask(worker, request, waiting, messages)
       }
-      if let result = records.result(of: id), result.timing != before, key == nil || key == result.requestId {
-        try mark.remove(from: directory)
+      if let result = records.result(of: id), result.timing != before, try takeBack(result.requestId) {
         return .notRunning(try JobListing(directory).job(id))
       }
-      return waiting == .untilEnd ? .ended(try await end(key, messages)) : .marked(job.state)
+      return waiting == .untilEnd ? .ended(try await end(marks.first?.requestId, messages)) : .marked(job.state)
     }
     return try await ask(worker, request, waiting, messages)
   }
@@ -95,11 +101,11 @@ package struct CancelRequest: Sendable {
   /// Marks the request of a job that a worker has, for the one that takes it over. Does nothing where this client may not
   /// write, and for a job that has ended by now.
   private func mark(_ request: String?) -> Bool {
-    guard let directory, let request, let mark = try? CancelMark.put(id, of: request, by: user, in: directory) else {
+    guard let directory, let request, let marks = try? CancelMark.put(id, of: request, by: user, in: directory) else {
       return false
     }
     guard JobRecords(directory).result(of: id)?.requestId == request else { return true }
-    try? mark.remove(from: directory)
+    for mark in marks { try? mark.remove(from: directory) }
     return false
   }
 

@@ -28,7 +28,7 @@ package struct JobListing: Sendable {
   /// The job `id`; `nil` if the volume has no trace of it. Throws ``VolumeError``, also if its result cannot be read.
   package func job(_ id: JobID) throws(VolumeError) -> JobSummary? {
     var job = try underway().first(where: { $0.id == id })
-    if job == nil, records.exists(id) {
+    if job == nil, try records.exists(id) {
       if let obstacle = records.obstacle(toResultOf: id) { throw obstacle }
       job = atRest(id, try undelivered()[id])
     }

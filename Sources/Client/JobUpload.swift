@@ -95,7 +95,7 @@ package struct JobUpload: Sendable {
     return try await onThread { [self] in
       try finishReplacements()
       // An early check before a long copy; the rename decides.
-      let exists = JobRecords(directory).exists(id)
+      let exists = try JobRecords(directory).exists(id)
       if exists, place == .kept { throw JobExists(id: id, path: target) }
       if exists, !(try isAtRest) { throw JobInUse(id: id) }
       try name.removeAbandoned(in: directory.path)

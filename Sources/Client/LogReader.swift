@@ -40,7 +40,7 @@ struct LogReader: Sendable {
     // A step may have replaced it: follow no link, and do not block on a FIFO.
     let file = openat(results.rawValue, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
     guard file >= 0 else {
-      if [ENOENT, ESTALE, ELOOP, ENXIO].contains(errno) { return [] }
+      if [ENOENT, ELOOP, ENXIO].contains(errno) { return [] }
       throw VolumeError("opening", FilePath(name))
     }
     defer { close(file) }

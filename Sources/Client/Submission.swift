@@ -36,8 +36,8 @@ package actor Submission {
   package var isTaken: Bool { attempt > 0 || ending != nil || isOver }
   /// Whether the broker or a worker may have the request.
   package var mayBeTaken: Bool { isKnown || sender.whereabouts.mayBeWithBroker }
-  /// Since a try to read it failed.
-  private var isVolumeAway = false
+  /// Whether the last try to read the volume failed: then output may be missing.
+  package private(set) var isVolumeAway = false
   /// A worker has shown that it knows the request.
   private var isKnown = false
 
@@ -118,7 +118,7 @@ package actor Submission {
       while let news = try watch?.look() {
         if let event = note(news, from: .volume) { return event }
       }
-      isVolumeAway = false
+      if watch?.isReadable != false { isVolumeAway = false }
       return nil
     } catch {
       defer { isVolumeAway = true }

@@ -45,7 +45,8 @@ extension Submission {
     return holder?.envelope.requestId == request.requestID ? nil : .marked
   }
 
-  private func markAsCanceled() async throws -> CancelMark? {
+  /// Returns `nil` without a volume.
+  private func markAsCanceled() async throws -> [CancelMark]? {
     guard let directory else { return nil }
     return try await onThread { [request] in
       try CancelMark.put(request.id, of: request.requestID.text, by: "its sender", in: directory)

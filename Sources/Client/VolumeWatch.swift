@@ -15,6 +15,8 @@ struct VolumeWatch: Sendable {
   private var hasResult = false
   /// The file that was read last: a large result is not read again and again.
   private var seen: FileStamp?
+  /// Whether the last read succeeded.
+  private(set) var isReadable = true
 
   init(_ request: OutgoingRequest, in directory: JobsDirectory) {
     self.request = request
@@ -25,7 +27,9 @@ struct VolumeWatch: Sendable {
   mutating func look() throws(VolumeError) -> News? {
     guard !hasResult, nextLook <= .now else { return nil }
     nextLook = .now + .milliseconds(200)
+    isReadable = false
     let claim = try records.claims(of: request.id).last { isMine($0.envelope.requestId.text) }
+    isReadable = true
     if let claim, claim.attempt > attempt {
       attempt = claim.attempt
       nextLook = .now

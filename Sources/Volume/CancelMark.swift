@@ -26,23 +26,41 @@ package struct CancelMark: Sendable, Codable, Equatable {
 
   /// Tells it from every other mark: the volume's time is the same for a while.
   fileprivate let nonce: String
-  /// The nonce of the mark without a key that is not for this request. Then this is no mark.
+  /// The nonce of the mark without a key that is not for this request.
   fileprivate var exemptedFrom: String?
+  /// Whether this is no mark, and only exempts.
+  fileprivate var onlyExempts: Bool?
 
   /// A mark without a key is for a request at the broker, where sessions expire after 7 days by default. A request on the
   /// volume may wait for longer.
   private var lifetime: Duration { .seconds((requestId == nil ? 7 : 90) * 86400) }
 
-  /// Makes the mark, or replaces it, durably. Removes those that no worker looks at any more.
+  /// Makes the mark, or replaces it, durably, and returns what it made. Removes those that no worker looks at any more.
+  ///
+  /// Where requests were exempted from a mark without a key, another such mark is for them: each gets one with its key.
   package static func put(
     _ id: JobID, of requestId: String?, by: String, in directory: JobsDirectory
-  ) throws(VolumeError) -> CancelMark {
-    let mark = CancelMark(id: id, by: by, requestId: requestId, made: try directory.time(), nonce: DurableFile.nonce)
+  ) throws(VolumeError) -> [CancelMark] {
+    let now = try directory.time()
     try DurableFile.makeFolder(directory.canceled)
-    // What another user has made may have to stay.
-    for other in try all(in: directory) where !other.holds(at: mark.made) { try? other.remove(from: directory) }
-    try mark.write(to: directory)
-    return mark
+    var others: [CancelMark] = []
+    for other in try all(in: directory) {
+      // What another user has made may have to stay.
+      if !other.holds(at: now) { try? other.remove(from: directory) } else if other.id == id { others.append(other) }
+    }
+    let next = others.first { $0.requestId == nil }
+    let exempted = others.filter { $0.exemptedFrom != nil && $0.exemptedFrom == next?.nonce }
+    let keys =
+      requestId == nil && !exempted.isEmpty
+      ? exempted.filter { $0.onlyExempts == true }.map(\.requestId) : [requestId]
+    var marks: [CancelMark] = []
+    for key in keys {
+      var mark = CancelMark(id: id, by: by, requestId: key, made: now, nonce: DurableFile.nonce)
+      if key != nil { mark.exemptedFrom = exempted.first { $0.requestId == key }?.exemptedFrom }
+      try mark.write(to: directory)
+      marks.append(mark)
+    }
+    return marks
   }
 
   /// Exempts a request that is about to be sent from the mark without a key, if there is one.
@@ -52,7 +70,7 @@ package struct CancelMark: Sendable, Codable, Equatable {
     guard let next = try read(name(of: id, nil), in: directory) else { return }
     var exemption = CancelMark(
       id: id, by: by, requestId: requestId, made: try directory.time(), nonce: DurableFile.nonce)
-    exemption.exemptedFrom = next.nonce
+    (exemption.exemptedFrom, exemption.onlyExempts) = (next.nonce, true)
     try exemption.write(to: directory)
   }
 
@@ -66,8 +84,8 @@ package struct CancelMark: Sendable, Codable, Equatable {
   /// The marks of `id`, that without a key last, if no request is exempted from it.
   package static func all(of id: JobID, in directory: JobsDirectory) throws(VolumeError) -> [CancelMark] {
     let all = try all(in: directory).filter { $0.id == id }
-    let exempted = all.compactMap(\.exemptedFrom)
-    return all.filter { $0.exemptedFrom == nil && !exempted.contains($0.nonce) }
+    let exempted = all.filter { $0.onlyExempts == true }.map(\.exemptedFrom)
+    return all.filter { $0.onlyExempts != true && !exempted.contains($0.nonce) }
       .sorted { ($0.requestId ?? "~") < ($1.requestId ?? "~") }
   }
 
@@ -116,7 +134,7 @@ extension Ledger {
   /// The mark that cancels this request; `nil` if nobody has canceled it. Ask with the job's claim.
   package func cancelMark(of envelope: Envelope, _ id: JobID) throws(VolumeError) -> CancelMark? {
     let own = try lastingMark(of: id, envelope.requestId.text)
-    if let own, own.exemptedFrom == nil { return own }
+    if let own, own.onlyExempts != true { return own }
     return try nextMark(of: id, without: own)
   }
 

@@ -169,7 +169,10 @@ package final class Claim: Sendable {
       if error.saysGone { return false }
       throw VolumeError("looking at", path, error)
     }
-    return try place.isInPlace() ? true : nil
+    if try place.isInPlace() { return true }
+    // Without its folder the volume is away: it is unmounted, or renamed.
+    _ = try onVolume("looking at", path.folder) { () throws(Errno) in try path.folder.status() }
+    return nil
   }
 
   deinit {

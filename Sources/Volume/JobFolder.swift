@@ -145,7 +145,8 @@ package final class JobFolder: Sendable {
 
   /// Whether `directory` has nothing of the job's name any more, though it can be read.
   package func isMovedAway(from directory: JobsDirectory) -> Bool {
-    guard let top = try? directory.top.openRoot() else { return false }
+    // Without the workers' folder it is another: the volume is unmounted.
+    guard (try? directory.claims.status()) != nil, let top = try? directory.top.openRoot() else { return false }
     defer { try? top.close() }
     var status = stat()
     return fstatat(top.rawValue, id.text, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT

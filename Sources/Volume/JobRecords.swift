@@ -136,7 +136,17 @@ package struct JobRecords: Sendable {
   }
 
   /// Whether `id` has a folder.
-  package func exists(_ id: JobID) -> Bool { directory.exists(id) }
+  package func exists(_ id: JobID) throws(VolumeError) -> Bool {
+    let folder = directory.folder(of: id)
+    directory.refresh()
+    do throws(Errno) {
+      _ = try folder.status()
+      return true
+    } catch {
+      guard error == .noSuchFileOrDirectory else { throw VolumeError("looking at", folder, error) }
+      return false
+    }
+  }
 
   /// Opens the results/ of `id`; `nil` if there is none. The caller closes the descriptor.
   package func openResults(of id: JobID) -> FileDescriptor? {

@@ -63,9 +63,7 @@ struct Admission: Sendable {
       // 9. A signed request may begin only once.
       try begin(request, claim)
       var job = try job(request, claim, plan)
-      if let mark = try ledger.serving(request.filter).cancelMark(of: request.envelope, request.id) {
-        job.work = .cancel(plan, by: mark.by)
-      }
+      if let mark = try cancelMark(of: request, claim) { job.work = .cancel(plan, by: mark.by) }
       // 10. The worker is busy before it sends the PUBACK: the PUBACK lets the broker send the next request, and that
       // one is not for a worker with a job.
       state.begin(job.place())
@@ -77,6 +75,16 @@ struct Admission: Sendable {
       try await fence.drop(claim)
       await request.acknowledge()
       return .none
+    }
+  }
+
+  /// A worker that cannot see whether the job is canceled has not begun it.
+  private func cancelMark(of request: Request, _ claim: Claim) throws(VolumeError) -> CancelMark? {
+    do throws(VolumeError) {
+      return try ledger.serving(request.filter).cancelMark(of: request.envelope, request.id)
+    } catch {
+      claim.noteUnbegun()
+      throw error
     }
   }
 

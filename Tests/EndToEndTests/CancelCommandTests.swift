@@ -273,6 +273,23 @@ import Testing
     }
   }
 
+  /// Both of its requests are with the broker, and the second is exempt from the first cancellation.
+  @Test func eachCancellationIsForAllThatWasSentBeforeIt() async throws {
+    try await Scene.play { scene in
+      try await canceledBeforeItBegan(scene)
+      let volume = ["job", "-j", scene.jobs.string]
+      let again = try scene.client(["submit", "-d", scene.jobs.appending("job").string, "-j", scene.jobs.string])
+      #expect(try await again.end() == .code(0), "\(again.errors)")
+      let cancel = try scene.client(["cancel"] + volume)
+      #expect(try await cancel.end() == .code(0), "\(cancel.errors)")
+      let results = try await scene.results()
+      let worker = try scene.worker(["--jobs", "2"])
+      for message in try await results.messages(2) { #expect(message.json["status"] == "canceled") }
+      #expect(try await worker.end() == .code(0))
+      #expect(scene.log("job").isEmpty && marks(scene).isEmpty)
+    }
+  }
+
   /// The id is used again before a worker gets the withdrawn request.
   @Test func withdrawnRequestDoesNotRunTheNextFolderOfItsID() async throws {
     try await Scene.play { scene in

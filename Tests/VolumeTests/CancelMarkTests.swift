@@ -10,17 +10,23 @@ import Testing
 struct CancelMarkTests {
   private func envelope(_ key: String) -> Envelope { Envelope(payload: "{}", topic: "", requestId: RequestID(key)) }
 
+  private func put(_ id: JobID, of key: String?, by: String, in directory: JobsDirectory) throws -> CancelMark {
+    let marks = try CancelMark.put(id, of: key, by: by, in: directory)
+    #expect(marks.count == 1)
+    return try #require(marks.first)
+  }
+
   private func names(_ volume: VolumeFixture) throws -> [String] { try volume.names(volume.directory.canceled) }
 
   @Test func markIsForItsRequestOrForTheNext() throws {
     let volume = try VolumeFixture()
     let (id, other) = (try JobID("job"), try JobID("other"))
     let ledger = try volume.ledger()
-    let mark = try CancelMark.put(id, of: "key", by: "ada@host", in: volume.directory)
+    let mark = try put(id, of: "key", by: "ada@host", in: volume.directory)
     #expect(try ledger.cancelMark(of: envelope("key"), id) == mark && mark.by == "ada@host")
     #expect(try ledger.cancelMark(of: envelope("another"), id) == nil)
     #expect(try ledger.cancelMark(of: envelope("key"), other) == nil)
-    let next = try CancelMark.put(id, of: nil, by: "bob@host", in: volume.directory)
+    let next = try put(id, of: nil, by: "bob@host", in: volume.directory)
     #expect(try ledger.cancelMark(of: envelope("another"), id) == next)
     #expect(try ledger.cancelMark(of: envelope("key"), id) == mark)
     #expect(try CancelMark.all(of: id, in: volume.directory) == [mark, next])
@@ -40,7 +46,7 @@ struct CancelMarkTests {
     let ledger = try volume.ledger()
     try CancelMark.exempt(id, "key", by: "its sender", in: volume.directory)
     #expect((try? names(volume)) ?? [] == [])
-    let mark = try CancelMark.put(id, of: nil, by: "ada@host", in: volume.directory)
+    let mark = try put(id, of: nil, by: "ada@host", in: volume.directory)
     try CancelMark.exempt(id, "key", by: "its sender", in: volume.directory)
     #expect(try ledger.cancelMark(of: envelope("key"), id) == nil)
     #expect(try ledger.cancelMark(of: envelope("another"), id) == mark)
@@ -49,16 +55,29 @@ struct CancelMarkTests {
     // The answer to the exempted request leaves the mark to the other.
     ledger.removeCancelMarks(of: envelope("key"), id)
     #expect(try names(volume) == ["job.json"])
-    // A later mark is for it, too.
+    // A later mark is for it, and the first one is still for the other.
     try CancelMark.exempt(id, "key", by: "its sender", in: volume.directory)
-    let later = try CancelMark.put(id, of: nil, by: "bob@host", in: volume.directory)
+    let later = try put(id, of: nil, by: "bob@host", in: volume.directory)
+    #expect(later.requestId == "key")
     #expect(try ledger.cancelMark(of: envelope("key"), id) == later)
+    #expect(try CancelMark.put(id, of: nil, by: "bob@host", in: volume.directory).isEmpty)
     ledger.removeCancelMarks(of: envelope("key"), id)
+    #expect(try ledger.cancelMark(of: envelope("another"), id) == mark)
+    ledger.removeCancelMarks(of: envelope("another"), id)
     #expect(try names(volume).isEmpty)
-    _ = try CancelMark.put(id, of: nil, by: "bob@host", in: volume.directory)
+  }
+
+  /// As when its job runs, and somebody cancels that.
+  @Test func markOfAnExemptedRequestKeepsWhatItIsExemptedFrom() throws {
+    let volume = try VolumeFixture()
+    let id = try JobID("job")
+    let ledger = try volume.ledger()
+    let next = try put(id, of: nil, by: "ada@host", in: volume.directory)
     try CancelMark.exempt(id, "key", by: "its sender", in: volume.directory)
-    let own = try CancelMark.put(id, of: "key", by: "bob@host", in: volume.directory)
+    let own = try put(id, of: "key", by: "bob@host", in: volume.directory)
     #expect(try ledger.cancelMark(of: envelope("key"), id) == own)
+    ledger.removeCancelMarks(of: envelope("key"), id)
+    #expect(try ledger.cancelMark(of: envelope("another"), id) == next)
   }
 
   /// Two cancel the same job, and the first of them takes its mark back.
@@ -66,8 +85,8 @@ struct CancelMarkTests {
     let volume = try VolumeFixture()
     let id = try JobID("job")
     let ledger = try volume.ledger()
-    let first = try CancelMark.put(id, of: nil, by: "ada@host", in: volume.directory)
-    let second = try CancelMark.put(id, of: nil, by: "ada@host", in: volume.directory)
+    let first = try put(id, of: nil, by: "ada@host", in: volume.directory)
+    let second = try put(id, of: nil, by: "ada@host", in: volume.directory)
     try first.remove(from: volume.directory)
     #expect(try ledger.cancelMark(of: envelope("key"), id) == second)
     try second.remove(from: volume.directory)
@@ -102,7 +121,7 @@ struct CancelMarkTests {
     unlink(path)
     mkdir(path, 0o755)
     #expect(try ledger.cancelMark(of: envelope("key"), id) == nil)
-    #expect(try CancelMark.put(id, of: nil, by: "ada@host", in: volume.directory).by == "ada@host")
+    #expect(try put(id, of: nil, by: "ada@host", in: volume.directory).by == "ada@host")
     #expect(try ledger.cancelMark(of: envelope("key"), id) != nil)
   }
 }

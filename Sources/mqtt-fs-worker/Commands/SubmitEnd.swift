@@ -12,6 +12,8 @@ actor SubmitEnd {
   private var interrupts = 0
   /// Since when a job is being withdrawn.
   private var withdrawal: ContinuousClock.Instant?
+  /// What became of the withdrawal.
+  private var outcome: Submission.Withdrawal?
   /// The exit status.
   private(set) var status = ExitStatus.interrupted
 
@@ -33,7 +35,11 @@ actor SubmitEnd {
     console.endLine()
     guard interrupts == 1 else {
       line.letGo()
-      console.say("leaving; a running job continues")
+      switch outcome {
+      case nil: console.say("leaving; a running job continues")
+      case .canceled: console.say("leaving; its worker was asked to end the job")
+      case .withdrawn, .marked, .queued: break
+      }
       // Nothing that hangs, such as the volume, may keep the terminal for longer.
       Task(executorPreference: TaskThread("leaving")) {
         try await Task.sleep(for: .seconds(2))
@@ -65,7 +71,9 @@ actor SubmitEnd {
     withdrawal = .now
     defer { withdrawal = nil }
     do {
-      switch try await submission.withdraw(upload) {
+      let outcome = try await submission.withdraw(upload)
+      self.outcome = outcome
+      switch outcome {
       case .withdrawn:
         console.say("\(why)the job is withdrawn")
         return true

@@ -130,6 +130,11 @@ struct SubmitRun: Sendable {
         line.begin(nil)
         if !hasOutput, !readsVolume { showTail(of: result) }
         report(news)
+        if await submission.isVolumeAway {
+          console.say(
+            "warning: output may be missing above: 'mqtt-fs-worker logs \(request.id)' prints it when the volume is back"
+          )
+        }
         for error in await submission.logErrors(of: result) { console.say("warning: \(error)") }
         if output == .result { await printing.put(try result.line) }
         return (result, printing.failure)

@@ -1,0 +1,53 @@
+import Glibc
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A volume that is unmounted or renamed for less than a lease, or answers once with an error.
+@Suite struct AbsentVolumeTests {
+  private func renames(_ scene: Scene, during body: () async throws -> Void) async throws {
+    let elsewhere = FilePath("\(scene.jobs).elsewhere")
+    #expect(rename(scene.jobs.string, elsewhere.string) == 0)
+    defer { #expect(rename(elsewhere.string, scene.jobs.string) == 0) }
+    try await body()
+  }
+
+  @Test func jobEndsAsIfItHadNotBeenAway() async throws {
+    try await Scene.play { scene in
+      let definition: JSON = ["steps": [.string("echo begun; \(scene.waitForGate); echo done")], "maxAttempts": 1]
+      try scene.job("job", definition)
+      let results = try await scene.results()
+      let worker = try scene.worker(["--lease", "60s"])
+      try await worker.listens()
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "begun\n" }
+      try await renames(scene) {
+        try scene.openGate()
+        try await worker.says("/.worker/claims: No such file or directory")
+        try await worker.says("asking again")
+      }
+      #expect(try await worker.end() == .code(0), "\(worker.log)")
+      #expect(try await results.message().json["status"] == "success")
+      #expect(scene.result("job")["attempt"] == 1 && scene.log("job") == "begun\ndone\n")
+    }
+  }
+
+  /// The worker has the claim, and cannot see whether somebody has canceled the job.
+  @Test(.enabled(if: NetworkVolume.isPossible, "\(NetworkVolume.demand)"))
+  func errorBeforeTheFirstStepIsNoAttempt() async throws {
+    try await Scene.play { scene in
+      let shown = scene.files.appending("shown")
+      let rules = ["lookup .worker/canceled/job.json EIO 1"]
+      try await NetworkVolume.showing(scene.jobs, at: shown, in: scene, rules: rules) { _ in
+        try scene.job("job", ["steps": ["echo run"], "maxAttempts": 1])
+        try await scene.broker.makeSession("worker-01", on: "jobs/pending")
+        try await scene.send("job")
+        let first = try scene.worker(["-j", shown.string, "--lease", "1s"])
+        #expect(try await first.end() == .code(74), "\(first.log)")
+        let second = try scene.worker(["-j", shown.string, "--lease", "1s"])
+        #expect(try await second.end() == .code(0), "\(second.log)")
+        #expect(scene.result("job")["status"] == "success" && scene.log("job") == "run\n")
+      }
+    }
+  }
+}
