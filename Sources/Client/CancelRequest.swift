@@ -71,16 +71,19 @@ package struct CancelRequest: Sendable {
       for key in keys.isEmpty ? [nil] : keys.map(Optional.some) {
         marks += try CancelMark.put(id, of: key, by: user, in: directory)
       }
-      func takeBack(_ request: String?) throws -> Bool {
-        let own = marks.filter { $0.requestId == nil || $0.requestId == request }
-        for mark in own { try mark.remove(from: directory) }
-        return !own.isEmpty
+      func isMeant(_ request: String?) -> Bool { keys.isEmpty || request.map(keys.contains) == true }
+      func takeBack(_ request: String?) throws {
+        for mark in marks where mark.requestId == nil || mark.requestId == request {
+          try mark.remove(from: directory)
+        }
       }
       // A worker may have claimed the job before the mark was there, and may have ended it by now.
-      if let (worker, request) = try await holder(), try takeBack(request) {
+      if let (worker, request) = try await holder(), isMeant(request) {
+        try takeBack(request)
         return try await ask(worker, request, waiting, messages)
       }
-      if let result = records.result(of: id), result.timing != before, try takeBack(result.requestId) {
+      if let result = records.result(of: id), result.timing != before, isMeant(result.requestId) {
+        try takeBack(result.requestId)
         return .notRunning(try JobListing(directory).job(id))
       }
       return waiting == .untilEnd ? .ended(try await end(marks.first?.requestId, messages)) : .marked(job.state)
