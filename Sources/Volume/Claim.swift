@@ -166,8 +166,8 @@ package final class Claim: Sendable {
     do throws(Errno) {
       if try status(of: file).st_nlink == 0 { return false }
     } catch {
-      if error.saysGone { return false }
-      throw VolumeError("looking at", path, error)
+      // A server that is away for a moment may say so of everything: its name tells.
+      guard error.saysGone else { throw VolumeError("looking at", path, error) }
     }
     if try place.isInPlace() { return true }
     // Without its folder the volume is away: it is unmounted, or renamed.

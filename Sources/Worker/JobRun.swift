@@ -213,10 +213,9 @@ struct JobRun {
 
   /// Whether the worker ended the job because it could not keep its claim, and another attempt may still follow. Then
   /// the claim stays for that attempt, as it does when a worker dies.
-  var isLeftToNextAttempt: Bool {
-    report.stoppedBy == .lapsed
-      && job.count < plan.definition.maxAttempts ?? worker.settings.maxAttempts
-  }
+  var isLeftToNextAttempt: Bool { report.stoppedBy == .lapsed && hasNextAttempt }
+
+  private var hasNextAttempt: Bool { job.count < plan.definition.maxAttempts ?? worker.settings.maxAttempts }
 
   /// Writes result.json, if the job still has a results folder.
   mutating func writeResult() throws(VolumeError) -> JobResult {
@@ -280,6 +279,10 @@ struct JobRun {
     } catch let invalid as InvalidInput where invalid.fault == nil {
       worker.logger.warning("rejected: \(invalid)", metadata: ["job": "\(job.claim.record.id)"])
       report.reject(invalid)
+    } catch  where error is VolumeError && hasNextAttempt && worker.ledger.filter != nil {
+      // The volume did not answer for a whole lease.
+      worker.logger.error("\(error)", metadata: ["job": "\(job.claim.record.id)"])
+      report.stoppedBy = report.stoppedBy ?? .lapsed
     } catch {
       report.fail(JobFailure(.run, "\(error)"))
     }

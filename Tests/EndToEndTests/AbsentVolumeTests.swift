@@ -32,6 +32,53 @@ import Testing
     }
   }
 
+  /// The worker may still touch its claim, which it has open.
+  @Test func jobIsLeftToItsNextAttemptAfterALease() async throws {
+    try await Scene.play { scene in
+      try scene.job("job", steps: [.string("echo run; \(scene.waitForGate)"), "echo second"])
+      let results = try await scene.results()
+      let first = try scene.worker(["--lease", "2s"])
+      try await first.listens()
+      try await scene.send("job")
+      try await eventually("the step") { scene.log("job") == "run\n" }
+      try await renames(scene) {
+        try scene.openGate()
+        // It asks ten times in a lease.
+        try await eventually("more than a lease without the volume") {
+          first.log.split(separator: "\n").count { $0.contains("asking again") } > 13
+        }
+      }
+      try await first.end()
+      #expect(first.log.contains("leaving the job to its next attempt"), "\(first.log)")
+      let second = try scene.worker("worker-02", on: "jobs/pending", ["--lease", "2s"])
+      #expect(try await results.message().json["status"] == "success")
+      #expect(scene.result("job")["attempt"] == 2 && scene.log("job", step: 1) == "second\n")
+      try await second.end()
+    }
+  }
+
+  /// An NFS server may say so of everything for a moment.
+  @Test(.enabled(if: NetworkVolume.isPossible, "\(NetworkVolume.demand)"))
+  func claimThatIsStaleForAMomentIsNotLost() async throws {
+    try await Scene.play { scene in
+      let shown = scene.files.appending("shown")
+      try await NetworkVolume.showing(scene.jobs, at: shown, in: scene) { volume in
+        let definition: JSON = ["steps": [.string("echo begun; \(scene.waitForGate)")], "maxAttempts": 1]
+        try scene.job("job", definition)
+        let worker = try scene.worker(["-j", shown.string, "--lease", "60s"])
+        try await worker.listens()
+        try await scene.send("job")
+        try await eventually("the step") { scene.log("job") == "begun\n" }
+        try volume.answer(["lookup", "getattr", "open", "opendir"].map { "\($0) .worker/claims* ESTALE *" })
+        try scene.openGate()
+        try await worker.says("asking again")
+        try volume.answer([])
+        #expect(try await worker.end() == .code(0), "\(worker.log)")
+        #expect(scene.result("job")["status"] == "success" && scene.result("job")["attempt"] == 1)
+      }
+    }
+  }
+
   /// The worker has the claim, and cannot see whether somebody has canceled the job.
   @Test(.enabled(if: NetworkVolume.isPossible, "\(NetworkVolume.demand)"))
   func errorBeforeTheFirstStepIsNoAttempt() async throws {
