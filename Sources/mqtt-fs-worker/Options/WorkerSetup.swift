@@ -53,22 +53,21 @@ struct WorkerSetup {
 
   /// Opens the local folder of the workspaces, and removes those of dead workers.
   func openWorkspaces() throws(NoWorkspace) -> WorkspacesDirectory {
-    do {
+    try onThisHost {
       let directory = try WorkspacesDirectory(workspaces)
       for left in try directory.purgeAbandoned() { logger.warning("\(left)") }
       return directory
-    } catch {
-      throw NoWorkspace(cause: error)
     }
   }
 
   /// Makes and removes a file in `workspaces`. A signal must not end the process meanwhile: the file would stay.
   func tryOut(_ workspaces: WorkspacesDirectory) throws(NoWorkspace) {
-    do {
-      try workspaces.tryOut()
-    } catch {
-      throw NoWorkspace(cause: error)
-    }
+    try onThisHost { try workspaces.tryOut() }
+  }
+
+  /// Runs `body`, whose errors are this host's fault, and no job's.
+  private func onThisHost<T>(_ body: () throws -> T) throws(NoWorkspace) -> T {
+    do { return try body() } catch { throw NoWorkspace(cause: error) }
   }
 }
 
