@@ -38,6 +38,8 @@ package actor Submission {
   package var mayBeTaken: Bool { isKnown || sender.whereabouts.mayBeWithBroker }
   /// Whether the last try to read the volume failed: then output may be missing.
   package private(set) var isVolumeAway = false
+  /// Why logs of the run are incomplete, if this host has the volume and its result was there.
+  package var logErrors: [String] { watch?.logErrors ?? [] }
   /// A worker has shown that it knows the request.
   private var isKnown = false
 

@@ -1,4 +1,4 @@
-package import Jobs
+import Jobs
 import Volume
 
 /// What a submission reads and leaves on the volume beside the job.
@@ -16,13 +16,5 @@ extension Submission {
   package func haltReason() async -> String? {
     guard let directory else { return nil }
     return try? await onThread { directory.haltReason }
-  }
-
-  /// Which logs of this run are incomplete, and why, if this host has the volume.
-  package func logErrors(of result: ResultMessage) async -> [String] {
-    guard let directory, result.manifestFile != nil else { return [] }
-    let stored = try? await onThread { [request] in JobRecords(directory).result(of: request.id) }
-    guard let stored, stored.requestId == result.requestId else { return [] }
-    return stored.logErrors
   }
 }

@@ -17,6 +17,8 @@ struct VolumeWatch: Sendable {
   private var seen: FileStamp?
   /// Whether the last read succeeded.
   private(set) var isReadable = true
+  /// Why logs of the run are incomplete, once its result was read.
+  private(set) var logErrors: [String] = []
 
   init(_ request: OutgoingRequest, in directory: JobsDirectory) {
     self.request = request
@@ -40,6 +42,7 @@ struct VolumeWatch: Sendable {
     seen = stamp
     guard isMine(result.requestId) else { return nil }
     hasResult = true
+    logErrors = result.logErrors
     return .result(ResultMessage(result: result, tail: nil))
   }
 

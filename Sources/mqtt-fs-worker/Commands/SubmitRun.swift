@@ -135,7 +135,7 @@ struct SubmitRun: Sendable {
             "warning: output may be missing above: 'mqtt-fs-worker logs \(request.id)' prints it when the volume is back"
           )
         }
-        for error in await submission.logErrors(of: result) { console.say("warning: \(error)") }
+        for error in await submission.logErrors { console.say("warning: \(error)") }
         if output == .result { await printing.put(try result.line) }
         return (result, printing.failure)
       default: break
