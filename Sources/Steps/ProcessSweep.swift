@@ -28,9 +28,11 @@ struct ProcessSweep {
 
   /// Returns when none is left that this process may signal, or when the time is up; returns those that are left.
   ///
-  /// A process that hangs in the kernel does not end by SIGKILL.
-  mutating func run(until deadline: ContinuousClock.Instant?) -> [ProcessEntry] {
+  /// A process that hangs in the kernel does not end by SIGKILL. `listed` are processes that need not be listed anew: a
+  /// listing of thousands takes as long as killing them.
+  mutating func run(until deadline: ContinuousClock.Instant?, listed: [ProcessEntry] = []) -> [ProcessEntry] {
     var round = Self.shortestRound
+    if !listed.isEmpty { kill(listed, atMost: round) }
     while true {
       ProcessTree.reapOrphans()
       let began = ContinuousClock.now
@@ -45,10 +47,15 @@ struct ProcessSweep {
         // No new processes appear and the rest takes time to end: list less and less often.
         round = min(round * 2, .seconds(1))
       }
-      refused.formUnion(ProcessTree.signal(SIGKILL, left))
-      killed.formUnion(left.lazy.map(\.identity))
-      awaitEnd(of: left, atMost: max(round, look))
+      kill(left, atMost: max(round, look))
     }
+  }
+
+  /// Kills them, and waits for their end.
+  private mutating func kill(_ entries: [ProcessEntry], atMost limit: Duration) {
+    refused.formUnion(ProcessTree.signal(SIGKILL, entries))
+    killed.formUnion(entries.lazy.map(\.identity))
+    awaitEnd(of: entries, atMost: limit)
   }
 
   /// Stops all processes until no new ones appear, and returns them.

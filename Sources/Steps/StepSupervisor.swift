@@ -215,13 +215,15 @@ struct StepSupervisor {
       if left.isEmpty { return }
       hasten()
     }
-    outcome.survivors = killAll()
+    outcome.survivors = killAll(listed: left)
   }
 
   /// Returns how many of the step's processes are left: those that may not be killed, or hang in the kernel.
   @discardableResult
-  private mutating func killAll() -> Int {
-    let left = sweep.run(until: .now + Self.patience)
+  private mutating func killAll(listed: [ProcessEntry] = []) -> Int {
+    // Only this thread reaps its children: the pids of those in the list are still theirs.
+    let children = ProcessTree.adoptsOrphans ? listed.filter { $0.parent == getpid() } : []
+    let left = sweep.run(until: .now + Self.patience, listed: children)
     guard !left.isEmpty, let cgroup else { return left.filter { $0.pid != processes.leader }.count }
     // Processes of other users, as of sudo(8), may not be signaled one by one.
     cgroup.end()
@@ -249,13 +251,9 @@ struct StepSupervisor {
   /// Sends SIGTERM to processes that did not get it yet.
   private mutating func terminate(_ entries: [ProcessEntry]) {
     for entry in entries {
-      if asked.insert(entry.identity).inserted {
-        _ = ProcessTree.send(SIGTERM, to: entry)
-        // A stopped process handles SIGTERM only after SIGCONT, and it may have been stopped since it was listed.
-        _ = ProcessTree.send(SIGCONT, to: entry)
-      } else if entry.isStopped {
-        _ = ProcessTree.send(SIGCONT, to: entry)
-      }
+      if asked.insert(entry.identity).inserted { _ = ProcessTree.send(SIGTERM, to: entry) }
+      // A stopped process handles SIGTERM only after SIGCONT.
+      if entry.isStopped { _ = ProcessTree.send(SIGCONT, to: entry) }
     }
   }
 }
