@@ -44,6 +44,14 @@ extension Errno {
   /// Whether the file does not exist any more. Every other error (EIO, ETIMEDOUT, EACCES…) leaves that open.
   package var saysGone: Bool { self == .noSuchFileOrDirectory || self == .staleNFSFileHandle }
 
+  /// Whether the file's server or device did not do what was asked, as while it is away for a moment. Asked again, it may.
+  package var saysAway: Bool { Errno.ofAbsence.contains(self) }
+
+  private static let ofAbsence: Set<Errno> = [
+    .ioError, .staleNFSFileHandle, .timedOut, .socketNotConnected, .socketShutdown, .connectionAbort, .connectionReset,
+    .connectionRefused, .hostIsDown, .noRouteToHost, .networkDown, .networkUnreachable,
+  ]
+
   /// Whether there is no room on the file system, or within a quota.
   package var isForRoom: Bool { self == .noSpace || self == .diskQuotaExceeded }
 

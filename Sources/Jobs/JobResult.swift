@@ -1,4 +1,5 @@
 import FoundationEssentials
+package import SystemPackage
 
 /// The result of a job: the content of result.json.
 package struct JobResult: Codable, Sendable, Equatable {
@@ -262,12 +263,12 @@ package struct JobFailure: Error, CustomStringConvertible {
 
   package let phase: Phase
   package let description: String
-  /// Whether there is no room on the file system, or within a quota.
-  package let isForRoom: Bool
+  /// The system's error, if that was the cause.
+  package let cause: Errno?
 
-  package init(_ phase: Phase, _ description: String, isForRoom: Bool = false) {
+  package init(_ phase: Phase, _ description: String, cause: Errno? = nil) {
     self.phase = phase
     self.description = description
-    self.isForRoom = isForRoom
+    self.cause = cause
   }
 }

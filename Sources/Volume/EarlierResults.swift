@@ -67,7 +67,7 @@ package struct EarlierResults {
         "\(folder.path)/\(JobsDirectory.results) cannot be moved to \(JobsDirectory.previousResults), nor into "
           + "\(JobsDirectory.workerState): \(error); "
           + (isMount ? "unmount what is mounted there" : "move what it holds") + ", and send the job again",
-        isForRoom: error.isForRoom)
+        cause: error)
     }
     return notice?.told(found)
   }

@@ -63,7 +63,7 @@ package final class ResultsFolder: Sendable {
       throw JobFailure(
         .stage,
         "\(path) cannot be used for results: \(error); it must be a folder that the worker can write, or not exist",
-        isForRoom: (error as? Errno)?.isForRoom ?? false)
+        cause: error as? Errno)
     }
   }
 
@@ -109,7 +109,7 @@ package final class ResultsFolder: Sendable {
     do {
       return try create(JobsDirectory.logName(index))
     } catch {
-      throw JobFailure(.run, "\(folder.path)/results/\(JobsDirectory.logName(index)) cannot be made: \(error)")
+      throw JobFailure(.run, "\(path)/\(JobsDirectory.logName(index)) cannot be made: \(error)", cause: error)
     }
   }
 

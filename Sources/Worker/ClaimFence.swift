@@ -6,7 +6,7 @@ import Volume
 /// Asks whether this worker still holds a claim, and releases claims.
 struct ClaimFence: Sendable {
   let ledger: Ledger
-  let logger: Logger
+  let patience: VolumePatience
 
   /// Throws ``Superseded`` when another attempt holds the job and answers for it. If the volume does not answer, asks
   /// again for up to a lease.
@@ -31,7 +31,7 @@ struct ClaimFence: Sendable {
 
   /// Releases the claim of a job that did not begin.
   func drop(_ claim: Claim) async throws {
-    ledger.audit.note(claim.entry(.dropped), logger)
+    ledger.audit.note(claim.entry(.dropped), patience.logger)
     try await release(claim)
   }
 
@@ -92,16 +92,7 @@ struct ClaimFence: Sendable {
 
   /// Repeats a question until the volume answers, for a lease at most.
   private func asking<T>(_ question: () async throws -> T) async throws -> T {
-    let deadline = ContinuousClock.now + ledger.leaseDuration
-    while true {
-      do {
-        return try await question()
-      } catch {
-        guard ContinuousClock.now < deadline else { throw error }
-        logger.warning("\(error); asking again")
-        try await Task.sleep(for: min(ledger.leaseDuration / 10, .milliseconds(500)))
-      }
-    }
+    try await patience.asking(while: { _ in true }) { _ in try await question() }
   }
 }
 

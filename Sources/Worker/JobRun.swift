@@ -44,7 +44,7 @@ struct JobRun {
     }
   }
 
-  /// Makes results/. Throws ``VolumeError`` if the volume is full, which is no result of the job either.
+  /// Makes results/. Throws ``VolumeError`` if the volume is full or away, which is no result of the job either.
   mutating func makeResults() throws {
     do {
       let results = try worker.results(of: job, folder)
@@ -156,7 +156,7 @@ struct JobRun {
     let steps = StepSequence(
       definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
       settings: worker.settings, redaction: redaction, stop: worker.stop, relay: relay(of: job.claim.record),
-      fence: { [fence = worker.fence, claim = job.claim] in try await fence.check(claim) },
+      fence: { [fence = worker.fence, claim = job.claim] in try await fence.check(claim) }, patience: worker.patience,
       begins: { [job, state = worker.state, count = plan.definition.steps.count] step, name in
         state.move(to: job.place(step: step))
         var event = job.event(.stepStarted, ledger.worker)
@@ -177,16 +177,21 @@ struct JobRun {
     guard let results, let workspace, let snapshot else { return }
     let limit = SyncLimit(worker.stop, grace: worker.settings.grace, deadline: report.deadline)
     await noting(\.syncMs) { run throws in
+      let definition = run.plan.definition
       do {
-        let definition = run.plan.definition
-        let changes = try workspace.changes(
-          since: snapshot, run.folder, selecting: definition.artifactSelection, isCanceled: { limit.isReached }
-        ).without(emptyFolders: definition.cacheParents)
-        run.report.add(changes)
-        results.reserve(JobResult.likelySize(run.plan.definition.steps, changes) + run.report.outputsSize)
-        let export = try run.feed(.sync, counting: { CopyTotal(files: changes.changed.count) }).follow {
-          try results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
+        let isWorthIt = { VolumePatience.isOfAbsence($0) && !limit.isReached }
+        let (changes, export) = try await run.worker.patience.asking(while: isWorthIt) { [run] isLast in
+          let changes = try workspace.changes(
+            since: snapshot, run.folder, selecting: definition.artifactSelection, isCanceled: { limit.isReached }
+          ).without(emptyFolders: definition.cacheParents)
+          results.reserve(JobResult.likelySize(definition.steps, changes) + run.report.outputsSize)
+          let export = try run.feed(.sync, counting: { CopyTotal(files: changes.changed.count) }).follow {
+            try results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
+          }
+          if !isLast, let failure = export.failures.first(where: isWorthIt) { throw failure }
+          return (changes, export)
         }
+        run.report.add(changes)
         run.report.add(export)
         run.warn(of: export.unkeptAttributes, in: "results/")
         guard export.unfinished.isEmpty else {
@@ -206,7 +211,8 @@ struct JobRun {
             reason: "what the steps changed was not looked for to the end, and is missing"))
         run.report.endSync(run.worker.stop.reason, missing: "what the steps changed")
       } catch {
-        throw JobFailure(.sync, "copying changed files to \(results.path): \(error)")
+        let cause = (error as? FileTreeError)?.errno
+        throw JobFailure(.sync, "copying changed files to \(results.path): \(error)", cause: cause)
       }
     }
   }
@@ -271,20 +277,19 @@ struct JobRun {
     let start = ContinuousClock.now
     do {
       try await body(&self)
-    } catch let failure as JobFailure {
-      report.fail(failure)
     } catch is Superseded {
       // The fence before the result throws this again.
       report.stoppedBy = .superseded
     } catch let invalid as InvalidInput where invalid.fault == nil {
       worker.logger.warning("rejected: \(invalid)", metadata: ["job": "\(job.claim.record.id)"])
       report.reject(invalid)
-    } catch  where error is VolumeError && hasNextAttempt && worker.ledger.filter != nil {
-      // The volume did not answer for a whole lease.
+    } catch
+      where (error is VolumeError || VolumePatience.isOfAbsence(error)) && hasNextAttempt && worker.ledger.filter != nil
+    {
       worker.logger.error("\(error)", metadata: ["job": "\(job.claim.record.id)"])
       report.stoppedBy = report.stoppedBy ?? .lapsed
     } catch {
-      report.fail(JobFailure(.run, "\(error)"))
+      report.fail(error as? JobFailure ?? JobFailure(.run, "\(error)"))
     }
     report.took(part, ContinuousClock.now - start)
   }

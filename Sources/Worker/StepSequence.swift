@@ -22,6 +22,7 @@ struct StepSequence {
   /// Throws when another worker holds the job: no step may begin beside that worker's steps. Returns until when this
   /// worker certainly holds the job.
   let fence: @Sendable () async throws -> ContinuousClock.Instant
+  let patience: VolumePatience
   /// Called with a step's index and its name, masked, before it starts.
   package let begins: @Sendable (Int, String?) -> Void
   package let tell: @Sendable (StepResult) async -> Void
@@ -55,7 +56,7 @@ struct StepSequence {
       let result: StepResult
       do {
         let made = StepLog(
-          try results.createLog(of: index), limit: settings.maxLogBytes, temporary: workspace.temporary,
+          try await createLog(of: index), limit: settings.maxLogBytes, temporary: workspace.temporary,
           redacting: redaction)
         log = made
         let run = StepRun(
@@ -87,6 +88,12 @@ struct StepSequence {
         report.fail(error)
       }
       await tell(result)
+    }
+  }
+
+  private func createLog(of index: Int) async throws -> FileDescriptor {
+    try await patience.asking(while: { VolumePatience.isOfAbsence($0) && stop.level < .kill }) { _ in
+      try results.createLog(of: index)
     }
   }
 }

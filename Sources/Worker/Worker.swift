@@ -20,6 +20,7 @@ package struct Worker: Sendable {
   let logger: Logger
   let gate: ApprovalGate
   let fence: ClaimFence
+  let patience: VolumePatience
   let outbox: Outbox
   let admission: Admission
   private let redelivery = Redelivery()
@@ -37,7 +38,8 @@ package struct Worker: Sendable {
     self.stop = stop
     self.logger = logger
     gate = ApprovalGate(ledger: ledger, demand: settings.approval, source: source, logger: logger)
-    fence = ClaimFence(ledger: ledger, logger: logger)
+    patience = VolumePatience(limit: ledger.leaseDuration, logger: logger)
+    fence = ClaimFence(ledger: ledger, patience: patience)
     outbox = Outbox(ledger: ledger, source: source, stop: stop, grace: settings.grace, logger: logger)
     admission = Admission(
       ledger: ledger, state: state, settings: settings, stop: stop, gate: gate, fence: fence, outbox: outbox,
@@ -266,16 +268,16 @@ package struct Worker: Sendable {
     ledger.audit.note(entry, logger)
   }
 
-  /// Makes the job's results/. Throws ``JobFailure``, and ``VolumeError`` if the volume is full: that is no result of the
-  /// job. The job's folder may be another file system, or have a quota: then no other job fails.
+  /// Makes the job's results/. Throws ``JobFailure``, and ``VolumeError`` if the volume is full or away: that is no result
+  /// of the job. The job's folder may be another file system, or have a quota: then no other job fails.
   func results(of job: AcceptedJob, _ folder: JobFolder) throws -> ResultsFolder {
     do {
       return try ResultsFolder.prepare(in: folder, for: job.claim.record.attempt) {
         [ledger, claim = job.claim] in !ledger.hasCertainlyLost(claim)
       }
     } catch {
-      guard error.isForRoom, !ledger.directory.hasRoom else { throw error }
-      throw VolumeError("making", folder.path.appending(JobsDirectory.results), .noSpace)
+      guard let cause = error.cause, cause.saysAway || cause.isForRoom && !ledger.directory.hasRoom else { throw error }
+      throw VolumeError("making", folder.path.appending(JobsDirectory.results), cause)
     }
   }
 }

@@ -42,7 +42,7 @@ package final class Workspace: Sendable {
         folder.descriptor, to: descriptor, excluding: JobsDirectory.reserved, selecting: selection,
         progress: progress, isCanceled: isCanceled)
     } catch {
-      throw JobFailure(.stage, "staging \(folder.path) to \(path): \(error)")
+      throw JobFailure(.stage, "staging \(folder.path) to \(path): \(error)", cause: error.errno)
     }
   }
 

@@ -97,4 +97,51 @@ import Testing
       }
     }
   }
+
+  /// A log that cannot be made, an artifact that cannot be copied, for a moment.
+  @Test(
+    .enabled(if: NetworkVolume.isPossible, "\(NetworkVolume.demand)"),
+    arguments: ["create job/results/step_1.log EIO *", "create job/results/.*.partial ETIMEDOUT *"])
+  func whatCannotBeWrittenForAMomentIsWrittenAgain(_ rule: String) async throws {
+    try await Scene.play { scene in
+      let shown = scene.files.appending("shown")
+      try await NetworkVolume.showing(scene.jobs, at: shown, in: scene) { volume in
+        let steps: JSON = [.string("echo one; \(scene.waitForGate)"), "echo two; echo made > out.txt"]
+        try scene.job("job", ["steps": steps, "maxAttempts": 1])
+        let worker = try scene.worker(["-j", shown.string, "--lease", "60s"])
+        try await worker.listens()
+        try await scene.send("job")
+        try await eventually("the step") { scene.log("job") == "one\n" }
+        try volume.answer([rule])
+        try scene.openGate()
+        try await worker.says("asking again")
+        try volume.answer([])
+        #expect(try await worker.end() == .code(0), "\(worker.log)")
+        #expect(scene.result("job")["status"] == "success" && scene.log("job", step: 1) == "two\n")
+        #expect(scene.text("job", "results/out.txt") == "made\n")
+      }
+    }
+  }
+
+  @Test(.enabled(if: NetworkVolume.isPossible, "\(NetworkVolume.demand)"), arguments: [2, 1])
+  func stagingThatFailsIsLeftToTheNextAttempt(_ attempts: Int) async throws {
+    try await Scene.play { scene in
+      let shown = scene.files.appending("shown")
+      try await NetworkVolume.showing(scene.jobs, at: shown, in: scene, rules: ["open job/data EIO 1"]) { _ in
+        try scene.job("job", ["steps": ["cat data"], "maxAttempts": .number(Double(attempts))], ["data": "whole\n"])
+        try await scene.broker.makeSession("worker-01", on: "jobs/pending")
+        try await scene.send("job")
+        let first = try scene.worker(["-j", shown.string, "--lease", "1s"])
+        try await first.end()
+        guard attempts > 1 else {
+          #expect(scene.result("job")["status"] == "error" && scene.result("job")["phase"] == "stage")
+          return
+        }
+        #expect(first.log.contains("leaving the job to its next attempt"), "\(first.log)")
+        let second = try scene.worker(["-j", shown.string, "--lease", "1s"])
+        #expect(try await second.end() == .code(0), "\(second.log)")
+        #expect(scene.result("job")["status"] == "success" && scene.log("job") == "whole\n")
+      }
+    }
+  }
 }

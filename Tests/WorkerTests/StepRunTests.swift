@@ -124,7 +124,8 @@ extension VolumeFixture {
       definition: try JobDefinition(json: Array(definition.utf8)), claim: claim,
       workspace: try workspaces.make(try JobID("job")), results: try ResultsFolder.prepare(in: folder),
       settings: WorkerSettings(), redaction: .none, stop: stop, relay: nil, fence: { .now + .seconds(1000) },
-      begins: { step, _ in begins(step) }, tell: { _ in }, logger: silent
+      patience: VolumePatience(limit: .zero, logger: silent), begins: { step, _ in begins(step) }, tell: { _ in },
+      logger: silent
     ).run(into: &report)
     return report
   }
