@@ -92,7 +92,7 @@ struct ClaimFence: Sendable {
 
   /// Repeats a question until the volume answers, for a lease at most.
   private func asking<T>(_ question: () async throws -> T) async throws -> T {
-    try await patience.asking(while: { _ in true }) { _ in try await question() }
+    try await patience.asking(while: { _ in true }, question)
   }
 }
 

@@ -177,27 +177,18 @@ struct JobRun {
     guard let results, let workspace, let snapshot else { return }
     let limit = SyncLimit(worker.stop, grace: worker.settings.grace, deadline: report.deadline)
     await noting(\.syncMs) { run throws in
-      let definition = run.plan.definition
       do {
-        let isWorthIt = { VolumePatience.isOfAbsence($0) && !limit.isReached }
-        let (changes, export) = try await run.worker.patience.asking(while: isWorthIt) { [run] isLast in
-          let changes = try workspace.changes(
-            since: snapshot, run.folder, selecting: definition.artifactSelection, isCanceled: { limit.isReached }
-          ).without(emptyFolders: definition.cacheParents)
-          results.reserve(JobResult.likelySize(definition.steps, changes) + run.report.outputsSize)
-          let export = try run.feed(.sync, counting: { CopyTotal(files: changes.changed.count) }).follow {
-            try results.export(changes, from: workspace.descriptor, progress: $0, isCanceled: { limit.isReached })
-          }
-          if !isLast, let failure = export.failures.first(where: isWorthIt) { throw failure }
-          return (changes, export)
-        }
+        let export = ArtifactExport(
+          plan: run.plan, workspace: workspace, snapshot: snapshot, results: results, limit: limit,
+          patience: run.worker.patience, outputsSize: run.report.outputsSize)
+        let (changes, copied) = try await export.run { [run] in run.feed(.sync, counting: $0) }
         run.report.add(changes)
-        run.report.add(export)
-        run.warn(of: export.unkeptAttributes, in: "results/")
-        guard export.unfinished.isEmpty else {
-          return run.report.endSync(run.worker.stop.reason, missing: "\(export.unfinished.count) changed files")
+        run.report.add(copied)
+        run.warn(of: copied.unkeptAttributes, in: "results/")
+        guard copied.unfinished.isEmpty else {
+          return run.report.endSync(run.worker.stop.reason, missing: "\(copied.unfinished.count) changed files")
         }
-        let required = definition.artifacts.required
+        let required = run.plan.definition.artifacts.required
         guard run.report.isSuccessful, !required.isEmpty else { return }
         if let artifact = try workspace.missing(required, isCanceled: { limit.isReached }) {
           run.report.misses(artifact)

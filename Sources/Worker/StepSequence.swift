@@ -51,13 +51,22 @@ struct StepSequence {
         report.steps.append(StepResult(skipped: step, index).masked(by: redaction))
         continue
       }
+      let file: Result<FileDescriptor, any Error>
+      do {
+        file = .success(try await createLog(of: index, until: deadline))
+      } catch  where VolumePatience.isOfAbsence(error) && !isStopped && stop.level > .none {
+        report.stoppedBy = report.stoppedBy ?? stop.reason
+        report.steps.append(StepResult(skipped: step, index).masked(by: redaction))
+        continue
+      } catch {
+        file = .failure(error)
+      }
       begins(index, step.name.map(redaction.masking))
       var log: StepLog?
       let result: StepResult
       do {
         let made = StepLog(
-          try await createLog(of: index), limit: settings.maxLogBytes, temporary: workspace.temporary,
-          redacting: redaction)
+          try file.get(), limit: settings.maxLogBytes, temporary: workspace.temporary, redacting: redaction)
         log = made
         let run = StepRun(
           of: self, step, index, made, with: runner, until: isStopped ? stop.forCleanup() : stop,
@@ -91,10 +100,12 @@ struct StepSequence {
     }
   }
 
-  private func createLog(of index: Int) async throws -> FileDescriptor {
-    try await patience.asking(while: { VolumePatience.isOfAbsence($0) && stop.level < .kill }) { _ in
-      try results.createLog(of: index)
+  /// Creates a step's log. While the volume is away it waits, until the job is to end.
+  private func createLog(of index: Int, until deadline: ContinuousClock.Instant?) async throws -> FileDescriptor {
+    let isWorthIt = { (error: any Error) in
+      VolumePatience.isOfAbsence(error) && stop.level == .none && deadline.map { .now < $0 } ?? true
     }
+    return try await patience.asking(while: isWorthIt) { try results.createLog(of: index) }
   }
 }
 

@@ -10,18 +10,14 @@ struct VolumePatience: Sendable {
   let limit: Duration
   let logger: Logger
 
-  /// Calls `body` until it throws no error for which `isWorthIt` is true, and a last time when the limit is over, with
-  /// `isLast`.
-  func asking<T>(
-    while isWorthIt: (any Error) -> Bool, _ body: (_ isLast: Bool) async throws -> T
-  ) async throws -> T {
+  /// Calls `body` again as long as it throws an error for which `isWorthIt` is true.
+  func asking<T>(while isWorthIt: (any Error) -> Bool, _ body: () async throws -> T) async throws -> T {
     let deadline = ContinuousClock.now + limit
     while true {
-      let isLast = ContinuousClock.now >= deadline
       do {
-        return try await body(isLast)
+        return try await body()
       } catch {
-        guard !isLast, isWorthIt(error) else { throw error }
+        guard ContinuousClock.now < deadline, isWorthIt(error) else { throw error }
         logger.warning("\(error); asking again")
         try await Task.sleep(for: min(limit / 10, .milliseconds(500)))
       }

@@ -144,4 +144,44 @@ import Testing
       }
     }
   }
+
+  @Test(.enabled(if: NetworkVolume.isPossible, "\(NetworkVolume.demand)"))
+  func jobThatIsCanceledMeanwhileEndsSoon() async throws {
+    try await Scene.play { scene in
+      let shown = scene.files.appending("shown")
+      let rules = ["create job/results/step_1.log EIO *"]
+      try await NetworkVolume.showing(scene.jobs, at: shown, in: scene, rules: rules) { volume in
+        try scene.job("job", steps: ["echo one", "echo two"])
+        let worker = try scene.worker(["-j", shown.string, "--lease", "600s"])
+        try await worker.listens()
+        try await scene.send("job")
+        try await worker.says("step_1.log cannot be made: Input/output error; asking again")
+        try await scene.broker.publish("jobs/cancel/job", "{}")
+        #expect(try await worker.end() == .code(0), "\(worker.log)")
+        let result = scene.result("job")
+        #expect(result["status"] == "canceled" && result["reason"] == "canceled")
+        #expect(result["steps"][0]["status"] == "success" && result["steps"][1]["status"] == "skipped")
+      }
+    }
+  }
+
+  @Test(.enabled(if: NetworkVolume.isPossible, "\(NetworkVolume.demand)"))
+  func resultSaysWhichArtifactsCameBack() async throws {
+    try await Scene.play { scene in
+      let shown = scene.files.appending("shown")
+      let rules = ["write job/results/bad/.*.partial EIO *"]
+      try await NetworkVolume.showing(scene.jobs, at: shown, in: scene, rules: rules) { _ in
+        try scene.job("job", steps: ["mkdir bad; echo bad > bad/file; echo good > good"])
+        try await scene.broker.makeSession("worker-01", on: "jobs/pending")
+        try await scene.send("job")
+        let worker = try scene.worker(["-j", shown.string, "--lease", "2s"])
+        try await worker.end()
+        let result = scene.result("job")
+        #expect(result["status"] == "error" && result["phase"] == "sync")
+        #expect(result["error"].string?.contains("'bad/file': Input/output error") == true)
+        #expect(result["artifacts"].elements.map { $0["path"] } == ["good"])
+        #expect(scene.text("job", "results/good") == "good\n")
+      }
+    }
+  }
 }
