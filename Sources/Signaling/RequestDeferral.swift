@@ -54,7 +54,8 @@ struct RequestDeferral: Sendable {
       arrival.envelope.requestId = arrival.envelope.requestId.asRedelivered
     }
     try ledger.audit.record(AuditEntry(.deferred, id: id, of: arrival.envelope, signedBy: key))
-    try ledger.putOff(arrival.envelope, id, for: filter)
+    TestStopPoint.deferring.reached()
+    try ledger.putOff(arrival.envelope, id, for: filter) { delivery.isCurrent }
     logger.debug("deferred for an idle worker", metadata: ["job": "\(id)"])
     TestStopPoint.requestDeferred.reached()
     return .settled(id)

@@ -167,10 +167,25 @@ package struct DeferredQueue: Sendable {
 
 extension Ledger {
   /// Adds a request that has no claim to the queue of `filter`. See ``DeferredQueue/put(_:_:isSettled:)``.
-  package func putOff(_ envelope: Envelope, _ id: JobID, for filter: String) throws(VolumeError) {
-    try deferredQueue(of: filter).put(envelope, id) { () throws(VolumeError) in
-      if try isHeld(id, for: envelope.requestId) { return true }
-      return try hasAnswered(envelope, id)
-    }
+  ///
+  /// `isCurrent` tells whether the connection that brought it is open. If it is not, this process may have stood still
+  /// before it made the file, and another worker may have received the request again: then one of the two files goes.
+  package func putOff(
+    _ envelope: Envelope, _ id: JobID, for filter: String, isCurrent: () -> Bool
+  ) throws(VolumeError) {
+    let queue = deferredQueue(of: filter)
+    try queue.put(envelope, id) { () throws(VolumeError) in try isSettled(envelope, id) }
+    guard !envelope.requestId.mayRepeat, !isCurrent() else { return }
+    var again = envelope
+    again.requestId = again.requestId.asRedelivered
+    let copies = try queue.requests(of: again, id)
+    guard let own = copies.first(where: { $0.envelope.requestId == envelope.requestId }) else { return }
+    let hasOthers = try copies.count > 1 ? true : isSettled(again, id)
+    if hasOthers { _ = try queue.remove(own) }
+  }
+
+  private func isSettled(_ envelope: Envelope, _ id: JobID) throws(VolumeError) -> Bool {
+    if try isHeld(id, for: envelope.requestId) { return true }
+    return try hasAnswered(envelope, id)
   }
 }

@@ -5,8 +5,8 @@ private import Glibc
 ///
 /// Only a debug build has them: with `MQTT_FS_WORKER_STOP_AT=<name>` it stops itself with SIGSTOP at that point.
 package enum TestStopPoint: String {
-  case received, claimed, begun, acknowledged, started, resultWritten, published, released, requestDeferred,
-    deferredRequestClaimed
+  case received, claimed, begun, acknowledged, started, resultWritten, published, released, deferring,
+    requestDeferred, deferredRequestClaimed
   case putAside, parked, decisionWritten, decisionMade, cacheFilled
   case removalBegun, folderHidden, folderDoomed, folderReplaced
 

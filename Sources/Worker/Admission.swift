@@ -250,7 +250,9 @@ extension Admission {
     var request = arrived
     request.noteConnection()
     try ledger.audit.record(AuditEntry(.deferred, id: request.id, of: request.envelope, signedBy: request.keyID))
-    try ledger.putOff(request.envelope, request.id, for: request.filter ?? ledger.filter ?? "")
+    try ledger.putOff(request.envelope, request.id, for: request.filter ?? ledger.filter ?? "") {
+      arrived.isCurrent
+    }
     await request.acknowledge()
   }
 

@@ -156,7 +156,8 @@ struct JobRun {
     let steps = StepSequence(
       definition: plan.definition, claim: job.claim.record, workspace: workspace, results: results,
       settings: worker.settings, redaction: redaction, stop: worker.stop, relay: relay(of: job.claim.record),
-      fence: { [fence = worker.fence, claim = job.claim] in try await fence.check(claim) }, patience: worker.patience,
+      fence: { [fence = worker.fence, claim = job.claim] in try await fence.check(claim) },
+      patience: worker.fence.patience,
       begins: { [job, state = worker.state, count = plan.definition.steps.count] step, name in
         state.move(to: job.place(step: step))
         var event = job.event(.stepStarted, ledger.worker)
@@ -180,7 +181,7 @@ struct JobRun {
       do {
         let export = ArtifactExport(
           plan: run.plan, workspace: workspace, snapshot: snapshot, results: results, limit: limit,
-          patience: run.worker.patience, outputsSize: run.report.outputsSize)
+          patience: run.worker.fence.patience, outputsSize: run.report.outputsSize)
         let (changes, copied) = try await export.run { [run] in run.feed(.sync, counting: $0) }
         run.report.add(changes)
         run.report.add(copied)

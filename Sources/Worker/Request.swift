@@ -64,13 +64,16 @@ struct Request: Sendable {
   /// Whether a worker that died began the job before.
   var isAbandoned: Bool { if case .abandoned = origin { true } else { false } }
 
-  /// Whether the connection that brought it is gone: the broker may have given the delivery to another worker.
+  /// Whether the connection that brought it is open, if one did.
+  var isCurrent: Bool { if case .delivery(let offer) = origin { offer.isCurrent() } else { true } }
+
+  /// Whether that connection was gone at the last look: the broker may have given the delivery to another worker.
   private(set) var isStale = false
 
   /// Looks whether the connection that brought it is gone. A key that was made here is then compared as that of a
   /// redelivery.
   mutating func noteConnection() {
-    guard case .delivery(let offer) = origin, !offer.isCurrent() else { return }
+    guard !isCurrent else { return }
     isStale = true
     envelope.requestId = envelope.requestId.asRedelivered
   }

@@ -20,7 +20,6 @@ package struct Worker: Sendable {
   let logger: Logger
   let gate: ApprovalGate
   let fence: ClaimFence
-  let patience: VolumePatience
   let outbox: Outbox
   let admission: Admission
   private let redelivery = Redelivery()
@@ -38,8 +37,7 @@ package struct Worker: Sendable {
     self.stop = stop
     self.logger = logger
     gate = ApprovalGate(ledger: ledger, demand: settings.approval, source: source, logger: logger)
-    patience = VolumePatience(limit: ledger.leaseDuration, logger: logger)
-    fence = ClaimFence(ledger: ledger, patience: patience)
+    fence = ClaimFence(ledger: ledger, patience: VolumePatience(limit: ledger.leaseDuration, logger: logger))
     outbox = Outbox(ledger: ledger, source: source, stop: stop, grace: settings.grace, logger: logger)
     admission = Admission(
       ledger: ledger, state: state, settings: settings, stop: stop, gate: gate, fence: fence, outbox: outbox,

@@ -105,6 +105,28 @@ import Testing
     }
   }
 
+  /// It stands still between its look at the connection and the file, and another worker gets the message again meanwhile.
+  @Test(arguments: ["5", "4"])
+  func messageThatIsDeferredTooLateIsNotRunAgain(_ version: String) async throws {
+    try await Scene.play { scene in
+      let arguments = ["--lease", "1s", "-v", version]
+      let first = try scene.worker("one", on: group, arguments, stopAt: "deferring")
+      try await first.listens()
+      try await scene.hold("held")
+      let ids = try scene.jobs(1)
+      try await scene.send(all: ids)
+      try await first.reachesCheckpoint()
+      try scene.open("held")
+      let others = try await scene.fleet(1, "other-", with: arguments)
+      try await scene.awaitResult(ids[0])
+      first.thaw()
+      try await first.end()
+      try await scene.finish(ids + ["held"])
+      scene.expectOneRun(of: ids)
+      _ = others
+    }
+  }
+
   /// As above, but another worker has run the job before the broker sends the message again.
   @Test(arguments: ["5", "4"])
   func messageOfADeferredRequestThatWasRunIsNotRunAgain(_ version: String) async throws {
