@@ -7,7 +7,8 @@ import Synchronization
 package import Volume
 package import Worker
 
-/// The source of jobs over MQTT. Requests arrive on a session for each topic filter; results and commands use another.
+/// The source of jobs over MQTT. Requests enter by a ``RequestSession`` for each topic filter; results and commands use
+/// the ``ControlSession``.
 /// The source also offers a look at the volume whenever something may wait there.
 package final class MQTTJobSource: JobSource {
   /// One for each topic filter, most urgent first.

@@ -18,7 +18,7 @@ struct RequestDeferral: Sendable {
     /// The delivery may be acknowledged: its request is deferred, or must not run. The id is that of a deferred
     /// request.
     case settled(JobID?)
-    /// The delivery must stay with the broker.
+    /// It is not deferred: the delivery stays with the broker until this worker has decided about it.
     case kept
     /// The delivery's connection is gone, and its request was answered. If it was a repeat of that request, the broker
     /// sends it again.
@@ -40,7 +40,7 @@ struct RequestDeferral: Sendable {
     }
     let (id, key) = (arrival.request.id, arrival.request.signature?.keyID)
     if let holder = try ledger.holder(of: id), !holder.isOfDryRun {
-      if try !ledger.isHeld(id, for: arrival.envelope.requestId) {
+      if try !ledger.hasClaim(id, for: arrival.envelope.requestId) {
         ledger.audit.note(AuditEntry(.duplicate, id: id, of: arrival.envelope, signedBy: key), logger)
         control.publish(
           JobEvent(
@@ -53,9 +53,7 @@ struct RequestDeferral: Sendable {
       if try ledger.hasMovedAside(answerTo: arrival.envelope, id) { return .outdated }
       arrival.envelope.requestId = arrival.envelope.requestId.asRedelivered
     }
-    try ledger.audit.record(AuditEntry(.deferred, id: id, of: arrival.envelope, signedBy: key))
-    TestStopPoint.deferring.reached()
-    try ledger.putOff(arrival.envelope, id, for: filter) { delivery.isCurrent }
+    try ledger.deferRequest(arrival.envelope, id, signedBy: key, for: filter) { delivery.isCurrent }
     logger.debug("deferred for an idle worker", metadata: ["job": "\(id)"])
     TestStopPoint.requestDeferred.reached()
     return .settled(id)

@@ -33,7 +33,7 @@ extension RequestSession {
     }
     // One read can bring two messages if the broker ignores Receive Maximum, or over TLS. Their PUBACKs leave together,
     // so the second message must be safe before the first is acknowledged.
-    await putAside(delivery)
+    await deferOrOffer(delivery)
   }
 
   private func offer(_ delivery: Delivery) async {
@@ -79,13 +79,13 @@ extension RequestSession {
     // A worker that has ended decides about nothing more.
     guard let delivery = undecided, inbox.withdrawRequest(of: rank) || state.snapshot.hasEnded else { return }
     undecided = nil
-    await putAside(delivery)
+    await deferOrOffer(delivery)
   }
 
   /// Defers a request, so that it does not wait for this worker's job: any worker of this kind can take it up.
-  private func putAside(_ delivery: Delivery) async {
+  private func deferOrOffer(_ delivery: Delivery) async {
     do {
-      let outcome = try await deferral.settle(delivery, membership.epoch) { try await self.mayDefer() }
+      let outcome = try await deferral.settle(delivery, membership.epoch) { try await self.waitToDefer() }
       let deferred: JobID?
       switch outcome {
       case .settled(let id): deferred = id
@@ -109,7 +109,7 @@ extension RequestSession {
   /// A short job ends before a request could be deferred and taken up again; this worker, or its next process, then
   /// receives it from the broker. A full queue gives all workers enough to do. A clean session is lost with its
   /// connection, so its requests are deferred at once.
-  private func mayDefer() async throws -> Bool {
+  private func waitToDefer() async throws -> Bool {
     guard options.start == .resume else { return !takesRequests || undecided != nil }
     while state.snapshot.isBusy, !state.snapshot.hasEnded {
       guard defersRequests else { return false }

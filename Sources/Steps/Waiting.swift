@@ -1,5 +1,3 @@
-private import Dispatch
-
 /// Waits for `work`, but no longer than until `end` returns; returns nil if that comes first, or if the caller's task is
 /// cancelled. The work is then cancelled and awaited, so it must not go on for long after that.
 package func wait<T: Sendable>(
@@ -38,26 +36,5 @@ package func withTasks<T>(_ tasks: [@Sendable () async -> Void], _ body: () asyn
     for task in tasks { group.addTask(executorPreference: TaskThread.watching) { await task() } }
     defer { group.cancelAll() }
     return try await body()
-  }
-}
-
-/// An executor for tasks that run one at a time (SE-0417).
-///
-/// Swift's pool has one thread for each core: a task that blocks on the volume keeps one of them from all others. Each hop
-/// between two threads of the pool wakes the second, which costs more than most tasks of a worker.
-package final class TaskThread: TaskExecutor {
-  /// For tasks that only react to what others do.
-  package static let watching = TaskThread("watching")
-
-  private let queue: DispatchQueue
-
-  /// An executor of its own, whose thread has the name `label` for debuggers.
-  package init(_ label: String) {
-    queue = DispatchQueue(label: label)
-  }
-
-  package func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
-    queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }

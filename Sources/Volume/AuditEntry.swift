@@ -8,7 +8,7 @@ package struct AuditEntry: Encodable, Sendable {
     case claimed
     /// A job was claimed whose worker, `from`, died while running it.
     case takenOver = "taken-over"
-    /// A claim was dropped because the request had been handled already.
+    /// A claim was dropped before the job began: the request was handled already, is invalid, or finds no room here.
     case dropped
     /// A request was refused; `error` is the answer to the sender.
     case rejected
@@ -28,7 +28,7 @@ package struct AuditEntry: Encodable, Sendable {
     case step
     /// The job was canceled by `by`.
     case canceled
-    /// The result is on the volume. Written again if another worker publishes it.
+    /// The job has its result, which is on the volume if it has a place there. Written again if another worker publishes it.
     case completed
     /// The broker has acknowledged the result.
     case published
@@ -36,7 +36,7 @@ package struct AuditEntry: Encodable, Sendable {
     case undelivered
     /// An undelivered result was dropped because the job has a newer one.
     case replaced
-    /// Another worker has taken the job over, so this one stopped.
+    /// This worker stopped because another one has, or may soon have, taken the job over.
     case superseded
     /// The kill switch exists; the worker takes no job.
     case halted

@@ -7,7 +7,7 @@ import SystemPackage
 
 /// The audit log of one worker: `<jobs-dir>/.worker/audit/<worker>.jsonl`, one JSON object a line.
 ///
-/// The worker writes a line with one write(2) and O_APPEND before the action has an effect on others, so a killed
+/// The worker writes a line with one write(2) and O_APPEND before the action has an effect on others (a claim is made first, and void without its line), so a killed
 /// worker loses no line: at most its last line is cut, and the next writer starts a new one. Single lines are not
 /// synced: after a crash of the machine those of the last half minute may be missing. Claims and results are synced.
 ///

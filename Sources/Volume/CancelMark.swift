@@ -8,7 +8,7 @@ import Logging
 /// one that a worker takes: `.worker/canceled/<id>.json`.
 ///
 /// The worker that takes the request answers it as canceled, and removes the mark before it releases its claim; one that
-/// rejects the request removes the mark, too. Whoever makes a mark must look for a claim after that: a worker that claimed
+/// rejects a request which it has judged removes the mark, too. Whoever makes a mark must look for a claim after that: a worker that claimed
 /// the job before may not have seen it, and has to be asked. What nobody needs any more is removed when the next mark is
 /// made.
 ///

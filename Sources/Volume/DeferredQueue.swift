@@ -166,13 +166,16 @@ package struct DeferredQueue: Sendable {
 }
 
 extension Ledger {
-  /// Adds a request that has no claim to the queue of `filter`. See ``DeferredQueue/put(_:_:isSettled:)``.
+  /// Adds a request that has no claim to the audit log and to the queue of `filter`. See
+  /// ``DeferredQueue/put(_:_:isSettled:)``.
   ///
   /// `isCurrent` tells whether the connection that brought it is open. If it is not, this process may have stood still
   /// before it made the file, and another worker may have received the request again: then one of the two files goes.
-  package func putOff(
-    _ envelope: Envelope, _ id: JobID, for filter: String, isCurrent: () -> Bool
+  package func deferRequest(
+    _ envelope: Envelope, _ id: JobID, signedBy key: String?, for filter: String, isCurrent: () -> Bool
   ) throws(VolumeError) {
+    try audit.record(AuditEntry(.deferred, id: id, of: envelope, signedBy: key))
+    TestStopPoint.deferring.reached()
     let queue = deferredQueue(of: filter)
     try queue.put(envelope, id) { () throws(VolumeError) in try isSettled(envelope, id) }
     guard !envelope.requestId.mayRepeat, !isCurrent() else { return }
@@ -185,7 +188,7 @@ extension Ledger {
   }
 
   private func isSettled(_ envelope: Envelope, _ id: JobID) throws(VolumeError) -> Bool {
-    if try isHeld(id, for: envelope.requestId) { return true }
+    if try hasClaim(id, for: envelope.requestId) { return true }
     return try hasAnswered(envelope, id)
   }
 }

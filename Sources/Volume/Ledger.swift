@@ -2,11 +2,10 @@ private import CLinux
 package import Jobs
 package import SystemPackage
 
-/// The claims on the volume: which worker holds which job.
+/// What workers have written on the volume about jobs: claims, deferred and parked requests, marks of cancellations.
 ///
 /// The claim with the highest attempt holds the job. Creation is exclusive, so that one of several workers wins.
-/// A worker removes the claims of a finished job from the first attempt up: if the claim before its own is gone, a worker
-/// knows that the job is done.
+/// A worker removes the claims of a finished job from the first attempt up.
 package struct Ledger: Sendable {
   /// The volume.
   package let directory: JobsDirectory
@@ -131,7 +130,7 @@ package struct Ledger: Sendable {
 
   /// Makes the missing claims of earlier attempts of the run of `stale`, by which others find all of them: its worker
   /// died while it released them, or somebody removed them. Returns those that it made, highest attempt first: whoever
-  /// finds the first finds all. `nil` if another run has begun; then this one is over, and `stale` is removed.
+  /// finds the first finds all. `nil` if another run has, or may have, begun. If that is certain, `stale` is removed.
   private func earlierClaims(than stale: ClaimFile) throws(VolumeError) -> [KnownFile]? {
     guard let own = stale.record else { return [] }
     var missing: [ClaimName] = []
@@ -148,7 +147,7 @@ package struct Ledger: Sendable {
     let first = directory.claimName(of: stale.id, 1)
     let isFirstThere = stale.attempt > 1 && missing.last?.attempt != 1
     for name in isFirstThere ? [first] + missing : missing {
-      switch try claim(name, like: own, stale.file) {
+      switch try remakeClaim(name, like: own, stale.file) {
       case .isThere: continue
       case .made(let file): made.append(file)
       case .ofAnotherRun:
@@ -167,7 +166,7 @@ package struct Ledger: Sendable {
     case made(KnownFile)
   }
 
-  private func claim(
+  private func remakeClaim(
     _ name: ClaimName, like own: ClaimRecord, _ stale: KnownFile
   ) throws(VolumeError) -> EarlierClaim {
     // Others may make and remove it meanwhile.
@@ -275,8 +274,8 @@ package struct Ledger: Sendable {
     return holder
   }
 
-  /// Whether the job is held for this request.
-  package func isHeld(_ id: JobID, for request: RequestID) throws(VolumeError) -> Bool {
+  /// Whether the newest claim of the job is for this request, even if its holder is dead.
+  package func hasClaim(_ id: JobID, for request: RequestID) throws(VolumeError) -> Bool {
     let holder = try claimFiles(of: id).last?.record
     return holder.map { request.isSame(as: $0.envelope.requestId.text) } ?? false
   }

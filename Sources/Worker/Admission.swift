@@ -52,8 +52,8 @@ struct Admission: Sendable {
       try await fence.drop(claim)
       return .again
     }
-    // 8. The job is now this worker's: remove the request from the volume. If another worker removed it, the job is
-    // done.
+    // 8. The job is now this worker's: remove the request from the volume. If another worker removed it, it is
+    // settled.
     guard try takeAway(request) else {
       try await fence.drop(claim)
       return .none
@@ -249,10 +249,9 @@ extension Admission {
   private func deferBehindOthers(_ arrived: Request) async throws {
     var request = arrived
     request.noteConnection()
-    try ledger.audit.record(AuditEntry(.deferred, id: request.id, of: request.envelope, signedBy: request.keyID))
-    try ledger.putOff(request.envelope, request.id, for: request.filter ?? ledger.filter ?? "") {
-      arrived.isCurrent
-    }
+    try ledger.deferRequest(
+      request.envelope, request.id, signedBy: request.keyID, for: request.filter ?? ledger.filter ?? ""
+    ) { arrived.isCurrent }
     await request.acknowledge()
   }
 

@@ -96,8 +96,9 @@ struct ClaimFence: Sendable {
   }
 }
 
-/// Another worker holds the job now, because this one did not touch its claim for a whole lease.
+/// This worker has no claim any more: another one holds the job, because this one did not touch its claim for a whole
+/// lease, or somebody removed the claim.
 struct Superseded: Error {}
 
-/// This worker could not touch its claim in time, and leaves the job to its next attempt.
+/// This worker could not touch its claim in time, or the volume failed it, and it leaves the job to its next attempt.
 struct Lapsed: Error {}

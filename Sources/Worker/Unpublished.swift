@@ -1,4 +1,4 @@
-/// A job's result is on the volume and could not be published. Any worker that can publishes it later.
+/// A result or a rejection could not be published. A result is on the volume, and any worker that can publishes it later.
 package struct Unpublished: Error, CustomStringConvertible {
   /// The source's error.
   package let cause: any Error

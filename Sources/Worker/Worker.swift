@@ -4,7 +4,7 @@ package import Steps
 import SystemPackage
 package import Volume
 
-/// A worker that takes one job, carries it to its end, and exits.
+/// Takes one job and carries it to its end. A process makes one for each job that it takes; ``WorkerState`` outlives it.
 ///
 /// The order of the following actions keeps a job from being lost. Each makes durable what the next one relies on, so
 /// after a kill between any two of them the next worker can continue:
@@ -22,7 +22,7 @@ package struct Worker: Sendable {
   let fence: ClaimFence
   let outbox: Outbox
   let admission: Admission
-  private let redelivery = Redelivery()
+  private let retries = UndeliveredRetries()
 
   /// A worker that takes jobs from `source`, holds them in `ledger` and keeps `state` up to date. `stop` ends it early.
   package init(
@@ -52,7 +52,7 @@ package struct Worker: Sendable {
   package func run() async throws -> WorkerOutcome {
     let outcome: Result<WorkerOutcome, any Error>
     do { outcome = .success(try await live()) } catch { outcome = .failure(error) }
-    await redelivery.end()
+    await retries.end()
     return try outcome.get()
   }
 
@@ -123,7 +123,7 @@ package struct Worker: Sendable {
   }
 
   private func look(for filter: String, _ abandoned: [ClaimFile]) async throws -> AcceptedJob? {
-    redelivery.begin(try ledger.serving(filter).undelivered.due()) { [outbox, stop] name in
+    retries.begin(try ledger.serving(filter).undelivered.due()) { [outbox, stop] name in
       if stop.level == .none { await outbox.deliverAgain(name, of: filter) }
     }
     return try await admission.admitWaiting(for: filter, abandoned)

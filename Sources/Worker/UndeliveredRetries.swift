@@ -3,7 +3,7 @@ import Synchronization
 import Volume
 
 /// Tries undelivered results again while the worker waits or runs its job, one round at a time.
-final class Redelivery: Sendable {
+final class UndeliveredRetries: Sendable {
   /// The number of results that one round tries at most.
   private static let most = 64
 
@@ -17,8 +17,8 @@ final class Redelivery: Sendable {
       guard round == nil else { return }
       let (ended, end) = AsyncStream.makeStream(of: Void.self)
       round = ended
-      Task(executorPreference: TaskThread("redelivery")) { [self] in
-        for name in due.prefix(Redelivery.most) { await deliver(name) }
+      Task(executorPreference: TaskThread("undelivered")) { [self] in
+        for name in due.prefix(UndeliveredRetries.most) { await deliver(name) }
         self.round.withLock { $0 = nil }
         end.finish()
       }

@@ -4,7 +4,7 @@ import Steps
 import SystemPackage
 import Volume
 
-// Jobs that are answered without running a step.
+// Jobs that this worker answers without running a step: those that it may not begin again, and canceled ones.
 extension Worker {
   /// Publishes the result of a job that is lost, because it may not begin again.
   func giveUp(_ job: AcceptedJob, _ folder: JobFolder, _ reason: String) async throws -> Ending {
@@ -53,17 +53,5 @@ extension Worker {
       throw error
     }
     return try await deliver(message, result, of: job)
-  }
-}
-
-extension AcceptedJob {
-  /// Whether `result` answers a ``CancelMark`` without a key. A worker may have died between the result and the removal of
-  /// the mark.
-  func endsMark(_ result: JobResult) -> Bool {
-    switch work {
-    case .cancel: true
-    case .run, .publish: result.status == .canceled
-    case .giveUp: false
-    }
   }
 }
