@@ -31,7 +31,8 @@ extension JobRecords {
       let lines = try? AuditTail.lines(directory.audit.appending(log), length: Self.rejectionLength)
       for bytes in lines ?? [] where bytes.contains(name) {
         guard let line = decodedJSON(Line.self, bytes), line.id == id.text, let time = Timestamp(line.time),
-          last.map({ $0.time <= time }) ?? true
+          // A worker that had claimed the job drops its claim after the rejection.
+          line.event != AuditEntry.Event.dropped.rawValue, last.map({ $0.time <= time }) ?? true
         else { continue }
         last = (time, line)
       }

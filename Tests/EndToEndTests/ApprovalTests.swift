@@ -60,6 +60,9 @@ import Testing
       let line = scene.audit().first { $0["event"] == "rejected" }
       #expect(line?["by"] == "ada" && line?["reason"] == "not on a Friday")
       #expect(scene.runs("job") as Int == 0 && results.messages.count == 1)
+      let status = try scene.client(["status", "job"])
+      #expect(try await status.end() == .code(0))
+      #expect(status.output.contains("rejected:") && status.output.contains("not on a Friday"), "\(status.output)")
       // The worker still waits for its one job.
       try scene.job("next", steps: ["true"])
       try await scene.send("next")
