@@ -56,7 +56,7 @@ import Testing
         #expect(scene.text("job", "results.previous/step_0.log") == "attempt 1\n")
         #expect(scene.runs("job") == 2)
       }
-      #expect(!first.logLines.contains { $0["level"] == "error" })
+      #expect(!first.logLines.contains { $0["level"] == "error" }, "\(first.log)")
     }
   }
 
