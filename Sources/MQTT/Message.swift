@@ -94,6 +94,8 @@ public struct Delivery: Sendable {
   public let packetID: UInt16
   /// The DUP flag: the broker sent this before and received no PUBACK.
   public let isRedelivery: Bool
+  /// When it was read from the connection.
+  public let received = ContinuousClock.now
 
   let connection: Int
   let socket: Int32

@@ -30,7 +30,7 @@ package final class Commands: Sendable {
 
   /// Obeys a message on one of these topics, and returns the answer, if one is due. Ignores a retained message: the
   /// broker would send it to each new process of the worker.
-  func obey(_ message: Message) -> Message? {
+  func obey(_ message: Message, receivedAt moment: ContinuousClock.Instant = .now) -> Message? {
     let isCommand = [Topics.commands(for: worker), Topics.commandsForAll].contains(message.topic)
     let canceled = topics.all.canceled(by: message.topic)
     guard isCommand || canceled != nil else { return nil }
@@ -39,11 +39,11 @@ package final class Commands: Sendable {
       return nil
     }
     if let canceled {
-      state.cancel(canceled, by: message.topic)
+      state.cancel(canceled, by: message.topic, receivedAt: moment)
       return nil
     }
     do {
-      return answer(try obey(WorkerCommand(payload: message.payload), from: message.topic), to: message)
+      return answer(try obey(WorkerCommand(payload: message.payload), from: message.topic, moment), to: message)
     } catch {
       logger.warning("refused a command on '\(message.topic)': \(error)")
       return answer(CommandAnswer(.refused, to: nil, of: worker, error: error.description), to: message)
@@ -52,7 +52,9 @@ package final class Commands: Sendable {
 
   private var worker: WorkerID { presence.settings.worker.id }
 
-  private func obey(_ command: WorkerCommand, from topic: String) -> CommandAnswer {
+  private func obey(
+    _ command: WorkerCommand, from topic: String, _ moment: ContinuousClock.Instant
+  ) -> CommandAnswer {
     let status = presence.status
     var answer = CommandAnswer(.done, to: command.word, of: worker)
     answer.state = status.state
@@ -63,7 +65,7 @@ package final class Commands: Sendable {
     case .configReload: answer.outcome = leave(.reload)
     case .drain: answer.outcome = leave(.drained)
     case .cancel(let id):
-      state.cancel(id, by: topic)
+      state.cancel(id, by: topic, receivedAt: moment)
       if state.snapshot.job?.id != id {
         answer.outcome = .refused
         answer.error = "worker \(worker) does not have the job \(id)"

@@ -56,7 +56,7 @@ package final class ControlSession: Sendable {
         // The acknowledgement comes first: a command may end this session, and must not come again in the worker's next
         // process.
         await delivery.acknowledge()
-        receive(delivery.message)
+        receive(delivery)
       case .failed(let error): report(error)
       case .connected: presence.connected()
       case .connectionLost: presence.disconnected()
@@ -81,10 +81,10 @@ package final class ControlSession: Sendable {
     }
   }
 
-  private func receive(_ message: Message) {
-    if message.topic == Topics.waiting {
-      nudges.receive(message)
-    } else if let answer = commands.obey(message) {
+  private func receive(_ delivery: Delivery) {
+    if delivery.message.topic == Topics.waiting {
+      nudges.receive(delivery.message)
+    } else if let answer = commands.obey(delivery.message, receivedAt: delivery.received) {
       session.send(answer)
     }
   }

@@ -38,8 +38,8 @@ package struct JobOffer: Sendable {
   package let envelope: Envelope
   /// The topic filter of the session that brought it; `nil` in a dry run.
   package let filter: String?
-  /// The time of the offer.
-  package let moment = ContinuousClock.now
+  /// When the message arrived.
+  package let received: ContinuousClock.Instant
   /// Acknowledges the request, so that the broker does not send it again. Call it once a kill of this worker cannot
   /// lose the request. Returns when the acknowledgement is on its way.
   package let acknowledge: @Sendable () async -> Void
@@ -48,12 +48,13 @@ package struct JobOffer: Sendable {
   package let isCurrent: @Sendable () -> Bool
 
   package init(
-    request: JobRequest, envelope: Envelope, filter: String?, isCurrent: @escaping @Sendable () -> Bool = { true },
-    acknowledge: @escaping @Sendable () async -> Void
+    request: JobRequest, envelope: Envelope, filter: String?, received: ContinuousClock.Instant = .now,
+    isCurrent: @escaping @Sendable () -> Bool = { true }, acknowledge: @escaping @Sendable () async -> Void
   ) {
     self.request = request
     self.envelope = envelope
     self.filter = filter
+    self.received = received
     self.isCurrent = isCurrent
     self.acknowledge = acknowledge
   }

@@ -21,13 +21,13 @@ struct Request: Sendable {
   let filter: String?
   /// The content of the payload, or the reason why it cannot be read.
   let content: Result<JobRequest, InvalidInput>
-  /// When this worker took up the request: an earlier cancellation is not meant for it. `nil` for an abandoned request.
+  /// When the request arrived, or was taken up from the volume: an earlier cancellation is not meant for it. `nil` for an abandoned request.
   let moment: ContinuousClock.Instant?
 
   /// A request that has just arrived and has been read.
   init(_ offer: JobOffer) {
     (id, envelope, origin) = (offer.request.id, offer.envelope, .delivery(offer))
-    (content, moment, filter) = (.success(offer.request), offer.moment, offer.filter)
+    (content, moment, filter) = (.success(offer.request), offer.received, offer.filter)
   }
 
   /// A deferred request for the workers of `filter`.
@@ -37,9 +37,9 @@ struct Request: Sendable {
   }
 
   /// The request in the claim of a dead worker; `nil` if the claim is incomplete.
-  init?(_ stale: ClaimFile, _ reader: RequestReader) {
-    guard let record = stale.record else { return nil }
-    (id, envelope, origin) = (record.id, record.envelope, .abandoned(stale))
+  init?(_ abandoned: ClaimFile, _ reader: RequestReader) {
+    guard let record = abandoned.record else { return nil }
+    (id, envelope, origin) = (record.id, record.envelope, .abandoned(abandoned))
     (content, moment, filter) = (Self.read(record.envelope, of: record.id, reader), nil, record.filter)
   }
 

@@ -190,9 +190,9 @@ package final class WorkerState: Sendable {
   /// that task.
   package var cancellations: AsyncStream<Cancellation> { state.withLock { $0.cancellations.stream } }
 
-  /// Notes that a message on `topic` asked for the end of the job `id`.
-  package func cancel(_ id: JobID, by topic: String) {
-    state.withLock { _ = $0.cancellations.continuation.yield(Cancellation(id, by: topic)) }
+  /// Notes that a message on `topic`, which arrived at `moment`, asked for the end of the job `id`.
+  package func cancel(_ id: JobID, by topic: String, receivedAt moment: ContinuousClock.Instant) {
+    state.withLock { _ = $0.cancellations.continuation.yield(Cancellation(id, by: topic, moment)) }
   }
 
   private static func makeCancellations() -> (
@@ -208,11 +208,12 @@ package struct Cancellation: Sendable {
   package let id: JobID
   /// The topic of the message that asked for it.
   package let by: String
-  /// When this worker received it.
-  package let received = ContinuousClock.now
+  /// When its message arrived, which may be long before this worker's tasks come to it.
+  package let received: ContinuousClock.Instant
 
-  fileprivate init(_ id: JobID, by: String) {
+  fileprivate init(_ id: JobID, by: String, _ received: ContinuousClock.Instant) {
     self.id = id
     self.by = by
+    self.received = received
   }
 }

@@ -63,6 +63,21 @@ import Testing
     }
   }
 
+  /// A request may arrive before the worker's task comes to an earlier cancellation.
+  @Test func cancellationCountsFromItsArrival() async throws {
+    try await commands { commands, worker in
+      let arrival = ContinuousClock.now - .seconds(10)
+      _ = commands.obey(message("", on: "jobs/cancel/job"), receivedAt: arrival)
+      _ = commands.obey(message(#"{"command":"cancel","id":"job"}"#), receivedAt: arrival)
+      var times: [ContinuousClock.Instant] = []
+      for await cancellation in worker.cancellations {
+        times.append(cancellation.received)
+        if times.count == 2 { break }
+      }
+      #expect(times == [arrival, arrival])
+    }
+  }
+
   /// Nobody reads cancellations while the worker is idle.
   @Test func onlyTheLatestCancellationsAreRemembered() async throws {
     try await commands { commands, worker in
