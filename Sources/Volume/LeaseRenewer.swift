@@ -25,6 +25,8 @@ final class LeaseRenewer: Sendable {
     var longestGap: Int64 = 0
     /// The last run of the watchdog.
     var looked = linux_time_since_boot()
+    /// When the watchdog last found that the process had stood still.
+    var resumed: Int64?
     var isWatching = false
     /// Whether a touch is under way; then it closes the file if the renewer is canceled meanwhile.
     var isTouching = false
@@ -53,8 +55,8 @@ final class LeaseRenewer: Sendable {
 
   /// Calls `body` once if no touch has succeeded for two intervals, which is two thirds of a lease: a worker that
   /// cannot renew its claim must end the job before others may start it. After SIGSTOP or a suspend the process first
-  /// tries to touch the file.
-  package func onLapse(_ body: @escaping @Sendable (Duration) -> Void) {
+  /// tries to touch the file, for an interval at most.
+  func onLapse(_ body: @escaping @Sendable (Duration) -> Void) {
     let isNew = progress.withLock { progress in
       defer { (progress.isWatching, progress.onLapse) = (true, body) }
       progress.looked = linux_time_since_boot()
@@ -66,13 +68,13 @@ final class LeaseRenewer: Sendable {
   }
 
   /// Five sixths of a lease minus the time since the last successful touch.
-  package var left: Duration {
+  var left: Duration {
     let age = Duration.nanoseconds(linux_time_since_boot() - progress.withLock { $0.touched })
     return max(interval * 5 / 2 - age, .zero)
   }
 
   /// The longest time between two touches, up to now.
-  package var longestGap: Duration {
+  var longestGap: Duration {
     progress.withLock { .nanoseconds(max($0.longestGap, linux_time_since_boot() - $0.touched)) }
   }
 
@@ -115,8 +117,13 @@ final class LeaseRenewer: Sendable {
     let (wasStopped, lapse) = progress.withLock { progress -> (Bool, (@Sendable (Duration) -> Void)?) in
       let pause = Duration.nanoseconds(now - progress.looked)
       progress.looked = now
-      if pause > interval { return (true, nil) }
-      guard Duration.nanoseconds(now - progress.touched) > interval * 2 else { return (false, nil) }
+      if pause > interval {
+        progress.resumed = now
+        return (true, nil)
+      }
+      guard Duration.nanoseconds(now - progress.touched) > interval * 2,
+        progress.resumed.map({ Duration.nanoseconds(now - $0) > interval }) ?? true
+      else { return (false, nil) }
       defer { progress.onLapse = nil }
       return (false, progress.onLapse)
     }
@@ -125,7 +132,7 @@ final class LeaseRenewer: Sendable {
   }
 
   /// Ends it, without waiting for a touch that is under way.
-  package func cancel() {
+  func cancel() {
     timer.cancel()
     let (isWatching, mayClose) = progress.withLock { progress in
       defer { (progress.isWatching, progress.onLapse, progress.isCanceled) = (true, nil, true) }
