@@ -129,8 +129,8 @@ cat <<EOF
 The program is $bin/mqtt-fs-worker
 What was shown here is removed again. For a folder of your own with a job.json (examples/hello is one), with a broker on
 localhost:
-  mqtt-fs-worker --jobs 0 -j ./jobs &         # a worker, for one job after the other
-  mqtt-fs-worker submit ./my-job -j ./jobs    # runs the job, shows its output, exits with its exit code
+  mqtt-fs-worker --jobs 0 -t '\$share/workers/jobs/pending' -j ./jobs &   # a worker, for one job after the other
+  mqtt-fs-worker submit ./my-job -j ./jobs   # runs the job, shows its output, exits with its exit code
 docs/jobs.md says what else a job can have, docs/README.md where to find the rest, and 'mqtt-fs-worker --help' what else there
 is to do.
 EOF
