@@ -101,22 +101,24 @@ package struct JobCheck: Sendable {
 
   /// Warnings about variables that have no effect, and text that the shell reads in an unexpected way.
   private static func surprises(in definition: JobDefinition) -> [String] {
-    var warnings = unused(definition.environment, "\"env\"") + unexpanded(definition.environment, "\"env\"")
+    let last = definition.steps.count - 1
+    var warnings =
+      unused(definition.environment, "\"env\"", inStep: last) + unexpanded(definition.environment, "\"env\"")
     for (index, step) in definition.steps.enumerated() {
       if step.run.utf8.contains(UInt8(ascii: "\r")) {
         warnings.append(
           "steps[\(index)]: the command has Windows line ends (CR LF), and the shell reads each CR as a part of its line; "
             + "save it with LF line ends")
       }
-      warnings += unused(step.environment, "steps[\(index)]: \"env\"")
+      warnings += unused(step.environment, "steps[\(index)]: \"env\"", inStep: index)
       warnings += unexpanded(step.environment, "steps[\(index)]: \"env\"")
     }
     return warnings
   }
 
-  private static func unused(_ environment: [String: String], _ place: String) -> [String] {
-    environment.keys.filter(JobDefinition.fixedVariables.contains).sorted().map {
-      "\(place): \($0) has no effect, because the worker sets it for each step; give the variable another name"
+  private static func unused(_ environment: [String: String], _ place: String, inStep index: Int) -> [String] {
+    environment.keys.filter { JobDefinition.isFixed($0, inStep: index) }.sorted().map {
+      "\(place): \($0) has no effect, because the worker sets it for steps; give the variable another name"
     }
   }
 

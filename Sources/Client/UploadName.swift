@@ -7,7 +7,7 @@ import Volume
 /// The hidden name of an incomplete copy. It names the process, so that the next process on that host can remove the
 /// copy of a killed one.
 struct UploadName: Sendable {
-  package let text: String
+  let text: String
   private static let prefix = ".submit-"
 
   /// A name that is unique to this process and this upload.

@@ -4,11 +4,18 @@ package import FileTree
 package struct JobDefinition: Sendable, Equatable {
   /// The largest job.json: 16 MiB.
   package static let largestFile = 16 << 20
-  /// The variables that a worker sets for each step, whatever `env` says.
-  package static let fixedVariables: Set<String> = [
+  private static let fixedVariables: Set<String> = [
     "JOB_ID", "JOB_ATTEMPT", "JOB_WORKSPACE", "JOB_RESULTS_DIR", "JOB_STATUS", "JOB_ENV", "JOB_OUTPUT", "STEP_INDEX",
     "WORKER_ID",
   ]
+
+  /// Whether a worker sets the variable `name` for step `index`, whatever `env` says.
+  package static func isFixed(_ name: String, inStep index: Int) -> Bool {
+    if fixedVariables.contains(name) { return true }
+    guard name.hasPrefix("STEP_"), name.hasSuffix("_STATUS") else { return false }
+    let number = name.dropFirst("STEP_".count).dropLast("_STATUS".count)
+    return Int(number).map { (0..<index).contains($0) && String($0) == number } ?? false
+  }
 
   /// The steps, in the order in which they run; 1 to 10,000.
   package var steps: [Step]

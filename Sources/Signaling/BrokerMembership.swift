@@ -6,7 +6,7 @@ import Volume
 
 /// This worker's entry among the members of one topic filter. A clean session ends with its connection, so it needs no entry.
 final class BrokerMembership: Sendable {
-  package let broker: String
+  let broker: String
   private let options: SessionOptions
   private let filter: TopicFilter
   private let mark: String?
@@ -41,7 +41,7 @@ final class BrokerMembership: Sendable {
   }
 
   /// Joins the members, with the epoch of `former` if that is the same session.
-  package func begin(after former: Member?) throws {
+  func begin(after former: Member?) throws {
     guard options.start == .resume else { return }
     let marks = ledger.filters.dropFirst().map(SessionName.mark)
     var member = Member(
@@ -59,12 +59,12 @@ final class BrokerMembership: Sendable {
   }
 
   /// The session as the broker has known it since the last connection.
-  package var epoch: SessionEpoch { SessionEpoch(clientID: options.clientID, name: session.withLock { $0.name }) }
+  var epoch: SessionEpoch { SessionEpoch(clientID: options.clientID, name: session.withLock { $0.name }) }
 
   /// Notes that the broker accepted a connection. A session that the broker does not know has a new epoch. The epoch
   /// must be on the volume before a request of that session is claimed: the broker may send the request again to the
   /// next process of this worker.
-  package func connected(_ state: SessionState) throws {
+  func connected(_ state: SessionState) throws {
     let name = session.withLock { session -> String? in
       defer { session.isUsed = true }
       guard case .new = state, session.isUsed else { return nil }
@@ -81,7 +81,7 @@ final class BrokerMembership: Sendable {
   /// lease comes back to that.
   var isAdopted: Bool { (try? membership.withLock { $0 }?.isAdopted) == true }
 
-  package func end(_ state: Member.State) throws {
+  func end(_ state: Member.State) throws {
     let membership = membership.withLock { membership in
       defer { membership = nil }
       return membership

@@ -239,7 +239,7 @@ struct Vitals: Sendable {
   private var workspacesFree: Int64?
 
   /// Measures now. Leaves out figures that cannot be read.
-  package static func measured(jobs: FilePath, workspaces: FilePath) -> Vitals {
+  static func measured(jobs: FilePath, workspaces: FilePath) -> Vitals {
     var vitals = Vitals()
     // The first word is the mean over one minute (proc_loadavg(5)).
     vitals.load = words("/proc/loadavg").first.flatMap { Double($0) }
@@ -256,7 +256,7 @@ struct Vitals: Sendable {
   }
 
   /// Writes the figures into `status`.
-  package func write(to status: inout WorkerStatus) {
+  func write(to status: inout WorkerStatus) {
     status.load = load
     status.memory = memory
     status.memoryFree = memoryFree

@@ -30,7 +30,8 @@ struct QueueTakeover: Sendable {
   /// Takes over the messages in this worker's former session, which had another filter or client id.
   func adoptFormerSelf(_ member: Member) async throws {
     guard try mayEmpty(member) else {
-      return logger.notice("what the client id \(member.clientId) still holds is left to whoever bears it")
+      return logger.notice(
+        "what the broker keeps for the client id \(member.clientId) is left to the client of that id")
     }
     defer { state.decides(false) }
     try await empty(member)

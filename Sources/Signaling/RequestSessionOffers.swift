@@ -20,10 +20,10 @@ extension RequestSession {
       }
     }
     guard control.topics.mayBeRequest(delivery.message) else { return await delivery.acknowledge() }
-    await offerOrDefer(delivery)
+    await route(delivery)
   }
 
-  private func offerOrDefer(_ delivery: Delivery) async {
+  private func route(_ delivery: Delivery) async {
     if takesRequests {
       // While there is a KILLSWITCH, the message stays with the broker, unacknowledged.
       if state.lookForKillSwitch() { return drop() }
@@ -33,7 +33,7 @@ extension RequestSession {
     }
     // One read can bring two messages if the broker ignores Receive Maximum, or over TLS. Their PUBACKs leave together,
     // so the second message must be safe before the first is acknowledged.
-    await deferOrOffer(delivery)
+    await deferUnlessFree(delivery)
   }
 
   private func offer(_ delivery: Delivery) async {
@@ -48,7 +48,8 @@ extension RequestSession {
     undecided = delivery
     afterAsking?.finish()
     let offer = JobOffer(
-      request: arrival.request, envelope: arrival.envelope, filter: filter.text, isCurrent: { delivery.isCurrent },
+      request: arrival.request, envelope: arrival.envelope, filter: filter.text,
+      received: delivery.received, isCurrent: { delivery.isCurrent },
       acknowledge: { await self.decided(delivery) })
     inbox.add(.request(rank, offer))
   }
@@ -79,17 +80,17 @@ extension RequestSession {
     // A worker that has ended decides about nothing more.
     guard let delivery = undecided, inbox.withdrawRequest(of: rank) || state.snapshot.hasEnded else { return }
     undecided = nil
-    await deferOrOffer(delivery)
+    await deferUnlessFree(delivery)
   }
 
   /// Defers a request, so that it does not wait for this worker's job: any worker of this kind can take it up.
-  private func deferOrOffer(_ delivery: Delivery) async {
+  private func deferUnlessFree(_ delivery: Delivery) async {
     do {
       let outcome = try await deferral.settle(delivery, membership.epoch) { try await self.waitToDefer() }
       let deferred: JobID?
       switch outcome {
       case .settled(let id): deferred = id
-      case .kept: return await offerOrDefer(delivery)
+      case .kept: return await route(delivery)
       case .outdated: return
       }
       await acknowledge(delivery)

@@ -16,7 +16,7 @@ struct ResultDelivery: Sendable {
 
   /// Publishes a result in the longest form that the broker takes. Returns why the broker takes no form; throws the
   /// error that ended the session.
-  package func publish(_ result: ResultMessage, as draft: Message, answering envelope: Envelope) async throws
+  func publish(_ result: ResultMessage, as draft: Message, answering envelope: Envelope) async throws
     -> MQTTError?
   {
     var refusal: MQTTError?
@@ -50,7 +50,7 @@ struct ResultDelivery: Sendable {
   }
 
   /// Publishes a message. Returns why the broker does not take it, or `nil`; throws the error that ended the session.
-  package func publish(_ message: Message) async throws(MQTTError) -> MQTTError? {
+  func publish(_ message: Message) async throws(MQTTError) -> MQTTError? {
     var pauses = ResultDelivery.pauses[...]
     while true {
       let code: ReasonCode

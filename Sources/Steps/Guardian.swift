@@ -14,7 +14,7 @@ import SystemPackage
 package final class Guardian: Sendable {
   private struct State {
     /// Nil after it is dismissed, and while no replacement can be started.
-    var process: GuardianProcess?
+    var process: GuardianHandle?
     var isDismissed = false
     /// The messages that a replacement must receive, in order.
     var told: [[UInt8]] = []
@@ -27,7 +27,7 @@ package final class Guardian: Sendable {
 
   private let state: Mutex<State>
 
-  private init(_ process: GuardianProcess) { state = Mutex(State(process: process)) }
+  private init(_ process: GuardianHandle) { state = Mutex(State(process: process)) }
 
   /// Forks the guardian. Call it while the process has a single thread, early: when the program knows that it will run
   /// steps, and before it starts anything.
@@ -43,7 +43,7 @@ package final class Guardian: Sendable {
   }
 
   /// Runs as a guardian and never returns, if this process was started to replace one. Call it before anything else.
-  package static func serveIfAsked() { GuardianProcess.serveIfAsked() }
+  package static func serveIfAsked() { GuardianHandle.serveIfAsked() }
 
   /// Calls `body` with a sentence when the guardian is found killed or stopped: at most once for each step.
   package func onLoss(_ body: @escaping @Sendable (String) -> Void) {
@@ -111,8 +111,8 @@ package final class Guardian: Sendable {
   /// one's.
   package func forgetJob() { tell(GuardianMessage.forgetJob.bytes, insteadOf: .all) }
 
-  /// Reports that the job's claim was renewed. Without another report for a whole `lease` the guardian ends the step:
-  /// then this process is stalled, and another worker may start the job.
+  /// Reports how long the job's claim still holds. Without another report for that long the guardian ends the step: then
+  /// this process is stalled, and another worker may start the job.
   package func renew(_ lease: Duration) {
     let message = GuardianMessage.renewed(lease: UInt64(max(1, lease / .nanoseconds(1)))).bytes
     state.withLock { state in

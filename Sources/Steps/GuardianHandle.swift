@@ -2,8 +2,8 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// One process of the guardian, with its socket and pidfd.
-struct GuardianProcess {
+/// The worker's hold on one process of the guardian: its pid, socket and pidfd.
+struct GuardianHandle {
   enum Condition { case runs, stopped, ended }
 
   /// The argv[0] that makes the program a guardian. No worker gets it by accident.
@@ -25,7 +25,7 @@ struct GuardianProcess {
       sigfillset(&all)
       pthread_sigmask(SIG_BLOCK, &all, &before)
       let pid = linux_fork()
-      if pid == 0 { GuardianWatch.run(socket: end) }
+      if pid == 0 { GuardianMain.run(socket: end) }
       let error = Errno(rawValue: errno)
       pthread_sigmask(SIG_SETMASK, &before, nil)
       guard pid > 0 else { throw error }
@@ -51,8 +51,8 @@ struct GuardianProcess {
   /// Runs as a guardian if this process was started by ``spawned(_:)``: its socket is its stdout.
   static func serveIfAsked() {
     guard CommandLine.argc == 1, let first = CommandLine.unsafeArgv[0], strcmp(first, name) == 0 else { return }
-    for number in GuardianWatch.ignored { signal(number, SIG_IGN) }
-    GuardianWatch.run(socket: fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3))
+    for number in GuardianMain.ignored { signal(number, SIG_IGN) }
+    GuardianMain.run(socket: fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3))
   }
 
   private static func begun(
@@ -67,7 +67,7 @@ struct GuardianProcess {
     do throws(Errno) {
       let pid = try begin(ends[1])
       ProcessTree.didSpawn(pid)
-      return GuardianProcess(pid: pid, socket: ends[0], pidfd: linux_pidfd(pid))
+      return GuardianHandle(pid: pid, socket: ends[0], pidfd: linux_pidfd(pid))
     } catch {
       ProcessTree.didSpawn(nil)
       close(ends[0])

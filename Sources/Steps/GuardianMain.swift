@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
 
-/// The guardian's process: it records the steps until the worker is gone, then kills what is left of them.
-struct GuardianWatch {
+/// What the guardian's own process does: it records the steps until the worker is gone, then kills what is left of them.
+struct GuardianMain {
   static let ignored = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGUSR1, SIGUSR2]
 
   private let socket: Int32
@@ -22,7 +22,7 @@ struct GuardianWatch {
   /// Runs as the guardian and never returns.
   static func run(socket: Int32) -> Never {
     detach(but: socket)
-    var watch = GuardianWatch(socket: socket)
+    var watch = GuardianMain(socket: socket)
     watch.awaitEndOfFile()
     watch.killAll()
     _exit(0)

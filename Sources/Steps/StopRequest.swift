@@ -14,8 +14,10 @@ package enum StopLevel: Int, Comparable, Sendable {
 /// Why a step is asked to end; `lapsed`: the worker could not renew its claim, and others may consider it dead.
 package enum StopReason: String, Sendable { case shutdown, canceled, superseded, lapsed }
 
-/// A latch that any thread may raise and that never lowers. Its reason is that of the first raise: a second signal
-/// makes the end more urgent, but does not change the reason.
+/// A latch that any thread may raise and that never lowers. There is one for the process, one for its job, and one for the
+/// cleanup steps of a job that ends: a raise goes down that way, and never up.
+///
+/// Its reason is that of the first raise: a second signal makes the end more urgent, but does not change the reason.
 package final class StopRequest: Sendable {
   private struct State {
     var level = StopLevel.none

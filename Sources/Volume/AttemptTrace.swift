@@ -21,21 +21,12 @@ package struct AttemptTrace: Sendable, Equatable {
   /// The index of the current step, from 0; `nil` before the first and after the last.
   package var step: Int?
 
-  /// A line of an audit log, as far as it matters here.
-  private struct Line: Decodable {
-    let event: String
-    let time: String
-    let id: String?
-    let attempt: Int?
-    let step: Int?
-  }
-
   /// Reads `lines`, an audit log's end, for the attempt of `claim`, whose job has `steps` steps. `nil` if they do not tell
   /// of it.
   init?(_ lines: some Sequence<[UInt8]>, of claim: ClaimRecord, steps: Int?) {
     var trace: AttemptTrace?
     for bytes in lines {
-      guard let line = decodedJSON(Line.self, bytes), line.id == claim.id.text, line.attempt == claim.attempt,
+      guard let line = decodedJSON(AuditLine.self, bytes), line.id == claim.id, line.attempt == claim.attempt,
         let time = Timestamp(line.time)
       else { continue }
       switch AuditEntry.Event(rawValue: line.event) {

@@ -54,7 +54,7 @@ package final class AuditLog: Sendable {
     shorten(&entry.reason)
     shorten(&entry.approvedBy)
     shorten(&entry.definitionDigest)
-    return try DurableFile.line(AuditLine(entry: entry, worker: worker), for: path)
+    return try DurableFile.line(AttributedEntry(entry: entry, worker: worker), for: path)
   }
 
   private func shorten(_ text: inout String?) {
@@ -121,7 +121,7 @@ private final class AuditFile {
 }
 
 /// An entry with its worker.
-private struct AuditLine: Encodable {
+private struct AttributedEntry: Encodable {
   let entry: AuditEntry
   let worker: WorkerIdentity
 

@@ -21,21 +21,27 @@ enum AuditTail {
   }
 }
 
-extension AuditLog {
-  /// As many bytes of the log's end are read for ``lastClaimed()``.
-  private static let tail = 32 << 10
+/// A line of an audit log, as far as readers need it: ``AuditEntry`` without what only people read.
+struct AuditLine: Decodable {
+  let event: String
+  let time: String
+  let workerId: String?
+  let id: JobID?
+  let attempt: Int?
+  let step: Int?
+  let error: String?
+}
 
-  private struct Line: Decodable {
-    let event: String
-    let id: JobID?
-  }
+extension AuditLog {
+  /// How many bytes of the log's end ``lastClaimed()`` reads.
+  private static let tail = 32 << 10
 
   /// The job that this worker has claimed last. An earlier process may have been killed in it: its claim says that. A
   /// worker has one job at a time. `nil` if the log cannot be read or does not tell: a round finds the job later.
   package func lastClaimed() -> JobID? {
     let lines = (try? AuditTail.lines(path, length: AuditLog.tail)) ?? []
     for text in lines.reversed() {
-      guard let line = decodedJSON(Line.self, text), let event = AuditEntry.Event(rawValue: line.event),
+      guard let line = decodedJSON(AuditLine.self, text), let event = AuditEntry.Event(rawValue: line.event),
         [.claimed, .takenOver].contains(event)
       else { continue }
       return line.id

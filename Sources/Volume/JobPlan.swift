@@ -29,8 +29,8 @@ package struct JobPlan: Sendable {
     self.folder = folder
     staging = request.source.map { .verified($0) } ?? (request.signature == nil ? .folder : .nothing)
     // The folder of a signed request is not signed unless the request has its digest.
-    let isFolderHeard = staging != .nothing
-    let reading = try request.definition { () throws(InvalidInput) in isFolderHeard ? try folder.readDefinition() : nil
+    let usesFolder = staging != .nothing
+    let reading = try request.definition { () throws(InvalidInput) in usesFolder ? try folder.readDefinition() : nil
     }
     (definition, definitionDigest) = (reading.definition, reading.digest)
   }

@@ -117,7 +117,7 @@ package struct JobsDirectory: Sendable {
 /// It is the filter, percent-encoded. A file name has at most 255 bytes (`NAME_MAX`, limits.h): a longer one is cut and
 /// gets `~` and the filter's digest, and `.worker/filters/<digest>` holds the filter. No encoded filter has a `~`.
 struct FilterName {
-  package let text: String
+  let text: String
   private static let longest = 255
 
   init(_ filter: String) {

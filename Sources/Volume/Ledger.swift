@@ -99,23 +99,23 @@ package struct Ledger: Sendable {
     return claim
   }
 
-  /// Takes a stale claim over as the next attempt; `nil` if another worker was faster, or if the job is done.
-  package func takeOver(_ stale: ClaimFile, _ envelope: Envelope, signedBy key: String? = nil) throws(VolumeError)
+  /// Takes an abandoned claim over as the next attempt; `nil` if another worker was faster, or if the job is done.
+  package func takeOver(_ abandoned: ClaimFile, _ envelope: Envelope, signedBy key: String? = nil) throws(VolumeError)
     -> Claim?
   {
     // No worker writes such a number; the next attempt would be ignored as invalid.
-    guard stale.attempt < JobsDirectory.mostAttempts else {
-      try stale.file.remove()
+    guard abandoned.attempt < JobsDirectory.mostAttempts else {
+      try abandoned.file.remove()
       return nil
     }
-    guard let filled = try earlierClaims(than: stale) else { return nil }
-    let (attempt, run) = (stale.attempt + 1, stale.record?.run)
-    guard let claim = try create(stale.id, attempt: attempt, envelope, run: run, signedBy: key) else { return nil }
+    guard let filled = try earlierClaims(than: abandoned) else { return nil }
+    let (attempt, run) = (abandoned.attempt + 1, abandoned.record?.run)
+    guard let claim = try create(abandoned.id, attempt: attempt, envelope, run: run, signedBy: key) else { return nil }
     do {
       // By now its name may be that of another run.
-      if try stale.file.isUnchanged() {
+      if try abandoned.file.isUnchanged() {
         var entry = claim.entry(.takenOver)
-        entry.from = stale.record?.worker
+        entry.from = abandoned.record?.worker
         try audit.record(entry)
         return claim
       }
@@ -128,26 +128,26 @@ package struct Ledger: Sendable {
     return nil
   }
 
-  /// Makes the missing claims of earlier attempts of the run of `stale`, by which others find all of them: its worker
+  /// Makes the missing claims of earlier attempts of the run of `abandoned`, by which others find all of them: its worker
   /// died while it released them, or somebody removed them. Returns those that it made, highest attempt first: whoever
-  /// finds the first finds all. `nil` if another run has, or may have, begun. If that is certain, `stale` is removed.
-  private func earlierClaims(than stale: ClaimFile) throws(VolumeError) -> [KnownFile]? {
-    guard let own = stale.record else { return [] }
+  /// finds the first finds all. `nil` if another run has, or may have, begun. If that is certain, `abandoned` is removed.
+  private func earlierClaims(than abandoned: ClaimFile) throws(VolumeError) -> [KnownFile]? {
+    guard let own = abandoned.record else { return [] }
     var missing: [ClaimName] = []
-    for attempt in (1..<stale.attempt).reversed() {
-      let name = directory.claimName(of: stale.id, attempt)
+    for attempt in (1..<abandoned.attempt).reversed() {
+      let name = directory.claimName(of: abandoned.id, attempt)
       if try DurableFile.isMissing(name.path) { missing.append(name) }
       if missing.count > Ledger.mostMissing {
-        try stale.file.remove()
+        try abandoned.file.remove()
         return nil
       }
     }
     var made: [KnownFile] = []
     // The first tells whether another run has begun. If it is missing, it is made last.
-    let first = directory.claimName(of: stale.id, 1)
-    let isFirstThere = stale.attempt > 1 && missing.last?.attempt != 1
+    let first = directory.claimName(of: abandoned.id, 1)
+    let isFirstThere = abandoned.attempt > 1 && missing.last?.attempt != 1
     for name in isFirstThere ? [first] + missing : missing {
-      switch try remakeClaim(name, like: own, stale.file) {
+      switch try remakeClaim(name, like: own, abandoned.file) {
       case .isThere: continue
       case .made(let file): made.append(file)
       case .ofAnotherRun:
@@ -167,18 +167,18 @@ package struct Ledger: Sendable {
   }
 
   private func remakeClaim(
-    _ name: ClaimName, like own: ClaimRecord, _ stale: KnownFile
+    _ name: ClaimName, like own: ClaimRecord, _ abandoned: KnownFile
   ) throws(VolumeError) -> EarlierClaim {
     // Others may make and remove it meanwhile.
     for _ in 0..<10 {
-      if let file = try DurableFile.create(name.path, stale.bytes) {
+      if let file = try DurableFile.create(name.path, abandoned.bytes) {
         defer { try? file.close() }
-        return .made(try KnownFile(name.path, file, stale.bytes))
+        return .made(try KnownFile(name.path, file, abandoned.bytes))
       }
       guard case .file(let earlier) = try directory.read(name, .setAside, .skipped) else { continue }
       if earlier.record?.isOfSameRun(as: own) == true { return .isThere }
       if earlier.record != nil {
-        try stale.remove()
+        try abandoned.remove()
       } else if try lease.hasExpired(name.path) {
         // Its writer died, or the removal whose mark it is.
         try earlier.file.remove()

@@ -14,32 +14,24 @@ extension JobRecords {
   /// How much of each audit log's end is read.
   private static let rejectionLength = 32 << 10
 
-  private struct Line: Decodable {
-    let event: String
-    let time: String
-    let id: String?
-    let workerId: String
-    let error: String?
-  }
-
   /// The rejection of `id` that the workers' audit logs have last; `nil` if another event of the job came after it, and for
   /// logs that this user may not read. Reads the end of each worker's log.
   package func lastRejection(of id: JobID) -> Rejection? {
     let name = Array("\"\(id)\"".utf8)
-    var last: (time: Timestamp, line: Line)?
+    var last: (time: Timestamp, line: AuditLine)?
     for log in (try? DurableFile.names(in: directory.audit)) ?? [] {
       let lines = try? AuditTail.lines(directory.audit.appending(log), length: Self.rejectionLength)
       for bytes in lines ?? [] where bytes.contains(name) {
-        guard let line = decodedJSON(Line.self, bytes), line.id == id.text, let time = Timestamp(line.time),
+        guard let line = decodedJSON(AuditLine.self, bytes), line.id == id, let time = Timestamp(line.time),
           // A worker that had claimed the job drops its claim after the rejection.
           line.event != AuditEntry.Event.dropped.rawValue, last.map({ $0.time <= time }) ?? true
         else { continue }
         last = (time, line)
       }
     }
-    guard let last, last.line.event == AuditEntry.Event.rejected.rawValue, let error = last.line.error else {
-      return nil
-    }
-    return Rejection(workerId: last.line.workerId, time: last.line.time, error: error)
+    guard let line = last?.line, line.event == AuditEntry.Event.rejected.rawValue, let worker = line.workerId,
+      let error = line.error
+    else { return nil }
+    return Rejection(workerId: worker, time: line.time, error: error)
   }
 }

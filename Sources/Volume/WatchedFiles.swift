@@ -40,7 +40,7 @@ final class WatchedFiles: Sendable {
   }
 
   /// The time for which `path` has had this `mark`, which changes whenever the file does; zero for a new mark.
-  package func age(of path: VolumePath, _ mark: String) -> Duration {
+  func age(of path: VolumePath, _ mark: String) -> Duration {
     let now = linux_time_since_boot()
     let (age, changed) = seen.withLock { seen -> (Duration, [String: Sighting]?) in
       let path = path.description

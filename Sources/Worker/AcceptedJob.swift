@@ -7,7 +7,7 @@ package struct AcceptedJob: Sendable {
   enum Work: Sendable {
     /// Run its steps.
     case run(JobPlan)
-    /// Answer that it was canceled, before any worker had it, by this user.
+    /// Answer that this user canceled it before this attempt began.
     case cancel(JobPlan, by: String)
     /// Publish this result: an earlier worker wrote it and died before it released the claim.
     case publish(JobResult)

@@ -21,7 +21,7 @@ struct Admission: Sendable {
   enum Outcome {
     case accepted(AcceptedJob)
     /// There is no job: the request is settled, or stays where it is.
-    case none
+    case noJob
     /// The holder of the job cannot be read now: look again in a moment.
     case again
   }
@@ -33,10 +33,10 @@ struct Admission: Sendable {
     // 1. An answered request gets the stored result again.
     if let stored = try answer(to: request), !request.isAbandoned { return try await answerAgain(request, stored) }
     // 2. A deferred request stays on the volume while a living worker holds its job.
-    if case .deferred = request.origin, try ledger.isHeld(request.id) { return .none }
+    if case .deferred = request.origin, try ledger.isHeld(request.id) { return .noJob }
     // 3. Is the request for this worker, valid and approved?
     var verdict = try await judge(request)
-    if isStopping || verdict.isForOthers { return .none }
+    if isStopping || verdict.isForOthers { return .noJob }
     request.noteConnection()
     // 4. These need no claim: a request that waits for approval, and an invalid delivery, which the broker keeps until
     // it is settled.
@@ -56,7 +56,7 @@ struct Admission: Sendable {
     // settled.
     guard try takeAway(request) else {
       try await fence.drop(claim)
-      return .none
+      return .noJob
     }
     do {
       let plan = try verdict.plan(request.id)
@@ -74,7 +74,7 @@ struct Admission: Sendable {
       try await outbox.reject(request, invalid)
       try await fence.drop(claim)
       await request.acknowledge()
-      return .none
+      return .noJob
     }
   }
 
@@ -103,7 +103,7 @@ struct Admission: Sendable {
       do {
         try await gate.park(request, unapproved.why)
         await request.acknowledge()
-        return Outcome.none
+        return Outcome.noJob
       } catch let invalid as InvalidInput {
         verdict = .invalid(invalid)
       }
@@ -111,7 +111,7 @@ struct Admission: Sendable {
     guard case .invalid(let reason) = verdict, case .delivery = request.origin else { return nil }
     try await outbox.reject(request, reason)
     await request.acknowledge()
-    return Outcome.none
+    return Outcome.noJob
   }
 
   // MARK: Claimed
@@ -131,11 +131,11 @@ struct Admission: Sendable {
       logger.debug("taking up the deferred request", metadata: metadata)
       TestStopPoint.deferredRequestClaimed.reached()
       return claim
-    case .abandoned(let stale):
-      guard let claim = try ledger.takeOver(stale, request.envelope, signedBy: request.keyID) else { return nil }
-      let end = stale.record?.attempt == 0 ? "had no room to begin" : "died over"
+    case .abandoned(let abandoned):
+      guard let claim = try ledger.takeOver(abandoned, request.envelope, signedBy: request.keyID) else { return nil }
+      let end = abandoned.record?.attempt == 0 ? "had no room to begin" : "died while running"
       logger.notice(
-        "worker \(stale.record?.worker ?? "") \(end) the job; taking it over",
+        "worker \(abandoned.record?.worker ?? "") \(end) the job; taking it over",
         metadata: ["job": "\(request.id)", "attempt": "\(claim.record.attempt)"])
       return claim
     }
@@ -193,17 +193,17 @@ struct Admission: Sendable {
 
   /// Settles a delivery whose job another worker holds. If that worker died, this one takes the job over at once.
   private func meetHolder(of request: Request) async throws -> Outcome {
-    guard case .delivery = request.origin else { return .none }
+    guard case .delivery = request.origin else { return .noJob }
     var job: AcceptedJob?
-    if let stale = try ledger.abandonedClaims(among: [request.id]).first {
-      if case .accepted(let taken) = try await takeOver(stale) {
+    if let abandoned = try ledger.abandonedClaims(among: [request.id]).first {
+      if case .accepted(let taken) = try await takeOver(abandoned) {
         job = taken
       } else if !isStopping, try !ledger.abandonedClaims(among: [request.id]).isEmpty {
         // Something keeps the dead worker's job from being taken over: nobody works on it.
         return .again
       }
     }
-    if isStopping, job == nil { return .none }
+    if isStopping, job == nil { return .noJob }
     let claims = try ledger.claimFiles(of: request.id)
     guard let holder = job?.claim.record ?? claims.last?.record else { return .again }
     // The request runs after the dry run.
@@ -212,18 +212,18 @@ struct Admission: Sendable {
         "a dry run has the job: the request waits until that ends",
         metadata: ["job": "\(request.id)", "by": "\(holder.worker)"])
       try await deferBehindOthers(request)
-      return .none
+      return .noJob
     }
     if !request.envelope.requestId.isSame(as: holder.envelope.requestId.text) { await outbox.tellDuplicate(request) }
     await request.acknowledge()
-    return job.map { .accepted($0) } ?? .none
+    return job.map { .accepted($0) } ?? .noJob
   }
 
-  private func takeOver(_ stale: ClaimFile) async throws -> Outcome {
-    guard let request = Request(stale, settings.reader) else {
+  private func takeOver(_ abandoned: ClaimFile) async throws -> Outcome {
+    guard let request = Request(abandoned, settings.reader) else {
       // The holder died while it wrote the claim. It had not acknowledged the delivery, so the broker sends it again.
-      try stale.file.remove()
-      return .none
+      try abandoned.file.remove()
+      return .noJob
     }
     return try await admit(request)
   }
@@ -235,7 +235,7 @@ extension Admission {
     for _ in 0..<Self.mostTurns {
       switch try await admit(Request(offer)) {
       case .accepted(let job): return job
-      case .none: return nil
+      case .noJob: return nil
       case .again: try await Task.sleep(for: .milliseconds(50))
       }
     }
@@ -261,8 +261,8 @@ extension Admission {
   /// deferred requests, oldest first. Tells others if there may be more.
   func admitWaiting(for filter: String, _ abandoned: [ClaimFile] = []) async throws -> AcceptedJob? {
     let ledger = ledger.serving(filter)
-    for stale in abandoned where !isStopping {
-      guard case .accepted(let job) = try await takeOver(stale) else { continue }
+    for claim in abandoned where !isStopping {
+      guard case .accepted(let job) = try await takeOver(claim) else { continue }
       outbox.tellWaiting(filter)
       return job
     }

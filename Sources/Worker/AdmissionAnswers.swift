@@ -19,13 +19,13 @@ extension Admission {
       logger.debug("it was deferred, and answered before: removing its file", metadata: ["job": "\(request.id)"])
       // A sender that repeats a request with its own key asks for the answer. A broker that repeats a delivery does
       // not.
-      guard try ledger.deferredQueue.remove(deferred), request.envelope.requestId.isSenders else { return .none }
+      guard try ledger.deferredQueue.remove(deferred), request.envelope.requestId.isSenders else { return .noJob }
       // Others with its key ask for the same answer.
       try removeDeferred(of: request)
     }
     try await outbox.answerAgain(request, stored)
     await request.acknowledge()
-    return .none
+    return .noJob
   }
 
   func settleAnswered(_ request: Request, _ stored: JobResult, _ claim: Claim) async throws -> Outcome {
@@ -38,7 +38,7 @@ extension Admission {
     case .deferred(let deferred):
       _ = try ledger.deferredQueue.remove(deferred)
       try await fence.drop(claim)
-      return .none
+      return .noJob
     case .delivery:
       try await fence.drop(claim)
       return try await answerAgain(request, stored)
@@ -58,6 +58,6 @@ extension Admission {
     if case .deferred(let deferred) = request.origin { _ = try ledger.deferredQueue.remove(deferred) }
     try await fence.drop(claim)
     await request.acknowledge()
-    return .none
+    return .noJob
   }
 }

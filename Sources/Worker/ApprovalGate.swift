@@ -52,8 +52,7 @@ struct ApprovalGate: Sendable {
   /// A deferred request is moved to the parked queue: if several workers look at it, exactly one of them parks it.
   func park(_ request: Request, _ why: String?) async throws {
     let ledger = ledger.serving(request.filter)
-    switch request.origin {
-    case .deferred(let deferred):
+    if case .deferred(let deferred) = request.origin {
       if try isParked(request, besides: deferred) {
         _ = try ledger.deferredQueue.remove(deferred)
       } else {
@@ -61,12 +60,10 @@ struct ApprovalGate: Sendable {
         guard try ledger.parkedQueue.admit(deferred) else { return }
         TestStopPoint.parked.reached()
       }
-    case .delivery, .abandoned:
-      if try !isParked(request) {
-        try recordParked(request, why)
-        try ledger.parkedQueue.putWhole(request.envelope, request.id)
-        TestStopPoint.parked.reached()
-      }
+    } else if try !isParked(request) {
+      try recordParked(request, why)
+      try ledger.parkedQueue.putWhole(request.envelope, request.id)
+      TestStopPoint.parked.reached()
     }
     logger.notice(
       "the request waits for approval\(why.map { ": \($0)" } ?? "")",

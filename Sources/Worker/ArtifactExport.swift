@@ -14,8 +14,8 @@ struct ArtifactExport {
   /// The bytes that the steps' outputs take in the result.
   let outputsSize: Int
 
-  /// Begins again while the volume is away, until the limit is reached. If it never succeeds, returns what the last try that
-  /// copied anything did, and throws without one. `feed` makes the progress of a try.
+  /// Begins again while the volume is away, for a lease at most, and until the limit is reached. If it never succeeds, returns
+  /// what the last try that copied anything did, and throws without one. `feed` makes the progress of a try.
   func run(
     feed: (@escaping @Sendable () -> CopyTotal?) -> ProgressFeed
   ) async throws -> (Changes, Export) {

@@ -3,7 +3,7 @@ import Jobs
 import Logging
 import Volume
 
-/// Asks whether this worker still holds a claim, and releases claims.
+/// Asks whether this worker still holds a claim. Releases claims, and defers the request of a job that this worker leaves.
 struct ClaimFence: Sendable {
   let ledger: Ledger
   let patience: VolumePatience

@@ -162,7 +162,7 @@ package struct JobReport: Sendable {
   package consuming func lost(after deaths: Int, _ reason: String) -> JobResult {
     result.status = .lost
     result.exitCode = nil
-    result.error = "its worker died \(deaths) time\(deaths == 1 ? "" : "s") over the job, and \(reason)"
+    result.error = "its worker died \(deaths) time\(deaths == 1 ? "" : "s") while running the job, and \(reason)"
     return close()
   }
 

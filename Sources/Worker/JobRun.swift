@@ -27,10 +27,10 @@ struct JobRun {
   }
 
   /// The job's request.
-  package var request: JobRequest { plan.request }
+  var request: JobRequest { plan.request }
 
   /// The end of the decisive step's log.
-  package var tail: String? { report.tail }
+  var tail: String? { report.tail }
 
   private var folder: JobFolder { plan.folder }
 
@@ -57,7 +57,7 @@ struct JobRun {
   }
 
   /// Copies the job's folder into the workspace, and checks that the copy is what the request asks for.
-  package mutating func stage() async {
+  mutating func stage() async {
     guard let workspace, results != nil else { return }
     await noting(\.stageMs) { run throws in
       guard let snapshot = try run.copy(into: workspace) else { return }
@@ -174,7 +174,7 @@ struct JobRun {
   }
 
   /// Exports the changed files to results/, whatever the steps' outcome, until ``SyncLimit`` is reached.
-  package mutating func sync() async {
+  mutating func sync() async {
     guard let results, let workspace, let snapshot else { return }
     let limit = SyncLimit(worker.stop, grace: worker.settings.grace, deadline: report.deadline)
     await noting(\.syncMs) { run throws in
@@ -237,7 +237,7 @@ struct JobRun {
   }
 
   /// The message for the broker.
-  package func message(_ result: JobResult) -> ResultMessage {
+  func message(_ result: JobResult) -> ResultMessage {
     var message = ResultMessage(result: result, tail: report.tail)
     if results == nil { message.manifestFile = nil }
     return message

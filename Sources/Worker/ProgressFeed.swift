@@ -46,11 +46,11 @@ package struct CopyTotal: Hashable, Sendable {
 /// Passes on the progress of a copy that takes longer than a second: every report to `show`, a few times a second, and
 /// at most one report a second to `tell`.
 struct ProgressFeed: Sendable {
-  package let id: JobID
-  package let phase: JobProgress.Phase
+  let id: JobID
+  let phase: JobProgress.Phase
   /// Shows the progress on this host. Gets `nil` when there is nothing more to show.
-  package let show: (@Sendable (JobProgress?) -> Void)?
-  package let tell: @Sendable (JobProgress) -> Void
+  let show: (@Sendable (JobProgress?) -> Void)?
+  let tell: @Sendable (JobProgress) -> Void
   /// Counts all that is copied; `nil` if that is not known. Only a copy that takes long is counted, beside it.
   var count: (@Sendable () -> CopyTotal?)?
 
@@ -64,7 +64,7 @@ struct ProgressFeed: Sendable {
   }
 
   /// Runs `copy`, which must call the given closure with one report at a time.
-  package func follow<Result>(
+  func follow<Result>(
     _ copy: (@escaping @Sendable (CopyProgress) -> Void) throws -> Result
   ) rethrows -> Result {
     let passed = Tally()

@@ -5,8 +5,8 @@ import Volume
 
 /// One step of a job, from its first try to its last.
 ///
-/// A step that failed, or took longer than its own timeout, is tried again as often as it has retries. It is not when the
-/// job is to end: after the job's timeout, or once somebody asked it to stop.
+/// A step that failed, or took longer than its own timeout, is tried again as often as it has retries, but not when the job is
+/// to end: after the job's timeout, or once somebody asked it to stop.
 struct StepRun {
   /// The purpose of a step.
   enum Role {

@@ -10,13 +10,14 @@ import Volume
 /// `continueOnError` does not count. A step that cannot be started always ends the job: that is the worker's failure,
 /// not the step's.
 struct StepSequence {
-  package let definition: JobDefinition
-  package let claim: ClaimRecord
-  package let workspace: Workspace
-  package let results: ResultsFolder
-  package let settings: WorkerSettings
-  package let redaction: Redaction
-  package let stop: StopRequest
+  let definition: JobDefinition
+  let claim: ClaimRecord
+  let workspace: Workspace
+  let results: ResultsFolder
+  let settings: WorkerSettings
+  let redaction: Redaction
+  /// The job's.
+  let stop: StopRequest
   /// Receives the steps' output; `nil` if it stays on the volume.
   let relay: (@Sendable (StepOutput) async -> Void)?
   /// Throws when another worker holds the job: no step may begin beside that worker's steps. Returns until when this
@@ -24,13 +25,13 @@ struct StepSequence {
   let fence: @Sendable () async throws -> ContinuousClock.Instant
   let patience: VolumePatience
   /// Called with a step's index and its name, masked, before it starts.
-  package let begins: @Sendable (Int, String?) -> Void
-  package let tell: @Sendable (StepResult) async -> Void
+  let begins: @Sendable (Int, String?) -> Void
+  let tell: @Sendable (StepResult) async -> Void
   let logger: Logger
   /// How many of the latest logs are kept open. The worker can put these back if a job removes results/.
   private static let keptLogs = 64
 
-  package func run(into report: inout JobReport) async throws {
+  func run(into report: inout JobReport) async throws {
     settings.guardian?.guardProcesses(carrying: "\(StepEnvironment.markerName)=\(workspace.path)")
     let runner = StepRunner(guardian: settings.guardian)
     let deadline = (definition.timeout ?? settings.timeout).map { ContinuousClock.now + $0 }
@@ -100,7 +101,7 @@ struct StepSequence {
     }
   }
 
-  /// Creates a step's log. While the volume is away it waits, until the job is to end.
+  /// Creates a step's log. While the volume is away it tries again, for a lease at most, and no longer than the job may run.
   private func createLog(of index: Int, until deadline: ContinuousClock.Instant?) async throws -> FileDescriptor {
     let isWorthIt = { (error: any Error) in
       VolumePatience.isOfAbsence(error) && stop.level == .none && deadline.map { .now < $0 } ?? true

@@ -27,7 +27,7 @@ final class SyncLimit: Sendable {
   }
 
   /// Whether the limit is reached. This is cheap, since the export asks before each file.
-  package var isReached: Bool {
+  var isReached: Bool {
     let level = stop.level
     if level == .none, deadline == nil { return false }
     let now = ContinuousClock.now

@@ -6,8 +6,8 @@ package import Volume
 
 /// Takes one job and carries it to its end. A process makes one for each job that it takes; ``WorkerState`` outlives it.
 ///
-/// The order of the following actions keeps a job from being lost. Each makes durable what the next one relies on, so
-/// after a kill between any two of them the next worker can continue:
+/// The order of the following actions keeps a job from being lost. Each makes durable what the next one relies on, so after
+/// a kill between any two of them the next worker can continue. The PUBACK of a deferred request came when it was deferred.
 ///
 ///     claim, PUBACK, stage, run, artifacts, result.json, publish, remove claim, purge
 package struct Worker: Sendable {
@@ -51,12 +51,12 @@ package struct Worker: Sendable {
   /// the next worker.
   package func run() async throws -> WorkerOutcome {
     let outcome: Result<WorkerOutcome, any Error>
-    do { outcome = .success(try await live()) } catch { outcome = .failure(error) }
+    do { outcome = .success(try await runOnce()) } catch { outcome = .failure(error) }
     await retries.end()
     return try outcome.get()
   }
 
-  private func live() async throws -> WorkerOutcome {
+  private func runOnce() async throws -> WorkerOutcome {
     defer { settings.guardian?.forgetJob() }
     guard let job = try await accept() else { return .noJob }
     watchClaim(of: job)

@@ -93,10 +93,15 @@ struct JobCheckTests {
 
   @Test func variablesThatTheWorkerSetsAreTold() throws {
     let (check, _) = try check(
-      "job", #"{"env": {"JOB_ID": "x", "JOB_COLOR": "red"}, "steps": [{"run": "true", "env": {"JOB_STATUS": "x"}}]}"#)
+      "job",
+      #"""
+      {"env": {"JOB_ID": "x", "JOB_COLOR": "red", "STEP_0_STATUS": "x", "STEP_1_STATUS": "x"},
+       "steps": [{"run": "true", "env": {"JOB_STATUS": "x", "STEP_0_STATUS": "x"}}, {"run": "true", "env": {"STEP_0_STATUS": "x"}}]}
+      """#)
     #expect(
       check.warnings.map { String($0.prefix { $0 != "," }) } == [
-        #""env": JOB_ID has no effect"#, #"steps[0]: "env": JOB_STATUS has no effect"#,
+        #""env": JOB_ID has no effect"#, #""env": STEP_0_STATUS has no effect"#,
+        #"steps[0]: "env": JOB_STATUS has no effect"#, #"steps[1]: "env": STEP_0_STATUS has no effect"#,
       ])
   }
 }

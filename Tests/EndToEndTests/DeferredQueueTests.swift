@@ -88,12 +88,7 @@ import Testing
   func workerKilledBetweenDeferralAndAcknowledgementCostsNoJobAndRunsNoneTwice(_ version: String) async throws {
     try await Scene.play { scene in
       let arguments = ["--lease", "1s", "-v", version]
-      let first = try scene.worker("one", on: group, arguments, stopAt: "requestDeferred")
-      try await first.listens()
-      try await scene.hold("held")
-      let ids = try scene.jobs(3)
-      try await scene.send(all: ids)
-      try await first.reachesCheckpoint()
+      let (first, ids) = try await scene.worker(stoppedAt: "requestDeferred", of: 3, arguments)
       #expect(scene.deferred.count == 1)
       try await first.kill()
       try scene.open("held")
@@ -110,12 +105,7 @@ import Testing
   func messageThatIsDeferredTooLateIsNotRunAgain(_ version: String) async throws {
     try await Scene.play { scene in
       let arguments = ["--lease", "1s", "-v", version]
-      let first = try scene.worker("one", on: group, arguments, stopAt: "deferring")
-      try await first.listens()
-      try await scene.hold("held")
-      let ids = try scene.jobs(1)
-      try await scene.send(all: ids)
-      try await first.reachesCheckpoint()
+      let (first, ids) = try await scene.worker(stoppedAt: "deferring", of: 1, arguments)
       try scene.open("held")
       let others = try await scene.fleet(1, "other-", with: arguments)
       try await scene.awaitResult(ids[0])
@@ -132,12 +122,7 @@ import Testing
   func messageOfADeferredRequestThatWasRunIsNotRunAgain(_ version: String) async throws {
     try await Scene.play { scene in
       let arguments = ["--lease", "1s", "-v", version]
-      let first = try scene.worker("one", on: group, arguments, stopAt: "requestDeferred")
-      try await first.listens()
-      try await scene.hold("held")
-      let ids = try scene.jobs(3)
-      try await scene.send(all: ids)
-      try await first.reachesCheckpoint()
+      let (first, ids) = try await scene.worker(stoppedAt: "requestDeferred", of: 3, arguments)
       try scene.open("held")
       let others = try await scene.fleet(1, "other-", with: arguments)
       try await scene.awaitResult(ids[0])
@@ -173,5 +158,21 @@ import Testing
       #expect(ids.map { scene.runs($0) } == [["2"], ["1"]])
       _ = (first, loop)
     }
+  }
+}
+
+extension Scene {
+  /// The worker "one", which has the job "held" and stands at `checkpoint` while it defers the first of `count` requests. The
+  /// ids are theirs.
+  fileprivate func worker(
+    stoppedAt checkpoint: String, of count: Int, _ arguments: [String]
+  ) async throws -> (WorkerProcess, [String]) {
+    let worker = try worker("one", on: group, arguments, stopAt: checkpoint)
+    try await worker.listens()
+    try await hold("held")
+    let ids = try jobs(count)
+    try await send(all: ids)
+    try await worker.reachesCheckpoint()
+    return (worker, ids)
   }
 }

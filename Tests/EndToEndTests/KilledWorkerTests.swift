@@ -77,7 +77,7 @@ import Testing
       #expect(try await scene.worker(["--max-attempts", "\(attempts)"]).end() == .code(0))
       let message = try await results.message(on: "jobs/results/job")
       let times = attempts == 1 ? "1 time" : "2 times"
-      let sentence: JSON = "its worker died \(times) over the job, and no attempt is left"
+      let sentence: JSON = "its worker died \(times) while running the job, and no attempt is left"
       for result in [message.json, scene.result("job")] {
         #expect(result["status"] == "lost")
         #expect(result["exitCode"] == .null)

@@ -50,7 +50,7 @@ import Testing
       try scene.write(member.text, scene.jobs.appending(".worker/members/w-control.json"))
       let second = try scene.worker("w-control", arguments)
       if let first {
-        try await second.says("what the client id w-control still holds is left to whoever bears it")
+        try await second.says("what the broker keeps for the client id w-control is left to the client of that id")
         try await scene.broker.logged("Sending SUBACK to w-control:intake")
         try await scene.send("job")
         #expect(!first.log.contains("next try") && first.process.end == nil, "\(first.log)")

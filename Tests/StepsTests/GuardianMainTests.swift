@@ -4,7 +4,7 @@ import Testing
 
 @testable import Steps
 
-@Suite(.timeLimit(.minutes(5))) struct GuardianWatchTests {
+@Suite(.timeLimit(.minutes(5))) struct GuardianMainTests {
   /// Runs a guardian's watch in this process beside a step, and ends the watch. `learns` says whether the guardian is
   /// told of the step.
   private func guardedStep(_ script: String, learns: Bool, marker: String? = nil) async throws -> [pid_t] {
@@ -14,7 +14,7 @@ import Testing
     let (worker, own) = (ends[0], ends[1])
     let entry = marker ?? "JOB_WORKSPACE=\(fixture.directory)"
     let watch = ThreadResult("guardian") {
-      var watch = GuardianWatch(socket: own, marker: entry)
+      var watch = GuardianMain(socket: own, marker: entry)
       watch.awaitEndOfFile()
       watch.killAll()
       close(own)

@@ -152,7 +152,7 @@ import Testing
         case .giveUp: ["give up"]
         case .cancel: ["cancel"]
         }
-      case .none: ["none"]
+      case .noJob: ["none"]
       case .again: ["again"]
       }
     words += heard.acknowledgedBusy.map { $0 ? "acknowledged busy" : "acknowledged idle" }

@@ -121,8 +121,8 @@ struct JobReportTests {
     let once = try report().lost(after: 1, "no attempt is left")
     #expect(once.status == .lost)
     #expect(once.exitCode == nil)
-    #expect(once.error == "its worker died 1 time over the job, and no attempt is left")
+    #expect(once.error == "its worker died 1 time while running the job, and no attempt is left")
     let often = try report().lost(after: 3, "no attempt is left")
-    #expect(often.error == "its worker died 3 times over the job, and no attempt is left")
+    #expect(often.error == "its worker died 3 times while running the job, and no attempt is left")
   }
 }
