@@ -175,6 +175,13 @@ package final class Claim: Sendable {
     return nil
   }
 
+  /// Makes the folders of the volume's state again, if somebody removed them with the claim. Does nothing while something
+  /// else is in the volume's place: it is unmounted.
+  package func remakeState(in directory: JobsDirectory) throws(VolumeError) {
+    guard let device = try? status(of: file).st_dev, device == (try? directory.top.status().st_dev) else { return }
+    try directory.makeState()
+  }
+
   deinit {
     renewer.cancel()
     try? file.close()

@@ -53,6 +53,18 @@ package struct JobsDirectory: Sendable {
     }
   }
 
+  /// Makes the folders in which claims, audit logs, clocks and marks lie. Throws ``VolumeError`` if this process cannot write
+  /// there.
+  func makeState() throws(VolumeError) {
+    try DurableFile.ensureFolder(state)
+    for folder in [claims, clocks, audit] {
+      try DurableFile.makeFolder(folder)
+      try onVolume("writing to", folder) { () throws(Errno) in try folder.checkWritable() }
+    }
+    // Whoever cancels a job may be another user, whose folder no worker could remove a mark from.
+    try DurableFile.makeFolder(canceled)
+  }
+
   /// Whether a small file has room on the volume.
   package var hasRoom: Bool {
     let probe = clocks.appending(".\(DurableFile.nonce)")

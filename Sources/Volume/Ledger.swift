@@ -37,13 +37,7 @@ package struct Ledger: Sendable {
     audit = AuditLog(directory, worker)
     killSwitch = KillSwitch(directory, audit)
     try directory.check()
-    try DurableFile.ensureFolder(directory.state)
-    for folder in [directory.claims, directory.clocks, directory.audit] {
-      try DurableFile.makeFolder(folder)
-      try onVolume("writing to", folder) { () throws(Errno) in try folder.checkWritable() }
-    }
-    // Whoever cancels a job may be another user, whose folder no worker could remove a mark from.
-    try DurableFile.makeFolder(directory.canceled)
+    try directory.makeState()
     self.lease = Lease(
       lease, clock: VolumeClock(probe: directory.clocks.appending(worker.id.text)),
       times: times ?? FileSystemKind(of: directory.path).times, remembering: memory)

@@ -84,6 +84,7 @@ struct ClaimFence: Sendable {
       for queue in [ledger.deferredQueue, ledger.parkedQueue] {
         guard try queue.requests(of: envelope, id).isEmpty else { return false }
       }
+      try claim.remakeState(in: ledger.directory)
       try ledger.audit.record(claim.entry(.deferred))
       try ledger.deferredQueue.put(envelope, id)
       return true
