@@ -21,7 +21,8 @@ struct Request: Sendable {
   let filter: String?
   /// The content of the payload, or the reason why it cannot be read.
   let content: Result<JobRequest, InvalidInput>
-  /// When the request arrived, or was taken up from the volume: an earlier cancellation is not meant for it. `nil` for an abandoned request.
+  /// When the request arrived, or was taken up from the volume: an earlier cancellation is not meant for it. `nil` for an
+  /// abandoned request.
   let moment: ContinuousClock.Instant?
 
   /// A request that has just arrived and has been read.
